@@ -1,0 +1,212 @@
+package rule
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func (p *parser) entityMappings(n *yaml.Node) {
+	p.list(n, "entityMappings", func(i int, item *yaml.Node) {
+		if i == maxEntityMappings {
+			p.warnf(item, "there are %d entity mappings: Sentinel accepts %d", len(n.Content), maxEntityMappings)
+		}
+		p.entityMapping(item)
+	})
+}
+
+func (p *parser) entityMapping(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		p.errorf(n, "an item of entityMappings is %s: it must have entityType and fieldMappings", describe(n))
+		return
+	}
+	// The identifiers can be checked only against the type, which may be
+	// written behind them.
+	var entity entityType
+	var known bool
+	var fields *yaml.Node
+	set := p.mapping(n, "entityMappings", map[string]field{
+		"entityType": func(n *yaml.Node) {
+			value, ok := p.text(n, "entityType")
+			if !ok {
+				return
+			}
+			if entity, known = entityTypeNamed(value); !known {
+				p.errorf(n, "entity type %q is unknown%s", clip(value), oneOf(value, entityTypeNames))
+			}
+		},
+		"fieldMappings": func(n *yaml.Node) { fields = n },
+	})
+	if isNull(set["entityType"]) {
+		p.errorf(n, "entityType is missing: use a type such as Account or IP")
+	}
+	if isNull(set["fieldMappings"]) {
+		p.errorf(n, "fieldMappings is missing: give at least one identifier and its columnName")
+		return
+	}
+
+	index := len(p.rule.EntityMappings)
+	mapping := EntityMapping{EntityType: entity.name}
+	mapped := map[string]bool{}
+	before := len(p.problems)
+	p.list(fields, "fieldMappings", func(_ int, item *yaml.Node) {
+		f, identifierNode, columnNode := p.fieldMapping(item)
+		if known && identifierNode != nil {
+			name, ok := canonical(f.Identifier, entity.identifiers)
+			switch {
+			case !ok:
+				p.errorf(identifierNode, "%s has no identifier %q%s", entity.name, clip(f.Identifier), oneOf(f.Identifier, entity.identifiers))
+			case mapped[name]:
+				p.errorf(identifierNode, "%s.%s is mapped twice in one entity: remove one", entity.name, name)
+			}
+			f.Identifier = name
+			mapped[name] = true
+		}
+		if columnNode != nil {
+			p.note(entityPath(index, len(mapping.FieldMappings)), columnNode)
+		}
+		mapping.FieldMappings = append(mapping.FieldMappings, f)
+	})
+	switch {
+	case len(mapping.FieldMappings) == 0 && len(p.problems) == before:
+		p.errorf(fields, "fieldMappings is empty: give at least one identifier and its columnName")
+	case known && len(p.problems) == before && !entity.identifiedBy(mapped):
+		p.warnf(fields, "these identifiers do not identify %s: map %s as well", entity.name, entity.sufficientList())
+	}
+	p.rule.EntityMappings = append(p.rule.EntityMappings, mapping)
+}
+
+func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		p.errorf(n, "an item of fieldMappings is %s: it must have identifier and columnName", describe(n))
+		return f, nil, nil
+	}
+	set := p.mapping(n, "fieldMappings", map[string]field{
+		"identifier": func(n *yaml.Node) {
+			if value, ok := p.text(n, "identifier"); ok {
+				f.Identifier, identifier = value, n
+			}
+		},
+		"columnName": func(n *yaml.Node) {
+			if value, ok := p.text(n, "columnName"); ok {
+				f.Column, column = value, n
+			}
+		},
+	})
+	if isNull(set["identifier"]) {
+		p.errorf(n, "identifier is missing: say which identifier of the entity the column holds")
+	}
+	if isNull(set["columnName"]) {
+		p.errorf(n, "columnName is missing: name a column of the query's result")
+	}
+	return f, identifier, column
+}
+
+func (p *parser) customDetails(n *yaml.Node) {
+	p.pairs(n, "customDetails", func(name string, keyNode, value *yaml.Node) {
+		column, ok := p.text(value, "customDetails "+clip(name))
+		if !ok {
+			return
+		}
+		i := len(p.rule.CustomDetails)
+		p.note(customDetailPath(i), value)
+		p.rule.CustomDetails = append(p.rule.CustomDetails, CustomDetail{Name: name, Column: column})
+		if i == maxCustomDetails {
+			p.warnf(keyNode, "there are more than %d custom details: Sentinel accepts %d", maxCustomDetails, maxCustomDetails)
+		}
+		if !detailNameForm.MatchString(name) {
+			p.warnf(keyNode, "custom detail %q is not a name that Sentinel accepts: begin with a letter and use only letters, digits and _", clip(name))
+		}
+		p.limit(keyNode, "the name of custom detail "+clip(name), name, maxDetailName)
+	})
+}
+
+func (p *parser) alertDetails(n *yaml.Node) {
+	d := &p.rule.AlertDetails
+	column := func(key string, to *string) field {
+		return func(n *yaml.Node) {
+			var ok bool
+			if *to, ok = p.text(n, key); ok {
+				p.note(key, n)
+			}
+		}
+	}
+	p.mapping(n, "alertDetailsOverride", map[string]field{
+		displayNameKey:           func(n *yaml.Node) { d.DisplayNameFormat = p.format(n, displayNameKey, maxNameLength) },
+		descriptionKey:           func(n *yaml.Node) { d.DescriptionFormat = p.format(n, descriptionKey, maxDescription) },
+		tacticsColumnKey:         column(tacticsColumnKey, &d.TacticsColumn),
+		severityColumnKey:        column(severityColumnKey, &d.SeverityColumn),
+		"alertDynamicProperties": p.dynamicProperties,
+	})
+}
+
+// format reads a text with {{Column}} in it and keeps where each column is.
+func (p *parser) format(n *yaml.Node, what string, longest int) Format {
+	if _, ok := p.text(n, what); !ok {
+		return Format{}
+	}
+	f, err := ParseFormat(n.Value)
+	if err != nil {
+		p.errorf(n, "%s: %v", what, err)
+		return Format{}
+	}
+	p.limit(n, what, n.Value, longest)
+
+	columns := f.Columns()
+	if len(columns) > maxFormatColumns {
+		p.warnf(n, "%s names %d columns: Sentinel accepts %d", what, len(columns), maxFormatColumns)
+	}
+	places := p.source.characters(n)
+	for _, part := range f.parts {
+		if !part.isColumn {
+			continue
+		}
+		path := formatPath(what, slices.Index(columns, part.text))
+		if _, noted := p.at[path]; !noted {
+			p.at[path] = places[len([]rune(f.Text[:part.at]))]
+		}
+	}
+	return f
+}
+
+func (p *parser) dynamicProperties(n *yaml.Node) {
+	seen := map[string]bool{}
+	p.list(n, "alertDynamicProperties", func(_ int, item *yaml.Node) {
+		if item.Kind != yaml.MappingNode {
+			p.errorf(item, "an item of alertDynamicProperties is %s: it must have alertProperty and value", describe(item))
+			return
+		}
+		var d DynamicProperty
+		var column *yaml.Node
+		set := p.mapping(item, "alertDynamicProperties", map[string]field{
+			"alertProperty": func(n *yaml.Node) {
+				i, ok := p.choice(n, "alertProperty", alertProperties)
+				if !ok {
+					return
+				}
+				d.Property = alertProperties[i]
+				if seen[d.Property] {
+					p.errorf(n, "alertProperty %s is set twice: remove one", d.Property)
+				}
+				seen[d.Property] = true
+			},
+			"value": func(n *yaml.Node) {
+				var ok bool
+				if d.Column, ok = p.text(n, "value"); ok {
+					column = n
+				}
+			},
+		})
+		if isNull(set["alertProperty"]) {
+			p.errorf(item, "alertProperty is missing: use %s", orList(alertProperties))
+		}
+		if isNull(set["value"]) {
+			p.errorf(item, "value is missing: name a column of the query's result")
+		}
+		properties := &p.rule.AlertDetails.DynamicProperties
+		if column != nil {
+			p.note(dynamicPropertyPath(len(*properties)), column)
+		}
+		*properties = append(*properties, d)
+	})
+}

@@ -1,0 +1,182 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// reader turns nodes into values and notes what is wrong with them. Its
+// methods return ok == false once they have reported why there is no value.
+type reader struct {
+	file     string
+	source   *source
+	problems []Problem
+	at       map[string]position
+}
+
+func (r *reader) errorf(n *yaml.Node, format string, args ...any) {
+	r.report(r.place(n), false, format, args...)
+}
+
+func (r *reader) warnf(n *yaml.Node, format string, args ...any) {
+	r.report(r.place(n), true, format, args...)
+}
+
+func (r *reader) report(at position, warning bool, format string, args ...any) {
+	r.problems = append(r.problems, Problem{
+		File: r.file, Line: at.line, Column: at.column, Warning: warning, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// place returns where a node is.
+func (r *reader) place(n *yaml.Node) position { return r.source.position(r.source.offset(n)) }
+
+// note keeps where a value is, under a path.
+func (r *reader) note(path string, n *yaml.Node) { r.at[path] = r.place(n) }
+
+// field reads the value of one key. A nil field is a key that may be there and
+// says nothing to Pushback.
+type field func(value *yaml.Node)
+
+// mapping reads a mapping, key by key, in the file's order. Keys that the table
+// does not have get a warning. It returns the keys that are set, including
+// those whose value is null; field is not called for these.
+func (r *reader) mapping(n *yaml.Node, what string, fields map[string]field) map[string]*yaml.Node {
+	set := map[string]*yaml.Node{}
+	r.pairs(n, what, func(key string, keyNode, value *yaml.Node) {
+		read, known := fields[key]
+		if !known {
+			names := make([]string, 0, len(fields))
+			for name := range fields {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			in := ""
+			if what != "" {
+				in = " in " + what
+			}
+			r.warnf(keyNode, "unknown key %q%s is ignored%s", clip(key), in, suggestion(key, names))
+			return
+		}
+		set[key] = value
+		if read != nil && !isNull(value) {
+			read(value)
+		}
+	})
+	return set
+}
+
+// pairs calls each for every key of a mapping, in the file's order, and reports
+// keys that are set twice.
+func (r *reader) pairs(n *yaml.Node, what string, each func(key string, keyNode, value *yaml.Node)) {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		r.errorf(n, "%s is %s: it must be a mapping of keys to values", what, describe(n))
+		return
+	}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		keyNode, value := resolve(n.Content[i]), resolve(n.Content[i+1])
+		if keyNode.Kind != yaml.ScalarNode {
+			r.errorf(keyNode, "a key is %s: it must be a name", describe(keyNode))
+			continue
+		}
+		key := keyNode.Value
+		if before := first[key]; before != nil {
+			r.errorf(n.Content[i], "%s is set twice, first on line %d: remove one", strconv.Quote(clip(key)), r.place(before).line)
+			continue
+		}
+		first[key] = n.Content[i]
+		each(key, n.Content[i], value)
+	}
+}
+
+// list calls each for every item of a list.
+func (r *reader) list(n *yaml.Node, what string, each func(i int, item *yaml.Node)) {
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		r.errorf(n, "%s is %s: it must be a list, such as [a, b]", what, describe(n))
+		return
+	}
+	for i, item := range n.Content {
+		item = resolve(item)
+		if isNull(item) {
+			r.errorf(item, "an item of %s is empty: remove it or give it a value", what)
+			continue
+		}
+		each(i, item)
+	}
+}
+
+// text reads a single value as text, whatever YAML takes it for: a version of
+// 1.10 must not become the number 1.1.
+func (r *reader) text(n *yaml.Node, what string) (value string, ok bool) {
+	n = resolve(n)
+	if n.Kind != yaml.ScalarNode {
+		r.errorf(n, "%s is %s: it must be text", what, describe(n))
+		return "", false
+	}
+	value = strings.TrimSpace(n.Value)
+	if value == "" {
+		r.errorf(n, "%s is empty: give it a value or remove it", what)
+		return "", false
+	}
+	return value, true
+}
+
+// texts reads a list of texts.
+func (r *reader) texts(n *yaml.Node, what string) (values []string) {
+	r.list(n, what, func(_ int, item *yaml.Node) {
+		if value, ok := r.text(item, "an item of "+what); ok {
+			values = append(values, value)
+		}
+	})
+	return values
+}
+
+// truth reads a boolean.
+func (r *reader) truth(n *yaml.Node, what string) (value, ok bool) {
+	if n = resolve(n); n.Kind == yaml.ScalarNode {
+		switch strings.ToLower(strings.TrimSpace(n.Value)) {
+		case "true":
+			return true, true
+		case "false":
+			return false, true
+		}
+	}
+	r.errorf(n, "%s is %s: it must be true or false", what, describe(n))
+	return false, false
+}
+
+// duration reads a length of time.
+func (r *reader) duration(n *yaml.Node, what string) (time.Duration, bool) {
+	value, ok := r.text(n, what)
+	if !ok {
+		return 0, false
+	}
+	d, err := parseDuration(value)
+	if err != nil {
+		r.errorf(n, "%s is %q: %v", what, clip(value), err)
+		return 0, false
+	}
+	return d, true
+}
+
+// choice reads one of the names, without regard to case, and returns its index.
+func (r *reader) choice(n *yaml.Node, what string, names []string) (int, bool) {
+	value, ok := r.text(n, what)
+	if !ok {
+		return 0, false
+	}
+	name, ok := canonical(value, names)
+	if !ok {
+		r.errorf(n, "%s is %q%s", what, clip(value), oneOf(value, names))
+		return 0, false
+	}
+	return slices.Index(names, name), true
+}
