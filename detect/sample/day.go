@@ -1,0 +1,111 @@
+package sample
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Day is what Generate wrote.
+type Day struct {
+	// Records are in the order the workspace received them. The identity
+	// records reach back up to 13 days before the day; every other record
+	// was generated within it, though the last may be received after it.
+	Records []Record
+	// Rejections are the authentications that users pushed back, in the
+	// order of Time: all of the day's, each once.
+	Rejections []Rejection
+}
+
+// Generate writes a day. The same options give the same day, byte for byte.
+func Generate(o Options) *Day {
+	g := newGenerator(o)
+	g.directory()
+	g.ordinary()
+	g.noise()
+	g.singleRejections()
+	g.repeatedRejections()
+	g.bombings()
+	g.analytics()
+
+	slices.SortStableFunc(g.records, func(a, b Record) int {
+		return cmp.Or(a.Received.Compare(b.Received), a.Generated.Compare(b.Generated))
+	})
+	slices.SortStableFunc(g.rejections, func(a, b Rejection) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.User, b.User))
+	})
+	return &Day{Records: g.records, Rejections: g.rejections}
+}
+
+// generator collects the day's records.
+type generator struct {
+	*tenant
+	seed       uint64
+	encoder    encoder
+	records    []Record
+	rejections []Rejection
+	known      map[rejectionKey]int // the index in rejections
+}
+
+// rejectionKey is what makes rejection rows one authentication.
+type rejectionKey struct{ user, ip, correlation string }
+
+func newGenerator(o Options) *generator {
+	t := newTenant(o)
+	return &generator{
+		tenant:  t,
+		seed:    o.Seed,
+		encoder: encoder{tenant: t},
+		known:   map[rejectionKey]int{},
+		records: make([]Record, 0, 90*len(t.people)),
+	}
+}
+
+// begin returns the source of choices for one part of the day, and gives its
+// records one of their own for identifiers and delays.
+func (g *generator) begin(part string) random {
+	g.encoder.r = newRandom(g.seed, "records of "+part)
+	return newRandom(g.seed, part)
+}
+
+// clock returns an instant of the day.
+func (g *generator) clock(hour, minute, second int) time.Time {
+	return g.day.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second)
+}
+
+// within reports whether t is in the day.
+func (g *generator) within(t time.Time) bool {
+	return !t.Before(g.day) && t.Before(g.day.Add(24*time.Hour))
+}
+
+// emit adds the record of a sign-in, and to the ground truth if the user
+// rejected it.
+func (g *generator) emit(s signIn) {
+	rec := g.encoder.signIn(&s)
+	g.records = append(g.records, rec)
+	if !s.outcome.rejects() {
+		return
+	}
+	user := strings.ToLower(s.who.upn)
+	key := rejectionKey{user, s.from.ip, s.correlation}
+	i, ok := g.known[key]
+	if !ok {
+		i = len(g.rejections)
+		g.known[key] = i
+		g.rejections = append(g.rejections, Rejection{
+			Time: s.at, Received: s.received,
+			User: user, UserID: s.who.id, TenantID: g.id, IP: s.from.ip,
+			CorrelationID: s.correlation, Story: s.story,
+		})
+	}
+	r := &g.rejections[i]
+	if s.at.Before(r.Time) {
+		r.Time = s.at
+	}
+	if s.received.Before(r.Received) {
+		r.Received = s.received
+	}
+	r.Fraud = r.Fraud || s.outcome == fraud
+	r.Interactive = r.Interactive || !s.silent
+}

@@ -1,0 +1,123 @@
+package sample
+
+// Story is why a record is in the day. Its text is stable.
+type Story string
+
+// What an uneventful day holds. None of it is a rejection.
+const (
+	Ordinary       Story = "ordinary"        // a sign-in that works, its MFA requirement met by an earlier claim
+	OrdinaryMFA    Story = "ordinary-mfa"    // a sign-in whose prompt the user approves
+	TokenRefresh   Story = "token-refresh"   // a client renewing its tokens
+	Interrupt      Story = "interrupt"       // a sign-in stopped to ask for more: keep me signed in, strong authentication
+	WrongPassword  Story = "wrong-password"  // a typing error
+	Blocked        Story = "blocked"         // a sign-in that Conditional Access refuses
+	Guest          Story = "guest"           // a guest at work
+	ServiceAccount Story = "service-account" // accounts that are not people, some of them failing all day
+	BreakGlass     Story = "break-glass"     // the emergency account's test
+	Directory      Story = "directory"       // what IdentityInfo knows of the users
+)
+
+// Failures of strong authentication, and of passwords, that are no rejection.
+const (
+	Timeout          Story = "timeout"           // error 500121: nobody answered the prompt
+	DuplicateAttempt Story = "duplicate-attempt" // error 500121: a second prompt while one was open
+	WrongNumber      Story = "wrong-number"      // error 500121: the wrong number picked
+	WrongCode        Story = "wrong-code"        // error 500121: the wrong code typed
+	PasswordSpray    Story = "password-spray"    // wrong passwords for many users from an address that also bombs one
+)
+
+// Rejections. Each story has one user of its own, unless it says otherwise.
+const (
+	PlainRejection          Story = "rejection"                 // a declined prompt; three users over the day
+	OtherCaseRejection      Story = "rejection-other-case"      // the declined text in other letter case
+	IPv6Rejection           Story = "rejection-ipv6"            // from an IPv6 address, by a user IdentityInfo does not know
+	ScriptRejection         Story = "rejection-script"          // by a user whose display name is in Chinese
+	GuestRejection          Story = "rejection-guest"           // by a guest
+	AdminRejection          Story = "rejection-admin"           // by a global administrator with a high blast radius
+	KnownPlaceRejection     Story = "rejection-known-place"     // from the user's own home and laptop, nothing after it
+	FraudReport             Story = "fraud-report"              // reported as fraud in the app
+	PushBombingRejected     Story = "push-bombing-rejected"     // prompts at night until the user declines twice, never a success
+	PushBombingAccepted     Story = "push-bombing-accepted"     // prompts at night, declined three times, then approved and used
+	NonInteractiveRejection Story = "rejection-non-interactive" // in AADNonInteractiveUserSignInLogs only
+	SharedCorrelation       Story = "shared-correlation"        // one authentication that left three rows in SigninLogs
+	BothTables              Story = "both-tables"               // one authentication with a row in each table, the name in different case
+	RejectedTwice           Story = "rejected-twice"            // the same user and address in the morning and in the afternoon
+	LateRejection           Story = "late-rejection"            // received long after it happened; two users
+	HourBoundary            Story = "hour-boundary"             // one rejection before the full hour and one after it
+	QuarterBoundary         Story = "quarter-boundary"          // four rejections around a quarter past, all in one hour
+	WindowStart             Story = "window-start"              // at the very start of an hour
+	Hostile                 Story = "hostile"                   // names full of control characters, escapes, Markdown and quotes
+)
+
+// stories lists every story with whether it holds rejections, and the reason.
+var stories = []struct {
+	story  Story
+	fires  bool
+	reason string
+}{
+	{Ordinary, false, "the sign-in succeeded"},
+	{OrdinaryMFA, false, "the user approved the prompt"},
+	{TokenRefresh, false, "no prompt was shown"},
+	{Interrupt, false, "the sign-in was interrupted, not rejected"},
+	{WrongPassword, false, "the password was wrong, so no prompt was sent"},
+	{Blocked, false, "Conditional Access refused the sign-in"},
+	{Guest, false, "a guest's ordinary sign-in"},
+	{ServiceAccount, false, "error 500121 without additional details, or no prompt at all"},
+	{BreakGlass, false, "the emergency account signed in with its key"},
+	{Directory, false, "not a sign-in"},
+	{Timeout, false, "nobody answered the prompt, and not answering is not declining"},
+	{DuplicateAttempt, false, "a second prompt while one was open"},
+	{WrongNumber, false, "the user picked the wrong number"},
+	{WrongCode, false, "the user typed the wrong code"},
+	{PasswordSpray, false, "the passwords were wrong, so no prompt was sent"},
+	{PlainRejection, true, "the user declined"},
+	{OtherCaseRejection, true, "the user declined; letter case does not matter"},
+	{IPv6Rejection, true, "the user declined; the address is IPv6"},
+	{ScriptRejection, true, "the user declined"},
+	{GuestRejection, true, "a guest declined"},
+	{AdminRejection, true, "an administrator declined"},
+	{KnownPlaceRejection, true, "the user declined, though from a known place"},
+	{FraudReport, true, "the user reported fraud"},
+	{PushBombingRejected, true, "the user declined the last prompts of many"},
+	{PushBombingAccepted, true, "the user declined three prompts before approving one"},
+	{NonInteractiveRejection, true, "the user declined; the row is in the non-interactive table"},
+	{SharedCorrelation, true, "the user declined once, in three rows"},
+	{BothTables, true, "the user declined once, in two tables"},
+	{RejectedTwice, true, "the user declined, and hours later declined again"},
+	{LateRejection, true, "the user declined; the row arrived late"},
+	{HourBoundary, true, "the user declined in two windows"},
+	{QuarterBoundary, true, "the user declined four times in one window"},
+	{WindowStart, true, "the user declined at the window's first instant"},
+	{Hostile, true, "the user declined, whatever the names say"},
+}
+
+// Stories returns every story, in the order of their declaration.
+func Stories() []Story {
+	all := make([]Story, len(stories))
+	for i, s := range stories {
+		all[i] = s.story
+	}
+	return all
+}
+
+// Fires reports whether the story holds rejections, so that the rule must
+// tell of it.
+func (s Story) Fires() bool {
+	for _, k := range stories {
+		if k.story == s {
+			return k.fires
+		}
+	}
+	return false
+}
+
+// Reason says in a few words why the story fires or does not, and is empty
+// for a story that is not one of Stories.
+func (s Story) Reason() string {
+	for _, k := range stories {
+		if k.story == s {
+			return k.reason
+		}
+	}
+	return ""
+}
