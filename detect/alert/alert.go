@@ -1,0 +1,120 @@
+package alert
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Alert is one thing to tell: what a rule found in one window, with all that a
+// destination needs to say it. It survives a trip through JSON unchanged.
+type Alert struct {
+	// ID is a GUID derived from the rule and the activities; see NewID.
+	ID          string `json:"id"`
+	RuleID      string `json:"ruleId"`
+	RuleName    string `json:"ruleName"`
+	RuleVersion string `json:"ruleVersion,omitempty"`
+
+	Title       string   `json:"title"`
+	Description string   `json:"description,omitempty"`
+	Severity    Severity `json:"severity"`
+	Tactics     []string `json:"tactics,omitempty"`
+	Techniques  []string `json:"techniques,omitempty"`
+
+	Entities      []Entity   `json:"entities,omitempty"`
+	CustomDetails []Detail   `json:"customDetails,omitempty"`
+	Properties    []Property `json:"properties,omitempty"`
+
+	// Window is what the rule's query looked at; its end is not part of it.
+	Window Span `json:"window"`
+	// Span is when the activities took place, from the first to the last.
+	Span       Span       `json:"span"`
+	Activities []Activity `json:"activities"`
+	// Rows are the rows of the result that the alert is about, empty if it is
+	// about there being none.
+	Rows []Row `json:"rows,omitempty"`
+	// Notes are for the reader: what could not be filled in, and why.
+	Notes []string `json:"notes,omitempty"`
+	// Created is the time of the tick that made the alert.
+	Created time.Time `json:"created"`
+}
+
+// Previously returns what had been told of the same activities before, merged
+// and in order. It is empty if all of it is news; otherwise the alert continues
+// an earlier one.
+func (a Alert) Previously() []Span {
+	var all []Span
+	for _, activity := range a.Activities {
+		all = append(all, activity.Previously...)
+	}
+	return Merge(all)
+}
+
+// Activity is what one identity did in one stretch of time: the unit in which
+// the ledger remembers what was told.
+type Activity struct {
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Span        Span        `json:"span"`
+	// Previously lists the spans that were told of this identity before and
+	// that touch Span, in order. They do not cover it.
+	Previously []Span `json:"previously,omitempty"`
+}
+
+// Entity is somebody or something that the alert is about, in Sentinel's terms:
+// an Account, an IP, a Host.
+type Entity struct {
+	Type   string  `json:"type"`
+	Fields []Field `json:"fields"`
+}
+
+// Field is one identifier of an entity, or one column of an identity, with its
+// value. The value comes from a log and may hold anything.
+type Field struct {
+	Identifier string `json:"identifier"`
+	Value      string `json:"value"`
+}
+
+// Detail is a custom detail: a name that the rule chose and the distinct values
+// of its column, in the order of the rows.
+type Detail struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+// Property is a property of the alert that the rule overrides per row, such as
+// AlertLink or ProductName.
+type Property struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Row is one row of a rule's result, its columns in the order of the query.
+type Row []Cell
+
+// Cell is one value of a row.
+type Cell struct {
+	Column string `json:"column"`
+	// Value is the value as JSON in the form that encoding/json writes. It is
+	// exact: a 64-bit integer keeps all its digits, a time all its decimals.
+	Value json.RawMessage `json:"value"`
+}
+
+// Text returns the value for reading: a string without its quotes, nothing for
+// null, and other values as JSON.
+func (c Cell) Text() string {
+	var text string
+	if err := json.Unmarshal(c.Value, &text); err == nil { // null leaves it empty
+		return text
+	}
+	return strings.TrimSpace(string(c.Value))
+}
+
+// Get returns the cell of a column, compared by its exact name.
+func (r Row) Get(column string) (Cell, bool) {
+	for _, c := range r {
+		if c.Column == column {
+			return c, true
+		}
+	}
+	return Cell{}, false
+}

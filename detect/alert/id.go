@@ -1,0 +1,30 @@
+package alert
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// idSpace is the name space of the ids of Pushback's alerts. Changing it would
+// make every open incident look like a new one.
+var idSpace = uuid.MustParse("6f0d6d3c-3b0f-5c0a-9e0b-7a5e1d0b5a11")
+
+// NewID returns the id of the alert of a rule about these activities: a GUID,
+// as a Sentinel incident wants one. The same rule and activities always give
+// the same id, in whatever order they come, so telling an alert twice is
+// telling the same alert.
+func NewID(ruleID string, activities []Activity) string {
+	parts := make([]string, len(activities))
+	for i, a := range activities {
+		parts[i] = string(encode([]string{
+			string(a.Fingerprint),
+			a.Span.Start.UTC().Format(time.RFC3339Nano),
+			a.Span.End.UTC().Format(time.RFC3339Nano),
+		}))
+	}
+	slices.SortFunc(parts, strings.Compare)
+	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, parts...))).String()
+}

@@ -1,0 +1,277 @@
+package detect
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/rule"
+	"pushback/detect/workspace"
+)
+
+// builder makes alerts of what a rule found in a window.
+type builder struct {
+	rule    *rule.Rule
+	table   *workspace.Table
+	columns map[string]int // the index of every column that the rule names, or -1
+	window  alert.Span
+	now     time.Time
+}
+
+func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now time.Time) builder {
+	b := builder{rule: r, table: table, columns: map[string]int{}, window: window, now: now}
+	for _, use := range r.Columns() {
+		b.columns[use.Column] = table.Column(use.Column)
+	}
+	return b
+}
+
+// alerts returns one alert per activity or one for all, as the rule groups
+// them.
+func (b builder) alerts(news []foundActivity) []alert.Alert {
+	if len(news) == 0 {
+		return nil
+	}
+	if b.rule.Grouping == rule.SingleAlert {
+		return []alert.Alert{b.alert(news)}
+	}
+	alerts := make([]alert.Alert, len(news))
+	for i := range news {
+		alerts[i] = b.alert(news[i : i+1])
+	}
+	return alerts
+}
+
+// alert returns the alert about activities. Where it is about several rows, its
+// entities, details and tactics are those of all, its severity is the highest,
+// and its texts and other properties are of the first row that has them.
+func (b builder) alert(found []foundActivity) alert.Alert {
+	r := b.rule
+	a := alert.Alert{
+		RuleID:      r.ID,
+		RuleName:    r.Name,
+		RuleVersion: r.Version,
+		Title:       r.Name,
+		Description: r.Description,
+		Severity:    r.Severity,
+		Tactics:     slices.Clone(r.Tactics),
+		Techniques:  slices.Clone(r.Techniques),
+		Window:      b.window,
+		Span:        found[0].Span,
+		Created:     b.now,
+	}
+	var rows [][]any
+	for _, f := range found {
+		a.Activities = append(a.Activities, f.Activity)
+		a.Span = a.Span.Hull(f.Span)
+		for _, i := range f.rows {
+			rows = append(rows, b.table.Rows[i])
+		}
+	}
+	a.ID = alert.NewID(r.ID, a.Activities)
+	a.Rows = b.rows(rows)
+	a.Entities = b.entities(rows)
+	a.CustomDetails = b.customDetails(rows)
+	b.override(&a, rows)
+	return a
+}
+
+func (b builder) rows(rows [][]any) []alert.Row {
+	var out []alert.Row
+	for _, row := range rows {
+		cells := make(alert.Row, len(row))
+		for i, value := range row {
+			cells[i] = alert.Cell{Column: b.table.Columns[i].Name, Value: workspace.JSON(value)}
+		}
+		out = append(out, cells)
+	}
+	return out
+}
+
+// value returns a row's value of a column that the rule names, or nil if the
+// result lacks it.
+func (b builder) value(row []any, column string) any {
+	if i, ok := b.columns[column]; ok && i >= 0 {
+		return row[i]
+	}
+	return nil
+}
+
+// values returns the texts of a row's value of a column that are not empty:
+// those of the elements if it is an array.
+func (b builder) values(row []any, column string) []string {
+	value := b.value(row, column)
+	texts := []string{workspace.Text(value)}
+	if d, ok := value.(workspace.Dynamic); ok {
+		if elements, ok := d.Elements(); ok {
+			texts = elements
+		}
+	}
+	return slices.DeleteFunc(texts, func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+// entities returns the distinct entities of the rows. Identifiers without a
+// value are left out, and so is an entity without any.
+func (b builder) entities(rows [][]any) []alert.Entity {
+	var entities []alert.Entity
+	seen := map[string]bool{}
+	for _, row := range rows {
+		for _, mapping := range b.rule.EntityMappings {
+			for _, e := range b.mapped(row, mapping) {
+				key, err := json.Marshal(e)
+				if err != nil || seen[string(key)] {
+					continue
+				}
+				seen[string(key)] = true
+				entities = append(entities, e)
+			}
+		}
+	}
+	return entities
+}
+
+// mapped returns the entities that a mapping finds in a row: one, or if its
+// only column holds an array, one for each element.
+func (b builder) mapped(row []any, mapping rule.EntityMapping) []alert.Entity {
+	var entities []alert.Entity
+	if fields := mapping.FieldMappings; len(fields) == 1 {
+		for _, value := range b.values(row, fields[0].Column) {
+			entities = append(entities, alert.Entity{
+				Type:   mapping.EntityType,
+				Fields: []alert.Field{{Identifier: fields[0].Identifier, Value: value}},
+			})
+		}
+		return entities
+	}
+	e := alert.Entity{Type: mapping.EntityType}
+	for _, f := range mapping.FieldMappings {
+		if text := workspace.Text(b.value(row, f.Column)); strings.TrimSpace(text) != "" {
+			e.Fields = append(e.Fields, alert.Field{Identifier: f.Identifier, Value: text})
+		}
+	}
+	if len(e.Fields) > 0 {
+		entities = append(entities, e)
+	}
+	return entities
+}
+
+// customDetails returns the custom details that have a value, with the distinct
+// values of all rows.
+func (b builder) customDetails(rows [][]any) []alert.Detail {
+	var details []alert.Detail
+	for _, c := range b.rule.CustomDetails {
+		if values := b.distinct(rows, c.Column); len(values) > 0 {
+			details = append(details, alert.Detail{Name: c.Name, Values: values})
+		}
+	}
+	return details
+}
+
+// distinct returns the distinct values of a column in the order of the rows.
+func (b builder) distinct(rows [][]any, column string) []string {
+	var values []string
+	seen := map[string]bool{}
+	for _, row := range rows {
+		for _, v := range b.values(row, column) {
+			if !seen[v] {
+				seen[v] = true
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// override applies the rule's alertDetailsOverride. As in Sentinel, what a row
+// has no proper value for stays what the rule says; a note tells the reader.
+func (b builder) override(a *alert.Alert, rows [][]any) {
+	o := b.rule.AlertDetails
+	if len(rows) == 0 {
+		return
+	}
+	if text, ok := b.render(o.DisplayNameFormat, rows); ok {
+		a.Title = text
+	} else if !o.DisplayNameFormat.IsZero() {
+		a.Notes = append(a.Notes, "The title is the rule's name: a column in the rule's title format has no value.")
+	}
+	if text, ok := b.render(o.DescriptionFormat, rows); ok {
+		a.Description = text
+	} else if !o.DescriptionFormat.IsZero() {
+		a.Notes = append(a.Notes, "The description is the rule's: a column in the rule's description format has no value.")
+	}
+	if o.SeverityColumn != "" {
+		b.overrideSeverity(a, rows)
+	}
+	if o.TacticsColumn != "" {
+		if tactics := b.tactics(rows); len(tactics) > 0 {
+			a.Tactics = tactics
+		}
+	}
+	for _, p := range o.DynamicProperties {
+		for _, row := range rows {
+			if text := workspace.Text(b.value(row, p.Column)); strings.TrimSpace(text) != "" {
+				a.Properties = append(a.Properties, alert.Property{Name: p.Property, Value: text})
+				break
+			}
+		}
+	}
+}
+
+// render writes a format with the values of the first row that has them all.
+func (b builder) render(format rule.Format, rows [][]any) (string, bool) {
+	for _, row := range rows {
+		text, ok := format.Render(func(column string) (string, bool) {
+			return workspace.Text(b.value(row, column)), true
+		})
+		if ok {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// overrideSeverity gives the alert the highest severity that the rows name.
+func (b builder) overrideSeverity(a *alert.Alert, rows [][]any) {
+	column := b.rule.AlertDetails.SeverityColumn
+	var highest *alert.Severity
+	var bad string
+	for _, row := range rows {
+		text := strings.TrimSpace(workspace.Text(b.value(row, column)))
+		s, err := alert.ParseSeverity(text)
+		switch {
+		case err != nil:
+			bad = text
+		case highest == nil || s > *highest:
+			highest = &s
+		}
+	}
+	switch {
+	case highest != nil:
+		a.Severity = *highest
+	case bad == "":
+		a.Notes = append(a.Notes, fmt.Sprintf("The severity is the rule's: column %s has no value.", column))
+	default:
+		a.Notes = append(a.Notes, fmt.Sprintf("The severity is the rule's: column %s holds %.40q, which is none.", column, bad))
+	}
+}
+
+// tactics returns the distinct tactics that the rows name, in an array or with
+// commas between them.
+func (b builder) tactics(rows [][]any) []string {
+	var tactics []string
+	for _, value := range b.distinct(rows, b.rule.AlertDetails.TacticsColumn) {
+		names, isArray := workspace.NewDynamic(value).Elements()
+		if !isArray {
+			names = strings.Split(value, ",")
+		}
+		for _, name := range names {
+			if name = strings.TrimSpace(name); name != "" && !slices.Contains(tactics, name) {
+				tactics = append(tactics, name)
+			}
+		}
+	}
+	return tactics
+}

@@ -1,0 +1,179 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/ledger"
+	"pushback/detect/rule"
+	"pushback/detect/workspace"
+)
+
+// Querier answers a rule's query. [*workspace.Client] is one.
+type Querier interface {
+	Query(ctx context.Context, q workspace.Query) (*workspace.Table, error)
+}
+
+// Ledger remembers how far rules have run and what was told, and keeps what is
+// to be sent. [*ledger.Memory] is one, and says what each method does.
+type Ledger interface {
+	State(ctx context.Context, ruleID string) (ledger.State, error)
+	Unseen(ctx context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error)
+	Record(ctx context.Context, ruleID string, state ledger.State, alerts []alert.Alert, destinations []string) error
+	Pending(ctx context.Context, destination string) ([]alert.Alert, error)
+	Sent(ctx context.Context, destination string, a alert.Alert) error
+}
+
+// Notifier is a destination of alerts.
+type Notifier interface {
+	// Name is the destination's name in the ledger and in reports. It must
+	// stay the same from one start to the next.
+	Name() string
+	// Notify tells one alert. If it returns an error, the alert is told again
+	// by a later tick.
+	Notify(ctx context.Context, a alert.Alert) error
+}
+
+// Config says when windows are run. The zero value runs each window the moment
+// it ends, once, and makes up for every window that was missed.
+type Config struct {
+	// Delay is how long after its end a window is first run.
+	Delay time.Duration
+	// Lateness is how long after a window's end a record may arrive and still
+	// be found.
+	Lateness time.Duration
+	// CatchUp limits how long ago a missed window may have ended to be run
+	// after all. Those that ended earlier are skipped and reported. Zero is no
+	// limit.
+	CatchUp time.Duration
+	// NRTFrequency is both frequency and period of near-real-time rules.
+	NRTFrequency time.Duration
+
+	// Start and End, if set, limit the windows to those that end after Start
+	// and whose newest part, one frequency long, begins before End. They are
+	// for running rules over logs of a known time.
+	Start, End time.Time
+
+	// Clock measures how long things take. Without it durations are zero. What
+	// is due depends on the tick's time alone.
+	Clock func() time.Time
+}
+
+// DefaultConfig returns the settings that suit a workspace whose logs arrive
+// within two hours.
+func DefaultConfig() Config {
+	return Config{
+		Delay:        5 * time.Minute,
+		Lateness:     2 * time.Hour,
+		CatchUp:      24 * time.Hour,
+		NRTFrequency: 5 * time.Minute,
+		Clock:        time.Now,
+	}
+}
+
+// Detector runs rules. It holds no state of its own between ticks: that is all
+// in the ledger, so a new Detector goes on where another stopped.
+type Detector struct {
+	config    Config
+	rules     []scheduledRule
+	querier   Querier
+	ledger    Ledger
+	notifiers []Notifier
+
+	mu sync.Mutex // held during a tick
+}
+
+type scheduledRule struct {
+	*rule.Rule
+	schedule schedule
+}
+
+// New returns a Detector for the rules that are not disabled. Every alert is
+// owed to each of the notifiers.
+func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, notifiers ...Notifier) (*Detector, error) {
+	if config.Delay < 0 || config.Lateness < 0 || config.CatchUp < 0 {
+		return nil, errors.New("detect: delay, lateness and catch-up cannot be negative")
+	}
+	if !config.Start.IsZero() && !config.End.IsZero() && !config.Start.Before(config.End) {
+		return nil, fmt.Errorf("detect: the start, %s, is not before the end, %s",
+			config.Start.Format(time.RFC3339), config.End.Format(time.RFC3339))
+	}
+	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers}
+
+	files := map[string]string{}
+	for _, r := range rules {
+		if r.Disabled {
+			continue
+		}
+		if other, taken := files[r.ID]; taken {
+			return nil, fmt.Errorf("detect: the rules %s and %s have the same id %s: what one tells, the other would drop", other, r.File, r.ID)
+		}
+		files[r.ID] = r.File
+		s, err := newSchedule(config, r)
+		if err != nil {
+			return nil, fmt.Errorf("detect: rule %q: %w", r.Name, err)
+		}
+		d.rules = append(d.rules, scheduledRule{r, s})
+	}
+
+	names := map[string]bool{}
+	for _, n := range notifiers {
+		if n.Name() == "" || names[n.Name()] {
+			return nil, fmt.Errorf("detect: a destination needs a name of its own, not %q", n.Name())
+		}
+		names[n.Name()] = true
+	}
+	return d, nil
+}
+
+// Next returns when the next pass of any rule is due after a time, or the zero
+// time if none ever is. Ticks at these times, and no others, run every pass
+// when it is due.
+func (d *Detector) Next(after time.Time) time.Time {
+	var next time.Time
+	for _, r := range d.rules {
+		if t := r.schedule.next(after); !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	return next
+}
+
+// Tick runs what is due at a time and sends what is owed. The report is
+// complete whatever happened; the error joins all that failed. Only one tick
+// of a Detector runs at a time: another waits for it.
+func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now = now.UTC().Truncate(alert.Resolution)
+	report := Report{Time: now}
+	for _, r := range d.rules {
+		report.Rules = append(report.Rules, d.run(ctx, r, now))
+	}
+	for _, n := range d.notifiers {
+		report.Deliveries = append(report.Deliveries, d.deliver(ctx, n))
+	}
+	return report, report.Err()
+}
+
+// destinations returns the names of the notifiers.
+func (d *Detector) destinations() []string {
+	names := make([]string, len(d.notifiers))
+	for i, n := range d.notifiers {
+		names[i] = n.Name()
+	}
+	return names
+}
+
+// stopwatch returns a function that says how long ago stopwatch was called.
+func (d *Detector) stopwatch() func() time.Duration {
+	if d.config.Clock == nil {
+		return func() time.Duration { return 0 }
+	}
+	begin := d.config.Clock()
+	return func() time.Duration { return d.config.Clock().Sub(begin) }
+}

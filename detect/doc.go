@@ -1,0 +1,52 @@
+// Package detect runs detection rules against a workspace, one tick at a time.
+//
+// A tick does this:
+//
+//  1. It works out which windows of which rules are due, oldest first
+//     (schedule.go).
+//  2. It runs the rule's query over each window ([Querier]).
+//  3. It compares the number of rows with the rule's trigger.
+//  4. It reads each row as an activity: who, and when (activity.go).
+//  5. It asks the ledger which activities were not told before
+//     ([Ledger].Unseen).
+//  6. It makes alerts of those, one per row or one for all, as the rule says
+//     (build.go).
+//  7. It has the ledger keep the alerts and remember their activities, all or
+//     nothing ([Ledger].Record). Only then does the window count as done.
+//  8. It sends each destination what is owed to it, including what earlier
+//     ticks could not send (deliver.go).
+//  9. It reports all of that ([Report]).
+//
+// A failure stays where it is: a rule that fails does not stop the others, a
+// window that fails is run again by the next tick, and an alert that could not
+// be sent is sent by a later one.
+//
+// # Windows
+//
+// Window k of a rule ends at e = k * queryFrequency since the Unix epoch in
+// UTC and covers queryPeriod before e, without e itself. It is run at e + delay,
+// and again after every further queryFrequency up to e + delay + lateness, when
+// there is a last run: so whatever arrives until e + lateness counts, whether
+// or not the frequency divides the lateness. The window stays the same in these
+// late passes, so a trigger threshold keeps its meaning; the ledger drops what
+// an earlier pass told. Passes of a window that were missed are made up for by
+// one.
+//
+// The first tick of a rule ever begins at the last window that is complete,
+// unless [Config].Start says where.
+//
+// # What is the same activity
+//
+// Two rows are the same identity if the rule is the same and the values of its
+// identity columns are: those that its entity mappings name, or those that the
+// rule names for the purpose; if it names none, or if they are all empty in a
+// row, all columns but the times. Values are compared with their case, as the
+// query returned them; in an array the order does not matter, since make_set
+// promises none.
+//
+// An activity's span is from the row's StartTime (or StartTimeUtc) to its
+// EndTime (or EndTimeUtc), else it is the moment TimeGenerated, else the
+// window; names are compared without case. A row is news if its span is not
+// inside of what was told of its identity. If it only touches what was told,
+// its alert says so: it continues an earlier one.
+package detect

@@ -1,0 +1,46 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	testLedger(t, func(*testing.T) verbs { return NewMemory() })
+}
+
+// TestMemoryForgets runs a rule for months: what Memory holds stays the same.
+func TestMemoryForgets(t *testing.T) {
+	t.Parallel()
+	m := NewMemory()
+	const days = 200
+	for hour := range days * 24 {
+		end := 60 * hour
+		state := State{First: at(0), Watermark: at(end + 5)}
+		same := newAlert("rule", activity("same", end-30, end-20))
+		other := newAlert("rule", activity(time.Duration(hour).String(), end-30, end-20))
+		ancient := newAlert("rule", activity("ancient", -1e6, -1e6)) // a row about a time long before its window
+		if _, known := m.rules["rule"]; known {
+			checkUnseen(t, m, "rule", ancient.Activities, nil)
+		}
+		record(t, m, "rule", state, []string{"console"}, same, other, ancient)
+		for _, a := range []alert.Alert{same, other, ancient} {
+			if err := m.Sent(t.Context(), "console", a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := m.rules["rule"]
+	limit := int((retention + purgeInterval).Hours()) + 2
+	if len(r.seen) > limit || len(r.seen["same"]) > limit || len(r.alerts) > 2*limit || len(m.owed) > 0 {
+		t.Errorf("after %d days Memory holds %d identities, %d spans of one, %d alert ids, %d owed",
+			days, len(r.seen), len(r.seen["same"]), len(r.alerts), len(m.owed))
+	}
+	last := 60 * (days*24 - 1)
+	kept := last - int((retention - time.Hour).Minutes())
+	kept -= kept % 60
+	checkUnseen(t, m, "rule", []alert.Activity{activity("same", kept-30, kept-20)}, nil)
+}

@@ -1,0 +1,296 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/alert"
+)
+
+// verbs is what a tick asks of a ledger.
+type verbs interface {
+	State(ctx context.Context, ruleID string) (State, error)
+	Unseen(ctx context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error)
+	Record(ctx context.Context, ruleID string, state State, alerts []alert.Alert, destinations []string) error
+	Pending(ctx context.Context, destination string) ([]alert.Alert, error)
+	Sent(ctx context.Context, destination string, a alert.Alert) error
+}
+
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func at(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+
+func span(start, end int) alert.Span { return alert.Span{Start: at(start), End: at(end)} }
+
+func activity(f string, start, end int, previously ...alert.Span) alert.Activity {
+	return alert.Activity{Fingerprint: alert.Fingerprint(f), Span: span(start, end), Previously: previously}
+}
+
+// newAlert returns an alert of a rule about activities, created at noon.
+func newAlert(ruleID string, activities ...alert.Activity) alert.Alert {
+	a := alert.Alert{ID: alert.NewID(ruleID, activities), RuleID: ruleID, Activities: activities, Created: noon}
+	a.Span = activities[0].Span
+	for _, activity := range activities {
+		a.Span = a.Span.Hull(activity.Span)
+	}
+	return a
+}
+
+func record(t *testing.T, l verbs, ruleID string, state State, to []string, alerts ...alert.Alert) {
+	t.Helper()
+	if err := l.Record(t.Context(), ruleID, state, alerts, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkUnseen(t *testing.T, l verbs, ruleID string, activities, want []alert.Activity) {
+	t.Helper()
+	got, err := l.Unseen(t.Context(), ruleID, activities)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Unseen (-want +got):\n%s", diff)
+	}
+}
+
+func checkPending(t *testing.T, l verbs, destination string, want ...alert.Alert) {
+	t.Helper()
+	got, err := l.Pending(t.Context(), destination)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Pending for %s (-want +got):\n%s", destination, diff)
+	}
+}
+
+// testLedger is what every ledger must pass. open returns an empty one.
+func testLedger(t *testing.T, open func(t *testing.T) verbs) {
+	to := []string{"teams", "sentinel"}
+	state := State{First: at(0), Watermark: at(60)}
+
+	t.Run("a rule that never ran", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		got, err := l.State(t.Context(), "rule")
+		if err != nil || !got.IsZero() {
+			t.Errorf("State = %+v, %v", got, err)
+		}
+		checkUnseen(t, l, "rule", []alert.Activity{activity("a", 0, 1)}, []alert.Activity{activity("a", 0, 1)})
+		checkUnseen(t, l, "rule", nil, nil)
+		checkPending(t, l, "teams")
+	})
+
+	t.Run("the state of each rule", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		one := State{First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0), at(60)}}
+		record(t, l, "one", one, to)
+		record(t, l, "two", state, to)
+		one.Pending = one.Pending[:1]
+		record(t, l, "one", one, to)
+		one.Pending[0] = at(-60) // the ledger must have its own copy
+		want := map[string]State{
+			"one":   {First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0)}},
+			"two":   state,
+			"three": {},
+		}
+		for rule, want := range want {
+			got, err := l.State(t.Context(), rule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("State of %s (-want +got):\n%s", rule, diff)
+			}
+		}
+	})
+
+	t.Run("what is news", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		record(t, l, "rule", state, to,
+			newAlert("rule", activity("a", 10, 20), activity("b", 10, 10)),
+			newAlert("rule", activity("a", 30, 40)))
+		checkUnseen(t, l, "rule",
+			[]alert.Activity{
+				activity("a", 10, 20), // the same
+				activity("c", 10, 20), // somebody else
+				activity("a", 12, 12), // inside
+				activity("a", 40, 40), // its very end
+				activity("a", 25, 26), // in the gap
+				activity("a", 18, 32), // over the gap
+				activity("a", 40, 41), // continues
+				activity("a", 5, 50),  // around it
+				activity("b", 10, 10), // a moment
+				activity("b", 11, 11), // another moment
+				activity("A", 10, 20), // another case
+			},
+			[]alert.Activity{
+				activity("c", 10, 20),
+				activity("a", 25, 26),
+				activity("a", 18, 32, span(10, 20), span(30, 40)),
+				activity("a", 40, 41, span(30, 40)),
+				activity("a", 5, 50, span(10, 20), span(30, 40)),
+				activity("b", 11, 11),
+				activity("A", 10, 20),
+			})
+		checkUnseen(t, l, "other", []alert.Activity{activity("a", 10, 20)}, []alert.Activity{activity("a", 10, 20)})
+
+		record(t, l, "rule", state, to, newAlert("rule", activity("a", 18, 32)))
+		checkUnseen(t, l, "rule",
+			[]alert.Activity{activity("a", 10, 40), activity("a", 9, 40)},
+			[]alert.Activity{activity("a", 9, 40, span(10, 40))})
+	})
+
+	t.Run("one question, same identity", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		both := []alert.Activity{activity("a", 0, 10), activity("a", 2, 3)}
+		checkUnseen(t, l, "rule", both, both)
+		checkUnseen(t, l, "rule", both, both) // asking changes nothing
+	})
+
+	t.Run("the outbox", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		early := newAlert("rule", activity("a", 0, 10))
+		late := newAlert("rule", activity("a", 5, 20))
+		later := newAlert("rule", activity("a", 0, 30))
+		record(t, l, "rule", state, to, late, early)
+		record(t, l, "rule", state, to, later)
+		checkPending(t, l, "teams", late, early, later)
+		checkPending(t, l, "sentinel", late, early, later)
+		checkPending(t, l, "console")
+
+		for range 2 { // noting it twice is noting it once
+			if err := l.Sent(t.Context(), "teams", late); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkPending(t, l, "teams", early, later)
+		checkPending(t, l, "sentinel", late, early, later)
+		for _, a := range []alert.Alert{early, late, later} {
+			for _, d := range to {
+				if err := l.Sent(t.Context(), d, a); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		checkPending(t, l, "teams")
+		checkPending(t, l, "sentinel")
+
+		record(t, l, "rule", state, to, late) // as after a crash
+		checkPending(t, l, "teams")
+		if err := l.Sent(t.Context(), "teams", newAlert("rule", activity("z", 0, 1))); err != nil {
+			t.Errorf("Sent of an alert that is not owed: %v", err)
+		}
+	})
+
+	t.Run("an alert recorded twice", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		a := newAlert("rule", activity("a", 0, 10))
+		record(t, l, "rule", state, to, a)
+		record(t, l, "rule", state, to, a, a)
+		checkPending(t, l, "teams", a)
+	})
+
+	t.Run("no destination", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		record(t, l, "rule", state, nil, newAlert("rule", activity("a", 0, 10)))
+		checkUnseen(t, l, "rule", []alert.Activity{activity("a", 0, 10)}, nil)
+		checkPending(t, l, "teams")
+	})
+
+	t.Run("a whole alert", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		a := newAlert("rule", activity("a", 0, 10, span(-5, 2)))
+		a.Title, a.Severity, a.Tactics = "Title \" <b>\u2028", alert.High, []string{"InitialAccess"}
+		a.Entities = []alert.Entity{{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "192.0.2.1/#?\\"}}}}
+		a.Rows = []alert.Row{{{Column: "Count", Value: []byte(`9007199254740993`)}}}
+		record(t, l, "rule", state, to, a)
+		checkPending(t, l, "teams", a)
+	})
+
+	t.Run("hostile names", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		for _, rule := range []string{"a/b", "a\\b", "a#b?", "a\nb", "a b", "ä", ""} {
+			record(t, l, rule, state, to, newAlert(rule, activity("a", 0, 10)))
+			checkUnseen(t, l, rule, []alert.Activity{activity("a", 0, 10)}, nil)
+		}
+	})
+
+	t.Run("many at once", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		const workers, each = 8, 10
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				rule := fmt.Sprintf("rule%d", w)
+				for i := range each {
+					a := newAlert(rule, activity("a", 10*i, 10*i+5))
+					if err := l.Record(t.Context(), rule, State{First: at(0), Watermark: at(i)}, []alert.Alert{a}, to); err != nil {
+						t.Error(err)
+					}
+					if _, err := l.Unseen(t.Context(), rule, a.Activities); err != nil {
+						t.Error(err)
+					}
+					if _, err := l.Pending(t.Context(), "teams"); err != nil {
+						t.Error(err)
+					}
+					if err := l.Sent(t.Context(), "teams", a); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		checkPending(t, l, "teams")
+		if got, err := l.Pending(t.Context(), "sentinel"); err != nil || len(got) != workers*each {
+			t.Errorf("%d alerts are pending for sentinel, %v; want %d", len(got), err, workers*each)
+		}
+	})
+
+	// Minutes of a day, one by one, are the reference.
+	t.Run("model", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		rng := rand.New(rand.NewPCG(3, 4))
+		var minutes [2][120]bool // odd indexes are the gaps between two minutes
+		for range 300 {
+			who := rng.IntN(2)
+			start := rng.IntN(50)
+			end := start + rng.IntN(8)
+			a := activity(string(rune('a'+who)), start, end)
+			covered := true
+			for i := 2 * start; i <= 2*end; i++ {
+				covered = covered && minutes[who][i]
+			}
+			got, err := l.Unseen(t.Context(), "rule", []alert.Activity{a})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (len(got) == 0) != covered {
+				t.Fatalf("Unseen(%v) = %v, but covered is %v", a, got, covered)
+			}
+			if !covered && rng.IntN(3) == 0 {
+				record(t, l, "rule", state, nil, newAlert("rule", got...))
+				for i := 2 * start; i <= 2*end; i++ {
+					minutes[who][i] = true
+				}
+			}
+		}
+	})
+}
