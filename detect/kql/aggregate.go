@@ -1,0 +1,331 @@
+package kql
+
+// aggregate is an entry of the table of aggregates, whose signatures read like
+// those of scalar functions; the result promoted is the wider integer of an
+// integer, and the type of the first argument otherwise.
+type aggregate struct {
+	sig string
+	doc string
+	// stem is what the output column is called before _ and the argument's
+	// name; without one it is called as the argument is.
+	stem string
+	// start makes the state of one group; t is the type of the first argument.
+	start func(t Type) accumulator
+
+	name   string
+	params []param
+	result string
+}
+
+// accumulator gathers the rows of one group.
+type accumulator interface {
+	add(args []Value)
+	result() Value
+}
+
+// aggregates is the table of all, by name. Those that give several columns,
+// arg_max and its kin, are bound by bindArgAggregate.
+func aggregates() map[string]*aggregate { return theAggregates }
+
+var theAggregates map[string]*aggregate
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() { theAggregates = buildAggregates() }
+
+func buildAggregates() map[string]*aggregate {
+	simple := func(f func() accumulator) func(Type) accumulator {
+		return func(Type) accumulator { return f() }
+	}
+	// onlyIf makes the form with a predicate as the argument at a position.
+	onlyIf := func(at int, start func(Type) accumulator) func(Type) accumulator {
+		return func(t Type) accumulator { return &conditional{at, start(t)} }
+	}
+	count := simple(func() accumulator { return &counting{} })
+	distinct := simple(func() accumulator { return &distinctCount{} })
+	sum := func(t Type) accumulator { return &summing{t: promoted(t)} }
+	avg := func(t Type) accumulator { return &averaging{t: averageType(t)} }
+	least := simple(func() accumulator { return &extremum{sign: -1} })
+	most := simple(func() accumulator { return &extremum{sign: 1} })
+	anyOf := simple(func() accumulator { return &first{} })
+	set := simple(func() accumulator { return &collecting{seen: map[string]bool{}} })
+	list := simple(func() accumulator { return &collecting{} })
+	bag := simple(func() accumulator { return &bagging{} })
+
+	all := make(map[string]*aggregate)
+	for _, a := range []*aggregate{
+		{sig: "count() long", doc: "The number of rows.", stem: "count", start: count},
+		{sig: "countif(predicate:bool) long", doc: "The number of rows for which the predicate is true.", stem: "countif", start: onlyIf(0, count)},
+		{sig: "dcount(value:scalar, accuracy:integer?) long", doc: "The number of distinct values; exact here, an estimate in the service.", stem: "dcount", start: distinct},
+		{sig: "dcountif(value:scalar, predicate:bool, accuracy:integer?) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "dcountif", start: onlyIf(1, distinct)},
+		{sig: "count_distinct(value:notdynamic) long", doc: "The number of distinct values.", stem: "count_distinct", start: distinct},
+		{sig: "count_distinctif(value:notdynamic, predicate:bool) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "count_distinctif", start: onlyIf(1, distinct)},
+		{sig: "sum(value:summable) promoted", doc: "The sum.", stem: "sum", start: sum},
+		{sig: "sumif(value:summable, predicate:bool) promoted", doc: "The sum over rows for which the predicate is true.", stem: "sumif", start: onlyIf(1, sum)},
+		{sig: "avg(value:summable) average", doc: "The mean of the values that are not null.", stem: "avg", start: avg},
+		{sig: "avgif(value:summable, predicate:bool) average", doc: "The mean over rows for which the predicate is true.", stem: "avgif", start: onlyIf(1, avg)},
+		{sig: "min(value:orderable) first", doc: "The least value.", stem: "min", start: least},
+		{sig: "minif(value:orderable, predicate:bool) first", doc: "The least value among rows for which the predicate is true.", stem: "minif", start: onlyIf(1, least)},
+		{sig: "max(value:orderable) first", doc: "The greatest value.", stem: "max", start: most},
+		{sig: "maxif(value:orderable, predicate:bool) first", doc: "The greatest value among rows for which the predicate is true.", stem: "maxif", start: onlyIf(1, most)},
+		{sig: "take_anyif(value:scalar, predicate:bool) first", doc: "A value of some row for which the predicate is true.", start: onlyIf(1, anyOf)},
+		{sig: "anyif(value:scalar, predicate:bool) first", doc: "The same as take_anyif().", stem: "anyif", start: onlyIf(1, anyOf)},
+		{sig: "make_set(value:scalar, max:integer?) dynamic", doc: "The distinct values that are not null, as an array; of arrays, their elements.", stem: "set", start: set},
+		{sig: "make_set_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The distinct values of rows for which the predicate is true.", stem: "set", start: onlyIf(1, set)},
+		{sig: "make_list(value:scalar, max:integer?) dynamic", doc: "The values that are not null, as an array; of arrays, their elements.", stem: "list", start: list},
+		{sig: "make_list_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The values of rows for which the predicate is true.", stem: "list", start: onlyIf(1, list)},
+		{sig: "make_bag(bag:bag, max:integer?) dynamic", doc: "One property bag of all, of equal keys one value.", stem: "bag", start: bag},
+		{sig: "make_bag_if(bag:bag, predicate:bool, max:integer?) dynamic", doc: "One property bag of rows for which the predicate is true.", stem: "bag", start: onlyIf(1, bag)},
+	} {
+		a.name, a.params, a.result = parseSignature(a.sig)
+		all[a.name] = a
+	}
+	return all
+}
+
+func promoted(t Type) Type {
+	if t == Int {
+		return Long
+	}
+	return t
+}
+
+func averageType(t Type) Type {
+	if t == Int || t == Long {
+		return Real
+	}
+	return t
+}
+
+// resultType is the type of the aggregate over a first argument of type t.
+func (a *aggregate) resultType(t Type) Type {
+	switch a.result {
+	case "first":
+		return t
+	case "promoted":
+		return promoted(t)
+	case "average":
+		return averageType(t)
+	}
+	r, _ := ParseType(a.result)
+	return r
+}
+
+// conditional passes on the rows for which the argument at a position is true,
+// without that argument.
+type conditional struct {
+	at int
+	to accumulator
+}
+
+func (c *conditional) add(args []Value) {
+	if args[c.at].isTrue() {
+		rest := make([]Value, 0, len(args)-1)
+		rest = append(append(rest, args[:c.at]...), args[c.at+1:]...)
+		c.to.add(rest)
+	}
+}
+
+func (c *conditional) result() Value { return c.to.result() }
+
+type counting struct{ n int64 }
+
+func (c *counting) add([]Value)   { c.n++ }
+func (c *counting) result() Value { return longValue(c.n) }
+
+type distinctCount struct {
+	seen map[string]struct{}
+	buf  []byte
+}
+
+func (d *distinctCount) add(args []Value) {
+	if args[0].IsNull() {
+		return
+	}
+	d.buf = groupKey(d.buf[:0], args[0])
+	if _, ok := d.seen[string(d.buf)]; !ok {
+		if d.seen == nil {
+			d.seen = make(map[string]struct{})
+		}
+		d.seen[string(d.buf)] = struct{}{}
+	}
+}
+
+func (d *distinctCount) result() Value { return longValue(int64(len(d.seen))) }
+
+// summing adds up, in the type of the result; of nothing it is zero.
+type summing struct {
+	t   Type
+	sum Value
+}
+
+func (s *summing) add(args []Value) {
+	v := convert(args[0], s.t)
+	switch {
+	case v.IsNull():
+	case s.sum.IsNull():
+		s.sum = v
+	default:
+		s.sum = plus(s.sum, v)
+	}
+}
+
+func (s *summing) result() Value {
+	if s.sum.IsNull() {
+		return convert(longValue(0), s.t)
+	}
+	return s.sum
+}
+
+// averaging is null of nothing.
+type averaging struct {
+	t   Type
+	sum summing
+	n   int64
+}
+
+func (a *averaging) add(args []Value) {
+	if args[0].IsNull() {
+		return
+	}
+	switch a.t {
+	case DateTime: // as a timespan since tick 0
+		args = []Value{timespanValue(args[0].n)}
+		a.sum.t = TimeSpan
+	default:
+		a.sum.t = a.t
+	}
+	a.sum.add(args)
+	a.n++
+}
+
+func (a *averaging) result() Value {
+	if a.n == 0 {
+		return Value{}
+	}
+	mean := divided(a.sum.result(), convert(longValue(a.n), map[Type]Type{Real: Real, Decimal: Decimal, TimeSpan: Long, DateTime: Long}[a.t]))
+	if a.t == DateTime {
+		return datetimeValue(mean.n)
+	}
+	return mean
+}
+
+// extremum is the least or the greatest value, null of nothing.
+type extremum struct {
+	sign int
+	best Value
+}
+
+func (e *extremum) add(args []Value) {
+	if v := args[0]; !v.IsNull() && (e.best.IsNull() || sortOrder(v, e.best)*e.sign > 0) {
+		e.best = v
+	}
+}
+
+func (e *extremum) result() Value { return e.best }
+
+// first keeps the first value that says something.
+type first struct{ v Value }
+
+func (f *first) add(args []Value) {
+	if f.v.IsNull() || f.v.kind == String && f.v.s == "" {
+		f.v = args[0]
+	}
+}
+
+func (f *first) result() Value { return f.v }
+
+// maxCollected is how many elements make_set and make_list keep when they are
+// not told.
+const maxCollected = 1_048_576
+
+// collecting gathers values; with seen, each once.
+type collecting struct {
+	seen  map[string]bool
+	items []Value
+	buf   []byte
+}
+
+func (c *collecting) add(args []Value) {
+	limit := int64(maxCollected)
+	if len(args) > 1 && !args[1].IsNull() {
+		limit = args[1].n
+	}
+	if args[0].kind == kindArray {
+		for _, v := range args[0].array() {
+			c.one(v, limit)
+		}
+		return
+	}
+	c.one(args[0], limit)
+}
+
+func (c *collecting) one(v Value, limit int64) {
+	if v.IsNull() || int64(len(c.items)) >= limit {
+		return
+	}
+	if c.seen != nil {
+		c.buf = groupKey(c.buf[:0], v)
+		if c.seen[string(c.buf)] {
+			return
+		}
+		c.seen[string(c.buf)] = true
+	}
+	c.items = append(c.items, v)
+}
+
+func (c *collecting) result() Value {
+	if c.items == nil {
+		return arrayValue([]Value{})
+	}
+	return arrayValue(c.items)
+}
+
+type bagging struct{ b *bag }
+
+func (g *bagging) add(args []Value) {
+	if args[0].kind != kindBag {
+		return
+	}
+	limit := int64(maxCollected)
+	if len(args) > 1 && !args[1].IsNull() {
+		limit = args[1].n
+	}
+	if g.b == nil {
+		g.b = newBag(8)
+	}
+	for i, k := range args[0].bag().keys {
+		if g.b.find(k) < 0 && int64(len(g.b.keys)) < limit {
+			g.b.set(k, args[0].bag().vals[i])
+		}
+	}
+}
+
+func (g *bagging) result() Value {
+	if g.b == nil {
+		return bagValue(newBag(0))
+	}
+	return bagValue(g.b)
+}
+
+// picking keeps several values of the row in which the first is the least or
+// the greatest; with sign 0, of the first row.
+type picking struct {
+	sign int
+	row  []Value
+}
+
+func (p *picking) add(args []Value) {
+	switch {
+	case p.sign == 0:
+		if p.row != nil {
+			return
+		}
+	case p.row != nil && args[0].IsNull():
+		return
+	case p.row != nil && !p.row[0].IsNull() && sortOrder(args[0], p.row[0])*p.sign <= 0:
+		return
+	}
+	p.row = append(p.row[:0], args...)
+}
+
+func (p *picking) result() Value { return Value{} } // read by column, from row

@@ -1,0 +1,149 @@
+package kql
+
+// The syntax tree: what the parser makes of the text and the binder gives a
+// meaning to. Every node knows its place in the text.
+
+type node interface{ pos() span }
+
+func (s span) pos() span { return s }
+
+// to is the span from the start of one to the end of another.
+func (s span) to(end span) span { return span{s.start, end.end} }
+
+// Scalar expressions.
+type (
+	literal struct {
+		span
+		typ Type
+		val Value
+	}
+	// name is a reference to a column, a table or a let statement's name; as
+	// a declaration it is the name declared.
+	name struct {
+		span
+		text   string
+		quoted bool // written ['name']
+	}
+	// pattern is a name with * in it, for project-away and its kin.
+	pattern struct {
+		span
+		text string
+	}
+	// path is of.key.
+	path struct {
+		span
+		of  node
+		key string
+	}
+	// element is of[at].
+	element struct {
+		span
+		of, at node
+	}
+	call struct {
+		span
+		fn   name
+		args []node
+	}
+	// star is the * of count_distinct(*), arg_max(x, *) and * has "x".
+	star struct{ span }
+	// signed is + or - before an operand.
+	signed struct {
+		span
+		minus bool
+		of    node
+	}
+	// binary is an operator between two operands; the parser has put string
+	// operators such as has and =~ here too.
+	binary struct {
+		span
+		op          string
+		opAt        span
+		left, right node
+	}
+	// between is left between (low .. high), or !between.
+	between struct {
+		span
+		negated         bool
+		left, low, high node
+	}
+	// inList is left in (items), with in~, !in, has_any and has_all too.
+	inList struct {
+		span
+		op    string
+		opAt  span
+		left  node
+		items []node
+	}
+	// named is name = expression, or (a, b) = expression.
+	named struct {
+		span
+		names []name
+		expr  node
+	}
+)
+
+// Tabular expressions.
+type (
+	// pipeline is source | operator | operator.
+	pipeline struct {
+		span
+		source node
+		ops    []operatorNode
+	}
+	// lambda is a function that a let statement defines.
+	lambda struct {
+		span
+		params []parameter
+		lets   []statement
+		body   node
+	}
+)
+
+// bare says whether the function can be named without (): it needs no
+// argument.
+func (l *lambda) bare() bool {
+	for _, p := range l.params {
+		if p.def == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// parameter is one of a lambda's: a scalar of a type, or a table with columns.
+type parameter struct {
+	name
+	typ     Type
+	table   bool
+	columns Schema // of a table; none of (*)
+	def     node   // the default, or nil
+}
+
+// operatorNode is a tabular operator as it was written. Each has a file of its
+// own, with its syntax, its binding and its execution.
+type operatorNode interface {
+	pos() span
+	bind(b *binder, in relation) relation
+}
+
+// sourceNode is what a pipeline can start with besides an expression.
+type sourceNode interface {
+	node
+	bindSource(b *binder) relation
+}
+
+// statement is one of those that stand before the query itself.
+type statement struct {
+	span
+	set  bool // set rather than let
+	name name
+	expr node // nil for a bare set
+}
+
+// option is name=value after an operator's name.
+type option struct {
+	span
+	name  string
+	value node
+}

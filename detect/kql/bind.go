@@ -1,0 +1,536 @@
+package kql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// binder gives names their meaning and expressions their types.
+type binder struct {
+	db      *Database
+	x       *execution
+	now     Value
+	scope   *scope
+	scans   []*scan
+	missing []string     // tables that a fuzzy union goes without
+	fuzzy   int          // how many fuzzy unions are being bound
+	bound   int          // operators and calls so far
+	agg     *aggregation // of the summarize being bound, or nil
+}
+
+// maxBound bounds the plan: a let statement is bound wherever it is used, so a
+// short text can stand for a very long one.
+const maxBound = 20_000
+
+func (b *binder) count(at span) {
+	if b.bound++; b.bound > maxBound {
+		failSemantic(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound)
+	}
+}
+
+// scope is what let statements and parameters name, innermost first.
+type scope struct {
+	outer *scope
+	names map[string]*definition
+	// body marks the outermost scope of a function's body, or of the query:
+	// a name is defined once from there on, and may hide what lies beyond.
+	body bool
+}
+
+// definition is what a name in a scope stands for: a scalar, a table or a
+// function, and the scope that its own names are looked up in.
+type definition struct {
+	at     span
+	scalar expr
+	table  node
+	fn     *lambda
+	scope  *scope
+}
+
+func (s *scope) find(name string) *definition {
+	for ; s != nil; s = s.outer {
+		if d := s.names[name]; d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *scope) define(n name, d *definition) {
+	if s.names == nil {
+		s.names = make(map[string]*definition)
+	}
+	if old := s.names[n.text]; old != nil {
+		failSemantic(n.span, "SEM0001", "'%s' is defined twice", n.text)
+	}
+	d.at = n.span
+	s.names[n.text] = d
+}
+
+// all lists the names in reach.
+func (s *scope) all() []string {
+	var names []string
+	for ; s != nil; s = s.outer {
+		for n := range s.names {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// within binds with another scope as the innermost one.
+func (b *binder) within(s *scope, bind func()) {
+	outer := b.scope
+	b.scope = s
+	defer func() { b.scope = outer }()
+	bind()
+}
+
+func (b *binder) statements(list []statement) {
+	for _, st := range list {
+		switch {
+		case st.set:
+			b.setStatement(st)
+		default:
+			b.letStatement(st)
+		}
+	}
+}
+
+func (b *binder) setStatement(st statement) {
+	if st.name.text != "query_now" {
+		failUnsupported(st.name.span, "the option '%s' is not supported; query_now is", st.name.text)
+	}
+	var e expr
+	if st.expr != nil {
+		e = b.expr(st.expr, nil)
+	}
+	if c, ok := e.(*constExpr); ok && c.t == DateTime && !c.val.IsNull() {
+		b.now = c.val
+		return
+	}
+	failSemantic(st.span, "SEM0001", "query_now must be set to a datetime")
+}
+
+func (b *binder) letStatement(st statement) {
+	d := &definition{scope: b.scope}
+	switch n := st.expr.(type) {
+	case *lambda:
+		d.fn = n
+	default:
+		if b.isTabular(n) {
+			d.table = n
+			b.tryRelation(n)
+		} else {
+			d.scalar = b.expr(n, nil)
+		}
+	}
+	for s := b.scope; s != nil; s = s.outer {
+		if s.names[st.name.text] != nil {
+			failSemantic(st.name.span, "SEM0001", "'%s' is defined twice", st.name.text)
+		}
+		if s.body {
+			break
+		}
+	}
+	// A later statement sees this one, and this one not itself.
+	b.scope = &scope{outer: b.scope}
+	b.scope.define(st.name, d)
+}
+
+// tryRelation binds a table that nothing may use, so that its errors show all
+// the same. A table that is not there is no error yet: a fuzzy union may go
+// without it.
+func (b *binder) tryRelation(n node) {
+	defer func() {
+		if p := recover(); p != nil {
+			if missing, ok := p.(*problem); !ok || missing.table == "" {
+				panic(p)
+			}
+		}
+	}()
+	scans := b.scans
+	b.relation(n)
+	b.scans = scans
+}
+
+// isTabular says whether an expression stands for a table.
+func (b *binder) isTabular(n node) bool {
+	switch n := n.(type) {
+	case *pipeline, sourceNode:
+		return true
+	case *name:
+		if d := b.scope.find(n.text); d != nil {
+			if d.fn != nil && d.fn.bare() {
+				return b.isTabular(&call{span: n.span, fn: *n})
+			}
+			return d.table != nil
+		}
+		return b.db.Table(n.text) != nil || knownTables()[n.text] != nil
+	case *call:
+		b.count(n.span) // a body can call the next twice, and so on
+		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+			tabular := false
+			b.within(b.lambdaScope(d), func() {
+				for _, p := range d.fn.params {
+					def := &definition{scalar: &constExpr{t: p.typ}}
+					if p.table {
+						def = &definition{table: &name{}}
+					}
+					b.scope.define(p.name, def)
+				}
+				for _, st := range d.fn.lets {
+					if !st.set {
+						if _, isLambda := st.expr.(*lambda); isLambda {
+							b.scope.define(st.name, &definition{fn: st.expr.(*lambda), scope: b.scope})
+						} else if b.isTabular(st.expr) {
+							b.scope.define(st.name, &definition{table: &name{}})
+						} else {
+							b.scope.define(st.name, &definition{scalar: &constExpr{t: Long}})
+						}
+					}
+				}
+				tabular = b.isTabular(d.fn.body)
+			})
+			return tabular
+		}
+		return tabularFunctions()[n.fn.text] != nil
+	}
+	return false
+}
+
+func (b *binder) lambdaScope(d *definition) *scope { return &scope{outer: d.scope, body: true} }
+
+// relation binds a tabular expression.
+func (b *binder) relation(n node) relation {
+	b.count(n.pos())
+	switch n := n.(type) {
+	case *pipeline:
+		rel := b.relation(n.source)
+		for _, op := range n.ops {
+			b.count(op.pos())
+			rel = op.bind(b, rel)
+		}
+		return rel
+	case sourceNode:
+		return n.bindSource(b)
+	case *name:
+		return b.tableNamed(n)
+	case *call:
+		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+			var rel relation
+			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
+			return rel
+		}
+		if bind := tabularFunctions()[n.fn.text]; bind != nil {
+			return bind(b, n)
+		}
+		if !isScalarFunction(n.fn.text) {
+			b.unknownFunction(n)
+		}
+	}
+	failSemantic(n.pos(), "SEM0100", "a table is expected here, and this is a scalar expression")
+	panic("unreachable")
+}
+
+func (b *binder) tableNamed(n *name) relation {
+	if d := b.scope.find(n.text); d != nil {
+		switch {
+		case d.table != nil:
+			var rel relation
+			b.within(d.scope, func() { rel = b.relation(d.table) })
+			return rel
+		case d.fn != nil && d.fn.bare():
+			return b.relation(&call{span: n.span, fn: *n})
+		case d.fn != nil:
+			failSemantic(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text)
+		default:
+			failSemantic(n.span, "SEM0100", "'%s' is a scalar, and a table is expected here", n.text)
+		}
+	}
+	if t := b.db.Table(n.text); t != nil {
+		s := newScan(t)
+		b.scans = append(b.scans, s)
+		return s
+	}
+	panic(&problem{
+		kind: SemanticError, code: "SEM0100", at: n.span, table: n.text,
+		msg: fmt.Sprintf("Failed to resolve table or column expression named '%s'%s", n.text,
+			suggestion(n.text, append(b.db.Names(), b.scope.all()...))),
+	})
+}
+
+// invoke binds a call of a let statement's function: its body, with the
+// parameters bound to the arguments. input is the table that invoke passes.
+func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node)) {
+	b.count(c.span)
+	inner := b.lambdaScope(d)
+	params := d.fn.params
+	if len(c.args) > len(params) {
+		failSemantic(c.span, "SEM0001", "%s() takes %d arguments and got %d", c.fn.text, len(params), len(c.args))
+	}
+	for i, p := range params {
+		def := &definition{}
+		switch {
+		case i < len(c.args) && p.table:
+			def.table, def.scope = c.args[i], b.scope
+			rel := b.relation(c.args[i])
+			for _, want := range p.columns {
+				if !slices.ContainsFunc(rel.columns(), func(have *column) bool { return have.name == want.Name && have.typ == want.Type }) {
+					failSemantic(c.args[i].pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type)
+				}
+			}
+		case i < len(c.args):
+			def.scalar = b.coerce(b.expr(c.args[i], in), p.typ, c.args[i].pos())
+		case p.def != nil:
+			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
+		default:
+			failSemantic(c.span, "SEM0001", "%s() lacks its argument '%s'", c.fn.text, p.text)
+		}
+		inner.define(p.name, def)
+	}
+	b.within(inner, func() {
+		b.statements(d.fn.lets)
+		bindBody(d.fn.body)
+	})
+}
+
+// expr binds a scalar expression over the columns in reach.
+func (b *binder) expr(n node, in []*column) expr {
+	switch n := n.(type) {
+	case *literal:
+		return &constExpr{n.typ, n.val}
+	case *name:
+		return b.nameExpr(n, in)
+	case *path:
+		return b.pathExpr(n, in)
+	case *element:
+		of := b.dynamicOperand(n.of, in)
+		at := b.expr(n.at, in)
+		switch at.typ() {
+		case String:
+			return fold(&applyExpr{t: Dynamic, args: []expr{of, at}, rows: func(a []Value) Value { return memberOf(a[0], a[1].s) }})
+		case Int, Long, Dynamic:
+			return fold(&applyExpr{t: Dynamic, args: []expr{of, at}, rows: func(a []Value) Value { return elementOf(a[0], a[1]) }})
+		}
+		failSemantic(n.at.pos(), "SEM0001", "an index must be a string or an integer, not %s", at.typ())
+	case *signed:
+		return b.signedExpr(n, in)
+	case *binary:
+		return b.binaryExpr(n, in)
+	case *between:
+		return b.betweenExpr(n, in)
+	case *inList:
+		return b.inExpr(n, in)
+	case *call:
+		return b.callExpr(n, in)
+	case *star:
+		failSemantic(n.span, "SEM0001", "* is not a value; it stands in count_distinct(*), arg_max(x, *) and their like")
+	case *lambda:
+		failSemantic(n.span, "SEM0001", "a function is not a value")
+	}
+	failSemantic(n.pos(), "SEM0001", "a scalar is expected here, and this is a table: toscalar() gives its first value")
+	panic("unreachable")
+}
+
+func (b *binder) signedExpr(n *signed, in []*column) expr {
+	of := b.expr(n.of, in)
+	t := of.typ()
+	switch t {
+	case Int:
+		t = Long // as the result of any arithmetic on integers
+	case Long, Real, Decimal, TimeSpan, Dynamic:
+	default:
+		failSemantic(n.span, "SEM0001", "a sign needs a number or a timespan, not a %s", t)
+	}
+	of = converted(of, t)
+	if !n.minus {
+		return of
+	}
+	return fold(&applyExpr{t: t, args: []expr{of}, rows: func(a []Value) Value { return negated(a[0]) }})
+}
+
+func (b *binder) nameExpr(n *name, in []*column) expr {
+	if c := columnIn(in, n.text); c != nil {
+		return &columnExpr{col: c}
+	}
+	if d := b.scope.find(n.text); d != nil {
+		switch {
+		case d.scalar != nil:
+			return d.scalar
+		case d.fn != nil && d.fn.bare():
+			return b.callExpr(&call{span: n.span, fn: *n}, in)
+		case d.fn != nil:
+			failSemantic(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text)
+		default:
+			failSemantic(n.span, "SEM0100", "'%s' is a table, and a scalar is expected here: toscalar(%s) gives its first value", n.text, n.text)
+		}
+	}
+	names := b.scope.all()
+	for _, c := range in {
+		names = append(names, c.name)
+	}
+	failSemantic(n.span, "SEM0100", "Failed to resolve column or scalar expression named '%s'%s", n.text, suggestion(n.text, names))
+	panic("unreachable")
+}
+
+// pathExpr binds of.key. $left and $right are handled where join binds its
+// conditions.
+func (b *binder) pathExpr(n *path, in []*column) expr {
+	of, key := b.dynamicOperand(n.of, in), n.key
+	return fold(&applyExpr{t: Dynamic, args: []expr{of}, rows: func(a []Value) Value { return memberOf(a[0], key) }})
+}
+
+func (b *binder) dynamicOperand(n node, in []*column) expr {
+	of := b.expr(n, in)
+	if of.typ() != Dynamic {
+		failSemantic(n.pos(), "SEM0001", "only a dynamic has members, and this is a %s: parse_json() makes a dynamic of text", of.typ())
+	}
+	return of
+}
+
+func memberOf(v Value, key string) Value {
+	if v.kind != kindBag {
+		return Value{}
+	}
+	val, _ := v.bag().get(key)
+	return val
+}
+
+func elementOf(v, at Value) Value {
+	if at.kind == String {
+		return memberOf(v, at.s)
+	}
+	if v.kind != kindArray || at.kind != Long && at.kind != Int {
+		return Value{}
+	}
+	items, i := v.array(), at.n
+	if i < 0 {
+		i += int64(len(items))
+	}
+	if i < 0 || i >= int64(len(items)) {
+		return Value{}
+	}
+	return items[i]
+}
+
+// fold replaces an expression over constants by its value.
+func fold(e *applyExpr) expr {
+	for _, a := range e.args {
+		if _, ok := a.(*constExpr); !ok {
+			return e
+		}
+	}
+	return &constExpr{e.t, e.eval(&batch{n: 1}).value(0)}
+}
+
+// coerce converts an expression to a type where the language does so by
+// itself: integers to wider numbers, a dynamic to what it holds, and null to
+// anything.
+func (b *binder) coerce(e expr, to Type, at span) expr {
+	from := e.typ()
+	if from == to {
+		return e
+	}
+	if c, ok := e.(*constExpr); ok && c.val.IsNull() && from == Dynamic {
+		return &constExpr{t: to, val: convert(Value{}, to)}
+	}
+	if !coercible(from, to) {
+		failSemantic(at, "SEM0001", "a %s is expected here, and this is a %s%s", to, from, conversionHint(to))
+	}
+	return converted(e, to)
+}
+
+func coercible(from, to Type) bool {
+	switch {
+	case from == to || from == Dynamic || to == Dynamic:
+		return true
+	case from == Int:
+		return to == Long || to == Real || to == Decimal
+	case from == Long:
+		return to == Real || to == Decimal || to == Int
+	case from == Real:
+		return to == Decimal
+	}
+	return false
+}
+
+func converted(e expr, to Type) expr {
+	if e.typ() == to {
+		return e
+	}
+	wrap := to == Dynamic // it becomes a value inside a dynamic, not parsed
+	return fold(&applyExpr{t: to, args: []expr{e}, rows: func(a []Value) Value {
+		if wrap {
+			return a[0]
+		}
+		return convert(a[0], to)
+	}})
+}
+
+func conversionHint(to Type) string {
+	for _, f := range []string{"string", "long", "real", "bool", "datetime", "timespan", "dynamic", "int", "decimal", "guid"} {
+		if to.String() == f {
+			return ": to" + f + "() converts"
+		}
+	}
+	return ""
+}
+
+func columnNames(cols []*column) []string {
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		names[i] = c.name
+	}
+	return names
+}
+
+// columnNamed finds a column for an operator that takes names of columns only.
+func (b *binder) columnNamed(n pattern, in []*column) *column {
+	if c := columnIn(in, n.text); c != nil {
+		return c
+	}
+	failSemantic(n.span, "SEM0100", "Failed to resolve column named '%s'%s", n.text, suggestion(n.text, columnNames(in)))
+	panic("unreachable")
+}
+
+// matching lists the columns that a pattern with * stands for.
+func (b *binder) matching(p pattern, in []*column) []*column {
+	if !strings.Contains(p.text, "*") {
+		return []*column{b.columnNamed(p, in)}
+	}
+	var list []*column
+	for _, c := range in {
+		if wildcard(p.text, c.name) {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		failSemantic(p.span, "SEM0100", "no column matches '%s'", p.text)
+	}
+	return list
+}
+
+// wildcard matches a name against a pattern whose * is any run of characters.
+func wildcard(pattern, name string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, head) {
+		return false
+	}
+	name = name[len(head):]
+	for {
+		part, after, more := strings.Cut(rest, "*")
+		if !more {
+			return strings.HasSuffix(name, part)
+		}
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name, rest = name[i+len(part):], after
+	}
+}

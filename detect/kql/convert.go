@@ -1,0 +1,197 @@
+package kql
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// convert gives the value in another type, as the functions tobool(), tolong()
+// and so on do: null where it cannot be had, the empty string for a string.
+func convert(v Value, to Type) Value {
+	if v.kind == kindJSON {
+		v = parsedJSON(v)
+	}
+	switch {
+	case to == String:
+		return stringValue(v.String()) // of null, the empty string
+	case v.kind == to || v.kind == kindNull:
+		return v
+	}
+	switch to {
+	case Dynamic:
+		if v.kind == String {
+			if p, ok := parseJSON(v.s); ok {
+				return p
+			}
+		}
+		return v
+	case Bool:
+		return toBool(v)
+	case Int:
+		if n := toLong(v); !n.IsNull() && n.n >= math.MinInt32 && n.n <= math.MaxInt32 {
+			return intValue(n.n)
+		}
+	case Long:
+		return toLong(v)
+	case Real:
+		return toReal(v)
+	case Decimal:
+		return toDecimal(v)
+	case DateTime:
+		switch v.kind {
+		case String:
+			if ticks, ok := parseDateTime(v.s); ok {
+				return datetimeValue(ticks)
+			}
+		case Int, Long:
+			return datetimeValue(v.n)
+		}
+	case TimeSpan:
+		switch v.kind {
+		case String:
+			if ticks, ok := parseTimeSpan(v.s); ok {
+				return timespanValue(ticks)
+			}
+		case Int, Long:
+			return timespanValue(v.n)
+		}
+	case GUID:
+		if v.kind == String {
+			if g, ok := parseGUID(v.s); ok {
+				return guidValue(g)
+			}
+		}
+	}
+	return Value{}
+}
+
+func toBool(v Value) Value {
+	switch v.kind {
+	case Int, Long:
+		return boolValue(v.n != 0)
+	case Real:
+		return boolValue(v.real() != 0)
+	case Decimal:
+		return boolValue(!v.decimal().IsZero())
+	case String:
+		s := strings.TrimSpace(v.s)
+		switch {
+		case strings.EqualFold(s, "true"):
+			return boolValue(true)
+		case strings.EqualFold(s, "false"):
+			return boolValue(false)
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return boolValue(n != 0)
+		}
+	}
+	return Value{}
+}
+
+func toLong(v Value) Value {
+	switch v.kind {
+	case Bool, Int, Long, DateTime, TimeSpan:
+		return longValue(v.n)
+	case Real:
+		return truncated(v.real())
+	case Decimal:
+		if f, err := v.decimal().Float64(); err == nil {
+			return truncated(f)
+		}
+	case String:
+		s := strings.TrimSpace(v.s)
+		if hex, ok := cutHexPrefix(s); ok {
+			if n, err := strconv.ParseUint(hex, 16, 64); err == nil {
+				return longValue(int64(n))
+			}
+			return Value{}
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return longValue(n)
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return truncated(f)
+		}
+	}
+	return Value{}
+}
+
+func cutHexPrefix(s string) (string, bool) {
+	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') {
+		return s[2:], true
+	}
+	return s, false
+}
+
+func truncated(f float64) Value {
+	if math.IsNaN(f) || f >= 1<<63 || f < -1<<63 {
+		return Value{}
+	}
+	return longValue(int64(f))
+}
+
+func toReal(v Value) Value {
+	switch v.kind {
+	case Bool, Int, Long, DateTime, TimeSpan:
+		return realValue(float64(v.n))
+	case Decimal:
+		if f, err := v.decimal().Float64(); err == nil {
+			return realValue(f)
+		}
+	case String:
+		s := strings.TrimSpace(v.s)
+		if strings.ContainsAny(s, "_xXpP") { // Go's own forms of a number
+			return Value{}
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return realValue(f)
+		}
+	}
+	return Value{}
+}
+
+func toDecimal(v Value) Value {
+	switch v.kind {
+	case Bool, Int, Long:
+		return decimalValue(apd.New(v.n, 0))
+	case Real:
+		d := new(apd.Decimal)
+		if _, err := d.SetFloat64(v.real()); err == nil {
+			return decimalValue(d)
+		}
+	case String:
+		if d, _, err := decimalContext.NewFromString(strings.TrimSpace(v.s)); err == nil {
+			return decimalValue(d)
+		}
+	}
+	return Value{}
+}
+
+// parseGUID reads the forms of a guid (with or without hyphens, braces or
+// parentheses) and gives the canonical one.
+func parseGUID(s string) (string, bool) {
+	s = strings.TrimSpace(s)
+	if len(s) > 2 && (s[0] == '{' && s[len(s)-1] == '}' || s[0] == '(' && s[len(s)-1] == ')') {
+		s = s[1 : len(s)-1]
+	}
+	switch len(s) {
+	case 36:
+		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+			return "", false
+		}
+		s = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
+	case 32:
+	default:
+		return "", false
+	}
+	s = strings.ToLower(s)
+	for i := range len(s) {
+		if !strings.Contains(hexDigits, s[i:i+1]) {
+			return "", false
+		}
+	}
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:], true
+}

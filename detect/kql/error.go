@@ -1,0 +1,145 @@
+package kql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrorKind says which stage refused a query.
+type ErrorKind uint8
+
+const (
+	// SyntaxError: the text does not follow the grammar.
+	SyntaxError ErrorKind = iota
+	// SemanticError: a name, a type or an argument does not fit.
+	SemanticError
+	// UnsupportedError: the language has it and this engine does not.
+	UnsupportedError
+)
+
+// Error is why a query was refused: one problem at one place of its text.
+type Error struct {
+	Kind    ErrorKind
+	Code    string // the service's code where it has one, such as SYN0002 or SEM0100
+	Message string
+	Offset  int    // in bytes, from the start of the query
+	Line    int    // from 1
+	Column  int    // in characters, from 1
+	Token   string // the text at that place, empty at the end of the query
+	// UnknownTable is the table's name when that is what could not be found.
+	UnknownTable string
+}
+
+// Error gives line, column and message.
+func (e *Error) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+}
+
+// span is a range of bytes in the query's text.
+type span struct{ start, end int }
+
+// problem is an Error before its line and column are known.
+type problem struct {
+	kind  ErrorKind
+	code  string
+	at    span
+	msg   string
+	table string
+}
+
+func (p *problem) Error() string { return p.msg }
+
+// locate makes the Error of a problem in the text.
+func (p *problem) locate(text string) *Error {
+	start := min(max(p.at.start, 0), len(text))
+	end := min(max(p.at.end, start), len(text))
+	line := 1 + strings.Count(text[:start], "\n")
+	lineStart := strings.LastIndexByte(text[:start], '\n') + 1
+	return &Error{
+		Kind: p.kind, Code: p.code, Message: p.msg, Offset: start,
+		Line: line, Column: 1 + utf8.RuneCountInString(text[lineStart:start]),
+		Token: text[start:end], UnknownTable: p.table,
+	}
+}
+
+// The front end gives up at the first problem, from wherever it is: it panics
+// with a *problem, which the package's entry points turn into an *Error.
+
+func failSyntax(at span, format string, args ...any) {
+	panic(&problem{kind: SyntaxError, code: "SYN0002", at: at, msg: fmt.Sprintf(format, args...)})
+}
+
+func failSemantic(at span, code, format string, args ...any) {
+	panic(&problem{kind: SemanticError, code: code, at: at, msg: fmt.Sprintf(format, args...)})
+}
+
+func failUnsupported(at span, format string, args ...any) {
+	panic(&problem{kind: UnsupportedError, at: at, msg: fmt.Sprintf(format, args...)})
+}
+
+// caught turns the panic of a fail function into an error; any other panic
+// goes on.
+func caught(text string, err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case *problem:
+		*err = p.locate(text)
+	case runFailure:
+		*err = p.err
+	default:
+		panic(p)
+	}
+}
+
+// suggestion returns "; did you mean X?" for the closest of the names, or "".
+func suggestion(name string, names []string) string {
+	if best := closest(name, names); best != "" {
+		return fmt.Sprintf("; did you mean '%s'?", best)
+	}
+	return ""
+}
+
+// closest returns the name at the least edit distance, without regard to case,
+// or "" when none is near. Of equally near ones it is the first by spelling, so
+// that the same mistake always gets the same answer.
+func closest(name string, names []string) string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	best, least := "", 1+max(1, len(name)/3)
+	lower := strings.ToLower(name)
+	for _, n := range names {
+		if d := editDistance(lower, strings.ToLower(n), least); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// editDistance counts insertions, deletions, substitutions and swaps of
+// neighbours; limit or more is as good as limit.
+func editDistance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > 128 || len(b) > 128 {
+		return limit
+	}
+	before, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], before[j-2]+1)
+			}
+		}
+		before, prev, cur = prev, cur, before
+	}
+	return min(prev[len(b)], limit)
+}

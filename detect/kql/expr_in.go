@@ -1,0 +1,135 @@
+package kql
+
+// inExpr binds in, in~, their negations, has_any and has_all. The list may be
+// of scalars, of dynamic arrays, or a table whose first column it is.
+func (b *binder) inExpr(n *inList, in []*column) expr {
+	b.count(n.span)
+	left := b.expr(n.left, in)
+	op, negate := n.op, false
+	if op[0] == '!' {
+		op, negate = op[1:], true
+	}
+	if op == "has_any" || op == "has_all" || op == "in~" {
+		if left.typ() != String && left.typ() != Dynamic {
+			failSemantic(n.left.pos(), "SEM0001", "the operator %s needs a string, and this is a %s: tostring() converts", n.op, left.typ())
+		}
+		left = converted(left, String)
+	}
+	set := &itemSet{op: op, of: left.typ()}
+	args := []expr{left}
+	for _, item := range n.items {
+		if b.isTabular(item) {
+			rel := b.relation(item)
+			if len(rel.columns()) == 0 {
+				failSemantic(item.pos(), "SEM0001", "the table after %s has no column", n.op)
+			}
+			first := rel.columns()[0]
+			if !listable(left.typ(), first.typ) {
+				failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ)
+			}
+			set.tables = append(set.tables, newSubquery(rel, b.x))
+			continue
+		}
+		e := b.expr(item, in)
+		if !listable(left.typ(), e.typ()) {
+			failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), e.typ())
+		}
+		if c, ok := e.(*constExpr); ok {
+			set.add(c.val)
+		} else {
+			args = append(args, e)
+		}
+	}
+	ap := &applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
+		return boolValue(set.accepts(a[0], a[1:]) != negate)
+	}}
+	if len(set.tables) > 0 {
+		return ap // not before the tables have been read
+	}
+	return fold(ap)
+}
+
+func listable(left, item Type) bool {
+	return left == item || left == Dynamic || item == Dynamic || left.isNumber() && item.isNumber() ||
+		left == String || item == String
+}
+
+// itemSet is the right side of in and its kin.
+type itemSet struct {
+	op     string
+	of     Type
+	keys   map[string]bool // for in and in~
+	terms  []string        // for has_any and has_all
+	tables []func() *rows  // not read yet
+}
+
+// add takes one item; a dynamic array stands for its elements.
+func (s *itemSet) add(v Value) {
+	if v.kind == kindArray {
+		for _, item := range v.array() {
+			s.add(item)
+		}
+		return
+	}
+	if s.op == "has_any" || s.op == "has_all" {
+		s.terms = append(s.terms, v.String())
+		return
+	}
+	if s.keys == nil {
+		s.keys = make(map[string]bool)
+	}
+	if !v.IsNull() {
+		s.keys[string(s.key(v))] = true
+	}
+}
+
+// key is what two values that match have in common. A string among values of
+// another type stands for the value it converts to.
+func (s *itemSet) key(v Value) []byte {
+	switch {
+	case s.op == "in~":
+		return []byte(foldCase(v.String()))
+	case s.of == String:
+		v = stringValue(v.String())
+	case v.kind == String && s.of != Dynamic:
+		v = convert(v, s.of)
+	}
+	return groupKey(nil, v)
+}
+
+func (s *itemSet) accepts(v Value, more []Value) bool {
+	for _, read := range s.tables {
+		r := read()
+		for i := range r.n {
+			s.add(r.cols[0].value(i))
+		}
+	}
+	s.tables = nil
+	set := s
+	if len(more) > 0 { // items that differ from row to row
+		set = &itemSet{op: s.op, of: s.of}
+		for _, m := range more {
+			set.add(m)
+		}
+	}
+	switch s.op {
+	case "has_any":
+		for _, t := range set.terms {
+			if hasTermFold(v.s, t) {
+				return true
+			}
+		}
+		return set != s && s.accepts(v, nil)
+	case "has_all":
+		for _, t := range set.terms {
+			if !hasTermFold(v.s, t) {
+				return false
+			}
+		}
+		return set == s || s.accepts(v, nil)
+	}
+	if v.IsNull() {
+		return false
+	}
+	return set.keys[string(set.key(v))] || set != s && s.accepts(v, nil)
+}

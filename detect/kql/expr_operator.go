@@ -1,0 +1,441 @@
+package kql
+
+import (
+	"math"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// binaryExpr binds an operator between two operands.
+func (b *binder) binaryExpr(n *binary, in []*column) expr {
+	b.count(n.span)
+	if _, ok := n.left.(*star); ok && stringOperators[n.op] {
+		failUnsupported(n.left.pos(), "a search over all columns (* %s ...) is not supported; name the columns", n.op)
+	}
+	left, right := b.expr(n.left, in), b.expr(n.right, in)
+	switch n.op {
+	case "and", "or":
+		left, right = b.logicalOperand(left, n.left), b.logicalOperand(right, n.right)
+		rows := threeValuedAnd
+		if n.op == "or" {
+			rows = threeValuedOr
+		}
+		return fold(&applyExpr{t: Bool, args: []expr{left, right}, rows: rows, batch: logicalBatch(n.op)})
+	case "==", "!=", "<", "<=", ">", ">=":
+		return b.comparison(n.op, n.opAt, left, right)
+	case "+", "-", "*", "/", "%":
+		return b.arithmetic(n, left, right)
+	}
+	return b.stringOperator(n, left, right)
+}
+
+func (b *binder) requireBool(e expr, n node) expr {
+	if e.typ() != Bool {
+		failSemantic(n.pos(), "SEM0001", "a bool is expected here, and this is a %s%s", e.typ(), conversionHint(Bool))
+	}
+	return e
+}
+
+// logicalOperand is an operand of and or or, which alone take what a dynamic
+// holds.
+func (b *binder) logicalOperand(e expr, n node) expr {
+	if e.typ() == Dynamic {
+		e = converted(e, Bool)
+	}
+	return b.requireBool(e, n)
+}
+
+// threeValuedAnd knows that null and false is false.
+func threeValuedAnd(a []Value) Value {
+	switch {
+	case a[0].kind == Bool && a[0].n == 0 || a[1].kind == Bool && a[1].n == 0:
+		return boolValue(false)
+	case a[0].IsNull() || a[1].IsNull():
+		return Value{}
+	}
+	return boolValue(true)
+}
+
+func threeValuedOr(a []Value) Value {
+	switch {
+	case a[0].isTrue() || a[1].isTrue():
+		return boolValue(true)
+	case a[0].IsNull() || a[1].IsNull():
+		return Value{}
+	}
+	return boolValue(false)
+}
+
+// logicalBatch is and or or where no operand is null, which is the usual case;
+// a null among them takes the way by rows.
+func logicalBatch(op string) func([]*vector, int) *vector {
+	rows := threeValuedAnd
+	if op == "or" {
+		rows = threeValuedOr
+	}
+	return func(args []*vector, n int) *vector {
+		out := newVector(Bool, n)
+		l, r := args[0], args[1]
+		if l.nulls == nil && r.nulls == nil && !l.constant && !r.constant {
+			for i := range n {
+				if op == "and" {
+					out.ints[i] = l.ints[i] & r.ints[i]
+				} else {
+					out.ints[i] = l.ints[i] | r.ints[i]
+				}
+			}
+			return out
+		}
+		vals := make([]Value, 2)
+		for i := range n {
+			vals[0], vals[1] = l.value(i), r.value(i)
+			out.set(i, rows(vals))
+		}
+		return out
+	}
+}
+
+// comparison binds == and its kin. Where the types differ the side that is
+// not a string decides: the string, or what the dynamic holds, is converted.
+func (b *binder) comparison(op string, at span, left, right expr) expr {
+	lt, rt := left.typ(), right.typ()
+	equality := op == "==" || op == "!="
+	ordered := func(t Type) bool { return t != String && t != GUID }
+	switch {
+	case !equality && (!ordered(lt) || !ordered(rt) || lt == Dynamic && !rt.isNumber() && rt != Dynamic || rt == Dynamic && !lt.isNumber() && lt != Dynamic):
+		failSemantic(at, "SEM0064", "the operator %s does not go between a %s and a %s: convert them to what has an order", op, lt, rt)
+	case lt == rt && lt != Dynamic:
+	case lt.isNumber() && rt.isNumber():
+	case lt == Dynamic && rt == Dynamic:
+	case lt == Dynamic:
+		left = comparable(left, rt)
+	case rt == Dynamic:
+		right = comparable(right, lt)
+	case lt == String:
+		left = comparable(left, rt)
+	case rt == String:
+		right = comparable(right, lt)
+	case lt == Bool && rt.isNumber() || rt == Bool && lt.isNumber():
+		left, right = converted(left, Long), converted(right, Long)
+	default:
+		failSemantic(at, "SEM0064", "a %s and a %s can not be compared by %s: convert one of them", lt, rt, op)
+	}
+	lt, rt = left.typ(), right.typ()
+	e := &applyExpr{t: Bool, args: []expr{left, right}, rows: comparisonRows(op)}
+	switch {
+	case lt == rt && lt != Real && !lt.boxed():
+		e.batch = comparisonBatch(op, lt == String)
+	}
+	return fold(e)
+}
+
+// comparable converts an operand to the other one's type. A number among
+// them makes text that is no number null, which equals nothing.
+func comparable(e expr, to Type) expr {
+	if to.isNumber() && e.typ() == String {
+		to = Real // "500121" and "500121.0" are the number 500121
+	}
+	return converted(e, to)
+}
+
+func holds(op string, order int) bool {
+	switch op {
+	case "==":
+		return order == 0
+	case "!=":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	}
+	return order >= 0
+}
+
+// comparisonRows has the reference's rules for null: two nulls give null; null
+// and a value are not equal, and have no order.
+func comparisonRows(op string) func([]Value) Value {
+	return func(a []Value) Value {
+		l, r := a[0], a[1]
+		if l.IsNull() || r.IsNull() {
+			if l.IsNull() != r.IsNull() && (op == "==" || op == "!=") {
+				return boolValue(op == "!=")
+			}
+			return Value{}
+		}
+		if l.kind == Real && math.IsNaN(l.real()) || r.kind == Real && math.IsNaN(r.real()) {
+			return boolValue(op == "!=")
+		}
+		order, ok := compare(l, r)
+		if !ok { // two dynamics of different kinds, or of arrays
+			if op == "==" || op == "!=" {
+				return boolValue(equal(l, r) == (op == "=="))
+			}
+			return Value{}
+		}
+		return boolValue(holds(op, order))
+	}
+}
+
+// comparisonBatch compares whole vectors of one type.
+func comparisonBatch(op string, text bool) func([]*vector, int) *vector {
+	less, same, more := holds(op, -1), holds(op, 0), holds(op, 1)
+	bit := func(b bool) int64 { return boolValue(b).n }
+	ifLess, ifSame, ifMore := bit(less), bit(same), bit(more)
+	rows := comparisonRows(op)
+	return func(args []*vector, n int) *vector {
+		l, r := args[0], args[1]
+		out := newVector(Bool, n)
+		if l.nulls != nil || r.nulls != nil {
+			vals := make([]Value, 2)
+			for i := range n {
+				vals[0], vals[1] = l.value(i), r.value(i)
+				out.set(i, rows(vals))
+			}
+			return out
+		}
+		for i := range n {
+			li, ri := l.at(i), r.at(i)
+			switch {
+			case text && l.strs[li] == r.strs[ri] || !text && l.ints[li] == r.ints[ri]:
+				out.ints[i] = ifSame
+			case text && l.strs[li] < r.strs[ri] || !text && l.ints[li] < r.ints[ri]:
+				out.ints[i] = ifLess
+			default:
+				out.ints[i] = ifMore
+			}
+		}
+		return out
+	}
+}
+
+// betweenExpr is low <= left and left <= high.
+func (b *binder) betweenExpr(n *between, in []*column) expr {
+	left, low, high := b.expr(n.left, in), b.expr(n.low, in), b.expr(n.high, in)
+	if (left.typ() == DateTime || left.typ() == Dynamic) && low.typ() == DateTime && high.typ() == TimeSpan {
+		high = fold(&applyExpr{t: DateTime, args: []expr{low, high}, rows: func(a []Value) Value { return plus(a[0], a[1]) }})
+	}
+	for _, bound := range []struct {
+		e expr
+		n node
+	}{{low, n.low}, {high, n.high}} {
+		if bound.e.typ() == String || left.typ() == String {
+			failSemantic(bound.n.pos(), "SEM0001", "between needs numbers, datetimes or timespans, not strings")
+		}
+	}
+	from := b.comparison(">=", n.low.pos(), left, low)
+	to := b.comparison("<=", n.high.pos(), left, high)
+	e := fold(&applyExpr{t: Bool, args: []expr{from, to}, rows: threeValuedAnd})
+	if n.negated {
+		return fold(&applyExpr{t: Bool, args: []expr{e}, rows: negatedBool})
+	}
+	return e
+}
+
+func negatedBool(a []Value) Value {
+	if a[0].IsNull() {
+		return Value{}
+	}
+	return boolValue(!a[0].isTrue())
+}
+
+// arithmetic binds + - * / %.
+func (b *binder) arithmetic(n *binary, left, right expr) expr {
+	lt, rt := left.typ(), right.typ()
+	t := Dynamic
+	if lt != Dynamic || rt != Dynamic {
+		// What a dynamic holds shows only row by row, so it takes the other
+		// side's type.
+		if lt == Dynamic {
+			left, lt = converted(left, rt), rt
+		}
+		if rt == Dynamic {
+			right, rt = converted(right, lt), lt
+		}
+		t = arithmeticType(n.op, lt, rt)
+	}
+	if t == kindNull {
+		hint := ""
+		if n.op == "+" && (lt == String || rt == String) {
+			hint = ": strcat() joins strings"
+		}
+		failSemantic(n.opAt, "SEM0064", "the operator %s does not go between a %s and a %s%s", n.op, lt, rt, hint)
+	}
+	op := n.op
+	rows := map[string]func(a, b Value) Value{"+": plus, "-": subtracted, "*": times, "/": divided, "%": modulo}[op]
+	return fold(&applyExpr{t: t, args: []expr{left, right}, rows: func(a []Value) Value {
+		switch {
+		case a[0].IsNull() || a[1].IsNull():
+			return Value{}
+		case t == Dynamic:
+			if arithmeticType(op, a[0].kind, a[1].kind) == kindNull {
+				return Value{}
+			}
+			return rows(a[0], a[1])
+		}
+		return convert(rows(a[0], a[1]), t)
+	}})
+}
+
+// widest is the type that holds the numbers of both.
+func widest(l, r Type) Type {
+	if l == Int && r == Int {
+		return Int
+	}
+	return arithmeticType("+", l, r)
+}
+
+// arithmeticType is the type of a result, kindNull where there is none.
+func arithmeticType(op string, l, r Type) Type {
+	if l.isNumber() && r.isNumber() {
+		switch {
+		case l == Decimal || r == Decimal:
+			return Decimal
+		case l == Real || r == Real:
+			return Real
+		}
+		return Long // of two ints too
+	}
+	switch {
+	case l == DateTime && r == TimeSpan && (op == "+" || op == "-"):
+		return DateTime
+	case l == TimeSpan && r == DateTime && op == "+":
+		return DateTime
+	case l == DateTime && r == DateTime && op == "-":
+		return TimeSpan
+	case l == TimeSpan && r == TimeSpan:
+		switch op {
+		case "+", "-", "%":
+			return TimeSpan
+		case "/":
+			return Real
+		}
+	case l == TimeSpan && r.isNumber() && (op == "*" || op == "/"):
+		return TimeSpan
+	case l.isNumber() && r == TimeSpan && op == "*":
+		return TimeSpan
+	}
+	return kindNull
+}
+
+func plus(a, b Value) Value {
+	switch {
+	case a.kind == DateTime || b.kind == DateTime:
+		return datetimeValue(a.n + b.n)
+	case a.kind == TimeSpan:
+		return timespanValue(a.n + b.n)
+	}
+	return number(a, b, func(x, y int64) Value { return longValue(x + y) }, func(x, y float64) float64 { return x + y }, (*apd.Context).Add)
+}
+
+func subtracted(a, b Value) Value {
+	switch {
+	case a.kind == DateTime && b.kind == DateTime:
+		return timespanValue(a.n - b.n)
+	case a.kind == DateTime:
+		return datetimeValue(a.n - b.n)
+	case a.kind == TimeSpan:
+		return timespanValue(a.n - b.n)
+	}
+	return number(a, b, func(x, y int64) Value { return longValue(x - y) }, func(x, y float64) float64 { return x - y }, (*apd.Context).Sub)
+}
+
+func times(a, b Value) Value {
+	if b.kind == TimeSpan {
+		a, b = b, a
+	}
+	if a.kind == TimeSpan {
+		if b.kind == Int || b.kind == Long {
+			return timespanValue(a.n * b.n)
+		}
+		return ticksOf(float64(a.n) * toReal(b).real())
+	}
+	return number(a, b, func(x, y int64) Value { return longValue(x * y) }, func(x, y float64) float64 { return x * y }, (*apd.Context).Mul)
+}
+
+func ticksOf(f float64) Value {
+	if v := truncated(f); !v.IsNull() {
+		return timespanValue(v.n)
+	}
+	return Value{}
+}
+
+// divided is null where an integer is divided by zero.
+func divided(a, b Value) Value {
+	if a.kind == TimeSpan {
+		if b.kind == TimeSpan {
+			return realValue(float64(a.n) / float64(b.n))
+		}
+		return ticksOf(float64(a.n) / toReal(b).real())
+	}
+	return number(a, b, func(x, y int64) Value {
+		if y == 0 || x == math.MinInt64 && y == -1 {
+			return Value{}
+		}
+		return longValue(x / y)
+	}, func(x, y float64) float64 { return x / y }, (*apd.Context).Quo)
+}
+
+// modulo has the sign of the divisor's absolute value: never negative.
+func modulo(a, b Value) Value {
+	whole := func(x, y int64) Value {
+		if y == 0 || y == -1 {
+			if y == 0 {
+				return Value{}
+			}
+			return longValue(0)
+		}
+		m := x % y
+		if m < 0 {
+			m += max(y, -y)
+		}
+		return longValue(m)
+	}
+	if a.kind == TimeSpan {
+		return convert(whole(a.n, b.n), TimeSpan)
+	}
+	return number(a, b, whole, func(x, y float64) float64 {
+		m := math.Mod(x, y)
+		if m < 0 {
+			m += math.Abs(y)
+		}
+		return m
+	}, func(c *apd.Context, d, x, y *apd.Decimal) (apd.Condition, error) {
+		cond, err := c.Rem(d, x, y)
+		if err == nil && d.Negative && !d.IsZero() {
+			var abs apd.Decimal
+			abs.Abs(y)
+			return c.Add(d, d, &abs)
+		}
+		return cond, err
+	})
+}
+
+// number applies an operation to two numbers in the wider of their kinds.
+func number(a, b Value, whole func(x, y int64) Value, float func(x, y float64) float64,
+	dec func(c *apd.Context, d, x, y *apd.Decimal) (apd.Condition, error)) Value {
+	switch {
+	case a.kind == Decimal || b.kind == Decimal:
+		x, y := convert(a, Decimal), convert(b, Decimal)
+		if x.IsNull() || y.IsNull() {
+			return Value{}
+		}
+		d := new(apd.Decimal)
+		if _, err := dec(decimalContext, d, x.decimal(), y.decimal()); err != nil {
+			return Value{}
+		}
+		return decimalValue(d)
+	case a.kind == Real || b.kind == Real:
+		return realValue(float(realOf(a), realOf(b)))
+	}
+	return whole(a.n, b.n)
+}
+
+func realOf(v Value) float64 {
+	if v.kind == Real {
+		return v.real()
+	}
+	return float64(v.n)
+}

@@ -1,0 +1,258 @@
+package kql
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// stringTest decides whether a text fulfils an operator with an operand.
+type stringTest struct {
+	// exact tests are with case; the others get a folded operand.
+	caseSensitive bool
+	test          func(text, operand string) bool
+}
+
+// stringTests are the string operators without their negations. Those without
+// regard to case compare as the service does, letter by letter.
+var stringTests = map[string]stringTest{
+	"=~":            {false, strings.EqualFold},
+	"contains":      {false, containsFold},
+	"contains_cs":   {true, strings.Contains},
+	"startswith":    {false, hasPrefixFold},
+	"startswith_cs": {true, strings.HasPrefix},
+	"endswith":      {false, hasSuffixFold},
+	"endswith_cs":   {true, strings.HasSuffix},
+	"has":           {false, hasTermFold},
+	"has_cs":        {true, hasTerm},
+	"hasprefix":     {false, func(s, op string) bool { return findTerm(s, op, true, false, true) }},
+	"hasprefix_cs":  {true, func(s, op string) bool { return findTerm(s, op, true, false, false) }},
+	"hassuffix":     {false, func(s, op string) bool { return findTerm(s, op, false, true, true) }},
+	"hassuffix_cs":  {true, func(s, op string) bool { return findTerm(s, op, false, true, false) }},
+}
+
+// stringOperators are all that the parser takes for one.
+var stringOperators = func() map[string]bool {
+	all := map[string]bool{"!~": true, "matches": true, "matches regex": true}
+	for op := range stringTests {
+		all[op] = true
+		if op != "=~" {
+			all["!"+op] = true
+		}
+	}
+	return all
+}()
+
+// stringOperator binds has, contains, =~ and so on. A dynamic operand stands
+// for its text.
+func (b *binder) stringOperator(n *binary, left, right expr) expr {
+	for _, side := range []struct {
+		e expr
+		n node
+	}{{left, n.left}, {right, n.right}} {
+		if t := side.e.typ(); t != String && t != Dynamic {
+			failSemantic(side.n.pos(), "SEM0001", "the operator %s needs strings, and this is a %s: tostring() converts", n.op, t)
+		}
+	}
+	left, right = converted(left, String), converted(right, String)
+	op, negate := n.op, false
+	if op == "!~" {
+		op, negate = "=~", true
+	} else if op[0] == '!' {
+		op, negate = op[1:], true
+	}
+	test := stringTests[op].test
+	if op == "matches regex" {
+		if c, ok := right.(*constExpr); ok {
+			if _, err := regexp.Compile(c.val.s); err != nil {
+				failSemantic(n.right.pos(), "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+			}
+		}
+		var cache regexpCache
+		test = func(text, operand string) bool {
+			re := cache.compile(operand)
+			return re != nil && re.MatchString(text)
+		}
+	}
+	return fold(&applyExpr{t: Bool, args: []expr{left, right},
+		rows: func(a []Value) Value { return boolValue(test(a[0].s, a[1].s) != negate) },
+		batch: func(args []*vector, n int) *vector {
+			out := newVector(Bool, n)
+			text, operand := args[0], args[1]
+			for i := range n {
+				if test(text.strs[text.at(i)], operand.strs[operand.at(i)]) != negate {
+					out.ints[i] = 1
+				}
+			}
+			return out
+		}})
+}
+
+func regexpReason(err error) string {
+	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+}
+
+// regexpCache keeps the expression that was compiled last, and nil for one
+// that is not valid: next to all rows have the same.
+type regexpCache struct {
+	text string
+	re   *regexp.Regexp
+	used bool
+}
+
+func (c *regexpCache) compile(text string) *regexp.Regexp {
+	if !c.used || c.text != text {
+		c.re, _ = regexp.Compile(text)
+		c.text, c.used = text, true
+	}
+	return c.re
+}
+
+// containsFold is strings.Contains without regard to case.
+func containsFold(s, sub string) bool { return indexFold(s, sub, 0) >= 0 }
+
+func hasPrefixFold(s, prefix string) bool {
+	n, ok := foldedLen(s, prefix)
+	return ok && n <= len(s)
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	// Folding can change a letter's length, so go back letter by letter.
+	at := len(s)
+	for range utf8.RuneCountInString(suffix) {
+		_, size := utf8.DecodeLastRuneInString(s[:at])
+		if size == 0 {
+			return false
+		}
+		at -= size
+	}
+	return strings.EqualFold(s[at:], suffix)
+}
+
+// foldedLen says how many bytes of s equal all of prefix without regard to
+// case.
+func foldedLen(s, prefix string) (int, bool) {
+	at := 0
+	for i := 0; i < len(prefix); {
+		if at >= len(s) {
+			return 0, false
+		}
+		c, d := prefix[i], s[at]
+		if c < utf8.RuneSelf && d < utf8.RuneSelf {
+			if c != d && (c|0x20 != d|0x20 || !isLetter(c)) {
+				return 0, false
+			}
+			i++
+			at++
+			continue
+		}
+		r, rs := utf8.DecodeRuneInString(prefix[i:])
+		q, qs := utf8.DecodeRuneInString(s[at:])
+		if r != q && !foldsTo(r, q) {
+			return 0, false
+		}
+		i += rs
+		at += qs
+	}
+	return at, true
+}
+
+func foldsTo(r, q rune) bool {
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		if f == q {
+			return true
+		}
+	}
+	return false
+}
+
+// indexFold finds sub in s from a byte on, without regard to case, or gives -1.
+func indexFold(s, sub string, from int) int {
+	if sub == "" {
+		return from
+	}
+	first := sub[0]
+	ascii := first < utf8.RuneSelf
+	for i := from; i < len(s); i++ {
+		if ascii && s[i] < utf8.RuneSelf && (s[i] != first && (s[i]|0x20 != first|0x20 || !isLetter(first))) {
+			continue
+		}
+		if !utf8.RuneStart(s[i]) {
+			continue
+		}
+		if _, ok := foldedLen(s[i:], sub); ok {
+			return i
+		}
+	}
+	return -1
+}
+
+// A term is a run of letters and digits; everything else lies between terms.
+
+func hasTerm(s, term string) bool     { return findTerm(s, term, true, true, false) }
+func hasTermFold(s, term string) bool { return findTerm(s, term, true, true, true) }
+
+// findTerm finds an operand in the text at the start of a term, at the end of
+// one, or both. Where the operand itself starts or ends with something that is
+// no part of a term, that side is free.
+func findTerm(s, operand string, start, end, foldCase bool) bool {
+	if operand == "" {
+		return true
+	}
+	first, _ := utf8.DecodeRuneInString(operand)
+	last, _ := utf8.DecodeLastRuneInString(operand)
+	start = start && isTermRune(first)
+	end = end && isTermRune(last)
+	for from := 0; from <= len(s); {
+		var i, n int
+		if foldCase {
+			if i = indexFold(s, operand, from); i < 0 {
+				return false
+			}
+			n, _ = foldedLen(s[i:], operand)
+		} else {
+			if i = strings.Index(s[from:], operand); i < 0 {
+				return false
+			}
+			i, n = from+i, len(operand)
+		}
+		before, _ := utf8.DecodeLastRuneInString(s[:i])
+		after, _ := utf8.DecodeRuneInString(s[i+n:])
+		if (!start || i == 0 || !isTermRune(before)) && (!end || i+n == len(s) || !isTermRune(after)) {
+			return true
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		from = i + size
+	}
+	return false
+}
+
+func isTermRune(r rune) bool {
+	if r < utf8.RuneSelf {
+		return isLetter(byte(r)) || isDigit(byte(r))
+	}
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// foldCase gives texts that are equal without regard to case the same form.
+func foldCase(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf {
+			if r >= 'A' && r <= 'Z' {
+				return r | 0x20
+			}
+			if r != 'k' && r != 's' { // those have folds outside ASCII
+				return r
+			}
+		}
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		if least >= 'A' && least <= 'Z' {
+			return least | 0x20
+		}
+		return least
+	}, s)
+}

@@ -1,0 +1,332 @@
+package kql
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// scalarFunction is an entry of the tables in the func_*.go files. Most are a
+// signature, a line of description and a value from values.
+type scalarFunction struct {
+	// sig is the signature: name(parameter:kind, ...) result. A kind is a type
+	// or one of paramKinds; ? after it makes the parameter optional, * says it
+	// may stand any number of times, or not at all, and ! that the argument
+	// must be a constant. The result is a type, or: first, the type of the
+	// first argument; common, the type that all arguments of kind common share.
+	sig string
+	doc string
+	// rows computes the value. Arguments have been converted to their
+	// parameters' types. With strict, it is not called, and the value is null,
+	// where an argument is null.
+	rows   func(args []Value) Value
+	strict bool
+	// batch computes a whole vector, for those that earn it.
+	batch func(args []*vector, n int) *vector
+	// bind takes over where a signature does not say enough.
+	bind   func(b *binder, c *call, args []expr) expr
+	naming resultName
+	// strictCommon refuses a dynamic among arguments of kind common that are
+	// of another type; otherwise what it holds is converted.
+	strictCommon bool
+
+	name   string
+	params []param
+	result string
+}
+
+// param is one parameter of a signature.
+type param struct {
+	name               string
+	kind               string
+	optional, repeated bool
+	constant           bool
+}
+
+// paramKinds say which types a parameter takes. A parameter whose kind is a
+// type takes that type, an integer where it is a number, and a dynamic where
+// it is a string.
+var paramKinds = map[string]func(Type) bool{
+	"scalar":     func(Type) bool { return true },
+	"common":     func(Type) bool { return true },
+	"notdynamic": func(t Type) bool { return t != Dynamic },
+	"text":       func(t Type) bool { return t == String || t == Dynamic },
+	"regex":      func(t Type) bool { return t == String },
+	"part":       func(t Type) bool { return t == String },
+	"integer":    func(t Type) bool { return t == Int || t == Long },
+	"number":     func(t Type) bool { return t.isNumber() },
+	"summable":   func(t Type) bool { return t.isNumber() || t == TimeSpan || t == DateTime },
+	"orderable":  func(t Type) bool { return t != Dynamic && t != GUID },
+	"array":      func(t Type) bool { return t == Dynamic },
+	"bag":        func(t Type) bool { return t == Dynamic },
+}
+
+// scalarFunctions is the table of all, by name.
+func scalarFunctions() map[string]*scalarFunction { return theScalarFunctions }
+
+var theScalarFunctions map[string]*scalarFunction
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() { theScalarFunctions = buildScalarFunctions() }
+
+func buildScalarFunctions() map[string]*scalarFunction {
+	all := make(map[string]*scalarFunction)
+	for _, group := range [][]*scalarFunction{
+		conversionFunctions(), stringFunctions(), datetimeFunctions(), dynamicFunctions(), mathFunctions(), conditionFunctions(),
+	} {
+		for _, f := range group {
+			f.name, f.params, f.result = parseSignature(f.sig)
+			if all[f.name] != nil {
+				panic("kql: function " + f.name + " is defined twice")
+			}
+			all[f.name] = f
+		}
+	}
+	return all
+}
+
+// parseSignature reads the text that a table entry gives.
+func parseSignature(sig string) (name string, params []param, result string) {
+	open, closing := strings.IndexByte(sig, '('), strings.LastIndexByte(sig, ')')
+	if open < 0 || closing < open {
+		panic("kql: bad signature " + sig)
+	}
+	name, result = sig[:open], strings.TrimSpace(sig[closing+1:])
+	for part := range strings.SplitSeq(sig[open+1:closing], ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		n, kind, ok := strings.Cut(part, ":")
+		p := param{name: n}
+		p.kind = strings.TrimRight(kind, "?*!")
+		p.optional, p.repeated, p.constant = strings.Contains(kind, "?"), strings.Contains(kind, "*"), strings.Contains(kind, "!")
+		if _, isType := ParseType(p.kind); !ok || !isType && paramKinds[p.kind] == nil {
+			panic("kql: bad parameter " + part + " in " + sig)
+		}
+		params = append(params, p)
+	}
+	return name, params, result
+}
+
+// arity gives the least and the greatest number of arguments; -1 is no limit.
+func arity(params []param) (least, most int) {
+	for _, p := range params {
+		if !p.optional && !p.repeated {
+			least++
+		}
+		if most >= 0 {
+			most++
+		}
+		if p.repeated {
+			most = -1
+		}
+	}
+	return least, most
+}
+
+// paramFor is the parameter that argument i of n goes to. A repeated one takes
+// all that those after it do not need.
+func paramFor(params []param, i, n int) param {
+	for at, p := range params {
+		if p.repeated {
+			after := len(params) - at - 1
+			switch {
+			case i < at:
+				return params[i]
+			case n-i <= after:
+				return params[len(params)-(n-i)]
+			}
+			return p
+		}
+	}
+	return params[i]
+}
+
+// callExpr binds the call of a function.
+func (b *binder) callExpr(n *call, in []*column) expr {
+	b.count(n.span)
+	if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+		if b.isTabular(n) {
+			failSemantic(n.span, "SEM0001", "%s() gives a table, and a scalar is expected here: toscalar() gives its first value", n.fn.text)
+		}
+		var e expr
+		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
+		return e
+	}
+	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
+		return b.aggregateExpr(n, a)
+	}
+	if special := specialFunctions()[n.fn.text]; special != nil {
+		return special(b, n, in)
+	}
+	f := scalarFunctions()[n.fn.text]
+	if f == nil {
+		b.unknownFunction(n)
+	}
+	args := make([]expr, len(n.args))
+	for i, a := range n.args {
+		args[i] = b.expr(a, in)
+	}
+	b.checkArguments(n, f.params, args)
+	if f.bind != nil {
+		return f.bind(b, n, args)
+	}
+	t, ok := ParseType(f.result)
+	switch {
+	case ok:
+	case f.result == "first":
+		t = args[0].typ()
+	case f.result == "common":
+		t = b.unify(n, f.params, args, f.strictCommon)
+	default:
+		panic("kql: bad result in " + f.sig)
+	}
+	e := &applyExpr{t: t, args: args, rows: f.rows, batch: f.batch}
+	if f.strict {
+		e.rows = func(a []Value) Value {
+			for _, v := range a {
+				if v.IsNull() {
+					return convert(Value{}, t)
+				}
+			}
+			return f.rows(a)
+		}
+	}
+	if len(args) == 0 {
+		return &constExpr{t, f.rows(nil)}
+	}
+	return fold(e)
+}
+
+// unknownFunction fails with what is known of the name.
+func (b *binder) unknownFunction(n *call) {
+	name := n.fn.text
+	refuseFunction(n.fn)
+	if aggregates()[name] != nil {
+		failSemantic(n.fn.span, "SEM0260", "%s() is an aggregate; it stands in summarize only", name)
+	}
+	if tabularFunctions()[name] != nil {
+		failSemantic(n.fn.span, "SEM0260", "%s() gives a table, and a scalar is expected here", name)
+	}
+	names := append(functionNames(), b.scope.all()...)
+	failSemantic(n.fn.span, "SEM0260", "Unknown function: '%s'%s", name, suggestion(name, names))
+}
+
+func isScalarFunction(name string) bool {
+	return scalarFunctions()[name] != nil || specialFunctions()[name] != nil
+}
+
+func functionNames() []string {
+	var names []string
+	for name := range scalarFunctions() {
+		names = append(names, name)
+	}
+	for name := range specialFunctions() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checkArguments checks number and types, and converts each argument to its
+// parameter's type in place.
+func (b *binder) checkArguments(n *call, params []param, args []expr) {
+	least, most := arity(params)
+	if len(args) < least || most >= 0 && len(args) > most {
+		failSemantic(n.span, "SEM0219", "%s() takes %s and got %d", n.fn.text, countOf(least, most), len(args))
+	}
+	for i, a := range args {
+		p := paramFor(params, i, len(args))
+		at := n.args[i].pos()
+		if t, ok := ParseType(p.kind); ok {
+			if a.typ() == Dynamic && t != String && t != Dynamic || t == Dynamic && a.typ() != Dynamic || !coercible(a.typ(), t) {
+				failSemantic(at, "SEM0220", "the argument '%s' of %s() must be a %s, and this is a %s%s", p.name, n.fn.text, t, a.typ(), conversionHint(t))
+			}
+			args[i] = b.coerce(a, t, at)
+		} else if !paramKinds[p.kind](a.typ()) {
+			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be %s, and this is a %s", p.name, n.fn.text, kindNoun[p.kind], a.typ())
+		}
+		if p.constant || p.kind == "regex" || p.kind == "part" {
+			b.checkConstant(n.fn.text, p, args[i], at)
+		}
+	}
+}
+
+// checkConstant checks an argument that must not depend on the row.
+func (b *binder) checkConstant(fn string, p param, a expr, at span) {
+	c, ok := a.(*constExpr)
+	if !ok {
+		failSemantic(at, "SEM0220", "the argument '%s' of %s() must be a constant", p.name, fn)
+	}
+	switch p.kind {
+	case "regex":
+		if _, err := regexp.Compile(c.val.s); err != nil {
+			failSemantic(at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+		}
+	case "part":
+		if !slices.Contains(dateParts, strings.ToLower(c.val.s)) {
+			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(dateParts, ", "))
+		}
+	}
+}
+
+var kindNoun = map[string]string{
+	"notdynamic": "a scalar that is not dynamic", "text": "a string or a dynamic",
+	"regex": "a string", "part": "a string", "integer": "an integer", "number": "a number",
+	"summable": "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
+	"array": "a dynamic array", "bag": "a dynamic property bag",
+}
+
+func countOf(least, most int) string {
+	plural := func(n int) string {
+		if n == 1 {
+			return "1 argument"
+		}
+		return fmt.Sprintf("%d arguments", n)
+	}
+	switch {
+	case most < 0:
+		return "at least " + plural(least)
+	case least == most:
+		return plural(least)
+	}
+	return fmt.Sprintf("%d to %s", least, plural(most))
+}
+
+// unify gives all arguments of kind common one type: the widest number, or
+// what is not dynamic.
+func (b *binder) unify(n *call, params []param, args []expr, strict bool) Type {
+	t := kindNull
+	for i, a := range args {
+		if paramFor(params, i, len(args)).kind == "common" {
+			if strict && t != kindNull && (t == Dynamic) != (a.typ() == Dynamic) {
+				failSemantic(n.args[i].pos(), "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s: tostring() and its like convert a dynamic", n.fn.text, a.typ(), t)
+			}
+			t = b.commonType(n.args[i].pos(), n.fn.text, t, a)
+		}
+	}
+	for i, a := range args {
+		if paramFor(params, i, len(args)).kind == "common" {
+			args[i] = converted(a, t)
+		}
+	}
+	return t
+}
+
+func (b *binder) commonType(at span, fn string, t Type, a expr) Type {
+	at2 := a.typ()
+	switch {
+	case t == kindNull || t == at2:
+		return at2
+	case t == Dynamic:
+		return at2
+	case at2 == Dynamic:
+		return t
+	case t.isNumber() && at2.isNumber():
+		return widest(t, at2)
+	}
+	failSemantic(at, "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s", fn, at2, t)
+	panic("unreachable")
+}

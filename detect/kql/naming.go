@@ -1,0 +1,174 @@
+package kql
+
+import "strconv"
+
+// resultName says what the column of a function's result is called when the
+// query gives it no name, from what its first argument would be called ("" if
+// it would be numbered). No resultName numbers it.
+type resultName func(first string) string
+
+func nameOfFirst(first string) string { return first }
+
+func prefixed(prefix string) resultName {
+	return func(first string) string { return prefix + "_" + first }
+}
+
+// outputName is the column name that an expression gets when the query gives
+// it none: that of the column it is, or of the path or the function over one
+// column. "" means that it is numbered.
+func (b *binder) outputName(n node, in []*column) string {
+	switch n := n.(type) {
+	case *name:
+		if d := b.scope.find(n.text); columnIn(in, n.text) != nil || d != nil && d.scalar != nil {
+			return n.text
+		}
+	case *path:
+		if of := b.outputName(n.of, in); of != "" {
+			return of + "_" + n.key
+		}
+	case *element:
+		if of := b.outputName(n.of, in); of != "" {
+			return of + "_" + elementName(n.at)
+		}
+	case *call:
+		return b.callName(n, in)
+	}
+	return ""
+}
+
+func elementName(at node) string {
+	lit, ok := at.(*literal)
+	switch {
+	case ok && lit.typ == String:
+		return lit.val.s
+	case ok && lit.typ == Long:
+		return strconv.FormatInt(lit.val.n, 10)
+	}
+	return ""
+}
+
+func (b *binder) callName(n *call, in []*column) string {
+	first := func(in []*column) string {
+		if len(n.args) == 0 {
+			return ""
+		}
+		return b.outputName(n.args[0], in)
+	}
+	if b.scope.find(n.fn.text) != nil {
+		return ""
+	}
+	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
+		if a.stem == "" {
+			return first(b.agg.in.columns())
+		}
+		return prefixed(a.stem)(first(b.agg.in.columns()))
+	}
+	switch n.fn.text {
+	case "ingestion_time":
+		return "$IngestionTime"
+	case "column_ifexists", "columnifexists":
+		if len(n.args) > 0 {
+			if lit, ok := n.args[0].(*literal); ok && lit.typ == String && columnIn(in, lit.val.s) != nil {
+				return lit.val.s
+			}
+		}
+		return ""
+	}
+	if f := scalarFunctions()[n.fn.text]; f != nil && f.naming != nil {
+		return f.naming(first(in))
+	}
+	return ""
+}
+
+// declares says whether an expression without a name claims the column's own
+// name for itself, so that no other column may have it.
+func (b *binder) declares(n node, in []*column) bool {
+	if c, ok := n.(*call); ok && c.fn.text == "tostring" && len(c.args) == 1 {
+		n = c.args[0]
+	}
+	ref, ok := n.(*name)
+	return ok && columnIn(in, ref.text) != nil
+}
+
+func columnIn(in []*column, name string) *column {
+	for _, c := range in {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// namedColumn is an expression with the name of its column, "" for one that
+// gets a number.
+type namedColumn struct {
+	name     string
+	declared bool // by the query, and not only derived from the expression
+	at       span
+	e        expr
+}
+
+// namedColumns binds [name =] expression.
+func (b *binder) namedColumn(n named, in []*column) namedColumn {
+	e := b.expr(n.expr, in)
+	switch len(n.names) {
+	case 0:
+		return namedColumn{b.outputName(n.expr, in), b.declares(n.expr, in), n.expr.pos(), e}
+	case 1:
+		return namedColumn{n.names[0].text, true, n.names[0].span, e}
+	}
+	failUnsupported(n.names[0].span.to(n.names[len(n.names)-1].span),
+		"several names for one expression are not supported here: the function gives one value")
+	panic("unreachable")
+}
+
+// naming gives the columns of an operator their names: unique, and numbered
+// where they have none.
+type naming struct {
+	taken    map[string]bool
+	declared map[string]bool
+	blank    string // the stem of numbered names
+	next     int
+}
+
+func newNaming(blank string, first int) *naming {
+	return &naming{taken: make(map[string]bool), declared: make(map[string]bool), blank: blank, next: first}
+}
+
+// column names a column. A name that is declared twice is an error; one that
+// is only derived gives way and gets a number behind it.
+func (g *naming) column(c namedColumn) string {
+	if c.declared {
+		g.declare(c)
+	}
+	return g.unique(c.name)
+}
+
+func (g *naming) declare(c namedColumn) {
+	if g.declared[c.name] {
+		failSemantic(c.at, "SEM0111", "there are two columns named '%s'", c.name)
+	}
+	g.declared[c.name] = true
+}
+
+// unique gives the name itself, or with the first number that makes it so.
+func (g *naming) unique(name string) string {
+	if name == "" {
+		name = g.blank + strconv.Itoa(g.next)
+		g.next++
+	}
+	base := name
+	for i := 1; g.taken[name]; i++ {
+		name = base + strconv.Itoa(i)
+	}
+	g.taken[name] = true
+	return name
+}
+
+// numbered gives the first numbered name that is not taken.
+func (g *naming) numbered() string {
+	for g.taken[g.blank+strconv.Itoa(g.next)] {
+		g.next++
+	}
+	return g.unique("")
+}

@@ -1,0 +1,126 @@
+package kql
+
+import (
+	"slices"
+)
+
+// operators is the table of tabular operators: what reads the rest of each
+// after its name. It is a function, as are the tables below, because what it
+// holds refers back to it.
+func operators() map[string]func(p *parser, at span) operatorNode { return theOperators }
+
+var theOperators map[string]func(p *parser, at span) operatorNode
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() { theOperators = buildOperators() }
+
+func buildOperators() map[string]func(p *parser, at span) operatorNode {
+	return map[string]func(p *parser, at span) operatorNode{
+		"where":           parseWhere,
+		"filter":          parseWhere,
+		"extend":          parseExtend,
+		"project":         parseProject,
+		"project-away":    parseProjectAway,
+		"project-keep":    parseProjectKeep,
+		"project-rename":  parseProjectRename,
+		"project-reorder": parseProjectReorder,
+		"summarize":       parseSummarize,
+		"distinct":        parseDistinct,
+		"count":           parseCount,
+		"join":            parseJoin,
+		"lookup":          parseLookup,
+		"union":           parseUnion,
+		"mv-expand":       parseMvExpand,
+		"sort":            parseSort,
+		"order":           parseSort,
+		"top":             parseTop,
+		"take":            parseTake,
+		"limit":           parseTake,
+	}
+}
+
+func operatorNames() []string {
+	var names []string
+	for n := range operators() {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// sources is the table of what a pipeline can start with besides a table.
+func sources() map[string]func(p *parser) node { return theSources }
+
+var theSources map[string]func(p *parser) node
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() { theSources = buildSources() }
+
+func buildSources() map[string]func(p *parser) node {
+	return map[string]func(p *parser) node{
+		"print":     parsePrint,
+		"range":     parseRange,
+		"datatable": parseDatatable,
+		"union":     parseUnionSource,
+	}
+}
+
+// tabularFunctions is the table of functions that give a table.
+func tabularFunctions() map[string]func(b *binder, n *call) relation { return theTabularFunctions }
+
+var theTabularFunctions map[string]func(b *binder, n *call) relation
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() { theTabularFunctions = buildTabularFunctions() }
+
+func buildTabularFunctions() map[string]func(b *binder, n *call) relation {
+	return map[string]func(b *binder, n *call) relation{
+		"materialize": bindMaterialize,
+		"table":       bindTableFunction,
+	}
+}
+
+// refusedOperators are operators of the language that are known not to be
+// here, each with the nearest that is.
+var refusedOperators = map[string]string{
+	"as":               "give the table a name with let",
+	"consume":          "count reads everything too",
+	"evaluate":         "no plugin is supported",
+	"facet":            "summarize by each column",
+	"find":             "union with where names the tables",
+	"fork":             "run one query for each",
+	"getschema":        "the table reference lists the columns",
+	"graph-match":      "join relates tables",
+	"invoke":           "call the function with the table as its argument",
+	"make-graph":       "join relates tables",
+	"make-series":      "summarize by bin() groups by time",
+	"mv-apply":         "mv-expand with where and summarize does the same in steps",
+	"parse":            "extract() takes a part of a text",
+	"parse-kv":         "extract() takes a part of a text",
+	"parse-where":      "extract() takes a part of a text",
+	"partition":        "summarize by the column",
+	"print":            "it can only start a query",
+	"range":            "it can only start a query",
+	"datatable":        "it can only start a query",
+	"project-by-names": "project names the columns",
+	"reduce":           "summarize groups by a value",
+	"render":           "the answer is a table",
+	"sample":           "take gives some rows, the same ones each time",
+	"sample-distinct":  "distinct gives all of them",
+	"scan":             "join relates rows to earlier ones",
+	"search":           "where with has names the columns",
+	"serialize":        "sort orders the rows",
+	"top-hitters":      "summarize count() by and top do it exactly",
+	"top-nested":       "summarize and top, one level at a time",
+	"macro-expand":     "write the query for each",
+	"execute":          "let keeps an intermediate table",
+}
+
+var refusedSources = map[string]string{
+	"search":        "where with has, over tables that are named, looks for text",
+	"find":          "union with where names the tables",
+	"externaldata":  "put the data into a datatable",
+	"evaluate":      "no plugin is supported",
+	"macro-expand":  "write the query for each",
+	"external_data": "put the data into a datatable",
+}

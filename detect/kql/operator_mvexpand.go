@@ -1,0 +1,242 @@
+package kql
+
+import "slices"
+
+// mvExpandNode is mv-expand: a row per element of an array.
+type mvExpandNode struct {
+	span
+	itemIndex string
+	columns   []mvColumn
+	limit     node
+}
+
+type mvColumn struct {
+	named
+	typ Type // of to typeof(...), or kindNull
+}
+
+func parseMvExpand(p *parser, at span) operatorNode {
+	n := &mvExpandNode{}
+	opts := p.options("mv-expand", "with_itemindex", "bagexpansion", "kind")
+	if o, ok := opts["with_itemindex"]; ok {
+		index, isName := o.value.(*name)
+		if !isName {
+			failSyntax(o.value.pos(), "with_itemindex names a column")
+		}
+		n.itemIndex = index.text
+	}
+	for _, k := range []string{"bagexpansion", "kind"} {
+		if o, ok := opts[k]; ok {
+			if v, isName := o.value.(*name); !isName || v.text != "bag" {
+				failUnsupported(o.span, "only %s=bag, which is the default, is supported", k)
+			}
+		}
+	}
+	for {
+		c := mvColumn{named: p.namedExpr()}
+		if p.acceptWord("to") {
+			p.expectWord("typeof", "after to")
+			p.expect("(", "after typeof")
+			c.typ = p.typeName()
+			p.expect(")", "after the type")
+		}
+		n.columns = append(n.columns, c)
+		if !p.accept(",") {
+			break
+		}
+	}
+	if p.acceptWord("limit") {
+		n.limit = p.expr()
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *mvExpandNode) bind(b *binder, in relation) relation {
+	m := &mvExpand{in: in, limit: -1, index: -1}
+	if n.limit != nil {
+		m.limit = b.limitOf(n.limit)
+	}
+	m.cols = copyColumns(in.columns())
+	m.fromIn = slices.Clone(in.columns())
+	names := newNaming("Column", 1)
+	for _, c := range m.cols {
+		names.taken[c.name] = true
+	}
+	for _, item := range n.columns {
+		col := b.namedColumn(item.named, in.columns())
+		if col.declared {
+			names.declare(col)
+		}
+		if col.e.typ() != Dynamic {
+			failSemantic(item.pos(), "SEM0001", "mv-expand needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", col.e.typ())
+		}
+		t := Dynamic
+		if item.typ != kindNull {
+			t = item.typ
+		}
+		at := slices.IndexFunc(m.cols, func(c *column) bool { return c.name == col.name })
+		if at < 0 || col.name == "" {
+			name := col.name
+			if name == "" {
+				name = names.numbered()
+			} else {
+				names.unique(name)
+			}
+			m.cols = append(m.cols, &column{name, t})
+			m.fromIn = append(m.fromIn, nil)
+			at = len(m.cols) - 1
+		} else {
+			m.cols[at] = &column{col.name, t}
+			m.fromIn[at] = nil
+		}
+		// Of two expansions under one name the last counts for the column, and
+		// both for the number of rows.
+		for i := range m.expand {
+			if m.expand[i].at == at {
+				m.expand[i].at = -1
+			}
+		}
+		m.expand = append(m.expand, expansion{at, col.e})
+	}
+	if n.itemIndex != "" {
+		m.cols = append(m.cols, &column{names.unique(n.itemIndex), Long})
+		m.fromIn = append(m.fromIn, nil)
+		m.index = len(m.cols) - 1
+	}
+	return m
+}
+
+// mvExpand repeats a row for each element of its arrays, side by side; where
+// one is shorter it gives null. A bag stands for its pairs, a null or a scalar
+// for one row.
+type mvExpand struct {
+	in     relation
+	cols   []*column
+	fromIn []*column // the input's column, nil for an expanded one
+	expand []expansion
+	index  int // of the item index's column, or -1
+	limit  int64
+	need   []bool
+}
+
+type expansion struct {
+	at int // of its column, or -1 if another took it
+	of expr
+}
+
+func (m *mvExpand) columns() []*column { return m.cols }
+
+func (m *mvExpand) prepare(need map[*column]bool) {
+	below := make(map[*column]bool)
+	m.need = make([]bool, len(m.cols))
+	for i, c := range m.cols {
+		m.need[i] = need[c]
+		if m.fromIn[i] != nil && need[c] {
+			below[m.fromIn[i]] = true
+		}
+	}
+	for _, e := range m.expand {
+		needs(e.of, below)
+	}
+	m.in.prepare(below)
+	for _, e := range m.expand {
+		resolve(e.of, m.in.columns())
+	}
+}
+
+// elements gives what a value expands to; none is one null.
+func elements(v Value) []Value {
+	switch v.kind {
+	case kindArray:
+		return v.array()
+	case kindBag:
+		b := v.bag()
+		items := make([]Value, len(b.keys))
+		for i, k := range b.keys {
+			pair := newBag(1)
+			pair.set(k, b.vals[i])
+			items[i] = bagValue(pair)
+		}
+		return items
+	}
+	return []Value{v}
+}
+
+func (m *mvExpand) run(x *execution, emit func(*batch) error) error {
+	in := m.in.columns()
+	return m.in.run(x, func(b *batch) error {
+		vecs := make([]*vector, len(m.expand))
+		for i, e := range m.expand {
+			vecs[i] = e.of.eval(b)
+		}
+		var sel []int32
+		expanded := make([]*vector, len(m.cols))
+		flush := func() error {
+			out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
+			for i := range m.cols {
+				switch {
+				case !m.need[i]:
+				case m.fromIn[i] != nil:
+					out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
+				default:
+					out.cols[i] = expanded[i]
+				}
+				expanded[i] = &vector{typ: m.cols[i].typ}
+			}
+			sel = sel[:0]
+			if out.n == 0 {
+				return nil
+			}
+			return emit(out)
+		}
+		for i := range m.cols {
+			expanded[i] = &vector{typ: m.cols[i].typ}
+		}
+		items := make([][]Value, len(m.expand))
+		for row := range b.n {
+			longest := 0
+			for i, v := range vecs {
+				items[i] = elements(v.value(row))
+				longest = max(longest, len(items[i]))
+			}
+			if m.limit >= 0 {
+				longest = int(min(int64(longest), m.limit))
+			}
+			for at := range longest {
+				for i, e := range m.expand {
+					if e.at < 0 {
+						continue
+					}
+					var val Value
+					if at < len(items[i]) {
+						val = convertItem(items[i][at], m.cols[e.at].typ)
+					}
+					expanded[e.at].appendValue(val)
+				}
+				if m.index >= 0 {
+					expanded[m.index].appendValue(longValue(int64(at)))
+				}
+				sel = append(sel, int32(row))
+				if len(sel) == chunkRows {
+					if err := x.makes(chunkRows); err != nil {
+						return err
+					}
+					if err := flush(); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return flush()
+	})
+}
+
+// convertItem gives an element the type that typeof() asks for; inside a
+// dynamic it stays what it is.
+func convertItem(v Value, t Type) Value {
+	if t == Dynamic {
+		return v
+	}
+	return convert(v, t)
+}

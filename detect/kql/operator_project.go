@@ -1,0 +1,262 @@
+package kql
+
+import (
+	"slices"
+	"strings"
+)
+
+// projection computes each output column from an expression over the input.
+type projection struct {
+	in   relation
+	cols []*column
+	from []expr
+	need []bool
+}
+
+func (p *projection) columns() []*column { return p.cols }
+
+func (p *projection) add(name string, e expr) {
+	p.cols = append(p.cols, &column{name, e.typ()})
+	p.from = append(p.from, e)
+}
+
+// pass lets an input column through under a name.
+func (p *projection) pass(name string, c *column) { p.add(name, &columnExpr{col: c}) }
+
+func (p *projection) prepare(need map[*column]bool) {
+	below := make(map[*column]bool)
+	p.need = make([]bool, len(p.cols))
+	for i, c := range p.cols {
+		if p.need[i] = need[c]; p.need[i] {
+			needs(p.from[i], below)
+		}
+	}
+	p.in.prepare(below)
+	for i, e := range p.from {
+		if p.need[i] {
+			resolve(e, p.in.columns())
+		}
+	}
+}
+
+func (p *projection) run(x *execution, emit func(*batch) error) error {
+	return p.in.run(x, func(b *batch) error {
+		out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
+		for i, e := range p.from {
+			if p.need[i] {
+				out.cols[i] = e.eval(b)
+			}
+		}
+		return emit(out)
+	})
+}
+
+// extendNode is extend: the input with columns added or replaced.
+type extendNode struct {
+	span
+	columns []named
+}
+
+func parseExtend(p *parser, at span) operatorNode {
+	list := p.namedExprs()
+	return &extendNode{at.to(p.last()), list}
+}
+
+func (n *extendNode) bind(b *binder, in relation) relation {
+	out := &projection{in: in}
+	names := newNaming("Column", 1)
+	for _, c := range in.columns() {
+		out.pass(c.name, c)
+		names.taken[c.name] = true
+	}
+	for _, item := range n.columns {
+		col := b.namedColumn(item, in.columns())
+		if col.declared {
+			names.declare(col)
+		}
+		i := slices.IndexFunc(out.cols, func(c *column) bool { return c.name == col.name })
+		switch {
+		case col.name == "":
+			out.add(names.numbered(), col.e)
+		case i >= 0:
+			out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
+		default:
+			out.add(names.unique(col.name), col.e)
+		}
+	}
+	return out
+}
+
+// projectNode is project: these columns and no others.
+type projectNode struct {
+	span
+	columns []named
+}
+
+func parseProject(p *parser, at span) operatorNode {
+	if p.atOperatorEnd() {
+		return &projectNode{span: at}
+	}
+	list := p.namedExprs()
+	return &projectNode{at.to(p.last()), list}
+}
+
+// atOperatorEnd says whether nothing more belongs to the operator.
+func (p *parser) atOperatorEnd() bool {
+	t := p.cur()
+	return t.kind == tokEnd || t.is("|") || t.is(")") || t.is(";") || t.is("}") || t.is(",")
+}
+
+func (n *projectNode) bind(b *binder, in relation) relation {
+	out := &projection{in: in}
+	names := newNaming("Column", 1)
+	for _, item := range n.columns {
+		col := b.namedColumn(item, in.columns())
+		out.add(names.column(col), col.e)
+	}
+	return out
+}
+
+// patterns reads a list of names that may hold *.
+func (p *parser) patterns() []pattern {
+	var list []pattern
+	for {
+		list = append(list, p.pattern())
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+// selectNode is project-away and project-keep.
+type selectNode struct {
+	span
+	keep     bool
+	patterns []pattern
+}
+
+func parseProjectAway(p *parser, at span) operatorNode {
+	list := p.patterns()
+	return &selectNode{at.to(p.last()), false, list}
+}
+
+func parseProjectKeep(p *parser, at span) operatorNode {
+	list := p.patterns()
+	return &selectNode{at.to(p.last()), true, list}
+}
+
+func (n *selectNode) bind(b *binder, in relation) relation {
+	named := make(map[*column]bool)
+	for _, pat := range n.patterns {
+		for _, c := range b.matching(pat, in.columns()) {
+			named[c] = true
+		}
+	}
+	out := &projection{in: in}
+	for _, c := range in.columns() {
+		if named[c] == n.keep {
+			out.pass(c.name, c)
+		}
+	}
+	return out
+}
+
+// renameNode is project-rename new = old.
+type renameNode struct {
+	span
+	pairs []named
+}
+
+func parseProjectRename(p *parser, at span) operatorNode {
+	n := &renameNode{}
+	for {
+		to := p.name("for the column")
+		p.expect("=", "after the new name")
+		from := p.name("of a column")
+		n.pairs = append(n.pairs, named{to.span.to(from.span), []name{to}, &from})
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *renameNode) bind(b *binder, in relation) relation {
+	to := make(map[*column]string)
+	for _, pair := range n.pairs {
+		old := pair.expr.(*name)
+		c := b.columnNamed(pattern{old.span, old.text}, in.columns())
+		if _, twice := to[c]; twice {
+			failSemantic(old.span, "SEM0111", "project-rename renames '%s' twice", old.text)
+		}
+		to[c] = pair.names[0].text
+	}
+	out := &projection{in: in}
+	seen := make(map[string]bool)
+	for _, c := range in.columns() {
+		name := c.name
+		if renamed, ok := to[c]; ok {
+			name = renamed
+		}
+		if seen[name] {
+			failSemantic(n.span, "SEM0111", "project-rename makes two columns named '%s'", name)
+		}
+		seen[name] = true
+		out.pass(name, c)
+	}
+	return out
+}
+
+// reorderNode is project-reorder: the columns named first, then the others.
+type reorderNode struct {
+	span
+	patterns []pattern
+	orders   []string // "", asc or desc, of what a pattern matches
+}
+
+func parseProjectReorder(p *parser, at span) operatorNode {
+	n := &reorderNode{}
+	for {
+		n.patterns = append(n.patterns, p.pattern())
+		order := ""
+		if p.cur().word("asc") || p.cur().word("desc") {
+			order = p.advance().text
+		}
+		n.orders = append(n.orders, order)
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *reorderNode) bind(b *binder, in relation) relation {
+	out := &projection{in: in}
+	taken := make(map[*column]bool)
+	for i, pat := range n.patterns {
+		cols := b.matching(pat, in.columns())
+		switch n.orders[i] {
+		case "asc":
+			slices.SortStableFunc(cols, func(x, y *column) int { return strings.Compare(x.name, y.name) })
+		case "desc":
+			slices.SortStableFunc(cols, func(x, y *column) int { return strings.Compare(y.name, x.name) })
+		}
+		for _, c := range cols {
+			if taken[c] && !strings.Contains(pat.text, "*") {
+				failSemantic(pat.span, "SEM0111", "project-reorder names '%s' twice", c.name)
+			}
+			if !taken[c] {
+				taken[c] = true
+				out.pass(c.name, c)
+			}
+		}
+	}
+	for _, c := range in.columns() {
+		if !taken[c] {
+			out.pass(c.name, c)
+		}
+	}
+	return out
+}

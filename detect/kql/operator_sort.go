@@ -1,0 +1,219 @@
+package kql
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// sortNode is sort by keys; with limit it is top.
+type sortNode struct {
+	span
+	keys  []sortKey
+	limit node
+}
+
+// sortKey is an expression with its direction. Without one it is descending;
+// nulls are first when ascending and last when descending, unless it says.
+type sortKey struct {
+	expr       node
+	ascending  bool
+	nullsFirst bool
+}
+
+func parseSort(p *parser, at span) operatorNode {
+	n := &sortNode{}
+	p.options("sort")
+	p.expectWord("by", "after sort")
+	n.keys = p.sortKeys()
+	n.span = at.to(p.last())
+	return n
+}
+
+func parseTop(p *parser, at span) operatorNode {
+	n := &sortNode{limit: p.expr()}
+	p.expectWord("by", "after the number of rows")
+	n.keys = p.sortKeys()
+	if len(n.keys) > 1 {
+		failSyntax(n.keys[1].expr.pos(), "top orders by one expression; sort by several, then take")
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (p *parser) sortKeys() []sortKey {
+	var keys []sortKey
+	for {
+		k := sortKey{expr: p.expr()}
+		if p.cur().word("asc") || p.cur().word("desc") {
+			k.ascending = p.advance().text == "asc"
+		}
+		k.nullsFirst = k.ascending
+		if p.acceptWord("nulls") {
+			switch t := p.cur(); {
+			case t.word("first") || t.word("last"):
+				p.advance()
+				k.nullsFirst = t.text == "first"
+			default:
+				p.unexpected("expected first or last after nulls")
+			}
+		}
+		keys = append(keys, k)
+		if !p.accept(",") {
+			return keys
+		}
+	}
+}
+
+// limitOf binds a number of rows.
+func (b *binder) limitOf(n node) int64 {
+	e := b.expr(n, nil)
+	c, ok := e.(*constExpr)
+	if !ok || c.t != Long && c.t != Int || c.val.IsNull() || c.val.n < 0 {
+		failSemantic(n.pos(), "SEM0001", "the number of rows must be an integer that does not depend on the row, and not negative")
+	}
+	return c.val.n
+}
+
+func (n *sortNode) bind(b *binder, in relation) relation {
+	s := &sorting{in: in, limit: -1}
+	if n.limit != nil {
+		s.limit = b.limitOf(n.limit)
+	}
+	for _, k := range n.keys {
+		e := b.expr(k.expr, in.columns())
+		if e.typ() == Dynamic {
+			failSemantic(k.expr.pos(), "SEM0117", "a dynamic has no order: tostring() or another conversion gives it one")
+		}
+		s.by = append(s.by, e)
+	}
+	s.keys = n.keys
+	return s
+}
+
+type sorting struct {
+	in    relation
+	by    []expr
+	keys  []sortKey
+	limit int64 // -1 is none
+}
+
+func (s *sorting) columns() []*column { return s.in.columns() }
+
+func (s *sorting) prepare(need map[*column]bool) {
+	below := make(map[*column]bool)
+	for _, c := range s.in.columns() {
+		below[c] = need[c]
+	}
+	for _, e := range s.by {
+		needs(e, below)
+	}
+	s.in.prepare(below)
+	for _, e := range s.by {
+		resolve(e, s.in.columns())
+	}
+}
+
+func (s *sorting) run(x *execution, emit func(*batch) error) error {
+	all, err := collect(s.in, x)
+	if err != nil {
+		return err
+	}
+	b := &batch{n: all.n, cols: all.cols}
+	vecs := make([]*vector, len(s.by))
+	for i, e := range s.by {
+		vecs[i] = e.eval(b)
+	}
+	sel := make([]int32, all.n)
+	for i := range sel {
+		sel[i] = int32(i)
+	}
+	slices.SortStableFunc(sel, func(x, y int32) int {
+		for i, v := range vecs {
+			if order := s.keys[i].order(v, int(x), int(y)); order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	if s.limit >= 0 && int64(len(sel)) > s.limit {
+		sel = sel[:s.limit]
+	}
+	return emitRows(all.pick(sel), emit)
+}
+
+func (k sortKey) order(v *vector, x, y int) int {
+	sign := -1
+	if k.ascending {
+		sign = 1
+	}
+	if v.typ == String {
+		return sign * strings.Compare(v.strs[v.at(x)], v.strs[v.at(y)])
+	}
+	xn, yn := v.isNull(x), v.isNull(y)
+	if xn || yn {
+		order := cmp.Compare(boolValue(yn).n, boolValue(xn).n) // null first
+		if !k.nullsFirst {
+			order = -order
+		}
+		return order
+	}
+	return sign * sortOrder(v.value(x), v.value(y))
+}
+
+// takeNode is take: the first rows that come.
+type takeNode struct {
+	span
+	limit node
+}
+
+func parseTake(p *parser, at span) operatorNode {
+	limit := p.expr()
+	return &takeNode{at.to(limit.pos()), limit}
+}
+
+func (n *takeNode) bind(b *binder, in relation) relation {
+	return &taking{in: in, limit: b.limitOf(n.limit)}
+}
+
+type taking struct {
+	in    relation
+	limit int64
+}
+
+func (t *taking) columns() []*column            { return t.in.columns() }
+func (t *taking) prepare(need map[*column]bool) { t.in.prepare(need) }
+
+// errEnough ends the input of a take early.
+var errEnough = &LimitError{"enough rows"}
+
+func (t *taking) run(x *execution, emit func(*batch) error) error {
+	left := t.limit
+	if left == 0 {
+		return nil
+	}
+	enough := *errEnough // one of its own, so that nested takes are told apart
+	err := t.in.run(x, func(b *batch) error {
+		if int64(b.n) > left {
+			cut := &batch{n: int(left), cols: make([]*vector, len(b.cols))}
+			for i, c := range b.cols {
+				if c != nil {
+					cut.cols[i] = c.slice(0, int(left))
+				}
+			}
+			b = cut
+		}
+		left -= int64(b.n)
+		if err := emit(b); err != nil {
+			return err
+		}
+		if left == 0 {
+			return &enough
+		}
+		return nil
+	})
+	if err == error(&enough) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,364 @@
+package kql
+
+import (
+	"strconv"
+	"strings"
+)
+
+// summarizeNode is summarize aggregates by keys; distinct and count are forms
+// of it.
+type summarizeNode struct {
+	span
+	aggregates, by []named
+	hasBy          bool
+}
+
+func parseSummarize(p *parser, at span) operatorNode {
+	n := &summarizeNode{}
+	p.options("summarize")
+	if !p.cur().word("by") && !p.atOperatorEnd() {
+		n.aggregates = p.namedExprs()
+	}
+	if p.acceptWord("by") {
+		n.hasBy = true
+		n.by = p.namedExprs()
+	}
+	n.span = at.to(p.last())
+	if len(n.aggregates) == 0 && !n.hasBy {
+		p.unexpected("expected an aggregate, or by and a column, after summarize")
+	}
+	return n
+}
+
+func (n *summarizeNode) bind(b *binder, in relation) relation {
+	g := &grouping{in: in}
+	names := newNaming("Column", 1)
+	for _, item := range n.by {
+		col := b.namedColumn(item, in.columns())
+		b.groupable(item, col.e)
+		g.addKey(names.column(col), col.e)
+	}
+	out := &projection{in: g}
+	for _, k := range g.keys {
+		out.pass(k.name, k)
+	}
+	b.agg = &aggregation{in: in, out: g}
+	defer func() { b.agg = nil }()
+	for _, item := range n.aggregates {
+		if c, ok := item.expr.(*call); ok && b.scope.find(c.fn.text) == nil && isPicking(c.fn.text) {
+			for i, col := range b.bindPicking(item, c) {
+				named := namedColumn{name: col.name}
+				if i < len(item.names) {
+					named = namedColumn{name: item.names[i].text, declared: true, at: item.names[i].span}
+				}
+				out.pass(names.column(named), col)
+			}
+			continue
+		}
+		b.agg.used = false
+		col := b.namedColumn(item, nil)
+		if !b.agg.used {
+			failSemantic(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by")
+		}
+		out.add(names.column(col), col.e)
+	}
+	return out
+}
+
+// groupable refuses a dynamic as a key.
+func (b *binder) groupable(item named, e expr) {
+	if e.typ() == Dynamic {
+		failSemantic(item.expr.pos(), "SEM0117", "a dynamic can not be grouped by: tostring() or another conversion gives it a type")
+	}
+}
+
+// aggregation is what the binder knows while it binds the aggregates of a
+// summarize: their arguments read the input, and nothing around them does.
+type aggregation struct {
+	in   relation
+	out  *grouping
+	used bool // an aggregate has been bound since used was last set to false
+}
+
+// aggregateExpr binds a call of an aggregate, and gives the column that will
+// hold its result.
+func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
+	ctx := b.agg
+	b.agg = nil // an aggregate within an aggregate has no meaning
+	defer func() { b.agg = ctx }()
+	args := make([]expr, len(n.args))
+	for i, arg := range n.args {
+		args[i] = b.expr(arg, ctx.in.columns())
+	}
+	b.checkArguments(n, a.params, args)
+	ctx.used = true
+	t := kindNull
+	if len(args) > 0 {
+		t = args[0].typ()
+	}
+	return &columnExpr{col: ctx.out.addAggregate(a.resultType(t), args, func() accumulator { return a.start(t) })}
+}
+
+func isPicking(fn string) bool {
+	_, ok := pickingSigns[fn]
+	return ok
+}
+
+// pickingSigns are the aggregates that give several columns of one row.
+var pickingSigns = map[string]int{"arg_max": 1, "arg_min": -1, "take_any": 0, "any": 0}
+
+// bindPicking binds arg_max(by, a, b), arg_max(by, *), take_any(a, b) and
+// their kin.
+func (b *binder) bindPicking(item named, n *call) []*column {
+	ctx, fn := b.agg, n.fn.text
+	sign := pickingSigns[fn]
+	b.agg = nil
+	defer func() { b.agg = ctx }()
+	if len(n.args) == 0 {
+		failSemantic(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn)
+	}
+	in := ctx.in.columns()
+	var args []expr
+	var names []string
+	add := func(e expr, name string) {
+		if fn == "any" && !strings.HasPrefix(name, "any_") {
+			name = "any_" + name
+		}
+		args, names = append(args, e), append(names, name)
+	}
+	stem := "any"
+	for i, arg := range n.args {
+		if _, ok := arg.(*star); ok && (i > 0 || sign == 0) {
+			for _, c := range in {
+				if !ctx.out.isKey(c) && !isReference(args, c) {
+					add(&columnExpr{col: c}, c.name)
+				}
+			}
+			continue
+		}
+		e := b.expr(arg, in)
+		name := b.outputName(arg, in)
+		switch {
+		case sign == 0:
+			if name == "" && (fn != "any" || len(n.args) > 1) {
+				name = "any_arg" + strconv.Itoa(i)
+			}
+		case i == 0:
+			if e.typ() == Dynamic || e.typ() == GUID {
+				failSemantic(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ())
+			}
+			stem = strings.TrimPrefix(fn, "arg_") + "_" + name
+			if name == "" {
+				name = stem
+			}
+		case name == "":
+			name = stem + "_arg" + strconv.Itoa(i)
+		}
+		add(e, name)
+	}
+	if len(item.names) > len(args) {
+		failSemantic(item.names[len(args)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", fn, len(args), len(item.names))
+	}
+	return ctx.out.addPicking(sign, args, names)
+}
+
+func isReference(args []expr, c *column) bool {
+	for _, a := range args {
+		if ref, ok := a.(*columnExpr); ok && ref.col == c {
+			return true
+		}
+	}
+	return false
+}
+
+// grouping groups rows by keys and aggregates each group. Groups come out in
+// the order in which their first rows came in.
+type grouping struct {
+	in    relation
+	keys  []*column
+	keyOf []expr
+	aggs  []groupAggregate
+}
+
+type groupAggregate struct {
+	cols  []*column // one, or those of a picking
+	args  []expr
+	start func() accumulator
+}
+
+func (g *grouping) addKey(name string, e expr) {
+	g.keys = append(g.keys, &column{name, e.typ()})
+	g.keyOf = append(g.keyOf, e)
+}
+
+func (g *grouping) isKey(c *column) bool { return isReference(g.keyOf, c) }
+
+func (g *grouping) addAggregate(t Type, args []expr, start func() accumulator) *column {
+	col := &column{"", t}
+	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start})
+	return col
+}
+
+func (g *grouping) addPicking(sign int, args []expr, names []string) []*column {
+	cols := make([]*column, len(args))
+	for i, a := range args {
+		cols[i] = &column{names[i], a.typ()}
+	}
+	g.aggs = append(g.aggs, groupAggregate{cols, args, func() accumulator { return &picking{sign: sign} }})
+	return cols
+}
+
+func (g *grouping) columns() []*column {
+	cols := append([]*column(nil), g.keys...)
+	for _, a := range g.aggs {
+		cols = append(cols, a.cols...)
+	}
+	return cols
+}
+
+func (g *grouping) prepare(map[*column]bool) {
+	below := make(map[*column]bool)
+	all := append([]expr(nil), g.keyOf...)
+	for _, a := range g.aggs {
+		all = append(all, a.args...)
+	}
+	for _, e := range all {
+		needs(e, below)
+	}
+	g.in.prepare(below)
+	for _, e := range all {
+		resolve(e, g.in.columns())
+	}
+}
+
+func (g *grouping) run(x *execution, emit func(*batch) error) error {
+	index := make(map[string]int)
+	keys := make([]*vector, len(g.keys))
+	for i, k := range g.keys {
+		keys[i] = &vector{typ: k.typ}
+	}
+	var states [][]accumulator
+	newGroup := func() int {
+		state := make([]accumulator, len(g.aggs))
+		for i, a := range g.aggs {
+			state[i] = a.start()
+		}
+		states = append(states, state)
+		return len(states) - 1
+	}
+	if len(g.keys) == 0 {
+		newGroup() // the one group is there even without rows
+	}
+	var buf []byte
+	err := g.in.run(x, func(b *batch) error {
+		groups := make([]int, b.n)
+		if len(g.keys) > 0 {
+			vecs := make([]*vector, len(g.keyOf))
+			for i, e := range g.keyOf {
+				vecs[i] = e.eval(b)
+			}
+			for row := range b.n {
+				buf = buf[:0]
+				for _, v := range vecs {
+					buf = groupKey(buf, v.value(row))
+				}
+				at, ok := index[string(buf)]
+				if !ok {
+					at = newGroup()
+					index[string(buf)] = at
+					for i, v := range vecs {
+						keys[i].appendValue(v.value(row))
+					}
+				}
+				groups[row] = at
+			}
+		}
+		for i, a := range g.aggs {
+			vecs := make([]*vector, len(a.args))
+			for j, e := range a.args {
+				vecs[j] = e.eval(b)
+			}
+			args := make([]Value, len(vecs))
+			for row, at := range groups {
+				for j, v := range vecs {
+					args[j] = v.value(row)
+				}
+				states[at][i].add(args)
+			}
+		}
+		return x.holds(len(states))
+	})
+	if err != nil {
+		return err
+	}
+	out := &rows{n: len(states), cols: keys}
+	for i, a := range g.aggs {
+		first := len(out.cols)
+		for _, c := range a.cols {
+			out.cols = append(out.cols, newVector(c.typ, len(states)))
+		}
+		for at, state := range states {
+			if p, ok := state[i].(*picking); ok {
+				for j := range a.cols {
+					if p.row != nil {
+						out.cols[first+j].set(at, p.row[j])
+					} else {
+						out.cols[first+j].setNull(at)
+					}
+				}
+				continue
+			}
+			val := state[i].result()
+			checkSize(val)
+			out.cols[first].set(at, val)
+		}
+	}
+	return emitRows(out, emit)
+}
+
+// distinctNode is distinct columns, or distinct *.
+type distinctNode struct {
+	span
+	columns []named
+	all     bool
+}
+
+func parseDistinct(p *parser, at span) operatorNode {
+	p.options("distinct")
+	if p.accept("*") {
+		return &distinctNode{span: at.to(p.last()), all: true}
+	}
+	list := p.namedExprs()
+	return &distinctNode{at.to(p.last()), list, false}
+}
+
+func (n *distinctNode) bind(b *binder, in relation) relation {
+	g := &grouping{in: in}
+	if n.all {
+		for _, c := range in.columns() {
+			e := &columnExpr{col: c}
+			b.groupable(named{expr: &star{n.span}}, e)
+			g.addKey(c.name, e)
+		}
+		return g
+	}
+	names := newNaming("Column", 1)
+	for _, item := range n.columns {
+		col := b.namedColumn(item, in.columns())
+		b.groupable(item, col.e)
+		g.addKey(names.column(col), col.e)
+	}
+	return g
+}
+
+// countNode is count: one row with the number of rows.
+type countNode struct{ span }
+
+func parseCount(_ *parser, at span) operatorNode { return &countNode{at} }
+
+func (n *countNode) bind(_ *binder, in relation) relation {
+	g := &grouping{in: in}
+	col := g.addAggregate(Long, nil, func() accumulator { return &counting{} })
+	col.name = "Count"
+	return g
+}

@@ -1,0 +1,236 @@
+package kql
+
+import (
+	"slices"
+)
+
+// unionNode is union of tables, as a source or after a |.
+type unionNode struct {
+	span
+	fuzzy      bool
+	inner      bool
+	withSource string
+	legs       []unionLeg
+}
+
+// unionLeg is a table, a tabular expression, or a pattern over tables' names.
+type unionLeg struct {
+	expr    node
+	pattern string
+}
+
+func parseUnionSource(p *parser) node {
+	at := p.advance().span
+	return parseUnionRest(p, at)
+}
+
+func parseUnion(p *parser, at span) operatorNode { return parseUnionRest(p, at) }
+
+func parseUnionRest(p *parser, at span) *unionNode {
+	n := &unionNode{}
+	opts := p.options("union", "kind", "withsource", "isfuzzy")
+	if o, ok := opts["isfuzzy"]; ok {
+		lit, isBool := o.value.(*literal)
+		if !isBool || lit.typ != Bool {
+			failSyntax(o.value.pos(), "isfuzzy is true or false")
+		}
+		n.fuzzy = lit.val.isTrue()
+	}
+	if o, ok := opts["kind"]; ok {
+		kind, _ := o.value.(*name)
+		if kind == nil || kind.text != "inner" && kind.text != "outer" {
+			failSyntax(o.value.pos(), "the kind of a union is inner or outer")
+		}
+		n.inner = kind.text == "inner"
+	}
+	if o, ok := opts["withsource"]; ok {
+		switch v := o.value.(type) {
+		case *name:
+			n.withSource = v.text
+		case *literal:
+			n.withSource = v.val.String()
+		}
+		if n.withSource == "" {
+			failSyntax(o.value.pos(), "withsource names a column")
+		}
+	}
+	for {
+		n.legs = append(n.legs, p.unionLeg())
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (p *parser) unionLeg() unionLeg {
+	if t := p.cur(); t.is("*") || t.kind == tokName && p.peek().is("*") && p.peek().glued {
+		pat := p.pattern()
+		return unionLeg{expr: &name{span: pat.span, text: pat.text}, pattern: pat.text}
+	}
+	return unionLeg{expr: p.postfix()}
+}
+
+func (n *unionNode) bindSource(b *binder) relation { return n.bind(b, nil) }
+
+func (n *unionNode) bind(b *binder, in relation) relation {
+	u := &union{}
+	var sources []string
+	if in != nil {
+		u.legs, sources = append(u.legs, in), append(sources, "union_arg0")
+	}
+	var lastMissing *problem
+	for _, leg := range n.legs {
+		if leg.pattern != "" {
+			found := false
+			for _, table := range b.db.Names() {
+				if wildcard(leg.pattern, table) {
+					found = true
+					u.legs = append(u.legs, b.tableNamed(&name{span: leg.expr.pos(), text: table}))
+					sources = append(sources, table)
+				}
+			}
+			if !found {
+				failSemantic(leg.expr.pos(), "SEM0100", "no table matches '%s'", leg.pattern)
+			}
+			continue
+		}
+		rel, missing := b.unionLeg(leg.expr, n.fuzzy)
+		if missing != nil {
+			lastMissing = missing
+			continue
+		}
+		source := "union_arg" + newNaming("", len(u.legs)).unique("")
+		if t, ok := leg.expr.(*name); ok {
+			source = t.text
+		}
+		u.legs, sources = append(u.legs, rel), append(sources, source)
+	}
+	if len(u.legs) == 0 {
+		if lastMissing != nil {
+			panic(lastMissing) // not even a fuzzy union can do without every table
+		}
+		failSemantic(n.span, "SEM0100", "the union has no table")
+	}
+	u.unify(n, sources)
+	return u
+}
+
+// unionLeg binds a leg. In a fuzzy union a table that is not there takes its
+// whole leg with it.
+func (b *binder) unionLeg(n node, fuzzy bool) (rel relation, missing *problem) {
+	if fuzzy {
+		agg, scope, scans := b.agg, b.scope, b.scans
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			pr, ok := p.(*problem)
+			if !ok || pr.table == "" {
+				panic(p)
+			}
+			b.agg, b.scope, b.scans = agg, scope, scans
+			b.missing = append(b.missing, pr.table)
+			rel, missing = nil, pr
+		}()
+	}
+	return b.relation(n), nil
+}
+
+// union gives the rows of its legs, one leg after the other, under columns
+// that all share.
+type union struct {
+	legs []relation
+	cols []*column
+	from [][]int // per leg: the position of each output column, or -1
+	tag  []string
+	need []bool
+}
+
+// unify makes the output's columns: those of all legs, or with kind=inner
+// those that every leg has. A name that has different types in different legs
+// becomes a column per type, called name_type.
+func (u *union) unify(n *unionNode, sources []string) {
+	types := make(map[string][]Type)
+	var order []string
+	count := make(map[string]int)
+	for _, leg := range u.legs {
+		for _, c := range leg.columns() {
+			if types[c.name] == nil {
+				order = append(order, c.name)
+			}
+			if !slices.Contains(types[c.name], c.typ) {
+				types[c.name] = append(types[c.name], c.typ)
+			}
+			count[c.name]++
+		}
+	}
+	u.from = make([][]int, len(u.legs))
+	names := newNaming("", 0)
+	if n.withSource != "" {
+		u.cols = append(u.cols, &column{names.unique(n.withSource), String})
+		u.tag = sources
+		for i := range u.legs {
+			u.from[i] = append(u.from[i], -1)
+		}
+	}
+	for _, name := range order {
+		if n.inner && (count[name] < len(u.legs) || len(types[name]) > 1) {
+			continue
+		}
+		for _, t := range types[name] {
+			out := name
+			if len(types[name]) > 1 {
+				out = name + "_" + t.String()
+			}
+			u.cols = append(u.cols, &column{names.unique(out), t})
+			for i, leg := range u.legs {
+				u.from[i] = append(u.from[i], slices.IndexFunc(leg.columns(), func(c *column) bool { return c.name == name && c.typ == t }))
+			}
+		}
+	}
+}
+
+func (u *union) columns() []*column { return u.cols }
+
+func (u *union) prepare(need map[*column]bool) {
+	u.need = make([]bool, len(u.cols))
+	for i, c := range u.cols {
+		u.need[i] = need[c]
+	}
+	for i, leg := range u.legs {
+		below := make(map[*column]bool)
+		for at, from := range u.from[i] {
+			if from >= 0 && u.need[at] {
+				below[leg.columns()[from]] = true
+			}
+		}
+		leg.prepare(below)
+	}
+}
+
+func (u *union) run(x *execution, emit func(*batch) error) error {
+	for i, leg := range u.legs {
+		err := leg.run(x, func(b *batch) error {
+			out := &batch{n: b.n, cols: make([]*vector, len(u.cols))}
+			for at, from := range u.from[i] {
+				switch {
+				case !u.need[at]:
+				case from >= 0:
+					out.cols[at] = b.cols[from]
+				case at == 0 && u.tag != nil:
+					out.cols[at] = constantVector(String, stringValue(u.tag[i]), b.n)
+				default:
+					out.cols[at] = constantVector(u.cols[at].typ, Value{}, b.n)
+				}
+			}
+			return emit(out)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,784 @@
+package kql
+
+import (
+	"strconv"
+	"strings"
+)
+
+// parser is a recursive descent over the tokens. Where the language decides by
+// a word, a table decides here: sources and operators.
+type parser struct {
+	text   string
+	tokens []token
+	at     int
+	depth  int
+}
+
+// maxNesting bounds how deep expressions may be nested, so that no text can
+// exhaust the stack.
+const maxNesting = 400
+
+// parseQuery reads statements and the query expression.
+func parseQuery(text string) (statements []statement, query node) {
+	p := &parser{text: text, tokens: lex(text)}
+	statements = p.statements(tokEnd, "")
+	if p.cur().kind == tokEnd {
+		failSyntax(p.cur().span, "the query has no tabular expression: a table's name, print, range, datatable or union")
+	}
+	query = p.pipeline()
+	for p.accept(";") {
+	}
+	if p.cur().kind != tokEnd {
+		p.unexpected("expected | and an operator, or the end of the query")
+	}
+	return statements, query
+}
+
+func (p *parser) cur() token  { return p.tokens[p.at] }
+func (p *parser) peek() token { return p.tokens[min(p.at+1, len(p.tokens)-1)] }
+
+func (p *parser) advance() token {
+	t := p.tokens[p.at]
+	if t.kind != tokEnd {
+		p.at++
+	}
+	return t
+}
+
+// last is the token before the current one.
+func (p *parser) last() span { return p.tokens[max(p.at-1, 0)].span }
+
+func (t token) is(punct string) bool  { return t.kind == tokPunct && t.text == punct }
+func (t token) word(text string) bool { return t.kind == tokName && t.text == text }
+
+func (p *parser) accept(punct string) bool {
+	if p.cur().is(punct) {
+		p.at++
+		return true
+	}
+	return false
+}
+
+func (p *parser) acceptWord(word string) bool {
+	if p.cur().word(word) {
+		p.at++
+		return true
+	}
+	return false
+}
+
+func (p *parser) expect(punct, where string) span {
+	if !p.cur().is(punct) {
+		p.unexpected("expected %q %s", punct, where)
+	}
+	return p.advance().span
+}
+
+func (p *parser) expectWord(word, where string) {
+	if !p.acceptWord(word) {
+		p.unexpected("expected %q %s", word, where)
+	}
+}
+
+// unexpected fails at the current token.
+func (p *parser) unexpected(format string, args ...any) {
+	t := p.cur()
+	if t.kind == tokEnd {
+		failSyntax(t.span, "the query ends here; "+format, args...)
+	}
+	args = append([]any{p.text[t.start:t.end]}, args...)
+	failSyntax(t.span, "unexpected %q; "+format, args...)
+}
+
+func (p *parser) enter() {
+	if p.depth++; p.depth > maxNesting {
+		failSyntax(p.cur().span, "the query is nested more than %d levels deep", maxNesting)
+	}
+}
+
+func (p *parser) leave() { p.depth-- }
+
+// statements reads let and set statements up to the query expression.
+func (p *parser) statements(kind tokenKind, closing string) []statement {
+	var list []statement
+	for {
+		start := p.cur()
+		switch {
+		case p.accept(";"):
+			continue
+		case start.kind != tokName || p.peek().kind != tokName && p.peek().kind != tokQuoted:
+			return list
+		case start.text == "let":
+			p.advance()
+			st := statement{name: p.name("after let")}
+			p.expect("=", "after the name")
+			st.expr = p.letValue()
+			st.span = start.span.to(p.last())
+			list = append(list, st)
+		case start.text == "set":
+			p.advance()
+			st := statement{set: true, name: p.name("after set")}
+			if p.accept("=") {
+				st.expr = p.expr()
+			}
+			st.span = start.span.to(p.last())
+			list = append(list, st)
+		case start.text == "declare" || start.text == "alias" || start.text == "restrict":
+			failUnsupported(start.span, "the statement '%s' is not supported; let and set are", start.text)
+		default:
+			return list
+		}
+		if p.cur().kind != kind || closing != "" && !p.cur().is(closing) {
+			p.expect(";", "after the statement")
+		}
+	}
+}
+
+// letValue reads what follows let name =: a function or an expression.
+func (p *parser) letValue() node {
+	p.acceptWord("view") // it only says that a fuzzy union may include the function
+	if p.cur().is("(") {
+		if fn := p.lambda(); fn != nil {
+			return fn
+		}
+	}
+	return p.pipeline()
+}
+
+// lambda reads (parameters) { body }, or gives nil with nothing consumed if
+// what stands here is an expression in parentheses.
+func (p *parser) lambda() node {
+	closing := p.at
+	for depth := 0; ; closing++ {
+		if t := p.tokens[closing]; t.kind == tokEnd {
+			return nil
+		} else if t.is("(") {
+			depth++
+		} else if t.is(")") {
+			if depth--; depth == 0 {
+				break
+			}
+		}
+	}
+	if !p.tokens[closing+1].is("{") {
+		return nil
+	}
+	fn := &lambda{}
+	start := p.advance().span
+	for !p.cur().is(")") {
+		fn.params = append(fn.params, p.parameter())
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")", "after the parameters")
+	p.expect("{", "before the body")
+	fn.lets = p.statements(tokPunct, "}")
+	fn.body = p.pipeline()
+	p.accept(";")
+	fn.span = start.to(p.expect("}", "after the body"))
+	return fn
+}
+
+func (p *parser) parameter() parameter {
+	par := parameter{name: p.name("of a parameter")}
+	p.expect(":", "after the parameter's name")
+	if p.accept("(") {
+		par.table = true
+		for !p.cur().is(")") {
+			if len(par.columns) == 0 && p.accept("*") {
+				break
+			} else {
+				column := p.name("of a column")
+				p.expect(":", "after the column's name")
+				par.columns = append(par.columns, ColumnSchema{column.text, p.typeName()})
+			}
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect(")", "after the columns")
+		return par
+	}
+	par.typ = p.typeName()
+	if p.accept("=") {
+		par.def = p.expr()
+	}
+	return par
+}
+
+func (p *parser) typeName() Type {
+	t := p.cur()
+	if t.kind == tokName {
+		if typ, ok := ParseType(t.text); ok {
+			p.advance()
+			return typ
+		}
+	}
+	p.unexpected("expected a type: bool, datetime, decimal, dynamic, guid, int, long, real, string or timespan")
+	panic("unreachable")
+}
+
+// name reads an identifier or a ['quoted name'].
+func (p *parser) name(where string) name {
+	t := p.cur()
+	if t.kind != tokName && t.kind != tokQuoted || strings.HasSuffix(t.text, "~") {
+		p.unexpected("expected a name %s", where)
+	}
+	if t.kind == tokName && keywords[t.text] {
+		p.unexpected("expected a name %s; this word as one is written ['%s']", where, t.text)
+	}
+	p.advance()
+	return name{t.span, t.text, t.kind == tokQuoted}
+}
+
+// pipeline reads a source and the operators that follow it. Without any
+// operator it is the source alone, which may be a scalar expression.
+func (p *parser) pipeline() node {
+	p.enter()
+	defer p.leave()
+	source := p.source()
+	if !p.cur().is("|") {
+		return source
+	}
+	pl := &pipeline{source: source}
+	for p.accept("|") {
+		pl.ops = append(pl.ops, p.operator())
+	}
+	pl.span = source.pos().to(p.last())
+	return pl
+}
+
+// source reads what a pipeline starts with.
+func (p *parser) source() node {
+	if t := p.cur(); t.kind == tokName {
+		parse := sources()[t.text]
+		// A column may be called range, and a function print.
+		next := p.peek()
+		taken := next.kind == tokPunct && !next.is("(") && !next.is("-") && !next.is("*") || next.kind == tokEnd
+		if parse != nil && (t.text == "print" || !taken) && !(t.text == "range" && next.is("(")) {
+			return parse(p)
+		}
+		if why, ok := refusedSources[t.text]; ok && !taken {
+			failUnsupported(t.span, "'%s' is not supported; %s", t.text, why)
+		}
+	}
+	return p.expr()
+}
+
+// operator reads one tabular operator, after the |.
+func (p *parser) operator() operatorNode {
+	start := p.cur()
+	if start.kind != tokName {
+		p.unexpected("expected an operator such as where, extend or summarize")
+	}
+	word := p.operatorName()
+	at := start.span.to(p.last())
+	parse := operators()[word]
+	if parse == nil {
+		if why, ok := refusedOperators[word]; ok {
+			failUnsupported(at, "the operator '%s' is not supported; %s", word, why)
+		}
+		failSyntax(at, "unknown operator '%s'%s", word, suggestion(word, operatorNames()))
+	}
+	return parse(p, at)
+}
+
+// operatorName reads a word whose parts may be joined by hyphens.
+func (p *parser) operatorName() string {
+	word := p.advance().text
+	for p.cur().is("-") && p.cur().glued && p.peek().kind == tokName && p.peek().glued {
+		p.advance()
+		word += "-" + p.advance().text
+	}
+	return word
+}
+
+// options reads name=value pairs, of the names that the operator knows.
+// Hints on how to execute, which cannot change an answer, are known to all.
+func (p *parser) options(operator string, known ...string) map[string]option {
+	var opts map[string]option
+	for p.cur().kind == tokName {
+		end := p.at + 1
+		for p.tokens[end].is(".") && p.tokens[end+1].kind == tokName {
+			end += 2
+		}
+		if !p.tokens[end].is("=") {
+			return opts
+		}
+		o := option{span: p.cur().span.to(p.tokens[end-1].span)}
+		o.name = p.text[o.start:o.end]
+		isHint := strings.HasPrefix(o.name, "hint.")
+		isKnown := false
+		for _, k := range known {
+			isKnown = isKnown || k == o.name
+		}
+		if !isKnown && !isHint {
+			return opts // name = expression, for the operator itself to read
+		}
+		if isHint && !executionHints[o.name] {
+			failUnsupported(o.span, "the hint '%s' of %s is not supported", o.name, operator)
+		}
+		p.at = end + 1
+		o.value = p.optionValue()
+		if _, twice := opts[o.name]; twice {
+			failSyntax(o.span, "%s is given twice", o.name)
+		}
+		if opts == nil {
+			opts = make(map[string]option)
+		}
+		opts[o.name] = o
+		if isHint {
+			p.accept(",")
+		}
+	}
+	return opts
+}
+
+// executionHints tell a cluster how to spread its work. There is nothing to
+// spread here, and they never change an answer.
+var executionHints = map[string]bool{
+	"hint.strategy": true, "hint.shufflekey": true, "hint.num_partitions": true, "hint.remote": true,
+	"hint.concurrency": true, "hint.spread": true, "hint.distribution": true,
+}
+
+func (p *parser) optionValue() node {
+	if t := p.cur(); t.kind == tokName && t.text != "true" && t.text != "false" {
+		p.advance()
+		return &name{span: t.span, text: t.text}
+	}
+	return p.primary()
+}
+
+// Scalar expressions, loosest first. The order of binding is the grammar's:
+// or, and, equality and in, comparison, + -, * / %, string operators, unary.
+
+// expr reads a scalar expression, or a pipeline where one may stand.
+func (p *parser) expr() node {
+	p.enter()
+	defer p.leave()
+	return p.or()
+}
+
+func (p *parser) or() node {
+	left := p.and()
+	for p.cur().word("or") {
+		op := p.advance()
+		right := p.and()
+		left = &binary{left.pos().to(right.pos()), "or", op.span, left, right}
+	}
+	return left
+}
+
+func (p *parser) and() node {
+	left := p.equality()
+	for p.cur().word("and") {
+		op := p.advance()
+		right := p.equality()
+		left = &binary{left.pos().to(right.pos()), "and", op.span, left, right}
+	}
+	return left
+}
+
+var listOperators = map[string]bool{
+	"in": true, "in~": true, "!in": true, "!in~": true, "has_any": true, "has_all": true,
+}
+
+func (p *parser) equality() node {
+	left := p.relational()
+	t := p.cur()
+	switch {
+	case t.is("==") || t.is("!=") || t.is("<>"):
+		p.advance()
+		right := p.relational()
+		op := t.text
+		if op == "<>" {
+			op = "!="
+		}
+		return &binary{left.pos().to(right.pos()), op, t.span, left, right}
+	case (t.kind == tokName || t.kind == tokPunct) && listOperators[t.text]:
+		p.advance()
+		return p.list(left, t)
+	case t.word("between") || t.is("!between"):
+		p.advance()
+		p.expect("(", "after between")
+		b := &between{negated: t.is("!between"), left: left, low: p.additive()}
+		p.expect("..", "between the bounds")
+		b.high = p.additive()
+		b.span = left.pos().to(p.expect(")", "after the bounds"))
+		return b
+	}
+	return left
+}
+
+// list reads the operand of in and its kin: (a, b), or a pipeline in
+// parentheses.
+func (p *parser) list(left node, op token) node {
+	n := &inList{op: op.text, opAt: op.span, left: left}
+	p.expect("(", "after "+op.text)
+	for {
+		n.items = append(n.items, p.pipeline())
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = left.pos().to(p.expect(")", "after the list"))
+	return n
+}
+
+func (p *parser) relational() node {
+	left := p.additive()
+	if t := p.cur(); t.is("<") || t.is(">") || t.is("<=") || t.is(">=") {
+		p.advance()
+		right := p.additive()
+		return &binary{left.pos().to(right.pos()), t.text, t.span, left, right}
+	}
+	return left
+}
+
+func (p *parser) additive() node {
+	left := p.multiplicative()
+	for p.cur().is("+") || p.cur().is("-") {
+		op := p.advance()
+		right := p.multiplicative()
+		left = &binary{left.pos().to(right.pos()), op.text, op.span, left, right}
+	}
+	return left
+}
+
+func (p *parser) multiplicative() node {
+	left := p.stringOperator()
+	for p.cur().is("*") || p.cur().is("/") || p.cur().is("%") {
+		op := p.advance()
+		right := p.stringOperator()
+		left = &binary{left.pos().to(right.pos()), op.text, op.span, left, right}
+	}
+	return left
+}
+
+func (p *parser) stringOperator() node {
+	left := p.unary()
+	for {
+		t := p.cur()
+		if t.kind != tokName && t.kind != tokPunct || !stringOperators[t.text] {
+			return left
+		}
+		p.advance()
+		op := t.text
+		if op == "matches" {
+			p.expectWord("regex", "after matches")
+			op = "matches regex"
+		}
+		right := p.unary()
+		left = &binary{left.pos().to(right.pos()), op, t.span.to(p.tokens[p.at-1].span), left, right}
+		left.(*binary).opAt = t.span
+	}
+}
+
+func (p *parser) unary() node {
+	if t := p.cur(); t.is("-") || t.is("+") {
+		p.advance()
+		p.enter()
+		defer p.leave()
+		of := p.unary()
+		return &signed{t.span.to(of.pos()), t.is("-"), of}
+	}
+	return p.postfix()
+}
+
+// postfix reads a primary and the .key and [index] that follow it.
+func (p *parser) postfix() node {
+	n := p.primary()
+	for range maxNesting {
+		switch t := p.cur(); {
+		case t.is("."):
+			p.advance()
+			if p.cur().is("[") { // d.[x] is d[x]
+				continue
+			}
+			key := p.name("after the dot")
+			n = &path{n.pos().to(key.span), n, key.text}
+		case t.is("["):
+			p.advance()
+			p.enter()
+			at := p.expr()
+			p.leave()
+			n = &element{n.pos().to(p.expect("]", "after the index")), n, at}
+		case t.kind == tokQuoted && t.glued: // d["key"] looks like a quoted name
+			p.advance()
+			n = &path{n.pos().to(t.span), n, t.text}
+		default:
+			return n
+		}
+	}
+	failSyntax(n.pos(), "the path has more than %d steps", maxNesting)
+	panic("unreachable")
+}
+
+func (p *parser) primary() node {
+	t := p.cur()
+	switch t.kind {
+	case tokString:
+		p.advance()
+		at, text := t.span, t.text
+		for p.cur().kind == tokString { // "a" "b" is "ab"
+			at, text = at.to(p.cur().span), text+p.cur().text
+			p.advance()
+		}
+		return &literal{at, String, stringValue(text)}
+	case tokNumber, tokTimeSpan, tokTyped:
+		p.advance()
+		typ, val := literalValue(t)
+		return &literal{t.span, typ, val}
+	case tokQuoted:
+		p.advance()
+		return &name{t.span, t.text, true}
+	case tokName:
+		switch {
+		case t.text == "true" || t.text == "false":
+			p.advance()
+			return &literal{t.span, Bool, boolValue(t.text == "true")}
+		case t.text == "dynamic" && p.peek().is("("):
+			return p.dynamicLiteral()
+		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
+			p.unexpected("expected an expression")
+		case p.peek().is("(") && !keywordOperators[t.text]:
+			p.advance()
+			return p.call(name{span: t.span, text: t.text})
+		case keywords[t.text]:
+			p.unexpected("expected an expression; as a name it is written ['%s']", t.text)
+		}
+		p.advance()
+		return &name{span: t.span, text: t.text}
+	case tokPunct:
+		switch t.text {
+		case "(":
+			p.advance()
+			n := p.pipeline()
+			p.expect(")", "to close the parenthesis")
+			return n
+		case "*":
+			p.advance()
+			return &star{t.span}
+		}
+	}
+	p.unexpected("expected an expression")
+	panic("unreachable")
+}
+
+func (p *parser) call(fn name) node {
+	p.enter()
+	defer p.leave()
+	c := &call{fn: fn}
+	p.advance()
+	for !p.cur().is(")") {
+		c.args = append(c.args, p.pipeline())
+		if !p.accept(",") {
+			break
+		}
+	}
+	c.span = fn.span.to(p.expect(")", "after the arguments"))
+	return c
+}
+
+// literalValue reads a number, a timespan or long(...) and its like.
+func literalValue(t token) (Type, Value) {
+	switch t.kind {
+	case tokTimeSpan:
+		ticks, ok := parseTimeSpan(t.text)
+		if !ok {
+			failSyntax(t.span, "the timespan %s is out of range", t.text)
+		}
+		return TimeSpan, timespanValue(ticks)
+	case tokNumber:
+		if strings.ContainsAny(t.text, ".eE") && !strings.HasPrefix(strings.ToLower(t.text), "0x") {
+			f, err := strconv.ParseFloat(t.text, 64)
+			if err != nil {
+				failSyntax(t.span, "the number %s is out of range", t.text)
+			}
+			return Real, realValue(f)
+		}
+		return Long, integerLiteral(t.span, t.text)
+	}
+	typ := typedLiterals[t.name]
+	if t.text == "null" {
+		return typ, Value{}
+	}
+	text := strings.Trim(t.text, `"'`)
+	var val Value
+	switch typ {
+	case Bool, DateTime, GUID, Real:
+		val = convert(stringValue(text), typ)
+		if special, ok := realLiterals[strings.ToLower(text)]; ok && typ == Real {
+			val = special
+		}
+	case Int, Long:
+		n := integerLiteral(t.span, t.text)
+		if typ == Long || n.n == int64(int32(n.n)) {
+			val = Value{kind: typ, n: n.n}
+		}
+	case TimeSpan:
+		val = convert(stringValue(text), typ)
+	case Decimal:
+		if d, _, err := decimalContext.NewFromString(text); err == nil {
+			val = decimalValue(d)
+		}
+	}
+	if val.IsNull() {
+		failSyntax(t.span, "%q is not a %s", t.text, typ)
+	}
+	return typ, val
+}
+
+var realLiterals = map[string]Value{
+	"nan": realValue(nan), "+inf": realValue(inf), "inf": realValue(inf), "-inf": realValue(-inf),
+}
+
+func integerLiteral(at span, text string) Value {
+	if hex, ok := cutHexPrefix(text); ok {
+		if n, err := strconv.ParseUint(hex, 16, 64); err == nil {
+			return longValue(int64(n))
+		}
+	} else if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return longValue(n)
+	}
+	failSyntax(at, "%q is not an integer of 64 bits", text)
+	panic("unreachable")
+}
+
+// dynamicLiteral reads dynamic(...): JSON whose scalars may also be KQL
+// literals such as datetime(...).
+func (p *parser) dynamicLiteral() node {
+	start := p.advance().span
+	p.advance()
+	val := p.dynamicValue()
+	return &literal{start.to(p.expect(")", "after the dynamic literal")), Dynamic, val}
+}
+
+func (p *parser) dynamicValue() Value {
+	p.enter()
+	defer p.leave()
+	t := p.advance()
+	switch {
+	case t.kind == tokString:
+		return stringValue(t.text)
+	case t.kind == tokNumber || t.kind == tokTimeSpan || t.kind == tokTyped:
+		_, val := literalValue(t)
+		return val
+	case t.word("true") || t.word("false"):
+		return boolValue(t.text == "true")
+	case t.word("null"):
+		return Value{}
+	case t.word("dynamic") && p.cur().is("("):
+		p.advance()
+		val := p.dynamicValue()
+		p.expect(")", "after the dynamic literal")
+		return val
+	case t.is("-") && p.cur().kind == tokNumber:
+		_, val := literalValue(p.advance())
+		return negated(val)
+	case t.kind == tokQuoted: // an array of one string looks like a quoted name
+		return arrayValue([]Value{stringValue(t.text)})
+	case t.is("["):
+		items := []Value{}
+		for !p.cur().is("]") || len(items) > 0 {
+			items = append(items, p.dynamicValue())
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect("]", "after the array")
+		return arrayValue(items)
+	case t.is("{"):
+		b := newBag(4)
+		for !p.cur().is("}") || len(b.keys) > 0 {
+			key := p.cur()
+			if key.kind != tokString {
+				p.unexpected("expected a key in quotes")
+			}
+			p.advance()
+			p.expect(":", "after the key")
+			b.set(key.text, p.dynamicValue())
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect("}", "after the property bag")
+		return bagValue(b)
+	}
+	p.at--
+	p.unexpected("expected a JSON value")
+	panic("unreachable")
+}
+
+// namedExprs reads a list of [name =] expression, or [(a, b) =] expression.
+func (p *parser) namedExprs() []named {
+	var list []named
+	for {
+		list = append(list, p.namedExpr())
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+func (p *parser) namedExpr() named {
+	start := p.cur().span
+	if names := p.assignedNames(); names != nil {
+		expr := p.expr()
+		return named{start.to(expr.pos()), names, expr}
+	}
+	expr := p.expr()
+	return named{expr.pos(), nil, expr}
+}
+
+// assignedNames reads name = or (a, b) =, and gives nil with nothing consumed
+// if neither stands here.
+func (p *parser) assignedNames() []name {
+	t := p.cur()
+	if (t.kind == tokName || t.kind == tokQuoted) && p.peek().is("=") {
+		if t.kind == tokName && keywords[t.text] && !declarable[t.text] {
+			p.unexpected("as a name it is written ['%s']", t.text)
+		}
+		p.at += 2
+		return []name{{t.span, t.text, t.kind == tokQuoted}}
+	}
+	if !t.is("(") {
+		return nil
+	}
+	mark := p.at
+	p.advance()
+	var names []name
+	for p.cur().kind == tokName || p.cur().kind == tokQuoted {
+		names = append(names, p.name(""))
+		if !p.accept(",") {
+			break
+		}
+	}
+	if len(names) > 0 && p.accept(")") && p.accept("=") {
+		return names
+	}
+	p.at = mark
+	return nil
+}
+
+// pattern reads a name that may hold *.
+func (p *parser) pattern() pattern {
+	t := p.cur()
+	if t.kind == tokQuoted {
+		p.advance()
+		return pattern{t.span, t.text}
+	}
+	start := t.span
+	for n := 0; p.cur().kind == tokName || p.cur().kind == tokNumber || p.cur().is("*"); n++ {
+		if n > 0 && !p.cur().glued {
+			break
+		}
+		p.advance()
+	}
+	if p.last().end <= start.start {
+		p.unexpected("expected a column's name, or a pattern with *")
+	}
+	at := start.to(p.last())
+	return pattern{at, p.text[at.start:at.end]}
+}

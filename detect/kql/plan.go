@@ -1,0 +1,272 @@
+package kql
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// The plan: what the binder makes of the syntax tree. Relations produce rows
+// in batches, each pushing its own into the function it is given, and scalar
+// expressions produce one vector per batch.
+
+// column is one column of a relation's output. Columns are compared by
+// identity: two of the same name are two.
+type column struct {
+	name string
+	typ  Type
+}
+
+// batch is some rows of a relation, in the order of its columns. A column that
+// nobody needs is nil.
+type batch struct {
+	n    int
+	cols []*vector
+}
+
+// relation is a tabular operator, bound.
+type relation interface {
+	// columns lists the output, in order.
+	columns() []*column
+	// prepare is told which columns of the output are needed, tells the inputs
+	// what they must supply, and resolves the expressions against them. It is
+	// called once, before run.
+	prepare(need map[*column]bool)
+	// run pushes all rows into emit, in order, and stops at its first error.
+	run(x *execution, emit func(*batch) error) error
+}
+
+// execution is one run of a query: what it reads and what bounds it.
+type execution struct {
+	ctx    context.Context
+	limits Limits
+	scope  Scope
+	made   int // rows so far, by operators that can make many of few
+}
+
+// makes fails when operators that multiply rows have made so many that the
+// query would hardly end, even if nobody holds them.
+func (x *execution) makes(rows int) error {
+	if x.made += rows; x.made/madePerHeld > x.limits.Rows {
+		return &LimitError{fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join: filter earlier", madePerHeld*x.limits.Rows)}
+	}
+	return x.ctx.Err()
+}
+
+const madePerHeld = 20
+
+// expr is a scalar expression, bound.
+type expr interface {
+	typ() Type
+	// eval gives a value per row of the batch.
+	eval(b *batch) *vector
+	// children lists the expressions it is made of.
+	children() []expr
+}
+
+type (
+	constExpr struct {
+		t   Type
+		val Value
+	}
+	columnExpr struct {
+		col *column
+		at  int // in the batch; set by resolve
+	}
+	// applyExpr is a function or an operator over values.
+	applyExpr struct {
+		t    Type
+		args []expr
+		// rows is what most functions have: a value from values. batch is what
+		// those have that earn it: a vector from vectors.
+		rows  func(args []Value) Value
+		batch func(args []*vector, n int) *vector
+	}
+)
+
+func (e *constExpr) typ() Type             { return e.t }
+func (e *constExpr) children() []expr      { return nil }
+func (e *constExpr) eval(b *batch) *vector { return constantVector(e.t, e.val, b.n) }
+
+func (e *columnExpr) typ() Type             { return e.col.typ }
+func (e *columnExpr) children() []expr      { return nil }
+func (e *columnExpr) eval(b *batch) *vector { return b.cols[e.at] }
+
+func (e *applyExpr) typ() Type        { return e.t }
+func (e *applyExpr) children() []expr { return e.args }
+
+func (e *applyExpr) eval(b *batch) *vector {
+	args := make([]*vector, len(e.args))
+	constant := true
+	for i, a := range e.args {
+		args[i] = a.eval(b)
+		constant = constant && args[i].constant
+	}
+	n := b.n
+	if constant && len(args) > 0 {
+		n = min(n, 1)
+	}
+	var out *vector
+	if e.batch != nil {
+		out = e.batch(args, n)
+	} else {
+		out = newVector(e.t, n)
+		vals := make([]Value, len(args))
+		total := int64(0)
+		for row := range n {
+			for i, a := range args {
+				vals[i] = a.value(row)
+			}
+			val := e.rows(vals)
+			total += checkSize(val)
+			out.set(row, val)
+		}
+		if total > maxBatchSize {
+			failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
+		}
+	}
+	if n < b.n {
+		out.n, out.constant = b.n, true
+	}
+	return out
+}
+
+// resolve points the column references of an expression at their places in
+// the input's batches.
+func resolve(e expr, in []*column) {
+	if c, ok := e.(*columnExpr); ok {
+		for i, col := range in {
+			if col == c.col {
+				c.at = i
+				return
+			}
+		}
+		panic("kql: column " + c.col.name + " is not in the input") // a bug of a prepare
+	}
+	for _, child := range e.children() {
+		resolve(child, in)
+	}
+}
+
+// needs marks the columns that an expression reads.
+func needs(e expr, need map[*column]bool) {
+	if c, ok := e.(*columnExpr); ok {
+		need[c.col] = true
+	}
+	for _, child := range e.children() {
+		needs(child, need)
+	}
+}
+
+// isTrueAt says whether a row of a predicate's vector holds: null does not.
+func isTrueAt(v *vector, row int) bool {
+	if v.vals != nil { // a dynamic that holds a bool
+		return v.value(row).isTrue()
+	}
+	row = v.at(row)
+	return v.ints[row] != 0 && (v.nulls == nil || !v.nulls[row])
+}
+
+// Strings and dynamics can double with every step of a query, so each is
+// bounded, and so is what an expression makes of one batch.
+const (
+	maxValueSize = 32 << 20
+	maxBatchSize = 512 << 20
+)
+
+// checkSize fails if a value is too large, and gives its size.
+func checkSize(v Value) int64 {
+	size := v.size()
+	if size > maxValueSize {
+		failLimit("an expression makes a value of more than %d MiB", maxValueSize>>20)
+	}
+	return size
+}
+
+func failLimit(format string, args ...any) {
+	panic(runFailure{&LimitError{fmt.Sprintf(format, args...)}})
+}
+
+// runFailure carries an error out of an expression, which has no other way: a
+// subquery that ran into a limit, say. Run catches it.
+type runFailure struct{ err error }
+
+// newSubquery gives the rows of a relation that an expression needs as a
+// whole. It runs at most once, when they are first asked for.
+func newSubquery(rel relation, x *execution) func() *rows {
+	prepareAll(rel)
+	return sync.OnceValue(func() *rows {
+		out, err := collect(rel, x)
+		if err != nil {
+			panic(runFailure{err})
+		}
+		return out
+	})
+}
+
+func prepareAll(rel relation) {
+	need := make(map[*column]bool)
+	for _, c := range rel.columns() {
+		need[c] = true
+	}
+	rel.prepare(need)
+}
+
+// rows is a relation's whole output, column by column. A column that was not
+// needed is nil.
+type rows struct {
+	n    int
+	cols []*vector
+}
+
+// collect runs a relation and keeps all that it gives.
+func collect(rel relation, x *execution) (*rows, error) {
+	out := &rows{cols: make([]*vector, len(rel.columns()))}
+	err := rel.run(x, func(b *batch) error {
+		for i, col := range b.cols {
+			if col == nil {
+				continue
+			}
+			if out.cols[i] == nil {
+				out.cols[i] = &vector{typ: col.typ}
+			}
+			out.cols[i].appendVector(col)
+		}
+		out.n += b.n
+		return x.holds(out.n)
+	})
+	for i, c := range rel.columns() {
+		if out.cols[i] == nil && out.n == 0 {
+			out.cols[i] = &vector{typ: c.typ}
+		}
+	}
+	return out, err
+}
+
+// emitRows pushes rows in batches.
+func emitRows(r *rows, emit func(*batch) error) error {
+	for from := 0; from < r.n; from += chunkRows {
+		to := min(from+chunkRows, r.n)
+		b := &batch{n: to - from, cols: make([]*vector, len(r.cols))}
+		for i, c := range r.cols {
+			if c != nil {
+				b.cols[i] = c.slice(from, to)
+			}
+		}
+		if err := emit(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pick returns the rows that sel names.
+func (r *rows) pick(sel []int32) *rows {
+	out := &rows{n: len(sel), cols: make([]*vector, len(r.cols))}
+	for i, c := range r.cols {
+		if c != nil {
+			out.cols[i] = c.gather(sel)
+		}
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+package kql
+
+// printNode is print: one row of values.
+type printNode struct {
+	span
+	columns []named
+}
+
+func parsePrint(p *parser) node {
+	at := p.advance().span
+	if p.atOperatorEnd() {
+		p.unexpected("expected an expression after print")
+	}
+	list := p.namedExprs()
+	return &printNode{at.to(p.last()), list}
+}
+
+func (n *printNode) bindSource(b *binder) relation {
+	out := &projection{in: &oneRow{}}
+	names := newNaming("print_", 0)
+	for i, item := range n.columns {
+		names.next = i
+		col := b.namedColumn(item, nil)
+		if !col.declared {
+			col.name = "" // print derives no names
+		}
+		out.add(names.column(col), col.e)
+	}
+	return out
+}
+
+// oneRow is a single row without columns.
+type oneRow struct{}
+
+func (*oneRow) columns() []*column       { return nil }
+func (*oneRow) prepare(map[*column]bool) {}
+func (*oneRow) run(_ *execution, emit func(*batch) error) error {
+	return emit(&batch{n: 1})
+}
+
+// rangeNode is range name from first to last step size.
+type rangeNode struct {
+	span
+	column            name
+	first, last, step node
+}
+
+func parseRange(p *parser) node {
+	at := p.advance().span
+	n := &rangeNode{column: p.name("for the column")}
+	p.expectWord("from", "after the column's name")
+	n.first = p.expr()
+	p.expectWord("to", "after the first value")
+	n.last = p.expr()
+	p.expectWord("step", "after the last value")
+	n.step = p.expr()
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *rangeNode) bindSource(b *binder) relation {
+	first, last, step := b.expr(n.first, nil), b.expr(n.last, nil), b.expr(n.step, nil)
+	t := first.typ()
+	switch {
+	case t.isNumber() && last.typ().isNumber() && step.typ().isNumber():
+		t = widest(widest(t, last.typ()), step.typ())
+	case (t == DateTime || t == TimeSpan) && last.typ() == t && step.typ() == TimeSpan:
+	default:
+		failSemantic(n.span, "SEM0001", "range goes over numbers, datetimes or timespans, and not from a %s to a %s by a %s", t, last.typ(), step.typ())
+	}
+	stepType := step.typ()
+	if t.isNumber() {
+		stepType = t
+	}
+	return &valueRange{col: &column{n.column.text, t}, at: n.span,
+		first: converted(first, t), last: converted(last, t), step: converted(step, stepType)}
+}
+
+type valueRange struct {
+	col               *column
+	at                span
+	first, last, step expr
+}
+
+func (r *valueRange) columns() []*column       { return []*column{r.col} }
+func (r *valueRange) prepare(map[*column]bool) {}
+
+func (r *valueRange) run(x *execution, emit func(*batch) error) error {
+	one := &batch{n: 1}
+	at, last, step := r.first.eval(one).value(0), r.last.eval(one).value(0), r.step.eval(one).value(0)
+	if at.IsNull() || last.IsNull() || step.IsNull() {
+		return nil
+	}
+	zero := Value{kind: step.kind}
+	if step.kind == Decimal {
+		zero = toDecimal(longValue(0))
+	}
+	sign, _ := compare(step, zero)
+	if sign == 0 {
+		return &LimitError{"range never ends: its step is zero"}
+	}
+	out := &vector{typ: r.col.typ}
+	for {
+		order, ok := compare(at, last)
+		if !ok || order*sign > 0 {
+			break
+		}
+		out.appendValue(at)
+		if out.n == chunkRows {
+			if err := x.makes(chunkRows); err != nil {
+				return err
+			}
+			if err := emit(&batch{n: out.n, cols: []*vector{out}}); err != nil {
+				return err
+			}
+			out = &vector{typ: r.col.typ}
+		}
+		next := plus(at, step)
+		if order, ok := compare(next, at); !ok || order*sign <= 0 {
+			break // past the end of the type
+		}
+		at = convert(next, r.col.typ)
+	}
+	if out.n == 0 {
+		return nil
+	}
+	return emit(&batch{n: out.n, cols: []*vector{out}})
+}
+
+// datatableNode is datatable(name:type, ...)[value, ...].
+type datatableNode struct {
+	span
+	schema Schema
+	cells  []node
+}
+
+func parseDatatable(p *parser) node {
+	n := &datatableNode{}
+	at := p.advance().span
+	p.expect("(", "after datatable")
+	for !p.cur().is(")") {
+		column := p.name("of a column")
+		p.expect(":", "after the column's name")
+		if n.schema.Index(column.text) >= 0 {
+			failSemantic(column.span, "SEM0111", "the datatable has two columns named '%s'", column.text)
+		}
+		n.schema = append(n.schema, ColumnSchema{column.text, p.typeName()})
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")", "after the columns")
+	if t := p.cur(); t.kind == tokQuoted { // ["one"] looks like a quoted name
+		p.advance()
+		n.cells = []node{&literal{t.span, String, stringValue(t.text)}}
+	} else {
+		p.expect("[", "before the values")
+		for !p.cur().is("]") {
+			n.cells = append(n.cells, p.cell())
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect("]", "after the values")
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+// cell reads a literal, the only thing that a datatable's rows are made of.
+func (p *parser) cell() node {
+	n := p.unary()
+	of := n
+	if s, ok := n.(*signed); ok {
+		of = s.of
+	}
+	if _, ok := of.(*literal); !ok {
+		if ref, isName := of.(*name); !isName || ref.quoted || ref.text != "null" {
+			failSyntax(n.pos(), "the values of a datatable are literals, and this is none")
+		}
+	}
+	return n
+}
+
+func (n *datatableNode) bindSource(b *binder) relation {
+	width := len(n.schema)
+	if width == 0 {
+		failSyntax(n.span, "a datatable needs at least one column")
+	}
+	if len(n.cells)%width != 0 {
+		failSemantic(n.span, "SEM0001", "the datatable has %d columns and %d values: the last row is not complete", width, len(n.cells))
+	}
+	cols := make([]*vector, width)
+	for i, c := range n.schema {
+		cols[i] = &vector{typ: c.Type}
+	}
+	for i, cell := range n.cells {
+		t := n.schema[i%width].Type
+		e, ok := b.expr(cell, nil).(*constExpr)
+		if !ok {
+			failSemantic(cell.pos(), "SEM0001", "the value of a datatable must be a constant")
+		}
+		val := e.val
+		if t != Dynamic || e.t != String {
+			val = convert(e.val, t)
+		}
+		if val.IsNull() && !e.val.IsNull() {
+			failSemantic(cell.pos(), "SEM0001", "a %s is expected for the column %s, and this is a %s", t, n.schema[i%width].Name, e.t)
+		}
+		cols[i%width].appendValue(val)
+	}
+	t := newTable("", n.schema, cols, len(n.cells)/width)
+	t.generated, t.received = -1, -1 // the query's timespan is for the workspace's tables
+	return newScan(t)
+}
+
+// materialized keeps a relation's rows for all that read it.
+type materialized struct {
+	cols []*column
+	rows func() *rows
+}
+
+func bindMaterialize(b *binder, n *call) relation {
+	if len(n.args) != 1 {
+		failSemantic(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args))
+	}
+	rel := b.relation(n.args[0])
+	return &materialized{rel.columns(), newSubquery(rel, b.x)}
+}
+
+func (m *materialized) columns() []*column       { return m.cols }
+func (m *materialized) prepare(map[*column]bool) {}
+func (m *materialized) run(_ *execution, emit func(*batch) error) error {
+	return emitRows(m.rows(), emit)
+}
+
+// bindTableFunction is table('name').
+func bindTableFunction(b *binder, n *call) relation {
+	if len(n.args) != 1 {
+		failSemantic(n.span, "SEM0219", "table() takes 1 argument and got %d", len(n.args))
+	}
+	c, ok := b.expr(n.args[0], nil).(*constExpr)
+	if !ok || c.t != String {
+		failSemantic(n.args[0].pos(), "SEM0220", "the name of the table must be a string that does not depend on the row")
+	}
+	var rel relation
+	b.within(&scope{}, func() { rel = b.tableNamed(&name{span: n.args[0].pos(), text: c.val.s}) })
+	return rel
+}
