@@ -1,0 +1,83 @@
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// manySignIns generates sign-ins as a workspace exports them, one per line and
+// of about 900 bytes each, from a few hundred users.
+func manySignIns(n int) []byte {
+	var b bytes.Buffer
+	start := time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)
+	for i := range n {
+		at := start.Add(time.Duration(i) * 800 * time.Millisecond).Format("2006-01-02T15:04:05.0000000Z")
+		user := i * 7919 % 300
+		fmt.Fprintf(&b, `{"TenantId":"5ac64f95-784a-4cb8-a5d3-ac30ad3aaf7f","SourceSystem":"Azure AD","TimeGenerated":%q,`+
+			`"ResourceId":"/tenants/4f95594c-a630-4b9d-b5c1-cc628e2b07e5/providers/Microsoft.aadiam","OperationName":"Sign-in activity",`+
+			`"Category":"SignInLogs","ResultType":"%d","ResultSignature":"None","DurationMs":0,"CorrelationId":"%08x-0000-4000-8000-000000000000",`+
+			`"Identity":"User %d","Level":"4","Location":"PT","AppDisplayName":"Office 365","ClientAppUsed":"Browser",`+
+			`"DeviceDetail":{"deviceId":"","operatingSystem":"Windows 10","browser":"Edge 122.0"},"IPAddress":"192.0.2.%d","IsInteractive":true,`+
+			`"LocationDetails":{"city":"Lisboa","state":"Lisboa","countryOrRegion":"PT","geoCoordinates":{"latitude":38.7,"longitude":-9.1}},`+
+			`"Status":{"errorCode":%d,"additionalDetails":"MFA completed"},"UserId":"%08x-1111-4111-8111-111111111111",`+
+			`"UserPrincipalName":"user%d@contoso.example","UserAgent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64)","Type":"SigninLogs"}`+"\n",
+			at, i%50*10, i, user, user%250, i%50*10, user, user)
+	}
+	return b.Bytes()
+}
+
+// Columns that a rule about rejected MFA prompts reads.
+func ruleColumns(string) []string {
+	return []string{"ResultType", "Status", "UserPrincipalName", "UserId", "AADTenantId", "IPAddress", "CorrelationId",
+		"AppDisplayName", "DeviceDetail", "LocationDetails", "UserAgent"}
+}
+
+const benchLines = 100_000
+
+func BenchmarkNDJSON(b *testing.B) {
+	data := manySignIns(benchLines)
+	for _, bench := range []struct {
+		name string
+		opts Options
+	}{
+		{"all columns", Options{}},
+		{"columns of a rule", Options{Columns: ruleColumns}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r := NewReader(bench.opts)
+				if err := r.File(context.Background(), "SigninLogs.ndjson", bytes.NewReader(data)); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := r.Finish(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(benchLines*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
+
+// BenchmarkStandardJSON is what the above is compared with.
+func BenchmarkStandardJSON(b *testing.B) {
+	data := manySignIns(benchLines)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		lines := bufio.NewScanner(bytes.NewReader(data))
+		for lines.Scan() {
+			var record map[string]any
+			if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(benchLines*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}

@@ -1,0 +1,196 @@
+package logs
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"pushback/detect/kql"
+)
+
+// writer writes the cells of one record into the current row of its table.
+type writer struct {
+	file   *file
+	table  *table
+	origin origin
+	line   int
+}
+
+// resolve finds out where a member goes that the mapping has not seen before,
+// and adds a column if there is none for it. The type is that which the file
+// declares, or 0. Past the limits it returns nil, and counts the cell.
+func (w *writer) resolve(m *mapping, member []byte, typ kql.Type) *field {
+	t := w.table
+	name := string(member)
+	if m.rename != nil {
+		if renamed := m.rename(t, name); renamed != "" {
+			name = renamed
+		}
+	}
+	fd := &field{name: string(member), in: m, rank: m.rank}
+	var exact bool
+	if fd.column, exact = t.find(name); fd.column != nil {
+		if m.rank == rankExact && !exact && m.rename == nil {
+			fd.rank = rankFolded
+		}
+	} else {
+		if m.added != nil {
+			name = m.added(name)
+		}
+		if name == "" || len(name) > maxNameSize || len(t.added) >= maxExtra {
+			if t.dropped == 0 {
+				t.droppedAt = Problem{File: w.file.path, Line: w.line}
+			}
+			t.dropped++
+			return nil
+		}
+		if name == timeReceived {
+			typ = kql.DateTime
+		}
+		fd.column = t.addColumn(name, typ)
+		t.added = append(t.added, fd.column)
+	}
+	if len(m.fields) < maxRemembered {
+		m.fields[fd.name] = fd
+	}
+	return fd
+}
+
+// constant sets a column to a text that stands in no member of the record.
+// Tables of a known schema get no column for it.
+func (w *writer) constant(name string, text []byte) {
+	t := w.table
+	c := t.columns[name]
+	if c == nil {
+		if t.schema != nil {
+			return
+		}
+		c = t.addColumn(name, kql.String)
+	}
+	if t.claim(c, rankDerived) {
+		t.b.SetString(c.index, text)
+	}
+}
+
+// set stores a value in a column, converted to its type as the workspace does
+// when it takes a record in. A value that does not convert leaves the cell
+// null and is counted.
+func (w *writer) set(c *column, v value) {
+	if c.infer != nil {
+		w.setInferred(c, v)
+		return
+	}
+	p, b := &w.file.parser, w.table.b
+	switch v.kind {
+	case '"', plainText:
+		w.setText(c, p.text(v))
+		return
+	case '{', '[':
+		switch c.typ {
+		case kql.Dynamic:
+			if bytes.IndexByte(v.raw, '\n') >= 0 {
+				v.raw = p.compact(v.raw)
+			}
+			b.SetJSON(c.index, v.raw)
+		case kql.String:
+			b.SetString(c.index, p.compact(v.raw))
+		default:
+			w.fail(c, v.raw)
+		}
+		return
+	}
+	switch c.typ {
+	case kql.String:
+		b.SetString(c.index, v.raw)
+	case kql.Dynamic:
+		b.SetJSON(c.index, v.raw)
+	case kql.Bool:
+		if v.kind == '0' {
+			w.setText(c, v.raw)
+		} else {
+			b.SetBool(c.index, v.kind == 't')
+		}
+	case kql.Int, kql.Long:
+		n, err := strconv.ParseInt(string(v.raw), 10, 64)
+		if err != nil || c.typ == kql.Int && (n < math.MinInt32 || n > math.MaxInt32) {
+			w.setText(c, v.raw)
+		} else {
+			b.SetLong(c.index, n)
+		}
+	case kql.Real:
+		if n, err := strconv.ParseFloat(string(v.raw), 64); v.kind == '0' && err == nil {
+			b.SetReal(c.index, n)
+		} else {
+			w.setText(c, v.raw)
+		}
+	case kql.DateTime, kql.TimeSpan:
+		w.fail(c, v.raw) // a number of what?
+	default:
+		w.setText(c, v.raw)
+	}
+}
+
+// maxScalar is more than the text of any number, time or guid has. What is
+// longer is none of them, and not worth a closer look.
+const maxScalar = 100
+
+// setText stores a text in a column of any type.
+func (w *writer) setText(c *column, text []byte) {
+	b := w.table.b
+	if c.typ == kql.String {
+		b.SetString(c.index, text)
+		return
+	}
+	if len(text) == 0 || w.origin.none && string(text) == "None" {
+		return // null
+	}
+	switch c.typ {
+	case kql.Dynamic:
+		v := bytes.TrimSpace(text)
+		if isContainer(v) || w.origin.encoded && isJSONText(v) {
+			b.SetJSON(c.index, v)
+		} else {
+			w.setQuoted(c, text)
+		}
+	case kql.DateTime:
+		if t, ok := parseTime(text); ok {
+			b.SetTime(c.index, t)
+		} else {
+			w.fail(c, text)
+		}
+	default:
+		if len(text) > maxScalar || !b.SetText(c.index, text) {
+			w.fail(c, text)
+		}
+	}
+}
+
+// setQuoted stores a text as a string in a dynamic column.
+func (w *writer) setQuoted(c *column, text []byte) {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		w.fail(c, text)
+		return
+	}
+	w.table.b.SetJSON(c.index, quoted)
+}
+
+// fail counts a cell that is not of its column's type.
+func (w *writer) fail(c *column, text []byte) {
+	if c.count == 0 {
+		c.first = Problem{
+			File: w.file.path, Line: w.line,
+			Reason: c.name + ": " + excerpt(text) + " is not of type " + c.typ.String(),
+		}
+	}
+	c.count++
+}
+
+// isContainer says whether the text is a JSON array or object.
+func isContainer(text []byte) bool {
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && isJSONText(text)
+}
+
+func isJSONText(text []byte) bool { return jsontext.Value(text).IsValid(jsonOptions...) }

@@ -1,0 +1,139 @@
+package logs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pushback/detect/kql"
+)
+
+// Limits on what names in the input can make the reader keep.
+const (
+	maxTables     = 500
+	maxRemembered = 10_000 // spellings of types, categories and members
+)
+
+// tableOf finds the table of a record: by its Type, its category, or the name
+// of its file. Without one it says why.
+func (f *file) tableOf(m *marks, exported bool) (t *table, reason string, err error) {
+	switch {
+	case exported:
+		t, err = f.tableOfCategory(f.parser.text(m.category.value))
+	case m.typ != nil && m.typ.value.kind != 'n' && len(f.parser.text(m.typ.value)) > 0:
+		text := f.parser.text(m.typ.value)
+		if t = f.lookup[string(text)]; t != nil {
+			return t, "", nil
+		}
+		if m.typ.value.kind == '{' || m.typ.value.kind == '[' || !plausible.Match(text) {
+			return nil, fmt.Sprintf("Type: %s is not a table's name", excerpt(text)), nil
+		}
+		if t, err = f.table(string(text)); t != nil && len(f.lookup) < maxRemembered {
+			f.lookup[string(text)] = t
+		}
+	default:
+		if m.category != nil {
+			if known, ok := categories[strings.ToLower(string(f.parser.text(m.category.value)))]; ok {
+				t, err = f.table(known)
+				break
+			}
+		}
+		if f.pathTable != "" {
+			t, err = f.table(f.pathTable)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err.Error(), nil
+	case t == nil && exported:
+		return nil, fmt.Sprintf("category: %s is not a log category", excerpt(f.parser.text(m.category.value))), nil
+	case t == nil:
+		return nil, "the record does not say which table it belongs to (it has no Type), nor does its file's name; " +
+			"name the file or its folder after the table, such as SigninLogs.json", nil
+	}
+	return t, "", nil
+}
+
+// tableOfCategory finds the table of a record of the diagnostic export. A
+// category that Microsoft Entra does not have is a table of its own, unless
+// the path names a table that is known.
+func (f *file) tableOfCategory(category []byte) (*table, error) {
+	if t := f.byCategory[string(category)]; t != nil {
+		return t, nil
+	}
+	name, entra := categories[strings.ToLower(string(category))]
+	switch {
+	case entra:
+	case f.names.known(f.pathTable) != "":
+		name = f.pathTable
+	case plausible.Match(category):
+		name = string(category)
+	case f.pathTable != "":
+		name = f.pathTable
+	default:
+		return nil, nil
+	}
+	t, err := f.table(name)
+	if t == nil {
+		return nil, err
+	}
+	t.entra = t.entra || entra
+	if len(f.byCategory) < maxRemembered {
+		f.byCategory[string(category)] = t
+	}
+	return t, nil
+}
+
+// table returns the table of that name, compared without case, and makes it if
+// there is none.
+func (r *Reader) table(name string) (*table, error) {
+	if spelled, ok := r.names[strings.ToLower(name)]; ok {
+		name = spelled
+	}
+	if t := r.tables[name]; t != nil {
+		return t, nil
+	}
+	if len(r.tables) >= maxTables {
+		return nil, fmt.Errorf("table %s: more than %d tables; is Type the name of a table?", excerpt([]byte(name)), maxTables)
+	}
+	name = r.names.add(name)
+	t := newTable(name, kql.KnownTables()[name], &r.opts)
+	r.tables[name] = t
+	return t, nil
+}
+
+// generated reads the time of a record, without which it is in no window.
+func (f *file) generated(m *member, exported bool) (t time.Time, reason string) {
+	name := timeGenerated
+	if exported {
+		name = "time"
+	}
+	const expected = "expected ISO 8601, such as 2026-03-17T09:58:03Z"
+	if m == nil || m.value.kind == 'n' {
+		return t, name + " is missing; " + expected
+	}
+	text := f.parser.text(m.value)
+	if m.value.kind == '"' || m.value.kind == plainText {
+		if len(text) == 0 {
+			return t, name + " is empty; " + expected
+		}
+		var ok bool
+		if t, ok = parseTime(text); ok {
+			return t, ""
+		}
+	}
+	return t, fmt.Sprintf("%s: %s is not a time; %s", name, excerpt(text), expected)
+}
+
+// parseTime reads a time in any form that the engine reads, or as the portal
+// writes it into CSV: 3/17/2026, 9:58:03.123 AM, in UTC.
+func parseTime(text []byte) (time.Time, bool) {
+	if len(text) > maxScalar {
+		return time.Time{}, false
+	}
+	if t, ok := kql.ParseTime(string(text)); ok {
+		return t, true
+	}
+	t, err := time.Parse("1/2/2006, 3:04:05 PM", string(text))
+	return t, err == nil
+}

@@ -1,0 +1,172 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// source is a file to be read.
+type source struct {
+	path  string // to open it and to name it in messages
+	named string // the part of the path that may name a table
+	size  int64
+}
+
+// found is what a folder holds.
+type found struct {
+	sources []source
+	skipped []Skipped
+	total   int64
+}
+
+func (f *found) add(path, named string, size int64) {
+	f.sources = append(f.sources, source{path: path, named: named, size: size})
+	f.total += size
+}
+
+func (f *found) skip(path, reason string) {
+	f.skipped = append(f.skipped, Skipped{Path: path, Reason: reason})
+}
+
+// find lists the files to be read, in the order of their names.
+func find(root string) (*found, error) {
+	info, err := os.Stat(root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("logs: no file or folder %s; give the folder that holds the exported logs: %w", root, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("logs: %w", err)
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("logs: %s is neither a file nor a folder", root)
+	}
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("logs: %w", err)
+	}
+	f := new(found)
+	if !info.IsDir() {
+		// The caller chose this very file, so its ending does not matter.
+		named := filepath.Join(filepath.Base(filepath.Dir(absolute)), filepath.Base(absolute))
+		f.add(root, named, info.Size())
+		return f, nil
+	}
+	// A link is followed to a file but not to a folder, so that links cannot
+	// make a loop.
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return nil, fmt.Errorf("logs: %w", err)
+	}
+	err = filepath.WalkDir(real, func(at string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(real, at)
+		if err != nil {
+			return err
+		}
+		shown := filepath.Join(root, inside)
+		switch {
+		case inside == ".":
+		case strings.HasPrefix(entry.Name(), "."):
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+		case entry.IsDir():
+		case entry.Type()&fs.ModeSymlink != 0:
+			return f.link(real, root, filepath.Base(absolute), inside)
+		case !entry.Type().IsRegular():
+			f.skip(shown, "not a regular file")
+		case !isKind(entry.Name()):
+			f.skip(shown, "not a kind that is read ("+knownKinds+")")
+		default:
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			f.add(shown, filepath.Join(filepath.Base(absolute), inside), info.Size())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logs: list %s: %w", root, err)
+	}
+	switch {
+	case len(f.sources) == 0 && len(f.skipped) == 0:
+		return nil, fmt.Errorf("logs: the folder %s is empty; it should hold exported logs (%s)", root, knownKinds)
+	case len(f.sources) == 0:
+		return nil, fmt.Errorf("logs: the folder %s has no file of a known kind (%s) among its %d, such as %s",
+			root, knownKinds, len(f.skipped), f.skipped[0].Path)
+	}
+	return f, nil
+}
+
+// link adds the file that a symbolic link leads to, unless the folder holds
+// that file itself: its records would count twice.
+func (f *found) link(real, root, base, inside string) error {
+	shown := filepath.Join(root, inside)
+	target, err := filepath.EvalSymlinks(filepath.Join(real, inside))
+	if err != nil {
+		return fmt.Errorf("%s is a link that leads nowhere: %w", shown, err)
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return err
+	}
+	within, err := filepath.Rel(real, target)
+	switch {
+	case info.IsDir():
+		f.skip(shown, "a link to a folder; give that folder itself to read it")
+	case !info.Mode().IsRegular():
+		f.skip(shown, "not a regular file")
+	case err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator)):
+		f.skip(shown, "a link to "+within+", which is read under that name")
+	case !isKind(shown):
+		f.skip(shown, "not a kind that is read ("+knownKinds+")")
+	default:
+		f.add(shown, filepath.Join(base, inside), info.Size())
+	}
+	return nil
+}
+
+// files reads what was found. Files that hold nothing but bad lines are
+// reported together, so that one run names them all.
+func (r *Reader) files(ctx context.Context, f *found) error {
+	r.total = f.total
+	r.report.Skipped = append(r.report.Skipped, f.skipped...)
+	var bad []error
+	for _, s := range f.sources {
+		err := r.open(ctx, s)
+		var unusable *FileError
+		if errors.As(err, &unusable) {
+			bad = append(bad, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	const most = 10
+	if more := len(bad) - most; more > 0 {
+		bad = append(bad[:most:most], fmt.Errorf("logs: and %d more files hold nothing that can be read", more))
+	}
+	return errors.Join(bad...)
+}
+
+func (r *Reader) open(ctx context.Context, s source) error {
+	file, err := os.Open(s.path)
+	if err != nil {
+		return fmt.Errorf("logs: %w", err)
+	}
+	before := r.done
+	err = r.file(ctx, s.path, s.named, file)
+	if rest := before + s.size - r.done; rest > 0 {
+		r.progress(rest) // a broken stream is not read to its end
+	}
+	if closing := file.Close(); err == nil && closing != nil {
+		err = fmt.Errorf("logs: %w", closing)
+	}
+	return err
+}

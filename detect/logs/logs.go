@@ -1,0 +1,89 @@
+// Package logs reads exported logs into the tables of the query engine.
+//
+// It takes what a workspace and its tools write: NDJSON and JSON arrays with
+// the columns at the top level, the diagnostic-settings export with its nested
+// properties, the query API's own answer, and the portal's CSV, each also
+// compressed with gzip and laid out in folders of any depth.
+//
+// A record that cannot be used is counted and reported with its file, line and
+// reason, and the rest is read. The input is not trusted: whatever it holds,
+// reading takes memory in proportion to the records that are kept and to the
+// longest line that is allowed.
+package logs
+
+import (
+	"context"
+	"time"
+
+	"pushback/detect/kql"
+)
+
+// The limits that hold where Options leaves them zero.
+const (
+	DefaultMaxLine = 16 << 20
+	DefaultMaxRows = 20_000_000
+)
+
+// Options says what to read. The zero value reads everything.
+type Options struct {
+	// Tables says which tables to keep, by name. Nil keeps all.
+	Tables func(table string) bool
+	// Columns names the columns of a table to keep; TimeGenerated and
+	// _TimeReceived are kept in any case. A nil function, or a nil result,
+	// keeps all of them.
+	Columns func(table string) []string
+	// Progress is told how many bytes of the files were read so far, and how
+	// many there are, or 0 if that is not known. Bytes are as stored, so a
+	// compressed file counts as it is on disk.
+	Progress func(done, total int64)
+	// MaxLine is the longest line, in bytes, and the longest record of a
+	// format that is not made of lines. What is longer is a bad line.
+	MaxLine int
+	// MaxRows bounds the rows of all tables together. Going past it is an
+	// error, because results over a part of the logs would mislead.
+	MaxRows int
+}
+
+// Logs is what was read.
+type Logs struct {
+	Tables []*kql.Table // sorted by name
+	Report Report
+}
+
+// Table returns the table of that name, or nil. Names are compared with case.
+func (l *Logs) Table(name string) *kql.Table {
+	for _, t := range l.Tables {
+		if t.Name() == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// Read reads a folder with all the folders in it, in the order of their names,
+// or a single file. Hidden files are passed over, and files of no known kind
+// are listed in the report. It is an error if nothing can be read at all, and
+// if a file holds nothing but bad lines.
+func Read(ctx context.Context, path string, opts Options) (*Logs, error) {
+	found, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	r := NewReader(opts)
+	if err := r.files(ctx, found); err != nil {
+		return nil, err
+	}
+	return r.Finish()
+}
+
+// span keeps the earliest and the latest of the times it is shown.
+type span struct{ first, last time.Time }
+
+func (s *span) add(t time.Time) {
+	if s.first.IsZero() || t.Before(s.first) {
+		s.first = t
+	}
+	if t.After(s.last) {
+		s.last = t
+	}
+}

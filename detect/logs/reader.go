@@ -1,0 +1,244 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"pushback/detect/kql"
+)
+
+// Reader collects the records of any number of files. Use File for each of
+// them and then Finish. A Reader belongs to one goroutine.
+type Reader struct {
+	opts   Options
+	names  names
+	tables map[string]*table // by name
+	lookup map[string]*table // by the Type that records carry, as they spell it
+	parser parser
+	rows   int
+	done   int64
+	total  int64
+	report Report
+	failed error // what made the reader stop for good
+}
+
+// NewReader makes a Reader.
+func NewReader(opts Options) *Reader {
+	if opts.MaxLine <= 0 {
+		opts.MaxLine = DefaultMaxLine
+	}
+	if opts.MaxRows <= 0 {
+		opts.MaxRows = DefaultMaxRows
+	}
+	return &Reader{
+		opts:   opts,
+		names:  newNames(),
+		tables: make(map[string]*table),
+		lookup: make(map[string]*table),
+	}
+}
+
+// File reads one file from src. The name is what messages call it; its parts
+// may also name the table and the kind, as for a file on disk. Of a file that
+// holds nothing but bad lines it returns a *FileError, and the Reader can go
+// on; after any other error it cannot.
+func (r *Reader) File(ctx context.Context, name string, src io.Reader) error {
+	return r.file(ctx, name, name, src)
+}
+
+// Finish returns the tables. The Reader must not be used afterwards.
+func (r *Reader) Finish() (*Logs, error) {
+	switch {
+	case r.failed != nil:
+		return nil, r.failed
+	case len(r.report.Files) == 0:
+		return nil, errors.New("logs: no file was read")
+	}
+	l := &Logs{Report: r.report}
+	for _, t := range r.tables {
+		if t.ignored {
+			continue
+		}
+		built := t.build()
+		summary := TableReport{Name: t.name, Records: int64(built.Rows()), Bad: t.bad, Extra: t.extra()}
+		summary.First, summary.Last = t.times.first, t.times.last
+		l.Tables = append(l.Tables, built)
+		l.Report.Tables = append(l.Report.Tables, summary)
+		l.Report.Conversions = append(l.Report.Conversions, t.conversions()...)
+		if t.dropped > 0 && len(l.Report.Warnings) < warningsInAll {
+			l.Report.Warnings = append(l.Report.Warnings, t.droppedAt)
+		}
+	}
+	slices.SortFunc(l.Tables, func(a, b *kql.Table) int { return strings.Compare(a.Name(), b.Name()) })
+	slices.SortFunc(l.Report.Tables, func(a, b TableReport) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(l.Report.Conversions, func(a, b Conversion) int {
+		return strings.Compare(a.Table+"\x00"+a.Column, b.Table+"\x00"+b.Column)
+	})
+	return l, nil
+}
+
+// file is a file that is being read.
+type file struct {
+	*Reader
+	w          *window
+	path       string
+	named      string
+	report     File
+	problems   []Problem
+	pathTable  string            // the table that the path names
+	byCategory map[string]*table // of the categories that the path has a say in
+}
+
+func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) error {
+	if r.failed != nil {
+		return r.failed
+	}
+	stored := &raw{ctx: ctx, src: src, told: r.progress}
+	f := &file{
+		Reader:     r,
+		path:       path,
+		named:      named,
+		report:     File{Path: path},
+		pathTable:  r.names.fromPath(named),
+		byCategory: make(map[string]*table),
+	}
+	text, compressed, err := contents(stored)
+	f.report.Compressed = compressed
+	if stored.err != nil {
+		return r.fail(path, stored.err)
+	}
+	if err != nil {
+		f.broken(0, err)
+	} else {
+		f.w = newWindow(text, r.opts.MaxLine)
+		if err := f.read(); err != nil {
+			r.failed = err
+			return err
+		}
+		if stored.err != nil {
+			return r.fail(path, stored.err)
+		}
+		if err := f.w.failed(); err != nil {
+			f.broken(f.w.line, err)
+		}
+	}
+	f.report.Bytes = stored.n
+	return f.close()
+}
+
+// close adds the file to the report.
+func (f *file) close() error {
+	r := f.Reader
+	r.report.Files = append(r.report.Files, f.report)
+	r.report.Bytes += f.report.Bytes
+	r.report.Bad += f.report.Bad
+	room := max(0, problemsInAll-len(r.report.Problems))
+	r.report.Problems = append(r.report.Problems, f.problems[:min(room, len(f.problems))]...)
+	switch {
+	case f.report.Records > 0:
+	case f.report.Bad > 0:
+		return &FileError{Path: f.path, Bad: f.report.Bad, Problems: f.problems}
+	default:
+		f.warn(0, "holds no records")
+		// A table that is there and empty is not a table that is missing.
+		if f.pathTable != "" {
+			if _, err := f.table(f.pathTable); err != nil {
+				f.warn(0, err.Error())
+			}
+		}
+	}
+	return nil
+}
+
+// fail ends the reading for good.
+func (r *Reader) fail(path string, err error) error {
+	r.failed = fmt.Errorf("logs: read %s: %w", path, err)
+	return r.failed
+}
+
+func (r *Reader) progress(n int64) {
+	r.done += n
+	if r.opts.Progress != nil {
+		r.opts.Progress(r.done, r.total)
+	}
+}
+
+// bad counts a record that cannot be used. The table is nil if it is not known.
+func (f *file) bad(t *table, line, column int, reason string) {
+	f.report.Bad++
+	if t != nil {
+		t.bad++
+	}
+	if len(f.problems) < problemsPerFile {
+		f.problems = append(f.problems, Problem{File: f.path, Line: line, Column: column, Reason: reason})
+	}
+}
+
+// broken counts what broke the stream. It goes before the problems that come
+// of it.
+func (f *file) broken(line int, err error) {
+	f.report.Bad++
+	f.problems = slices.Insert(f.problems, 0, Problem{File: f.path, Line: line, Reason: err.Error()})
+	f.problems = f.problems[:min(problemsPerFile, len(f.problems))]
+}
+
+// badPiece counts a piece that is longer than the limit or was cut off, and
+// reports whether it did.
+func (f *file) badPiece(p piece) bool {
+	switch {
+	case p.cut && f.w.failed() != nil:
+		return true // what broke the stream is reported at its end
+	case p.tooLong():
+		f.bad(nil, p.line, 0, fmt.Sprintf("a record of %d bytes; at most %d are read", p.length, f.opts.MaxLine))
+	case p.cut:
+		f.bad(nil, p.line, p.column, "the file ends inside this record; it seems to be cut off")
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *file) warn(line int, reason string) {
+	r := f.Reader
+	if len(r.report.Warnings) < warningsInAll {
+		r.report.Warnings = append(r.report.Warnings, Problem{File: f.path, Line: line, Reason: reason})
+	}
+}
+
+// sniffed is how much of a file is looked at to tell what it is.
+const sniffed = 64 << 10
+
+// read tells the format by the first bytes, since endings are often wrong, and
+// reads the file in it. An error is one that ends the reading for good.
+func (f *file) read() error {
+	first, ok := f.w.skipSpace()
+	if !ok {
+		return nil
+	}
+	head := f.w.prefix(sniffed)
+	switch {
+	case first == '[' || first == '{' && (isEnvelope(head) || isPretty(head)):
+		f.report.Format = "JSON"
+		return f.readJSON()
+	case first != '{' && (isCSV(f.named) || !isJSON(f.named) && bytes.Contains(firstLine(head), []byte(timeGenerated))):
+		f.report.Format = "CSV"
+		return f.readCSV()
+	}
+	f.report.Format = "NDJSON"
+	return f.readNDJSON()
+}
+
+// isJSON says whether the file's name calls it some kind of JSON.
+func isJSON(name string) bool { return isKind(name) && withoutKind(name) != name && !isCSV(name) }
+
+func firstLine(text []byte) []byte {
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return text[:i]
+	}
+	return text
+}

@@ -1,0 +1,230 @@
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"pushback/detect/kql"
+)
+
+// The columns and members that say what a record is.
+const (
+	timeGenerated = "TimeGenerated"
+	timeReceived  = "_TimeReceived"
+	typeColumn    = "Type"
+)
+
+// origin is how the format of a record writes its values.
+type origin struct {
+	// untyped: strings stand for values of any type, as in CSV.
+	untyped bool
+	// none: the string None stands for null. The Azure CLI writes it so.
+	none bool
+	// encoded: a dynamic value is a string of JSON, whatever it holds.
+	encoded bool
+	// types are those of the cells, by position, where the file declares them;
+	// 0 where it does not.
+	types []kql.Type
+}
+
+func (o *origin) typeOf(i int) kql.Type {
+	if i < len(o.types) {
+		return o.types[i]
+	}
+	return 0
+}
+
+// value reads a JSON text that stands where a record is expected: an object,
+// or an array of them on one line.
+func (f *file) value(text []byte, line, column int) error {
+	trimmed := bytes.TrimLeft(text, " \t\r\n")
+	line, column = position(text, len(text)-len(trimmed), line, column)
+	if len(trimmed) > 0 && trimmed[0] == '[' {
+		return f.elements(trimmed, line, column)
+	}
+	return f.object(trimmed, line, column, true)
+}
+
+// elements reads an array of records that lies in memory.
+func (f *file) elements(text []byte, line, column int) error {
+	cells, err := f.parser.array(text)
+	if err != nil {
+		f.badJSON(text, err, line, column)
+		return nil
+	}
+	// The parser is needed for each of the elements, and its cells with it.
+	for _, cell := range slices.Clone(cells) {
+		if err := f.object(cell.raw, line, column, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *file) badJSON(text []byte, err error, line, column int) {
+	reason, at := whyNotJSON(text, err)
+	line, column = position(text, at, line, column)
+	f.bad(nil, line, column, reason)
+}
+
+// object reads a record, or an envelope of records on one line.
+func (f *file) object(text []byte, line, column int, outer bool) error {
+	if len(text) > 0 && text[0] != '{' && jsonStart(text[0]) {
+		f.bad(nil, line, column, "expected a record, an object in braces, but found "+excerpt(text))
+		return nil
+	}
+	members, err := f.parser.object(text)
+	if err != nil {
+		f.badJSON(text, err, line, column)
+		return nil
+	}
+	return f.record(members, origin{}, line, column, outer)
+}
+
+// jsonStart says whether a JSON value can begin with the byte.
+func jsonStart(c byte) bool {
+	return bytes.IndexByte([]byte(`"-0123456789tfn[`), c) >= 0
+}
+
+// marks are the members of a record that tell what it is.
+type marks struct {
+	typ, category, tableName, generated *member
+	nested                              bool // it has properties
+}
+
+func marksOf(members []member) (m marks) {
+	for i := range members {
+		this := &members[i]
+		if this.inner {
+			m.nested = true
+			continue
+		}
+		switch len(this.name) {
+		case len(typeColumn):
+			if string(this.name) == typeColumn {
+				m.typ = this
+			}
+		case len("category"):
+			if string(this.name) == "category" || string(this.name) == "Category" {
+				m.category = this
+			}
+		case len("TableName"):
+			if string(this.name) == "TableName" {
+				m.tableName = this
+			}
+		case len(timeGenerated):
+			if string(this.name) == timeGenerated {
+				m.generated = this
+			}
+		}
+	}
+	return m
+}
+
+// exported says whether the record is one of the diagnostic export.
+func (m *marks) exported() bool {
+	return m.nested && m.generated == nil && m.category != nil && m.category.value.kind == '"'
+}
+
+// record puts one record into its table. Nothing of a bad record gets there.
+func (f *file) record(members []member, o origin, line, column int, outer bool) error {
+	m := marksOf(members)
+	exported := m.exported()
+	if m.tableName != nil && string(m.tableName.value.raw) == `"PrimaryResult"` {
+		o.untyped, o.none = true, true
+	} else {
+		m.tableName = nil
+	}
+	if exported {
+		m.generated = findMember(members, "time")
+	} else if m.generated == nil {
+		m.generated = findMember(members, timeGenerated)
+	}
+	if m.generated == nil && outer {
+		if records := findMember(members, recordsMember); records != nil && records.value.kind == '[' {
+			return f.elements(records.value.raw, line, column)
+		}
+	}
+	t, reason, err := f.tableOf(&m, exported)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		f.bad(nil, line, column, reason)
+		return nil
+	}
+	if t.ignored {
+		f.report.Records++
+		f.Reader.report.Ignored++
+		return nil
+	}
+	generated, reason := f.generated(m.generated, exported)
+	if reason != "" {
+		f.bad(t, line, column, reason)
+		return nil
+	}
+	if f.rows >= f.opts.MaxRows {
+		return fmt.Errorf("logs: %s:%d: more than %d records; read fewer files or tables at once", f.path, line, f.opts.MaxRows)
+	}
+	f.rows++
+	f.report.Records++
+	f.Reader.report.Records++
+
+	t.begin(generated)
+	w := writer{file: f, table: t, origin: o, line: line}
+	if exported {
+		w.derive(members)
+	}
+	var previous *field
+	for i := range members {
+		this := &members[i]
+		if this == m.generated || this == m.tableName {
+			continue
+		}
+		var mapping *mapping
+		switch {
+		case !exported && this.inner:
+			continue
+		case !exported:
+			mapping = &t.flat
+		case this.inner:
+			mapping = &t.inner
+		case string(this.name) == properties && this.value.kind == '{':
+			continue
+		default:
+			mapping = &t.outer
+		}
+		fd := mapping.field(previous, this.name)
+		if fd == nil {
+			if fd = w.resolve(mapping, this.name, o.typeOf(i)); fd == nil {
+				continue
+			}
+		}
+		if previous != nil {
+			previous.next = fd
+		}
+		previous = fd
+		if this.value.kind != 'n' && t.claim(fd.column, fd.rank) {
+			w.set(fd.column, this.value)
+		}
+	}
+	t.b.Commit()
+	return nil
+}
+
+// findMember returns the member of that name at the top level, compared without
+// case if none has it exactly.
+func findMember(members []member, name string) *member {
+	var found *member
+	for i := range members {
+		switch this := &members[i]; {
+		case this.inner || len(this.name) != len(name) || !bytes.EqualFold(this.name, []byte(name)):
+		case string(this.name) == name:
+			return this
+		default:
+			found = this
+		}
+	}
+	return found
+}
