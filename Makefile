@@ -1,0 +1,21 @@
+# The two commands of the README do their own set-up; see there.
+
+TESTFLAGS ?=
+
+.PHONY: demo test build clean
+
+demo: ## the shipped rule over a generated day
+	go run ./handler demo
+
+test: .ci/node_modules/.package-lock.json ## all tests
+	go test $(TESTFLAGS) ./...
+
+build: ## the static binary where the Functions host looks for it
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/handler ./handler
+
+# The tools that tests verify against, at the versions of the lock file.
+.ci/node_modules/.package-lock.json: .ci/package-lock.json
+	npm ci --prefix .ci --no-audit --no-fund --ignore-scripts --loglevel=error
+
+clean:
+	rm -rf bin .ci/node_modules

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/logs"
+	"pushback/detect/rule"
+	"pushback/detect/sample"
+)
+
+func newDemo() *cobra.Command {
+	var out output
+	var seed uint64
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the shipped rule over a generated day of sign-ins, with no account",
+		Long: "Writes a day of sign-ins of a tenant of 300 people, the same one for the same seed, and runs\n" +
+			"the rule MFA Rejected by User over it hour by hour, as production would.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			day := sample.Generate(sample.Options{Seed: seed})
+			if dir != "" {
+				if err := day.WriteDir(dir); err != nil {
+					return err
+				}
+			}
+			s, err := readSettings()
+			if err != nil {
+				return err
+			}
+			run := &offline{
+				title: fmt.Sprintf("Demo: a generated day of sign-ins, %s UTC", sample.DefaultDay.Format(time.DateOnly)),
+				rules: []*rule.Rule{rule.Default()},
+				from:  sample.DefaultDay, to: sample.DefaultDay.AddDate(0, 0, 1),
+				config: s,
+				read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
+					r := logs.NewReader(opts)
+					for _, f := range day.Files() {
+						if err := r.File(ctx, f.Name, bytes.NewReader(f.Content)); err != nil {
+							return nil, err
+						}
+					}
+					return r.Finish()
+				},
+			}
+			return run.run(cmd.Context(), &out, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	out.flags(cmd)
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "vary the people, devices and ordinary traffic")
+	cmd.Flags().StringVar(&dir, "write", "", "also write the day's logs into this folder, for replay")
+	return cmd
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+// Command handler is Pushback: one binary that runs a rule offline, over a
+// generated day or over exported logs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/notify/console"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// run runs a command line and returns the exit code. Errors are written to
+// stderr here and nowhere else.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(append([]string{}, args...)) // a nil slice would be os.Args
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "handler: interrupted")
+		return exitInterrupted
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(stderr, "handler: "+console.SafeLines(text))
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "handler",
+		Short: "Run Sentinel scheduled analytics rules, in Azure Functions or over exported logs",
+		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
+			"It ships with the rule MFA Rejected by User.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q: see handler --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nSettings (environment variables):\n" + settingsHelp() + "{{end}}")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newDemo(), newReplay())
+	return root
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"pushback/detect"
+	"pushback/detect/alert"
+	"pushback/detect/logs"
+	"pushback/detect/notify/console"
+	"pushback/detect/rule"
+)
+
+// output is how demo and replay say what they found.
+type output struct{ json bool }
+
+func (o *output) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
+}
+
+// printer writes a run as it goes: what was read, the alerts, what was
+// dropped, the totals.
+type printer interface {
+	notifier() detect.Notifier
+	start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error
+	tick(detect.Report) error
+	end(took time.Duration) error
+}
+
+func (o *output) printer(stdout, stderr io.Writer) printer {
+	warn := &warnings{w: stderr}
+	if o.json {
+		return &jsonPrinter{enc: json.NewEncoder(stdout), warn: warn}
+	}
+	return &textPrinter{Console: console.New(stdout, styleOf(stdout)), warn: warn}
+}
+
+// styleOf takes width and colour from the terminal, if it is one. The variable
+// NO_COLOR turns colours off, as everywhere.
+func styleOf(w io.Writer) console.Style {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return console.Style{Width: 100}
+	}
+	s := console.Style{Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+		s.Width = width
+	}
+	return s
+}
+
+// warnings writes each warning once.
+type warnings struct {
+	w    io.Writer
+	seen map[string]bool
+}
+
+func (w *warnings) tell(text string) {
+	if w.seen == nil {
+		w.seen = make(map[string]bool)
+	}
+	if !w.seen[text] {
+		w.seen[text] = true
+		fmt.Fprintln(w.w, "warning: "+console.Safe(text))
+	}
+}
+
+// reading tells what was wrong with the logs.
+func (w *warnings) reading(r logs.Report) {
+	for _, p := range r.Problems {
+		w.tell(p.String())
+	}
+	if more := r.Bad - int64(len(r.Problems)); more > 0 {
+		w.tell(fmt.Sprintf("and %s more", count(more, "bad record")))
+	}
+	for _, c := range r.Conversions {
+		w.tell(fmt.Sprintf("%s: %s in %s.%s not of type %s and read as null, this one first", c.First, count(c.Count, "value"), c.Table, c.Column, c.Type))
+	}
+	for _, p := range r.Warnings {
+		w.tell(p.String())
+	}
+	for _, s := range r.Skipped {
+		w.tell(s.Path + ": not read: " + s.Reason)
+	}
+}
+
+func (w *warnings) ticking(r detect.Report) {
+	for _, run := range r.Rules {
+		for _, text := range run.Warnings {
+			w.tell(text)
+		}
+	}
+}
+
+// jsonPrinter writes the alerts as JSON, one a line.
+type jsonPrinter struct {
+	enc  *json.Encoder
+	warn *warnings
+}
+
+func (p *jsonPrinter) Name() string { return "json" }
+
+func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error { return p.enc.Encode(a) }
+
+func (p *jsonPrinter) notifier() detect.Notifier { return p }
+
+func (p *jsonPrinter) start(o *offline, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
+	for _, text := range append(o.warnings, notes...) {
+		p.warn.tell(text)
+	}
+	p.warn.reading(l.Report)
+	return nil
+}
+
+func (p *jsonPrinter) tick(r detect.Report) error {
+	p.warn.ticking(r)
+	return nil
+}
+
+func (p *jsonPrinter) end(time.Duration) error { return nil }
+
+// textPrinter writes for somebody who reads.
+type textPrinter struct {
+	*console.Console
+	warn *warnings
+
+	windows, passes, late, rows, dropped int
+	alerts                               [alert.High + 1]int
+	total                                int
+	entities                             map[string]map[string]bool // type -> first identifier
+}
+
+func (p *textPrinter) notifier() detect.Notifier { return p }
+
+// Notify also counts.
+func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
+	if err := p.Console.Notify(ctx, a); err != nil {
+		return err
+	}
+	p.total++
+	p.alerts[a.Severity]++
+	if p.entities == nil {
+		p.entities = make(map[string]map[string]bool)
+	}
+	for _, e := range a.Entities {
+		if p.entities[e.Type] == nil {
+			p.entities[e.Type] = make(map[string]bool)
+		}
+		p.entities[e.Type][e.Fields[0].Value] = true
+	}
+	return nil
+}
+
+func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error {
+	var facts []string
+	for _, t := range l.Report.Tables {
+		text := count(t.Records, "record")
+		if !t.First.IsZero() {
+			text += ", " + console.Range(alert.Span{Start: t.First, End: t.Last})
+		}
+		if t.Bad > 0 {
+			text += ", " + count(t.Bad, "bad record") + " left out"
+		}
+		facts = append(facts, console.Safe(t.Name), text)
+	}
+	for _, r := range rules {
+		facts = append(facts, "Rule", fmt.Sprintf("%s: every %s over %s, %s", console.Safe(strings.TrimSpace(r.Name+" "+r.Version)),
+			short(r.QueryFrequency), short(r.QueryPeriod), r.Trigger))
+	}
+	facts = append(facts, "Time", console.Range(alert.Span{Start: first, End: last})+" UTC")
+	if err := p.Heading(console.Safe(o.title)); err != nil {
+		return err
+	}
+	if err := p.Facts(facts...); err != nil {
+		return err
+	}
+	for _, text := range append(o.warnings, notes...) {
+		p.warn.tell(text)
+	}
+	p.warn.reading(l.Report)
+	return p.Aside("")
+}
+
+func (p *textPrinter) tick(r detect.Report) error {
+	p.warn.ticking(r)
+	var dropped []string
+	for _, run := range r.Rules {
+		for _, w := range run.Windows {
+			p.passes++
+			if w.Pass == 0 {
+				p.windows++
+			} else {
+				p.late++
+			}
+			p.rows += w.Rows
+			p.dropped += len(w.Dropped)
+			for _, d := range w.Dropped {
+				dropped = append(dropped, droppedText(d, w.Window))
+			}
+		}
+	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	return p.Aside(r.Time.Format("15:04") + "  dropped, already reported: " + strings.Join(dropped, "; "))
+}
+
+// droppedText names an activity by the first and the last of what identifies
+// it, such as a user and an address, with its time and the window it was in.
+func droppedText(d detect.Dropped, window alert.Span) string {
+	var parts []string
+	for _, f := range d.Identity {
+		if f.Value != "" {
+			parts = append(parts, console.Safe(f.Value))
+		}
+	}
+	if len(parts) > 2 {
+		parts = []string{parts[0], parts[len(parts)-1]}
+	}
+	at := d.Span.Start.UTC().Format(time.TimeOnly)
+	if window.Start.Format(time.DateOnly) != d.Span.Start.UTC().Format(time.DateOnly) {
+		at = d.Span.Start.UTC().Format(time.DateTime)
+	}
+	return fmt.Sprintf("%s at %s (window %s–%s)", strings.Join(parts, " from "), at,
+		window.Start.Format("15:04"), window.End.Format("15:04"))
+}
+
+func (p *textPrinter) end(took time.Duration) error {
+	if err := p.Heading("Totals"); err != nil {
+		return err
+	}
+	var severities, entities []string
+	for s := alert.High; s >= alert.Informational; s-- {
+		if n := p.alerts[s]; n > 0 {
+			severities = append(severities, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	for _, t := range []struct{ entity, noun string }{{"Account", "account"}, {"IP", "address"}, {"Host", "host"}} {
+		if n := len(p.entities[t.entity]); n > 0 {
+			entities = append(entities, count(int64(n), t.noun))
+		}
+	}
+	told := count(int64(p.total), "alert")
+	if len(severities) > 0 {
+		told += " (" + strings.Join(severities, ", ") + ")"
+	}
+	if len(entities) > 0 {
+		told += ", about " + strings.Join(entities, ", ")
+	}
+	return p.Facts(
+		"Reported", told,
+		"Dropped", count(int64(p.dropped), "row")+" already reported",
+		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",
+			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)),
+	)
+}
+
+// count writes a number with its noun, in groups of three digits.
+func count(n int64, noun string) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return digits + " " + noun
+}
+
+// short writes a duration without the units that are zero: 1h, not 1h0m0s.
+func short(d time.Duration) string {
+	if d%(24*time.Hour) == 0 && d > 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	text := d.String()
+	text = strings.TrimSuffix(text, "0s")
+	if !strings.HasSuffix(text, "h0m") || d == 0 {
+		if text == "" {
+			return "0s"
+		}
+		return text
+	}
+	return strings.TrimSuffix(text, "0m")
+}
