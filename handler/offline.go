@@ -61,7 +61,15 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err := p.start(o, l, rules, append(problems.missing, problems.notes...), first, last); err != nil {
 		return err
 	}
-	failed, err := sim.run(ctx, p.tick)
+	bar := newProgress(stderr)
+	bar.show = bar.show && !isTerminal(stdout) // where the output itself moves
+	failed, err := sim.run(ctx, func(r detect.Report) error {
+		if time.Since(begin) > progressAfter {
+			bar.run(r.Time.Sub(first), last.Sub(first))
+		}
+		return p.tick(r)
+	})
+	bar.done()
 	if err != nil {
 		return err
 	}

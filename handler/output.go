@@ -172,8 +172,13 @@ func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes 
 		facts = append(facts, console.Safe(t.Name), text)
 	}
 	for _, r := range rules {
+		frequency, period := r.QueryFrequency, r.QueryPeriod
+		if r.Kind == rule.NRT {
+			frequency = detect.DefaultConfig().NRTFrequency
+			period = frequency
+		}
 		facts = append(facts, "Rule", fmt.Sprintf("%s: every %s over %s, %s", console.Safe(strings.TrimSpace(r.Name+" "+r.Version)),
-			short(r.QueryFrequency), short(r.QueryPeriod), r.Trigger))
+			short(frequency), short(period), r.Trigger))
 	}
 	facts = append(facts, "Time", console.Range(alert.Span{Start: first, End: last})+" UTC")
 	if err := p.Heading(console.Safe(o.title)); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -12,7 +13,10 @@ import (
 // anybody looks.
 const progressFrom = 16 << 20
 
-// progress is a bar on standard error while long inputs are read. It shows
+// progressAfter is how long a run goes on before it shows a progress bar.
+const progressAfter = 2 * time.Second
+
+// progress is a bar on standard error while something takes long. It shows
 // nothing where standard error is not a terminal.
 type progress struct {
 	w    io.Writer
@@ -20,25 +24,39 @@ type progress struct {
 	bar  *progressbar.ProgressBar
 }
 
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	return &progress{w: w, show: ok && term.IsTerminal(int(f.Fd()))}
+func newProgress(stderr io.Writer) *progress {
+	return &progress{w: stderr, show: isTerminal(stderr)}
 }
 
-// tell takes how many bytes are read, of how many.
-func (p *progress) tell(done, total int64) {
-	if !p.show || total < progressFrom {
-		return
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// bytes takes how many bytes are read, of how many.
+func (p *progress) bytes(done, total int64) {
+	if p.show && total >= progressFrom {
+		p.tell("Reading", done, total, progressbar.OptionShowBytes(true))
 	}
+}
+
+// run takes how far the clock has come, of how far it has to go.
+func (p *progress) run(done, total time.Duration) {
+	if p.show {
+		p.tell("Running", int64(done/time.Minute), int64(total/time.Minute), progressbar.OptionSetElapsedTime(false))
+	}
+}
+
+func (p *progress) tell(doing string, done, total int64, option progressbar.Option) {
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions64(total,
+		p.bar = progressbar.NewOptions64(max(total, 1),
 			progressbar.OptionSetWriter(p.w),
-			progressbar.OptionSetDescription("Reading"),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionThrottle(100_000_000), // nanoseconds
-			progressbar.OptionClearOnFinish())
+			progressbar.OptionSetDescription(doing),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
+			option)
 	}
-	_ = p.bar.Set64(done) // a bar that cannot be drawn is no reason to stop
+	_ = p.bar.Set64(min(done, max(total, 1))) // a bar that cannot be drawn is no reason to stop
 }
 
 func (p *progress) done() {

@@ -50,7 +50,7 @@ func newReplay() *cobra.Command {
 			}
 			run.read = func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 				bar := newProgress(cmd.ErrOrStderr())
-				opts.Progress = bar.tell
+				opts.Progress = bar.bytes
 				defer bar.done()
 				return logs.Read(ctx, dir, opts)
 			}
