@@ -227,7 +227,7 @@ func (e *extremum) result() Value { return e.best }
 type first struct{ v Value }
 
 func (f *first) add(args []Value) {
-	if f.v.IsNull() || f.v.kind == String && f.v.s == "" {
+	if isEmpty(f.v) {
 		f.v = args[0]
 	}
 }
@@ -317,7 +317,8 @@ type picking struct {
 func (p *picking) add(args []Value) {
 	switch {
 	case p.sign == 0:
-		if p.row != nil {
+		// Of a single column a value that says something is preferred.
+		if p.row != nil && (len(args) > 1 || !isEmpty(p.row[0])) {
 			return
 		}
 	case p.row != nil && args[0].IsNull():

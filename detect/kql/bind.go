@@ -14,7 +14,6 @@ type binder struct {
 	scope   *scope
 	scans   []*scan
 	missing []string     // tables that a fuzzy union goes without
-	fuzzy   int          // how many fuzzy unions are being bound
 	bound   int          // operators and calls so far
 	agg     *aggregation // of the summarize being bound, or nil
 }
@@ -339,7 +338,9 @@ func (b *binder) signedExpr(n *signed, in []*column) expr {
 	t := of.typ()
 	switch t {
 	case Int:
-		t = Long // as the result of any arithmetic on integers
+		if _, ok := n.of.(*literal); !ok {
+			t = Long // as the result of any arithmetic on integers
+		}
 	case Long, Real, Decimal, TimeSpan, Dynamic:
 	default:
 		failSemantic(n.span, "SEM0001", "a sign needs a number or a timespan, not a %s", t)

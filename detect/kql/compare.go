@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"strings"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
 var (
@@ -49,12 +51,6 @@ func compare(a, b Value) (order int, ok bool) {
 		switch {
 		case a.kind == Decimal || b.kind == Decimal:
 			x, y := toDecimal(a), toDecimal(b)
-			if a.kind == Decimal {
-				x = a
-			}
-			if b.kind == Decimal {
-				y = b
-			}
 			if x.IsNull() || y.IsNull() {
 				return 0, false
 			}
@@ -128,6 +124,10 @@ func groupKey(buf []byte, v Value) []byte {
 		return fixed(append(buf, 'i'), v.n)
 	case Bool, DateTime, TimeSpan:
 		return fixed(append(buf, byte(v.kind)), v.n)
+	case Decimal:
+		var reduced apd.Decimal
+		reduced.Reduce(v.decimal()) // 1.0 and 1.00 are one
+		return lengthPrefixed(append(buf, 'd'), reduced.String())
 	}
 	var sb strings.Builder
 	v.appendJSON(&sb)

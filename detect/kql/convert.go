@@ -133,10 +133,13 @@ func truncated(f float64) Value {
 	return longValue(int64(f))
 }
 
+// toReal is null for what is no number.
 func toReal(v Value) Value {
 	switch v.kind {
 	case Bool, Int, Long, DateTime, TimeSpan:
 		return realValue(float64(v.n))
+	case Real:
+		return v
 	case Decimal:
 		if f, err := v.decimal().Float64(); err == nil {
 			return realValue(f)
@@ -157,6 +160,8 @@ func toDecimal(v Value) Value {
 	switch v.kind {
 	case Bool, Int, Long:
 		return decimalValue(apd.New(v.n, 0))
+	case Decimal:
+		return v
 	case Real:
 		d := new(apd.Decimal)
 		if _, err := d.SetFloat64(v.real()); err == nil {

@@ -132,10 +132,21 @@ func (b *binder) comparison(op string, at span, left, right expr) expr {
 // comparable converts an operand to the other one's type. A number among
 // them makes text that is no number null, which equals nothing.
 func comparable(e expr, to Type) expr {
-	if to.isNumber() && e.typ() == String {
-		to = Real // "500121" and "500121.0" are the number 500121
+	if to != Int && to != Long || e.typ() != String && e.typ() != Dynamic {
+		return converted(e, to)
 	}
-	return converted(e, to)
+	// "500121" and "500121.0" are the number 500121, and 1.5 is no long: so
+	// the value keeps the kind it has.
+	return fold(&applyExpr{t: Dynamic, args: []expr{e}, rows: func(a []Value) Value {
+		if isNumeric(a[0]) {
+			return a[0]
+		}
+		f := convert(a[0], Real)
+		if n := convert(a[0], Long); !n.IsNull() && (f.IsNull() || float64(n.n) == f.real()) {
+			return n
+		}
+		return f
+	}})
 }
 
 func holds(op string, order int) bool {
@@ -375,7 +386,11 @@ func divided(a, b Value) Value {
 			return Value{}
 		}
 		return longValue(x / y)
-	}, func(x, y float64) float64 { return x / y }, (*apd.Context).Quo)
+	}, func(x, y float64) float64 { return x / y }, func(c *apd.Context, d, x, y *apd.Decimal) (apd.Condition, error) {
+		cond, err := c.Quo(d, x, y)
+		d.Reduce(d)
+		return cond, err
+	})
 }
 
 // modulo has the sign of the divisor's absolute value: never negative.

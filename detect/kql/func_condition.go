@@ -11,7 +11,6 @@ func conditionFunctions() []*scalarFunction {
 				return a[2]
 			}}
 	}
-	empty := func(v Value) bool { return v.IsNull() || v.kind == String && v.s == "" }
 	return []*scalarFunction{
 		iff("iff(if:bool, then:common, else:common) common"),
 		iff("iif(if:bool, then:common, else:common) common"),
@@ -19,7 +18,7 @@ func conditionFunctions() []*scalarFunction {
 		{sig: "coalesce(value:common, next:common, more:common*) common", doc: "The first argument that is neither null nor the empty string.", strictCommon: true,
 			rows: func(a []Value) Value {
 				for _, v := range a[:len(a)-1] {
-					if !empty(v) {
+					if !isEmpty(v) {
 						return v
 					}
 				}
@@ -27,11 +26,11 @@ func conditionFunctions() []*scalarFunction {
 			}},
 		{sig: "not(value:bool) bool", doc: "true for false, false for true, null for null.", rows: negatedBool},
 		{sig: "isempty(value:scalar) bool", doc: "Whether the value is null or the empty string.",
-			rows: func(a []Value) Value { return boolValue(empty(a[0])) }},
+			rows: func(a []Value) Value { return boolValue(isEmpty(a[0])) }},
 		{sig: "isnotempty(value:scalar) bool", doc: "Whether the value is neither null nor the empty string.",
-			rows: func(a []Value) Value { return boolValue(!empty(a[0])) }},
+			rows: func(a []Value) Value { return boolValue(!isEmpty(a[0])) }},
 		{sig: "notempty(value:scalar) bool", doc: "The same as isnotempty().",
-			rows: func(a []Value) Value { return boolValue(!empty(a[0])) }},
+			rows: func(a []Value) Value { return boolValue(!isEmpty(a[0])) }},
 		{sig: "isnull(value:scalar) bool", doc: "Whether the value is null; a string never is.",
 			rows: func(a []Value) Value { return boolValue(a[0].IsNull()) }},
 		{sig: "isnotnull(value:scalar) bool", doc: "Whether the value is not null; a string never is.",
@@ -42,6 +41,9 @@ func conditionFunctions() []*scalarFunction {
 		{sig: "min_of(value:common, next:common, more:common*) common", doc: "The least argument that is not null.", strictCommon: true, rows: extreme(-1)},
 	}
 }
+
+// isEmpty is isempty(): null, or the empty string.
+func isEmpty(v Value) bool { return v.IsNull() || v.kind == String && v.s == "" }
 
 func bindCase(b *binder, n *call, args []expr) expr {
 	if len(args)%2 == 0 {

@@ -143,7 +143,7 @@ func dynamicFunctions() []*scalarFunction {
 // last argument says false.
 func sorted(name, order string, sign int) *scalarFunction {
 	return &scalarFunction{
-		sig: name + "(array:array, nulls_last:scalar!?) dynamic",
+		sig: name + "(array:array, nulls_last:scalar?) dynamic",
 		naming: func(first string) string {
 			if first == "" {
 				first = "array0"
@@ -151,12 +151,17 @@ func sorted(name, order string, sign int) *scalarFunction {
 			return first + "_sorted"
 		},
 		doc: "The elements in " + order + " order, nulls last unless nulls_last is false.",
-		bind: func(_ *binder, n *call, args []expr) expr {
-			if len(args) > 1 && args[1].typ() == Dynamic {
-				failUnsupported(n.args[1].pos(), "%s() of several arrays is not supported; sort one", n.fn.text)
-			}
-			if len(args) > 1 && args[1].typ() != Bool {
-				failSemantic(n.args[1].pos(), "SEM0220", "the argument 'nulls_last' of %s() must be a bool, and this is a %s", n.fn.text, args[1].typ())
+		bind: func(b *binder, n *call, args []expr) expr {
+			if len(args) > 1 {
+				at := n.args[1].pos()
+				switch t := args[1].typ(); t {
+				case Bool:
+					b.checkConstant(n.fn.text, param{name: "nulls_last"}, args[1], at)
+				case Dynamic:
+					failUnsupported(at, "%s() of several arrays is not supported; sort one", n.fn.text)
+				default:
+					failSemantic(at, "SEM0220", "the argument 'nulls_last' of %s() must be a bool, and this is a %s", n.fn.text, t)
+				}
 			}
 			return fold(&applyExpr{t: Dynamic, args: args, rows: sortArray(sign)})
 		},

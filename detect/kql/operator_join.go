@@ -124,6 +124,9 @@ func (b *binder) joinCondition(j *join, n node, shared map[*column]bool) {
 	case *name:
 		l := b.columnNamed(pattern{n.span, n.text}, j.left.columns())
 		r := b.columnNamed(pattern{n.span, n.text}, j.right.columns())
+		if l.typ != r.typ {
+			failJoinTypes(n.span, l.typ, r.typ)
+		}
 		shared[r] = true
 		j.leftKeys = append(j.leftKeys, &columnExpr{col: l})
 		j.rightKeys = append(j.rightKeys, &columnExpr{col: r})
@@ -180,8 +183,12 @@ func (j *join) unify(b *binder, i int, at span, l expr) {
 		t := widest(lt, rt)
 		j.leftKeys[i], j.rightKeys[i] = converted(l, t), converted(r, t)
 	default:
-		failSemantic(at, "SEM0025", "join compares a %s with a %s: convert one of them", lt, rt)
+		failJoinTypes(at, lt, rt)
 	}
+}
+
+func failJoinTypes(at span, left, right Type) {
+	failSemantic(at, "SEM0025", "join compares a %s with a %s: convert one of them", left, right)
 }
 
 func (j *join) columns() []*column { return j.cols }

@@ -504,6 +504,8 @@ func (p *parser) postfix() node {
 			at := p.expr()
 			p.leave()
 			n = &element{n.pos().to(p.expect("]", "after the index")), n, at}
+		case t.is("(") && t.glued:
+			p.refuseMethod(n)
 		case t.kind == tokQuoted && t.glued: // d["key"] looks like a quoted name
 			p.advance()
 			n = &path{n.pos().to(t.span), n, t.text}
@@ -513,6 +515,22 @@ func (p *parser) postfix() node {
 	}
 	failSyntax(n.pos(), "the path has more than %d steps", maxNesting)
 	panic("unreachable")
+}
+
+// refuseMethod fails where a parenthesis follows a path, as in
+// cluster("a").database("b").
+func (p *parser) refuseMethod(n node) {
+	for {
+		of, ok := n.(*path)
+		if !ok {
+			break
+		}
+		n = of.of
+	}
+	if c, ok := n.(*call); ok {
+		refuseFunction(c.fn)
+	}
+	p.unexpected("what is called must be a function's name")
 }
 
 func (p *parser) primary() node {
@@ -540,6 +558,8 @@ func (p *parser) primary() node {
 			return &literal{t.span, Bool, boolValue(t.text == "true")}
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
+		case t.text == "typeof" && p.peek().is("("):
+			failUnsupported(t.span, "typeof() is supported in mv-expand only; a conversion such as toint() gives a type")
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
 			p.unexpected("expected an expression")
 		case p.peek().is("(") && !keywordOperators[t.text]:

@@ -87,7 +87,7 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	var limit *LimitError
 	switch {
 	case err == nil:
-		return respond(req, http.StatusOK, encodeAnswer(table))
+		return respond(req, http.StatusOK, encodeAnswer(table, maxAnswerRows))
 	case errors.As(err, &queryError):
 		return badArgument(req, queryError.failure())
 	case errors.As(err, &limit):
@@ -199,9 +199,9 @@ func parseISODuration(text string) (time.Duration, bool) {
 	return time.Duration(total), total < math.MaxInt64
 }
 
-// encodeAnswer writes a result as the service does: a dynamic as a string of
-// JSON, a datetime in ISO 8601, a real that is no number as its name.
-func encodeAnswer(t *Table) []byte {
+// encodeAnswer writes a result as the service does, up to a number of rows: a
+// dynamic as a string of JSON, a datetime in ISO 8601, a real that is no number as its name.
+func encodeAnswer(t *Table, maxRows int) []byte {
 	var sb strings.Builder
 	sb.WriteString(`{"tables":[{"name":"PrimaryResult","columns":[`)
 	for i, c := range t.schema {
@@ -213,7 +213,7 @@ func encodeAnswer(t *Table) []byte {
 		sb.WriteString(`,"type":"` + c.Type.String() + `"}`)
 	}
 	sb.WriteString(`],"rows":[`)
-	for row := range min(t.rows, maxAnswerRows) {
+	for row := range min(t.rows, maxRows) {
 		if row > 0 {
 			sb.WriteByte(',')
 		}
@@ -227,8 +227,8 @@ func encodeAnswer(t *Table) []byte {
 		sb.WriteByte(']')
 	}
 	sb.WriteString(`]}]`)
-	if t.rows > maxAnswerRows {
-		fmt.Fprintf(&sb, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxAnswerRows)
+	if t.rows > maxRows {
+		fmt.Fprintf(&sb, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
 	}
 	sb.WriteByte('}')
 	return []byte(sb.String())

@@ -1,0 +1,190 @@
+package kql
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The language tests are tables of expressions and of queries, one table per
+// area, with what the reference says they give. TestOfficialParser asks the
+// official parser about all of them.
+
+// expressionCase is a scalar expression with its type and value.
+type expressionCase struct {
+	expression string
+	want       string // the type and the value, as render writes it
+	official   string // why the official parser says otherwise, if it does
+}
+
+func (c expressionCase) query() string { return "print x = " + c.expression }
+
+// queryCase is a query over testTables with its columns and rows.
+type queryCase struct {
+	query    string
+	want     string // as render writes it, without regard to indentation
+	official string
+}
+
+var (
+	testNow = time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+
+	allExpressions = [][]expressionCase{
+		literalExpressions, arithmeticExpressions, nullExpressions, comparisonExpressions, stringExpressions, listExpressions,
+		conversionExpressions, datetimeExpressions, dynamicExpressions, conditionExpressions, textFunctionExpressions,
+		mathExpressions,
+	}
+	allQueries = [][]queryCase{
+		namingQueries, summarizeQueries, aggregateQueries, joinQueries, unionQueries, sortQueries, mvExpandQueries,
+		projectQueries, letQueries, sourceQueries, whereQueries,
+	}
+)
+
+// testTables gives the tables that the language tests query.
+func testTables() *Database {
+	table := func(name string, schema Schema, rows ...[]any) *Table {
+		b := NewTableBuilder(name, schema)
+		for _, row := range rows {
+			for i, cell := range row {
+				switch cell := cell.(type) {
+				case nil:
+				case string:
+					if schema[i].Type == Dynamic {
+						b.SetJSON(i, []byte(cell))
+					} else if !b.SetText(i, []byte(cell)) {
+						panic("bad cell " + cell)
+					}
+				case int:
+					b.SetLong(i, int64(cell))
+				case float64:
+					b.SetReal(i, cell)
+				case bool:
+					b.SetBool(i, cell)
+				}
+			}
+			b.Commit()
+		}
+		return b.Build()
+	}
+	return NewDatabase(
+		table("T", Schema{
+			{"s", String}, {"n", Long}, {"i", Int}, {"r", Real}, {"b", Bool}, {"d", Dynamic}, {"t", DateTime}, {"ts", TimeSpan}, {"g", GUID}, {"m", Decimal},
+		},
+			[]any{"alpha", 1, 10, 1.5, true, `{"a":{"b":"x"},"list":[1,2]}`, "2026-03-17T09:00:00Z", "01:00:00", "74be27de-1e4e-49d9-b579-fe0b331d3642", "1.5"},
+			[]any{"Beta", 2, 20, 2.5, false, `["p","q","r"]`, "2026-03-17T09:30:00Z", "00:30:00", nil, "2.25"},
+			[]any{"", nil, nil, nil, nil, nil, nil, nil, nil, nil},
+		),
+		table("U", Schema{{"s", String}, {"n", Long}, {"x", Real}},
+			[]any{"alpha", 1, 0.5}, []any{"alpha", 7, 0.25}, []any{"gamma", 2, 8.0},
+		),
+		table("Events", Schema{{"TimeGenerated", DateTime}, {"User", String}, {"Code", String}, {"Details", Dynamic}},
+			[]any{"2026-03-17T08:00:00Z", "ann", "500121", `{"reason":"denied"}`},
+			[]any{"2026-03-17T08:10:00Z", "ann", "0", `{"reason":null}`},
+			[]any{"2026-03-17T09:00:00Z", "bob", "500121", `{"reason":"fraud report"}`},
+			[]any{"2026-03-17T09:59:00Z", "ann", "500121", nil},
+		),
+	)
+}
+
+func runTestQuery(query string) (*Table, error) {
+	return Run(context.Background(), query, testTables(), Options{Now: testNow})
+}
+
+// render writes the columns and the rows of a table, one row per line.
+func render(t *Table) string {
+	var sb strings.Builder
+	for i, c := range t.Schema() {
+		if i > 0 {
+			sb.WriteString(", ")
+		}
+		sb.WriteString(c.Name + ":" + c.Type.String())
+	}
+	for row := range t.Rows() {
+		sb.WriteByte('\n')
+		for col := range t.Schema() {
+			if col > 0 {
+				sb.WriteString(" | ")
+			}
+			sb.WriteString(renderValue(t.Value(row, col)))
+		}
+	}
+	return sb.String()
+}
+
+func renderValue(v Value) string {
+	switch {
+	case v.IsNull():
+		return "null"
+	case v.kind == String && v.s == "":
+		return "''"
+	}
+	return v.String()
+}
+
+// unindented drops the indentation and the blank ends of a literal.
+func unindented(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSpace(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestExpressions(t *testing.T) {
+	t.Parallel()
+	for _, c := range slices.Concat(allExpressions...) {
+		t.Run(c.expression, func(t *testing.T) {
+			t.Parallel()
+			out, err := runTestQuery(c.query())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := out.Schema()[0].Type.String() + " " + renderValue(out.Value(0, 0))
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	for _, c := range slices.Concat(allQueries...) {
+		t.Run(c.query, func(t *testing.T) {
+			t.Parallel()
+			out, err := runTestQuery(c.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(unindented(c.want), render(out)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// A value must not depend on whether an expression is folded when it is bound
+// or evaluated row by row.
+func TestFoldedExpressionsAreTheSameOverRows(t *testing.T) {
+	t.Parallel()
+	for _, c := range slices.Concat(allExpressions...) {
+		folded, err := runTestQuery(c.query())
+		if err != nil {
+			t.Errorf("%s: %v", c.expression, err)
+			continue
+		}
+		// The predicate depends on the row, so the branch is evaluated there.
+		rows, err := runTestQuery("range i from 1 to 2 step 1 | extend x = " + c.expression + " | where i > 1 | project x")
+		if err != nil {
+			t.Errorf("%s over rows: %v", c.expression, err)
+			continue
+		}
+		if diff := cmp.Diff(render(folded), render(rows)); diff != "" {
+			t.Errorf("%s: -folded +rows:\n%s", c.expression, diff)
+		}
+	}
+}

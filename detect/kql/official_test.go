@@ -1,0 +1,215 @@
+package kql
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// verdict is what the official parser says of a query.
+type verdict struct {
+	ID      string `json:"id"`
+	Columns []struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"columns"`
+	Diagnostics []struct {
+		Code, Severity, Message, Token string
+		Line, Column                   int
+	} `json:"diagnostics"`
+}
+
+// errors lists the diagnostics that reject the query.
+func (v verdict) errors() []string {
+	var list []string
+	for _, d := range v.Diagnostics {
+		if d.Severity == "Error" {
+			list = append(list, fmt.Sprintf("%d:%d: %s: %s", d.Line, d.Column, d.Code, d.Message))
+		}
+	}
+	return list
+}
+
+func (v verdict) schema() Schema {
+	var s Schema
+	for _, c := range v.Columns {
+		t, _ := ParseType(c.Type)
+		s = append(s, ColumnSchema{c.Name, t})
+	}
+	return s
+}
+
+// askOfficialParser gives a verdict for each query, over the tables.
+func askOfficialParser(t *testing.T, tables map[string]Schema, queries []string) []verdict {
+	t.Helper()
+	const ci = "../../.ci"
+	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
+		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
+	}
+	type column struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+	type table struct {
+		Name    string   `json:"name"`
+		Columns []column `json:"columns"`
+	}
+	var declared []table
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		d := table{Name: name}
+		for _, c := range tables[name] {
+			d.Columns = append(d.Columns, column{c.Name, c.Type.String()})
+		}
+		declared = append(declared, d)
+	}
+	var in, stderr bytes.Buffer
+	enc := json.NewEncoder(&in)
+	enc.Encode(map[string]any{"tables": declared})
+	for i, q := range queries {
+		enc.Encode(map[string]string{"id": strconv.Itoa(i), "query": q})
+	}
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(ci, "kql", "check.js"))
+	cmd.Stdin, cmd.Stderr = &in, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%.2000s", cmd, err, stderr.String())
+	}
+	var verdicts []verdict
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var v verdict
+		if err := dec.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		verdicts = append(verdicts, v)
+	}
+	if len(verdicts) != len(queries) {
+		t.Fatalf("%d queries and %d verdicts", len(queries), len(verdicts))
+	}
+	return verdicts
+}
+
+func schemasOf(db *Database) map[string]Schema {
+	schemas := make(map[string]Schema)
+	for _, name := range db.Names() {
+		schemas[name] = db.Table(name).Schema()
+	}
+	return schemas
+}
+
+// What the language tests run, the official parser must accept and give the
+// same columns; what they refuse it must reject, unless it is the language and
+// only not supported here.
+func TestOfficialParserAgreesWithTheLanguageTests(t *testing.T) {
+	t.Parallel()
+	type asked struct {
+		query, official string
+		refused         bool
+		unsupported     bool
+	}
+	var all []asked
+	for _, c := range slices.Concat(allExpressions...) {
+		all = append(all, asked{query: c.query(), official: c.official})
+	}
+	for _, c := range slices.Concat(allQueries...) {
+		all = append(all, asked{query: c.query, official: c.official})
+	}
+	for _, c := range refusedQueries {
+		all = append(all, asked{query: c.query, official: c.official, refused: true, unsupported: c.kind == UnsupportedError})
+	}
+	queries := make([]string, len(all))
+	for i, a := range all {
+		queries[i] = a.query
+	}
+	schemas := schemasOf(testTables())
+	for i, v := range askOfficialParser(t, schemas, queries) {
+		a := all[i]
+		problem := ""
+		switch rejected := v.errors(); {
+		case a.unsupported:
+		case a.refused && len(rejected) == 0:
+			problem = "it is accepted, and we refuse it"
+		case a.refused:
+		case len(rejected) > 0:
+			problem = "it is rejected, and we accept it: " + strings.Join(rejected, "; ")
+		default:
+			ours, err := Check(a.query, schemas)
+			if err != nil {
+				t.Errorf("%s: %v", a.query, err)
+				continue
+			}
+			problem = cmp.Diff(v.schema(), ours.Columns)
+		}
+		switch {
+		case problem != "" && a.official == "":
+			t.Errorf("%s\n-official +ours: %s", a.query, problem)
+		case problem == "" && a.official != "":
+			t.Errorf("%s\nthere is no difference from the official parser, and one is listed: %s", a.query, a.official)
+		}
+	}
+}
+
+// Every KQL text that ships must be accepted by the official parser, without
+// so much as a warning but that a table of a fuzzy union is unknown.
+func TestOfficialParserAcceptsWhatShips(t *testing.T) {
+	t.Parallel()
+	var files, queries []string
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "testdata" {
+			return filepath.SkipDir
+		}
+		ext := filepath.Ext(path)
+		if d.IsDir() || ext != ".kql" && ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text := string(data)
+		if ext != ".kql" {
+			var rule struct{ Query string }
+			if err := yaml.Unmarshal(data, &rule); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			if text = rule.Query; text == "" {
+				return nil
+			}
+		}
+		files, queries = append(files, path), append(queries, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, "mfa-rejected-by-user.yaml") }) {
+		t.Fatalf("the default rule is not among %q", files)
+	}
+	for i, v := range askOfficialParser(t, KnownTables(), queries) {
+		for _, d := range v.Diagnostics {
+			t.Errorf("%s: line %d, column %d of the query: %s %s: %s", files[i], d.Line, d.Column, d.Severity, d.Code, d.Message)
+		}
+		ours, err := Check(queries[i], KnownTables())
+		if err != nil {
+			t.Errorf("%s: %v", files[i], err)
+			continue
+		}
+		if diff := cmp.Diff(v.schema(), ours.Columns); diff != "" {
+			t.Errorf("%s: -official +ours:\n%s", files[i], diff)
+		}
+	}
+}

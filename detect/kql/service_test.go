@@ -1,0 +1,318 @@
+package kql
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const queryURL = "https://api.loganalytics.io/v1/workspaces/11111111-2222-3333-4444-555555555555/query"
+
+func testService() *Service {
+	return &Service{DB: testTables(), Now: func() time.Time { return testNow }}
+}
+
+// post sends a body and gives the status and the answer, decoded with its
+// numbers as written.
+func post(t *testing.T, s *Service, body string) (status int, answer map[string]any) {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodPost, queryURL, strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer x")
+	resp, err := s.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, decodeAnswer(t, resp)
+}
+
+func decodeAnswer(t *testing.T, resp *http.Response) map[string]any {
+	t.Helper()
+	defer resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != "application/json; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	dec := json.NewDecoder(resp.Body)
+	dec.UseNumber()
+	var answer map[string]any
+	if err := dec.Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func queryBody(query, timespan string) string {
+	body := map[string]string{"query": query}
+	if timespan != "" {
+		body["timespan"] = timespan
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func TestServiceEncodesEveryType(t *testing.T) {
+	t.Parallel()
+	status, answer := post(t, testService(), queryBody(`print s = "a\"b", n = 9223372036854775807, i = int(-5), r = 1.5, b = true,
+		d = dynamic({"k":[1,"x",null]}), t = datetime(2026-03-17 09:58:07.25), ts = 25h, g = guid(74be27de-1e4e-49d9-b579-fe0b331d3642), m = decimal(1.50)
+		| extend whole = 2.0, nan = real(nan), up = real(+inf), down = real(-inf), text = dynamic("x"), list = dynamic([])
+		| extend n0 = long(null), i0 = int(null), r0 = real(null), b0 = bool(null), d0 = dynamic(null), t0 = datetime(null), ts0 = time(null), g0 = guid(null), m0 = decimal(null), s0 = ""`, ""))
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %v", status, answer)
+	}
+	var columns []any
+	for _, c := range []string{
+		"s:string", "n:long", "i:int", "r:real", "b:bool", "d:dynamic", "t:datetime", "ts:timespan", "g:guid", "m:decimal",
+		"whole:real", "nan:real", "up:real", "down:real", "text:dynamic", "list:dynamic",
+		"n0:long", "i0:int", "r0:real", "b0:bool", "d0:dynamic", "t0:datetime", "ts0:timespan", "g0:guid", "m0:decimal", "s0:string",
+	} {
+		name, typ, _ := strings.Cut(c, ":")
+		columns = append(columns, map[string]any{"name": name, "type": typ})
+	}
+	row := []any{
+		`a"b`, json.Number("9223372036854775807"), json.Number("-5"), json.Number("1.5"), true,
+		`{"k":[1,"x",null]}`, "2026-03-17T09:58:07.2500000Z", "1.01:00:00", "74be27de-1e4e-49d9-b579-fe0b331d3642", "1.50",
+		json.Number("2"), "NaN", "Infinity", "-Infinity", `"x"`, `[]`,
+		nil, nil, nil, nil, nil, nil, nil, nil, nil, "",
+	}
+	want := map[string]any{"tables": []any{map[string]any{"name": "PrimaryResult", "columns": columns, "rows": []any{row}}}}
+	if diff := cmp.Diff(want, answer); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestServiceErrors(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		body   string
+		status int
+		codes  string // from the outermost to the innermost
+		inner  map[string]any
+	}{
+		"syntax": {
+			body: queryBody("T\n| where (n == 1", ""), status: 400, codes: "BadArgumentError > SyntaxError > SYN0002",
+			inner: map[string]any{"line": json.Number("2"), "pos": json.Number("16"), "token": ""},
+		},
+		"unknown column": {
+			body: queryBody(`T | where s == "é" and nosuch == 1`, ""), status: 400, codes: "BadArgumentError > SemanticError > SEM0100",
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("24"), "token": "nosuch"},
+		},
+		"unknown table": {
+			body: queryBody(`NoTable`, ""), status: 400, codes: "BadArgumentError > SemanticError > SEM0100",
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("1"), "token": "NoTable"},
+		},
+		"unsupported": {
+			body: queryBody(`T | render table`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("5"), "token": "render"},
+		},
+		"limit":                 {body: queryBody(`range x from 1 to 1e12 step 1 | summarize make_list(x)`, ""), status: 400, codes: "BadArgumentError > QueryLimitError"},
+		"no JSON":               {body: `{"query":`, status: 400, codes: "BadArgumentError > MalformedRequest"},
+		"no query":              {body: `{}`, status: 400, codes: "BadArgumentError > MalformedRequest"},
+		"empty":                 {body: ``, status: 400, codes: "BadArgumentError > MalformedRequest"},
+		"query of another type": {body: `{"query":5}`, status: 400, codes: "BadArgumentError > MalformedRequest"},
+		"bad timespan":          {body: queryBody("T", "yesterday"), status: 400, codes: "BadArgumentError > InvalidTimespan"},
+		"reversed timespan":     {body: queryBody("T", "2026-03-17T10:00:00Z/2026-03-17T09:00:00Z"), status: 400, codes: "BadArgumentError > InvalidTimespan"},
+		"more workspaces":       {body: `{"query":"T","workspaces":["other"]}`, status: 400, codes: "BadArgumentError > WorkspaceNotFoundError"},
+		"too large":             {body: queryBody(strings.Repeat(" ", maxRequestBytes), ""), status: 413, codes: "RequestEntityTooLargeError"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testService()
+			s.Limits.Rows = 100_000
+			status, answer := post(t, s, test.body)
+			if status != test.status {
+				t.Errorf("status %d, want %d", status, test.status)
+			}
+			at, _ := answer["error"].(map[string]any)
+			var codes []string
+			for {
+				codes = append(codes, at["code"].(string))
+				if at["message"] == "" {
+					t.Errorf("%s has no message", at["code"])
+				}
+				inner, ok := at["innererror"].(map[string]any)
+				if !ok {
+					break
+				}
+				at = inner
+			}
+			if got := strings.Join(codes, " > "); got != test.codes {
+				t.Errorf("codes %s, want %s", got, test.codes)
+			}
+			for key, want := range test.inner {
+				if diff := cmp.Diff(want, at[key]); diff != "" {
+					t.Errorf("%s: -want +got:\n%s", key, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestServiceRequests(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method, url, token string
+		want               int
+	}{
+		"ok":              {http.MethodPost, queryURL, "Bearer x", 200},
+		"another path":    {http.MethodPost, "https://api.loganalytics.io/v1/workspaces/x/metadata", "Bearer x", 404},
+		"no workspace":    {http.MethodPost, "https://api.loganalytics.io/v1/workspaces//query", "Bearer x", 404},
+		"not a POST":      {http.MethodGet, queryURL, "Bearer x", 405},
+		"unauthenticated": {http.MethodPost, queryURL, "", 401},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := httptest.NewRequest(test.method, test.url, strings.NewReader(queryBody("T", "")))
+			if test.token != "" {
+				req.Header.Set("Authorization", test.token)
+			}
+			resp, err := testService().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != test.want {
+				t.Errorf("status %d, want %d", resp.StatusCode, test.want)
+			}
+			decodeAnswer(t, resp)
+		})
+	}
+}
+
+func TestServiceTimespan(t *testing.T) {
+	t.Parallel()
+	// Events has rows at 8:00, 8:10, 9:00 and 9:59; the clock says 10:00.
+	tests := map[string]string{
+		"":       "4",
+		"PT1H":   "2",
+		"P1D":    "4",
+		"PT30M":  "1",
+		"P0DT2H": "4",
+		"P1W":    "4",
+		"PT0.5H": "error",
+		"P":      "error",
+		"PT":     "error",
+		"2026-03-17T08:00:00Z/2026-03-17T09:00:00Z":                 "2", // the end is not included
+		"2026-03-17T08:00:00.0000001Z/2026-03-17T09:00:00.0000001Z": "2",
+		"2026-03-17T08:00:00Z/PT1H":                                 "2",
+		"PT1H/2026-03-17T09:00:00Z":                                 "2",
+		"2026-03-17T10:00:00+02:00/2026-03-17T09:00:00Z":            "2",
+		"2026-03-17/2026-03-18":                                     "4",
+	}
+	for timespan, want := range tests {
+		t.Run(timespan, func(t *testing.T) {
+			t.Parallel()
+			status, answer := post(t, testService(), queryBody("Events | count", timespan))
+			got := "error"
+			if status == http.StatusOK {
+				got = answer["tables"].([]any)[0].(map[string]any)["rows"].([]any)[0].([]any)[0].(json.Number).String()
+			}
+			if got != want {
+				t.Errorf("got %s rows, want %s", got, want)
+			}
+		})
+	}
+}
+
+// The timespan bounds every table that the query names, wherever it does, and
+// no other source.
+func TestTimespanBoundsEveryTable(t *testing.T) {
+	t.Parallel()
+	query := `let Old = Events | where TimeGenerated < datetime(2026-03-17T08:30:00Z);
+		union (Old | count), (Events | join kind=inner (Events) on User | count), (print Count = toscalar(Events | count)),
+			(datatable(TimeGenerated:datetime)[datetime(2020-01-01)] | count), (U | count)`
+	_, answer := post(t, testService(), queryBody(query, "PT1H"))
+	var got []string
+	for _, row := range answer["tables"].([]any)[0].(map[string]any)["rows"].([]any) {
+		got = append(got, row.([]any)[0].(json.Number).String())
+	}
+	if diff := cmp.Diff([]string{"0", "2", "2", "1", "3"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What the workspace had not received yet when the query ran it can not see.
+func TestServiceSeesWhatWasReceived(t *testing.T) {
+	t.Parallel()
+	b := NewTableBuilder("Late", Schema{{"TimeGenerated", DateTime}, {"_TimeReceived", DateTime}, {"Name", String}})
+	for _, row := range [][3]string{
+		{"2026-03-17T09:00:00Z", "2026-03-17T09:05:00Z", "on time"},
+		{"2026-03-17T09:00:00Z", "2026-03-17T12:00:00Z", "late"},
+		{"2026-03-17T09:30:00Z", "", "unknown arrival"},
+		{"2026-03-17T11:00:00Z", "", "in the future"},
+	} {
+		for i, text := range row {
+			if text != "" {
+				b.SetText(i, []byte(text))
+			}
+		}
+		b.Commit()
+	}
+	now := testNow
+	s := &Service{DB: NewDatabase(b.Build()), Now: func() time.Time { return now }}
+	names := func() (names []string) {
+		_, answer := post(t, s, queryBody("Late | project Name", ""))
+		for _, row := range answer["tables"].([]any)[0].(map[string]any)["rows"].([]any) {
+			names = append(names, row.([]any)[0].(string))
+		}
+		return names
+	}
+	if diff := cmp.Diff([]string{"on time", "unknown arrival"}, names()); diff != "" {
+		t.Errorf("at 10:00: -want +got:\n%s", diff)
+	}
+	now = testNow.Add(2 * time.Hour)
+	if diff := cmp.Diff([]string{"on time", "late", "unknown arrival", "in the future"}, names()); diff != "" {
+		t.Errorf("at 12:00: -want +got:\n%s", diff)
+	}
+}
+
+func TestServiceCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, queryURL, strings.NewReader(queryBody("Events", "")))
+	req.Header.Set("Authorization", "Bearer x")
+	if _, err := testService().Do(req); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the request was cancelled", err)
+	}
+}
+
+func TestServiceReadError(t *testing.T) {
+	t.Parallel()
+	req := httptest.NewRequest(http.MethodPost, queryURL, io.MultiReader(strings.NewReader("{"), failingReader{}))
+	req.Header.Set("Authorization", "Bearer x")
+	if _, err := testService().Do(req); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, want the reader's error", err)
+	}
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestServiceCutsLongAnswers(t *testing.T) {
+	t.Parallel()
+	out, err := runTestQuery("range x from 1 to 3 step 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"tables":[{"name":"PrimaryResult","columns":[{"name":"x","type":"long"}],"rows":[[1],[2]]}],` +
+		`"error":{"code":"PartialError","message":"There were some errors when processing your query.",` +
+		`"details":[{"code":"EngineError","message":"The results of this query exceed the set limit of 2 records."}]}}`
+	if diff := cmp.Diff(want, string(encodeAnswer(out, 2))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := string(encodeAnswer(out, 3)); strings.Contains(got, "error") {
+		t.Errorf("three rows of three are cut: %s", got)
+	}
+}
