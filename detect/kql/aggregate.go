@@ -24,7 +24,7 @@ type accumulator interface {
 }
 
 // aggregates is the table of all, by name. Those that give several columns,
-// arg_max and its kin, are bound by bindArgAggregate.
+// arg_max and its kin, are bound by bindPicking.
 func aggregates() map[string]*aggregate { return theAggregates }
 
 var theAggregates map[string]*aggregate

@@ -45,7 +45,7 @@ type (
 		fn   name
 		args []node
 	}
-	// star is the * of count_distinct(*), arg_max(x, *) and * has "x".
+	// star is the * of take_any(*), arg_max(x, *) and * has "x".
 	star struct{ span }
 	// signed is + or - before an operand.
 	signed struct {

@@ -325,7 +325,7 @@ func (b *binder) expr(n node, in []*column) expr {
 	case *call:
 		return b.callExpr(n, in)
 	case *star:
-		failSemantic(n.span, "SEM0001", "* is not a value; it stands in count_distinct(*), arg_max(x, *) and their like")
+		failSemantic(n.span, "SEM0001", "* is not a value; it stands in arg_max(x, *), take_any(*) and their like")
 	case *lambda:
 		failSemantic(n.span, "SEM0001", "a function is not a value")
 	}

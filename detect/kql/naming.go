@@ -108,7 +108,7 @@ type namedColumn struct {
 	e        expr
 }
 
-// namedColumns binds [name =] expression.
+// namedColumn binds [name =] expression.
 func (b *binder) namedColumn(n named, in []*column) namedColumn {
 	e := b.expr(n.expr, in)
 	switch len(n.names) {
