@@ -101,18 +101,19 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 type failure struct {
 	Code    string   `json:"code"`
 	Message string   `json:"message"`
-	Line    int      `json:"line,omitempty"`
-	Pos     int      `json:"pos,omitempty"`
+	Line    int      `json:"line,omitempty"` // from 1
+	Pos     *int     `json:"pos,omitempty"`  // in the line, from 0
 	Token   *string  `json:"token,omitempty"`
 	Inner   *failure `json:"innererror,omitempty"`
 }
 
 // failure gives the service's shape to a query's error.
 func (e *Error) failure() failure {
-	inner := failure{Code: e.Code, Message: e.Message, Line: e.Line, Pos: e.Column, Token: &e.Token}
+	pos := e.Column - 1
+	inner := failure{Code: e.Code, Message: e.Message, Line: e.Line, Pos: &pos, Token: &e.Token}
 	switch e.Kind {
 	case SyntaxError:
-		inner.Message = fmt.Sprintf("Query could not be parsed at '%s' on line [%d,%d]: %s", e.Token, e.Line, e.Column, e.Message)
+		inner.Message = fmt.Sprintf("Query could not be parsed at '%s' on line [%d,%d]: %s", e.Token, e.Line, pos, e.Message)
 		return failure{Code: "SyntaxError", Message: "A recognition error occurred in the query.", Inner: &inner}
 	case UnsupportedError:
 		inner.Code = "Unsupported"

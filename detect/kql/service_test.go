@@ -100,19 +100,19 @@ func TestServiceErrors(t *testing.T) {
 	}{
 		"syntax": {
 			body: queryBody("T\n| where (n == 1", ""), status: 400, codes: "BadArgumentError > SyntaxError > SYN0002",
-			inner: map[string]any{"line": json.Number("2"), "pos": json.Number("16"), "token": ""},
+			inner: map[string]any{"line": json.Number("2"), "pos": json.Number("15"), "token": ""},
 		},
 		"unknown column": {
 			body: queryBody(`T | where s == "é" and nosuch == 1`, ""), status: 400, codes: "BadArgumentError > SemanticError > SEM0100",
-			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("24"), "token": "nosuch"},
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("23"), "token": "nosuch"},
 		},
 		"unknown table": {
 			body: queryBody(`NoTable`, ""), status: 400, codes: "BadArgumentError > SemanticError > SEM0100",
-			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("1"), "token": "NoTable"},
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("0"), "token": "NoTable"},
 		},
 		"unsupported": {
 			body: queryBody(`T | render table`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
-			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("5"), "token": "render"},
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("4"), "token": "render"},
 		},
 		"limit":                 {body: queryBody(`range x from 1 to 1e12 step 1 | summarize make_list(x)`, ""), status: 400, codes: "BadArgumentError > QueryLimitError"},
 		"no JSON":               {body: `{"query":`, status: 400, codes: "BadArgumentError > MalformedRequest"},
