@@ -8,14 +8,15 @@ import (
 
 // binder gives names their meaning and expressions their types.
 type binder struct {
-	db      *Database
-	x       *execution
-	now     Value
-	scope   *scope
-	scans   []*scan
-	missing []string     // tables that a fuzzy union goes without
-	bound   int          // operators and calls so far
-	agg     *aggregation // of the summarize being bound, or nil
+	db       *Database
+	x        *execution
+	now      Value
+	scope    *scope
+	scans    []*scan
+	missing  []string     // tables that a fuzzy union goes without
+	optional []string     // columns that column_ifexists asks for
+	bound    int          // operators and calls so far
+	agg      *aggregation // of the summarize being bound, or nil
 }
 
 // maxBound bounds the plan: a let statement is bound wherever it is used, so a

@@ -95,6 +95,7 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 	if !ok || wanted.t != String {
 		failSemantic(n.args[0].pos(), "SEM0220", "the name of the column must be a string that does not depend on the row")
 	}
+	b.optional = append(b.optional, wanted.val.s)
 	for _, c := range in {
 		if c.name == wanted.val.s {
 			return &columnExpr{col: c}

@@ -104,6 +104,8 @@ type Summary struct {
 	Columns Schema // of the result
 	// Reads lists the tables it reads and, of each, the columns it needs.
 	Reads map[string][]string
+	// Optional lists the columns that it asks column_ifexists() for.
+	Optional []string
 	// Missing lists the tables that a fuzzy union goes without.
 	Missing []string
 }
@@ -143,9 +145,9 @@ func newEmptyTable(name string, s Schema) *Table {
 
 // compiled is a query that is ready to run.
 type compiled struct {
-	root    relation
-	scans   []*scan
-	missing []string
+	root              relation
+	scans             []*scan
+	missing, optional []string
 }
 
 // compile parses and binds.
@@ -155,12 +157,12 @@ func compile(query string, db *Database, now time.Time, x *execution) (c *compil
 	b := &binder{db: db, x: x, now: datetimeValue(timeToTicks(now)), scope: &scope{body: true}}
 	b.statements(statements)
 	root := b.relation(body)
-	return &compiled{root: root, scans: b.scans, missing: b.missing}, nil
+	return &compiled{root: root, scans: b.scans, missing: b.missing, optional: b.optional}, nil
 }
 
 // summary reads what the scans of a prepared plan need.
 func (c *compiled) summary() *Summary {
-	s := &Summary{Reads: make(map[string][]string), Missing: c.missing}
+	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional}
 	for _, col := range c.root.columns() {
 		s.Columns = append(s.Columns, ColumnSchema{col.name, col.typ})
 	}

@@ -119,6 +119,9 @@ func (f *file) generated(m *member, exported bool) (t time.Time, reason string) 
 		}
 		var ok bool
 		if t, ok = parseTime(text); ok {
+			if !plausibleTime(t) {
+				return t, fmt.Sprintf("%s: %s is not the time of a log record; expected one between 1970 and 2200", name, excerpt(text))
+			}
 			return t, ""
 		}
 	}
@@ -134,6 +137,13 @@ func parseTime(text []byte) (time.Time, bool) {
 	if t, ok := kql.ParseTime(string(text)); ok {
 		return t, true
 	}
-	t, err := time.Parse("1/2/2006, 3:04:05 PM", string(text))
+	// Browsers put one of several spaces before AM and PM.
+	portal := strings.NewReplacer("\u202f", " ", "\u00a0", " ").Replace(string(text))
+	t, err := time.Parse("1/2/2006, 3:04:05 PM", portal)
 	return t, err == nil
 }
+
+// plausibleTime says whether a record can be of that time. Programs write the
+// first or the last moment they know for one that they do not know, and a
+// single such record would stretch a replay over centuries.
+func plausibleTime(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2200 }

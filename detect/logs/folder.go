@@ -38,11 +38,11 @@ func find(root string) (*found, error) {
 	info, err := os.Stat(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("logs: no file or folder %s; give the folder that holds the exported logs: %w", root, fs.ErrNotExist)
+		return nil, fmt.Errorf("logs: no file or folder %s; give the folder that holds the exported logs", shownPath(root))
 	case err != nil:
 		return nil, fmt.Errorf("logs: %w", err)
 	case !info.IsDir() && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("logs: %s is neither a file nor a folder", root)
+		return nil, fmt.Errorf("logs: %s is neither a file nor a folder", shownPath(root))
 	}
 	absolute, err := filepath.Abs(root)
 	if err != nil {
@@ -62,14 +62,18 @@ func find(root string) (*found, error) {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	err = filepath.WalkDir(real, func(at string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		if err != nil && at == real {
 			return err
 		}
-		inside, err := filepath.Rel(real, at)
-		if err != nil {
-			return err
+		inside, relErr := filepath.Rel(real, at)
+		if relErr != nil {
+			return relErr
 		}
 		shown := filepath.Join(root, inside)
+		if err != nil {
+			f.skip(shown, err.Error())
+			return nil
+		}
 		switch {
 		case inside == ".":
 		case strings.HasPrefix(entry.Name(), "."):
@@ -78,7 +82,7 @@ func find(root string) (*found, error) {
 			}
 		case entry.IsDir():
 		case entry.Type()&fs.ModeSymlink != 0:
-			return f.link(real, root, filepath.Base(absolute), inside)
+			f.link(real, root, filepath.Base(absolute), inside)
 		case !entry.Type().IsRegular():
 			f.skip(shown, "not a regular file")
 		case !isKind(entry.Name()):
@@ -86,36 +90,39 @@ func find(root string) (*found, error) {
 		default:
 			info, err := entry.Info()
 			if err != nil {
-				return err
+				f.skip(shown, err.Error())
+				return nil
 			}
 			f.add(shown, filepath.Join(filepath.Base(absolute), inside), info.Size())
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("logs: list %s: %w", root, err)
+		return nil, fmt.Errorf("logs: list %s: %w", shownPath(root), err)
 	}
 	switch {
 	case len(f.sources) == 0 && len(f.skipped) == 0:
-		return nil, fmt.Errorf("logs: the folder %s is empty; it should hold exported logs (%s)", root, knownKinds)
+		return nil, fmt.Errorf("logs: the folder %s is empty; it should hold exported logs (%s)", shownPath(root), knownKinds)
 	case len(f.sources) == 0:
 		return nil, fmt.Errorf("logs: the folder %s has no file of a known kind (%s) among its %d, such as %s",
-			root, knownKinds, len(f.skipped), f.skipped[0].Path)
+			shownPath(root), knownKinds, len(f.skipped), shownPath(f.skipped[0].Path))
 	}
 	return f, nil
 }
 
 // link adds the file that a symbolic link leads to, unless the folder holds
 // that file itself: its records would count twice.
-func (f *found) link(real, root, base, inside string) error {
+func (f *found) link(real, root, base, inside string) {
 	shown := filepath.Join(root, inside)
 	target, err := filepath.EvalSymlinks(filepath.Join(real, inside))
 	if err != nil {
-		return fmt.Errorf("%s is a link that leads nowhere: %w", shown, err)
+		f.skip(shown, "a link that leads nowhere")
+		return
 	}
 	info, err := os.Stat(target)
 	if err != nil {
-		return err
+		f.skip(shown, err.Error())
+		return
 	}
 	within, err := filepath.Rel(real, target)
 	switch {
@@ -130,7 +137,6 @@ func (f *found) link(real, root, base, inside string) error {
 	default:
 		f.add(shown, filepath.Join(base, inside), info.Size())
 	}
-	return nil
 }
 
 // files reads what was found. Files that hold nothing but bad lines are

@@ -29,8 +29,9 @@ type Options struct {
 	// Tables says which tables to keep, by name. Nil keeps all.
 	Tables func(table string) bool
 	// Columns names the columns of a table to keep; TimeGenerated and
-	// _TimeReceived are kept in any case. A nil function, or a nil result,
-	// keeps all of them.
+	// _TimeReceived are kept in any case. The other columns of a known table
+	// are null; those of any other are left out. A nil function, or a nil
+	// result, keeps all of them.
 	Columns func(table string) []string
 	// Progress is told how many bytes of the files were read so far, and how
 	// many there are, or 0 if that is not known. Bytes are as stored, so a
@@ -79,6 +80,7 @@ func Read(ctx context.Context, path string, opts Options) (*Logs, error) {
 // span keeps the earliest and the latest of the times it is shown.
 type span struct{ first, last time.Time }
 
+// add takes a time of a record, which is never the zero time: see plausibleTime.
 func (s *span) add(t time.Time) {
 	if s.first.IsZero() || t.Before(s.first) {
 		s.first = t

@@ -80,7 +80,7 @@ type Problem struct {
 // String gives file:line:column: reason, leaving out what is not known.
 func (p Problem) String() string {
 	var sb strings.Builder
-	sb.WriteString(p.File)
+	sb.WriteString(shownPath(p.File))
 	if p.Line > 0 {
 		fmt.Fprintf(&sb, ":%d", p.Line)
 		if p.Column > 0 {
@@ -102,9 +102,9 @@ type FileError struct {
 func (e *FileError) Error() string {
 	var sb strings.Builder
 	if e.Bad == 1 {
-		fmt.Fprintf(&sb, "logs: %s holds nothing that can be read", e.Path)
+		fmt.Fprintf(&sb, "logs: %s holds nothing that can be read", shownPath(e.Path))
 	} else {
-		fmt.Fprintf(&sb, "logs: %s holds nothing that can be read; all of its %d records are bad", e.Path, e.Bad)
+		fmt.Fprintf(&sb, "logs: %s holds nothing that can be read; all of its %d records are bad", shownPath(e.Path), e.Bad)
 	}
 	shown := e.Problems[:min(3, len(e.Problems))]
 	for _, p := range shown {
@@ -115,6 +115,15 @@ func (e *FileError) Error() string {
 		fmt.Fprintf(&sb, "\n  and %d more", more)
 	}
 	return sb.String()
+}
+
+// shownPath quotes a path that holds what would not show as itself: a file
+// may be called anything, a line break included.
+func shownPath(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // excerpt quotes a piece of the input for a message. What is quoted cannot

@@ -195,7 +195,11 @@ func (t *table) build() *kql.Table {
 		t.droppedAt.Reason = fmt.Sprintf("%s has more than %d columns, or some with names of more than %d bytes: %d of their cells are not kept",
 			t.name, maxExtra, maxNameSize, t.dropped)
 	}
-	return t.b.Build()
+	built := t.b.Build()
+	if t.wanted != nil && t.schema != nil {
+		return built.WithColumns(t.schema) // what is left out is null, and still a column
+	}
+	return built
 }
 
 // extra lists the columns that are not of the known schema.

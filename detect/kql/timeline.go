@@ -1,0 +1,25 @@
+package kql
+
+import (
+	"slices"
+	"time"
+)
+
+// Hours lists the hours, as their starts, in which the table has rows by
+// their TimeGenerated, in order.
+func (t *Table) Hours() []time.Time {
+	if t.generated < 0 {
+		return nil
+	}
+	var hours []time.Time
+	seen := make(map[int64]bool)
+	for row := range t.rows {
+		v := t.Value(row, t.generated)
+		if hour := v.n / ticksPerHour; !v.IsNull() && !seen[hour] {
+			seen[hour] = true
+			hours = append(hours, ticksToTime(hour*ticksPerHour))
+		}
+	}
+	slices.SortFunc(hours, time.Time.Compare)
+	return hours
+}
