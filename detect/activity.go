@@ -32,6 +32,7 @@ type rowReader struct {
 	window             alert.Span
 	identity           []int // indexes of the identity columns
 	rest               []int // indexes of all columns but the times
+	events             []int // indexes of the columns that hold the events' ids
 	start, end, moment int   // indexes of the time columns, or -1
 }
 
@@ -43,6 +44,11 @@ func newRowReader(r *rule.Rule, table *workspace.Table, window alert.Span) rowRe
 	for i := range table.Columns {
 		if i != reader.start && i != reader.end && i != reader.moment {
 			reader.rest = append(reader.rest, i)
+		}
+	}
+	for _, name := range r.Events {
+		if i := table.Column(name); i >= 0 {
+			reader.events = append(reader.events, i)
 		}
 	}
 	for _, name := range r.IdentityColumns() {
@@ -87,8 +93,10 @@ func (r rowReader) activities() []foundActivity {
 		identity := r.identityOf(row)
 		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, identity), Span: r.spanOf(row)}
 		k := key{a.Fingerprint, a.Span.Start, a.Span.End}
+		a.Events = r.eventsOf(row)
 		if j, ok := index[k]; ok {
 			found[j].rows = append(found[j].rows, i)
+			found[j].Events = mergedEvents(found[j].Events, a.Events)
 			continue
 		}
 		index[k] = len(found)
@@ -114,6 +122,31 @@ func (r rowReader) fields(row []any, columns []int) []alert.Field {
 		fields[i] = alert.Field{Identifier: r.table.Columns[c].Name, Value: identityText(row[c])}
 	}
 	return fields
+}
+
+// eventsOf returns the ids of the row's events, sorted and each once.
+func (r rowReader) eventsOf(row []any) []alert.EventID {
+	var ids []alert.EventID
+	for _, c := range r.events {
+		texts := []string{workspace.Text(row[c])}
+		if d, ok := row[c].(workspace.Dynamic); ok {
+			if elements, ok := d.Elements(); ok {
+				texts = elements
+			}
+		}
+		for _, text := range texts {
+			if text != "" {
+				ids = append(ids, alert.NewEventID(text))
+			}
+		}
+	}
+	return mergedEvents(ids, nil)
+}
+
+func mergedEvents(a, b []alert.EventID) []alert.EventID {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // identityText returns a value for comparing. The elements of an array are

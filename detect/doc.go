@@ -47,6 +47,8 @@
 // An activity's span is from the row's StartTime (or StartTimeUtc) to its
 // EndTime (or EndTimeUtc), else it is the moment TimeGenerated, else the
 // window; names are compared without case. A row is news if its span is not
-// inside of what was told of its identity. If it only touches what was told,
-// its alert says so: it continues an earlier one.
+// inside of what was told of its identity. A rule can name columns that hold the
+// ids of the single events; then a row is news if one of them was not told, so
+// that a late event between others that were told is not lost. If what is news
+// touches what was told, its alert says so: it continues an earlier one.
 package detect

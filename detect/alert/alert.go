@@ -55,6 +55,10 @@ func (a Alert) Previously() []Span {
 type Activity struct {
 	Fingerprint Fingerprint `json:"fingerprint"`
 	Span        Span        `json:"span"`
+	// Events are the hashed ids of the single events of the activity, in
+	// order, if the rule names them. Where there are any they decide what is
+	// news; else the span does.
+	Events []EventID `json:"events,omitempty"`
 	// Previously lists the spans that were told of this identity before and
 	// that touch Span, in order. They do not cover it.
 	Previously []Span `json:"previously,omitempty"`

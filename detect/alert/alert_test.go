@@ -90,7 +90,7 @@ func TestJSON(t *testing.T) {
 		CustomDetails: []Detail{{"Apps", []string{"Teams", "Portal"}}},
 		Properties:    []Property{{"AlertLink", "https://contoso.example/?a=1&b=2"}},
 		Window:        span(0, 60), Span: Span{noon.Add(100), noon.Add(time.Hour)},
-		Activities: []Activity{{"aa", span(0, 1), []Span{span(-1, 0)}}},
+		Activities: []Activity{{"aa", span(0, 1), []EventID{NewEventID("e")}, []Span{span(-1, 0)}}},
 		Rows: []Row{{
 			{"Count", json.RawMessage(`9007199254740993`)},
 			{"Name", json.RawMessage(`"\u003cb\u003e"`)},
@@ -138,13 +138,13 @@ func TestCellText(t *testing.T) {
 func TestPreviously(t *testing.T) {
 	t.Parallel()
 	a := Alert{Activities: []Activity{
-		{"aa", span(5, 9), []Span{span(6, 7)}},
-		{"bb", span(0, 6), []Span{span(0, 1), span(5, 6)}},
+		{"aa", span(5, 9), nil, []Span{span(6, 7)}},
+		{"bb", span(0, 6), nil, []Span{span(0, 1), span(5, 6)}},
 	}}
 	if diff := cmp.Diff([]Span{span(0, 1), span(5, 7)}, a.Previously()); diff != "" {
 		t.Errorf("Previously (-want +got):\n%s", diff)
 	}
-	if got := (Alert{Activities: []Activity{{"aa", span(0, 1), nil}}}).Previously(); got != nil {
+	if got := (Alert{Activities: []Activity{{"aa", span(0, 1), nil, nil}}}).Previously(); got != nil {
 		t.Errorf("Previously of news = %v", got)
 	}
 }

@@ -19,11 +19,15 @@ var idSpace = uuid.MustParse("6f0d6d3c-3b0f-5c0a-9e0b-7a5e1d0b5a11")
 func NewID(ruleID string, activities []Activity) string {
 	parts := make([]string, len(activities))
 	for i, a := range activities {
-		parts[i] = string(encode([]string{
+		part := []string{
 			string(a.Fingerprint),
 			a.Span.Start.UTC().Format(time.RFC3339Nano),
 			a.Span.End.UTC().Format(time.RFC3339Nano),
-		}))
+		}
+		for _, e := range a.Events {
+			part = append(part, string(e))
+		}
+		parts[i] = string(encode(part))
 	}
 	slices.SortFunc(parts, strings.Compare)
 	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, parts...))).String()

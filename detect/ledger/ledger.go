@@ -36,9 +36,14 @@ func (s State) clone() State {
 }
 
 // unseen returns the activity with what was told of it before, given the merged
-// spans told of its fingerprint, and whether any of it is news.
-func unseen(a alert.Activity, told []alert.Span) (alert.Activity, bool) {
-	if a.Span.Covered(told) {
+// spans told of its fingerprint and which of its events were told, and whether
+// any of it is news.
+func unseen(a alert.Activity, told []alert.Span, toldEvent func(alert.EventID) bool) (alert.Activity, bool) {
+	news := !a.Span.Covered(told)
+	if len(a.Events) > 0 {
+		news = slices.ContainsFunc(a.Events, func(e alert.EventID) bool { return !toldEvent(e) })
+	}
+	if !news {
 		return alert.Activity{}, false
 	}
 	a.Previously = nil

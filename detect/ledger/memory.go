@@ -31,8 +31,15 @@ type Memory struct {
 type memoryRule struct {
 	state  State
 	seen   map[alert.Fingerprint][]told // in order, no two of which touch
+	events map[event]time.Time          // when an event was told
 	alerts map[string]time.Time         // when an alert was recorded, by its id
 	purged time.Time                    // the watermark of the last purge
+}
+
+// event is a single event of an identity.
+type event struct {
+	of alert.Fingerprint
+	id alert.EventID
 }
 
 // told is a span that was told, and the watermark when it last grew. The span
@@ -64,8 +71,9 @@ func (m *Memory) State(_ context.Context, ruleID string) (State, error) {
 }
 
 // Unseen returns, in the same order, those of the rule's activities that are
-// news: whose span is not inside what was told of their fingerprint, each with
-// the told spans that it touches as Previously. It changes nothing, so two
+// news: with an event that was not told of their fingerprint or, if they name no
+// events, whose span is not inside what was told of it; each with the told spans
+// that it touches as Previously. It changes nothing, so two
 // activities of the argument do not hide each other.
 func (m *Memory) Unseen(_ context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error) {
 	m.mu.Lock()
@@ -79,7 +87,14 @@ func (m *Memory) Unseen(_ context.Context, ruleID string, activities []alert.Act
 				spans = append(spans, t.span)
 			}
 		}
-		if a, ok := unseen(a, spans); ok {
+		toldEvent := func(id alert.EventID) bool {
+			if r == nil {
+				return false
+			}
+			_, told := r.events[event{a.Fingerprint, id}]
+			return told
+		}
+		if a, ok := unseen(a, spans, toldEvent); ok {
 			news = append(news, a)
 		}
 	}
@@ -94,7 +109,7 @@ func (m *Memory) Record(_ context.Context, ruleID string, state State, alerts []
 	defer m.mu.Unlock()
 	r := m.rules[ruleID]
 	if r == nil {
-		r = &memoryRule{seen: map[alert.Fingerprint][]told{}, alerts: map[string]time.Time{}}
+		r = &memoryRule{seen: map[alert.Fingerprint][]told{}, events: map[event]time.Time{}, alerts: map[string]time.Time{}}
 		m.rules[ruleID] = r
 	}
 	r.state = state.clone()
@@ -147,6 +162,9 @@ func (m *Memory) Sent(_ context.Context, destination string, a alert.Alert) erro
 
 // tell adds an activity to what was told, merged with what it touches.
 func (r *memoryRule) tell(a alert.Activity) {
+	for _, id := range a.Events {
+		r.events[event{a.Fingerprint, id}] = r.state.Watermark
+	}
 	grown := told{span: a.Span, at: r.state.Watermark}
 	var spans []told
 	for _, t := range r.seen[a.Fingerprint] {
@@ -173,6 +191,11 @@ func (r *memoryRule) purge() {
 		spans = slices.DeleteFunc(spans, func(t told) bool { return t.at.Before(oldest) })
 		if r.seen[f] = spans; len(spans) == 0 {
 			delete(r.seen, f)
+		}
+	}
+	for e, at := range r.events {
+		if at.Before(oldest) {
+			delete(r.events, e)
 		}
 	}
 	for id, at := range r.alerts {

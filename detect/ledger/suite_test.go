@@ -88,6 +88,31 @@ func testLedger(t *testing.T, open func(t *testing.T) verbs) {
 		checkPending(t, l, "teams")
 	})
 
+	t.Run("events decide what is news where there are any", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		with := func(a alert.Activity, ids ...string) alert.Activity {
+			for _, id := range ids {
+				a.Events = append(a.Events, alert.NewEventID(id))
+			}
+			return a
+		}
+		first := with(activity("a", 0, 50), "x", "z")
+		record(t, l, "rule", state, to, newAlert("rule", first))
+		same := with(activity("a", 0, 50), "x", "z")
+		late := with(activity("a", 0, 50), "x", "y", "z") // y came late, between the two
+		longer := with(activity("a", 0, 53), "x", "z")    // a later row of what was told
+		other := with(activity("b", 0, 50), "x")          // of somebody else
+		lateTold := late
+		lateTold.Previously = []alert.Span{span(0, 50)}
+		checkUnseen(t, l, "rule", []alert.Activity{same, late, longer, other}, []alert.Activity{lateTold, other})
+		record(t, l, "rule", state, to, newAlert("rule", late))
+		checkUnseen(t, l, "rule", []alert.Activity{same, late}, nil)
+		if newAlert("rule", same).ID == newAlert("rule", late).ID {
+			t.Error("two alerts of the same time, about different events, have one id")
+		}
+	})
+
 	t.Run("the state of each rule", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)

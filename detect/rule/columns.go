@@ -46,7 +46,10 @@ func (r *Rule) Columns() []ColumnUse {
 	}
 
 	for i, c := range r.Identity {
-		add(c, "pushback identity", identityPath(i))
+		add(c, "pushback identity", fmt.Sprintf(identityPath, i))
+	}
+	for i, c := range r.Events {
+		add(c, "pushback events", fmt.Sprintf(eventsPath, i))
 	}
 	return uses
 }
@@ -58,10 +61,11 @@ const (
 	descriptionKey    = "alertDescriptionFormat"
 	tacticsColumnKey  = "alertTacticsColumnName"
 	severityColumnKey = "alertSeverityColumnName"
+	identityPath      = "identity %d"
+	eventsPath        = "events %d"
 )
 
 func entityPath(i, j int) string          { return fmt.Sprintf("entityMappings %d %d", i, j) }
 func customDetailPath(i int) string       { return fmt.Sprintf("customDetails %d", i) }
 func formatPath(key string, i int) string { return fmt.Sprintf("%s %d", key, i) }
 func dynamicPropertyPath(i int) string    { return fmt.Sprintf("alertDynamicProperties %d", i) }
-func identityPath(i int) string           { return fmt.Sprintf("identity %d", i) }

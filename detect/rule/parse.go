@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,6 +25,7 @@ const (
 	maxCustomDetails   = 20
 	maxDetailName      = 20
 	maxFormatColumns   = 3
+	leastSchedule      = time.Minute
 	shortestSchedule   = 5 * time.Minute
 	longestSchedule    = 14 * day
 	longPeriod         = 2 * day
@@ -216,6 +218,10 @@ func (p *parser) schedule(set map[string]*yaml.Node) {
 // scheduled reads one duration of a schedule.
 func (p *parser) scheduled(n *yaml.Node, what string) time.Duration {
 	d, ok := p.duration(n, what)
+	if ok && d < leastSchedule {
+		p.errorf(n, "%s %s is less than %s, the least that is run: each run is a query", what, formatDuration(d), formatDuration(leastSchedule))
+		return d
+	}
 	if ok && (d < shortestSchedule || d > longestSchedule) {
 		p.warnf(n, "%s %s is not what Sentinel accepts: 5m to 14d", what, formatDuration(d))
 	}
@@ -425,17 +431,23 @@ func (p *parser) eventGrouping(n *yaml.Node) {
 }
 
 func (p *parser) extension(n *yaml.Node) {
-	p.mapping(n, "pushback", map[string]field{
-		"identity": func(n *yaml.Node) {
-			p.list(n, "identity", func(_ int, item *yaml.Node) {
-				if column, ok := p.text(item, "an item of identity"); ok {
-					p.note(identityPath(len(p.rule.Identity)), item)
-					p.rule.Identity = append(p.rule.Identity, column)
+	columns := func(key, path string, to *[]string, empty string) field {
+		return func(n *yaml.Node) {
+			p.list(n, key, func(_ int, item *yaml.Node) {
+				if column, ok := p.text(item, "an item of "+key); ok {
+					p.note(fmt.Sprintf(path, len(*to)), item)
+					*to = append(*to, column)
 				}
 			})
 			if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-				p.errorf(n, "identity is empty: name the columns that identify an activity, or remove it to use those of the entity mappings")
+				p.errorf(n, "%s is empty: %s", key, empty)
 			}
-		},
+		}
+	}
+	p.mapping(n, "pushback", map[string]field{
+		"identity": columns("identity", identityPath, &p.rule.Identity,
+			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
+		"events": columns("events", eventsPath, &p.rule.Events,
+			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
 	})
 }

@@ -65,6 +65,12 @@ type Rule struct {
 	// Pushback's own addition to the format: `pushback: {identity: [Column]}`.
 	Identity []string
 
+	// Events names the columns that hold the ids of the single events of a
+	// row, such as CorrelationIds: with them a row is news if one of its events
+	// was not told, and without them if its time was not. It is Pushback's own
+	// too: `pushback: {events: [Column]}`.
+	Events []string
+
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
 }
