@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ func newDemo() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			day := sample.Generate(sample.Options{Seed: seed})
 			if dir != "" {
+				if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+					return fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)
+				}
 				if err := day.WriteDir(dir); err != nil {
 					return err
 				}

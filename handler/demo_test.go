@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,16 +48,33 @@ func TestDemoGolden(t *testing.T) {
 	}
 }
 
-// tells says whether an alert tells a rejection as news: it is about the same
-// user and address, and the rejection is in its span and in none told before.
-func tells(a alert.Alert, r sample.Rejection) bool {
-	at := alert.Span{Start: r.Time, End: r.Time}
-	for _, s := range a.Previously() {
-		if s.Contains(at) {
-			return false
+// authentications lists the rejected authentications that an alert is about.
+func authentications(a alert.Alert) []string {
+	for _, d := range a.CustomDetails {
+		if d.Name == "CorrelationIds" {
+			return d.Values
 		}
 	}
-	return identifier(a, "Account", "FullName") == r.User && identifier(a, "IP", "Address") == r.IP && a.Span.Contains(at)
+	return nil
+}
+
+// told says how many alerts tell a rejection as news: alerts about the same
+// user and address that name its authentication, which none before them did.
+func told(alerts []alert.Alert, r sample.Rejection) (by []alert.Alert) {
+	known := map[string]bool{}
+	for _, a := range alerts {
+		if identifier(a, "Account", "FullName") != r.User || identifier(a, "IP", "Address") != r.IP {
+			continue
+		}
+		ids := authentications(a)
+		if slices.Contains(ids, r.CorrelationID) && !known[r.CorrelationID] {
+			by = append(by, a)
+		}
+		for _, id := range ids {
+			known[id] = true
+		}
+	}
+	return by
 }
 
 func identifier(a alert.Alert, entity, id string) string {
@@ -85,7 +103,7 @@ func TestEachStory(t *testing.T) {
 	for _, r := range day.Records {
 		records[r.Story] = append(records[r.Story], r)
 	}
-	told := map[string]sample.Story{} // alert id -> story
+	useful := map[string]bool{}
 	for _, story := range sample.Stories() {
 		t.Run(string(story), func(t *testing.T) {
 			if len(records[story]) == 0 {
@@ -95,21 +113,18 @@ func TestEachStory(t *testing.T) {
 				t.Fatalf("%d rejections, and fires is %v: %s", len(rejections[story]), story.Fires(), story.Reason())
 			}
 			for _, r := range rejections[story] {
-				n := 0
-				for _, a := range alerts {
-					if tells(a, r) {
-						n++
-						told[a.ID] = story
-					}
+				by := told(alerts, r)
+				if len(by) != 1 {
+					t.Errorf("%s from %s at %s is told %d times, and should be once: %s", r.User, r.IP, r.Time, len(by), story.Reason())
 				}
-				if n != 1 {
-					t.Errorf("%s from %s at %s is told %d times, and should be once: %s", r.User, r.IP, r.Time, n, story.Reason())
+				for _, a := range by {
+					useful[a.ID] = true
 				}
 			}
 		})
 	}
 	for _, a := range alerts {
-		if _, ok := told[a.ID]; !ok {
+		if !useful[a.ID] {
 			t.Errorf("an alert tells no rejection of the day: %s, %v", a.Title, a.Span)
 		}
 	}
@@ -201,26 +216,30 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// toldOnce checks that the alerts tell each rejection once, as news, and
-// nothing else.
+// toldOnce checks that the alerts tell each rejection once, that each alert has
+// something new, and that nothing else is told.
 func toldOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Rejection) {
 	t.Helper()
 	useful := map[string]bool{}
+	expected := map[string]bool{}
 	for _, r := range rejections {
-		n := 0
-		for _, a := range alerts {
-			if tells(a, r) {
-				n++
-				useful[a.ID] = true
-			}
+		expected[r.CorrelationID] = true
+		by := told(alerts, r)
+		if len(by) != 1 {
+			t.Errorf("%s from %s at %s (%s) is told %d times", r.User, r.IP, r.Time.Format(time.RFC3339), r.Story, len(by))
 		}
-		if n != 1 {
-			t.Errorf("%s from %s at %s (%s) is told %d times", r.User, r.IP, r.Time.Format(time.RFC3339), r.Story, n)
+		for _, a := range by {
+			useful[a.ID] = true
 		}
 	}
 	for _, a := range alerts {
 		if !useful[a.ID] {
 			t.Errorf("%s, %v, tells nothing new", a.Title, a.Span)
+		}
+		for _, id := range authentications(a) {
+			if !expected[id] {
+				t.Errorf("%s, %v, tells %s, which nobody rejected", a.Title, a.Span, id)
+			}
 		}
 	}
 }

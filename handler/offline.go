@@ -14,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"pushback/detect"
+	"pushback/detect/alert"
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
@@ -39,44 +40,62 @@ const localWorkspace = "local"
 
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
-	schemas := kql.KnownTables()
-	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.rules, schemas)})
+	var enabled []*rule.Rule
+	for _, r := range o.rules {
+		if r.Disabled {
+			o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
+			continue
+		}
+		enabled = append(enabled, r)
+	}
+	if len(enabled) == 0 {
+		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
+	}
+	l, err := o.read(ctx, logs.Options{Columns: neededColumns(enabled)})
 	if err != nil {
 		return err
 	}
-	rules, problems := runnable(o.rules, l)
+	rules, problems := runnable(enabled, l)
 	if len(problems.refused) > 0 || len(rules) == 0 {
 		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
 	}
-	first, last, err := o.span(rules, l)
+	read := tablesRead(rules, l)
+	first, last, err := o.span(read)
 	if err != nil {
 		return err
 	}
 
-	p := out.printer(stdout, stderr)
-	sim, err := newSimulation(l, rules, o.config, first, last, ledger.NewMemory(), p.notifier())
-	if err != nil {
-		return err
-	}
+	bar := newProgress(stderr)
+	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
 	if err := p.start(o, l, rules, append(problems.missing, problems.notes...), first, last); err != nil {
 		return err
 	}
-	bar := newProgress(stderr)
-	bar.show = bar.show && !isTerminal(stdout) // where the output itself moves
-	failed, err := sim.run(ctx, func(r detect.Report) error {
-		if time.Since(begin) > progressAfter {
-			bar.run(r.Time.Sub(first), last.Sub(first))
+	told := ledger.NewMemory()
+	var failures []error
+	for _, part := range parts(rules, read, first, last) {
+		sim, err := newSimulation(l, rules, o.config, part.from, part.to, told, p.notifier())
+		if err != nil {
+			return err
 		}
-		return p.tick(r)
-	})
-	bar.done()
-	if err != nil {
-		return err
+		failed, err := sim.run(ctx, func(r detect.Report) error {
+			if time.Since(begin) > progressAfter {
+				bar.run(r.Time.Sub(first), last.Sub(first))
+			}
+			return p.tick(r)
+		})
+		if err != nil {
+			bar.done()
+			return err
+		}
+		if failed != nil && !slices.ContainsFunc(failures, func(f error) bool { return f.Error() == failed.Error() }) {
+			failures = append(failures, failed)
+		}
 	}
+	bar.done()
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
-	return failed
+	return errors.Join(failures...)
 }
 
 // simulation is a detector over logs with a clock of its own.
@@ -128,24 +147,29 @@ func (s *simulation) run(ctx context.Context, tell func(detect.Report) error) (f
 	return errors.Join(failures...), nil
 }
 
-// neededColumns tells the reader which columns the rules read. It keeps all of
-// them if a rule names what the known tables do not have: the logs may.
-func neededColumns(rules []*rule.Rule, schemas map[string]kql.Schema) func(table string) []string {
+// neededColumns tells the reader which columns the rules read. Of a table whose
+// columns are not known beforehand it keeps all, and of every table if a rule
+// names what the known tables do not have: the logs may.
+func neededColumns(rules []*rule.Rule) func(table string) []string {
+	known := kql.KnownTables()
 	need := make(map[string][]string)
+	whole := make(map[string]bool)
 	for _, r := range rules {
-		s, err := kql.Check(r.Query.Text, schemas)
+		s, err := kql.Check(r.Query.Text, known)
 		if err != nil {
 			return nil
 		}
 		for table, columns := range s.Reads {
-			need[table] = append(need[table], columns...)
+			need[table] = append(append(need[table], columns...), s.Optional...)
+			// A query that reads every column means those of the logs too.
+			whole[table] = whole[table] || len(columns) == len(known[table])
 		}
 	}
 	return func(table string) []string {
-		if columns := need[table]; columns != nil {
-			return columns
+		if known[table] == nil || whole[table] {
+			return nil
 		}
-		return []string{}
+		return append([]string{}, need[table]...)
 	}
 }
 
@@ -239,54 +263,112 @@ func tablesOf(l *logs.Logs) string {
 	return strings.Join(list, ", ")
 }
 
-// span is the time to run over: what was asked for, else that of the records
-// in the tables that the rules read, from the start of the first's hour.
-func (o *offline) span(rules []*rule.Rule, l *logs.Logs) (first, last time.Time, err error) {
-	first, last = o.from, o.to
-	if !first.IsZero() && !last.IsZero() {
-		return first, last, nil
-	}
+// contextTables hold what is known of somebody rather than what happened: they
+// reach back long before the events, and say nothing about when to look.
+var contextTables = map[string]bool{"IdentityInfo": true}
+
+// tablesRead lists the tables of events that the rules read, or if there are
+// none the others.
+func tablesRead(rules []*rule.Rule, l *logs.Logs) []*kql.Table {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {
 		schemas[t.Name()] = t.Schema()
 	}
-	read := make(map[string]bool)
+	names := make(map[string]bool)
 	for _, r := range rules {
-		s, err := kql.Check(r.Query.Text, schemas)
-		if err != nil {
-			return first, last, err // it was checked before
-		}
-		for table := range s.Reads {
-			read[table] = true
+		if s, err := kql.Check(r.Query.Text, schemas); err == nil { // it was checked before
+			for table := range s.Reads {
+				names[table] = true
+			}
 		}
 	}
-	var earliest, latest time.Time
+	var events, others []*kql.Table
 	for _, t := range l.Tables {
-		from, to, ok := t.TimeRange()
-		if !read[t.Name()] || !ok {
-			continue
+		switch _, _, ok := t.TimeRange(); {
+		case !ok || !names[t.Name()]:
+		case contextTables[t.Name()]:
+			others = append(others, t)
+		default:
+			events = append(events, t)
 		}
-		if earliest.IsZero() || from.Before(earliest) {
+	}
+	if len(events) == 0 {
+		return others
+	}
+	return events
+}
+
+// span is the time to run over: what was asked for, else that of the records
+// in the tables, from the start of the first's hour.
+func (o *offline) span(tables []*kql.Table) (first, last time.Time, err error) {
+	first, last = o.from, o.to
+	if !first.IsZero() && !last.IsZero() {
+		return first, last, nil
+	}
+	if len(tables) == 0 {
+		return first, last, errors.New("the tables that the rules read hold no record with a TimeGenerated")
+	}
+	earliest, latest, _ := tables[0].TimeRange()
+	for _, t := range tables[1:] {
+		from, to, _ := t.TimeRange()
+		if from.Before(earliest) {
 			earliest = from
 		}
 		if to.After(latest) {
 			latest = to
 		}
 	}
-	if earliest.IsZero() {
-		return first, last, errors.New("the tables that the rules read hold no record with a TimeGenerated")
-	}
 	if first.IsZero() {
 		first = earliest.Truncate(time.Hour)
 	}
 	if last.IsZero() {
-		last = latest.Add(time.Nanosecond * 100)
+		last = latest.Add(alert.Resolution)
 	}
 	if !first.Before(last) {
-		return first, last, fmt.Errorf("there is nothing to run over: the logs are from %s to %s",
-			earliest.Format(time.RFC3339), latest.Format(time.RFC3339))
+		return first, last, fmt.Errorf("there is nothing to run over from %s to %s: the logs are from %s to %s",
+			first.Format(time.RFC3339), last.Format(time.RFC3339), earliest.Format(time.RFC3339), latest.Format(time.RFC3339))
 	}
 	return first, last, nil
+}
+
+// part is a stretch of time that is run over.
+type part struct{ from, to time.Time }
+
+// parts leaves out of a time what no record can reach, so that logs of a few
+// days years apart do not run all the windows between. A rule that fires when
+// it finds nothing has to run all the same.
+func parts(rules []*rule.Rule, tables []*kql.Table, first, last time.Time) []part {
+	reach := time.Duration(0) // from a record to the windows that it is in
+	for _, r := range rules {
+		if r.Trigger.Met(0) {
+			return []part{{first, last}}
+		}
+		reach = max(reach, r.QueryPeriod+r.QueryFrequency)
+	}
+	var hours []time.Time
+	for _, t := range tables {
+		hours = append(hours, t.Hours()...)
+	}
+	slices.SortFunc(hours, time.Time.Compare)
+	var list []part
+	for _, h := range hours {
+		from, to := h, h.Add(time.Hour+reach)
+		if from.Before(first) {
+			from = first
+		}
+		if to.After(last) {
+			to = last
+		}
+		if !from.Before(to) {
+			continue
+		}
+		if n := len(list); n > 0 && !list[n-1].to.Before(from) {
+			list[n-1].to = to
+			continue
+		}
+		list = append(list, part{from, to})
+	}
+	return list
 }
 
 // localCredential gives the token that the client must send and that nobody

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -35,12 +38,12 @@ type printer interface {
 	end(took time.Duration) error
 }
 
-func (o *output) printer(stdout, stderr io.Writer) printer {
+func (o *output) printer(stdout io.Writer, style console.Style, stderr io.Writer) printer {
 	warn := &warnings{w: stderr}
 	if o.json {
-		return &jsonPrinter{enc: json.NewEncoder(stdout), warn: warn}
+		return &jsonPrinter{w: stdout, warn: warn}
 	}
-	return &textPrinter{Console: console.New(stdout, styleOf(stdout)), warn: warn}
+	return &textPrinter{Console: console.New(stdout, style), warn: warn}
 }
 
 // styleOf takes width and colour from the terminal, if it is one. The variable
@@ -102,13 +105,39 @@ func (w *warnings) ticking(r detect.Report) {
 
 // jsonPrinter writes the alerts as JSON, one a line.
 type jsonPrinter struct {
-	enc  *json.Encoder
+	w    io.Writer
 	warn *warnings
 }
 
 func (p *jsonPrinter) Name() string { return "json" }
 
-func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error { return p.enc.Encode(a) }
+func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("alert %s: %w", a.ID, err)
+	}
+	_, err = p.w.Write(append(escaped(text), '\n'))
+	return err
+}
+
+// escaped writes the characters of a JSON text that a terminal would obey or
+// hide as the escapes that JSON has for them. It stays the same JSON: such
+// characters stand in strings only.
+func escaped(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case console.Harmless(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
 
 func (p *jsonPrinter) notifier() detect.Notifier { return p }
 
@@ -194,6 +223,9 @@ func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes 
 	return p.Aside("")
 }
 
+// mostDropped is how many activities a tick names of those that it dropped.
+const mostDropped = 5
+
 func (p *textPrinter) tick(r detect.Report) error {
 	p.warn.ticking(r)
 	var dropped []string
@@ -208,19 +240,24 @@ func (p *textPrinter) tick(r detect.Report) error {
 			p.rows += w.Rows
 			p.dropped += len(w.Dropped)
 			for _, d := range w.Dropped {
-				dropped = append(dropped, droppedText(d, w.Window))
+				if text := droppedText(d); !slices.Contains(dropped, text) {
+					dropped = append(dropped, text)
+				}
 			}
 		}
 	}
 	if len(dropped) == 0 {
 		return nil
 	}
-	return p.Aside(r.Time.Format("15:04") + "  dropped, already reported: " + strings.Join(dropped, "; "))
+	if more := len(dropped) - mostDropped; more > 0 {
+		dropped = append(dropped[:mostDropped], fmt.Sprintf("and %d more", more))
+	}
+	return p.Aside(r.Time.Format("2006-01-02 15:04") + "  dropped, already reported: " + strings.Join(dropped, "; "))
 }
 
-// droppedText names an activity by the first and the last of what identifies
-// it, such as a user and an address, with its time and the window it was in.
-func droppedText(d detect.Dropped, window alert.Span) string {
+// droppedText names an activity by what identifies it: by its first and last
+// value, such as a user and an address, of many.
+func droppedText(d detect.Dropped) string {
 	var parts []string
 	for _, f := range d.Identity {
 		if f.Value != "" {
@@ -230,12 +267,7 @@ func droppedText(d detect.Dropped, window alert.Span) string {
 	if len(parts) > 2 {
 		parts = []string{parts[0], parts[len(parts)-1]}
 	}
-	at := d.Span.Start.UTC().Format(time.TimeOnly)
-	if window.Start.Format(time.DateOnly) != d.Span.Start.UTC().Format(time.DateOnly) {
-		at = d.Span.Start.UTC().Format(time.DateTime)
-	}
-	return fmt.Sprintf("%s at %s (window %s–%s)", strings.Join(parts, " from "), at,
-		window.Start.Format("15:04"), window.End.Format("15:04"))
+	return strings.Join(append(parts, console.Range(d.Span)), ", ")
 }
 
 func (p *textPrinter) end(took time.Duration) error {

@@ -64,3 +64,17 @@ func (p *progress) done() {
 		_ = p.bar.Finish()
 	}
 }
+
+// clearing is standard output while there may be a bar: it takes the bar away
+// before it writes.
+type clearing struct {
+	io.Writer
+	bar *progress
+}
+
+func (c *clearing) Write(text []byte) (int, error) {
+	if c.bar.bar != nil {
+		_ = c.bar.bar.Clear() // a bar that cannot be cleared is no reason to stop
+	}
+	return c.Writer.Write(text)
+}

@@ -93,6 +93,14 @@ func loadRules(path string) ([]*rule.Rule, []string, error) {
 			errs = append(errs, p.String())
 		}
 	}
+	for _, r := range rules {
+		_, err := kql.Check(r.Query.Text, kql.KnownTables())
+		var e *kql.Error
+		// These stand whatever tables and columns the logs have.
+		if errors.As(err, &e) && (e.Kind == kql.SyntaxError || e.Kind == kql.UnsupportedError) {
+			errs = append(errs, queryProblem(r, e))
+		}
+	}
 	if len(errs) > 0 {
 		return nil, nil, errors.New(strings.Join(append(errs, warnings...), "\n"))
 	}

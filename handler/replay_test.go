@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
+	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 	"pushback/detect/sample"
 )
@@ -117,10 +119,11 @@ func (f *forgetful) State(ctx context.Context, ruleID string) (ledger.State, err
 	return ledger.State{}, nil
 }
 
-// tables reads the records as an export would hold them.
+// tables reads the records as an export would hold them, and of them what the
+// rule needs.
 func tables(t *testing.T, day *sample.Day, r *rule.Rule) *logs.Logs {
 	t.Helper()
-	reader := logs.NewReader(logs.Options{})
+	reader := logs.NewReader(logs.Options{Columns: neededColumns([]*rule.Rule{r})})
 	for _, f := range day.Files() {
 		if err := reader.File(context.Background(), f.Name, bytes.NewReader(f.Content)); err != nil {
 			t.Fatal(err)
@@ -242,6 +245,11 @@ func TestBadInput(t *testing.T) {
 	with := func(name, content string) map[string]string {
 		return map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n", name: content}
 	}
+	mixed := folder(t, map[string]string{
+		"a.yaml": ruleFile("SigninLogs", "severity: Huge"),
+		"b.yaml": strings.Replace(ruleFile("SigninLogs | where (x"), "0001", "0002", 1),
+		"c.yaml": strings.Replace(ruleFile("SigninLogs\n| make-series count() on TimeGenerated step 1h"), "0001", "0003", 1),
+	})
 	for _, tc := range []struct {
 		name  string
 		logs  map[string]string // nil: no such folder
@@ -277,6 +285,12 @@ func TestBadInput(t *testing.T) {
 			wants: []string{"rule.yaml:12:5:", "'make-series' is not supported"}},
 		{name: "from after to", logs: good, args: []string{"--from", "2026-03-18", "--to", "2026-03-17"}, code: exitUsage, wants: []string{"--from 2026-03-18 is not before --to 2026-03-17"}},
 		{name: "a from that is no time", logs: good, args: []string{"--from", "noon"}, code: exitUsage, wants: []string{`--from is "noon"`, "ISO 8601"}},
+		{name: "errors of YAML and of KQL in one run", logs: good, rule: "", args: []string{"--rules", mixed}, code: exitFailed,
+			wants: []string{"a.yaml:", "Huge", "b.yaml:12:1:", "c.yaml:12:", "'make-series' is not supported"}},
+		{name: "a frequency of a second", logs: good, rule: ruleFile("SigninLogs", "queryFrequency: PT1S"), code: exitFailed, wants: []string{"queryFrequency 1s is less than 1m"}},
+		{name: "a time that no record can have", logs: with("more.ndjson", `{"TimeGenerated":"0001-01-01T00:00:00Z","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
+			code: exitDone, wants: []string{"more.ndjson:1", "between 1970 and 2200"}, told: 1},
+		{name: "a file's name with a line break", logs: with("bad\nforged.ndjson", "{\n"), code: exitFailed, wants: []string{`bad\nforged.ndjson"`}},
 		{name: "no such rule", logs: good, args: []string{"--rules", "nowhere.yaml"}, code: exitFailed, wants: []string{"nowhere.yaml"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -371,5 +385,103 @@ failures
 	}
 	if n := len(replay(len(users))); n != 0 {
 		t.Errorf("%d alerts at the threshold", n)
+	}
+}
+
+// TestLateBetweenTold has a fraud report arrive late, between two rejections of
+// the same user and address that were told already.
+func TestLateBetweenTold(t *testing.T) {
+	t.Parallel()
+	record := func(at, received, id, reason string) string {
+		return fmt.Sprintf(`{"TimeGenerated":"2026-03-17T%s:00Z","_TimeReceived":"2026-03-17T%s:00Z","Type":"SigninLogs","ResultType":"500121","UserPrincipalName":"ana@fabrikam.example","UserId":"u","AADTenantId":"t","IPAddress":"203.0.113.7","CorrelationId":%q,"Status":{"additionalDetails":%q}}`+"\n",
+			at, received, id, reason)
+	}
+	const declined, fraud = "MFA denied; user declined the authentication", "MFA denied; Phone App Reported Fraud"
+	dir := folder(t, map[string]string{"SigninLogs.ndjson": record("09:10", "09:11", "c1", declined) +
+		record("09:50", "09:51", "c2", declined) + record("09:30", "10:32", "c3", fraud)})
+	alerts := handler(t, "replay", "--logs", dir, "--json").alerts(t)
+	if len(alerts) != 2 {
+		t.Fatalf("%d alerts, want the first and the one about the late report", len(alerts))
+	}
+	if got := authentications(alerts[1]); len(got) != 3 || len(alerts[1].Previously()) != 1 || alerts[0].ID == alerts[1].ID {
+		t.Errorf("the second alert: %v, previously %v", got, alerts[1].Previously())
+	}
+}
+
+// TestRulesBindToWholeTables runs rules that name columns which they then do
+// not need, or which only these logs have.
+func TestRulesBindToWholeTables(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{
+		"SigninLogs.ndjson":  strings.Replace(workspaceRecord, `"Type"`, `"Extra_s":"hello","Type"`, 1) + "\n",
+		"MyCustom_CL.ndjson": `{"TimeGenerated":"2026-03-17T09:58:03Z","Type":"MyCustom_CL","Foo_s":"x"}` + "\n",
+	})
+	for name, query := range map[string]string{
+		"a column that is dropped again":     "SigninLogs | project TimeGenerated, UserPrincipalName, Location | project TimeGenerated, UserPrincipalName",
+		"a column that is never used":        "SigninLogs | extend A = AppDisplayName | project TimeGenerated",
+		"project-away":                       "SigninLogs | project-away AppDisplayName | project TimeGenerated",
+		"project-rename":                     "SigninLogs | project-rename X = UserAgent | project TimeGenerated",
+		"a let that is never used":           "let unused = SigninLogs | project Location;\nSigninLogs | project TimeGenerated",
+		"the other side of a join":           "SigninLogs | join kind=leftouter (SigninLogs | project UserId, City = tostring(LocationDetails.city)) on UserId | project TimeGenerated",
+		"a column that only these logs have": `SigninLogs | where column_ifexists("Extra_s", "none") == "hello" | project TimeGenerated`,
+		"the same, by its name":              `SigninLogs | where Extra_s == "hello" | project TimeGenerated`,
+		"a custom table in a fuzzy union":    `union isfuzzy=true (SigninLogs | where Location == "nowhere" | project TimeGenerated), (MyCustom_CL | where Foo_s == "x" | project TimeGenerated)`,
+		"every column":                       `SigninLogs | where Extra_s == "hello"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(folder(t, map[string]string{"r.yaml": ruleFile(query)}), "r.yaml")
+			if n := len(handler(t, "replay", "--json", "--logs", dir, "--rules", file).alerts(t)); n != 1 {
+				t.Errorf("%d alerts", n)
+			}
+		})
+	}
+}
+
+// TestYearsApart replays two rejections that lie years apart: what no record
+// can reach is not run, unless a rule fires when it finds nothing.
+func TestYearsApart(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n" +
+		strings.NewReplacer("2026-03-17", "1999-12-31", `"c1"`, `"c0"`).Replace(workspaceRecord) + "\n"})
+	r := handler(t, "replay", "--logs", dir)
+	if r.code != exitDone || !strings.Contains(r.stdout, "2 alerts") || !strings.Contains(r.stdout, "4 windows") {
+		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	quiet := filepath.Join(folder(t, map[string]string{"r.yaml": ruleFile("SigninLogs", "triggerOperator: eq", "queryFrequency: 1d", "queryPeriod: 1d")}), "r.yaml")
+	alerts := handler(t, "replay", "--json", "--logs", dir, "--rules", quiet, "--from", "2026-03-10", "--to", "2026-03-18").alerts(t)
+	if len(alerts) != 7 {
+		t.Errorf("%d alerts about days without sign-ins, want 7", len(alerts))
+	}
+}
+
+func TestDisabledRule(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n"})
+	disabled := ruleFile("SigninLogs", "enabled: false")
+	rules := folder(t, map[string]string{"off.yaml": disabled})
+	if r := handler(t, "replay", "--logs", dir, "--rules", rules); r.code != exitFailed || !strings.Contains(r.stderr, "is disabled") {
+		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+}
+
+// TestJSONIsHarmless checks that what --json prints does nothing to a terminal
+// and is the same JSON all the same.
+func TestJSONIsHarmless(t *testing.T) {
+	t.Parallel()
+	text := "a\u009b31m\u202e\x7f\U000E0041é 東"
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := escaped(quoted)
+	var back string
+	if err := json.Unmarshal(out, &back); err != nil || back != text {
+		t.Errorf("%s reads back as %q, %v", out, back, err)
+	}
+	for _, r := range string(out) + handler(t, "demo", "--json").stdout {
+		if r != '\n' && !console.Harmless(r) {
+			t.Fatalf("%U is printed as it is", r)
+		}
 	}
 }

@@ -27,9 +27,6 @@ func New(w io.Writer, style Style) *Console { return &Console{w, style} }
 // Name is "console".
 func (c *Console) Name() string { return "console" }
 
-// Style returns how the console draws.
-func (c *Console) Style() Style { return c.style }
-
 // Notify writes one alert: how bad, what, when, who, and what the rule adds.
 func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	var sb strings.Builder
@@ -56,8 +53,10 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	}
 	if a.Description != "" {
 		sb.WriteString("\n")
-		for _, line := range wrap(Safe(a.Description), s.width()-2) {
-			sb.WriteString("  " + line + "\n")
+		for text := range strings.SplitSeq(strings.TrimSpace(a.Description), "\n") {
+			for _, line := range wrap(Safe(strings.TrimSuffix(text, "\r")), s.width()-2) {
+				sb.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+			}
 		}
 	}
 	sb.WriteString("\n")
@@ -174,7 +173,11 @@ func when(a alert.Alert) string {
 		text += fmt.Sprintf(" · window %s", Range(a.Window))
 	}
 	if !a.Created.IsZero() {
-		text += " · reported " + clock(a.Created)
+		reported := clock(a.Created)
+		if day := a.Created.UTC().Format(time.DateOnly); day != a.Span.End.UTC().Format(time.DateOnly) {
+			reported = day + " " + reported
+		}
+		text += " · reported " + reported
 	}
 	return text
 }

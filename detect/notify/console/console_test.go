@@ -160,6 +160,18 @@ func TestNotify(t *testing.T) {
 	}
 }
 
+func TestDescriptionOfSeveralLines(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	a := alert.Alert{Title: "T", Description: "First line.\n- step 1\r\n- step\x1b[2J 2\n"}
+	if err := New(&buf, Style{}).Notify(context.Background(), a); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n  First line.\n  - step 1\n  - step\\x1b[2J 2\n"; !strings.Contains(buf.String(), want) {
+		t.Errorf("%q lacks %q", buf.String(), want)
+	}
+}
+
 // TestColor checks that colours are the only difference they make.
 func TestColor(t *testing.T) {
 	t.Parallel()

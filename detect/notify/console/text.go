@@ -16,7 +16,7 @@ import (
 func Safe(s string) string {
 	clean := true
 	for _, r := range s {
-		if r == utf8.RuneError || !harmless(r) {
+		if r == utf8.RuneError || !Harmless(r) {
 			clean = false
 			break
 		}
@@ -30,7 +30,7 @@ func Safe(s string) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&sb, `\x%02x`, s[i])
-		case harmless(r):
+		case Harmless(r):
 			sb.WriteRune(r)
 		case r == '\n':
 			sb.WriteString(`\n`)
@@ -50,10 +50,10 @@ func Safe(s string) string {
 	return sb.String()
 }
 
-// harmless says whether a terminal only draws the character. Format characters
+// Harmless says whether a terminal only draws the character. Format characters
 // (category Cf) are not: they turn the writing around or hide. The two joiners
 // are, because whole scripts cannot be written without them.
-func harmless(r rune) bool {
+func Harmless(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c'
 	return r == joiner || r == nonJoiner || unicode.IsGraphic(r)
 }
