@@ -20,7 +20,7 @@ type result struct {
 func handler(t *testing.T, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), args, &stdout, &stderr)
+	code := run(context.Background(), args, strings.NewReader("print from_stdin = 1"), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 

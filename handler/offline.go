@@ -18,6 +18,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
+	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -51,7 +52,11 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if len(enabled) == 0 {
 		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
 	}
-	l, err := o.read(ctx, logs.Options{Columns: neededColumns(enabled)})
+	queries := make([]string, len(enabled))
+	for i, r := range enabled {
+		queries[i] = r.Query.Text
+	}
+	l, err := o.read(ctx, logs.Options{Columns: neededColumns(queries...)})
 	if err != nil {
 		return err
 	}
@@ -147,15 +152,15 @@ func (s *simulation) run(ctx context.Context, tell func(detect.Report) error) (f
 	return errors.Join(failures...), nil
 }
 
-// neededColumns tells the reader which columns the rules read. Of a table whose
-// columns are not known beforehand it keeps all, and of every table if a rule
-// names what the known tables do not have: the logs may.
-func neededColumns(rules []*rule.Rule) func(table string) []string {
+// neededColumns tells the reader which columns the queries read. Of a table
+// whose columns are not known beforehand it keeps all, and of every table if a
+// query names what the known tables do not have: the logs may.
+func neededColumns(queries ...string) func(table string) []string {
 	known := kql.KnownTables()
 	need := make(map[string][]string)
 	whole := make(map[string]bool)
-	for _, r := range rules {
-		s, err := kql.Check(r.Query.Text, known)
+	for _, query := range queries {
+		s, err := kql.Check(query, known)
 		if err != nil {
 			return nil
 		}
@@ -229,27 +234,24 @@ func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema) []str
 	return missing
 }
 
-// queryProblem shows an error of a rule's query at its place in the rule file,
-// with the line and a caret under the place.
+// queryProblem shows an error of a rule's query at its place in the rule file.
 func queryProblem(r *rule.Rule, e *kql.Error) string {
 	line, column := r.Query.Locate(e.Line, e.Column)
-	text := fmt.Sprintf("%s:%d:%d: %s", r.File, line, column, e.Message)
-	lines := strings.Split(r.Query.Text, "\n")
-	if e.Line > len(lines) {
-		return text
+	return fmt.Sprintf("%s:%d:%d: %s%s", r.File, line, column, e.Message, caret(r.Query.Text, e.Line, e.Column))
+}
+
+// caret shows a line of a text with a mark under a place in it; line and
+// column count from 1. It is empty if the text has no such line.
+func caret(text string, line, column int) string {
+	lines := strings.Split(text, "\n")
+	if line > len(lines) {
+		return ""
 	}
-	source := strings.TrimSuffix(lines[e.Line-1], "\r")
-	indent := make([]rune, 0, e.Column)
-	for _, c := range source {
-		if len(indent) == e.Column-1 {
-			break
-		}
-		if c != '\t' {
-			c = ' '
-		}
-		indent = append(indent, c)
-	}
-	return text + "\n    " + source + "\n    " + string(indent) + "^"
+	// A tab would be as wide as the terminal likes.
+	source := strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " ")
+	before := []rune(source)
+	before = before[:min(max(column-1, 0), len(before))]
+	return "\n    " + source + "\n    " + strings.Repeat(" ", console.Width(string(before))) + "^"
 }
 
 func tablesOf(l *logs.Logs) string {

@@ -123,7 +123,7 @@ func (f *forgetful) State(ctx context.Context, ruleID string) (ledger.State, err
 // rule needs.
 func tables(t *testing.T, day *sample.Day, r *rule.Rule) *logs.Logs {
 	t.Helper()
-	reader := logs.NewReader(logs.Options{Columns: neededColumns([]*rule.Rule{r})})
+	reader := logs.NewReader(logs.Options{Columns: neededColumns(r.Query.Text)})
 	for _, f := range day.Files() {
 		if err := reader.File(context.Background(), f.Name, bytes.NewReader(f.Content)); err != nil {
 			t.Fatal(err)
@@ -330,7 +330,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	code := run(ctx, []string{"replay", "--logs", folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord})}, &stdout, &stderr)
+	code := run(ctx, []string{"replay", "--logs", folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord})}, strings.NewReader(""), &stdout, &stderr)
 	if code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

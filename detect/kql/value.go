@@ -159,6 +159,15 @@ func (b *bag) set(key string, v Value) {
 	}
 }
 
+// MarshalJSON gives the value as JSON: a datetime, a timespan, a guid and a
+// decimal as a string in the form that tostring() has, a real that is no number
+// as its name.
+func (v Value) MarshalJSON() ([]byte, error) {
+	var sb strings.Builder
+	v.appendJSON(&sb)
+	return []byte(sb.String()), nil
+}
+
 // String renders the value as tostring() does.
 func (v Value) String() string {
 	switch v.kind {

@@ -68,6 +68,9 @@ var widths = func() *runewidth.Condition {
 // Width returns how many columns of a terminal the text takes.
 func Width(s string) int { return widths.StringWidth(s) }
 
+// Cut shortens text to a width, and ends it with an ellipsis where it does.
+func Cut(s string, width int) string { return widths.Truncate(s, width, "…") }
+
 // pad adds spaces up to a width.
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-Width(s)))

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/kql"
+	"pushback/detect/logs"
+)
+
+// querying is one run of the query command.
+type querying struct {
+	text     string
+	name     string // of the file that the text is from, or ""
+	logs     string
+	from, to time.Time
+	format   string
+}
+
+// queryFormats are the forms of the answer.
+var queryFormats = map[string]func(w io.Writer, t *kql.Table) error{
+	"table":  writeTable,
+	"csv":    writeCSV,
+	"json":   writeJSON,
+	"ndjson": writeNDJSON,
+}
+
+func newQuery() *cobra.Command {
+	var q querying
+	var file, from, to string
+	cmd := &cobra.Command{
+		Use:   "query [flags] [QUERY | -]",
+		Short: "Run one KQL query over exported logs",
+		Long: "Runs a query over exported logs, or over nothing for print, range and datatable. The query is an\n" +
+			"argument, a file (--file) or, with -, standard input.",
+		Example: "  handler query --logs DIR 'SigninLogs | summarize count() by ResultType | top 10 by count_'\n" +
+			"  handler query --output json \"print x = ago(1h)\"",
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 1:
+				return usageError{fmt.Errorf("query takes one query, and got %d arguments: put it in quotes", len(args))}
+			case len(args) == 1 && file != "":
+				return usageError{errors.New("the query is given twice: as an argument and by --file")}
+			case len(args) == 0 && file == "":
+				return usageError{errors.New("query needs a query: an argument, --file FILE, or - for standard input")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if q.from, err = flagTime("from", from); err != nil {
+				return err
+			}
+			if q.to, err = flagTime("to", to); err != nil {
+				return err
+			}
+			if !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to) {
+				return usageError{fmt.Errorf("--from %s is not before --to %s", from, to)}
+			}
+			if queryFormats[q.format] == nil {
+				return usageError{fmt.Errorf("--output is %q: expected table, csv, json or ndjson", q.format)}
+			}
+			switch {
+			case file != "":
+				text, err := os.ReadFile(file)
+				if err != nil {
+					return fmt.Errorf("query: %w", err)
+				}
+				q.text, q.name = string(text), file
+			case args[0] == "-":
+				text, err := io.ReadAll(cmd.InOrStdin())
+				if err != nil {
+					return fmt.Errorf("query: read standard input: %w", err)
+				}
+				q.text = string(text)
+			default:
+				q.text = args[0]
+			}
+			return q.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&q.logs, "logs", "", "folder of exported logs, or one file (default: no logs at all)")
+	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
+	cmd.Flags().StringVar(&from, "from", "", "leave out records with an earlier TimeGenerated")
+	cmd.Flags().StringVar(&to, "to", "", "leave out records with this TimeGenerated or a later one")
+	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, json or ndjson")
+	return cmd
+}
+
+func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
+	warn := &warnings{w: stderr}
+	var tables []*kql.Table
+	if q.logs != "" {
+		bar := newProgress(stderr)
+		l, err := logs.Read(ctx, q.logs, logs.Options{Columns: neededColumns(q.text), Progress: bar.bytes})
+		bar.done()
+		if err != nil {
+			return err
+		}
+		warn.reading(l.Report)
+		tables = l.Tables
+	}
+	t, err := kql.Run(ctx, q.text, kql.NewDatabase(tables...), kql.Options{Now: time.Now(), Scope: kql.Scope{From: q.from, To: q.to}})
+	if err != nil {
+		return q.problem(err)
+	}
+	return queryFormats[q.format](stdout, t)
+}
+
+// problem shows an error of the query at its place.
+func (q *querying) problem(err error) error {
+	var e *kql.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	place := fmt.Sprintf("%d:%d", e.Line, e.Column)
+	if q.name != "" {
+		place = q.name + ":" + place
+	}
+	return fmt.Errorf("%s: %s%s", place, e.Message, caret(q.text, e.Line, e.Column))
+}
+
+// texts gives a row as tostring() does.
+func texts(t *kql.Table, row int) []string {
+	cells := make([]string, len(t.Schema()))
+	for i := range cells {
+		cells[i] = t.Value(row, i).String()
+	}
+	return cells
+}
+
+func writeCSV(w io.Writer, t *kql.Table) error {
+	out := csv.NewWriter(w)
+	header := make([]string, len(t.Schema()))
+	for i, c := range t.Schema() {
+		header[i] = c.Name
+	}
+	if err := out.Write(header); err != nil {
+		return err
+	}
+	for row := range t.Rows() {
+		if err := out.Write(texts(t, row)); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// object writes a row as a JSON object, its members in the order of the
+// columns, with nothing that a terminal would obey.
+func object(t *kql.Table, row int) ([]byte, error) {
+	buf := []byte{'{'}
+	for i, c := range t.Schema() {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		name, err := json.Marshal(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		buf = append(append(buf, name...), ':')
+		value, err := json.Marshal(t.Value(row, i))
+		if err != nil {
+			return nil, err
+		}
+		buf = append(buf, value...)
+	}
+	return escaped(append(buf, '}')), nil
+}
+
+func writeNDJSON(w io.Writer, t *kql.Table) error {
+	for row := range t.Rows() {
+		o, err := object(t, row)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append(o, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, t *kql.Table) error {
+	if _, err := io.WriteString(w, "["); err != nil {
+		return err
+	}
+	for row := range t.Rows() {
+		o, err := object(t, row)
+		if err != nil {
+			return err
+		}
+		separator := "\n  "
+		if row > 0 {
+			separator = ",\n  "
+		}
+		if _, err := io.WriteString(w, separator+string(o)); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, "\n]\n")
+	return err
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"pushback/detect/kql"
+	"pushback/detect/notify/console"
+)
+
+// leastColumn is how narrow a column of a table may become before the rows are
+// shown one below the other.
+const leastColumn = 8
+
+// writeTable writes a table that fits the terminal: columns that are too wide
+// are cut, and where even that does not help each row is a list of its cells.
+func writeTable(w io.Writer, t *kql.Table) error {
+	style := styleOf(w)
+	width := style.Width
+	if width <= 0 {
+		width = 100
+	}
+	rows := make([][]string, t.Rows())
+	widths := make([]int, len(t.Schema()))
+	for i, c := range t.Schema() {
+		widths[i] = console.Width(console.Safe(c.Name))
+	}
+	for r := range rows {
+		rows[r] = texts(t, r)
+		for i, cell := range rows[r] {
+			rows[r][i] = console.Safe(cell)
+			widths[i] = max(widths[i], console.Width(rows[r][i]))
+		}
+	}
+	var sb strings.Builder
+	if fit(widths, width) {
+		tabular(&sb, style, t.Schema(), rows, widths)
+	} else {
+		listed(&sb, style, t.Schema(), rows)
+	}
+	sb.WriteString(style.Dim(count(int64(len(rows)), "row")) + "\n")
+	_, err := io.WriteString(w, sb.String())
+	return err
+}
+
+// fit narrows the widest columns until all of them, two spaces apart, fit. It
+// gives up when a column would be narrower than is of use.
+func fit(widths []int, width int) bool {
+	total := -2
+	for _, w := range widths {
+		total += w + 2
+	}
+	for total > width {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= leastColumn {
+			return false
+		}
+		widths[widest]--
+		total--
+	}
+	return true
+}
+
+func tabular(sb *strings.Builder, style console.Style, schema kql.Schema, rows [][]string, widths []int) {
+	line := func(cells []string, paint func(string) string) {
+		var row strings.Builder
+		for i, cell := range cells {
+			cut := console.Cut(cell, widths[i])
+			row.WriteString(paint(cut))
+			if i < len(cells)-1 {
+				row.WriteString(strings.Repeat(" ", max(0, widths[i]-console.Width(cut))+2))
+			}
+		}
+		sb.WriteString(strings.TrimRight(row.String(), " ") + "\n")
+	}
+	names, rules := make([]string, len(schema)), make([]string, len(schema))
+	for i, c := range schema {
+		names[i], rules[i] = console.Safe(c.Name), strings.Repeat("─", widths[i])
+	}
+	line(names, style.Bold)
+	line(rules, style.Dim)
+	for _, r := range rows {
+		line(r, func(s string) string { return s })
+	}
+}
+
+func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows [][]string) {
+	label := 0
+	for _, c := range schema {
+		label = max(label, console.Width(console.Safe(c.Name)))
+	}
+	for r, cells := range rows {
+		sb.WriteString(style.Bold(fmt.Sprintf("row %d", r+1)) + "\n")
+		for i, cell := range cells {
+			if cell == "" {
+				continue // most columns of a wide table are empty in any one row
+			}
+			name := console.Safe(schema[i].Name)
+			sb.WriteString("  " + style.Dim(name) + strings.Repeat(" ", label-console.Width(name)+2) + cell + "\n")
+		}
+	}
+}
