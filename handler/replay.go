@@ -74,6 +74,9 @@ func flagTime(flag, text string) (time.Time, error) {
 	if !ok {
 		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a date or a time in ISO 8601, such as 2026-03-17 or 2026-03-17T09:00:00Z", flag, text)}
 	}
+	if t.Year() < 1970 || t.Year() >= 2200 {
+		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a time between 1970 and 2200", flag, text)}
+	}
 	return t, nil
 }
 

@@ -284,6 +284,7 @@ func TestBadInput(t *testing.T) {
 		{name: "a KQL operator that is not supported", logs: good, rule: ruleFile("SigninLogs\n| make-series count() on TimeGenerated step 1h"), code: exitFailed,
 			wants: []string{"rule.yaml:12:5:", "'make-series' is not supported"}},
 		{name: "from after to", logs: good, args: []string{"--from", "2026-03-18", "--to", "2026-03-17"}, code: exitUsage, wants: []string{"--from 2026-03-18 is not before --to 2026-03-17"}},
+		{name: "a from before all logs", logs: good, args: []string{"--from", "0001-01-01"}, code: exitUsage, wants: []string{"between 1970 and 2200"}},
 		{name: "a from that is no time", logs: good, args: []string{"--from", "noon"}, code: exitUsage, wants: []string{`--from is "noon"`, "ISO 8601"}},
 		{name: "errors of YAML and of KQL in one run", logs: good, rule: "", args: []string{"--rules", mixed}, code: exitFailed,
 			wants: []string{"a.yaml:", "Huge", "b.yaml:12:1:", "c.yaml:12:", "'make-series' is not supported"}},
