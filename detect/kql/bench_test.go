@@ -234,3 +234,33 @@ func operands(tb testing.TB, rows int) *kql.Database {
 }
 
 var operandsMade = make(map[int]*kql.Database)
+
+// TestMemory bounds what a table holds: 400 MiB for a million sign-ins with
+// the columns that the default rule reads.
+func TestMemory(t *testing.T) {
+	rows := 50_000
+	if *mostRows > rows {
+		rows = *mostRows
+	}
+	text := signIns(rows) // kept, so that it counts before and after
+	columns := columnsOf(t, rule.Default().Query.Text)
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	table := readSignIns(t, text, columns)
+	held := float64(int64(heap()) - int64(before))
+	if table.Rows() != rows {
+		t.Fatalf("%d rows, want %d", table.Rows(), rows)
+	}
+	perRow := held / float64(rows)
+	t.Logf("%d rows with %d columns hold %.0f bytes each, %.0f MiB in a million", rows, len(table.Schema()), perRow, perRow*1e6/(1<<20))
+	if perRow > 400*(1<<20)/1e6 {
+		t.Errorf("a row holds %.0f bytes; at most 419 keep a million under 400 MiB", perRow)
+	}
+	runtime.KeepAlive(table)
+}

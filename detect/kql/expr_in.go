@@ -1,5 +1,7 @@
 package kql
 
+import "sync"
+
 // inExpr binds in, in~, their negations, has_any and has_all. The list may be
 // of scalars, of dynamic arrays, or a table whose first column it is.
 func (b *binder) inExpr(n *inList, in []*column) expr {
@@ -40,6 +42,9 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 			args = append(args, e)
 		}
 	}
+	if len(set.tables) > 0 {
+		set.read = sync.OnceFunc(set.readTables)
+	}
 	ap := &applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
 		return boolValue(set.accepts(a[0], a[1:]) != negate)
 	}}
@@ -60,7 +65,8 @@ type itemSet struct {
 	of     Type
 	keys   map[string]bool // for in and in~
 	terms  []string        // for has_any and has_all
-	tables []func() *rows  // not read yet
+	tables []func() *rows  // whose first columns are items too
+	read   func()          // adds these, when the first row asks
 }
 
 // add takes one item; a dynamic array stands for its elements.
@@ -97,14 +103,19 @@ func (s *itemSet) key(v Value) []byte {
 	return groupKey(nil, v)
 }
 
-func (s *itemSet) accepts(v Value, more []Value) bool {
+func (s *itemSet) readTables() {
 	for _, read := range s.tables {
 		r := read()
 		for i := range r.n {
 			s.add(r.cols[0].value(i))
 		}
 	}
-	s.tables = nil
+}
+
+func (s *itemSet) accepts(v Value, more []Value) bool {
+	if s.read != nil {
+		s.read()
+	}
 	set := s
 	if len(more) > 0 { // items that differ from row to row
 		set = &itemSet{op: s.op, of: s.of}

@@ -3,6 +3,7 @@ package kql
 import (
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 )
@@ -96,17 +97,22 @@ func regexpReason(err error) string {
 // regexpCache keeps the expression that was compiled last, and nil for one
 // that is not valid: next to all rows have the same.
 type regexpCache struct {
+	last atomic.Pointer[compiledRegexp]
+}
+
+type compiledRegexp struct {
 	text string
 	re   *regexp.Regexp
-	used bool
 }
 
 func (c *regexpCache) compile(text string) *regexp.Regexp {
-	if !c.used || c.text != text {
-		c.re, _ = regexp.Compile(text)
-		c.text, c.used = text, true
+	last := c.last.Load()
+	if last == nil || last.text != text {
+		last = &compiledRegexp{text: text}
+		last.re, _ = regexp.Compile(text)
+		c.last.Store(last)
 	}
-	return c.re
+	return last.re
 }
 
 // containsFold is strings.Contains without regard to case.

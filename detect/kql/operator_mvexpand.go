@@ -163,73 +163,75 @@ func elements(v Value) []Value {
 	return []Value{v}
 }
 
-func (m *mvExpand) run(x *execution, emit func(*batch) error) error {
+func (m *mvExpand) input() relation { return m.in }
+
+func (m *mvExpand) run(x *execution, emit func(*batch) error) error { return runStages(m, x, emit) }
+
+func (m *mvExpand) apply(x *execution, b *batch, emit func(*batch) error) error {
 	in := m.in.columns()
-	return m.in.run(x, func(b *batch) error {
-		vecs := make([]*vector, len(m.expand))
-		for i, e := range m.expand {
-			vecs[i] = e.of.eval(b)
-		}
-		var sel []int32
-		expanded := make([]*vector, len(m.cols))
-		flush := func() error {
-			out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
-			for i := range m.cols {
-				switch {
-				case !m.need[i]:
-				case m.fromIn[i] != nil:
-					out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
-				default:
-					out.cols[i] = expanded[i]
-				}
-				expanded[i] = &vector{typ: m.cols[i].typ}
-			}
-			sel = sel[:0]
-			if out.n == 0 {
-				return nil
-			}
-			return emit(out)
-		}
+	vecs := make([]*vector, len(m.expand))
+	for i, e := range m.expand {
+		vecs[i] = e.of.eval(b)
+	}
+	var sel []int32
+	expanded := make([]*vector, len(m.cols))
+	flush := func() error {
+		out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
 		for i := range m.cols {
+			switch {
+			case !m.need[i]:
+			case m.fromIn[i] != nil:
+				out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
+			default:
+				out.cols[i] = expanded[i]
+			}
 			expanded[i] = &vector{typ: m.cols[i].typ}
 		}
-		items := make([][]Value, len(m.expand))
-		for row := range b.n {
-			longest := 0
-			for i, v := range vecs {
-				items[i] = elements(v.value(row))
-				longest = max(longest, len(items[i]))
-			}
-			if m.limit >= 0 {
-				longest = int(min(int64(longest), m.limit))
-			}
-			for at := range longest {
-				for i, e := range m.expand {
-					if e.at < 0 {
-						continue
-					}
-					var val Value
-					if at < len(items[i]) {
-						val = convertItem(items[i][at], m.cols[e.at].typ)
-					}
-					expanded[e.at].appendValue(val)
+		sel = sel[:0]
+		if out.n == 0 {
+			return nil
+		}
+		return emit(out)
+	}
+	for i := range m.cols {
+		expanded[i] = &vector{typ: m.cols[i].typ}
+	}
+	items := make([][]Value, len(m.expand))
+	for row := range b.n {
+		longest := 0
+		for i, v := range vecs {
+			items[i] = elements(v.value(row))
+			longest = max(longest, len(items[i]))
+		}
+		if m.limit >= 0 {
+			longest = int(min(int64(longest), m.limit))
+		}
+		for at := range longest {
+			for i, e := range m.expand {
+				if e.at < 0 {
+					continue
 				}
-				if m.index >= 0 {
-					expanded[m.index].appendValue(longValue(int64(at)))
+				var val Value
+				if at < len(items[i]) {
+					val = convertItem(items[i][at], m.cols[e.at].typ)
 				}
-				sel = append(sel, int32(row))
-				if len(sel) == chunkRows {
-					if err := x.makes(chunkRows); err != nil {
-						return err
-					}
-					if err := flush(); err != nil {
-						return err
-					}
+				expanded[e.at].appendValue(val)
+			}
+			if m.index >= 0 {
+				expanded[m.index].appendValue(longValue(int64(at)))
+			}
+			sel = append(sel, int32(row))
+			if len(sel) == chunkRows {
+				if err := x.makes(chunkRows); err != nil {
+					return err
+				}
+				if err := flush(); err != nil {
+					return err
 				}
 			}
 		}
-		return flush()
-	})
+	}
+	return flush()
 }
 
 // convertItem gives an element the type that typeof() asks for; inside a
