@@ -232,85 +232,52 @@ func (g *grouping) prepare(map[*column]bool) {
 }
 
 func (g *grouping) run(x *execution, emit func(*batch) error) error {
-	index := make(map[string]int)
-	keys := make([]*vector, len(g.keys))
+	index := newKeyIndex(typesOf(g.keyOf))
+	out := &rows{cols: make([]*vector, len(g.keys))}
 	for i, k := range g.keys {
-		keys[i] = &vector{typ: k.typ}
+		out.cols[i] = &vector{typ: k.typ}
 	}
-	var states [][]accumulator
-	newGroup := func() int {
-		state := make([]accumulator, len(g.aggs))
-		for i, a := range g.aggs {
-			state[i] = a.start()
-		}
-		states = append(states, state)
-		return len(states) - 1
+	states := make([]groupStates, len(g.aggs))
+	for i, a := range g.aggs {
+		states[i] = newGroupStates(a.start, a.args)
 	}
 	if len(g.keys) == 0 {
-		newGroup() // the one group is there even without rows
+		index.number(nil, 1, true, nil) // the one group is there even without rows
 	}
-	var buf []byte
+	held := memory{x: x}
+	defer held.free()
 	err := g.in.run(x, func(b *batch) error {
-		groups := make([]int, b.n)
-		if len(g.keys) > 0 {
-			vecs := make([]*vector, len(g.keyOf))
-			for i, e := range g.keyOf {
-				vecs[i] = e.eval(b)
+		keys := evalAll(g.keyOf, b)
+		groups := index.number(keys, b.n, true, func(row int) {
+			for i, v := range keys {
+				out.cols[i].appendValue(v.value(row))
 			}
-			for row := range b.n {
-				buf = buf[:0]
-				for _, v := range vecs {
-					buf = groupKey(buf, v.value(row))
-				}
-				at, ok := index[string(buf)]
-				if !ok {
-					at = newGroup()
-					index[string(buf)] = at
-					for i, v := range vecs {
-						keys[i].appendValue(v.value(row))
-					}
-				}
-				groups[row] = at
-			}
-		}
+		})
+		size := 2 * index.bytes // the keys are there as columns too
 		for i, a := range g.aggs {
-			vecs := make([]*vector, len(a.args))
-			for j, e := range a.args {
-				vecs[j] = e.eval(b)
-			}
-			args := make([]Value, len(vecs))
-			for row, at := range groups {
-				for j, v := range vecs {
-					args[j] = v.value(row)
-				}
-				states[at][i].add(args)
-			}
+			states[i].grow(int(index.n))
+			states[i].add(groups, evalAll(a.args, b))
+			size += states[i].size()
 		}
-		return x.holds(len(states))
+		if err := held.add(size - held.held); err != nil {
+			return err
+		}
+		return x.holds(int(index.n))
 	})
 	if err != nil {
 		return err
 	}
-	out := &rows{n: len(states), cols: keys}
+	out.n = int(index.n)
 	for i, a := range g.aggs {
-		first := len(out.cols)
-		for _, c := range a.cols {
-			out.cols = append(out.cols, newVector(c.typ, len(states)))
-		}
-		for at, state := range states {
-			if p, ok := state[i].(*picking); ok {
-				for j := range a.cols {
-					if p.row != nil {
-						out.cols[first+j].set(at, p.row[j])
-					} else {
-						out.cols[first+j].setNull(at)
-					}
-				}
-				continue
+		states[i].grow(out.n)
+		for col, c := range a.cols {
+			v := newVector(c.typ, out.n)
+			for group := range out.n {
+				val := states[i].result(group, col)
+				checkSize(val)
+				v.set(group, val)
 			}
-			val := state[i].result()
-			checkSize(val)
-			out.cols[first].set(at, val)
+			out.cols = append(out.cols, v)
 		}
 	}
 	return emitRows(out, emit)

@@ -64,9 +64,6 @@ type (
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
 		batch func(args []*vector, n int) *vector
-		// eachRow says that equal arguments do not always give the same value:
-		// it is computed for every row then, and in their order.
-		eachRow bool
 	}
 )
 
@@ -95,7 +92,7 @@ func (e *applyExpr) eval(b *batch) *vector {
 	for i, a := range e.args {
 		args[i] = a.eval(b)
 	}
-	if !e.eachRow && len(args) > 0 {
+	if len(args) > 0 {
 		if once, codes := elementsOf(args, b.n); once != nil {
 			// A value for each combination of elements, which rows share.
 			out := *e.apply(once, once[0].n)
@@ -193,7 +190,16 @@ func needs(e expr, need map[*column]bool) {
 	}
 }
 
-// trueRows lists the rows for which a predicate's vector holds: null does not.
+// isTrueAt says whether a row of a predicate's vector holds: null does not.
+func isTrueAt(v *vector, row int) bool {
+	if v.typ != Bool { // a dynamic that holds a bool
+		return v.value(row).isTrue()
+	}
+	row = v.at(row)
+	return v.ints[row] != 0 && (v.nulls == nil || !v.nulls[row])
+}
+
+// trueRows lists the rows for which a predicate's vector holds.
 func trueRows(v *vector) []int32 {
 	e := v.elements()
 	if v.isFlat() {
@@ -202,13 +208,7 @@ func trueRows(v *vector) []int32 {
 	holds := make([]bool, e.n)
 	some := 0
 	for i := range holds {
-		switch {
-		case e.typ != Bool: // a dynamic that holds a bool
-			holds[i] = e.value(i).isTrue()
-		default:
-			holds[i] = e.ints[i] != 0 && (e.nulls == nil || !e.nulls[i])
-		}
-		if holds[i] {
+		if holds[i] = isTrueAt(e, i); holds[i] {
 			some++
 		}
 	}
@@ -285,7 +285,9 @@ type rows struct {
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
 	out := &rows{cols: make([]*vector, len(rel.columns()))}
+	held := memory{x: x}
 	err := rel.run(x, func(b *batch) error {
+		size := int64(0)
 		for i, col := range b.cols {
 			if col == nil {
 				continue
@@ -293,7 +295,11 @@ func collect(rel relation, x *execution) (*rows, error) {
 			if out.cols[i] == nil {
 				out.cols[i] = &vector{typ: col.typ}
 			}
+			size += col.size()
 			out.cols[i].appendVector(col)
+		}
+		if err := held.add(size); err != nil {
+			return err
 		}
 		out.n += b.n
 		return x.holds(out.n)
