@@ -280,12 +280,15 @@ func prepareAll(rel relation) {
 type rows struct {
 	n    int
 	cols []*vector
+	held memory // what they take, until free
 }
+
+// free gives the memory back, once the rows are not needed any more.
+func (r *rows) free() { r.held.free() }
 
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
-	out := &rows{cols: make([]*vector, len(rel.columns()))}
-	held := memory{x: x}
+	out := &rows{cols: make([]*vector, len(rel.columns())), held: memory{x: x}}
 	err := rel.run(x, func(b *batch) error {
 		size := int64(0)
 		for i, col := range b.cols {
@@ -298,7 +301,7 @@ func collect(rel relation, x *execution) (*rows, error) {
 			size += col.size()
 			out.cols[i].appendVector(col)
 		}
-		if err := held.add(size); err != nil {
+		if err := out.held.add(size); err != nil {
 			return err
 		}
 		out.n += b.n
