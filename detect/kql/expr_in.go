@@ -1,6 +1,9 @@
 package kql
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // inExpr binds in, in~, their negations, has_any and has_all. The list may be
 // of scalars, of dynamic arrays, or a table whose first column it is.
@@ -19,6 +22,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	}
 	set := &itemSet{op: op, of: left.typ()}
 	args := []expr{left}
+	var shown []func(x *explainer, args []string) string
 	for _, item := range n.items {
 		if b.isTabular(item) {
 			rel := b.relation(item)
@@ -30,6 +34,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 				failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ)
 			}
 			set.tables = append(set.tables, newSubquery(rel, b.x))
+			shown = append(shown, func(x *explainer, _ []string) string { return x.table(rel) })
 			continue
 		}
 		e := b.expr(item, in)
@@ -38,8 +43,11 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		if c, ok := e.(*constExpr); ok {
 			set.add(c.val)
+			shown = append(shown, func(*explainer, []string) string { return literalText(c.t, c.val) })
 		} else {
+			at := len(args)
 			args = append(args, e)
+			shown = append(shown, func(_ *explainer, args []string) string { return args[at] })
 		}
 	}
 	if len(set.tables) > 0 {
@@ -48,6 +56,13 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	ap := &applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
 		return boolValue(set.accepts(a[0], a[1:]) != negate)
 	}}
+	ap.show = func(x *explainer, args []string) string {
+		items := make([]string, len(shown))
+		for i, show := range shown {
+			items[i] = show(x, args)
+		}
+		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
+	}
 	if len(set.tables) > 0 {
 		return ap // not before the tables have been read
 	}

@@ -225,6 +225,17 @@ func (j *join) prepare(need map[*column]bool) {
 	}
 }
 
+func (j *join) explain(x *explainer) explained {
+	on := make([]string, len(j.leftKeys))
+	for i := range on {
+		on[i] = "$left." + x.expr(j.leftKeys[i]) + " == $right." + x.expr(j.rightKeys[i])
+	}
+	return explained{
+		text:  "join kind=" + j.kind + " on " + strings.Join(on, ", "),
+		gives: chosen(j.cols, j.need), inputs: []relation{j.left, j.right},
+	}
+}
+
 // run reads the right side first and holds it; the left side passes by.
 func (j *join) run(x *execution, emit func(*batch) error) error {
 	right, err := collect(j.right, x)

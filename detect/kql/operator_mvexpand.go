@@ -1,6 +1,10 @@
 package kql
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // mvExpandNode is mv-expand: a row per element of an array.
 type mvExpandNode struct {
@@ -143,6 +147,32 @@ func (m *mvExpand) prepare(need map[*column]bool) {
 	for _, e := range m.expand {
 		resolve(e.of, m.in.columns())
 	}
+}
+
+func (m *mvExpand) explain(x *explainer) explained {
+	var list []string
+	for _, e := range m.expand {
+		text := x.expr(e.of)
+		if e.at >= 0 {
+			c := m.cols[e.at]
+			if name := x.columnName(c); name != text {
+				text = name + " = " + text
+			}
+			if c.typ != Dynamic {
+				text += " to typeof(" + c.typ.String() + ")"
+			}
+		}
+		list = append(list, text)
+	}
+	text := "mv-expand "
+	if m.index >= 0 {
+		text += "with_itemindex=" + x.columnName(m.cols[m.index]) + " "
+	}
+	text += strings.Join(list, ", ")
+	if m.limit >= 0 {
+		text += fmt.Sprintf(" limit %d", m.limit)
+	}
+	return explained{text: text, gives: chosen(m.cols, m.need), inputs: []relation{m.in}}
 }
 
 // elements gives what a value expands to; none is one null.

@@ -59,6 +59,27 @@ func (p *projection) apply(_ *execution, b *batch, emit func(*batch) error) erro
 	return emit(out)
 }
 
+// explain lists what is computed or renamed; what passes is among the columns.
+func (p *projection) explain(x *explainer) explained {
+	var list []string
+	passed := 0
+	for i, c := range p.cols {
+		if !p.need[i] {
+			continue
+		}
+		if name, from := x.columnName(c), x.expr(p.from[i]); name == from {
+			passed++
+		} else {
+			list = append(list, name+" = "+from)
+		}
+	}
+	text := "project " + strings.Join(list, ", ")
+	if passed > 0 && len(list) > 0 {
+		text = "project ..., " + strings.Join(list, ", ")
+	}
+	return explained{text: strings.TrimSpace(text), gives: chosen(p.cols, p.need), inputs: []relation{p.in}}
+}
+
 // extendNode is extend: the input with columns added or replaced.
 type extendNode struct {
 	span

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -96,6 +97,7 @@ type sorting struct {
 	by    []expr
 	keys  []sortKey
 	limit int64 // -1 is none
+	need  []bool
 }
 
 func (s *sorting) columns() []*column { return s.in.columns() }
@@ -104,6 +106,7 @@ func (s *sorting) prepare(need map[*column]bool) {
 	below := make(map[*column]bool)
 	for _, c := range s.in.columns() {
 		below[c] = need[c]
+		s.need = append(s.need, need[c])
 	}
 	for _, e := range s.by {
 		needs(e, below)
@@ -112,6 +115,28 @@ func (s *sorting) prepare(need map[*column]bool) {
 	for _, e := range s.by {
 		resolve(e, s.in.columns())
 	}
+}
+
+func (s *sorting) explain(x *explainer) explained {
+	keys := x.all(s.by)
+	for i, k := range s.keys {
+		order, nulls := " desc", " nulls last"
+		if k.ascending {
+			order = " asc"
+		}
+		if k.nullsFirst {
+			nulls = " nulls first"
+		}
+		keys[i] += order
+		if k.nullsFirst != k.ascending {
+			keys[i] += nulls
+		}
+	}
+	text := "sort by "
+	if s.limit >= 0 {
+		text = fmt.Sprintf("top %d by ", s.limit)
+	}
+	return explained{text: text + strings.Join(keys, ", "), gives: chosen(s.columns(), s.need), inputs: []relation{s.in}}
 }
 
 func (s *sorting) run(x *execution, emit func(*batch) error) error {
@@ -184,10 +209,21 @@ func (n *takeNode) bind(b *binder, in relation) relation {
 type taking struct {
 	in    relation
 	limit int64
+	need  []bool
 }
 
-func (t *taking) columns() []*column            { return t.in.columns() }
-func (t *taking) prepare(need map[*column]bool) { t.in.prepare(need) }
+func (t *taking) columns() []*column { return t.in.columns() }
+
+func (t *taking) prepare(need map[*column]bool) {
+	for _, c := range t.in.columns() {
+		t.need = append(t.need, need[c])
+	}
+	t.in.prepare(need)
+}
+
+func (t *taking) explain(*explainer) explained {
+	return explained{text: fmt.Sprintf("take %d", t.limit), gives: chosen(t.columns(), t.need), inputs: []relation{t.in}}
+}
 
 // errEnough ends the input of a take early.
 var errEnough = &LimitError{"enough rows"}

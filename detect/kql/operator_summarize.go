@@ -96,7 +96,9 @@ func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
 	if len(args) > 0 {
 		t = args[0].typ()
 	}
-	return &columnExpr{col: ctx.out.addAggregate(a.resultType(t), args, func() accumulator { return a.start(t) })}
+	col := ctx.out.addAggregate(a.resultType(t), args, func() accumulator { return a.start(t) })
+	ctx.out.called(col, n.fn.text)
+	return &columnExpr{col: col}
 }
 
 func isPicking(fn string) bool {
@@ -159,7 +161,9 @@ func (b *binder) bindPicking(item named, n *call) []*column {
 	if len(item.names) > len(args) {
 		failSemantic(item.names[len(args)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", fn, len(args), len(item.names))
 	}
-	return ctx.out.addPicking(sign, args, names)
+	cols := ctx.out.addPicking(sign, args, names)
+	ctx.out.called(cols[0], fn)
+	return cols
 }
 
 func isReference(args []expr, c *column) bool {
@@ -178,6 +182,7 @@ type grouping struct {
 	keys  []*column
 	keyOf []expr
 	aggs  []groupAggregate
+	calls map[*column]string // the function of an aggregate, by its first column
 }
 
 type groupAggregate struct {
@@ -197,6 +202,13 @@ func (g *grouping) addAggregate(t Type, args []expr, start func() accumulator) *
 	col := &column{"", t}
 	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start})
 	return col
+}
+
+func (g *grouping) called(c *column, fn string) {
+	if g.calls == nil {
+		g.calls = make(map[*column]string)
+	}
+	g.calls[c] = fn
 }
 
 func (g *grouping) addPicking(sign int, args []expr, names []string) []*column {
@@ -229,6 +241,36 @@ func (g *grouping) prepare(map[*column]bool) {
 	for _, e := range all {
 		resolve(e, g.in.columns())
 	}
+}
+
+func (g *grouping) explain(x *explainer) explained {
+	var aggs, keys []string
+	for _, a := range g.aggs {
+		names := make([]string, len(a.cols))
+		for i, c := range a.cols {
+			names[i] = x.columnName(c)
+		}
+		name := strings.Join(names, ", ")
+		if len(names) > 1 {
+			name = "(" + name + ")"
+		}
+		aggs = append(aggs, name+" = "+g.calls[a.cols[0]]+"("+strings.Join(x.all(a.args), ", ")+")")
+	}
+	for i, k := range g.keys {
+		name, from := x.columnName(k), x.expr(g.keyOf[i])
+		if name != from {
+			name += " = " + from
+		}
+		keys = append(keys, name)
+	}
+	text := "distinct " + strings.Join(keys, ", ")
+	if len(aggs) > 0 {
+		text = "summarize " + strings.Join(aggs, ", ")
+		if len(keys) > 0 {
+			text += " by " + strings.Join(keys, ", ")
+		}
+	}
+	return explained{text: text, gives: g.columns(), inputs: []relation{g.in}}
 }
 
 func (g *grouping) run(x *execution, emit func(*batch) error) error {
@@ -327,5 +369,6 @@ func (n *countNode) bind(_ *binder, in relation) relation {
 	g := &grouping{in: in}
 	col := g.addAggregate(Long, nil, func() accumulator { return &counting{} })
 	col.name = "Count"
+	g.called(col, "count")
 	return g
 }

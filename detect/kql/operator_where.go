@@ -57,3 +57,7 @@ func (f *filter) apply(_ *execution, b *batch, emit func(*batch) error) error {
 	}
 	return emit(out)
 }
+
+func (f *filter) explain(x *explainer) explained {
+	return explained{text: "where " + x.expr(f.predicate), gives: chosen(f.columns(), f.need), inputs: []relation{f.in}}
+}

@@ -60,6 +60,9 @@ type (
 		// op is what a query calls it: an operator, or a function's name; ""
 		// for a conversion that the binder has put in.
 		op string
+		// show writes what can not be written as an operator between two
+		// arguments or as a call of op.
+		show func(x *explainer, args []string) string
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value

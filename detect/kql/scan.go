@@ -23,6 +23,14 @@ func (s *scan) prepare(need map[*column]bool) {
 	}
 }
 
+func (s *scan) explain(x *explainer) explained {
+	name := s.table.name
+	if name == "" {
+		name = "datatable"
+	}
+	return explained{text: "scan " + name, gives: chosen(s.cols, s.need)}
+}
+
 func (s *scan) run(x *execution, emit func(*batch) error) error {
 	for at := range s.table.segments {
 		b, err := s.read(x, at, nil)
