@@ -23,6 +23,10 @@ type accumulator interface {
 	result() Value
 }
 
+// severalResults is an accumulator that fills several columns; nil stands for
+// nulls in all.
+type severalResults interface{ results() []Value }
+
 // aggregates is the table of all, by name. Those that give several columns,
 // arg_max and its kin, are bound by bindPicking.
 func aggregates() map[string]*aggregate { return theAggregates }
@@ -243,6 +247,7 @@ type collecting struct {
 	seen  map[string]bool
 	items []Value
 	buf   []byte
+	bytes int64
 }
 
 func (c *collecting) add(args []Value) {
@@ -271,7 +276,10 @@ func (c *collecting) one(v Value, limit int64) {
 		c.seen[string(c.buf)] = true
 	}
 	c.items = append(c.items, v)
+	c.bytes += valueSize + v.size() // once more in seen
 }
+
+func (c *collecting) size() int64 { return c.bytes }
 
 func (c *collecting) result() Value {
 	if c.items == nil {
@@ -315,18 +323,23 @@ type picking struct {
 }
 
 func (p *picking) add(args []Value) {
+	if p.row == nil || p.prefers(args[0], p.row[0], len(args)) {
+		p.row = append(p.row[:0], args...)
+	}
+}
+
+// prefers says whether a row with this first value, of so many, takes the
+// place of one with the other.
+func (p *picking) prefers(val, old Value, values int) bool {
 	switch {
 	case p.sign == 0:
 		// Of a single column a value that says something is preferred.
-		if p.row != nil && (len(args) > 1 || !isEmpty(p.row[0])) {
-			return
-		}
-	case p.row != nil && args[0].IsNull():
-		return
-	case p.row != nil && !p.row[0].IsNull() && sortOrder(args[0], p.row[0])*p.sign <= 0:
-		return
+		return values == 1 && isEmpty(old)
+	case val.IsNull():
+		return false
 	}
-	p.row = append(p.row[:0], args...)
+	return old.IsNull() || sortOrder(val, old)*p.sign > 0
 }
 
-func (p *picking) result() Value { return Value{} } // read by column, from row
+func (p *picking) result() Value    { return Value{} } // it has several
+func (p *picking) results() []Value { return p.row }

@@ -296,8 +296,32 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 	})
 }
 
-// expr binds a scalar expression over the columns in reach.
+// expr binds a scalar expression over the columns in reach, and lets the plan
+// know what the query calls it.
 func (b *binder) expr(n node, in []*column) expr {
+	e := b.unnamedExpr(n, in)
+	ap, ok := e.(*applyExpr)
+	if !ok || ap.op != "" || ap.show != nil {
+		return e
+	}
+	switch n := n.(type) {
+	case *call:
+		ap.op = n.fn.text
+	case *binary:
+		ap.op = n.op
+	case *between:
+		ap.op = "not" // of two comparisons
+	case *signed:
+		ap.op = "-"
+	case *path:
+		ap.show = func(_ *explainer, args []string) string { return args[0] + "." + n.key }
+	case *element:
+		ap.show = func(_ *explainer, args []string) string { return args[0] + "[" + args[1] + "]" }
+	}
+	return e
+}
+
+func (b *binder) unnamedExpr(n node, in []*column) expr {
 	switch n := n.(type) {
 	case *literal:
 		return &constExpr{n.typ, n.val}

@@ -13,6 +13,13 @@ import (
 // parseJSON reads one JSON value. It reports false if the text is not exactly
 // one. Of a key that is given twice the last value counts, as in the service.
 func parseJSON(text string) (Value, bool) {
+	if v, ok := scanJSON(text); ok {
+		return v, true
+	}
+	return decodeAnyJSON(text)
+}
+
+func decodeAnyJSON(text string) (Value, bool) {
 	dec := jsontext.NewDecoder(strings.NewReader(text),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	v, err := decodeJSON(dec)

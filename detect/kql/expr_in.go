@@ -1,5 +1,10 @@
 package kql
 
+import (
+	"strings"
+	"sync"
+)
+
 // inExpr binds in, in~, their negations, has_any and has_all. The list may be
 // of scalars, of dynamic arrays, or a table whose first column it is.
 func (b *binder) inExpr(n *inList, in []*column) expr {
@@ -17,6 +22,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	}
 	set := &itemSet{op: op, of: left.typ()}
 	args := []expr{left}
+	var shown []func(x *explainer, args []string) string
 	for _, item := range n.items {
 		if b.isTabular(item) {
 			rel := b.relation(item)
@@ -28,6 +34,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 				failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ)
 			}
 			set.tables = append(set.tables, newSubquery(rel, b.x))
+			shown = append(shown, func(x *explainer, _ []string) string { return x.table(rel) })
 			continue
 		}
 		e := b.expr(item, in)
@@ -36,13 +43,26 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		if c, ok := e.(*constExpr); ok {
 			set.add(c.val)
+			shown = append(shown, func(*explainer, []string) string { return literalText(c.t, c.val) })
 		} else {
+			at := len(args)
 			args = append(args, e)
+			shown = append(shown, func(_ *explainer, args []string) string { return args[at] })
 		}
+	}
+	if len(set.tables) > 0 {
+		set.read = sync.OnceFunc(set.readTables)
 	}
 	ap := &applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
 		return boolValue(set.accepts(a[0], a[1:]) != negate)
 	}}
+	ap.show = func(x *explainer, args []string) string {
+		items := make([]string, len(shown))
+		for i, show := range shown {
+			items[i] = show(x, args)
+		}
+		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
+	}
 	if len(set.tables) > 0 {
 		return ap // not before the tables have been read
 	}
@@ -60,7 +80,8 @@ type itemSet struct {
 	of     Type
 	keys   map[string]bool // for in and in~
 	terms  []string        // for has_any and has_all
-	tables []func() *rows  // not read yet
+	tables []func() *rows  // whose first columns are items too
+	read   func()          // adds these, when the first row asks
 }
 
 // add takes one item; a dynamic array stands for its elements.
@@ -97,14 +118,19 @@ func (s *itemSet) key(v Value) []byte {
 	return groupKey(nil, v)
 }
 
-func (s *itemSet) accepts(v Value, more []Value) bool {
+func (s *itemSet) readTables() {
 	for _, read := range s.tables {
 		r := read()
 		for i := range r.n {
 			s.add(r.cols[0].value(i))
 		}
 	}
-	s.tables = nil
+}
+
+func (s *itemSet) accepts(v Value, more []Value) bool {
+	if s.read != nil {
+		s.read()
+	}
 	set := s
 	if len(more) > 0 { // items that differ from row to row
 		set = &itemSet{op: s.op, of: s.of}

@@ -20,7 +20,7 @@ func (b *binder) binaryExpr(n *binary, in []*column) expr {
 		if n.op == "or" {
 			rows = threeValuedOr
 		}
-		return fold(&applyExpr{t: Bool, args: []expr{left, right}, rows: rows, batch: logicalBatch(n.op)})
+		return fold(&applyExpr{t: Bool, op: n.op, args: []expr{left, right}, rows: rows, batch: logicalBatch(n.op)})
 	case "==", "!=", "<", "<=", ">", ">=":
 		return b.comparison(n.op, n.opAt, left, right)
 	case "+", "-", "*", "/", "%":
@@ -76,7 +76,7 @@ func logicalBatch(op string) func([]*vector, int) *vector {
 	return func(args []*vector, n int) *vector {
 		out := newVector(Bool, n)
 		l, r := args[0], args[1]
-		if l.nulls == nil && r.nulls == nil && !l.constant && !r.constant {
+		if l.nulls == nil && r.nulls == nil && l.isFlat() && r.isFlat() {
 			for i := range n {
 				if op == "and" {
 					out.ints[i] = l.ints[i] & r.ints[i]
@@ -121,7 +121,7 @@ func (b *binder) comparison(op string, at span, left, right expr) expr {
 		failSemantic(at, "SEM0064", "a %s and a %s can not be compared by %s: convert one of them", lt, rt, op)
 	}
 	lt, rt = left.typ(), right.typ()
-	e := &applyExpr{t: Bool, args: []expr{left, right}, rows: comparisonRows(op)}
+	e := &applyExpr{t: Bool, op: op, args: []expr{left, right}, rows: comparisonRows(op)}
 	switch {
 	case lt == rt && lt != Real && !lt.boxed():
 		e.batch = comparisonBatch(op, lt == String)
@@ -238,7 +238,7 @@ func (b *binder) betweenExpr(n *between, in []*column) expr {
 	}
 	from := b.comparison(">=", n.low.pos(), left, low)
 	to := b.comparison("<=", n.high.pos(), left, high)
-	e := fold(&applyExpr{t: Bool, args: []expr{from, to}, rows: threeValuedAnd})
+	e := fold(&applyExpr{t: Bool, op: "and", args: []expr{from, to}, rows: threeValuedAnd})
 	if n.negated {
 		return fold(&applyExpr{t: Bool, args: []expr{e}, rows: negatedBool})
 	}

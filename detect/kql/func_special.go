@@ -69,7 +69,7 @@ func bindToScalar(b *binder, n *call, in []*column) expr {
 	}
 	t := rel.columns()[0].typ
 	read := newSubquery(rel, b.x)
-	return &subqueryExpr{t: t, value: func() Value {
+	return &subqueryExpr{t: t, of: rel, value: func() Value {
 		if r := read(); r.n > 0 {
 			return r.cols[0].value(0)
 		}
@@ -80,6 +80,7 @@ func bindToScalar(b *binder, n *call, in []*column) expr {
 // subqueryExpr is a scalar that a table gives, the same for every row.
 type subqueryExpr struct {
 	t     Type
+	of    relation
 	value func() Value
 }
 

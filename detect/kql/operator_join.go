@@ -225,140 +225,215 @@ func (j *join) prepare(need map[*column]bool) {
 	}
 }
 
-// keysOf gives the key of each row. A null matches nothing.
-func keysOf(r *rows, keys []expr) (texts []string, null []bool) {
-	b := &batch{n: r.n, cols: r.cols}
-	vecs := make([]*vector, len(keys))
-	for i, k := range keys {
-		vecs[i] = k.eval(b)
+func (j *join) explain(x *explainer) explained {
+	on := make([]string, len(j.leftKeys))
+	for i := range on {
+		on[i] = "$left." + x.expr(j.leftKeys[i]) + " == $right." + x.expr(j.rightKeys[i])
 	}
-	texts, null = make([]string, r.n), make([]bool, r.n)
-	var buf []byte
-	for row := range r.n {
-		buf = buf[:0]
-		for _, v := range vecs {
-			val := v.value(row)
-			null[row] = null[row] || val.IsNull()
-			buf = groupKey(buf, val)
-		}
-		texts[row] = string(buf)
+	return explained{
+		text:  "join kind=" + j.kind + " on " + strings.Join(on, ", "),
+		gives: chosen(j.cols, j.need), inputs: []relation{j.left, j.right},
 	}
-	return texts, null
 }
 
+// run reads the right side first and holds it; the left side passes by.
 func (j *join) run(x *execution, emit func(*batch) error) error {
-	left, err := collect(j.left, x)
-	if err != nil {
-		return err
-	}
 	right, err := collect(j.right, x)
 	if err != nil {
 		return err
 	}
-	leftKeys, leftNull := keysOf(left, j.leftKeys)
-	rightKeys, rightNull := keysOf(right, j.rightKeys)
+	defer right.free()
+	keys := newKeyIndex(typesOf(j.rightKeys))
+	rightKeys := evalAll(j.rightKeys, &batch{n: right.n, cols: right.cols})
+	rightIDs := matchable(keys.number(rightKeys, right.n, true, nil), rightKeys)
+	if err := right.held.add(keys.bytes + 8*int64(right.n)); err != nil {
+		return err
+	}
+	// leftIDs gives the number of each left row's key, noKey where there is no
+	// partner.
+	leftIDs := func(b *batch) []int32 {
+		vecs := evalAll(j.leftKeys, b)
+		return matchable(keys.number(vecs, b.n, false, nil), vecs)
+	}
 	kind := joinKinds[j.kind]
-	if kind.semi == "right" || kind.anti == "right" {
-		has := make(map[string]bool, left.n)
-		for i, k := range leftKeys {
-			if !leftNull[i] {
-				has[k] = true
+	switch {
+	case kind.semi == "left" || kind.anti == "left":
+		hasKey := make([]bool, keys.n)
+		for _, id := range rightIDs {
+			if id != noKey {
+				hasKey[id] = true
 			}
 		}
-		return j.emitSide(right, len(j.outLeft), func(i int) bool { return (!rightNull[i] && has[rightKeys[i]]) == (kind.semi == "right") }, emit)
-	}
-	index := make(map[string][]int32, right.n)
-	for i, k := range rightKeys {
-		if !rightNull[i] {
-			index[k] = append(index[k], int32(i))
-		}
-	}
-	if kind.semi == "left" || kind.anti == "left" {
-		return j.emitSide(left, 0, func(i int) bool { return (!leftNull[i] && len(index[leftKeys[i]]) > 0) == (kind.semi == "left") }, emit)
-	}
-	var fromLeft, fromRight []int32
-	flush := func() error {
-		out := &batch{n: len(fromLeft), cols: make([]*vector, len(j.cols))}
-		for i := range j.cols {
-			if !j.need[i] {
-				continue
+		return j.left.run(x, func(b *batch) error {
+			ids := leftIDs(b)
+			return j.emitSide(b.n, b.cols, func(row int) bool {
+				return (ids[row] != noKey && hasKey[ids[row]]) == (kind.semi == "left")
+			}, emit)
+		})
+	case kind.semi == "right" || kind.anti == "right":
+		hasKey := make([]bool, keys.n)
+		err := j.left.run(x, func(b *batch) error {
+			for _, id := range leftIDs(b) {
+				if id != noKey {
+					hasKey[id] = true
+				}
 			}
-			if i < len(j.outLeft) {
-				out.cols[i] = gatherFrom(left, j.left.columns(), j.outLeft[i], fromLeft)
-			} else {
-				out.cols[i] = gatherFrom(right, j.right.columns(), j.outRight[i-len(j.outLeft)], fromRight)
-			}
-		}
-		fromLeft, fromRight = fromLeft[:0], fromRight[:0]
-		if out.n == 0 {
-			return nil
-		}
-		return emit(out)
-	}
-	pair := func(l, r int32) error {
-		fromLeft, fromRight = append(fromLeft, l), append(fromRight, r)
-		if len(fromLeft) < chunkRows {
-			return nil
-		}
-		if err := x.makes(chunkRows); err != nil {
+			return x.stopped()
+		})
+		if err != nil {
 			return err
 		}
-		return flush()
+		return j.emitSide(right.n, right.cols, func(row int) bool {
+			return (rightIDs[row] != noKey && hasKey[rightIDs[row]]) == (kind.semi == "right")
+		}, emit)
 	}
+	p := pairing{join: j, x: x, right: right.cols, emit: emit}
+	partners := newPartners(rightIDs, int(keys.n))
 	used := make([]bool, right.n)
-	once := make(map[string]bool)
-	for l, k := range leftKeys {
-		var partners []int32
-		if !leftNull[l] {
-			partners = index[k]
-		}
-		if j.kind == "innerunique" {
-			if once[k] {
+	once := make([]bool, keys.n)
+	err = j.left.run(x, func(b *batch) error {
+		p.left = b.cols
+		for row, id := range leftIDs(b) {
+			if id == noKey {
+				if kind.left {
+					if err := p.add(int32(row), -1); err != nil {
+						return err
+					}
+				}
 				continue
 			}
-			once[k] = true
-		}
-		for _, r := range partners {
-			used[r] = true
-			if err := pair(int32(l), r); err != nil {
-				return err
+			if j.kind == "innerunique" {
+				if once[id] {
+					continue
+				}
+				once[id] = true
+			}
+			for _, r := range partners.of(id) {
+				used[r] = true
+				if err := p.add(int32(row), r); err != nil {
+					return err
+				}
 			}
 		}
-		if len(partners) == 0 && kind.left {
-			if err := pair(int32(l), -1); err != nil {
-				return err
-			}
-		}
+		return p.flush()
+	})
+	if err != nil {
+		return err
 	}
 	if kind.right {
+		p.left = make([]*vector, len(j.left.columns()))
+		for i, c := range j.left.columns() {
+			p.left[i] = constantVector(c.typ, Value{}, 0)
+		}
 		for r, u := range used {
 			if !u {
-				if err := pair(-1, int32(r)); err != nil {
+				if err := p.add(-1, int32(r)); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return flush()
+	return p.flush()
 }
 
-// gatherFrom picks rows of one column of a side.
-func gatherFrom(r *rows, cols []*column, c *column, sel []int32) *vector {
-	return r.cols[slices.Index(cols, c)].gather(sel)
-}
-
-// emitSide lets through the rows of one side that a test keeps.
-func (j *join) emitSide(side *rows, first int, keep func(row int) bool, emit func(*batch) error) error {
-	var sel []int32
-	for i := range side.n {
-		if keep(i) {
-			sel = append(sel, int32(i))
+// matchable takes the keys out that hold a null: it matches nothing.
+func matchable(ids []int32, keys []*vector) []int32 {
+	for row, null := range anyNull(keys, len(ids)) {
+		if null {
+			ids[row] = noKey
 		}
+	}
+	return ids
+}
+
+// partners are the rows of each key, in order.
+type partners struct {
+	start []int32 // where those of a key begin, by its number
+	rows  []int32
+}
+
+func newPartners(ids []int32, keys int) *partners {
+	p := &partners{start: make([]int32, keys+1)}
+	matched := int32(0)
+	for _, id := range ids {
+		if id != noKey {
+			p.start[id]++
+			matched++
+		}
+	}
+	p.rows = make([]int32, matched)
+	at := matched
+	for id := keys; id >= 0; id-- {
+		at -= p.start[id]
+		p.start[id] = at
+	}
+	next := slices.Clone(p.start)
+	for row, id := range ids {
+		if id != noKey {
+			p.rows[next[id]] = int32(row)
+			next[id]++
+		}
+	}
+	return p
+}
+
+func (p *partners) of(id int32) []int32 { return p.rows[p.start[id]:p.start[id+1]] }
+
+// pairing gathers pairs of rows and emits them in batches; -1 stands for a row
+// of nulls.
+type pairing struct {
+	*join
+	x                   *execution
+	left, right         []*vector
+	fromLeft, fromRight []int32
+	emit                func(*batch) error
+}
+
+func (p *pairing) add(l, r int32) error {
+	p.fromLeft, p.fromRight = append(p.fromLeft, l), append(p.fromRight, r)
+	if len(p.fromLeft) < chunkRows {
+		return nil
+	}
+	if err := p.x.makes(chunkRows); err != nil {
+		return err
+	}
+	return p.flush()
+}
+
+func (p *pairing) flush() error {
+	if len(p.fromLeft) == 0 {
+		return nil
+	}
+	out := &batch{n: len(p.fromLeft), cols: make([]*vector, len(p.cols))}
+	for i := range p.cols {
+		switch {
+		case !p.need[i]:
+		case i < len(p.outLeft):
+			out.cols[i] = p.left[slices.Index(p.join.left.columns(), p.outLeft[i])].gather(p.fromLeft)
+		default:
+			out.cols[i] = p.right[slices.Index(p.join.right.columns(), p.outRight[i-len(p.outLeft)])].gather(p.fromRight)
+		}
+	}
+	p.fromLeft, p.fromRight = p.fromLeft[:0], p.fromRight[:0]
+	return p.emit(out)
+}
+
+// emitSide lets through the rows of one side, whose columns are the output's,
+// that a test keeps.
+func (j *join) emitSide(n int, cols []*vector, keep func(row int) bool, emit func(*batch) error) error {
+	var sel []int32
+	for row := range n {
+		if keep(row) {
+			sel = append(sel, int32(row))
+		}
+	}
+	if len(sel) == 0 {
+		return nil
 	}
 	out := &rows{n: len(sel), cols: make([]*vector, len(j.cols))}
 	for i := range j.cols {
 		if j.need[i] {
-			out.cols[i] = side.cols[first+i].gather(sel)
+			out.cols[i] = cols[i].gather(sel)
 		}
 	}
 	return emitRows(out, emit)

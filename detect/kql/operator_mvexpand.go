@@ -1,6 +1,10 @@
 package kql
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // mvExpandNode is mv-expand: a row per element of an array.
 type mvExpandNode struct {
@@ -145,6 +149,32 @@ func (m *mvExpand) prepare(need map[*column]bool) {
 	}
 }
 
+func (m *mvExpand) explain(x *explainer) explained {
+	var list []string
+	for _, e := range m.expand {
+		text := x.expr(e.of)
+		if e.at >= 0 {
+			c := m.cols[e.at]
+			if name := x.columnName(c); name != text {
+				text = name + " = " + text
+			}
+			if c.typ != Dynamic {
+				text += " to typeof(" + c.typ.String() + ")"
+			}
+		}
+		list = append(list, text)
+	}
+	text := "mv-expand "
+	if m.index >= 0 {
+		text += "with_itemindex=" + x.columnName(m.cols[m.index]) + " "
+	}
+	text += strings.Join(list, ", ")
+	if m.limit >= 0 {
+		text += fmt.Sprintf(" limit %d", m.limit)
+	}
+	return explained{text: text, gives: chosen(m.cols, m.need), inputs: []relation{m.in}}
+}
+
 // elements gives what a value expands to; none is one null.
 func elements(v Value) []Value {
 	switch v.kind {
@@ -163,73 +193,75 @@ func elements(v Value) []Value {
 	return []Value{v}
 }
 
-func (m *mvExpand) run(x *execution, emit func(*batch) error) error {
+func (m *mvExpand) input() relation { return m.in }
+
+func (m *mvExpand) run(x *execution, emit func(*batch) error) error { return runStages(m, x, emit) }
+
+func (m *mvExpand) apply(x *execution, b *batch, emit func(*batch) error) error {
 	in := m.in.columns()
-	return m.in.run(x, func(b *batch) error {
-		vecs := make([]*vector, len(m.expand))
-		for i, e := range m.expand {
-			vecs[i] = e.of.eval(b)
-		}
-		var sel []int32
-		expanded := make([]*vector, len(m.cols))
-		flush := func() error {
-			out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
-			for i := range m.cols {
-				switch {
-				case !m.need[i]:
-				case m.fromIn[i] != nil:
-					out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
-				default:
-					out.cols[i] = expanded[i]
-				}
-				expanded[i] = &vector{typ: m.cols[i].typ}
-			}
-			sel = sel[:0]
-			if out.n == 0 {
-				return nil
-			}
-			return emit(out)
-		}
+	vecs := make([]*vector, len(m.expand))
+	for i, e := range m.expand {
+		vecs[i] = e.of.eval(b)
+	}
+	var sel []int32
+	expanded := make([]*vector, len(m.cols))
+	flush := func() error {
+		out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
 		for i := range m.cols {
+			switch {
+			case !m.need[i]:
+			case m.fromIn[i] != nil:
+				out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
+			default:
+				out.cols[i] = expanded[i]
+			}
 			expanded[i] = &vector{typ: m.cols[i].typ}
 		}
-		items := make([][]Value, len(m.expand))
-		for row := range b.n {
-			longest := 0
-			for i, v := range vecs {
-				items[i] = elements(v.value(row))
-				longest = max(longest, len(items[i]))
-			}
-			if m.limit >= 0 {
-				longest = int(min(int64(longest), m.limit))
-			}
-			for at := range longest {
-				for i, e := range m.expand {
-					if e.at < 0 {
-						continue
-					}
-					var val Value
-					if at < len(items[i]) {
-						val = convertItem(items[i][at], m.cols[e.at].typ)
-					}
-					expanded[e.at].appendValue(val)
+		sel = sel[:0]
+		if out.n == 0 {
+			return nil
+		}
+		return emit(out)
+	}
+	for i := range m.cols {
+		expanded[i] = &vector{typ: m.cols[i].typ}
+	}
+	items := make([][]Value, len(m.expand))
+	for row := range b.n {
+		longest := 0
+		for i, v := range vecs {
+			items[i] = elements(v.value(row))
+			longest = max(longest, len(items[i]))
+		}
+		if m.limit >= 0 {
+			longest = int(min(int64(longest), m.limit))
+		}
+		for at := range longest {
+			for i, e := range m.expand {
+				if e.at < 0 {
+					continue
 				}
-				if m.index >= 0 {
-					expanded[m.index].appendValue(longValue(int64(at)))
+				var val Value
+				if at < len(items[i]) {
+					val = convertItem(items[i][at], m.cols[e.at].typ)
 				}
-				sel = append(sel, int32(row))
-				if len(sel) == chunkRows {
-					if err := x.makes(chunkRows); err != nil {
-						return err
-					}
-					if err := flush(); err != nil {
-						return err
-					}
+				expanded[e.at].appendValue(val)
+			}
+			if m.index >= 0 {
+				expanded[m.index].appendValue(longValue(int64(at)))
+			}
+			sel = append(sel, int32(row))
+			if len(sel) == chunkRows {
+				if err := x.makes(chunkRows); err != nil {
+					return err
+				}
+				if err := flush(); err != nil {
+					return err
 				}
 			}
 		}
-		return flush()
-	})
+	}
+	return flush()
 }
 
 // convertItem gives an element the type that typeof() asks for; inside a

@@ -39,16 +39,45 @@ func (p *projection) prepare(need map[*column]bool) {
 	}
 }
 
-func (p *projection) run(x *execution, emit func(*batch) error) error {
-	return p.in.run(x, func(b *batch) error {
-		out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
-		for i, e := range p.from {
-			if p.need[i] {
-				out.cols[i] = e.eval(b)
-			}
+func (p *projection) input() relation { return p.in }
+
+func (p *projection) run(x *execution, emit func(*batch) error) error { return runStages(p, x, emit) }
+
+func (p *projection) apply(_ *execution, b *batch, emit func(*batch) error) error {
+	out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
+	for i, e := range p.from {
+		if _, passed := e.(*columnExpr); p.need[i] && !passed {
+			out.cols[i] = e.eval(b)
 		}
-		return emit(out)
-	})
+	}
+	// After those, so that JSON which they looked into stays so.
+	for i, e := range p.from {
+		if c, passed := e.(*columnExpr); p.need[i] && passed {
+			out.cols[i] = b.cols[c.at]
+		}
+	}
+	return emit(out)
+}
+
+// explain lists what is computed or renamed; what passes is among the columns.
+func (p *projection) explain(x *explainer) explained {
+	var list []string
+	passed := 0
+	for i, c := range p.cols {
+		if !p.need[i] {
+			continue
+		}
+		if name, from := x.columnName(c), x.expr(p.from[i]); name == from {
+			passed++
+		} else {
+			list = append(list, name+" = "+from)
+		}
+	}
+	text := "project " + strings.Join(list, ", ")
+	if passed > 0 && len(list) > 0 {
+		text = "project ..., " + strings.Join(list, ", ")
+	}
+	return explained{text: strings.TrimSpace(text), gives: chosen(p.cols, p.need), inputs: []relation{p.in}}
 }
 
 // extendNode is extend: the input with columns added or replaced.

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -96,6 +97,7 @@ type sorting struct {
 	by    []expr
 	keys  []sortKey
 	limit int64 // -1 is none
+	need  []bool
 }
 
 func (s *sorting) columns() []*column { return s.in.columns() }
@@ -104,6 +106,7 @@ func (s *sorting) prepare(need map[*column]bool) {
 	below := make(map[*column]bool)
 	for _, c := range s.in.columns() {
 		below[c] = need[c]
+		s.need = append(s.need, need[c])
 	}
 	for _, e := range s.by {
 		needs(e, below)
@@ -114,27 +117,51 @@ func (s *sorting) prepare(need map[*column]bool) {
 	}
 }
 
+func (s *sorting) explain(x *explainer) explained {
+	keys := x.all(s.by)
+	for i, k := range s.keys {
+		order, nulls := " desc", " nulls last"
+		if k.ascending {
+			order = " asc"
+		}
+		if k.nullsFirst {
+			nulls = " nulls first"
+		}
+		keys[i] += order
+		if k.nullsFirst != k.ascending {
+			keys[i] += nulls
+		}
+	}
+	text := "sort by "
+	if s.limit >= 0 {
+		text = fmt.Sprintf("top %d by ", s.limit)
+	}
+	return explained{text: text + strings.Join(keys, ", "), gives: chosen(s.columns(), s.need), inputs: []relation{s.in}}
+}
+
 func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	all, err := collect(s.in, x)
 	if err != nil {
 		return err
 	}
-	b := &batch{n: all.n, cols: all.cols}
-	vecs := make([]*vector, len(s.by))
-	for i, e := range s.by {
-		vecs[i] = e.eval(b)
-	}
+	defer all.free()
+	vecs := evalAll(s.by, &batch{n: all.n, cols: all.cols})
 	sel := make([]int32, all.n)
 	for i := range sel {
 		sel[i] = int32(i)
 	}
-	slices.SortStableFunc(sel, func(x, y int32) int {
+	if err := all.held.add(4 * int64(all.n)); err != nil {
+		return err
+	}
+	// Rows that are equal stay in their order; telling them apart by it is
+	// faster than a stable sort.
+	slices.SortFunc(sel, func(x, y int32) int {
 		for i, v := range vecs {
 			if order := s.keys[i].order(v, int(x), int(y)); order != 0 {
 				return order
 			}
 		}
-		return 0
+		return cmp.Compare(x, y)
 	})
 	if s.limit >= 0 && int64(len(sel)) > s.limit {
 		sel = sel[:s.limit]
@@ -151,6 +178,9 @@ func (k sortKey) order(v *vector, x, y int) int {
 		return sign * strings.Compare(v.strs[v.at(x)], v.strs[v.at(y)])
 	}
 	xn, yn := v.isNull(x), v.isNull(y)
+	if !xn && !yn && isWhole(v.typ) {
+		return sign * cmp.Compare(v.ints[v.at(x)], v.ints[v.at(y)])
+	}
 	if xn || yn {
 		order := cmp.Compare(boolValue(yn).n, boolValue(xn).n) // null first
 		if !k.nullsFirst {
@@ -179,10 +209,21 @@ func (n *takeNode) bind(b *binder, in relation) relation {
 type taking struct {
 	in    relation
 	limit int64
+	need  []bool
 }
 
-func (t *taking) columns() []*column            { return t.in.columns() }
-func (t *taking) prepare(need map[*column]bool) { t.in.prepare(need) }
+func (t *taking) columns() []*column { return t.in.columns() }
+
+func (t *taking) prepare(need map[*column]bool) {
+	for _, c := range t.in.columns() {
+		t.need = append(t.need, need[c])
+	}
+	t.in.prepare(need)
+}
+
+func (t *taking) explain(*explainer) explained {
+	return explained{text: fmt.Sprintf("take %d", t.limit), gives: chosen(t.columns(), t.need), inputs: []relation{t.in}}
+}
 
 // errEnough ends the input of a take early.
 var errEnough = &LimitError{"enough rows"}

@@ -96,7 +96,9 @@ func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
 	if len(args) > 0 {
 		t = args[0].typ()
 	}
-	return &columnExpr{col: ctx.out.addAggregate(a.resultType(t), args, func() accumulator { return a.start(t) })}
+	col := ctx.out.addAggregate(a.resultType(t), args, func() accumulator { return a.start(t) })
+	ctx.out.called(col, n.fn.text)
+	return &columnExpr{col: col}
 }
 
 func isPicking(fn string) bool {
@@ -159,7 +161,9 @@ func (b *binder) bindPicking(item named, n *call) []*column {
 	if len(item.names) > len(args) {
 		failSemantic(item.names[len(args)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", fn, len(args), len(item.names))
 	}
-	return ctx.out.addPicking(sign, args, names)
+	cols := ctx.out.addPicking(sign, args, names)
+	ctx.out.called(cols[0], fn)
+	return cols
 }
 
 func isReference(args []expr, c *column) bool {
@@ -178,6 +182,7 @@ type grouping struct {
 	keys  []*column
 	keyOf []expr
 	aggs  []groupAggregate
+	calls map[*column]string // the function of an aggregate, by its first column
 }
 
 type groupAggregate struct {
@@ -197,6 +202,13 @@ func (g *grouping) addAggregate(t Type, args []expr, start func() accumulator) *
 	col := &column{"", t}
 	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start})
 	return col
+}
+
+func (g *grouping) called(c *column, fn string) {
+	if g.calls == nil {
+		g.calls = make(map[*column]string)
+	}
+	g.calls[c] = fn
 }
 
 func (g *grouping) addPicking(sign int, args []expr, names []string) []*column {
@@ -231,86 +243,83 @@ func (g *grouping) prepare(map[*column]bool) {
 	}
 }
 
-func (g *grouping) run(x *execution, emit func(*batch) error) error {
-	index := make(map[string]int)
-	keys := make([]*vector, len(g.keys))
-	for i, k := range g.keys {
-		keys[i] = &vector{typ: k.typ}
-	}
-	var states [][]accumulator
-	newGroup := func() int {
-		state := make([]accumulator, len(g.aggs))
-		for i, a := range g.aggs {
-			state[i] = a.start()
+func (g *grouping) explain(x *explainer) explained {
+	var aggs, keys []string
+	for _, a := range g.aggs {
+		names := make([]string, len(a.cols))
+		for i, c := range a.cols {
+			names[i] = x.columnName(c)
 		}
-		states = append(states, state)
-		return len(states) - 1
+		name := strings.Join(names, ", ")
+		if len(names) > 1 {
+			name = "(" + name + ")"
+		}
+		aggs = append(aggs, name+" = "+g.calls[a.cols[0]]+"("+strings.Join(x.all(a.args), ", ")+")")
+	}
+	for i, k := range g.keys {
+		name, from := x.columnName(k), x.expr(g.keyOf[i])
+		if name != from {
+			name += " = " + from
+		}
+		keys = append(keys, name)
+	}
+	text := "distinct " + strings.Join(keys, ", ")
+	if len(aggs) > 0 {
+		text = "summarize " + strings.Join(aggs, ", ")
+		if len(keys) > 0 {
+			text += " by " + strings.Join(keys, ", ")
+		}
+	}
+	return explained{text: text, gives: g.columns(), inputs: []relation{g.in}}
+}
+
+func (g *grouping) run(x *execution, emit func(*batch) error) error {
+	index := newKeyIndex(typesOf(g.keyOf))
+	out := &rows{cols: make([]*vector, len(g.keys))}
+	for i, k := range g.keys {
+		out.cols[i] = &vector{typ: k.typ}
+	}
+	states := make([]groupStates, len(g.aggs))
+	for i, a := range g.aggs {
+		states[i] = newGroupStates(a.start, a.args)
 	}
 	if len(g.keys) == 0 {
-		newGroup() // the one group is there even without rows
+		index.number(nil, 1, true, nil) // the one group is there even without rows
 	}
-	var buf []byte
+	held := memory{x: x}
+	defer held.free()
 	err := g.in.run(x, func(b *batch) error {
-		groups := make([]int, b.n)
-		if len(g.keys) > 0 {
-			vecs := make([]*vector, len(g.keyOf))
-			for i, e := range g.keyOf {
-				vecs[i] = e.eval(b)
+		keys := evalAll(g.keyOf, b)
+		groups := index.number(keys, b.n, true, func(row int) {
+			for i, v := range keys {
+				out.cols[i].appendValue(v.value(row))
 			}
-			for row := range b.n {
-				buf = buf[:0]
-				for _, v := range vecs {
-					buf = groupKey(buf, v.value(row))
-				}
-				at, ok := index[string(buf)]
-				if !ok {
-					at = newGroup()
-					index[string(buf)] = at
-					for i, v := range vecs {
-						keys[i].appendValue(v.value(row))
-					}
-				}
-				groups[row] = at
-			}
-		}
+		})
+		size := 2 * index.bytes // the keys are there as columns too
 		for i, a := range g.aggs {
-			vecs := make([]*vector, len(a.args))
-			for j, e := range a.args {
-				vecs[j] = e.eval(b)
-			}
-			args := make([]Value, len(vecs))
-			for row, at := range groups {
-				for j, v := range vecs {
-					args[j] = v.value(row)
-				}
-				states[at][i].add(args)
-			}
+			states[i].grow(int(index.n))
+			states[i].add(groups, evalAll(a.args, b))
+			size += states[i].size()
 		}
-		return x.holds(len(states))
+		if err := held.add(size - held.held); err != nil {
+			return err
+		}
+		return x.holds(int(index.n))
 	})
 	if err != nil {
 		return err
 	}
-	out := &rows{n: len(states), cols: keys}
+	out.n = int(index.n)
 	for i, a := range g.aggs {
-		first := len(out.cols)
-		for _, c := range a.cols {
-			out.cols = append(out.cols, newVector(c.typ, len(states)))
-		}
-		for at, state := range states {
-			if p, ok := state[i].(*picking); ok {
-				for j := range a.cols {
-					if p.row != nil {
-						out.cols[first+j].set(at, p.row[j])
-					} else {
-						out.cols[first+j].setNull(at)
-					}
-				}
-				continue
+		states[i].grow(out.n)
+		for col, c := range a.cols {
+			v := newVector(c.typ, out.n)
+			for group := range out.n {
+				val := states[i].result(group, col)
+				checkSize(val)
+				v.set(group, val)
 			}
-			val := state[i].result()
-			checkSize(val)
-			out.cols[first].set(at, val)
+			out.cols = append(out.cols, v)
 		}
 	}
 	return emitRows(out, emit)
@@ -360,5 +369,6 @@ func (n *countNode) bind(_ *binder, in relation) relation {
 	g := &grouping{in: in}
 	col := g.addAggregate(Long, nil, func() accumulator { return &counting{} })
 	col.name = "Count"
+	g.called(col, "count")
 	return g
 }

@@ -234,3 +234,11 @@ func (u *union) run(x *execution, emit func(*batch) error) error {
 	}
 	return nil
 }
+
+func (u *union) explain(*explainer) explained {
+	e := explained{text: "union", gives: chosen(u.cols, u.need), inputs: u.legs}
+	if u.tag != nil {
+		e.text += " withsource=" + u.cols[0].name
+	}
+	return e
+}

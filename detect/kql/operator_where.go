@@ -37,34 +37,27 @@ func (f *filter) prepare(need map[*column]bool) {
 	resolve(f.predicate, cols)
 }
 
-func (f *filter) run(x *execution, emit func(*batch) error) error {
-	var sel []int32
-	return f.in.run(x, func(b *batch) error {
-		keep := f.predicate.eval(b)
-		if keep.constant {
-			if b.n > 0 && isTrueAt(keep, 0) {
-				return emit(b)
-			}
-			return nil
+func (f *filter) input() relation { return f.in }
+
+func (f *filter) run(x *execution, emit func(*batch) error) error { return runStages(f, x, emit) }
+
+func (f *filter) apply(_ *execution, b *batch, emit func(*batch) error) error {
+	sel := trueRows(f.predicate.eval(b))
+	switch len(sel) {
+	case 0:
+		return nil
+	case b.n:
+		return emit(b)
+	}
+	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
+	for i, c := range b.cols {
+		if f.need[i] {
+			out.cols[i] = c.gather(sel)
 		}
-		sel = sel[:0]
-		for i := range b.n {
-			if isTrueAt(keep, i) {
-				sel = append(sel, int32(i))
-			}
-		}
-		switch len(sel) {
-		case 0:
-			return nil
-		case b.n:
-			return emit(b)
-		}
-		out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
-		for i, c := range b.cols {
-			if f.need[i] {
-				out.cols[i] = c.gather(sel)
-			}
-		}
-		return emit(out)
-	})
+	}
+	return emit(out)
+}
+
+func (f *filter) explain(x *explainer) explained {
+	return explained{text: "where " + x.expr(f.predicate), gives: chosen(f.columns(), f.need), inputs: []relation{f.in}}
 }

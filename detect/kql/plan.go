@@ -1,7 +1,6 @@
 package kql
 
 import (
-	"context"
 	"fmt"
 	"sync"
 )
@@ -36,25 +35,6 @@ type relation interface {
 	run(x *execution, emit func(*batch) error) error
 }
 
-// execution is one run of a query: what it reads and what bounds it.
-type execution struct {
-	ctx    context.Context
-	limits Limits
-	scope  Scope
-	made   int // rows so far, by operators that can make many of few
-}
-
-// makes fails when operators that multiply rows have made so many that the
-// query would hardly end, even if nobody holds them.
-func (x *execution) makes(rows int) error {
-	if x.made += rows; x.made/madePerHeld > x.limits.Rows {
-		return &LimitError{fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join: filter earlier", madePerHeld*x.limits.Rows)}
-	}
-	return x.ctx.Err()
-}
-
-const madePerHeld = 20
-
 // expr is a scalar expression, bound.
 type expr interface {
 	typ() Type
@@ -77,6 +57,12 @@ type (
 	applyExpr struct {
 		t    Type
 		args []expr
+		// op is what a query calls it: an operator, or a function's name; ""
+		// for a conversion that the binder has put in.
+		op string
+		// show writes what can not be written as an operator between two
+		// arguments or as a call of op.
+		show func(x *explainer, args []string) string
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
@@ -88,45 +74,94 @@ func (e *constExpr) typ() Type             { return e.t }
 func (e *constExpr) children() []expr      { return nil }
 func (e *constExpr) eval(b *batch) *vector { return constantVector(e.t, e.val, b.n) }
 
-func (e *columnExpr) typ() Type             { return e.col.typ }
-func (e *columnExpr) children() []expr      { return nil }
-func (e *columnExpr) eval(b *batch) *vector { return b.cols[e.at] }
+func (e *columnExpr) typ() Type        { return e.col.typ }
+func (e *columnExpr) children() []expr { return nil }
+
+// eval keeps what it looks into for whoever evaluates the column next.
+func (e *columnExpr) eval(b *batch) *vector {
+	v := b.cols[e.at]
+	if v.unread() {
+		v = v.looked()
+		b.cols[e.at] = v
+	}
+	return v
+}
 
 func (e *applyExpr) typ() Type        { return e.t }
 func (e *applyExpr) children() []expr { return e.args }
 
 func (e *applyExpr) eval(b *batch) *vector {
 	args := make([]*vector, len(e.args))
-	constant := true
 	for i, a := range e.args {
 		args[i] = a.eval(b)
-		constant = constant && args[i].constant
 	}
-	n := b.n
-	if constant && len(args) > 0 {
-		n = min(n, 1)
-	}
-	var out *vector
-	if e.batch != nil {
-		out = e.batch(args, n)
-	} else {
-		out = newVector(e.t, n)
-		vals := make([]Value, len(args))
-		total := int64(0)
-		for row := range n {
-			for i, a := range args {
-				vals[i] = a.value(row)
+	if len(args) > 0 {
+		if once, codes := elementsOf(args, b.n); once != nil {
+			// A value for each combination of elements, which rows share.
+			out := *e.apply(once, once[0].n)
+			if out.codes != nil {
+				out = *out.flat()
 			}
-			val := e.rows(vals)
-			total += checkSize(val)
-			out.set(row, val)
-		}
-		if total > maxBatchSize {
-			failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
+			out.n = b.n
+			if codes == nil {
+				out.constant = true
+			} else if !out.constant {
+				out.codes = codes
+			}
+			return &out
 		}
 	}
-	if n < b.n {
-		out.n, out.constant = b.n, true
+	return e.apply(args, b.n)
+}
+
+// elementsOf gives the arguments as vectors of their elements, if these are
+// fewer than the rows and belong together: one is constant, or they share
+// their codes because they are made from the same column.
+func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
+	n := min(rows, 1)
+	for _, a := range args {
+		switch {
+		case a.constant:
+		case a.codes == nil, codes != nil && &codes[0] != &a.codes[0]:
+			return nil, nil
+		case len(a.codes) > 0:
+			codes, n = a.codes, a.distinct()
+		}
+	}
+	if n > rows {
+		return nil, nil
+	}
+	once = make([]*vector, len(args))
+	for i, a := range args {
+		if a.constant {
+			c := *a
+			c.n = n
+			once[i] = &c
+		} else {
+			once[i] = a.elements()
+		}
+	}
+	return once, codes
+}
+
+// apply computes the value of each row.
+func (e *applyExpr) apply(args []*vector, n int) *vector {
+	if e.batch != nil {
+		return e.batch(args, n)
+	}
+	out := newVector(e.t, n)
+	vals := make([]Value, len(args))
+	total := int64(0)
+	for row := range n {
+		for i, a := range args {
+			vals[i] = a.value(row)
+		}
+		val := e.rows(vals)
+		total += checkSize(val)
+		out.set(row, val)
+	}
+	if total > maxBatchSize {
+		failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
 	}
 	return out
 }
@@ -160,11 +195,39 @@ func needs(e expr, need map[*column]bool) {
 
 // isTrueAt says whether a row of a predicate's vector holds: null does not.
 func isTrueAt(v *vector, row int) bool {
-	if v.vals != nil { // a dynamic that holds a bool
+	if v.typ != Bool { // a dynamic that holds a bool
 		return v.value(row).isTrue()
 	}
 	row = v.at(row)
 	return v.ints[row] != 0 && (v.nulls == nil || !v.nulls[row])
+}
+
+// trueRows lists the rows for which a predicate's vector holds.
+func trueRows(v *vector) []int32 {
+	e := v.elements()
+	if v.isFlat() {
+		e = v
+	}
+	holds := make([]bool, e.n)
+	some := 0
+	for i := range holds {
+		if holds[i] = isTrueAt(e, i); holds[i] {
+			some++
+		}
+	}
+	if some == 0 {
+		return nil
+	}
+	if !v.isFlat() {
+		some = v.n
+	}
+	sel := make([]int32, 0, some)
+	for row := range v.n {
+		if holds[v.at(row)] {
+			sel = append(sel, int32(row))
+		}
+	}
+	return sel
 }
 
 // Strings and dynamics can double with every step of a query, so each is
@@ -200,6 +263,9 @@ func newSubquery(rel relation, x *execution) func() *rows {
 		if err != nil {
 			panic(runFailure{err})
 		}
+		for _, c := range out.cols {
+			c.settle() // any number of goroutines read it from now on
+		}
 		return out
 	})
 }
@@ -217,12 +283,17 @@ func prepareAll(rel relation) {
 type rows struct {
 	n    int
 	cols []*vector
+	held memory // what they take, until free
 }
+
+// free gives the memory back, once the rows are not needed any more.
+func (r *rows) free() { r.held.free() }
 
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
-	out := &rows{cols: make([]*vector, len(rel.columns()))}
+	out := &rows{cols: make([]*vector, len(rel.columns())), held: memory{x: x}}
 	err := rel.run(x, func(b *batch) error {
+		size := int64(0)
 		for i, col := range b.cols {
 			if col == nil {
 				continue
@@ -230,7 +301,11 @@ func collect(rel relation, x *execution) (*rows, error) {
 			if out.cols[i] == nil {
 				out.cols[i] = &vector{typ: col.typ}
 			}
+			size += col.size()
 			out.cols[i].appendVector(col)
+		}
+		if err := out.held.add(size); err != nil {
+			return err
 		}
 		out.n += b.n
 		return x.holds(out.n)

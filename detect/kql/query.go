@@ -12,7 +12,6 @@ package kql
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -55,32 +54,14 @@ type Scope struct {
 	ReceivedBy time.Time
 }
 
-// Limits bound what a query may use. A zero limit stands for the default.
-type Limits struct {
-	Rows int // that an operator may hold, and that a result may have
-}
-
-const defaultRows = 5_000_000
-
 // Options say how to run a query.
 type Options struct {
 	Now    time.Time // what now() gives; a set query_now statement overrides it
 	Scope  Scope
 	Limits Limits
-}
-
-// LimitError says that a query went past one of its limits.
-type LimitError struct{ Message string }
-
-func (e *LimitError) Error() string { return e.Message }
-
-// holds fails when an operator holds more rows than it may, or when the
-// query's time is over.
-func (x *execution) holds(rows int) error {
-	if rows > x.limits.Rows {
-		return &LimitError{fmt.Sprintf("the query holds more than %d rows at once: filter earlier, or summarize", x.limits.Rows)}
-	}
-	return x.ctx.Err()
+	// Workers is how many goroutines may work on a table at once, 0 for as
+	// many as there are processors. The answer does not depend on it.
+	Workers int
 }
 
 // Check parses and binds a query, without running it, against the tables'
@@ -114,10 +95,8 @@ type Summary struct {
 // error in the query is an *Error, one of the limits a *LimitError.
 func Run(ctx context.Context, query string, db *Database, opts Options) (result *Table, err error) {
 	defer caught(query, &err)
-	x := &execution{ctx: ctx, limits: opts.Limits, scope: opts.Scope}
-	if x.limits.Rows <= 0 {
-		x.limits.Rows = defaultRows
-	}
+	x, done := newExecution(ctx, opts)
+	defer done()
 	plan, err := compile(query, db, opts.Now, x)
 	if err != nil {
 		return nil, err
@@ -131,6 +110,7 @@ func Run(ctx context.Context, query string, db *Database, opts Options) (result 
 	for i, c := range plan.root.columns() {
 		schema[i] = ColumnSchema{c.name, c.typ}
 		out.cols[i] = out.cols[i].flat()
+		out.cols[i].settle()
 	}
 	return newTable("PrimaryResult", schema, out.cols, out.n), nil
 }

@@ -23,37 +23,122 @@ func (s *scan) prepare(need map[*column]bool) {
 	}
 }
 
+func (s *scan) explain(x *explainer) explained {
+	name := s.table.name
+	if name == "" {
+		name = "datatable"
+	}
+	return explained{text: "scan " + name, gives: chosen(s.cols, s.need)}
+}
+
 func (s *scan) run(x *execution, emit func(*batch) error) error {
-	t := s.table
-	w := windowOf(x.scope)
-	for from := 0; from < t.rows; from += chunkRows {
-		if err := x.ctx.Err(); err != nil {
-			return err
+	for at := range s.table.segments {
+		b, err := s.read(x, at, nil)
+		if b != nil {
+			err = emit(b)
 		}
-		to := min(from+chunkRows, t.rows)
-		sel, all := w.rows(t, from, to)
-		if !all && len(sel) == 0 {
-			continue
-		}
-		b := &batch{n: to - from, cols: make([]*vector, len(s.cols))}
-		if !all {
-			b.n = len(sel)
-		}
-		for i, c := range t.cols {
-			switch {
-			case !s.need[i]:
-			case all:
-				b.cols[i] = c.slice(from, to)
-			default:
-				b.cols[i] = c.gather(sel)
-			}
-		}
-		if err := emit(b); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// read gives those rows of a segment that are in the scope, nil for none and
+// for a segment in which the bounds leave none.
+func (s *scan) read(x *execution, at int, bounds []timeBound) (*batch, error) {
+	if err := x.stopped(); err != nil {
+		return nil, err
+	}
+	seg := &s.table.segments[at]
+	for _, bound := range bounds {
+		if !bound.mayHold(seg.times) {
+			return nil, nil
+		}
+	}
+	sel, all := windowOf(x.scope).rows(s.table, seg)
+	if !all && len(sel) == 0 {
+		return nil, nil
+	}
+	b := &batch{n: seg.n, cols: make([]*vector, len(s.cols))}
+	if !all {
+		b.n = len(sel)
+	}
+	for i, c := range seg.cols {
+		switch {
+		case !s.need[i]:
+		case all:
+			b.cols[i] = c
+		default:
+			b.cols[i] = c.gather(sel)
+		}
+	}
+	return b, nil
+}
+
+// timeBound is a comparison of TimeGenerated with a constant, which a filter
+// right above a scan makes. It spares the scan the segments in which no row
+// can pass; the filter still looks at the others.
+type timeBound struct {
+	op   string
+	tick int64
+}
+
+func (t timeBound) mayHold(r timeRange) bool {
+	switch t.op {
+	case "<":
+		return r.min < t.tick
+	case "<=":
+		return r.min <= t.tick
+	case ">":
+		return r.max > t.tick
+	case ">=":
+		return r.max >= t.tick
+	}
+	return r.min <= t.tick && t.tick <= r.max
+}
+
+// bounds finds the time bounds in the filters among stages, the last of which
+// is the one above the scan.
+func (s *scan) bounds(stages []stage) (bounds []timeBound) {
+	if s.table.generated < 0 {
+		return nil
+	}
+	times := s.cols[s.table.generated]
+	var find func(e expr)
+	find = func(e expr) {
+		ap, ok := e.(*applyExpr)
+		if !ok || len(ap.args) != 2 {
+			return
+		}
+		switch ap.op {
+		case "and":
+			find(ap.args[0])
+			find(ap.args[1])
+		case "<", "<=", ">", ">=", "==":
+			left, right, op := ap.args[0], ap.args[1], ap.op
+			if _, turned := left.(*constExpr); turned {
+				left, right, op = right, left, turnedOperators[op]
+			}
+			col, isColumn := left.(*columnExpr)
+			val, isConst := right.(*constExpr)
+			if isColumn && col.col == times && isConst && val.val.kind == DateTime {
+				bounds = append(bounds, timeBound{op, val.val.n})
+			}
+		}
+	}
+	for i := len(stages) - 1; i >= 0; i-- {
+		f, ok := stages[i].(*filter)
+		if !ok {
+			break
+		}
+		find(f.predicate)
+	}
+	return bounds
+}
+
+// turnedOperators are the comparisons with their sides exchanged.
+var turnedOperators = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
 // window is a Scope in ticks.
 type window struct{ from, to, received int64 }
@@ -72,14 +157,14 @@ func windowOf(s Scope) window {
 	return w
 }
 
-// rows selects those of a chunk that are in the window; all says that every
+// rows selects those of a segment that are in the window; all says that every
 // one is. A row without a time is in no window that has a bound.
-func (w window) rows(t *Table, from, to int) (sel []int32, all bool) {
+func (w window) rows(t *Table, seg *segment) (sel []int32, all bool) {
 	bounded := w.from >= 0 || w.to <= maxTicks
 	if t.generated < 0 || !bounded && w.received > maxTicks {
 		return nil, true
 	}
-	c := t.chunks[from/chunkRows]
+	c := seg.times
 	if c.max < w.from || c.min >= w.to {
 		return nil, false
 	}
@@ -87,22 +172,23 @@ func (w window) rows(t *Table, from, to int) (sel []int32, all bool) {
 	if inside && t.received < 0 && c.max <= w.received {
 		return nil, true
 	}
-	times := t.cols[t.generated]
+	times := seg.cols[t.generated]
 	var received *vector
 	if t.received >= 0 && w.received <= maxTicks {
-		received = t.cols[t.received]
+		received = seg.cols[t.received]
 	}
 	all = true
-	for i := from; i < to; i++ {
-		tick, arrived := times.ints[i], times.ints[i]
-		if received != nil && !received.isNull(i) {
-			arrived = received.ints[i]
+	for row := range seg.n {
+		tick := times.ints[times.at(row)]
+		arrived := tick
+		if received != nil && !received.isNull(row) {
+			arrived = received.ints[received.at(row)]
 		}
-		if times.isNull(i) && bounded || tick < w.from || tick >= w.to || arrived > w.received {
+		if times.isNull(row) && bounded || tick < w.from || tick >= w.to || arrived > w.received {
 			all = false
 			continue
 		}
-		sel = append(sel, int32(i))
+		sel = append(sel, int32(row))
 	}
 	return sel, all
 }

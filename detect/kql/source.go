@@ -1,5 +1,7 @@
 package kql
 
+import "fmt"
+
 // printNode is print: one row of values.
 type printNode struct {
 	span
@@ -32,8 +34,9 @@ func (n *printNode) bindSource(b *binder) relation {
 // oneRow is a single row without columns.
 type oneRow struct{}
 
-func (*oneRow) columns() []*column       { return nil }
-func (*oneRow) prepare(map[*column]bool) {}
+func (*oneRow) columns() []*column           { return nil }
+func (*oneRow) prepare(map[*column]bool)     {}
+func (*oneRow) explain(*explainer) explained { return explained{text: "one row"} }
 func (*oneRow) run(_ *execution, emit func(*batch) error) error {
 	return emit(&batch{n: 1})
 }
@@ -84,6 +87,11 @@ type valueRange struct {
 
 func (r *valueRange) columns() []*column       { return []*column{r.col} }
 func (r *valueRange) prepare(map[*column]bool) {}
+
+func (r *valueRange) explain(x *explainer) explained {
+	text := fmt.Sprintf("range %s from %s to %s step %s", x.columnName(r.col), x.expr(r.first), x.expr(r.last), x.expr(r.step))
+	return explained{text: text, gives: r.columns()}
+}
 
 func (r *valueRange) run(x *execution, emit func(*batch) error) error {
 	one := &batch{n: 1}
@@ -216,6 +224,7 @@ func (n *datatableNode) bindSource(b *binder) relation {
 
 // materialized keeps a relation's rows for all that read it.
 type materialized struct {
+	of   relation
 	cols []*column
 	rows func() *rows
 }
@@ -225,11 +234,15 @@ func bindMaterialize(b *binder, n *call) relation {
 		failSemantic(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args))
 	}
 	rel := b.relation(n.args[0])
-	return &materialized{rel.columns(), newSubquery(rel, b.x)}
+	return &materialized{rel, rel.columns(), newSubquery(rel, b.x)}
 }
 
 func (m *materialized) columns() []*column       { return m.cols }
 func (m *materialized) prepare(map[*column]bool) {}
+func (m *materialized) explain(x *explainer) explained {
+	return explained{text: "rows of " + x.table(m.of), gives: m.cols}
+}
+
 func (m *materialized) run(_ *execution, emit func(*batch) error) error {
 	return emitRows(m.rows(), emit)
 }

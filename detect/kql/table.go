@@ -1,22 +1,27 @@
 package kql
 
 import (
-	"fmt"
 	"time"
 )
 
 // Table is a named set of rows in typed columns. It does not change once it
-// is built; only the lazy parsing of JSON text writes to it, so it must not be
-// queried by two goroutines at once.
+// is built, so any number of queries can read it at once.
 type Table struct {
-	name   string
-	schema Schema
-	cols   []*vector
-	rows   int
+	name     string
+	schema   Schema
+	segments []segment
+	rows     int
 	// generated and received are the positions of TimeGenerated and of the
 	// column that says when the workspace got the row, or -1.
 	generated, received int
-	chunks              []timeRange // of TimeGenerated, one per chunkRows rows
+}
+
+// segment is chunkRows rows of a table; only the last one can have fewer. Its
+// vectors are the batches that a scan gives, so reading copies nothing.
+type segment struct {
+	n     int
+	cols  []*vector
+	times timeRange // of TimeGenerated
 }
 
 // The columns that a workspace gives a meaning of its own.
@@ -47,14 +52,16 @@ func (t *Table) Schema() Schema { return t.schema }
 func (t *Table) Rows() int { return t.rows }
 
 // Value returns one cell; row and column count from 0.
-func (t *Table) Value(row, column int) Value { return t.cols[column].value(row) }
+func (t *Table) Value(row, column int) Value {
+	return t.segments[row/chunkRows].cols[column].value(row % chunkRows)
+}
 
 // TimeRange returns the earliest and the latest TimeGenerated, and false if no
 // row has one.
 func (t *Table) TimeRange() (first, last time.Time, ok bool) {
 	lo, hi := maxTicks+1, int64(-1)
-	for _, c := range t.chunks {
-		lo, hi = min(lo, c.min), max(hi, c.max)
+	for _, s := range t.segments {
+		lo, hi = min(lo, s.times.min), max(hi, s.times.max)
 	}
 	if hi < lo {
 		return time.Time{}, time.Time{}, false
@@ -62,26 +69,41 @@ func (t *Table) TimeRange() (first, last time.Time, ok bool) {
 	return ticksToTime(lo), ticksToTime(hi), true
 }
 
+// newTable makes a table of whole columns, which it keeps.
 func newTable(name string, schema Schema, cols []*vector, rows int) *Table {
-	t := &Table{name: name, schema: schema, cols: cols, rows: rows}
-	t.generated, t.received = timeColumn(schema, generatedColumn), timeColumn(schema, receivedColumn)
-	if t.generated < 0 {
-		return t
-	}
-	times := cols[t.generated]
+	t := &Table{name: name, schema: schema}
 	for from := 0; from < rows; from += chunkRows {
-		c := timeRange{min: maxTicks + 1, max: -1}
-		for i := from; i < min(from+chunkRows, rows); i++ {
-			if times.isNull(i) {
-				c.hasNull = true
+		to := min(from+chunkRows, rows)
+		part := make([]*vector, len(cols))
+		for i, c := range cols {
+			part[i] = c.slice(from, to)
+		}
+		t.segments = append(t.segments, segment{n: to - from, cols: part})
+	}
+	t.finish()
+	return t
+}
+
+// finish learns from the segments what the table must know of itself.
+func (t *Table) finish() {
+	t.generated, t.received = timeColumn(t.schema, generatedColumn), timeColumn(t.schema, receivedColumn)
+	for i := range t.segments {
+		s := &t.segments[i]
+		t.rows += s.n
+		s.times = timeRange{min: maxTicks + 1, max: -1}
+		if t.generated < 0 {
+			continue
+		}
+		times := s.cols[t.generated]
+		for row := range s.n {
+			if times.isNull(row) {
+				s.times.hasNull = true
 				continue
 			}
-			tick := times.ints[times.at(i)]
-			c.min, c.max = min(c.min, tick), max(c.max, tick)
+			tick := times.ints[times.at(row)]
+			s.times.min, s.times.max = min(s.times.min, tick), max(s.times.max, tick)
 		}
-		t.chunks = append(t.chunks, c)
 	}
-	return t
 }
 
 func timeColumn(s Schema, name string) int {
@@ -89,178 +111,4 @@ func timeColumn(s Schema, name string) int {
 		return i
 	}
 	return -1
-}
-
-// internStrings bounds the distinct strings of a column that are kept to be
-// shared: sign-in logs repeat most of what they say, but not their ids.
-const internStrings = 1 << 14
-
-// TableBuilder collects rows. Set cells of the current row in any order, then
-// Commit it, or Discard it; cells not set are null (strings empty).
-type TableBuilder struct {
-	name   string
-	schema Schema
-	cols   []*vector
-	intern []map[string]string
-	rows   int
-}
-
-// NewTableBuilder starts a table. The names of the schema must be unique.
-func NewTableBuilder(name string, schema Schema) *TableBuilder {
-	b := &TableBuilder{name: name}
-	for _, c := range schema {
-		b.AddColumn(c)
-	}
-	return b
-}
-
-// Schema returns the columns so far, which the caller must not change.
-func (b *TableBuilder) Schema() Schema { return b.schema }
-
-// Rows returns the number of rows committed.
-func (b *TableBuilder) Rows() int { return b.rows }
-
-// AddColumn adds a column, null in the rows so far, and returns its position.
-func (b *TableBuilder) AddColumn(c ColumnSchema) int {
-	b.schema = append(b.schema, c)
-	v := &vector{typ: c.Type}
-	for range b.rows {
-		v.appendValue(Value{})
-	}
-	b.cols = append(b.cols, v)
-	b.intern = append(b.intern, nil)
-	return len(b.cols) - 1
-}
-
-// cell makes room for the current row in a column and returns the vector.
-func (b *TableBuilder) cell(col int) *vector {
-	v := b.cols[col]
-	if v.n == b.rows {
-		v.appendValue(Value{})
-	}
-	return v
-}
-
-func (b *TableBuilder) setInt(col int, n int64) {
-	v := b.cell(col)
-	v.ints[b.rows] = n
-	if v.nulls != nil {
-		v.nulls[b.rows] = false
-	}
-}
-
-// SetBool sets a cell of a Bool column.
-func (b *TableBuilder) SetBool(col int, x bool) { b.setInt(col, boolValue(x).n) }
-
-// SetLong sets a cell of an Int or a Long column.
-func (b *TableBuilder) SetLong(col int, n int64) { b.setInt(col, n) }
-
-// SetReal sets a cell of a Real column.
-func (b *TableBuilder) SetReal(col int, f float64) {
-	v := b.cell(col)
-	v.reals[b.rows] = f
-	if v.nulls != nil {
-		v.nulls[b.rows] = false
-	}
-}
-
-// SetTime sets a cell of a DateTime column, to 100 ns. Instants outside the
-// years 1 to 9999 are null.
-func (b *TableBuilder) SetTime(col int, t time.Time) {
-	v := b.cell(col)
-	if v.nulls != nil {
-		v.nulls[b.rows] = false
-	}
-	v.set(b.rows, datetimeValue(timeToTicks(t)))
-}
-
-// SetTimeSpan sets a cell of a TimeSpan column, to 100 ns.
-func (b *TableBuilder) SetTimeSpan(col int, d time.Duration) { b.setInt(col, int64(d)/100) }
-
-// SetString sets a cell of a String column to the text, which is copied.
-func (b *TableBuilder) SetString(col int, text []byte) {
-	v := b.cell(col)
-	if len(text) == 0 {
-		v.strs[b.rows] = ""
-		return
-	}
-	known := b.intern[col]
-	if s, ok := known[string(text)]; ok {
-		v.strs[b.rows] = s
-		return
-	}
-	s := string(text)
-	v.strs[b.rows] = s
-	if known == nil {
-		known = make(map[string]string)
-		b.intern[col] = known
-	}
-	if len(known) < internStrings {
-		known[s] = s
-	}
-}
-
-// SetJSON sets a cell of a Dynamic column to a JSON value, which the caller
-// has checked to be valid; it is copied, and parsed when a query looks at it.
-func (b *TableBuilder) SetJSON(col int, text []byte) {
-	b.cell(col).vals[b.rows] = Value{kind: kindJSON, s: string(text)}
-}
-
-// SetText sets a cell of any type from its text, as the conversion functions
-// of KQL (todatetime, tolong and so on) read it. It reports false, and leaves
-// the cell null, if the text is not of the column's type.
-func (b *TableBuilder) SetText(col int, text []byte) bool {
-	t := b.schema[col].Type
-	if t == String {
-		b.SetString(col, text)
-		return true
-	}
-	val := convert(stringValue(string(text)), t)
-	b.cell(col).set(b.rows, val)
-	return !val.IsNull()
-}
-
-// Commit ends the current row.
-func (b *TableBuilder) Commit() {
-	b.rows++
-	for _, v := range b.cols {
-		if v.n < b.rows {
-			v.appendValue(Value{})
-		}
-	}
-}
-
-// Discard forgets what was set since the last Commit.
-func (b *TableBuilder) Discard() {
-	for i, v := range b.cols {
-		if v.n > b.rows {
-			*v = *v.slice(0, b.rows)
-			b.cols[i] = v
-		}
-	}
-}
-
-// Retype converts a column to another type, cell by cell, as tostring(),
-// tolong() and so on do. What does not convert becomes null.
-func (b *TableBuilder) Retype(col int, to Type) {
-	old := b.cols[col]
-	v := &vector{typ: to}
-	for i := range old.n {
-		v.appendValue(convert(old.value(i), to))
-	}
-	b.cols[col], b.intern[col] = v, nil
-	b.schema[col].Type = to
-}
-
-// Cell returns a committed cell, for a caller who wants to decide on a type.
-func (b *TableBuilder) Cell(row, col int) Value { return b.cols[col].value(row) }
-
-// Build returns the table. The builder must not be used afterwards.
-func (b *TableBuilder) Build() *Table {
-	for i, v := range b.cols {
-		if v.n != b.rows {
-			panic(fmt.Sprintf("kql: column %s has %d cells in %d rows", b.schema[i].Name, v.n, b.rows))
-		}
-	}
-	return newTable(b.name, b.schema, b.cols, b.rows)
 }

@@ -1,17 +1,22 @@
 package kql
 
+import "slices"
+
 // vector is a run of values of one type: a column of a table, or what an
-// expression gives for a batch. One that is constant holds a single element
-// that stands for every row.
+// expression gives for a batch. Element i of a flat one belongs to row i. One
+// that is constant holds a single element that stands for every row, and one
+// with codes says for each row which element stands for it: logs repeat most
+// of what they say. What reads the elements goes by at.
 type vector struct {
 	typ      Type
-	n        int
+	n        int // rows
 	constant bool
+	codes    []uint16
 	nulls    []bool    // nil when nothing is null
 	ints     []int64   // Bool, DateTime, Int, Long, TimeSpan
 	reals    []float64 // Real
-	strs     []string  // String
-	vals     []Value   // Dynamic, GUID, Decimal
+	strs     []string  // String; and JSON of a Dynamic as it was read, "" for null
+	vals     []Value   // GUID, Decimal, and Dynamic unless it has strs
 }
 
 // newVector makes a vector of n elements, all zero and none null (boxed
@@ -40,28 +45,91 @@ func constantVector(t Type, val Value, n int) *vector {
 	return v
 }
 
-func (v *vector) at(i int) int {
-	if v.constant {
+// at is where the element of a row is.
+func (v *vector) at(row int) int {
+	switch {
+	case v.constant:
 		return 0
+	case v.codes != nil:
+		return int(v.codes[row])
 	}
-	return i
+	return row
 }
 
-func (v *vector) isNull(i int) bool {
-	i = v.at(i)
-	if v.vals != nil {
+// isFlat says whether every row has an element of its own.
+func (v *vector) isFlat() bool { return !v.constant && v.codes == nil }
+
+// distinct is how many elements there are.
+func (v *vector) distinct() int {
+	switch {
+	case v.vals != nil:
+		return len(v.vals)
+	case v.strs != nil:
+		return len(v.strs)
+	case v.reals != nil:
+		return len(v.reals)
+	}
+	return len(v.ints)
+}
+
+// elements gives the vector of the elements alone, a row for each.
+func (v *vector) elements() *vector {
+	e := *v
+	e.codes, e.n = nil, v.distinct()
+	return &e
+}
+
+// unread says whether it holds JSON that nobody has looked into.
+func (v *vector) unread() bool { return v.typ == Dynamic && v.vals == nil }
+
+// looked returns the vector in a form that keeps JSON parsed once it has been
+// looked into. It is for the one who asks alone: the table's own vectors do not
+// change, so any number of queries can read them at once.
+func (v *vector) looked() *vector {
+	if !v.unread() {
+		return v
+	}
+	out := *v
+	out.strs, out.vals = nil, make([]Value, len(v.strs))
+	for i, text := range v.strs {
+		if text != "" {
+			out.vals[i] = Value{kind: kindJSON, s: text}
+		}
+	}
+	return &out
+}
+
+// settle looks into all JSON there is, so that reading the vector does not
+// change it any more. A nil vector is a column that nobody needs.
+func (v *vector) settle() {
+	if v == nil || v.typ != Dynamic {
+		return
+	}
+	for i := range v.vals {
+		if v.vals[i].kind == kindJSON {
+			v.vals[i] = parsedJSON(v.vals[i])
+		}
+	}
+}
+
+func (v *vector) isNull(row int) bool {
+	i := v.at(row)
+	switch {
+	case v.vals != nil:
 		if v.vals[i].kind == kindJSON {
 			v.vals[i] = parsedJSON(v.vals[i])
 		}
 		return v.vals[i].kind == kindNull
+	case v.typ == Dynamic:
+		return v.value(row).kind == kindNull
 	}
 	return v.nulls != nil && v.nulls[i]
 }
 
-// value returns element i. JSON text that nobody has looked into is parsed now
-// and kept parsed, so a vector belongs to one goroutine at a time.
-func (v *vector) value(i int) Value {
-	i = v.at(i)
+// value returns the element of a row. JSON text that nobody has looked into is
+// parsed now, and kept parsed in what looked returned.
+func (v *vector) value(row int) Value {
+	i := v.at(row)
 	if v.vals != nil {
 		if v.vals[i].kind == kindJSON {
 			v.vals[i] = parsedJSON(v.vals[i])
@@ -76,6 +144,11 @@ func (v *vector) value(i int) Value {
 		return realValue(v.reals[i])
 	case String:
 		return stringValue(v.strs[i])
+	case Dynamic:
+		if v.strs[i] == "" {
+			return Value{}
+		}
+		return parsedJSON(Value{kind: kindJSON, s: v.strs[i]})
 	}
 	return Value{kind: v.typ, n: v.ints[i]}
 }
@@ -113,18 +186,28 @@ func (v *vector) set(i int, val Value) {
 	}
 }
 
-// gather returns the elements that sel names, in its order. A negative index
-// gives null.
+// gather returns the elements of the rows that sel names, in its order. A
+// negative row gives null.
 func (v *vector) gather(sel []int32) *vector {
-	if v.constant {
-		for _, i := range sel {
-			if i < 0 {
-				return v.flat().gather(sel)
+	if !v.isFlat() {
+		if slices.ContainsFunc(sel, func(row int32) bool { return row < 0 }) {
+			return v.flat().gather(sel)
+		}
+		if v.constant {
+			c := *v
+			c.n = len(sel)
+			return &c
+		}
+		return v.gatherCodes(sel)
+	}
+	if v.unread() {
+		out := &vector{typ: Dynamic, n: len(sel), strs: make([]string, len(sel))}
+		for to, from := range sel {
+			if from >= 0 {
+				out.strs[to] = v.strs[from]
 			}
 		}
-		c := *v
-		c.n = len(sel)
-		return &c
+		return out
 	}
 	out := newVector(v.typ, len(sel))
 	for to, from := range sel {
@@ -144,11 +227,40 @@ func (v *vector) gather(sel []int32) *vector {
 	return out
 }
 
-// slice returns elements from up to, without copying them.
+// gatherCodes keeps only the elements that a row still has: an expression over
+// the elements must not meet one that a filter has taken out.
+func (v *vector) gatherCodes(sel []int32) *vector {
+	const none = 0xffff
+	moved := make([]uint16, v.distinct())
+	for i := range moved {
+		moved[i] = none
+	}
+	codes := make([]uint16, len(sel))
+	var kept []int32
+	for to, from := range sel {
+		code := v.codes[from]
+		if moved[code] == none {
+			moved[code] = uint16(len(kept))
+			kept = append(kept, int32(code))
+		}
+		codes[to] = moved[code]
+	}
+	out := v.elements().gather(kept)
+	if len(kept) < len(sel) {
+		out.codes, out.n = codes, len(sel)
+	}
+	return out // without codes where each row has its own, as they came in order
+}
+
+// slice returns rows from up to, without copying them.
 func (v *vector) slice(from, to int) *vector {
 	s := *v
 	s.n = to - from
-	if v.constant {
+	switch {
+	case v.constant:
+		return &s
+	case v.codes != nil:
+		s.codes = v.codes[from:to]
 		return &s
 	}
 	if v.nulls != nil {
@@ -167,47 +279,65 @@ func (v *vector) slice(from, to int) *vector {
 	return &s
 }
 
-// flat returns the same elements with none shared.
+// flat returns the same rows with an element of its own for each.
 func (v *vector) flat() *vector {
-	if !v.constant {
+	if v.isFlat() {
 		return v
 	}
-	out := newVector(v.typ, v.n)
-	val := v.value(0)
-	for i := range v.n {
-		out.set(i, val)
-	}
+	out := &vector{typ: v.typ}
+	out.appendVector(v)
 	return out
 }
 
-// appendVector adds all elements of w, which is of the same type.
+// appendVector adds all rows of w, which is of the same type. Where there is
+// JSON on both sides that nobody has looked into, it stays so.
 func (v *vector) appendVector(w *vector) {
-	w = w.flat()
+	if v.n == 0 && w.unread() {
+		v.vals, v.strs = nil, v.strs[:0:0]
+	} else if v.n > 0 && v.unread() != w.unread() {
+		*v = *v.looked()
+		w = w.looked()
+	}
 	if v.nulls != nil || w.nulls != nil {
 		if v.nulls == nil {
 			v.nulls = make([]bool, v.n, v.n+w.n)
 		}
-		if w.nulls != nil {
-			v.nulls = append(v.nulls, w.nulls...)
-		} else {
+		if w.nulls == nil {
 			v.nulls = append(v.nulls, make([]bool, w.n)...)
+		} else {
+			v.nulls = appendRows(v.nulls, w.nulls, w)
 		}
 	}
 	switch {
 	case v.typ == Real:
-		v.reals = append(v.reals, w.reals...)
-	case v.typ == String:
-		v.strs = append(v.strs, w.strs...)
+		v.reals = appendRows(v.reals, w.reals, w)
+	case v.typ == String || w.unread():
+		v.strs = appendRows(v.strs, w.strs, w)
 	case v.typ.boxed():
-		v.vals = append(v.vals, w.vals...)
+		v.vals = appendRows(v.vals, w.vals, w)
 	default:
-		v.ints = append(v.ints, w.ints...)
+		v.ints = appendRows(v.ints, w.ints, w)
 	}
 	v.n += w.n
 }
 
+// appendRows adds an element of w for each of its rows.
+func appendRows[T any](to, elements []T, w *vector) []T {
+	if w.isFlat() {
+		return append(to, elements...)
+	}
+	to = slices.Grow(to, w.n)
+	for row := range w.n {
+		to = append(to, elements[w.at(row)])
+	}
+	return to
+}
+
 // appendValue adds one element, which is null or of the vector's type.
 func (v *vector) appendValue(val Value) {
+	if v.n > 0 && v.unread() {
+		*v = *v.looked()
+	}
 	switch {
 	case v.typ == Real:
 		v.reals = append(v.reals, 0)

@@ -6,22 +6,31 @@ package kql
 // keep only what a query reads: the query binds to the whole table all the
 // same.
 func (t *Table) WithColumns(schema Schema) *Table {
-	full := make(Schema, 0, len(schema)+len(t.schema))
-	cols := make([]*vector, 0, cap(full))
-	add := func(c ColumnSchema, v *vector) {
-		full, cols = append(full, c), append(cols, v)
-	}
+	wide := &Table{name: t.name}
+	var from []int // the table's column, or -1
 	for _, c := range schema {
-		if i := t.schema.Index(c.Name); i >= 0 {
-			add(t.schema[i], t.cols[i])
-		} else {
-			add(c, constantVector(c.Type, Value{}, t.rows))
+		i := t.schema.Index(c.Name)
+		if i >= 0 {
+			c = t.schema[i]
 		}
+		wide.schema, from = append(wide.schema, c), append(from, i)
 	}
 	for i, c := range t.schema {
 		if schema.Index(c.Name) < 0 {
-			add(c, t.cols[i])
+			wide.schema, from = append(wide.schema, c), append(from, i)
 		}
 	}
-	return newTable(t.name, full, cols, t.rows)
+	for _, s := range t.segments {
+		cols := make([]*vector, len(from))
+		for i, at := range from {
+			if at >= 0 {
+				cols[i] = s.cols[at]
+			} else {
+				cols[i] = constantVector(wide.schema[i].Type, Value{}, s.n)
+			}
+		}
+		wide.segments = append(wide.segments, segment{n: s.n, cols: cols})
+	}
+	wide.finish()
+	return wide
 }

@@ -75,6 +75,11 @@ func (f *file) object(text []byte, line, column int, outer bool) error {
 		return nil
 	}
 	members, err := f.parser.object(text)
+	return f.parsed(text, members, err, line, column, outer)
+}
+
+// parsed reads a record that was taken apart into its members, or could not be.
+func (f *file) parsed(text []byte, members []member, err error, line, column int, outer bool) error {
 	if err != nil {
 		f.badJSON(text, err, line, column)
 		return nil

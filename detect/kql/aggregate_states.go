@@ -1,0 +1,334 @@
+package kql
+
+// groupStates are the states of one aggregate in all groups. Aggregates that
+// are used much have theirs column by column; the others have an accumulator
+// per group.
+type groupStates interface {
+	// grow makes states for the groups up to n.
+	grow(n int)
+	// add takes in rows: the group of each, noKey for a row that does not
+	// count, and the arguments.
+	add(groups []int32, args []*vector)
+	// result is the value of one of the aggregate's columns.
+	result(group, col int) Value
+	// size is about how many bytes they hold.
+	size() int64
+}
+
+// newGroupStates finds the states that give what the accumulators would.
+func newGroupStates(start func() accumulator, args []expr) groupStates {
+	sample := start()
+	if c, ok := sample.(*conditional); ok {
+		rest := append(append([]expr(nil), args[:c.at]...), args[c.at+1:]...)
+		if of := columnarStates(c.to, rest); of != nil {
+			return &statesIf{at: c.at, of: of}
+		}
+		return &accumulators{start: start}
+	}
+	if s := columnarStates(sample, args); s != nil {
+		return s
+	}
+	return &accumulators{start: start}
+}
+
+// columnarStates has those that are kept column by column, else nil.
+func columnarStates(sample accumulator, args []expr) groupStates {
+	t := kindNull
+	if len(args) > 0 {
+		t = args[0].typ()
+	}
+	switch s := sample.(type) {
+	case *counting:
+		return &counts{}
+	case *extremum:
+		switch {
+		case isWhole(t):
+			return &wholeExtremes{t: t, sign: s.sign}
+		case t == String:
+			return &textExtremes{sign: s.sign}
+		}
+	case *summing:
+		if t == Long || t == Int || t == TimeSpan {
+			return &wholeSums{t: s.t}
+		}
+	case *distinctCount:
+		if t == String || isWhole(t) {
+			return &distinctCounts{seen: newPairs(t)}
+		}
+	case *picking:
+		return &picked{how: s, width: len(args)}
+	}
+	return nil
+}
+
+// accumulators are states of any aggregate.
+type accumulators struct {
+	start func() accumulator
+	list  []accumulator
+	bytes int64
+}
+
+// grows is what an accumulator that keeps values tells of its size.
+type grows interface{ size() int64 }
+
+func (a *accumulators) grow(n int) {
+	for len(a.list) < n {
+		a.list = append(a.list, a.start())
+		a.bytes += entrySize
+	}
+}
+
+func (a *accumulators) add(groups []int32, args []*vector) {
+	vals := make([]Value, len(args))
+	for row, at := range groups {
+		if at == noKey {
+			continue
+		}
+		for i, v := range args {
+			vals[i] = v.value(row)
+		}
+		acc := a.list[at]
+		g, keeps := acc.(grows)
+		if !keeps {
+			acc.add(vals)
+			continue
+		}
+		before := g.size()
+		acc.add(vals)
+		a.bytes += g.size() - before
+	}
+}
+
+func (a *accumulators) result(group, col int) Value {
+	if s, ok := a.list[group].(severalResults); ok {
+		if r := s.results(); r != nil {
+			return r[col]
+		}
+		return Value{}
+	}
+	return a.list[group].result()
+}
+
+func (a *accumulators) size() int64 { return a.bytes }
+
+// statesIf passes on the rows for which the argument at a position is true,
+// without that argument.
+type statesIf struct {
+	at int
+	of groupStates
+}
+
+func (s *statesIf) add(groups []int32, args []*vector) {
+	chosen := make([]int32, len(groups))
+	for i := range chosen {
+		chosen[i] = noKey
+	}
+	for _, row := range trueRows(args[s.at]) {
+		chosen[row] = groups[row]
+	}
+	rest := append(append([]*vector(nil), args[:s.at]...), args[s.at+1:]...)
+	s.of.add(chosen, rest)
+}
+
+func (s *statesIf) grow(n int)                  { s.of.grow(n) }
+func (s *statesIf) result(group, col int) Value { return s.of.result(group, col) }
+func (s *statesIf) size() int64                 { return s.of.size() }
+
+// counts is count().
+type counts struct{ n []int64 }
+
+func (c *counts) grow(n int) { c.n = grown(c.n, n) }
+
+func (c *counts) add(groups []int32, _ []*vector) {
+	for _, at := range groups {
+		if at != noKey {
+			c.n[at]++
+		}
+	}
+}
+
+func (c *counts) result(group, _ int) Value { return longValue(c.n[group]) }
+func (c *counts) size() int64               { return 8 * int64(len(c.n)) }
+
+// grown makes a slice longer, with zeroes.
+func grown[T any](s []T, n int) []T {
+	return append(s, make([]T, n-len(s))...)
+}
+
+// wholeExtremes is min() and max() of what is kept as an integer.
+type wholeExtremes struct {
+	t    Type
+	sign int
+	best []int64
+	some []bool
+}
+
+func (e *wholeExtremes) grow(n int) { e.best, e.some = grown(e.best, n), grown(e.some, n) }
+
+func (e *wholeExtremes) add(groups []int32, args []*vector) {
+	v := args[0]
+	for row, at := range groups {
+		i := v.at(row)
+		if at == noKey || v.nulls != nil && v.nulls[i] {
+			continue
+		}
+		if n := v.ints[i]; !e.some[at] || e.sign > 0 && n > e.best[at] || e.sign < 0 && n < e.best[at] {
+			e.best[at], e.some[at] = n, true
+		}
+	}
+}
+
+func (e *wholeExtremes) result(group, _ int) Value {
+	if !e.some[group] {
+		return Value{}
+	}
+	return Value{kind: e.t, n: e.best[group]}
+}
+
+func (e *wholeExtremes) size() int64 { return 9 * int64(len(e.best)) }
+
+// textExtremes is min() and max() of strings.
+type textExtremes struct {
+	sign  int
+	best  []string
+	some  []bool
+	bytes int64
+}
+
+func (e *textExtremes) grow(n int) { e.best, e.some = grown(e.best, n), grown(e.some, n) }
+
+func (e *textExtremes) add(groups []int32, args []*vector) {
+	v := args[0]
+	for row, at := range groups {
+		if at == noKey {
+			continue
+		}
+		if s := v.strs[v.at(row)]; !e.some[at] || e.sign > 0 && s > e.best[at] || e.sign < 0 && s < e.best[at] {
+			e.bytes += int64(len(s)) - int64(len(e.best[at]))
+			e.best[at], e.some[at] = s, true
+		}
+	}
+}
+
+func (e *textExtremes) result(group, _ int) Value {
+	if !e.some[group] {
+		return Value{}
+	}
+	return stringValue(e.best[group])
+}
+
+func (e *textExtremes) size() int64 { return 17*int64(len(e.best)) + e.bytes }
+
+// wholeSums is sum() of integers and timespans.
+type wholeSums struct {
+	t   Type // of the result
+	sum []int64
+}
+
+func (s *wholeSums) grow(n int) { s.sum = grown(s.sum, n) }
+
+func (s *wholeSums) add(groups []int32, args []*vector) {
+	v := args[0]
+	for row, at := range groups {
+		if i := v.at(row); at != noKey && (v.nulls == nil || !v.nulls[i]) {
+			s.sum[at] += v.ints[i]
+		}
+	}
+}
+
+func (s *wholeSums) result(group, _ int) Value { return Value{kind: s.t, n: s.sum[group]} }
+func (s *wholeSums) size() int64               { return 8 * int64(len(s.sum)) }
+
+// pairs are the values that groups have, each once.
+type pairs struct {
+	values *keyIndex
+	seen   map[uint64]struct{} // group and value
+}
+
+func newPairs(t Type) pairs {
+	return pairs{newKeyIndex([]Type{t}), make(map[uint64]struct{})}
+}
+
+// each calls the function for each row whose value is new to its group.
+func (p *pairs) each(groups []int32, v *vector, fresh func(row int, group int32)) {
+	for row, value := range p.values.number([]*vector{v}, len(groups), true, nil) {
+		at := groups[row]
+		if at == noKey {
+			continue
+		}
+		pair := uint64(at)<<32 | uint64(value)
+		if _, ok := p.seen[pair]; !ok {
+			p.seen[pair] = struct{}{}
+			fresh(row, at)
+		}
+	}
+}
+
+func (p *pairs) size() int64 { return p.values.bytes + 24*int64(len(p.seen)) }
+
+// distinctCounts is dcount() and its kin.
+type distinctCounts struct {
+	seen pairs
+	n    []int64
+}
+
+func (d *distinctCounts) grow(n int) { d.n = grown(d.n, n) }
+
+func (d *distinctCounts) add(groups []int32, args []*vector) {
+	v := args[0]
+	d.seen.each(groups, v, func(row int, group int32) {
+		if !v.isNull(row) {
+			d.n[group]++
+		}
+	})
+}
+
+func (d *distinctCounts) result(group, _ int) Value { return longValue(d.n[group]) }
+func (d *distinctCounts) size() int64               { return d.seen.size() + 8*int64(len(d.n)) }
+
+// picked is arg_max() and its kin. Only the row that is the best of a batch is
+// looked at beyond its first column.
+type picked struct {
+	how   *picking
+	width int
+	rows  [][]Value
+	bytes int64
+}
+
+func (p *picked) grow(n int) { p.rows = grown(p.rows, n) }
+
+func (p *picked) add(groups []int32, args []*vector) {
+	bestRow := make(map[int32]int) // of the batch, by group
+	best := make(map[int32]Value)
+	for row, at := range groups {
+		if at == noKey {
+			continue
+		}
+		old, have := best[at]
+		if !have && p.rows[at] != nil {
+			old, have = p.rows[at][0], true
+		}
+		if val := args[0].value(row); !have || p.how.prefers(val, old, p.width) {
+			best[at], bestRow[at] = val, row
+		}
+	}
+	for at, row := range bestRow {
+		if p.rows[at] == nil {
+			p.rows[at] = make([]Value, p.width)
+		}
+		for i, v := range args {
+			p.bytes -= p.rows[at][i].size()
+			p.rows[at][i] = v.value(row)
+			p.bytes += p.rows[at][i].size()
+		}
+	}
+}
+
+func (p *picked) result(group, col int) Value {
+	if p.rows[group] == nil {
+		return Value{}
+	}
+	return p.rows[group][col]
+}
+
+func (p *picked) size() int64 { return int64(len(p.rows))*int64(24+48*p.width) + p.bytes }

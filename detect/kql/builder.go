@@ -1,0 +1,431 @@
+package kql
+
+import (
+	"math"
+	"time"
+)
+
+// TableBuilder collects rows. Set cells of the current row in any order, then
+// Commit it, or Discard it; cells not set are null (strings empty).
+type TableBuilder struct {
+	name   string
+	schema Schema
+	cols   []*columnBuilder
+	rows   int
+}
+
+// NewTableBuilder starts a table. The names of the schema must be unique.
+func NewTableBuilder(name string, schema Schema) *TableBuilder {
+	b := &TableBuilder{name: name}
+	for _, c := range schema {
+		b.AddColumn(c)
+	}
+	return b
+}
+
+// Schema returns the columns so far, which the caller must not change.
+func (b *TableBuilder) Schema() Schema { return b.schema }
+
+// Rows returns the number of rows committed.
+func (b *TableBuilder) Rows() int { return b.rows }
+
+// AddColumn adds a column, null in the rows so far, and returns its position.
+func (b *TableBuilder) AddColumn(c ColumnSchema) int {
+	b.schema = append(b.schema, c)
+	col := &columnBuilder{typ: c.Type}
+	for range b.rows / chunkRows {
+		col.seal(chunkRows)
+	}
+	b.cols = append(b.cols, col)
+	return len(b.cols) - 1
+}
+
+// row is the place of the current row in the segment that is being filled.
+func (b *TableBuilder) row() int { return b.rows % chunkRows }
+
+// SetBool sets a cell of a Bool column.
+func (b *TableBuilder) SetBool(col int, x bool) { b.cols[col].setInt(b.row(), boolValue(x).n) }
+
+// SetLong sets a cell of an Int or a Long column.
+func (b *TableBuilder) SetLong(col int, n int64) { b.cols[col].setInt(b.row(), n) }
+
+// SetReal sets a cell of a Real column.
+func (b *TableBuilder) SetReal(col int, f float64) {
+	b.cols[col].setInt(b.row(), int64(math.Float64bits(f)))
+}
+
+// SetTime sets a cell of a DateTime column, to 100 ns. Instants outside the
+// years 1 to 9999 are null.
+func (b *TableBuilder) SetTime(col int, t time.Time) {
+	b.cols[col].setValue(b.row(), datetimeValue(timeToTicks(t)))
+}
+
+// SetTimeSpan sets a cell of a TimeSpan column, to 100 ns.
+func (b *TableBuilder) SetTimeSpan(col int, d time.Duration) {
+	b.cols[col].setInt(b.row(), int64(d)/100)
+}
+
+// SetString sets a cell of a String column to the text, which is copied.
+func (b *TableBuilder) SetString(col int, text []byte) { b.cols[col].setText(b.row(), text) }
+
+// SetJSON sets a cell of a Dynamic column to a JSON value, which the caller
+// has checked to be valid; it is copied, and parsed when a query looks at it.
+func (b *TableBuilder) SetJSON(col int, text []byte) { b.cols[col].setText(b.row(), text) }
+
+// SetText sets a cell of any type from its text, as the conversion functions
+// of KQL (todatetime, tolong and so on) read it. It reports false, and leaves
+// the cell null, if the text is not of the column's type.
+func (b *TableBuilder) SetText(col int, text []byte) bool {
+	t := b.schema[col].Type
+	if t == String {
+		b.SetString(col, text)
+		return true
+	}
+	val := convert(stringValue(string(text)), t)
+	b.cols[col].setValue(b.row(), val)
+	return !val.IsNull()
+}
+
+// Commit ends the current row.
+func (b *TableBuilder) Commit() {
+	if b.rows++; b.rows%chunkRows == 0 {
+		for _, c := range b.cols {
+			c.seal(chunkRows)
+		}
+	}
+}
+
+// Discard forgets what was set since the last Commit.
+func (b *TableBuilder) Discard() {
+	for _, c := range b.cols {
+		c.cut(b.row())
+	}
+}
+
+// Retype converts a column to another type, cell by cell, as tostring(),
+// tolong() and so on do. What does not convert becomes null.
+func (b *TableBuilder) Retype(col int, to Type) {
+	old, c := b.cols[col], &columnBuilder{typ: to}
+	for _, sealed := range old.sealed {
+		for row := range sealed.n {
+			c.setValue(row, convert(sealed.value(row), to))
+		}
+		c.seal(chunkRows)
+	}
+	for row := range old.n {
+		c.setValue(row, convert(old.value(row), to))
+	}
+	b.cols[col] = c
+	b.schema[col].Type = to
+}
+
+// Cell returns a committed cell, for a caller who wants to decide on a type.
+func (b *TableBuilder) Cell(row, col int) Value {
+	c := b.cols[col]
+	if at := row / chunkRows; at < len(c.sealed) {
+		return c.sealed[at].value(row % chunkRows)
+	}
+	return c.value(row % chunkRows)
+}
+
+// Build returns the table. The builder must not be used afterwards.
+func (b *TableBuilder) Build() *Table {
+	t := &Table{name: b.name, schema: b.schema}
+	if b.row() > 0 {
+		for _, c := range b.cols {
+			c.seal(b.row())
+		}
+	}
+	for from := 0; from < b.rows; from += chunkRows {
+		s := segment{n: min(chunkRows, b.rows-from), cols: make([]*vector, len(b.cols))}
+		for i, c := range b.cols {
+			s.cols[i] = c.sealed[from/chunkRows]
+		}
+		t.segments = append(t.segments, s)
+	}
+	t.finish()
+	return t
+}
+
+// columnBuilder fills a column, one segment after the other. A segment that is
+// full is sealed: it gets the form that takes the least memory, and what it
+// was filled in is used for the next.
+type columnBuilder struct {
+	typ    Type
+	sealed []*vector
+	n      int // cells of the open segment that are set; those after them are null
+
+	ints  []int64 // all types that are not text or boxed; of a Real its bits
+	nulls []bool  // of ints, nil while none is null
+	text  textBuilder
+	vals  []Value // boxed types, but Dynamic only once a cell is no JSON text
+}
+
+// isText says whether the open segment holds texts.
+func (c *columnBuilder) isText() bool { return c.typ == String || c.typ == Dynamic && c.vals == nil }
+
+// room makes the row the next one to be set: those before it that nobody set
+// become null, and what was set for it already is forgotten.
+func (c *columnBuilder) room(row int) {
+	c.cut(row)
+	for c.n < row {
+		c.add(Value{})
+	}
+}
+
+// cut forgets the cells of the open segment from a row on.
+func (c *columnBuilder) cut(row int) {
+	if c.n <= row {
+		return
+	}
+	c.n = row
+	switch {
+	case c.isText():
+		c.text.cut(row)
+	case c.typ.boxed():
+		c.vals = c.vals[:row]
+	default:
+		c.ints = c.ints[:row]
+		if c.nulls != nil {
+			c.nulls = c.nulls[:row]
+		}
+	}
+}
+
+// add appends a cell, which is null or of the column's type.
+func (c *columnBuilder) add(v Value) {
+	if c.typ == Dynamic && c.vals == nil && v.kind != kindNull {
+		c.vals = make([]Value, c.n, chunkRows)
+		for row := range c.vals {
+			if text := c.text.at(row); text != "" {
+				c.vals[row] = parsedJSON(Value{kind: kindJSON, s: text})
+			}
+		}
+		c.text.cut(0)
+	}
+	switch {
+	case c.isText():
+		c.text.add([]byte(v.s))
+	case c.typ.boxed():
+		c.vals = append(c.vals, v)
+	default:
+		if v.kind == kindNull && c.nulls == nil {
+			c.nulls = make([]bool, c.n, chunkRows)
+		}
+		if c.nulls != nil {
+			c.nulls = append(c.nulls, v.kind == kindNull)
+		}
+		c.ints = append(c.ints, v.n)
+	}
+	c.n++
+}
+
+func (c *columnBuilder) setValue(row int, v Value) {
+	c.room(row)
+	c.add(v)
+}
+
+func (c *columnBuilder) setInt(row int, n int64) {
+	c.room(row)
+	c.ints = append(c.ints, n)
+	if c.nulls != nil {
+		c.nulls = append(c.nulls, false)
+	}
+	c.n++
+}
+
+func (c *columnBuilder) setText(row int, text []byte) {
+	c.room(row)
+	if c.isText() {
+		c.text.add(text)
+	} else {
+		c.vals = append(c.vals, parsedJSON(Value{kind: kindJSON, s: string(text)}))
+	}
+	c.n++
+}
+
+// value returns a cell of the open segment.
+func (c *columnBuilder) value(row int) Value {
+	switch {
+	case row >= c.n || c.nulls != nil && c.nulls[row]:
+		return convert(Value{}, c.typ)
+	case c.typ == String:
+		return stringValue(c.text.at(row))
+	case c.isText():
+		if text := c.text.at(row); text != "" {
+			return parsedJSON(Value{kind: kindJSON, s: text})
+		}
+		return Value{}
+	case c.typ.boxed():
+		return c.vals[row]
+	}
+	return Value{kind: c.typ, n: c.ints[row]}
+}
+
+// seal ends the open segment, which has so many rows.
+func (c *columnBuilder) seal(rows int) {
+	v := &vector{typ: c.typ, n: rows}
+	if c.n == 0 {
+		v = constantVector(c.typ, Value{}, rows)
+	} else {
+		c.room(rows)
+		switch {
+		case c.isText():
+			c.text.seal(v)
+		case c.typ.boxed():
+			v.vals = c.vals
+			c.vals = nil
+		default:
+			c.sealInts(v)
+		}
+	}
+	c.sealed = append(c.sealed, v)
+	c.n, c.nulls = 0, nil
+	c.ints = c.ints[:0]
+}
+
+func (c *columnBuilder) sealInts(v *vector) {
+	v.nulls = c.nulls
+	same := true
+	for i, n := range c.ints {
+		same = same && n == c.ints[0] && (v.nulls == nil || v.nulls[i] == v.nulls[0])
+	}
+	keep := c.ints
+	if same {
+		v.constant, keep = true, keep[:1]
+		if v.nulls != nil {
+			v.nulls = v.nulls[:1:1]
+		}
+	}
+	if c.typ != Real {
+		v.ints = append([]int64(nil), keep...)
+		return
+	}
+	v.reals = make([]float64, len(keep))
+	for i, n := range keep {
+		v.reals[i] = math.Float64frombits(uint64(n))
+	}
+}
+
+// textBuilder fills a segment of texts. It numbers the distinct ones, since
+// logs repeat most of what they say, until there are so many that keeping each
+// is cheaper: identifiers, say.
+type textBuilder struct {
+	codes    []uint16
+	distinct []string
+	codeOf   map[string]uint16
+	// shared are the texts of earlier segments, so that a text which comes up
+	// everywhere is kept once.
+	shared map[string]string
+
+	apart bool   // the texts lie one after the other, and not by their codes
+	bytes []byte // all of them
+	ends  []int  // where each ends
+	// plain is how many more segments are begun without looking for repeats,
+	// after one in which there were few.
+	plain int
+}
+
+// The most distinct texts of a segment that are numbered, the most that are
+// shared among segments, and how often a column without repeats is looked at.
+const (
+	maxDistinct  = chunkRows / 4
+	maxShared    = 1 << 14
+	plainForward = 15
+)
+
+func (b *textBuilder) len() int {
+	if b.apart {
+		return len(b.ends)
+	}
+	return len(b.codes)
+}
+
+func (b *textBuilder) add(text []byte) {
+	if !b.apart && b.len() == 0 && b.plain > 0 {
+		b.plain--
+		b.apart = true
+	}
+	if b.apart {
+		b.bytes = append(b.bytes, text...)
+		b.ends = append(b.ends, len(b.bytes))
+		return
+	}
+	code, ok := b.codeOf[string(text)]
+	if !ok {
+		if len(b.distinct) == maxDistinct {
+			b.separate()
+			b.add(text)
+			return
+		}
+		if b.codeOf == nil {
+			b.codeOf, b.shared = make(map[string]uint16), make(map[string]string)
+		}
+		s, ok := b.shared[string(text)]
+		if !ok {
+			if s = string(text); len(b.shared) < maxShared {
+				b.shared[s] = s
+			}
+		}
+		code = uint16(len(b.distinct))
+		b.distinct = append(b.distinct, s)
+		b.codeOf[s] = code
+	}
+	b.codes = append(b.codes, code)
+}
+
+// separate goes over to keeping each text.
+func (b *textBuilder) separate() {
+	for _, code := range b.codes {
+		b.bytes = append(b.bytes, b.distinct[code]...)
+		b.ends = append(b.ends, len(b.bytes))
+	}
+	b.forget()
+	b.apart, b.plain = true, plainForward
+}
+
+func (b *textBuilder) forget() {
+	b.codes, b.distinct = b.codes[:0], nil
+	clear(b.codeOf)
+}
+
+func (b *textBuilder) at(row int) string {
+	if !b.apart {
+		return b.distinct[b.codes[row]]
+	}
+	return string(b.bytes[b.start(row):b.ends[row]])
+}
+
+func (b *textBuilder) start(row int) int {
+	if row == 0 {
+		return 0
+	}
+	return b.ends[row-1]
+}
+
+func (b *textBuilder) cut(rows int) {
+	if !b.apart {
+		b.codes = b.codes[:rows]
+		return
+	}
+	b.bytes, b.ends = b.bytes[:b.start(rows)], b.ends[:rows]
+}
+
+// seal puts the texts into a vector, and gets ready for the next segment.
+func (b *textBuilder) seal(v *vector) {
+	switch {
+	case b.apart:
+		all := string(b.bytes)
+		v.strs = make([]string, len(b.ends))
+		for row, end := range b.ends {
+			v.strs[row] = all[b.start(row):end]
+		}
+		b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
+	case len(b.distinct) == 1:
+		v.strs, v.constant = b.distinct, true
+	default:
+		v.strs = append([]string(nil), b.distinct...) // without room for more
+		v.codes = append([]uint16(nil), b.codes...)
+	}
+	b.forget()
+}

@@ -1,0 +1,151 @@
+package kql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// Limits bound what a query may use. A zero limit stands for the one in
+// DefaultLimits.
+type Limits struct {
+	// Rows is how many rows an operator may hold, and a result may have.
+	Rows int
+	// Bytes is about how much memory all operators of the query may hold
+	// together, beside the tables that it reads.
+	Bytes int64
+	// Time is how long it may take.
+	Time time.Duration
+}
+
+// DefaultLimits are those of a query that does not set its own. The time is
+// what the query API gives a query at most.
+var DefaultLimits = Limits{Rows: 5_000_000, Bytes: 2 << 30, Time: 10 * time.Minute}
+
+func (l Limits) orDefault() Limits {
+	if l.Rows <= 0 {
+		l.Rows = DefaultLimits.Rows
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = DefaultLimits.Bytes
+	}
+	if l.Time <= 0 {
+		l.Time = DefaultLimits.Time
+	}
+	return l
+}
+
+// LimitError says which of its limits a query went past, and what to do.
+type LimitError struct{ Message string }
+
+func (e *LimitError) Error() string { return e.Message }
+
+// execution is one run of a query: what it reads and what bounds it. Several
+// goroutines can work for it.
+type execution struct {
+	ctx     context.Context
+	limits  Limits
+	scope   Scope
+	workers int          // goroutines that may work on a table at once
+	made    atomic.Int64 // rows so far, by operators that can make many of few
+	held    atomic.Int64 // bytes that operators hold now
+}
+
+// newExecution starts the clock of a query. The caller calls the function when
+// the query is over.
+func newExecution(ctx context.Context, opts Options) (*execution, context.CancelFunc) {
+	x := &execution{limits: opts.Limits.orDefault(), scope: opts.Scope, workers: opts.Workers}
+	if x.workers <= 0 {
+		x.workers = runtime.GOMAXPROCS(0)
+	}
+	late := &LimitError{fmt.Sprintf("the query takes more than %s, its limit: filter earlier, or read less", x.limits.Time)}
+	var cancel context.CancelFunc
+	x.ctx, cancel = context.WithTimeoutCause(ctx, x.limits.Time, late)
+	return x, cancel
+}
+
+// stopped is why the query must end now: its time is over, or the caller gave
+// up.
+func (x *execution) stopped() error {
+	if x.ctx.Err() == nil {
+		return nil
+	}
+	var late *LimitError
+	if errors.As(context.Cause(x.ctx), &late) {
+		return late
+	}
+	return x.ctx.Err()
+}
+
+// holds fails when an operator holds more rows than it may, or when the
+// query's time is over.
+func (x *execution) holds(rows int) error {
+	if rows > x.limits.Rows {
+		return &LimitError{fmt.Sprintf("the query holds more than %d rows at once, its limit: filter earlier, or summarize", x.limits.Rows)}
+	}
+	return x.stopped()
+}
+
+// madePerHeld is how many rows may pass through for each that may be held.
+const madePerHeld = 20
+
+// makes fails when operators that multiply rows have made so many that the
+// query would hardly end, even if nobody holds them.
+func (x *execution) makes(rows int) error {
+	most := int64(madePerHeld) * int64(x.limits.Rows)
+	if x.made.Add(int64(rows)) > most {
+		return &LimitError{fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join, its limit: filter earlier", most)}
+	}
+	return x.stopped()
+}
+
+// memory is what one operator holds, in bytes, as far as its execution knows.
+type memory struct {
+	x    *execution
+	held int64
+}
+
+// add takes note of so many more bytes, and fails past the limit. Operators
+// ask after a batch or a few, so a query can go past its limit by that much.
+func (m *memory) add(bytes int64) error {
+	m.held += bytes
+	if m.x.held.Add(bytes) > m.x.limits.Bytes {
+		return &LimitError{fmt.Sprintf("the query holds more than %d MiB of memory, its limit: filter earlier, keep fewer columns, or summarize", m.x.limits.Bytes>>20)}
+	}
+	return nil
+}
+
+// free gives back all of it.
+func (m *memory) free() {
+	m.x.held.Add(-m.held)
+	m.held = 0
+}
+
+// size is about how many bytes the rows of a vector take when they are copied.
+// Strings that rows share count for each, as what they are is not looked at.
+func (v *vector) size() int64 {
+	e := v.elements()
+	if v.isFlat() {
+		e = v
+	}
+	var each, text int64 = 8, 0
+	switch {
+	case e.vals != nil:
+		each = 64
+		for i := range e.vals {
+			text += e.vals[i].size()
+		}
+	case e.strs != nil:
+		each = 16
+		for _, s := range e.strs {
+			text += int64(len(s))
+		}
+	}
+	if e.nulls != nil {
+		each++
+	}
+	return int64(v.n)*each + text
+}

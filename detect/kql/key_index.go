@@ -1,0 +1,178 @@
+package kql
+
+import "math"
+
+// keyIndex numbers the distinct keys of rows, from 0, in the order in which
+// they first come: the groups of a summarize, the keys of a join.
+type keyIndex struct {
+	types []Type
+	n     int32
+	// A single string or integer is looked up as it is, any other key by its
+	// groupKey.
+	texts map[string]int32
+	ints  map[int64]int32
+	mixed map[string]int32
+	null  int32 // of a single integer that is null, -1 if none came yet
+	buf   []byte
+	bytes int64 // held, about
+}
+
+// noKey stands for a key that is not there.
+const noKey = int32(-1)
+
+// entrySize is about what an entry takes beside its text.
+const entrySize = 48
+
+func newKeyIndex(types []Type) *keyIndex {
+	k := &keyIndex{types: types, null: noKey}
+	switch {
+	case len(types) == 1 && types[0] == String:
+		k.texts = make(map[string]int32)
+	case len(types) == 1 && isWhole(types[0]):
+		k.ints = make(map[int64]int32)
+	default:
+		k.mixed = make(map[string]int32)
+	}
+	return k
+}
+
+// isWhole says whether a vector of the type has its elements in ints.
+func isWhole(t Type) bool { return t != Real && t != String && !t.boxed() }
+
+// number gives the number of each row's key. With add, keys that are new get
+// one; else they have noKey. fresh is called with the first row of each new
+// key, and may be nil.
+func (k *keyIndex) number(vecs []*vector, rows int, add bool, fresh func(row int)) []int32 {
+	out := make([]int32, rows)
+	one := func(row int) int32 {
+		before := k.n
+		at := k.find(vecs, row, add)
+		if k.n > before && fresh != nil {
+			fresh(row)
+		}
+		return at
+	}
+	// Where the columns have few elements, each combination is looked up once.
+	combinations := 1
+	for _, v := range vecs {
+		if v.isFlat() || combinations > rows {
+			combinations = math.MaxInt
+			break
+		}
+		combinations *= v.distinct()
+	}
+	if combinations > rows {
+		for row := range out {
+			out[row] = one(row)
+		}
+		return out
+	}
+	const unknown = noKey - 1
+	known := make([]int32, combinations)
+	for i := range known {
+		known[i] = unknown
+	}
+	for row := range out {
+		at := 0
+		for _, v := range vecs {
+			at = at*v.distinct() + v.at(row)
+		}
+		if known[at] == unknown {
+			known[at] = one(row)
+		}
+		out[row] = known[at]
+	}
+	return out
+}
+
+func (k *keyIndex) find(vecs []*vector, row int, add bool) int32 {
+	switch {
+	case k.texts != nil:
+		text := vecs[0].strs[vecs[0].at(row)]
+		at, ok := k.texts[text]
+		if !ok {
+			if at = k.next(add, len(text)); add {
+				k.texts[text] = at
+			}
+		}
+		return at
+	case k.ints != nil:
+		i := vecs[0].at(row)
+		if nulls := vecs[0].nulls; nulls != nil && nulls[i] {
+			if k.null == noKey && add {
+				k.null = k.next(add, 0)
+			}
+			return k.null
+		}
+		at, ok := k.ints[vecs[0].ints[i]]
+		if !ok {
+			if at = k.next(add, 8); add {
+				k.ints[vecs[0].ints[i]] = at
+			}
+		}
+		return at
+	}
+	k.buf = k.buf[:0]
+	for _, v := range vecs {
+		k.buf = v.appendKey(k.buf, row)
+	}
+	at, ok := k.mixed[string(k.buf)]
+	if !ok {
+		if at = k.next(add, len(k.buf)); add {
+			k.mixed[string(k.buf)] = at
+		}
+	}
+	return at
+}
+
+// next gives the next number, or noKey if none is to be added.
+func (k *keyIndex) next(add bool, size int) int32 {
+	if !add {
+		return noKey
+	}
+	k.n++
+	k.bytes += entrySize + int64(size)
+	return k.n - 1
+}
+
+// appendKey is groupKey of a row's element.
+func (v *vector) appendKey(buf []byte, row int) []byte {
+	if v.typ == String {
+		return lengthPrefixed(append(buf, 's'), v.strs[v.at(row)])
+	}
+	return groupKey(buf, v.value(row))
+}
+
+// anyNull lists for each row whether one of the vectors is null there, nil if
+// none is.
+func anyNull(vecs []*vector, rows int) []bool {
+	var null []bool
+	for _, v := range vecs {
+		if v.typ == String || v.nulls == nil && v.vals == nil {
+			continue
+		}
+		if null == nil {
+			null = make([]bool, rows)
+		}
+		for row := range null {
+			null[row] = null[row] || v.isNull(row)
+		}
+	}
+	return null
+}
+
+func typesOf(list []expr) []Type {
+	types := make([]Type, len(list))
+	for i, e := range list {
+		types[i] = e.typ()
+	}
+	return types
+}
+
+func evalAll(list []expr, b *batch) []*vector {
+	vecs := make([]*vector, len(list))
+	for i, e := range list {
+		vecs[i] = e.eval(b)
+	}
+	return vecs
+}
