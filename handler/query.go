@@ -23,6 +23,7 @@ type querying struct {
 	logs     string
 	from, to time.Time
 	format   string
+	explain  bool
 }
 
 // queryFormats are the forms of the answer.
@@ -92,6 +93,7 @@ func newQuery() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "", "leave out records with an earlier TimeGenerated")
 	cmd.Flags().StringVar(&to, "to", "", "leave out records with this TimeGenerated or a later one")
 	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, json or ndjson")
+	cmd.Flags().BoolVar(&q.explain, "explain", false, "print how the query would run, and do not run it")
 	return cmd
 }
 
@@ -108,7 +110,20 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		warn.reading(l.Report)
 		tables = l.Tables
 	}
-	t, err := kql.Run(ctx, q.text, kql.NewDatabase(tables...), kql.Options{Now: time.Now(), Scope: kql.Scope{From: q.from, To: q.to}})
+	now := time.Now()
+	if q.explain {
+		schemas := make(map[string]kql.Schema)
+		for _, t := range tables {
+			schemas[t.Name()] = t.Schema()
+		}
+		plan, err := kql.Explain(q.text, schemas, now)
+		if err != nil {
+			return q.problem(err)
+		}
+		_, err = io.WriteString(stdout, plan)
+		return err
+	}
+	t, err := kql.Run(ctx, q.text, kql.NewDatabase(tables...), kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {
 		return q.problem(err)
 	}

@@ -45,6 +45,7 @@ Ana     1
 		{"of their day", []string{"--logs", dir, "--output", "csv", "--from", "2026-03-17", "--to", "2026-03-18", "SigninLogs | count"}, "Count\n1\n"},
 		{"a file", []string{"--logs", dir, "--output", "csv", "--file", file}, "UserPrincipalName\nAna@fabrikam.example\n"},
 		{"standard input", []string{"--output", "csv", "-"}, "from_stdin\n1\n"},
+		{"the plan", []string{"--explain", "--logs", dir, "SigninLogs | where IPAddress has '203' | summarize count() by UserId"}, planOfTest},
 		{"hostile text", []string{"--output", "ndjson", `print x = "\u202e\u009b2J"`}, `{"x":"\u202e\u009b2J"}` + "\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -59,6 +60,17 @@ Ana     1
 		})
 	}
 }
+
+// planOfTest names the columns that are read and no others.
+const planOfTest = `project ..., count_ = $1
+  -> UserId:string, count_:long
+  summarize $1 = count() by UserId
+    -> UserId:string, $1:long
+    where IPAddress has "203"
+      -> UserId:string
+      scan SigninLogs
+        -> IPAddress:string, UserId:string
+`
 
 func TestQueryErrors(t *testing.T) {
 	t.Parallel()
