@@ -131,6 +131,13 @@ func (c *conditional) add(args []Value) {
 
 func (c *conditional) result() Value { return c.to.result() }
 
+func (c *conditional) size() int64 {
+	if to, ok := c.to.(grows); ok {
+		return to.size()
+	}
+	return 0
+}
+
 type counting struct{ n int64 }
 
 func (c *counting) add([]Value)   { c.n++ }
@@ -288,7 +295,12 @@ func (c *collecting) result() Value {
 	return arrayValue(c.items)
 }
 
-type bagging struct{ b *bag }
+type bagging struct {
+	b     *bag
+	bytes int64
+}
+
+func (g *bagging) size() int64 { return g.bytes }
 
 func (g *bagging) add(args []Value) {
 	if args[0].kind != kindBag {
@@ -303,7 +315,9 @@ func (g *bagging) add(args []Value) {
 	}
 	for i, k := range args[0].bag().keys {
 		if g.b.find(k) < 0 && int64(len(g.b.keys)) < limit {
-			g.b.set(k, args[0].bag().vals[i])
+			v := args[0].bag().vals[i]
+			g.b.set(k, v)
+			g.bytes += 2*int64(len(k)) + v.size()
 		}
 	}
 }

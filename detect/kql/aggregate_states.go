@@ -68,7 +68,8 @@ type accumulators struct {
 	bytes int64
 }
 
-// grows is what an accumulator that keeps values tells of its size.
+// grows is an accumulator that keeps values: it says how many bytes it holds,
+// about, so that the limit on memory knows.
 type grows interface{ size() int64 }
 
 func (a *accumulators) grow(n int) {

@@ -1,0 +1,260 @@
+package kql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// inPieces is the database with its tables in segments of two rows, so that
+// small tables are worked on as large ones are.
+func inPieces(db *Database) *Database {
+	var tables []*Table
+	for _, name := range db.Names() {
+		t := db.Table(name)
+		pieces := &Table{name: t.name, schema: t.schema}
+		for _, s := range t.segments {
+			for from := 0; from < s.n; from += 2 {
+				to := min(from+2, s.n)
+				part := segment{n: to - from}
+				for _, c := range s.cols {
+					part.cols = append(part.cols, c.slice(from, to))
+				}
+				pieces.segments = append(pieces.segments, part)
+			}
+		}
+		pieces.finish()
+		tables = append(tables, pieces)
+	}
+	return NewDatabase(tables...)
+}
+
+// sameAnswer fails unless a query gives the same answer over whole tables and
+// over pieces, on one goroutine and on several.
+func sameAnswer(t *testing.T, ctx context.Context, query string, limits Limits) {
+	t.Helper()
+	type outcome struct{ answer, err string }
+	run := func(db *Database, workers int) outcome {
+		out, err := Run(ctx, query, db, Options{Now: testNow, Limits: limits, Workers: workers})
+		if err != nil {
+			var queryError *Error
+			var limit *LimitError
+			if !errors.As(err, &queryError) && !errors.As(err, &limit) {
+				t.Fatalf("%q: %v", query, err)
+			}
+			return outcome{err: fmt.Sprintf("%T", err)}
+		}
+		return outcome{answer: render(out)}
+	}
+	whole := run(testTables(), 1)
+	for _, workers := range []int{1, 2, 3} {
+		if diff := cmp.Diff(whole, run(inPieces(testTables()), workers), cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Fatalf("%q: -whole on 1 +in pieces on %d goroutines:\n%s", query, workers, diff)
+		}
+	}
+}
+
+func TestWorkersGiveTheSameAnswer(t *testing.T) {
+	t.Parallel()
+	for _, q := range seedQueries() {
+		if !slices.Contains(runAwayQueries(), q) {
+			sameAnswer(t, t.Context(), q, Limits{})
+		}
+	}
+}
+
+// FuzzWorkers also looks for panics and for queries that do not end.
+func FuzzWorkers(f *testing.F) {
+	for _, q := range seedQueries() {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		sameAnswer(t, ctx, query, Limits{Rows: 20_000, Bytes: 256 << 20, Time: 20 * time.Second})
+	})
+}
+
+// manyNumbers is a table of several segments.
+func manyNumbers(rows int) *Database {
+	b := NewTableBuilder("Numbers", Schema{{"n", Long}, {"s", String}, {"d", Dynamic}})
+	for i := range rows {
+		b.SetLong(0, int64(i))
+		b.SetString(1, fmt.Appendf(nil, "text%d", i%5))
+		b.SetJSON(2, fmt.Appendf(nil, `{"n":%d}`, i))
+		b.Commit()
+	}
+	return NewDatabase(b.Build())
+}
+
+// Several queries can read a table at once, each on several goroutines.
+func TestQueriesShareATable(t *testing.T) {
+	t.Parallel()
+	db := manyNumbers(5 * chunkRows)
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			out, err := Run(t.Context(), "Numbers | where d.n % 2 == 0 and s has 'text2' | summarize sum(tolong(d.n)), count() by s", db, Options{Workers: 2})
+			if err == nil && out.Value(0, 2).n != int64(chunkRows/2) {
+				err = fmt.Errorf("got %v rows", out.Value(0, 2).n)
+			}
+			done <- err
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestEachLimitEndsARunAwayQuery(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, query string
+		limits      Limits
+		want        string
+	}{
+		{"range", "range x from 1 to 1000000000 step 1", Limits{Rows: 10_000}, "more than 10000 rows at once, its limit: filter earlier"},
+		{"range, nobody holds it", "range x from 1 to 1000000000 step 1 | where x < 0", Limits{Rows: 10_000}, "makes more than 200000 rows"},
+		{"mv-expand", "Numbers | extend a = range(1, 1000) | mv-expand a | count", Limits{Rows: 10_000}, "makes more than 200000 rows"},
+		{"mv-expand twice", "Numbers | extend a = range(1, 100), b = range(1, 100) | mv-expand a | mv-expand b | where n < 0", Limits{Rows: 10_000}, "makes more than 200000 rows"},
+		{"cross join", "Numbers | extend k = 1 | join kind=inner (Numbers | extend k = 1) on k | count", Limits{Rows: 30_000}, "makes more than 600000 rows"},
+		{"sort", "Numbers | extend a = strcat(s, tostring(n), s, s, s, s, s, s) | sort by a asc", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory, its limit: filter earlier"},
+		{"the result", "Numbers | extend a = strcat(s, tostring(n), s, s, s, s, s, s)", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"join's right side", "Numbers | join kind=inner (Numbers | extend a = strcat(s, tostring(n), s, s, s, s, s)) on n", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"groups", "Numbers | summarize count() by n, s", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"make_list", "Numbers | summarize make_list(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"make_set", "Numbers | summarize make_set(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"make_list_if", "Numbers | summarize make_list_if(strcat(s, tostring(n)), n > 0)", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"make_bag", "Numbers | summarize make_bag(bag_pack(tostring(n), s))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"dcount", "Numbers | summarize dcount(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"arg_max of long texts", "Numbers | summarize arg_max(n, replace_string('xxxxxxxxxx', 'x', strcat(s, s, s, s, s))) by n", Limits{Bytes: 2 << 20}, "more than 2 MiB of memory"},
+		{"time", "Numbers | extend k = 1 | join kind=inner (Numbers | extend k = 1) on k | summarize count() by s", Limits{Time: time.Nanosecond}, "more than 1ns, its limit: filter earlier"},
+		{"within all limits", "Numbers | summarize count() by s | sort by s asc", Limits{Rows: 10, Bytes: 1 << 20, Time: time.Hour}, ""},
+	}
+	db := manyNumbers(5 * chunkRows)
+	numbers := strings.NewReplacer("range(1, 1000)", "dynamic([1"+strings.Repeat(",2", 999)+"])", "range(1, 100)", "dynamic([1"+strings.Repeat(",2", 99)+"])")
+	for _, test := range tests {
+		test.query = numbers.Replace(test.query)
+		for _, workers := range []int{1, 2} {
+			_, err := Run(t.Context(), test.query, db, Options{Now: testNow, Limits: test.limits, Workers: workers})
+			var limit *LimitError
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("%s on %d goroutines: %v", test.name, workers, err)
+			case test.want != "" && (!errors.As(err, &limit) || !strings.Contains(limit.Message, test.want)):
+				t.Errorf("%s on %d goroutines: got %v, want a limit with %q", test.name, workers, err, test.want)
+			}
+		}
+	}
+}
+
+// What an operator held does not count once it is done.
+func TestMemoryIsGivenBack(t *testing.T) {
+	t.Parallel()
+	x, done := newExecution(t.Context(), Options{Workers: 2})
+	defer done()
+	plan, err := compile("Numbers | sort by n desc | join kind=inner (Numbers | summarize count() by n) on n | summarize dcount(s)", manyNumbers(2*chunkRows), testNow, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepareAll(plan.root)
+	out, err := collect(plan.root, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.free()
+	if held := x.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held at the end", held)
+	}
+}
+
+// The caller's own deadline is the caller's to explain.
+func TestCancelledQuery(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Run(ctx, "Numbers | where n > 1 | count", manyNumbers(3*chunkRows), Options{Workers: 2})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+// A filter right above a scan keeps it from segments without a row in time,
+// and nothing else.
+func TestTimeBoundsOfScans(t *testing.T) {
+	t.Parallel()
+	b := NewTableBuilder("Times", Schema{{"TimeGenerated", DateTime}, {"n", Long}})
+	for i := range 4 * chunkRows {
+		if i != 2*chunkRows+1 {
+			b.SetTime(0, testNow.Add(time.Duration(i)*time.Second))
+		}
+		b.SetLong(1, int64(i))
+		b.Commit()
+	}
+	table := b.Build()
+	for query, wantSegments := range map[string]int{
+		"TimeGenerated >= now() + 4096s":                            3,
+		"now() + 4096s > TimeGenerated":                             1,
+		"TimeGenerated between (now() + 1s .. 2h)":                  2,
+		"n >= 0 and TimeGenerated == now() + 5000s":                 1,
+		"TimeGenerated < now() + 10s or n == 16383":                 4,
+		"TimeGenerated > now() + 10s | where n > 5":                 4,
+		"n > 5 | where TimeGenerated <= now() + 10s":                1,
+		"n > 5 | take 100 | where TimeGenerated <= now() + 10s":     4,
+		"isnull(TimeGenerated)":                                     4,
+		"TimeGenerated > now() + 100000s":                           0,
+		"TimeGenerated != now() | where not(TimeGenerated < now())": 4,
+	} {
+		query = "Times | where " + query
+		x, done := newExecution(t.Context(), Options{Workers: 1})
+		defer done()
+		plan, err := compile(query, NewDatabase(table), testNow, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prepareAll(plan.root)
+		var stages []stage
+		for rel := plan.root; ; {
+			s, ok := rel.(stage)
+			if !ok {
+				if take, isTake := rel.(*taking); isTake {
+					stages, rel = nil, take.in
+					continue
+				}
+				break
+			}
+			stages, rel = append(stages, s), s.input()
+		}
+		bounds := plan.scans[0].bounds(stages)
+		read := 0
+		for at := range table.segments {
+			if b, _ := plan.scans[0].read(x, at, bounds); b != nil {
+				read++
+			}
+		}
+		if read != wantSegments {
+			t.Errorf("%s: %d segments are read, want %d", query, read, wantSegments)
+		}
+		// The same rows as without bounds: through a projection that hides them.
+		hidden := strings.Replace(query, "Times |", "Times | extend TimeGenerated = iff(n >= 0, TimeGenerated, now()) |", 1)
+		with, err := Run(t.Context(), query+" | summarize count(), sum(n)", NewDatabase(table), Options{Now: testNow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		without, err := Run(t.Context(), hidden+" | summarize count(), sum(n)", NewDatabase(table), Options{Now: testNow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(render(without), render(with)); diff != "" {
+			t.Errorf("%s: -without bounds +with:\n%s", query, diff)
+		}
+	}
+}
