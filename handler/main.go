@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "handler",
-		Short: "Run Sentinel scheduled analytics rules, in Azure Functions or over exported logs",
+		Short: "Run Sentinel scheduled analytics rules over exported logs",
 		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
 			"It ships with the rule MFA Rejected by User.",
 		SilenceErrors: true,
