@@ -571,6 +571,10 @@ func (p *parser) call(fn name) node {
 	defer p.leave()
 	c := &call{fn: fn}
 	p.advance()
+	if fn.text == "typeof" {
+		typ := p.typeName()
+		return &typeOf{fn.span.to(p.expect(")", "after the type")), typ}
+	}
 	for !p.cur().is(")") {
 		c.args = append(c.args, p.pipeline())
 		if !p.accept(",") {
