@@ -42,9 +42,9 @@ func mathFunctions() []*scalarFunction {
 			examples: examples{"exp10(3)", "1000"}},
 		{sig: "log(value:number) real", doc: "The natural logarithm, null of a negative number.", strict: true, naming: nameOfFirst, rows: notNegative(math.Log),
 			examples: examples{"log(1)", "0", "log(0)", "-Infinity", "log(-1)", "null"}},
-		{sig: "log10(value:number) real", doc: "The logarithm to base 10, null of a negative number.", strict: true, naming: nameOfFirst, rows: notNegative(math.Log10),
-			examples: examples{"log10(1000)", "3"}},
-		{sig: "log2(value:number) real", doc: "The logarithm to base 2, null of a negative number.", strict: true, naming: nameOfFirst, rows: notNegative(math.Log2),
+		{sig: "log10(value:number) real", doc: "The logarithm to base 10, null of a negative number.", strict: true, naming: nameOfFirst, rows: notNegative(log10),
+			examples: examples{"log10(1000)", "3", "log10(5)", "0.6989700043360189"}},
+		{sig: "log2(value:number) real", doc: "The logarithm to base 2, null of a negative number.", strict: true, naming: nameOfFirst, rows: notNegative(log2),
 			examples: examples{"log2(8)", "3"}},
 		{sig: "pi() real", doc: "The ratio of a circle's circumference to its diameter.", rows: func([]Value) Value { return realValue(math.Pi) },
 			examples: examples{"pi()", "3.141592653589793"}},
@@ -86,6 +86,40 @@ func mathFunctions() []*scalarFunction {
 		{sig: "bin_at(value:summable, size:summable, fixed:summable) first", doc: "The value rounded down to a fixed point or to a multiple of the size away from it.", naming: nameOfFirst, bind: bindBinAt,
 			examples: examples{"bin_at(6.5, 2.5, 7)", "4.5", "bin_at(1h, 1d, 12h)", "-12:00:00", "bin_at(datetime(2017-05-17 10:20), 7d, datetime(2017-06-04))", "2017-05-14T00:00:00.0000000Z"}},
 	}
+}
+
+// log10 and log2 take the exponent out first, as the C library does: the
+// quotient of two logarithms, which Go has, is off in the last digits.
+func log10(x float64) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return math.Log(x)
+	}
+	const (
+		inverseLn10 = 4.34294481903251816668e-01
+		log10Of2Hi  = 3.01029995663611771306e-01
+		log10Of2Lo  = 3.69423907715893078616e-13
+	)
+	fraction, exponent := binaryParts(x)
+	k := float64(exponent)
+	return k*log10Of2Lo + inverseLn10*math.Log(fraction) + k*log10Of2Hi
+}
+
+func log2(x float64) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return math.Log(x)
+	}
+	fraction, exponent := binaryParts(x)
+	return float64(exponent) + math.Log(fraction)*(1/math.Ln2)
+}
+
+// binaryParts is math.Frexp with a fraction of 1 to 2 from 1 on, so that the
+// logarithms of fraction and exponent never have different signs.
+func binaryParts(x float64) (fraction float64, exponent int) {
+	fraction, exponent = math.Frexp(x)
+	if exponent > 0 {
+		return 2 * fraction, exponent - 1
+	}
+	return fraction, exponent
 }
 
 // notNegative is for functions that are null below zero.

@@ -67,6 +67,7 @@ var paramKinds = map[string]func(Type) bool{
 	"datepart":   func(t Type) bool { return t == String },
 	"type":       func(Type) bool { return true },
 	"table":      func(Type) bool { return true },
+	"percentile": func(t Type) bool { return t.isNumber() || t == Dynamic },
 	"integers":   func(t Type) bool { return t == Int || t == Long || t == Dynamic },
 	"integer":    func(t Type) bool { return t == Int || t == Long },
 	"number":     func(t Type) bool { return t.isNumber() },
@@ -298,7 +299,8 @@ var kindNoun = map[string]string{
 	"notdynamic": "a scalar that is not dynamic", "text": "a string or a dynamic",
 	"regex": "a string", "part": "a string", "datepart": "a string", "integer": "an integer", "number": "a number",
 	"integers": "an integer or a dynamic array", "type": "a type",
-	"summable": "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
+	"percentile": "a number or an array of numbers",
+	"summable":   "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
 	"array": "a dynamic array", "bag": "a dynamic property bag",
 }
 

@@ -52,12 +52,20 @@ func (b *binder) callName(n *call, in []*column) string {
 		if len(n.args) == 0 {
 			return ""
 		}
+		if c, ok := n.args[0].(*call); ok && b.agg != nil {
+			if a := aggregates()[c.fn.text]; a != nil && (a.naming != nil || a.columns != nil) {
+				return "" // those name their own columns only
+			}
+		}
 		return b.outputName(n.args[0], in)
 	}
 	if b.scope.find(n.fn.text) != nil {
 		return ""
 	}
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
+		if a.naming != nil {
+			return a.naming(b, n)
+		}
 		if a.stem == "" {
 			return first(b.agg.in.columns())
 		}
