@@ -51,10 +51,25 @@ var theAggregates map[string]*aggregate
 // The tables refer to functions that refer to the tables, hence init.
 func init() { theAggregates = buildAggregates() }
 
+// aggregateGroup is one of the tables, and what it is about.
+type aggregateGroup struct {
+	title      string
+	aggregates []*aggregate
+}
+
+func aggregateGroups() []aggregateGroup {
+	return []aggregateGroup{
+		{"Aggregates that count", countingAggregates()},
+		{"Aggregates that choose", extremeAggregates()},
+		{"Aggregates that collect", collectingAggregates()},
+		{"Aggregates that compute", statisticAggregates()},
+	}
+}
+
 func buildAggregates() map[string]*aggregate {
 	all := make(map[string]*aggregate)
-	for _, group := range [][]*aggregate{countingAggregates(), extremeAggregates(), collectingAggregates(), statisticAggregates()} {
-		for _, a := range group {
+	for _, group := range aggregateGroups() {
+		for _, a := range group.aggregates {
 			a.name, a.params, a.result = parseSignature(a.sig)
 			if all[a.name] != nil {
 				panic("kql: aggregate " + a.name + " is defined twice")

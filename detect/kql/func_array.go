@@ -27,7 +27,7 @@ func arrayFunctions() []*scalarFunction {
 	}
 	return []*scalarFunction{
 		{sig: "array_length(array:array) long", doc: "The number of elements.", rows: length,
-			examples: examples{"array_length(dynamic([1,2,3]))", "3", "array_length(dynamic({'a':1}))", "null"}},
+			examples: examples{"array_length(dynamic([1,2,3]))", "3", "array_length(parse_json('{}'))", "null"}},
 		{sig: "arraylength(array:array) long", doc: "The same as array_length().", rows: length,
 			examples: examples{"arraylength(dynamic([]))", "0"}},
 		{sig: "array_index_of(array:array, value:scalar, start:integer?, length:integer?, occurrence:integer?) long",

@@ -17,7 +17,7 @@ func bagFunctions() []*scalarFunction {
 		{sig: "pack_dictionary(key:string, value:scalar, more:scalar*) dynamic", doc: "The same as bag_pack().", bind: bindPack,
 			examples: examples{"pack_dictionary('a', 1)", `{"a":1}`}},
 		{sig: "bag_keys(bag:bag) dynamic", doc: "The keys of a property bag, as an array.",
-			examples: examples{"bag_keys(dynamic({'a':1,'b':{'c':2}}))", `["a","b"]`, "bag_keys(dynamic([]))", "null"},
+			examples: examples{"bag_keys(dynamic({'a':1,'b':{'c':2}}))", `["a","b"]`, "bag_keys(parse_json('[]'))", "null"},
 			rows: onBag(func(b *bag, _ []Value) Value {
 				items := []Value{}
 				for _, k := range b.keys {

@@ -85,14 +85,38 @@ var theScalarFunctions map[string]*scalarFunction
 // The tables refer to functions that refer to the tables, hence init.
 func init() { theScalarFunctions = buildScalarFunctions() }
 
+// functionGroup is the table of a file, and what it is about.
+type functionGroup struct {
+	title     string
+	functions []*scalarFunction
+}
+
+func functionGroups() []functionGroup {
+	return []functionGroup{
+		{"Conditions", conditionFunctions()},
+		{"Conversions", conversionFunctions()},
+		{"Text", stringFunctions()},
+		{"Regular expressions", regexFunctions()},
+		{"Arrays", arrayFunctions()},
+		{"Sets", setFunctions()},
+		{"Property bags", bagFunctions()},
+		{"Dates and times", datetimeFunctions()},
+		{"Formats", formatFunctions()},
+		{"URLs, paths, CSV, JSON", parseFunctions()},
+		{"IPv4 addresses", ipv4Functions()},
+		{"IPv6 addresses", ipv6Functions()},
+		{"Encodings", encodingFunctions()},
+		{"Hashes", hashFunctions()},
+		{"Mathematics", mathFunctions()},
+		{"Bits", bitFunctions()},
+		{"The query itself", specialFunctions()},
+	}
+}
+
 func buildScalarFunctions() map[string]*scalarFunction {
 	all := make(map[string]*scalarFunction)
-	for _, group := range [][]*scalarFunction{
-		conditionFunctions(), conversionFunctions(), stringFunctions(), regexFunctions(), encodingFunctions(), hashFunctions(),
-		parseFunctions(), ipv4Functions(), ipv6Functions(), datetimeFunctions(), formatFunctions(), mathFunctions(),
-		bitFunctions(), arrayFunctions(), setFunctions(), bagFunctions(), specialFunctions(),
-	} {
-		for _, f := range group {
+	for _, group := range functionGroups() {
+		for _, f := range group.functions {
 			f.name, f.params, f.result = parseSignature(f.sig)
 			if all[f.name] != nil {
 				panic("kql: function " + f.name + " is defined twice")

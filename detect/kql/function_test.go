@@ -178,6 +178,18 @@ func TestFunctionRefusals(t *testing.T) {
 	}
 }
 
+// An element of what has no name is called as the element is.
+func TestNamesOfElements(t *testing.T) {
+	out := runExample(t, "print u = 'x' | project parse_url(u).Host, parse_url(u)['Host'], extract_all('(a)', u)[0], toint(parse_url(u).Port), parse_json(strcat(u)).b.c[2], split(u, ',')[0]")
+	var got []string
+	for _, c := range out.Schema() {
+		got = append(got, c.Name)
+	}
+	if text := strings.Join(got, " "); text != "Host Host1 0 Port b_c_2 u_0" {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestSeveralValues(t *testing.T) {
 	for _, c := range []struct{ query, want string }{
 		{"let a = dynamic([2,1]); let b = dynamic(['x','y']); print array_sort_asc(a, b)", "a_sorted=[1,2] b_sorted=[\"y\",\"x\"]"},

@@ -26,10 +26,12 @@ func (b *binder) outputName(n node, in []*column) string {
 		if of := b.outputName(n.of, in); of != "" {
 			return of + "_" + n.key
 		}
+		return n.key
 	case *element:
 		if of := b.outputName(n.of, in); of != "" {
 			return of + "_" + elementName(n.at)
 		}
+		return elementName(n.at)
 	case *call:
 		return b.callName(n, in)
 	}
