@@ -45,6 +45,11 @@ type (
 		fn   name
 		args []node
 	}
+	// typeOf is typeof(type), an argument of some functions.
+	typeOf struct {
+		span
+		typ Type
+	}
 	// star is the * of take_any(*), arg_max(x, *) and * has "x".
 	star struct{ span }
 	// signed is + or - before an operand.

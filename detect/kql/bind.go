@@ -326,6 +326,8 @@ func (b *binder) expr(n node, in []*column) expr {
 		return b.callExpr(n, in)
 	case *star:
 		failSemantic(n.span, "SEM0001", "* is not a value; it stands in arg_max(x, *), take_any(*) and their like")
+	case *typeOf:
+		failSemantic(n.span, "SEM0001", "a type is not a value")
 	case *lambda:
 		failSemantic(n.span, "SEM0001", "a function is not a value")
 	}

@@ -112,18 +112,15 @@ var refusedQueries = []refusedQuery{
 	{query: `T | render timechart`, kind: UnsupportedError, line: 1, column: 5, token: "render", message: "is not supported"},
 	{query: `search "x"`, kind: UnsupportedError, line: 1, column: 1, token: "search", message: "is not supported"},
 	{query: `T | where * has "x"`, kind: UnsupportedError, line: 1, column: 11, token: "*", message: "not supported"},
-	{query: `T | extend x = format_datetime(t, "yyyy")`, kind: UnsupportedError, line: 1, column: 16, token: "format_datetime", message: "format_datetime() is not supported"},
-	{query: `T | extend x = parse_ipv4(s)`, kind: UnsupportedError, line: 1, column: 16, token: "parse_ipv4", message: "is not supported"},
-	{query: `T | summarize makeset(s)`, kind: UnsupportedError, line: 1, column: 15, token: "makeset", message: "use make_set()"},
-	{query: `T | summarize percentile(n, 50)`, kind: UnsupportedError, line: 1, column: 15, token: "percentile", message: "is not supported"},
 	{query: `_GetWatchlist('vips') | count`, kind: UnsupportedError, line: 1, column: 1, token: "_GetWatchlist", message: "is not supported"},
 	{query: `cluster("a").database("b").T`, kind: UnsupportedError, line: 1, column: 1, token: "cluster", message: "one database"},
 	{query: `set notruncation; T`, kind: UnsupportedError, line: 1, column: 5, token: "notruncation", message: "is not supported"},
 	{query: `declare query_parameters(a:long = 1); print a`, kind: UnsupportedError, line: 1, column: 1, token: "declare", message: "is not supported"},
 	{query: `T | mv-expand kind=array d`, kind: UnsupportedError, line: 1, column: 15, token: "kind", message: "supported"},
 	{query: `T | join hint.nosuch=1 U on s`, kind: UnsupportedError, line: 1, column: 10, token: "hint.nosuch", message: "the hint 'hint.nosuch' of join is not supported"},
-	{query: `T | extend x = array_sort_asc(d, d)`, kind: UnsupportedError, line: 1, column: 34, token: "d", message: "several arrays"},
-	{query: `T | extend x = extract("a", 1, s, typeof(int))`, kind: UnsupportedError, line: 1, column: 35, token: "typeof", message: "typeof()"},
+	{query: `T | extend x = geo_distance_2points(1, 1, 2, 2)`, kind: UnsupportedError, line: 1, column: 16, token: "geo_distance_2points", message: "is not supported; compare by the country"},
+	{query: `T | summarize argmax(n, s)`, kind: UnsupportedError, line: 1, column: 15, token: "argmax", message: "use arg_max()"},
+	{query: `T | summarize tdigest(n)`, kind: UnsupportedError, line: 1, column: 15, token: "tdigest", message: "use percentile()"},
 }
 
 func TestRefusedQueries(t *testing.T) {

@@ -70,18 +70,19 @@ func (n *extendNode) bind(b *binder, in relation) relation {
 		names.taken[c.name] = true
 	}
 	for _, item := range n.columns {
-		col := b.namedColumn(item, in.columns())
-		if col.declared {
-			names.declare(col)
-		}
-		i := slices.IndexFunc(out.cols, func(c *column) bool { return c.name == col.name })
-		switch {
-		case col.name == "":
-			out.add(names.numbered(), col.e)
-		case i >= 0:
-			out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
-		default:
-			out.add(names.unique(col.name), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			if col.declared {
+				names.declare(col)
+			}
+			i := slices.IndexFunc(out.cols, func(c *column) bool { return c.name == col.name })
+			switch {
+			case col.name == "":
+				out.add(names.numbered(), col.e)
+			case i >= 0 && i < len(in.columns()):
+				out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
+			default:
+				out.add(names.unique(col.name), col.e)
+			}
 		}
 	}
 	return out
@@ -111,8 +112,9 @@ func (n *projectNode) bind(b *binder, in relation) relation {
 	out := &projection{in: in}
 	names := newNaming("Column", 1)
 	for _, item := range n.columns {
-		col := b.namedColumn(item, in.columns())
-		out.add(names.column(col), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			out.add(names.column(col), col.e)
+		}
 	}
 	return out
 }

@@ -558,8 +558,6 @@ func (p *parser) primary() node {
 			return &literal{t.span, Bool, boolValue(t.text == "true")}
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
-		case t.text == "typeof" && p.peek().is("("):
-			failUnsupported(t.span, "typeof() is supported in mv-expand only; a conversion such as toint() gives a type")
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
 			p.unexpected("expected an expression")
 		case p.peek().is("(") && !keywordOperators[t.text]:
@@ -591,6 +589,10 @@ func (p *parser) call(fn name) node {
 	defer p.leave()
 	c := &call{fn: fn}
 	p.advance()
+	if fn.text == "typeof" {
+		typ := p.typeName()
+		return &typeOf{fn.span.to(p.expect(")", "after the type")), typ}
+	}
 	for !p.cur().is(")") {
 		c.args = append(c.args, p.pipeline())
 		if !p.accept(",") {

@@ -118,11 +118,10 @@ func (e *applyExpr) eval(b *batch) *vector {
 				vals[i] = a.value(row)
 			}
 			val := e.rows(vals)
-			total += checkSize(val)
+			if total += checkSize(val); total > maxBatchSize {
+				failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
+			}
 			out.set(row, val)
-		}
-		if total > maxBatchSize {
-			failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
 		}
 	}
 	if n < b.n {

@@ -6,8 +6,9 @@
 //
 // The reference is Microsoft's documentation of KQL. Every operator has a file
 // operator_*.go with its syntax, binding and execution; every scalar function
-// an entry in a func_*.go table with its signature and a line of description;
-// every aggregate one in aggregate.go.
+// an entry in a func_*.go table with its signature, a line of description and
+// examples, which are tests too; every aggregate one in aggregate*.go. The
+// README's list of them is generated.
 package kql
 
 import (

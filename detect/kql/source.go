@@ -20,11 +20,18 @@ func (n *printNode) bindSource(b *binder) relation {
 	names := newNaming("print_", 0)
 	for i, item := range n.columns {
 		names.next = i
-		col := b.namedColumn(item, nil)
-		if !col.declared {
-			col.name = "" // print derives no names
+		if len(item.names) == 1 { // all by one name, unlike elsewhere
+			col := b.namedColumn(item, nil)
+			out.add(names.column(col), col.e)
+			continue
 		}
-		out.add(names.column(col), col.e)
+		cols := b.namedColumns(item, nil)
+		if len(cols) == 1 && !cols[0].declared {
+			cols[0].name = "" // print derives no names for a single value
+		}
+		for _, col := range cols {
+			out.add(names.column(col), col.e)
+		}
 	}
 	return out
 }
