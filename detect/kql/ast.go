@@ -97,6 +97,7 @@ type (
 		params []parameter
 		lets   []statement
 		body   node
+		view   bool // a union over * takes it for a table
 	}
 )
 

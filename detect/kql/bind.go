@@ -17,6 +17,15 @@ type binder struct {
 	fuzzy   int          // how many fuzzy unions are being bound
 	bound   int          // operators and calls so far
 	agg     *aggregation // of the summarize being bound, or nil
+
+	window       *windowing // what the operator being bound may see of other rows, or nil
+	subtables    int        // how many mv-apply are being bound
+	materialized map[materializeKey]*materialization
+	received     map[*column]receipt
+	warnings     []string
+	trying       int  // how many tables are being bound for their errors only
+	checking     int  // how many calls, of which the outermost is bound for its errors only
+	dry          bool // there is no data, only schemas
 }
 
 // maxBound bounds the plan: a let statement is bound wherever it is used, so a
@@ -143,16 +152,27 @@ func (b *binder) letStatement(st statement) {
 // the same. A table that is not there is no error yet: a fuzzy union may go
 // without it.
 func (b *binder) tryRelation(n node) {
+	b.try(func() { b.within(b.scope, func() { b.relation(n) }) })
+}
+
+// try binds something only for its errors.
+func (b *binder) try(bind func()) {
+	scans := b.scans
+	b.trying++
 	defer func() {
-		if p := recover(); p != nil {
-			if missing, ok := p.(*problem); !ok || missing.table == "" {
+		b.trying--
+		b.scans = scans
+		switch p := recover().(type) {
+		case nil, *unknownColumns:
+		case *problem:
+			if p.table == "" {
 				panic(p)
 			}
+		default:
+			panic(p)
 		}
 	}()
-	scans := b.scans
-	b.relation(n)
-	b.scans = scans
+	bind()
 }
 
 // isTabular says whether an expression stands for a table.
@@ -251,6 +271,7 @@ func (b *binder) tableNamed(n *name) relation {
 	}
 	if t := b.db.Table(n.text); t != nil {
 		s := newScan(t)
+		b.markReceived(s)
 		b.scans = append(b.scans, s)
 		return s
 	}
@@ -264,6 +285,11 @@ func (b *binder) tableNamed(n *name) relation {
 // invoke binds a call of a let statement's function: its body, with the
 // parameters bound to the arguments. input is the table that invoke passes.
 func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node)) {
+	if b.checking == 0 && slices.ContainsFunc(d.fn.params, func(p parameter) bool { return p.table }) {
+		b.checking++
+		b.try(func() { b.invoke(c, d, in, bindBody) })
+		b.checking--
+	}
 	b.count(c.span)
 	inner := b.lambdaScope(d)
 	params := d.fn.params
@@ -276,6 +302,11 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		case i < len(c.args) && p.table:
 			def.table, def.scope = c.args[i], b.scope
 			rel := b.relation(c.args[i])
+			if b.checking == 1 {
+				// The body may name the columns that the parameter declares, and
+				// no others.
+				def.table = &boundTable{c.args[i].pos(), &shared{in: newScan(newEmptyTable("", p.columns))}}
+			}
 			for _, want := range p.columns {
 				if !slices.ContainsFunc(rel.columns(), func(have *column) bool { return have.name == want.Name && have.typ == want.Type }) {
 					failSemantic(c.args[i].pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type)

@@ -10,7 +10,7 @@ var theSpecialFunctions map[string]func(*binder, *call, []*column) expr
 func init() { theSpecialFunctions = buildSpecialFunctions() }
 
 func buildSpecialFunctions() map[string]func(*binder, *call, []*column) expr {
-	return map[string]func(*binder, *call, []*column) expr{
+	all := map[string]func(*binder, *call, []*column) expr{
 		"now":             bindNow,
 		"ago":             bindAgo,
 		"toscalar":        bindToScalar,
@@ -18,6 +18,10 @@ func buildSpecialFunctions() map[string]func(*binder, *call, []*column) expr {
 		"columnifexists":  bindColumnIfExists,
 		"ingestion_time":  bindIngestionTime,
 	}
+	for name := range windowFunctions {
+		all[name] = bindWindow
+	}
+	return all
 }
 
 // bindNow gives the query's time, plus the offset if there is one.
@@ -101,18 +105,4 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 		}
 	}
 	return b.expr(n.args[1], in)
-}
-
-// bindIngestionTime gives when the workspace received the row: the column that
-// says so when the table carries it, else TimeGenerated.
-func bindIngestionTime(b *binder, n *call, in []*column) expr {
-	b.specialArguments(n, in, "")
-	for _, want := range []string{receivedColumn, generatedColumn} {
-		for _, c := range in {
-			if c.name == want && c.typ == DateTime {
-				return &columnExpr{col: c}
-			}
-		}
-	}
-	return &constExpr{t: DateTime}
 }

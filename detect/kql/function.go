@@ -27,6 +27,10 @@ type scalarFunction struct {
 	// bind takes over where a signature does not say enough.
 	bind   func(b *binder, c *call, args []expr) expr
 	naming resultName
+	// several gives all values of a function that has more than one, each with
+	// the name that its column gets when the query gives none. Where a column
+	// can not be several the first counts, which is what rows or bind gives.
+	several func(b *binder, in []*column, c *call, args []expr) []namedColumn
 	// strictCommon refuses a dynamic among arguments of kind common that are
 	// of another type; otherwise what it holds is converted.
 	strictCommon bool

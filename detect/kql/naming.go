@@ -108,7 +108,35 @@ type namedColumn struct {
 	e        expr
 }
 
-// namedColumns binds [name =] expression.
+// namedColumns binds [name =] expression or [(a, b) =] expression, where the
+// expression may be a function that gives several values. Those that the query
+// has no name for get the function's own.
+func (b *binder) namedColumns(n named, in []*column) []namedColumn {
+	c, isCall := n.expr.(*call)
+	if !isCall || b.scope.find(c.fn.text) != nil {
+		return []namedColumn{b.namedColumn(n, in)}
+	}
+	f := scalarFunctions()[c.fn.text]
+	if f == nil || f.several == nil {
+		return []namedColumn{b.namedColumn(n, in)}
+	}
+	b.count(c.span)
+	args := make([]expr, len(c.args))
+	for i, a := range c.args {
+		args[i] = b.expr(a, in)
+	}
+	b.checkArguments(c, f.params, args)
+	cols := f.several(b, in, c, args)
+	if len(n.names) > len(cols) {
+		failSemantic(n.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(n.names))
+	}
+	for i, name := range n.names {
+		cols[i].name, cols[i].declared, cols[i].at = name.text, true, name.span
+	}
+	return cols
+}
+
+// namedColumn binds [name =] expression, which has one value.
 func (b *binder) namedColumn(n named, in []*column) namedColumn {
 	e := b.expr(n.expr, in)
 	switch len(n.names) {
@@ -117,8 +145,8 @@ func (b *binder) namedColumn(n named, in []*column) namedColumn {
 	case 1:
 		return namedColumn{n.names[0].text, true, n.names[0].span, e}
 	}
-	failUnsupported(n.names[0].span.to(n.names[len(n.names)-1].span),
-		"several names for one expression are not supported here: the function gives one value")
+	failSemantic(n.span, "SEM0001",
+		"several names are for a function that gives several values, and this expression gives one here")
 	panic("unreachable")
 }
 

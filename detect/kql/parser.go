@@ -12,6 +12,8 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	// windows counts the calls of window functions in the pipeline being read.
+	windows int
 }
 
 // maxNesting bounds how deep expressions may be nested, so that no text can
@@ -136,9 +138,10 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 
 // letValue reads what follows let name =: a function or an expression.
 func (p *parser) letValue() node {
-	p.acceptWord("view") // it only says that a fuzzy union may include the function
+	view := p.acceptWord("view")
 	if p.cur().is("(") {
 		if fn := p.lambda(); fn != nil {
+			fn.view = view
 			return fn
 		}
 	}
@@ -147,7 +150,7 @@ func (p *parser) letValue() node {
 
 // lambda reads (parameters) { body }, or gives nil with nothing consumed if
 // what stands here is an expression in parentheses.
-func (p *parser) lambda() node {
+func (p *parser) lambda() *lambda {
 	closing := p.at
 	for depth := 0; ; closing++ {
 		if t := p.tokens[closing]; t.kind == tokEnd {
@@ -242,9 +245,11 @@ func (p *parser) pipeline() node {
 		return source
 	}
 	pl := &pipeline{source: source}
+	windows := p.windows
 	for p.accept("|") {
 		pl.ops = append(pl.ops, p.operator())
 	}
+	p.windows = windows
 	pl.span = source.pos().to(p.last())
 	return pl
 }
@@ -281,7 +286,12 @@ func (p *parser) operator() operatorNode {
 		}
 		failSyntax(at, "unknown operator '%s'%s", word, suggestion(word, operatorNames()))
 	}
-	return parse(p, at)
+	windows := p.windows
+	op := parse(p, at)
+	if p.windows > windows {
+		return &windowedNode{op}
+	}
+	return op
 }
 
 // operatorName reads a word whose parts may be joined by hyphens.
@@ -316,7 +326,7 @@ func (p *parser) options(operator string, known ...string) map[string]option {
 		if !isKnown && !isHint {
 			return opts // name = expression, for the operator itself to read
 		}
-		if isHint && !executionHints[o.name] {
+		if isHint && !isKnown && !executionHints[o.name] {
 			failUnsupported(o.span, "the hint '%s' of %s is not supported", o.name, operator)
 		}
 		p.at = end + 1
@@ -570,6 +580,9 @@ func (p *parser) call(fn name) node {
 	p.enter()
 	defer p.leave()
 	c := &call{fn: fn}
+	if isWindowFunction(fn.text) {
+		p.windows++
+	}
 	p.advance()
 	for !p.cur().is(")") {
 		c.args = append(c.args, p.pipeline())
