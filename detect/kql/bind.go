@@ -14,7 +14,6 @@ type binder struct {
 	scope   *scope
 	scans   []*scan
 	missing []string     // tables that a fuzzy union goes without
-	fuzzy   int          // how many fuzzy unions are being bound
 	bound   int          // operators and calls so far
 	agg     *aggregation // of the summarize being bound, or nil
 

@@ -80,14 +80,15 @@ func (n *renderNode) property(p *parser) {
 			p.advance()
 		default:
 			e := p.unary()
+			values = append(values, p.text[e.pos().start:e.pos().end])
+			of := e
 			if s, ok := e.(*signed); ok {
-				e = s.of
+				of = s.of
 			}
-			lit, ok := e.(*literal)
+			lit, ok := of.(*literal)
 			if !ok {
 				failSyntax(e.pos(), "expected a literal or the name of a column")
 			}
-			values = append(values, p.text[lit.start:lit.end])
 			if lit.typ == String {
 				values[len(values)-1] = lit.val.s
 			}
