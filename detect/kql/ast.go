@@ -42,8 +42,9 @@ type (
 	}
 	call struct {
 		span
-		fn   name
-		args []node
+		fn    name
+		args  []node
+		names []*name // of the arguments, nil for one that is given by its place
 	}
 	// star is the * of count_distinct(*), arg_max(x, *) and * has "x".
 	star struct{ span }

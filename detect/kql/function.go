@@ -159,6 +159,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
 		return e
 	}
+	n.unnamed()
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
 		return b.aggregateExpr(n, a)
 	}

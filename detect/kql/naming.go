@@ -121,6 +121,7 @@ func (b *binder) namedColumns(n named, in []*column) []namedColumn {
 		return []namedColumn{b.namedColumn(n, in)}
 	}
 	b.count(c.span)
+	c.unnamed()
 	args := make([]expr, len(c.args))
 	for i, a := range c.args {
 		args[i] = b.expr(a, in)

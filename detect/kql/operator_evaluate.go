@@ -102,7 +102,7 @@ func (n *evaluateNode) bind(b *binder, in relation) relation {
 		u.argument(b, param, a.expr)
 	}
 	if u.bag == nil {
-		failSemantic(n.span, "SEM0219", "bag_unpack() takes at least 1 argument and got none: the column")
+		failSemantic(n.plugin.span, "SEM0219", "bag_unpack() takes at least 1 argument and got none: the column")
 	}
 	if !n.declared {
 		return u.discovered(b)

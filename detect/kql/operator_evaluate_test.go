@@ -30,7 +30,7 @@ func TestBagUnpack(t *testing.T) {
 		{query: `Scores | take 1 | extend a = "mine" | evaluate bag_unpack(d) : (a:string)`, err: "1:39 bag_unpack() finds a property with the name of the column 'a'"},
 		{query: `let bags = Scores | project d | evaluate bag_unpack(d); bags | where isnotempty(c) | union (bags | where a == "x") | project b`, want: "b:dynamic\n2.5\n1"},
 		{query: `Scores | evaluate bag_unpack(who)`, err: "1:30 bag_unpack() unpacks a column of type dynamic"},
-		{query: `Scores | evaluate bag_unpack()`, err: "1:10 bag_unpack() takes at least 1 argument"},
+		{query: `Scores | evaluate bag_unpack()`, err: "1:19 bag_unpack() takes at least 1 argument"},
 		{query: `Scores | evaluate bag_unpack(d, columnsConflict="merge")`, err: "1:49 columnsConflict is error, replace_source or keep_source"},
 		{query: `Scores | evaluate bag_unpack(d, depth=1)`, err: "1:39 bag_unpack() takes a column, a prefix"},
 		{query: `Scores | evaluate pivot(who)`, err: "1:19 the plugin 'pivot' is not supported; bag_unpack is"},

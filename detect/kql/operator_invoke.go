@@ -29,7 +29,7 @@ func (n *invokeNode) bind(b *binder, in relation) relation {
 		failSemantic(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text)
 	}
 	input := &boundTable{n.span, &shared{in: in}}
-	c := &call{span: n.call.span, fn: fn, args: append([]node{input}, n.call.args...)}
+	c := &call{span: n.call.span, fn: fn, args: append([]node{input}, n.call.args...), names: append([]*name{nil}, n.call.names...)}
 	if !b.isTabular(c) {
 		failSemantic(fn.span, "SEM0001", "%s() gives a scalar, and invoke needs a table", fn.text)
 	}

@@ -93,7 +93,10 @@ func (p *parser) patternPart(before []patternPart) patternPart {
 		lit := p.primary().(*literal)
 		return patternPart{at: lit.span, text: lit.val.s}
 	case t.kind == tokName || t.kind == tokQuoted:
-		if last.column != nil || last.any {
+		if last.any {
+			failSyntax(last.at, "a string must stand between * and the column, to say where it begins")
+		}
+		if last.column != nil {
 			failSyntax(t.span, "a column must follow a string, which says where it begins")
 		}
 		column := p.name("of a column")

@@ -27,7 +27,7 @@ func TestParse(t *testing.T) {
 		{query: `print s = "ab" | parse s with x:string * "b"`, err: "1:40 * after a column"},
 		{query: `print s = "ab" | parse s with "a" x y`, err: "1:37 a column must follow a string"},
 		{query: `print s = "ab" | parse s with * * "a"`, err: "1:31 a string must stand between"},
-		{query: `print s = "ab" | parse s with * x`, err: "1:33 a column must follow a string"},
+		{query: `print s = "ab" | parse s with * x`, err: "1:31 a string must stand between"},
 		{query: `print s = "ab" | parse s with "a" x "b" x`, err: "1:41 the pattern fills the column 'x' twice"},
 		{query: `print s = "ab" | parse s with `, err: "1:31 the query ends here; expected a pattern"},
 		{query: `print s = "ab" | parse kind=fuzzy s with x`, err: "1:29 the kind of parse is simple, relaxed or regex"},
@@ -64,6 +64,6 @@ func TestParseKV(t *testing.T) {
 		{query: `print s = "" | parse-kv s as (a:long) with (regex="(a)")`, err: "1:51 the regular expression needs two groups"},
 		{query: `print s = "" | parse-kv s as (a:long) with (regex="(a)(b)", quote="x")`, err: "1:45 with regex parse-kv takes no other option"},
 		{query: `print s = "" | parse-kv s as (a:long) with (quote="abc")`, err: "1:51 quote is one character"},
-		{query: `print s = "" | parse-kv s as (a:long) with (greedy=1)`, err: "1:45 greedy is true or false"},
+		{query: `print s = "" | parse-kv s as (a:long) with (greedy=1)`, err: "1:52 greedy is true or false"},
 	})
 }

@@ -68,16 +68,17 @@ func (n *parseKVNode) option(p *parser, given map[string]span) {
 		failSyntax(t.span, "unknown option '%s' of parse-kv: use pair_delimiter, kv_delimiter, quote, escape, greedy or regex", t.text)
 	}
 	p.expect("=", "after the option's name")
+	at := p.cur().span
 	value, ok := p.primary().(*literal)
 	if t.text == "greedy" {
 		if !ok || value.typ != Bool || value.val.IsNull() {
-			failSyntax(t.span.to(p.last()), "greedy is true or false")
+			failSyntax(at, "greedy is true or false")
 		}
 		n.greedy = value.val.isTrue()
 		return
 	}
 	if !ok || value.typ != String || value.val.s == "" {
-		failSyntax(t.span.to(p.last()), "the value of %s must be a string that is not empty", t.text)
+		failSyntax(at, "the value of %s must be a string that is not empty", t.text)
 	}
 	text := value.val.s
 	runes := []rune(text)

@@ -1,6 +1,9 @@
 package kql
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 func TestWindowFunctions(t *testing.T) {
 	const rows = `let R = datatable(g:string, n:long, at:datetime)["a", 1, datetime(2026-03-17 08:00), "a", 3, datetime(2026-03-17 08:04), "b", 2, datetime(2026-03-17 08:20), "b", 2, datetime(2026-03-17 08:21)];` + "\n"
@@ -64,6 +67,50 @@ func TestSharedTables(t *testing.T) {
 		{query: `Scores | invoke nope()`, err: "1:17 invoke calls a function that a let statement defines"},
 		{query: `Scores | as hint.materialized=1 A`, err: "1:31 hint.materialized is true or false"},
 		{query: `let one = view () { print x = 1 }; let other = () { print x = 2 }; union withsource = from o*`, want: "from:string, x:long\none | 1"},
+		{query: `let f = (x:long, y:long = 2, z:long = 3) { x * 100 + y * 10 + z }; print f(1), f(1, z = 9), f(y = 5, x = 4)`, want: "print_0:long, print_1:long, print_2:long\n123 | 129 | 453"},
+		{query: `let f = (T:(n:long), more:long = 1) { T | project sum = n + more }; Scores | take 1 | invoke f(more = 4)`, want: "sum:long\n5"},
+		{query: `let f = (x:long) { x }; print f(y = 1)`, err: "1:33 f() has no parameter 'y'"},
+		{query: `let f = (x:long, y:long) { x }; print f(x = 1, 2)`, err: "1:48 an argument without a name"},
+		{query: `let f = (x:long, y:long = 1) { x }; print f(1, x = 2)`, err: "1:52 the argument 'x' of f() is given twice"},
+		{query: `let f = (x:long, T:(*)) { T }; f(1, Scores)`, err: "1:18 the parameters that are tables must come first"},
+		{query: `print strcat(a = "x")`, err: "1:14 strcat() takes its arguments by their places"},
 		{query: `Scores | count as Total`, want: "Total:long\n3"},
 	})
+}
+
+// runCounter is a relation that counts how often it runs.
+type runCounter struct {
+	relation
+	runs int
+}
+
+func (r *runCounter) run(x *execution, emit func(*batch) error) error {
+	r.runs++
+	return r.relation.run(x, emit)
+}
+
+func TestSharedRunsOnce(t *testing.T) {
+	t.Parallel()
+	for readers := 1; readers <= 3; readers++ {
+		in := &runCounter{relation: newScan(operatorTables().Table("Scores"))}
+		s := &shared{in: in}
+		u := &union{}
+		for range readers {
+			u.legs = append(u.legs, s.use(&binder{}))
+		}
+		s.use(&binder{}) // bound and dropped again, as for an error
+		u.unify(&unionNode{}, make([]string, readers))
+		need := map[*column]bool{u.cols[1]: true}
+		u.prepare(need)
+		x := &execution{ctx: context.Background(), limits: Limits{Rows: 100}}
+		for range 2 {
+			out, err := collect(u, x)
+			if err != nil || out.n != 3*readers || out.cols[0] != nil {
+				t.Fatalf("%d readers: %v, %v", readers, out, err)
+			}
+		}
+		if want := min(2, 3-min(readers, 2)); in.runs != want {
+			t.Errorf("%d readers: it ran %d times, want %d", readers, in.runs, want)
+		}
+	}
 }

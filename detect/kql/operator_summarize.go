@@ -114,6 +114,7 @@ func (b *binder) bindPicking(item named, n *call) []*column {
 	sign := pickingSigns[fn]
 	b.agg = nil
 	defer func() { b.agg = ctx }()
+	n.unnamed()
 	if len(n.args) == 0 {
 		failSemantic(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn)
 	}

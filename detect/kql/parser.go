@@ -169,7 +169,11 @@ func (p *parser) lambda() *lambda {
 	fn := &lambda{}
 	start := p.advance().span
 	for !p.cur().is(")") {
-		fn.params = append(fn.params, p.parameter())
+		par := p.parameter()
+		if last := len(fn.params) - 1; par.table && last >= 0 && !fn.params[last].table {
+			failSemantic(par.span, "SEM0001", "the parameters that are tables must come first")
+		}
+		fn.params = append(fn.params, par)
 		if !p.accept(",") {
 			break
 		}
@@ -585,6 +589,13 @@ func (p *parser) call(fn name) node {
 	}
 	p.advance()
 	for !p.cur().is(")") {
+		var argument *name
+		if p.cur().kind == tokName && p.peek().is("=") {
+			n := p.name("of an argument")
+			argument = &n
+			p.advance()
+		}
+		c.names = append(c.names, argument)
 		c.args = append(c.args, p.pipeline())
 		if !p.accept(",") {
 			break
