@@ -71,6 +71,9 @@ func parseEvaluate(p *parser, at span) operatorNode {
 // bagUnpackParameters are those of bag_unpack, in order.
 var bagUnpackParameters = []string{"Column", "OutputColumnPrefix", "columnsConflict", "ignoredProperties"}
 
+// maxUnpacked bounds the columns that the data can make.
+const maxUnpacked = 4096
+
 // conflictModes say what becomes of a column of the input that has the name of
 // a property.
 var conflictModes = []string{"error", "replace_source", "keep_source"}
@@ -278,6 +281,9 @@ func (u *unpacking) discovered(b *binder) relation {
 				t = Dynamic
 			}
 			name := u.prefix + key
+			if len(types) > maxUnpacked {
+				failLimit("bag_unpack() finds more than %d properties: name those that are needed, with : (name:type, ...)", maxUnpacked)
+			}
 			switch old := types[name]; {
 			case old == kindNull: // not seen, or only nulls so far
 				types[name] = t

@@ -1,6 +1,10 @@
 package kql
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+)
 
 func TestParse(t *testing.T) {
 	runOperatorCases(t, []operatorCase{
@@ -66,4 +70,20 @@ func TestParseKV(t *testing.T) {
 		{query: `print s = "" | parse-kv s as (a:long) with (quote="abc")`, err: "1:51 quote is one character"},
 		{query: `print s = "" | parse-kv s as (a:long) with (greedy=1)`, err: "1:52 greedy is true or false"},
 	})
+}
+
+// However a text is made, reading it takes time in proportion to its length.
+func TestParseKVHostileTexts(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"a=(x,", "a=", "a= , ", "(a)=(", "((((", ",,,,", `\\(`} {
+		text := strings.Repeat(piece, 300_000)
+		for _, greedy := range []bool{false, true} {
+			n := &parseKVNode{of: &literal{typ: String}, keys: Schema{{"a", String}, {"b", String}}, pair: ",", kv: "=", quotes: []quotePair{{'(', ')'}}, escapes: []rune{'\\'}, greedy: greedy}
+			start := time.Now()
+			n.bind(&binder{scope: &scope{}}, &oneRow{}).(*extraction).match(text, make([]Value, 2))
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%q, greedy %v: %s", piece, greedy, took)
+			}
+		}
+	}
 }

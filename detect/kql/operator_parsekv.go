@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -154,6 +155,9 @@ type pairReader struct {
 	*parseKVNode
 	values []Value
 	seen   []bool
+	// unclosed are the opening quotes that were found never to be closed, so
+	// that no text is searched for their ends over and over.
+	unclosed []rune
 }
 
 // pair keeps the first value of each key that is asked for.
@@ -171,7 +175,7 @@ func (r *pairReader) pair(key, value string) {
 func (r *pairReader) quoted(text string) (value string, size int, ok bool) {
 	first, width := utf8.DecodeRuneInString(text)
 	at := slices.IndexFunc(r.quotes, func(q quotePair) bool { return q.open == first })
-	if at < 0 || text == "" {
+	if at < 0 || text == "" || slices.Contains(r.unclosed, first) {
 		return "", 0, false
 	}
 	var sb strings.Builder
@@ -189,7 +193,8 @@ func (r *pairReader) quoted(text string) (value string, size int, ok bool) {
 			sb.WriteString(text[i-w : i])
 		}
 	}
-	return "", 0, false // a quote that is never closed is a character like others
+	r.unclosed = append(r.unclosed, first) // it is a character like others
+	return "", 0, false
 }
 
 // field reads up to one of the ends, or the end of the text; in quotes the
@@ -209,7 +214,8 @@ func (r *pairReader) field(text string, ends ...string) (value, found, rest stri
 func (*pairReader) upTo(text string, ends []string) (value, found, rest string) {
 	least := len(text)
 	for _, end := range ends {
-		if i := strings.Index(text, end); i >= 0 && (i < least || i == least && len(end) > len(found)) {
+		window := text[:min(len(text), least+len(end))] // none further off counts
+		if i := strings.Index(window, end); i >= 0 && (i < least || i == least && len(end) > len(found)) {
 			least, found = i, end
 		}
 	}
@@ -218,7 +224,7 @@ func (*pairReader) upTo(text string, ends []string) (value, found, rest string) 
 
 func (r *pairReader) delimited(text string) {
 	for text != "" {
-		key, found, rest := r.field(text, r.kv, r.pairDelimiter())
+		key, found, rest := r.field(text, r.pairDelimiter(), r.kv)
 		text = rest
 		if found != r.kv {
 			continue // no value belongs to it
@@ -233,41 +239,52 @@ func (r *pairReader) pairDelimiter() string { return r.parseKVNode.pair }
 
 // greedily takes as a value all up to the next key that is asked for.
 func (r *pairReader) greedily(text string) {
-	type found struct{ key, from, to int } // the key's place, with its delimiter
-	next := func(text string) (f found, ok bool) {
-		f.from = len(text)
-		for i, k := range r.keys {
-			for _, form := range r.keyForms(k.Name) {
-				for at := 0; ; {
-					j := strings.Index(text[at:], form)
-					if j < 0 {
-						break
-					}
-					at += j
-					before := strings.TrimRightFunc(text[:at], unicode.IsSpace)
-					if at < f.from && (before == "" || strings.HasSuffix(text[:at], r.pairDelimiter()) || strings.HasSuffix(before, r.pairDelimiter())) {
-						f, ok = found{i, at, at + len(form)}, true
-					}
-					at++
+	type place struct{ key, from, to int } // of a key with its delimiter
+	var places []place
+	for i, k := range r.keys {
+		for _, form := range r.keyForms(k.Name) {
+			for at := 0; at < len(text); {
+				j := strings.Index(text[at:], form)
+				if j < 0 {
+					break
 				}
+				at += j
+				if r.startsPair(text[:at]) {
+					places = append(places, place{i, at, at + len(form)})
+				}
+				at += len(form)
 			}
 		}
-		return f, ok
 	}
-	at, ok := next(text)
-	for ok {
-		text = text[at.to:]
-		value, following := text, found{}
-		if v, size, isQuoted := r.quoted(strings.TrimLeftFunc(text, unicode.IsSpace)); isQuoted {
-			text = strings.TrimLeftFunc(text, unicode.IsSpace)[size:]
-			value = v
-			following, ok = next(text)
-		} else if following, ok = next(text); ok {
-			value = strings.TrimSuffix(strings.TrimRightFunc(text[:following.from], unicode.IsSpace), strings.TrimSpace(r.pairDelimiter()))
+	slices.SortFunc(places, func(x, y place) int { return cmp.Or(cmp.Compare(x.from, y.from), cmp.Compare(y.to, x.to)) })
+	end := 0 // of what has been read
+	for i, p := range places {
+		if p.from < end {
+			continue // inside quotes
 		}
-		r.pair(r.keys[at.key].Name, value)
-		at = following
+		rest := text[p.to:]
+		value := strings.TrimLeftFunc(rest, unicode.IsSpace)
+		if v, size, ok := r.quoted(value); ok {
+			end = len(text) - len(value) + size
+			r.pair(r.keys[p.key].Name, v)
+			continue
+		}
+		end = p.to
+		for _, next := range places[i+1:] {
+			if next.from >= p.to {
+				rest = strings.TrimRightFunc(text[p.to:next.from], unicode.IsSpace)
+				rest = strings.TrimSuffix(rest, strings.TrimSpace(r.pairDelimiter()))
+				break
+			}
+		}
+		r.pair(r.keys[p.key].Name, rest)
 	}
+}
+
+// startsPair says whether a key can stand behind a text.
+func (r *pairReader) startsPair(before string) bool {
+	trimmed := strings.TrimRightFunc(before, unicode.IsSpace)
+	return trimmed == "" || strings.HasSuffix(before, r.pairDelimiter()) || strings.HasSuffix(trimmed, r.pairDelimiter())
 }
 
 // keyForms are the ways a key may be written before its delimiter.
