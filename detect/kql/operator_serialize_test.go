@@ -57,6 +57,8 @@ func TestSharedTables(t *testing.T) {
 		{query: `Logons | project User | as Logons | union Logons | count`, want: "Count:long\n6"},
 		{query: `let m = materialize(Scores | project n | where n > 0); m | join kind=inner (m | extend k = n) on n | project k`, want: "k:long\n1\n2"},
 		{query: `let m = materialize(Scores | project who, n); m | where n == toscalar(m | summarize max(n)) | project who`, want: "who:string\nbob"},
+		{query: `materialize(Scores) | count`, err: "1:1 unexpected \"materialize\"; materialize() stands alone behind let"},
+		{query: `let m = materialize(Scores) | take 1; m`, err: `1:29 unexpected "|"; expected ";"`},
 		{query: `let add = (T:(n:long), more:long = 1) { T | extend sum = n + more }; Scores | take 1 | project n | invoke add() | invoke add(10)`, want: "n:long, sum:long\n1 | 11"},
 		{query: `let both = (T:(n:long)) { T | union (T | where n > 1) | count }; Scores | invoke both()`, want: "Count:long\n4"},
 		{query: `let f = (T:(*)) { T | count }; Scores | invoke f()`, want: "Count:long\n3"},

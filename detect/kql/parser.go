@@ -145,6 +145,10 @@ func (p *parser) letValue() node {
 			return fn
 		}
 	}
+	if t := p.cur(); t.word("materialize") && p.peek().is("(") {
+		p.advance()
+		return p.call(name{span: t.span, text: t.text})
+	}
 	return p.pipeline()
 }
 
@@ -556,6 +560,8 @@ func (p *parser) primary() node {
 			return p.dynamicLiteral()
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
 			p.unexpected("expected an expression")
+		case t.text == "materialize" && p.peek().is("("):
+			p.unexpected("materialize() stands alone behind let name =, for the name to be used")
 		case p.peek().is("(") && !keywordOperators[t.text]:
 			p.advance()
 			return p.call(name{span: t.span, text: t.text})
