@@ -42,8 +42,9 @@ type (
 	}
 	call struct {
 		span
-		fn   name
-		args []node
+		fn    name
+		args  []node
+		names []*name // of the arguments, nil for one that is given by its place
 	}
 	// typeOf is typeof(type), an argument of some functions.
 	typeOf struct {
@@ -102,6 +103,7 @@ type (
 		params []parameter
 		lets   []statement
 		body   node
+		view   bool // a union over * takes it for a table
 	}
 )
 

@@ -37,13 +37,13 @@ func setFunctions() []*scalarFunction {
 			examples: examples{"set_equals(dynamic([1,2]), dynamic([2,1,1]))", "true", "set_equals(dynamic([1]), dynamic([1,2]))", "false"},
 			rows: onSets(func(sets [][]Value) Value {
 				l, r := keySet(sets[0]), keySet(sets[1])
-				return boolValue(len(l) == len(r) && shared(l, r) == len(l))
+				return boolValue(len(l) == len(r) && sharedKeys(l, r) == len(l))
 			})},
 		{sig: "jaccard_index(left:array, right:array) dynamic", doc: "How many distinct elements two arrays share, among all that they have.",
 			examples: examples{"jaccard_index(dynamic([1,2,3]), dynamic([1,2,3,4]))", "0.75"},
 			rows: onSets(func(sets [][]Value) Value {
 				l, r := keySet(sets[0]), keySet(sets[1])
-				both := shared(l, r)
+				both := sharedKeys(l, r)
 				if len(l)+len(r) == 0 {
 					return Value{}
 				}
@@ -86,8 +86,8 @@ func keySet(items []Value) map[string]bool {
 	return set
 }
 
-// shared counts the keys that both sets have.
-func shared(l, r map[string]bool) int {
+// sharedKeys counts the keys that both sets have.
+func sharedKeys(l, r map[string]bool) int {
 	n := 0
 	for k := range l {
 		if r[k] {

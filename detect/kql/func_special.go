@@ -15,7 +15,7 @@ func specialFunctions() []*scalarFunction {
 		{sig: "columnifexists(name:string!, otherwise:scalar) scalar", doc: "The same as column_ifexists().", special: bindColumnIfExists,
 			examples: examples{"columnifexists('none', 1)", "1"}},
 		{sig: "ingestion_time() datetime", doc: "When the workspace received the row: _TimeReceived if the table has it, else TimeGenerated.", special: bindIngestionTime,
-			examples: examples{"ingestion_time()", "null"}},
+			examples: examples{"toscalar(ExampleLogs | project ingestion_time())", "2026-03-17T10:00:00.0000000Z"}},
 		{sig: "pack_all(ignore_empty:bool!?) dynamic", doc: "A property bag of all columns; with true, without those that are null or empty.", special: bindPackAll,
 			examples: examples{"toscalar(print a = 1, b = '' | project pack_all())", `{"a":1,"b":""}`, "toscalar(print a = 1, b = '' | project pack_all(true))", `{"a":1}`}},
 		{sig: "bag_pack_columns(column:scalar, more:scalar*) dynamic", doc: "A property bag of columns, by their names.", special: bindPackColumns,
@@ -104,20 +104,6 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 		}
 	}
 	return b.expr(n.args[1], in)
-}
-
-// bindIngestionTime gives when the workspace received the row: the column that
-// says so when the table carries it, else TimeGenerated.
-func bindIngestionTime(b *binder, n *call, in []*column) expr {
-	b.specialArguments(n, in)
-	for _, want := range []string{receivedColumn, generatedColumn} {
-		for _, c := range in {
-			if c.name == want && c.typ == DateTime {
-				return &columnExpr{col: c}
-			}
-		}
-	}
-	return &constExpr{t: DateTime}
 }
 
 func bindPackAll(b *binder, n *call, in []*column) expr {

@@ -46,7 +46,7 @@ func stringFunctions() []*scalarFunction {
 		{sig: "strcmp(left:scalar, right:scalar) long", doc: "-1, 0 or 1 as the first text comes before, is, or comes after the second.",
 			examples: examples{"strcmp('a', 'b')", "-1", "strcmp('abcde', 'abc')", "1"},
 			rows:     func(a []Value) Value { return longValue(int64(strings.Compare(a[0].String(), a[1].String()))) }},
-		{sig: "strrep(value:scalar, times:long, delimiter:scalar?) string", doc: "The text repeated, with a delimiter between.", rows: repeated,
+		{sig: "strrep(value:scalar, times:long, delimiter:scalar?) string", doc: "The text repeated, with a delimiter between.", rows: repeatedText,
 			examples: examples{"strrep('ABC', 2)", "ABCABC", "strrep(123, 3, '.')", "123.123.123", "strrep('a', 0)", ""}},
 		{sig: "substring(source:scalar, start:integer, length:integer?) string", doc: "The part of a text from a position, counted from 0; a negative one counts from the end.", rows: substring,
 			examples: examples{"substring('abcdef', 1, 2)", "bc", "substring('abcdef', -2)", "ef"}},
@@ -197,7 +197,7 @@ func split(a []Value) Value {
 	return arrayValue(items)
 }
 
-func repeated(a []Value) Value {
+func repeatedText(a []Value) Value {
 	text, delimiter := a[0].String(), ""
 	if len(a) > 2 {
 		delimiter = a[2].String()

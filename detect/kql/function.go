@@ -109,6 +109,7 @@ func functionGroups() []functionGroup {
 		{"Hashes", hashFunctions()},
 		{"Mathematics", mathFunctions()},
 		{"Bits", bitFunctions()},
+		{"Rows before and after, behind sort or serialize", windowFunctions()},
 		{"The query itself", specialFunctions()},
 	}
 }
@@ -196,6 +197,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
 		return e
 	}
+	n.unnamed()
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
 		return b.aggregateExpr(n, a)
 	}

@@ -6,6 +6,7 @@ import "slices"
 type mvExpandNode struct {
 	span
 	itemIndex string
+	bagArrays bool // a bag's pairs are arrays of two, and not bags of one
 	columns   []mvColumn
 	limit     node
 }
@@ -18,20 +19,39 @@ type mvColumn struct {
 func parseMvExpand(p *parser, at span) operatorNode {
 	n := &mvExpandNode{}
 	opts := p.options("mv-expand", "with_itemindex", "bagexpansion", "kind")
-	if o, ok := opts["with_itemindex"]; ok {
-		index, isName := o.value.(*name)
-		if !isName {
-			failSyntax(o.value.pos(), "with_itemindex names a column")
-		}
-		n.itemIndex = index.text
-	}
+	n.parseItemIndex(opts)
 	for _, k := range []string{"bagexpansion", "kind"} {
 		if o, ok := opts[k]; ok {
-			if v, isName := o.value.(*name); !isName || v.text != "bag" {
-				failUnsupported(o.span, "only %s=bag, which is the default, is supported", k)
+			v, _ := o.value.(*name)
+			if v == nil || v.text != "bag" && v.text != "array" {
+				failSyntax(o.value.pos(), "the %s of mv-expand is bag or array", k)
 			}
+			n.bagArrays = v.text == "array"
 		}
 	}
+	n.parseColumns(p)
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *mvExpandNode) parseItemIndex(opts map[string]option) {
+	o, ok := opts["with_itemindex"]
+	if !ok {
+		return
+	}
+	switch index := o.value.(type) {
+	case *name:
+		n.itemIndex = index.text
+	case *literal:
+		n.itemIndex = index.val.s
+	}
+	if n.itemIndex == "" {
+		failSyntax(o.value.pos(), "with_itemindex names a column")
+	}
+}
+
+// parseColumns reads the arrays and the limit, as mv-apply has them too.
+func (n *mvExpandNode) parseColumns(p *parser) {
 	for {
 		c := mvColumn{named: p.namedExpr()}
 		if p.acceptWord("to") {
@@ -48,20 +68,21 @@ func parseMvExpand(p *parser, at span) operatorNode {
 	if p.acceptWord("limit") {
 		n.limit = p.expr()
 	}
-	n.span = at.to(p.last())
-	return n
 }
 
-func (n *mvExpandNode) bind(b *binder, in relation) relation {
-	m := &mvExpand{in: in, limit: -1, index: -1}
+func (n *mvExpandNode) bind(b *binder, in relation) relation { return n.bindOver(b, in, "mv-expand") }
+
+func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpand {
+	m := &mvExpand{in: in, limit: -1, index: -1, bagArrays: n.bagArrays}
 	if n.limit != nil {
 		m.limit = b.limitOf(n.limit)
 	}
 	m.cols = copyColumns(in.columns())
 	m.fromIn = slices.Clone(in.columns())
 	names := newNaming("Column", 1)
-	for _, c := range m.cols {
+	for i, c := range m.cols {
 		names.taken[c.name] = true
+		b.inheritReceived(c, m.fromIn[i])
 	}
 	for _, item := range n.columns {
 		col := b.namedColumn(item.named, in.columns())
@@ -69,7 +90,7 @@ func (n *mvExpandNode) bind(b *binder, in relation) relation {
 			names.declare(col)
 		}
 		if col.e.typ() != Dynamic {
-			failSemantic(item.pos(), "SEM0001", "mv-expand needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", col.e.typ())
+			failSemantic(item.pos(), "SEM0001", "%s needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", operator, col.e.typ())
 		}
 		t := Dynamic
 		if item.typ != kindNull {
@@ -118,6 +139,8 @@ type mvExpand struct {
 	index  int // of the item index's column, or -1
 	limit  int64
 	need   []bool
+
+	bagArrays bool
 }
 
 type expansion struct {
@@ -146,7 +169,7 @@ func (m *mvExpand) prepare(need map[*column]bool) {
 }
 
 // elements gives what a value expands to; none is one null.
-func elements(v Value) []Value {
+func elements(v Value, bagArrays bool) []Value {
 	switch v.kind {
 	case kindArray:
 		return v.array()
@@ -154,6 +177,10 @@ func elements(v Value) []Value {
 		b := v.bag()
 		items := make([]Value, len(b.keys))
 		for i, k := range b.keys {
+			if bagArrays {
+				items[i] = arrayValue([]Value{stringValue(k), b.vals[i]})
+				continue
+			}
 			pair := newBag(1)
 			pair.set(k, b.vals[i])
 			items[i] = bagValue(pair)
@@ -197,7 +224,7 @@ func (m *mvExpand) run(x *execution, emit func(*batch) error) error {
 		for row := range b.n {
 			longest := 0
 			for i, v := range vecs {
-				items[i] = elements(v.value(row))
+				items[i] = elements(v.value(row), m.bagArrays)
 				longest = max(longest, len(items[i]))
 			}
 			if m.limit >= 0 {
@@ -239,4 +266,65 @@ func convertItem(v Value, t Type) Value {
 		return v
 	}
 	return convert(v, t)
+}
+
+// expander makes the elements of one row at a time into a table.
+type expander struct {
+	*mvExpand
+	in    *batch
+	vecs  []*vector
+	items [][]Value
+}
+
+func newExpander(m *mvExpand, in *batch) *expander {
+	e := &expander{mvExpand: m, in: in, items: make([][]Value, len(m.expand))}
+	for _, x := range m.expand {
+		e.vecs = append(e.vecs, x.of.eval(in))
+	}
+	return e
+}
+
+// start looks at a row and says how many rows it expands to.
+func (e *expander) start(row int) int {
+	longest := 0
+	for i, v := range e.vecs {
+		e.items[i] = elements(v.value(row), e.bagArrays)
+		longest = max(longest, len(e.items[i]))
+	}
+	if e.limit >= 0 {
+		longest = int(min(int64(longest), e.limit))
+	}
+	return longest
+}
+
+// rows gives the n rows of the row that was started, with the columns needed.
+func (e *expander) rows(in []*column, need map[*column]bool, row, n int) *batch {
+	out := &batch{n: n, cols: make([]*vector, len(e.cols))}
+	for i, c := range e.cols {
+		if need[c] && e.fromIn[i] != nil {
+			out.cols[i] = repeated(e.in.cols[slices.Index(in, e.fromIn[i])], row, n)
+		}
+	}
+	for i, x := range e.expand {
+		if x.at < 0 || !need[e.cols[x.at]] {
+			continue
+		}
+		v := newVector(e.cols[x.at].typ, n)
+		for at := range n {
+			if at < len(e.items[i]) {
+				v.set(at, convertItem(e.items[i][at], v.typ))
+			} else {
+				v.setNull(at)
+			}
+		}
+		out.cols[x.at] = v
+	}
+	if e.index >= 0 && need[e.cols[e.index]] {
+		v := newVector(Long, n)
+		for at := range n {
+			v.ints[at] = int64(at)
+		}
+		out.cols[e.index] = v
+	}
+	return out
 }

@@ -136,6 +136,7 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 	ctx, fn := b.agg, n.fn.text
 	b.agg = nil
 	defer func() { b.agg = ctx }()
+	n.unnamed()
 	if len(n.args) == 0 {
 		failSemantic(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn)
 	}
@@ -341,24 +342,24 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 type distinctNode struct {
 	span
 	columns []named
-	all     bool
+	all     *star
 }
 
 func parseDistinct(p *parser, at span) operatorNode {
 	p.options("distinct")
 	if p.accept("*") {
-		return &distinctNode{span: at.to(p.last()), all: true}
+		return &distinctNode{span: at.to(p.last()), all: &star{p.last()}}
 	}
 	list := p.namedExprs()
-	return &distinctNode{at.to(p.last()), list, false}
+	return &distinctNode{span: at.to(p.last()), columns: list}
 }
 
 func (n *distinctNode) bind(b *binder, in relation) relation {
 	g := &grouping{in: in}
-	if n.all {
+	if n.all != nil {
 		for _, c := range in.columns() {
 			e := &columnExpr{col: c}
-			b.groupable(named{expr: &star{n.span}}, e)
+			b.groupable(named{expr: n.all}, e)
 			g.addKey(c.name, e)
 		}
 		return g
@@ -373,13 +374,23 @@ func (n *distinctNode) bind(b *binder, in relation) relation {
 }
 
 // countNode is count: one row with the number of rows.
-type countNode struct{ span }
+type countNode struct {
+	span
+	name string
+}
 
-func parseCount(_ *parser, at span) operatorNode { return &countNode{at} }
+func parseCount(p *parser, at span) operatorNode {
+	n := &countNode{at, "Count"}
+	if p.acceptWord("as") {
+		n.name = p.name("for the column").text
+		n.span = at.to(p.last())
+	}
+	return n
+}
 
 func (n *countNode) bind(_ *binder, in relation) relation {
 	g := &grouping{in: in}
 	col := g.addAggregate(Long, nil, func() accumulator { return &counting{} })
-	col.name = "Count"
+	col.name = n.name
 	return g
 }

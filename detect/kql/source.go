@@ -221,26 +221,6 @@ func (n *datatableNode) bindSource(b *binder) relation {
 	return newScan(t)
 }
 
-// materialized keeps a relation's rows for all that read it.
-type materialized struct {
-	cols []*column
-	rows func() *rows
-}
-
-func bindMaterialize(b *binder, n *call) relation {
-	if len(n.args) != 1 {
-		failSemantic(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args))
-	}
-	rel := b.relation(n.args[0])
-	return &materialized{rel.columns(), newSubquery(rel, b.x)}
-}
-
-func (m *materialized) columns() []*column       { return m.cols }
-func (m *materialized) prepare(map[*column]bool) {}
-func (m *materialized) run(_ *execution, emit func(*batch) error) error {
-	return emitRows(m.rows(), emit)
-}
-
 // bindTableFunction is table('name').
 func bindTableFunction(b *binder, n *call) relation {
 	if len(n.args) != 1 {

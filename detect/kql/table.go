@@ -17,7 +17,17 @@ type Table struct {
 	// column that says when the workspace got the row, or -1.
 	generated, received int
 	chunks              []timeRange // of TimeGenerated, one per chunkRows rows
+
+	warnings  []string   // of the query that it is the result of
+	rendering *Rendering // that the query asks for, or nil
 }
+
+// Warnings returns what the reader of a query's result should know.
+func (t *Table) Warnings() []string { return t.warnings }
+
+// Rendering returns what the query's render operator asks for, nil if it has
+// none.
+func (t *Table) Rendering() *Rendering { return t.rendering }
 
 // The columns that a workspace gives a meaning of its own.
 const (
