@@ -6,16 +6,32 @@ package kql
 type aggregate struct {
 	sig string
 	doc string
+	// examples are pairs as those of scalar functions are, over the rows that
+	// exampleRows lists.
+	examples examples
 	// stem is what the output column is called before _ and the argument's
 	// name; without one it is called as the argument is.
 	stem string
+	// naming is for what is called otherwise.
+	naming func(b *binder, n *call) string
 	// start makes the state of one group; t is the type of the first argument.
 	start func(t Type) accumulator
+	// check looks closer at arguments that fit the signature.
+	check func(n *call, args []expr)
+	// columns binds those that give several columns, instead of start.
+	columns func(b *binder, item named, n *call) []*column
 
 	name   string
 	params []param
 	result string
 }
+
+// exampleRows are what the examples of aggregates are over.
+const exampleRows = `datatable(x:long, s:string, d:dynamic) [
+    1, "a", dynamic({"p":1}),
+    2, "b", dynamic({"q":2}),
+    2, "b", dynamic({"p":3}),
+    long(null), "", dynamic(null)]`
 
 // accumulator gathers the rows of one group.
 type accumulator interface {
@@ -27,8 +43,7 @@ type accumulator interface {
 // nulls in all.
 type severalResults interface{ results() []Value }
 
-// aggregates is the table of all, by name. Those that give several columns,
-// arg_max and its kin, are bound by bindPicking.
+// aggregates is the table of all, by name.
 func aggregates() map[string]*aggregate { return theAggregates }
 
 var theAggregates map[string]*aggregate
@@ -36,54 +51,140 @@ var theAggregates map[string]*aggregate
 // The tables refer to functions that refer to the tables, hence init.
 func init() { theAggregates = buildAggregates() }
 
-func buildAggregates() map[string]*aggregate {
-	simple := func(f func() accumulator) func(Type) accumulator {
-		return func(Type) accumulator { return f() }
-	}
-	// onlyIf makes the form with a predicate as the argument at a position.
-	onlyIf := func(at int, start func(Type) accumulator) func(Type) accumulator {
-		return func(t Type) accumulator { return &conditional{at, start(t)} }
-	}
-	count := simple(func() accumulator { return &counting{} })
-	distinct := simple(func() accumulator { return &distinctCount{} })
-	sum := func(t Type) accumulator { return &summing{t: promoted(t)} }
-	avg := func(t Type) accumulator { return &averaging{t: averageType(t)} }
-	least := simple(func() accumulator { return &extremum{sign: -1} })
-	most := simple(func() accumulator { return &extremum{sign: 1} })
-	anyOf := simple(func() accumulator { return &first{} })
-	set := simple(func() accumulator { return &collecting{seen: map[string]bool{}} })
-	list := simple(func() accumulator { return &collecting{} })
-	bag := simple(func() accumulator { return &bagging{} })
+// aggregateGroup is one of the tables, and what it is about.
+type aggregateGroup struct {
+	title      string
+	aggregates []*aggregate
+}
 
+func aggregateGroups() []aggregateGroup {
+	return []aggregateGroup{
+		{"Aggregates that count", countingAggregates()},
+		{"Aggregates that choose", extremeAggregates()},
+		{"Aggregates that collect", collectingAggregates()},
+		{"Aggregates that compute", statisticAggregates()},
+	}
+}
+
+func buildAggregates() map[string]*aggregate {
 	all := make(map[string]*aggregate)
-	for _, a := range []*aggregate{
-		{sig: "count() long", doc: "The number of rows.", stem: "count", start: count},
-		{sig: "countif(predicate:bool) long", doc: "The number of rows for which the predicate is true.", stem: "countif", start: onlyIf(0, count)},
-		{sig: "dcount(value:scalar, accuracy:integer?) long", doc: "The number of distinct values; exact here, an estimate in the service.", stem: "dcount", start: distinct},
-		{sig: "dcountif(value:scalar, predicate:bool, accuracy:integer?) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "dcountif", start: onlyIf(1, distinct)},
-		{sig: "count_distinct(value:notdynamic) long", doc: "The number of distinct values.", stem: "count_distinct", start: distinct},
-		{sig: "count_distinctif(value:notdynamic, predicate:bool) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "count_distinctif", start: onlyIf(1, distinct)},
-		{sig: "sum(value:summable) promoted", doc: "The sum.", stem: "sum", start: sum},
-		{sig: "sumif(value:summable, predicate:bool) promoted", doc: "The sum over rows for which the predicate is true.", stem: "sumif", start: onlyIf(1, sum)},
-		{sig: "avg(value:summable) average", doc: "The mean of the values that are not null.", stem: "avg", start: avg},
-		{sig: "avgif(value:summable, predicate:bool) average", doc: "The mean over rows for which the predicate is true.", stem: "avgif", start: onlyIf(1, avg)},
-		{sig: "min(value:orderable) first", doc: "The least value.", stem: "min", start: least},
-		{sig: "minif(value:orderable, predicate:bool) first", doc: "The least value among rows for which the predicate is true.", stem: "minif", start: onlyIf(1, least)},
-		{sig: "max(value:orderable) first", doc: "The greatest value.", stem: "max", start: most},
-		{sig: "maxif(value:orderable, predicate:bool) first", doc: "The greatest value among rows for which the predicate is true.", stem: "maxif", start: onlyIf(1, most)},
-		{sig: "take_anyif(value:scalar, predicate:bool) first", doc: "A value of some row for which the predicate is true.", start: onlyIf(1, anyOf)},
-		{sig: "anyif(value:scalar, predicate:bool) first", doc: "The same as take_anyif().", stem: "anyif", start: onlyIf(1, anyOf)},
-		{sig: "make_set(value:scalar, max:integer?) dynamic", doc: "The distinct values that are not null, as an array; of arrays, their elements.", stem: "set", start: set},
-		{sig: "make_set_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The distinct values of rows for which the predicate is true.", stem: "set", start: onlyIf(1, set)},
-		{sig: "make_list(value:scalar, max:integer?) dynamic", doc: "The values that are not null, as an array; of arrays, their elements.", stem: "list", start: list},
-		{sig: "make_list_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The values of rows for which the predicate is true.", stem: "list", start: onlyIf(1, list)},
-		{sig: "make_bag(bag:bag, max:integer?) dynamic", doc: "One property bag of all, of equal keys one value.", stem: "bag", start: bag},
-		{sig: "make_bag_if(bag:bag, predicate:bool, max:integer?) dynamic", doc: "One property bag of rows for which the predicate is true.", stem: "bag", start: onlyIf(1, bag)},
-	} {
-		a.name, a.params, a.result = parseSignature(a.sig)
-		all[a.name] = a
+	for _, group := range aggregateGroups() {
+		for _, a := range group.aggregates {
+			a.name, a.params, a.result = parseSignature(a.sig)
+			if all[a.name] != nil {
+				panic("kql: aggregate " + a.name + " is defined twice")
+			}
+			all[a.name] = a
+		}
 	}
 	return all
+}
+
+// each makes a start that does not depend on the type.
+func each(f func() accumulator) func(Type) accumulator {
+	return func(Type) accumulator { return f() }
+}
+
+// onlyIf makes the form with a predicate as the argument at a position.
+func onlyIf(at int, start func(Type) accumulator) func(Type) accumulator {
+	return func(t Type) accumulator { return &conditional{at, start(t)} }
+}
+
+// countingAggregates count rows, values and bits.
+func countingAggregates() []*aggregate {
+	count := each(func() accumulator { return &counting{} })
+	distinct := each(func() accumulator { return &distinctCount{} })
+	bits := func(f func(x, y int64) int64) func(Type) accumulator {
+		return func(Type) accumulator { return &combiningBits{f: f} }
+	}
+	return []*aggregate{
+		{sig: "count() long", doc: "The number of rows.", stem: "count", start: count,
+			examples: examples{"count()", "4"}},
+		{sig: "cnt() long", doc: "The same as count().", stem: "cnt", start: count,
+			examples: examples{"cnt()", "4"}},
+		{sig: "countif(predicate:bool) long", doc: "The number of rows for which the predicate is true.", stem: "countif", start: onlyIf(0, count),
+			examples: examples{"countif(x > 1)", "2"}},
+		{sig: "dcount(value:scalar, accuracy:integer?) long", doc: "The number of distinct values; exact here, an estimate in the service.", stem: "dcount", start: distinct,
+			examples: examples{"dcount(x)", "2"}},
+		{sig: "dcountif(value:scalar, predicate:bool, accuracy:integer?) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "dcountif", start: onlyIf(1, distinct),
+			examples: examples{"dcountif(x, s == 'b')", "1"}},
+		{sig: "count_distinct(value:notdynamic) long", doc: "The number of distinct values.", stem: "count_distinct", start: distinct,
+			examples: examples{"count_distinct(x)", "2"}},
+		{sig: "count_distinctif(value:notdynamic, predicate:bool) long", doc: "The number of distinct values among rows for which the predicate is true.", stem: "count_distinctif", start: onlyIf(1, distinct),
+			examples: examples{"count_distinctif(x, x < 2)", "1"}},
+		{sig: "binary_all_and(value:integer) first", doc: "The bits that all values have.", start: bits(func(x, y int64) int64 { return x & y }),
+			examples: examples{"binary_all_and(x)", "0"}},
+		{sig: "binary_all_or(value:integer) first", doc: "The bits that some value has.", start: bits(func(x, y int64) int64 { return x | y }),
+			examples: examples{"binary_all_or(x)", "3"}},
+		{sig: "binary_all_xor(value:integer) first", doc: "The bits that an odd number of values have.", start: bits(func(x, y int64) int64 { return x ^ y }),
+			examples: examples{"binary_all_xor(x)", "1"}},
+	}
+}
+
+// extremeAggregates choose values, or rows by them.
+func extremeAggregates() []*aggregate {
+	least := each(func() accumulator { return &extremum{sign: -1} })
+	most := each(func() accumulator { return &extremum{sign: 1} })
+	anyOf := each(func() accumulator { return &first{} })
+	return []*aggregate{
+		{sig: "min(value:orderable) first", doc: "The least value.", stem: "min", start: least,
+			examples: examples{"min(x)", "1"}},
+		{sig: "minif(value:orderable, predicate:bool) first", doc: "The least value among rows for which the predicate is true.", stem: "minif", start: onlyIf(1, least),
+			examples: examples{"minif(x, s == 'b')", "2"}},
+		{sig: "max(value:orderable) first", doc: "The greatest value.", stem: "max", start: most,
+			examples: examples{"max(x)", "2", "max(s)", "b"}},
+		{sig: "maxif(value:orderable, predicate:bool) first", doc: "The greatest value among rows for which the predicate is true.", stem: "maxif", start: onlyIf(1, most),
+			examples: examples{"maxif(x, s == 'a')", "1"}},
+		{sig: "arg_max(maximized:orderable, returned:scalar*) first", doc: "The greatest value, and what else its row holds: columns, or * for all.", columns: picks(1),
+			examples: examples{"arg_max(x, s)", "2, b"}},
+		{sig: "arg_min(minimized:orderable, returned:scalar*) first", doc: "The least value, and what else its row holds: columns, or * for all.", columns: picks(-1),
+			examples: examples{"arg_min(x, *)", `1, a, {"p":1}`}},
+		{sig: "take_any(value:scalar, more:scalar*) first", doc: "The values of some row: columns, or * for all.", columns: picks(0),
+			examples: examples{"take_any(s)", "a"}},
+		{sig: "any(value:scalar, more:scalar*) first", doc: "The same as take_any(), the names with any_ in front.", columns: picks(0),
+			examples: examples{"any(x, s)", "1, a"}},
+		{sig: "take_anyif(value:scalar, predicate:bool) first", doc: "A value of some row for which the predicate is true.", start: onlyIf(1, anyOf),
+			examples: examples{"take_anyif(s, x == 2)", "b"}},
+		{sig: "anyif(value:scalar, predicate:bool) first", doc: "The same as take_anyif().", stem: "anyif", start: onlyIf(1, anyOf),
+			examples: examples{"anyif(s, x == 1)", "a"}},
+	}
+}
+
+// maxCollected is how many elements make_set and make_list keep when they are
+// not told, and maxCollectedOnce how many their former names do.
+const (
+	maxCollected     = 1_048_576
+	maxCollectedOnce = 128
+)
+
+// collectingAggregates make arrays and property bags.
+func collectingAggregates() []*aggregate {
+	set := each(func() accumulator { return &collecting{seen: map[string]bool{}, limit: maxCollected} })
+	list := each(func() accumulator { return &collecting{limit: maxCollected} })
+	bag := each(func() accumulator { return &bagging{} })
+	return []*aggregate{
+		{sig: "make_set(value:scalar, max:integer?) dynamic", doc: "The distinct values that are not null, as an array; of arrays, their elements.", stem: "set", start: set,
+			examples: examples{"make_set(x)", "[1,2]"}},
+		{sig: "make_set_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The distinct values of rows for which the predicate is true.", stem: "set", start: onlyIf(1, set),
+			examples: examples{"make_set_if(s, x > 1)", `["b"]`}},
+		{sig: "makeset(value:scalar, max:integer?) dynamic", doc: "make_set() that keeps 128 values unless it is told.", stem: "set",
+			start:    each(func() accumulator { return &collecting{seen: map[string]bool{}, limit: maxCollectedOnce} }),
+			examples: examples{"makeset(x, 1)", "[1]"}},
+		{sig: "make_list(value:scalar, max:integer?) dynamic", doc: "The values that are not null, as an array; of arrays, their elements.", stem: "list", start: list,
+			examples: examples{"make_list(x)", "[1,2,2]"}},
+		{sig: "make_list_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The values of rows for which the predicate is true.", stem: "list", start: onlyIf(1, list),
+			examples: examples{"make_list_if(s, x > 1)", `["b","b"]`}},
+		{sig: "make_list_with_nulls(value:scalar) dynamic", doc: "All values, nulls too, as an array.", stem: "list",
+			start:    each(func() accumulator { return &collecting{limit: maxCollected, nulls: true} }),
+			examples: examples{"make_list_with_nulls(x)", "[1,2,2,null]"}},
+		{sig: "makelist(value:scalar, max:integer?) dynamic", doc: "make_list() that keeps 128 values unless it is told.", stem: "list",
+			start:    each(func() accumulator { return &collecting{limit: maxCollectedOnce} }),
+			examples: examples{"makelist(x, 2)", "[1,2]"}},
+		{sig: "make_bag(bag:bag, max:integer?) dynamic", doc: "One property bag of all, of equal keys one value.", stem: "bag", start: bag,
+			examples: examples{"make_bag(d)", `{"p":1,"q":2}`}},
+		{sig: "make_bag_if(bag:bag, predicate:bool, max:integer?) dynamic", doc: "One property bag of rows for which the predicate is true.", stem: "bag", start: onlyIf(1, bag),
+			examples: examples{"make_bag_if(d, x > 1)", `{"q":2,"p":3}`}},
+	}
 }
 
 func promoted(t Type) Type {
@@ -144,9 +245,12 @@ func (c *counting) add([]Value)   { c.n++ }
 func (c *counting) result() Value { return longValue(c.n) }
 
 type distinctCount struct {
-	seen map[string]struct{}
-	buf  []byte
+	seen  map[string]struct{}
+	buf   []byte
+	bytes int64
 }
+
+func (d *distinctCount) size() int64 { return d.bytes }
 
 func (d *distinctCount) add(args []Value) {
 	if args[0].IsNull() {
@@ -158,6 +262,7 @@ func (d *distinctCount) add(args []Value) {
 			d.seen = make(map[string]struct{})
 		}
 		d.seen[string(d.buf)] = struct{}{}
+		d.bytes += valueSize + int64(len(d.buf))
 	}
 }
 
@@ -245,23 +350,18 @@ func (f *first) add(args []Value) {
 
 func (f *first) result() Value { return f.v }
 
-// maxCollected is how many elements make_set and make_list keep when they are
-// not told.
-const maxCollected = 1_048_576
-
-// collecting gathers values; with seen, each once.
+// collecting gathers values up to a limit; with seen, each once.
 type collecting struct {
 	seen  map[string]bool
+	limit int64
+	nulls bool // are kept
 	items []Value
 	buf   []byte
 	bytes int64
 }
 
 func (c *collecting) add(args []Value) {
-	limit := int64(maxCollected)
-	if len(args) > 1 && !args[1].IsNull() {
-		limit = args[1].n
-	}
+	limit := optional(args, 1, c.limit)
 	if args[0].kind == kindArray {
 		for _, v := range args[0].array() {
 			c.one(v, limit)
@@ -272,7 +372,7 @@ func (c *collecting) add(args []Value) {
 }
 
 func (c *collecting) one(v Value, limit int64) {
-	if v.IsNull() || int64(len(c.items)) >= limit {
+	if v.IsNull() && !c.nulls || int64(len(c.items)) >= limit {
 		return
 	}
 	if c.seen != nil {
@@ -306,10 +406,7 @@ func (g *bagging) add(args []Value) {
 	if args[0].kind != kindBag {
 		return
 	}
-	limit := int64(maxCollected)
-	if len(args) > 1 && !args[1].IsNull() {
-		limit = args[1].n
-	}
+	limit := optional(args, 1, maxCollected)
 	if g.b == nil {
 		g.b = newBag(8)
 	}
@@ -357,3 +454,21 @@ func (p *picking) prefers(val, old Value, values int) bool {
 
 func (p *picking) result() Value    { return Value{} } // it has several
 func (p *picking) results() []Value { return p.row }
+
+// combiningBits is null of nothing.
+type combiningBits struct {
+	f func(x, y int64) int64
+	v Value
+}
+
+func (c *combiningBits) add(args []Value) {
+	switch v := args[0]; {
+	case v.IsNull():
+	case c.v.IsNull():
+		c.v = v
+	default:
+		c.v = Value{kind: v.kind, n: c.f(c.v.n, v.n)}
+	}
+}
+
+func (c *combiningBits) result() Value { return c.v }

@@ -16,19 +16,19 @@ type groupStates interface {
 }
 
 // newGroupStates finds the states that give what the accumulators would.
-func newGroupStates(start func() accumulator, args []expr) groupStates {
+func newGroupStates(start func() accumulator, args []expr, several bool) groupStates {
 	sample := start()
 	if c, ok := sample.(*conditional); ok {
 		rest := append(append([]expr(nil), args[:c.at]...), args[c.at+1:]...)
 		if of := columnarStates(c.to, rest); of != nil {
 			return &statesIf{at: c.at, of: of}
 		}
-		return &accumulators{start: start}
+		return &accumulators{start: start, several: several}
 	}
 	if s := columnarStates(sample, args); s != nil {
 		return s
 	}
-	return &accumulators{start: start}
+	return &accumulators{start: start, several: several}
 }
 
 // columnarStates has those that are kept column by column, else nil.
@@ -63,9 +63,10 @@ func columnarStates(sample accumulator, args []expr) groupStates {
 
 // accumulators are states of any aggregate.
 type accumulators struct {
-	start func() accumulator
-	list  []accumulator
-	bytes int64
+	start   func() accumulator
+	several bool // they are severalResults
+	list    []accumulator
+	bytes   int64
 }
 
 // grows is an accumulator that keeps values: it says how many bytes it holds,
@@ -101,8 +102,8 @@ func (a *accumulators) add(groups []int32, args []*vector) {
 }
 
 func (a *accumulators) result(group, col int) Value {
-	if s, ok := a.list[group].(severalResults); ok {
-		if r := s.results(); r != nil {
+	if a.several {
+		if r := a.list[group].(severalResults).results(); r != nil {
 			return r[col]
 		}
 		return Value{}

@@ -42,8 +42,14 @@ type (
 	}
 	call struct {
 		span
-		fn   name
-		args []node
+		fn    name
+		args  []node
+		names []*name // of the arguments, nil for one that is given by its place
+	}
+	// typeOf is typeof(type), an argument of some functions.
+	typeOf struct {
+		span
+		typ Type
 	}
 	// star is the * of take_any(*), arg_max(x, *) and * has "x".
 	star struct{ span }
@@ -97,6 +103,7 @@ type (
 		params []parameter
 		lets   []statement
 		body   node
+		view   bool // a union over * takes it for a table
 	}
 )
 

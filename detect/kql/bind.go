@@ -17,6 +17,15 @@ type binder struct {
 	optional []string     // columns that column_ifexists asks for
 	bound    int          // operators and calls so far
 	agg      *aggregation // of the summarize being bound, or nil
+
+	window       *windowing // what the operator being bound may see of other rows, or nil
+	subtables    int        // how many mv-apply are being bound
+	materialized map[materializeKey]*materialization
+	received     map[*column]receipt
+	warnings     []string
+	trying       int  // how many tables are being bound for their errors only
+	checking     int  // how many calls, of which the outermost is bound for its errors only
+	dry          bool // there is no data, only schemas
 }
 
 // maxBound bounds the plan: a let statement is bound wherever it is used, so a
@@ -143,16 +152,27 @@ func (b *binder) letStatement(st statement) {
 // the same. A table that is not there is no error yet: a fuzzy union may go
 // without it.
 func (b *binder) tryRelation(n node) {
+	b.try(func() { b.within(b.scope, func() { b.relation(n) }) })
+}
+
+// try binds something only for its errors.
+func (b *binder) try(bind func()) {
+	scans := b.scans
+	b.trying++
 	defer func() {
-		if p := recover(); p != nil {
-			if missing, ok := p.(*problem); !ok || missing.table == "" {
+		b.trying--
+		b.scans = scans
+		switch p := recover().(type) {
+		case nil, *unknownColumns:
+		case *problem:
+			if p.table == "" {
 				panic(p)
 			}
+		default:
+			panic(p)
 		}
 	}()
-	scans := b.scans
-	b.relation(n)
-	b.scans = scans
+	bind()
 }
 
 // isTabular says whether an expression stands for a table.
@@ -223,6 +243,7 @@ func (b *binder) relation(n node) relation {
 			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
 			return rel
 		}
+		n.unnamed()
 		if bind := tabularFunctions()[n.fn.text]; bind != nil {
 			return bind(b, n)
 		}
@@ -251,6 +272,7 @@ func (b *binder) tableNamed(n *name) relation {
 	}
 	if t := b.db.Table(n.text); t != nil {
 		s := newScan(t)
+		b.markReceived(s)
 		b.scans = append(b.scans, s)
 		return s
 	}
@@ -264,25 +286,37 @@ func (b *binder) tableNamed(n *name) relation {
 // invoke binds a call of a let statement's function: its body, with the
 // parameters bound to the arguments. input is the table that invoke passes.
 func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node)) {
+	if b.checking == 0 && slices.ContainsFunc(d.fn.params, func(p parameter) bool { return p.table }) {
+		b.checking++
+		b.try(func() { b.invoke(c, d, in, bindBody) })
+		b.checking--
+	}
 	b.count(c.span)
 	inner := b.lambdaScope(d)
 	params := d.fn.params
 	if len(c.args) > len(params) {
 		failSemantic(c.span, "SEM0001", "%s() takes %d arguments and got %d", c.fn.text, len(params), len(c.args))
 	}
+	args := c.matched(params)
 	for i, p := range params {
 		def := &definition{}
+		arg := args[i]
 		switch {
-		case i < len(c.args) && p.table:
-			def.table, def.scope = c.args[i], b.scope
-			rel := b.relation(c.args[i])
+		case arg != nil && p.table:
+			def.table, def.scope = arg, b.scope
+			rel := b.relation(arg)
+			if b.checking == 1 {
+				// The body may name the columns that the parameter declares, and
+				// no others.
+				def.table = &boundTable{arg.pos(), &shared{in: newScan(newEmptyTable("", p.columns))}}
+			}
 			for _, want := range p.columns {
 				if !slices.ContainsFunc(rel.columns(), func(have *column) bool { return have.name == want.Name && have.typ == want.Type }) {
-					failSemantic(c.args[i].pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type)
+					failSemantic(arg.pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type)
 				}
 			}
-		case i < len(c.args):
-			def.scalar = b.coerce(b.expr(c.args[i], in), p.typ, c.args[i].pos())
+		case arg != nil:
+			def.scalar = b.coerce(b.expr(arg, in), p.typ, arg.pos())
 		case p.def != nil:
 			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
 		default:
@@ -294,6 +328,40 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		b.statements(d.fn.lets)
 		bindBody(d.fn.body)
 	})
+}
+
+// matched gives the argument of each parameter, nil where there is none. Those
+// that are named come behind those that go by their place.
+func (c *call) matched(params []parameter) []node {
+	args := make([]node, len(params))
+	named := false
+	for i, arg := range c.args {
+		at := i
+		if i < len(c.names) && c.names[i] != nil {
+			n := c.names[i]
+			named = true
+			if at = slices.IndexFunc(params, func(p parameter) bool { return p.text == n.text }); at < 0 {
+				failSemantic(n.span, "SEM0001", "%s() has no parameter '%s'", c.fn.text, n.text)
+			}
+		} else if named {
+			failSemantic(arg.pos(), "SEM0001", "an argument without a name can not follow one with a name")
+		}
+		if args[at] != nil {
+			failSemantic(arg.pos(), "SEM0001", "the argument '%s' of %s() is given twice", params[at].text, c.fn.text)
+		}
+		args[at] = arg
+	}
+	return args
+}
+
+// unnamed refuses names of arguments, which only a let statement's functions
+// have.
+func (c *call) unnamed() {
+	for _, n := range c.names {
+		if n != nil {
+			failSemantic(n.span, "SEM0001", "%s() takes its arguments by their places and not by names", c.fn.text)
+		}
+	}
 }
 
 // expr binds a scalar expression over the columns in reach, and lets the plan
@@ -351,6 +419,8 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 		return b.callExpr(n, in)
 	case *star:
 		failSemantic(n.span, "SEM0001", "* is not a value; it stands in arg_max(x, *), take_any(*) and their like")
+	case *typeOf:
+		failSemantic(n.span, "SEM0001", "a type is not a value")
 	case *lambda:
 		failSemantic(n.span, "SEM0001", "a function is not a value")
 	}

@@ -29,12 +29,23 @@ var wrongInReference = map[string]string{
 	"join-rightanti#1":                "the printed table has the columns of the left side",
 	"url-encode-component-function#1": "the printed text is not the query's",
 	"exp-function#1":                  "the printed number is rounded",
-	"max-of-function#2":               "the column is printed as result, and the query does not name it",
+}
+
+// misnamedInReference lists cases that print a column under another name than
+// the query gives it: the printed name, and the query's.
+var misnamedInReference = map[string][2]string{
+	"binary-all-xor-aggregation-function#1": {"results", "result"},
+	"extract-all-function#1":                {"ID", "Id"},
+	"extract-all-function#2":                {"ID", "Id"},
+	"extract-all-function#3":                {"ID", "Id"},
+	"max-of-function#2":                     {"result", "Column1"},
+	"mv-apply-operator#3":                   {"Val1", "Val"},
+	"tohex-function#1":                      {"print_04", "print_4"},
 }
 
 // TestReferenceCases runs worked examples: our own selection, and those of the
 // KQL reference where they are at hand. Each must give what is printed, by
-// value, or be refused by name.
+// value.
 func TestReferenceCases(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"testdata/cases.json", "../../../shared/data/kql-cases.json"} {
@@ -49,28 +60,23 @@ func TestReferenceCases(t *testing.T) {
 		if err := json.Unmarshal(data, &cases); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		passed, refused, wrong := 0, 0, 0
+		passed, wrong := 0, 0
 		for _, c := range cases {
 			if wrongInReference[c.ID] != "" {
 				wrong++
 				continue
 			}
 			out, err := runTestQuery(c.Query)
-			var queryError *Error
-			switch {
-			case errors.As(err, &queryError) && queryError.Kind == UnsupportedError && strings.HasPrefix(file, ".."):
-				refused++
-				continue
-			case err != nil:
+			if err != nil {
 				t.Errorf("%s: %v\n%s", c.ID, err, c.Query)
 				continue
 			}
 			passed++
-			if diff := cmp.Diff(c.printed(), c.given(out)); diff != "" {
+			if diff := cmp.Diff(c.printed(), c.given(out), cmp.Comparer(sameCell)); diff != "" {
 				t.Errorf("%s: -want +got:\n%s\n%s", c.ID, diff, c.Query)
 			}
 		}
-		t.Logf("%s: %d equal, %d refused, %d not comparable", file, passed, refused, wrong)
+		t.Logf("%s: %d equal, %d not comparable", file, passed, wrong)
 	}
 }
 
@@ -79,8 +85,15 @@ var sorts = regexp.MustCompile(`\b(sort|order|top)\b`)
 // printed gives the rows as printed, each cell in the form that cellValue
 // gives it.
 func (c referenceCase) printed() [][]string {
-	rows := [][]string{c.Columns}
+	header := slices.Clone(c.Columns)
+	if names, ok := misnamedInReference[c.ID]; ok {
+		header[slices.Index(header, names[0])] = names[1]
+	}
+	rows := [][]string{header}
 	for _, row := range c.Rows {
+		if len(row) < len(header) && strings.Join(row, "") == "" {
+			continue // an empty table is printed as a line of nothing
+		}
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = cellValue(cell)
@@ -128,14 +141,17 @@ var (
 func cellValue(text string) string {
 	text = strings.TrimSpace(infinities.Replace(strings.ReplaceAll(text, "<br>", "\n")))
 	text = strings.ReplaceAll(text, "\u00a0", " ")
+	if inner, ok := strings.CutPrefix(text, "`"); ok {
+		text = strings.TrimSuffix(inner, "`")
+	}
 	switch {
 	case printedLink.MatchString(text):
 		return printedLink.FindStringSubmatch(text)[1]
-	case text == "(null)":
+	case text == "(null)" || text == "&nbsp;":
 		return ""
-	case text == "true":
+	case text == "true" || text == "True":
 		return "number 1"
-	case text == "false":
+	case text == "false" || text == "False":
 		return "number 0"
 	}
 	if f, err := strconv.ParseFloat(text, 64); err == nil {
@@ -159,4 +175,16 @@ func cellValue(text string) string {
 		return "datetime " + formatDateTime(ticks)
 	}
 	return text
+}
+
+var unquoted = strings.NewReplacer(`"`, "", "'", "", " ", "")
+
+// sameCell compares what cellValue gives. An array or a bag that is printed
+// without its quotes, or with wrong ones, is compared without quotes.
+func sameCell(x, y string) bool {
+	bracketed := func(s string) bool { return strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[") }
+	if x == y || !bracketed(x) || !bracketed(y) || json.Valid([]byte(x)) && json.Valid([]byte(y)) {
+		return x == y
+	}
+	return unquoted.Replace(x) == unquoted.Replace(y)
 }

@@ -86,6 +86,8 @@ func caught(text string, err *error) {
 	case nil:
 	case *problem:
 		*err = p.locate(text)
+	case *unknownColumns:
+		*err = p
 	case runFailure:
 		*err = p.err
 	default:

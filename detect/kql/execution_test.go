@@ -161,7 +161,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	t.Parallel()
 	x, done := newExecution(t.Context(), Options{Workers: 2})
 	defer done()
-	plan, err := compile("Numbers | sort by n desc | join kind=inner (Numbers | summarize count() by n) on n | summarize dcount(s)", manyNumbers(2*chunkRows), testNow, x)
+	plan, err := compile("Numbers | sort by n desc | join kind=inner (Numbers | summarize count() by n) on n | summarize dcount(s)", manyNumbers(2*chunkRows), testNow, x, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestTimeBoundsOfScans(t *testing.T) {
 		query = "Times | where " + query
 		x, done := newExecution(t.Context(), Options{Workers: 1})
 		defer done()
-		plan, err := compile(query, NewDatabase(table), testNow, x)
+		plan, err := compile(query, NewDatabase(table), testNow, x, false)
 		if err != nil {
 			t.Fatal(err)
 		}

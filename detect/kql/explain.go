@@ -17,7 +17,7 @@ func Explain(query string, tables map[string]Schema, now time.Time) (text string
 	for n, s := range tables {
 		db.tables[n] = newEmptyTable(n, s)
 	}
-	plan, err := compile(query, db, now, &execution{})
+	plan, err := compile(query, db, now, &execution{}, true)
 	if err != nil {
 		return "", err
 	}
@@ -144,6 +144,8 @@ func (x *explainer) expr(e expr) string {
 		return "toscalar(" + x.table(e.of) + ")"
 	case *applyExpr:
 		return x.apply(e)
+	case *tupleExpr:
+		return x.expr(e.expr)
 	}
 	return fmt.Sprintf("%T", e)
 }

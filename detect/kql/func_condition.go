@@ -2,20 +2,26 @@ package kql
 
 // conditionFunctions choose among values and test for missing ones.
 func conditionFunctions() []*scalarFunction {
-	iff := func(sig string) *scalarFunction {
-		return &scalarFunction{sig: sig, doc: "The second argument where the first is true, else the third.",
-			rows: func(a []Value) Value {
-				if a[0].isTrue() {
-					return a[1]
-				}
-				return a[2]
-			}}
+	iff := func(a []Value) Value {
+		if a[0].isTrue() {
+			return a[1]
+		}
+		return a[2]
 	}
+	test := func(f func(v Value) bool) func([]Value) Value {
+		return func(a []Value) Value { return boolValue(f(a[0])) }
+	}
+	empty, notEmpty := test(isEmpty), test(func(v Value) bool { return !isEmpty(v) })
+	notNull := test(func(v Value) bool { return !v.IsNull() })
 	return []*scalarFunction{
-		iff("iff(if:bool, then:common, else:common) common"),
-		iff("iif(if:bool, then:common, else:common) common"),
-		{sig: "case(predicate:bool, then:common, else:common, more:scalar*) common", doc: "The value behind the first predicate that is true, else the last argument.", bind: bindCase},
+		{sig: "iff(if:bool, then:common, else:common) common", doc: "The second argument where the first is true, else the third.", rows: iff,
+			examples: examples{"iff(1 > 0, 'a', 'b')", "a", "iff(bool(null), 1, 2.5)", "2.5"}},
+		{sig: "iif(if:bool, then:common, else:common) common", doc: "The same as iff().", rows: iff,
+			examples: examples{"iif(false, 1, 2)", "2"}},
+		{sig: "case(predicate:bool, then:common, else:common, more:scalar*) common", doc: "The value behind the first predicate that is true, else the last argument.", bind: bindCase,
+			examples: examples{"case(false, 'a', true, 'b', 'c')", "b"}},
 		{sig: "coalesce(value:common, next:common, more:common*) common", doc: "The first argument that is neither null nor the empty string.", strictCommon: true,
+			examples: examples{"coalesce('', 'a', 'b')", "a", "coalesce(long(null), 1)", "1"},
 			rows: func(a []Value) Value {
 				for _, v := range a[:len(a)-1] {
 					if !isEmpty(v) {
@@ -24,21 +30,24 @@ func conditionFunctions() []*scalarFunction {
 				}
 				return a[len(a)-1]
 			}},
-		{sig: "not(value:bool) bool", doc: "true for false, false for true, null for null.", rows: negatedBool},
-		{sig: "isempty(value:scalar) bool", doc: "Whether the value is null or the empty string.",
-			rows: func(a []Value) Value { return boolValue(isEmpty(a[0])) }},
-		{sig: "isnotempty(value:scalar) bool", doc: "Whether the value is neither null nor the empty string.",
-			rows: func(a []Value) Value { return boolValue(!isEmpty(a[0])) }},
-		{sig: "notempty(value:scalar) bool", doc: "The same as isnotempty().",
-			rows: func(a []Value) Value { return boolValue(!isEmpty(a[0])) }},
-		{sig: "isnull(value:scalar) bool", doc: "Whether the value is null; a string never is.",
-			rows: func(a []Value) Value { return boolValue(a[0].IsNull()) }},
-		{sig: "isnotnull(value:scalar) bool", doc: "Whether the value is not null; a string never is.",
-			rows: func(a []Value) Value { return boolValue(!a[0].IsNull()) }},
-		{sig: "notnull(value:scalar) bool", doc: "The same as isnotnull().",
-			rows: func(a []Value) Value { return boolValue(!a[0].IsNull()) }},
-		{sig: "max_of(value:common, next:common, more:common*) common", doc: "The greatest argument that is not null.", strictCommon: true, rows: extreme(1)},
-		{sig: "min_of(value:common, next:common, more:common*) common", doc: "The least argument that is not null.", strictCommon: true, rows: extreme(-1)},
+		{sig: "not(value:bool) bool", doc: "true for false, false for true, null for null.", rows: negatedBool,
+			examples: examples{"not(true)", "false", "not(bool(null))", "null"}},
+		{sig: "isempty(value:scalar) bool", doc: "Whether the value is null or the empty string.", rows: empty,
+			examples: examples{"isempty('')", "true", "isempty(dynamic([]))", "false"}},
+		{sig: "isnotempty(value:scalar) bool", doc: "Whether the value is neither null nor the empty string.", rows: notEmpty,
+			examples: examples{"isnotempty('a')", "true"}},
+		{sig: "notempty(value:scalar) bool", doc: "The same as isnotempty().", rows: notEmpty,
+			examples: examples{"notempty('')", "false"}},
+		{sig: "isnull(value:scalar) bool", doc: "Whether the value is null; a string never is.", rows: test(Value.IsNull),
+			examples: examples{"isnull(long(null))", "true", "isnull('')", "false"}},
+		{sig: "isnotnull(value:scalar) bool", doc: "Whether the value is not null; a string never is.", rows: notNull,
+			examples: examples{"isnotnull(1)", "true"}},
+		{sig: "notnull(value:scalar) bool", doc: "The same as isnotnull().", rows: notNull,
+			examples: examples{"notnull(dynamic(null))", "false"}},
+		{sig: "max_of(value:common, next:common, more:common*) common", doc: "The greatest argument that is not null.", strictCommon: true, rows: extreme(1),
+			examples: examples{"max_of(10, 1, 17)", "17", "max_of(int(null), int(2))", "2"}},
+		{sig: "min_of(value:common, next:common, more:common*) common", doc: "The least argument that is not null.", strictCommon: true, rows: extreme(-1),
+			examples: examples{"min_of(10, 1, 17)", "1"}},
 	}
 }
 

@@ -1,28 +1,31 @@
 package kql
 
-// specialFunctions are scalar functions that the binder must know: they look
-// at the query itself, at its clock, or at a table.
-func specialFunctions() map[string]func(*binder, *call, []*column) expr { return theSpecialFunctions }
-
-var theSpecialFunctions map[string]func(*binder, *call, []*column) expr
-
-// The tables refer to functions that refer to the tables, hence init.
-func init() { theSpecialFunctions = buildSpecialFunctions() }
-
-func buildSpecialFunctions() map[string]func(*binder, *call, []*column) expr {
-	return map[string]func(*binder, *call, []*column) expr{
-		"now":             bindNow,
-		"ago":             bindAgo,
-		"toscalar":        bindToScalar,
-		"column_ifexists": bindColumnIfExists,
-		"columnifexists":  bindColumnIfExists,
-		"ingestion_time":  bindIngestionTime,
+// specialFunctions are those that look at the query itself, at its clock, at a
+// table or at the names of columns.
+func specialFunctions() []*scalarFunction {
+	return []*scalarFunction{
+		{sig: "now(offset:timespan?) datetime", doc: "The query's time, the same throughout, moved by the offset.", special: bindNow,
+			examples: examples{"now(-1h) < now()", "true"}},
+		{sig: "ago(timespan:timespan) datetime", doc: "The query's time less the timespan.", special: bindAgo,
+			examples: examples{"now() - ago(1d)", "1.00:00:00"}},
+		{sig: "toscalar(table:table) scalar", doc: "The first column of the first row of a table, null if it has none.", special: bindToScalar,
+			examples: examples{"toscalar(print a = 1, b = 2)", "1"}},
+		{sig: "column_ifexists(name:string!, otherwise:scalar) scalar", doc: "The column of that name, or the second argument if there is none.", special: bindColumnIfExists,
+			examples: examples{"column_ifexists('none', 'x')", "x"}},
+		{sig: "columnifexists(name:string!, otherwise:scalar) scalar", doc: "The same as column_ifexists().", special: bindColumnIfExists,
+			examples: examples{"columnifexists('none', 1)", "1"}},
+		{sig: "ingestion_time() datetime", doc: "When the workspace received the row: _TimeReceived if the table has it, else TimeGenerated.", special: bindIngestionTime,
+			examples: examples{"toscalar(ExampleLogs | project ingestion_time())", "2026-03-17T10:00:00.0000000Z"}},
+		{sig: "pack_all(ignore_empty:bool!?) dynamic", doc: "A property bag of all columns; with true, without those that are null or empty.", special: bindPackAll,
+			examples: examples{"toscalar(print a = 1, b = '' | project pack_all())", `{"a":1,"b":""}`, "toscalar(print a = 1, b = '' | project pack_all(true))", `{"a":1}`}},
+		{sig: "bag_pack_columns(column:scalar, more:scalar*) dynamic", doc: "A property bag of columns, by their names.", special: bindPackColumns,
+			examples: examples{"toscalar(print a = 1, b = 'x', c = 2 | project bag_pack_columns(b, a))", `{"b":"x","a":1}`}},
 	}
 }
 
 // bindNow gives the query's time, plus the offset if there is one.
 func bindNow(b *binder, n *call, in []*column) expr {
-	args := b.specialArguments(n, in, "offset:timespan?")
+	args := b.specialArguments(n, in)
 	if len(args) == 0 {
 		return &constExpr{DateTime, b.now}
 	}
@@ -35,7 +38,7 @@ func bindNow(b *binder, n *call, in []*column) expr {
 }
 
 func bindAgo(b *binder, n *call, in []*column) expr {
-	args := b.specialArguments(n, in, "timespan:timespan")
+	args := b.specialArguments(n, in)
 	return fold(&applyExpr{t: DateTime, args: []expr{&constExpr{DateTime, b.now}, args[0]}, rows: func(a []Value) Value {
 		if a[1].IsNull() {
 			return Value{}
@@ -44,13 +47,13 @@ func bindAgo(b *binder, n *call, in []*column) expr {
 	}})
 }
 
-func (b *binder) specialArguments(n *call, in []*column, params string) []expr {
-	_, parsed, _ := parseSignature(n.fn.text + "(" + params + ") scalar")
+// specialArguments binds arguments as the signature has them.
+func (b *binder) specialArguments(n *call, in []*column) []expr {
 	args := make([]expr, len(n.args))
 	for i, a := range n.args {
 		args[i] = b.expr(a, in)
 	}
-	b.checkArguments(n, parsed, args)
+	b.checkArguments(n, scalarFunctions()[n.fn.text].params, args)
 	return args
 }
 
@@ -105,16 +108,38 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 	return b.expr(n.args[1], in)
 }
 
-// bindIngestionTime gives when the workspace received the row: the column that
-// says so when the table carries it, else TimeGenerated.
-func bindIngestionTime(b *binder, n *call, in []*column) expr {
-	b.specialArguments(n, in, "")
-	for _, want := range []string{receivedColumn, generatedColumn} {
-		for _, c := range in {
-			if c.name == want && c.typ == DateTime {
-				return &columnExpr{col: c}
+func bindPackAll(b *binder, n *call, in []*column) expr {
+	args := b.specialArguments(n, in)
+	ignore := len(args) > 0 && args[0].(*constExpr).val.isTrue()
+	columns := make([]expr, len(in))
+	for i, c := range in {
+		columns[i] = &columnExpr{col: c}
+	}
+	return packed(columnNames(in), columns, ignore)
+}
+
+func bindPackColumns(b *binder, n *call, in []*column) expr {
+	args := b.specialArguments(n, in)
+	names := make([]string, len(args))
+	for i, a := range args {
+		c, ok := a.(*columnExpr)
+		if !ok {
+			failSemantic(n.args[i].pos(), "SEM0220", "the arguments of %s() must be columns: bag_pack() takes keys and values", n.fn.text)
+		}
+		names[i] = c.col.name
+	}
+	return packed(names, args, false)
+}
+
+// packed is a property bag of values by name.
+func packed(names []string, of []expr, ignoreEmpty bool) expr {
+	return &applyExpr{t: Dynamic, args: of, rows: func(a []Value) Value {
+		out := newBag(len(a))
+		for i, v := range a {
+			if !ignoreEmpty || !isEmpty(v) {
+				out.set(names[i], v)
 			}
 		}
-	}
-	return &constExpr{t: DateTime}
+		return bagValue(out)
+	}}
 }

@@ -1,65 +1,70 @@
 package kql
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"net/url"
-	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // stringFunctions work on text.
 func stringFunctions() []*scalarFunction {
-	text := func(sig, doc string, f func(string) string) *scalarFunction {
-		return &scalarFunction{sig: sig, doc: doc, rows: func(a []Value) Value { return stringValue(f(a[0].String())) }}
+	text := func(f func(string) string) func([]Value) Value {
+		return func(a []Value) Value { return stringValue(f(a[0].String())) }
 	}
 	return []*scalarFunction{
-		text("tolower(value:scalar) string", "The text in lower case.", strings.ToLower),
-		text("toupper(value:scalar) string", "The text in upper case.", strings.ToUpper),
-		text("reverse(value:scalar) string", "The text backwards.", reversed),
-		text("url_encode(value:string) string", "The text with what a URL can not hold escaped.", url.QueryEscape),
-		text("url_decode(value:string) string", "The text with URL escapes undone.", func(s string) string {
-			if d, err := url.QueryUnescape(s); err == nil {
-				return d
-			}
-			return s
-		}),
-		text("base64_encode_tostring(value:string) string", "The text in base64.", func(s string) string {
-			return base64.StdEncoding.EncodeToString([]byte(s))
-		}),
-		text("base64_decode_tostring(value:string) string", "The text that base64 stands for.", func(s string) string {
-			d, err := base64.StdEncoding.DecodeString(s)
-			if err != nil || !utf8.Valid(d) {
-				return ""
-			}
-			return string(d)
-		}),
-		text("hash_sha256(value:notdynamic) string", "The SHA-256 of the text, in hexadecimal.", func(s string) string {
-			sum := sha256.Sum256([]byte(s))
-			return hex.EncodeToString(sum[:])
-		}),
+		{sig: "tolower(value:scalar) string", doc: "The text in lower case.", rows: text(strings.ToLower),
+			examples: examples{"tolower('ÄBC')", "äbc"}},
+		{sig: "toupper(value:scalar) string", doc: "The text in upper case.", rows: text(strings.ToUpper),
+			examples: examples{"toupper('äbc')", "ÄBC"}},
+		{sig: "reverse(value:scalar) string", doc: "The text backwards.", rows: text(reversed),
+			examples: examples{"reverse('äbc')", "cbä", "reverse(3h)", "00:00:30"}},
 		{sig: "strlen(value:text) long", doc: "The number of characters.", naming: prefixed("strlen"),
-			rows: func(a []Value) Value { return longValue(int64(utf8.RuneCountInString(a[0].String()))) }},
-		{sig: "strcat(value:scalar, more:scalar*) string", doc: "The arguments' texts, joined.", rows: func(a []Value) Value {
-			var sb strings.Builder
-			for _, v := range a {
-				sb.WriteString(v.String())
-			}
-			return stringValue(sb.String())
-		}},
-		{sig: "strcat_delim(delimiter:scalar, value:scalar, more:scalar*) string", doc: "The arguments' texts, joined with a delimiter.", rows: func(a []Value) Value {
-			parts := make([]string, len(a)-1)
-			for i, v := range a[1:] {
-				parts[i] = v.String()
-			}
-			return stringValue(strings.Join(parts, a[0].String()))
-		}},
-		{sig: "substring(source:scalar, start:integer, length:integer?) string", doc: "The part of a text from a position, counted from 0; a negative one counts from the end.", rows: substring},
-		{sig: "indexof(source:scalar, match:scalar, start:integer?, length:integer?, occurrence:integer!?) long", doc: "The position of a text within another, counted from 0, else -1.", rows: indexOf},
-		{sig: "split(source:scalar, delimiter:string, index:integer?) dynamic", doc: "The parts between delimiters as an array; with an index, an array of that one part.", naming: nameOfFirst, rows: split},
+			examples: examples{"strlen('äbc')", "3"},
+			rows:     func(a []Value) Value { return longValue(int64(utf8.RuneCountInString(a[0].String()))) }},
+		{sig: "string_size(value:text) long", doc: "The number of bytes in UTF-8.", naming: prefixed("string_size"),
+			examples: examples{"string_size('äbc')", "4"},
+			rows:     func(a []Value) Value { return longValue(int64(len(a[0].String()))) }},
+		{sig: "strcat(value:scalar, more:scalar*) string", doc: "The arguments' texts, joined.",
+			examples: examples{"strcat('a', 1, true)", "a1true"},
+			rows: func(a []Value) Value {
+				var sb strings.Builder
+				for _, v := range a {
+					sb.WriteString(v.String())
+				}
+				return stringValue(sb.String())
+			}},
+		{sig: "strcat_delim(delimiter:scalar, value:scalar, next:scalar, more:scalar*) string", doc: "The arguments' texts, joined with a delimiter.",
+			examples: examples{"strcat_delim('-', 1, 'A', 1s)", "1-A-00:00:01"},
+			rows: func(a []Value) Value {
+				parts := make([]string, len(a)-1)
+				for i, v := range a[1:] {
+					parts[i] = v.String()
+				}
+				return stringValue(strings.Join(parts, a[0].String()))
+			}},
+		{sig: "strcmp(left:scalar, right:scalar) long", doc: "-1, 0 or 1 as the first text comes before, is, or comes after the second.",
+			examples: examples{"strcmp('a', 'b')", "-1", "strcmp('abcde', 'abc')", "1"},
+			rows:     func(a []Value) Value { return longValue(int64(strings.Compare(a[0].String(), a[1].String()))) }},
+		{sig: "strrep(value:scalar, times:long, delimiter:scalar?) string", doc: "The text repeated, with a delimiter between.", rows: repeatedText,
+			examples: examples{"strrep('ABC', 2)", "ABCABC", "strrep(123, 3, '.')", "123.123.123", "strrep('a', 0)", ""}},
+		{sig: "substring(source:scalar, start:integer, length:integer?) string", doc: "The part of a text from a position, counted from 0; a negative one counts from the end.", rows: substring,
+			examples: examples{"substring('abcdef', 1, 2)", "bc", "substring('abcdef', -2)", "ef"}},
+		{sig: "indexof(source:scalar, match:scalar, start:integer?, length:integer?, occurrence:integer?) long", doc: "The position of a text within another, counted from 0, else -1.", rows: indexOf,
+			examples: examples{"indexof('abcabc', 'c')", "2", "indexof('abcabc', 'c', 3)", "5", "indexof('abcabc', 'a', 0, -1, 2)", "3", "indexof('abc', 'z')", "-1"}},
+		{sig: "has_any_index(source:text, values:array) long", doc: "The position of the first element that the text has as a term, counted from 0, else -1.",
+			examples: examples{"has_any_index('this is an example', dynamic(['not','example']))", "1", "has_any_index('this', dynamic([]))", "-1"},
+			rows: func(a []Value) Value {
+				if a[1].kind != kindArray {
+					return longValue(-1)
+				}
+				source := a[0].String()
+				return longValue(int64(slices.IndexFunc(a[1].array(), func(v Value) bool { return hasTermFold(source, v.String()) })))
+			}},
+		{sig: "split(source:scalar, delimiter:string, index:integer?) dynamic", doc: "The parts between delimiters as an array; with an index, an array of that one part.", naming: nameOfFirst, rows: split,
+			examples: examples{"split('a_b_c', '_')", `["a","b","c"]`, "split('a_b_c', '_', 1)", `["b"]`}},
 		{sig: "replace_string(text:string, lookup:string, rewrite:string) string", doc: "The text with every occurrence of one text replaced by another.",
+			examples: examples{"replace_string('a.b.c', '.', '-')", "a-b-c"},
 			rows: func(a []Value) Value {
 				if a[1].s == "" {
 					return a[0]
@@ -69,13 +74,19 @@ func stringFunctions() []*scalarFunction {
 				}
 				return stringValue(strings.ReplaceAll(a[0].s, a[1].s, a[2].s))
 			}},
-		{sig: "replace_regex(text:string, regex:regex, rewrite:string!) string", doc: "The text with every match of a regular expression replaced; \\1 is its first group.", bind: withRegexp(1, replaceRegex)},
-		{sig: "trim(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start and end.", bind: bindTrim(true, true)},
-		{sig: "trim_start(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start.", bind: bindTrim(true, false)},
-		{sig: "trim_end(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its end.", bind: bindTrim(false, true)},
-		{sig: "extract(regex:regex, group:long, source:string) string", doc: "What a group of a regular expression matches in the text; group 0 is the whole match.", bind: withRegexp(0, extract)},
-		{sig: "strcmp(left:scalar, right:scalar) long", doc: "-1, 0 or 1 as the first text comes before, is, or comes after the second.",
-			rows: func(a []Value) Value { return longValue(int64(strings.Compare(a[0].String(), a[1].String()))) }},
+		{sig: "replace_strings(text:string, lookups:array, rewrites:array) string", doc: "The text with every occurrence of one of several texts replaced by the one at the same position; the earlier lookup goes first.", rows: replaceStrings,
+			examples: examples{"replace_strings('a cat into a dog', dynamic(['cat','dog']), dynamic(['dog','pigeon']))", "a dog into a pigeon",
+				"replace_strings('This is', dynamic(['This','is']), dynamic([12345,'was']))", "This was"}},
+		{sig: "translate(from:string, to:string, source:string) string", doc: "The text with each character of one list replaced by that of another; the last of the other stands for all that are missing.", rows: translate,
+			examples: examples{"translate('krasp', 'otsku', 'spark')", "kusto", "translate('abc', 'x', 'abc')", "xxx", "translate('abc', '', 'ab')", ""}},
+		{sig: "isascii(value:scalar) bool", doc: "Whether the text is of ASCII characters only.",
+			examples: examples{"isascii('abc')", "true", "isascii('ä')", "false"},
+			rows: func(a []Value) Value {
+				return boolValue(strings.IndexFunc(a[0].String(), func(r rune) bool { return r > unicode.MaxASCII }) < 0)
+			}},
+		{sig: "isutf8(value:scalar) bool", doc: "Whether the text is valid UTF-8.",
+			examples: examples{"isutf8('ä')", "true"},
+			rows:     func(a []Value) Value { return boolValue(utf8.ValidString(a[0].String())) }},
 	}
 }
 
@@ -186,76 +197,64 @@ func split(a []Value) Value {
 	return arrayValue(items)
 }
 
-// withRegexp binds a function whose argument at a position is a regular
-// expression: a constant, and checked.
-func withRegexp(at int, rows func(re *regexp.Regexp, a []Value) Value) func(*binder, *call, []expr) expr {
-	return func(_ *binder, _ *call, args []expr) expr {
-		re := regexp.MustCompile(args[at].(*constExpr).val.s)
-		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value { return rows(re, a) }})
+func repeatedText(a []Value) Value {
+	text, delimiter := a[0].String(), ""
+	if len(a) > 2 {
+		delimiter = a[2].String()
 	}
-}
-
-func replaceRegex(re *regexp.Regexp, a []Value) Value {
-	source, template := a[0].s, goTemplate(a[2].s)
-	var out []byte
-	from := 0
-	for _, m := range re.FindAllStringSubmatchIndex(source, -1) {
-		out = append(out, source[from:m[0]]...)
-		out = re.ExpandString(out, template, source, m)
-		from = m[1]
-		if len(out) > maxValueSize {
-			break // and the caller refuses it
-		}
-	}
-	return stringValue(string(append(out, source[from:]...)))
-}
-
-// goTemplate writes a rewrite pattern, whose groups are \1 and so on, as Go's
-// regexp has it.
-func goTemplate(rewrite string) string {
-	var sb strings.Builder
-	for i := 0; i < len(rewrite); i++ {
-		switch c := rewrite[i]; {
-		case c == '$':
-			sb.WriteString("$$")
-		case c == '\\' && i+1 < len(rewrite) && isDigit(rewrite[i+1]):
-			sb.WriteString("${" + rewrite[i+1:i+2] + "}")
-			i++
-		default:
-			sb.WriteByte(c)
-		}
-	}
-	return sb.String()
-}
-
-func bindTrim(start, end bool) func(*binder, *call, []expr) expr {
-	return func(_ *binder, _ *call, args []expr) expr {
-		pattern := args[0].(*constExpr).val.s
-		first, last := regexp.MustCompile(`^(?:`+pattern+`)+`), regexp.MustCompile(`(?:`+pattern+`)+$`)
-		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value {
-			s := a[1].s
-			if start {
-				s = s[len(first.FindString(s)):]
-			}
-			if at := last.FindStringIndex(s); end && at != nil {
-				s = s[:at[0]]
-			}
-			return stringValue(s)
-		}})
-	}
-}
-
-func extract(re *regexp.Regexp, a []Value) Value {
-	if a[1].IsNull() {
+	times := optional(a, 1, 0)
+	if times < 1 {
 		return stringValue("")
 	}
-	return stringValue(group(re, a[2].s, a[1].n))
+	if unit := int64(len(text) + len(delimiter)); unit > 0 && times > maxValueSize/unit {
+		failLimit("strrep() makes a text of more than %d MiB", maxValueSize>>20)
+	} else if unit == 0 {
+		return stringValue("")
+	}
+	return stringValue(strings.Repeat(text+delimiter, int(times)-1) + text)
 }
 
-func group(re *regexp.Regexp, s string, n int64) string {
-	m := re.FindStringSubmatch(s)
-	if n < 0 || n >= int64(len(m)) {
-		return ""
+// replaceStrings leaves alone what a lookup finds whose rewrite is no string.
+func replaceStrings(a []Value) Value {
+	if a[1].kind != kindArray || a[2].kind != kindArray {
+		return a[0]
 	}
-	return m[n]
+	lookups, rewrites := a[1].array(), a[2].array()
+	var sb strings.Builder
+next:
+	for s := a[0].s; s != ""; {
+		for i, l := range lookups {
+			if l.kind != String || l.s == "" || !strings.HasPrefix(s, l.s) {
+				continue
+			}
+			if i < len(rewrites) && rewrites[i].kind == String {
+				sb.WriteString(rewrites[i].s)
+			} else {
+				sb.WriteString(l.s)
+			}
+			if sb.Len() > maxValueSize {
+				failLimit("replace_strings() makes a text of more than %d MiB", maxValueSize>>20)
+			}
+			s = s[len(l.s):]
+			continue next
+		}
+		_, size := utf8.DecodeRuneInString(s)
+		sb.WriteString(s[:size])
+		s = s[size:]
+	}
+	return stringValue(sb.String())
+}
+
+func translate(a []Value) Value {
+	from, to := []rune(a[0].s), []rune(a[1].s)
+	return stringValue(strings.Map(func(r rune) rune {
+		i := slices.Index(from, r)
+		switch {
+		case i < 0:
+			return r
+		case len(to) == 0:
+			return -1
+		}
+		return to[min(i, len(to)-1)]
+	}, a[2].s))
 }

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,9 +15,12 @@ type scalarFunction struct {
 	// or one of paramKinds; ? after it makes the parameter optional, * says it
 	// may stand any number of times, or not at all, and ! that the argument
 	// must be a constant. The result is a type, or: first, the type of the
-	// first argument; common, the type that all arguments of kind common share.
+	// first argument; common, the type that all arguments of kind common share;
+	// widest, the widest of the numbers.
 	sig string
 	doc string
+	// examples are expressions and what they give: documentation and tests.
+	examples examples
 	// rows computes the value. Arguments have been converted to their
 	// parameters' types. With strict, it is not called, and the value is null,
 	// where an argument is null.
@@ -24,9 +28,11 @@ type scalarFunction struct {
 	strict bool
 	// batch computes a whole vector, for those that earn it.
 	batch func(args []*vector, n int) *vector
-	// bind takes over where a signature does not say enough.
-	bind   func(b *binder, c *call, args []expr) expr
-	naming resultName
+	// bind takes over where a signature does not say enough, and special where
+	// not even the arguments are plain expressions.
+	bind    func(b *binder, c *call, args []expr) expr
+	special func(b *binder, c *call, in []*column) expr
+	naming  resultName
 	// strictCommon refuses a dynamic among arguments of kind common that are
 	// of another type; otherwise what it holds is converted.
 	strictCommon bool
@@ -35,6 +41,10 @@ type scalarFunction struct {
 	params []param
 	result string
 }
+
+// examples are pairs of an expression and its value, as tostring() writes it;
+// null is written null.
+type examples []string
 
 // param is one parameter of a signature.
 type param struct {
@@ -54,6 +64,11 @@ var paramKinds = map[string]func(Type) bool{
 	"text":       func(t Type) bool { return t == String || t == Dynamic },
 	"regex":      func(t Type) bool { return t == String },
 	"part":       func(t Type) bool { return t == String },
+	"datepart":   func(t Type) bool { return t == String },
+	"type":       func(Type) bool { return true },
+	"table":      func(Type) bool { return true },
+	"percentile": func(t Type) bool { return t.isNumber() || t == Dynamic },
+	"integers":   func(t Type) bool { return t == Int || t == Long || t == Dynamic },
 	"integer":    func(t Type) bool { return t == Int || t == Long },
 	"number":     func(t Type) bool { return t.isNumber() },
 	"summable":   func(t Type) bool { return t.isNumber() || t == TimeSpan || t == DateTime },
@@ -70,12 +85,39 @@ var theScalarFunctions map[string]*scalarFunction
 // The tables refer to functions that refer to the tables, hence init.
 func init() { theScalarFunctions = buildScalarFunctions() }
 
+// functionGroup is the table of a file, and what it is about.
+type functionGroup struct {
+	title     string
+	functions []*scalarFunction
+}
+
+func functionGroups() []functionGroup {
+	return []functionGroup{
+		{"Conditions", conditionFunctions()},
+		{"Conversions", conversionFunctions()},
+		{"Text", stringFunctions()},
+		{"Regular expressions", regexFunctions()},
+		{"Arrays", arrayFunctions()},
+		{"Sets", setFunctions()},
+		{"Property bags", bagFunctions()},
+		{"Dates and times", datetimeFunctions()},
+		{"Formats", formatFunctions()},
+		{"URLs, paths, CSV, JSON", parseFunctions()},
+		{"IPv4 addresses", ipv4Functions()},
+		{"IPv6 addresses", ipv6Functions()},
+		{"Encodings", encodingFunctions()},
+		{"Hashes", hashFunctions()},
+		{"Mathematics", mathFunctions()},
+		{"Bits", bitFunctions()},
+		{"Rows before and after, behind sort or serialize", windowFunctions()},
+		{"The query itself", specialFunctions()},
+	}
+}
+
 func buildScalarFunctions() map[string]*scalarFunction {
 	all := make(map[string]*scalarFunction)
-	for _, group := range [][]*scalarFunction{
-		conversionFunctions(), stringFunctions(), datetimeFunctions(), dynamicFunctions(), mathFunctions(), conditionFunctions(),
-	} {
-		for _, f := range group {
+	for _, group := range functionGroups() {
+		for _, f := range group.functions {
 			f.name, f.params, f.result = parseSignature(f.sig)
 			if all[f.name] != nil {
 				panic("kql: function " + f.name + " is defined twice")
@@ -155,18 +197,23 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
 		return e
 	}
+	n.unnamed()
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
 		return b.aggregateExpr(n, a)
-	}
-	if special := specialFunctions()[n.fn.text]; special != nil {
-		return special(b, n, in)
 	}
 	f := scalarFunctions()[n.fn.text]
 	if f == nil {
 		b.unknownFunction(n)
 	}
+	if f.special != nil {
+		return f.special(b, n, in)
+	}
 	args := make([]expr, len(n.args))
 	for i, a := range n.args {
+		if t, ok := a.(*typeOf); ok {
+			args[i] = &typeLiteral{t.typ}
+			continue
+		}
 		args[i] = b.expr(a, in)
 	}
 	b.checkArguments(n, f.params, args)
@@ -180,6 +227,8 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		t = args[0].typ()
 	case f.result == "common":
 		t = b.unify(n, f.params, args, f.strictCommon)
+	case f.result == "widest":
+		t = widest(args[0].typ(), args[1].typ())
 	default:
 		panic("kql: bad result in " + f.sig)
 	}
@@ -214,20 +263,10 @@ func (b *binder) unknownFunction(n *call) {
 	failSemantic(n.fn.span, "SEM0260", "Unknown function: '%s'%s", name, suggestion(name, names))
 }
 
-func isScalarFunction(name string) bool {
-	return scalarFunctions()[name] != nil || specialFunctions()[name] != nil
-}
+func isScalarFunction(name string) bool { return scalarFunctions()[name] != nil }
 
 func functionNames() []string {
-	var names []string
-	for name := range scalarFunctions() {
-		names = append(names, name)
-	}
-	for name := range specialFunctions() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(scalarFunctions()))
 }
 
 // checkArguments checks number and types, and converts each argument to its
@@ -240,6 +279,12 @@ func (b *binder) checkArguments(n *call, params []param, args []expr) {
 	for i, a := range args {
 		p := paramFor(params, i, len(args))
 		at := n.args[i].pos()
+		if _, ok := a.(*typeLiteral); ok != (p.kind == "type") {
+			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be %s", p.name, n.fn.text, map[bool]string{true: "a value, and not a type", false: "a type, such as typeof(long)"}[ok])
+		}
+		if _, ok := a.(*tupleExpr); ok && p.kind == "array" {
+			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be an array, and this is several: choose one with [0], [1] and so on", p.name, n.fn.text)
+		}
 		if t, ok := ParseType(p.kind); ok {
 			if a.typ() == Dynamic && t != String && t != Dynamic || t == Dynamic && a.typ() != Dynamic || !coercible(a.typ(), t) {
 				failSemantic(at, "SEM0220", "the argument '%s' of %s() must be a %s, and this is a %s%s", p.name, n.fn.text, t, a.typ(), conversionHint(t))
@@ -248,7 +293,7 @@ func (b *binder) checkArguments(n *call, params []param, args []expr) {
 		} else if !paramKinds[p.kind](a.typ()) {
 			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be %s, and this is a %s", p.name, n.fn.text, kindNoun[p.kind], a.typ())
 		}
-		if p.constant || p.kind == "regex" || p.kind == "part" {
+		if p.constant || p.kind == "regex" || p.kind == "part" || p.kind == "datepart" {
 			b.checkConstant(n.fn.text, p, args[i], at)
 		}
 	}
@@ -265,17 +310,23 @@ func (b *binder) checkConstant(fn string, p param, a expr, at span) {
 		if _, err := regexp.Compile(c.val.s); err != nil {
 			failSemantic(at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
 		}
-	case "part":
-		if !slices.Contains(dateParts, strings.ToLower(c.val.s)) {
-			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(dateParts, ", "))
+	case "part", "datepart":
+		parts := dateParts
+		if p.kind == "datepart" {
+			parts = readableParts
+		}
+		if !slices.Contains(parts, strings.ToLower(c.val.s)) {
+			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(parts, ", "))
 		}
 	}
 }
 
 var kindNoun = map[string]string{
 	"notdynamic": "a scalar that is not dynamic", "text": "a string or a dynamic",
-	"regex": "a string", "part": "a string", "integer": "an integer", "number": "a number",
-	"summable": "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
+	"regex": "a string", "part": "a string", "datepart": "a string", "integer": "an integer", "number": "a number",
+	"integers": "an integer or a dynamic array", "type": "a type",
+	"percentile": "a number or an array of numbers",
+	"summable":   "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
 	"array": "a dynamic array", "bag": "a dynamic property bag",
 }
 
@@ -329,4 +380,18 @@ func (b *binder) commonType(at span, fn string, t Type, a expr) Type {
 	}
 	failSemantic(at, "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s", fn, at2, t)
 	panic("unreachable")
+}
+
+// typeLiteral is typeof(type), which only some functions take.
+type typeLiteral struct{ t Type }
+
+func (e *typeLiteral) typ() Type           { return e.t }
+func (e *typeLiteral) children() []expr    { return nil }
+func (e *typeLiteral) eval(*batch) *vector { panic("kql: a type has no value") } // checkArguments lets none through
+
+// tupleExpr is a function that gives several values: an array of them where
+// one is chosen by its index, columns of their own where columns are made.
+type tupleExpr struct {
+	expr
+	names func(in []*column) []string // what the columns are called
 }

@@ -26,10 +26,12 @@ func (b *binder) outputName(n node, in []*column) string {
 		if of := b.outputName(n.of, in); of != "" {
 			return of + "_" + n.key
 		}
+		return n.key
 	case *element:
 		if of := b.outputName(n.of, in); of != "" {
 			return of + "_" + elementName(n.at)
 		}
+		return elementName(n.at)
 	case *call:
 		return b.callName(n, in)
 	}
@@ -52,12 +54,20 @@ func (b *binder) callName(n *call, in []*column) string {
 		if len(n.args) == 0 {
 			return ""
 		}
+		if c, ok := n.args[0].(*call); ok && b.agg != nil {
+			if a := aggregates()[c.fn.text]; a != nil && (a.naming != nil || a.columns != nil) {
+				return "" // those name their own columns only
+			}
+		}
 		return b.outputName(n.args[0], in)
 	}
 	if b.scope.find(n.fn.text) != nil {
 		return ""
 	}
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
+		if a.naming != nil {
+			return a.naming(b, n)
+		}
 		if a.stem == "" {
 			return first(b.agg.in.columns())
 		}
@@ -110,16 +120,45 @@ type namedColumn struct {
 
 // namedColumn binds [name =] expression.
 func (b *binder) namedColumn(n named, in []*column) namedColumn {
-	e := b.expr(n.expr, in)
+	return b.nameColumn(n, in, b.expr(n.expr, in))
+}
+
+func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
+	if _, ok := e.(*tupleExpr); ok {
+		failSemantic(n.expr.pos(), "SEM0001", "this gives several values, and one is expected here: choose one with [0], [1] and so on")
+	}
 	switch len(n.names) {
 	case 0:
 		return namedColumn{b.outputName(n.expr, in), b.declares(n.expr, in), n.expr.pos(), e}
 	case 1:
 		return namedColumn{n.names[0].text, true, n.names[0].span, e}
 	}
-	failUnsupported(n.names[0].span.to(n.names[len(n.names)-1].span),
-		"several names for one expression are not supported here: the function gives one value")
+	failSemantic(n.names[0].span.to(n.names[len(n.names)-1].span), "SEM0001", "there are several names, and the expression gives one value")
 	panic("unreachable")
+}
+
+// namedColumns binds the columns of an operator that takes several of one
+// expression: f(), name = f() or (a, b) = f(). Those that are not named take
+// the function's names.
+func (b *binder) namedColumns(n named, in []*column) []namedColumn {
+	e := b.expr(n.expr, in)
+	tuple, ok := e.(*tupleExpr)
+	if !ok {
+		return []namedColumn{b.nameColumn(n, in, e)}
+	}
+	names := tuple.names(in)
+	if len(n.names) > len(names) {
+		failSemantic(n.names[len(names)].span, "SEM0001", "the expression gives %d values, and %d names are given", len(names), len(n.names))
+	}
+	cols := make([]namedColumn, len(names))
+	for i, name := range names {
+		e := fold(&applyExpr{t: Dynamic, args: []expr{tuple.expr}, rows: func(a []Value) Value { return elementOf(a[0], longValue(int64(i))) }})
+		cols[i] = namedColumn{name: name, at: n.expr.pos(), e: e}
+		if i < len(n.names) {
+			cols[i] = namedColumn{n.names[i].text, true, n.names[i].span, e}
+		}
+	}
+	return cols
 }
 
 // naming gives the columns of an operator their names: unique, and numbered

@@ -31,11 +31,22 @@ func buildOperators() map[string]func(p *parser, at span) operatorNode {
 		"lookup":          parseLookup,
 		"union":           parseUnion,
 		"mv-expand":       parseMvExpand,
+		"mvexpand":        parseMvExpand,
 		"sort":            parseSort,
 		"order":           parseSort,
 		"top":             parseTop,
 		"take":            parseTake,
 		"limit":           parseTake,
+		"parse":           parseParse,
+		"parse-where":     parseParseWhere,
+		"parse-kv":        parseParseKV,
+		"mv-apply":        parseMvApply,
+		"as":              parseAs,
+		"invoke":          parseInvoke,
+		"serialize":       parseSerialize,
+		"evaluate":        parseEvaluate,
+		"getschema":       parseGetSchema,
+		"render":          parseRender,
 	}
 }
 
@@ -77,39 +88,31 @@ func buildTabularFunctions() map[string]func(b *binder, n *call) relation {
 	return map[string]func(b *binder, n *call) relation{
 		"materialize": bindMaterialize,
 		"table":       bindTableFunction,
+
+		"_GetWatchlist": bindWatchlist,
 	}
 }
 
 // refusedOperators are operators of the language that are known not to be
 // here, each with the nearest that is.
 var refusedOperators = map[string]string{
-	"as":               "give the table a name with let",
 	"consume":          "count reads everything too",
-	"evaluate":         "no plugin is supported",
 	"facet":            "summarize by each column",
 	"find":             "union with where names the tables",
 	"fork":             "run one query for each",
-	"getschema":        "the table reference lists the columns",
 	"graph-match":      "join relates tables",
-	"invoke":           "call the function with the table as its argument",
 	"make-graph":       "join relates tables",
 	"make-series":      "summarize by bin() groups by time",
-	"mv-apply":         "mv-expand with where and summarize does the same in steps",
-	"parse":            "extract() takes a part of a text",
-	"parse-kv":         "extract() takes a part of a text",
-	"parse-where":      "extract() takes a part of a text",
 	"partition":        "summarize by the column",
 	"print":            "it can only start a query",
 	"range":            "it can only start a query",
 	"datatable":        "it can only start a query",
 	"project-by-names": "project names the columns",
 	"reduce":           "summarize groups by a value",
-	"render":           "the answer is a table",
 	"sample":           "take gives some rows, the same ones each time",
 	"sample-distinct":  "distinct gives all of them",
 	"scan":             "join relates rows to earlier ones",
 	"search":           "where with has names the columns",
-	"serialize":        "sort orders the rows",
 	"top-hitters":      "summarize count() by and top do it exactly",
 	"top-nested":       "summarize and top, one level at a time",
 	"macro-expand":     "write the query for each",

@@ -10,6 +10,7 @@ import (
 type mvExpandNode struct {
 	span
 	itemIndex string
+	bagArrays bool // a bag's pairs are arrays of two, and not bags of one
 	columns   []mvColumn
 	limit     node
 }
@@ -22,20 +23,39 @@ type mvColumn struct {
 func parseMvExpand(p *parser, at span) operatorNode {
 	n := &mvExpandNode{}
 	opts := p.options("mv-expand", "with_itemindex", "bagexpansion", "kind")
-	if o, ok := opts["with_itemindex"]; ok {
-		index, isName := o.value.(*name)
-		if !isName {
-			failSyntax(o.value.pos(), "with_itemindex names a column")
-		}
-		n.itemIndex = index.text
-	}
+	n.parseItemIndex(opts)
 	for _, k := range []string{"bagexpansion", "kind"} {
 		if o, ok := opts[k]; ok {
-			if v, isName := o.value.(*name); !isName || v.text != "bag" {
-				failUnsupported(o.span, "only %s=bag, which is the default, is supported", k)
+			v, _ := o.value.(*name)
+			if v == nil || v.text != "bag" && v.text != "array" {
+				failSyntax(o.value.pos(), "the %s of mv-expand is bag or array", k)
 			}
+			n.bagArrays = v.text == "array"
 		}
 	}
+	n.parseColumns(p)
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *mvExpandNode) parseItemIndex(opts map[string]option) {
+	o, ok := opts["with_itemindex"]
+	if !ok {
+		return
+	}
+	switch index := o.value.(type) {
+	case *name:
+		n.itemIndex = index.text
+	case *literal:
+		n.itemIndex = index.val.s
+	}
+	if n.itemIndex == "" {
+		failSyntax(o.value.pos(), "with_itemindex names a column")
+	}
+}
+
+// parseColumns reads the arrays and the limit, as mv-apply has them too.
+func (n *mvExpandNode) parseColumns(p *parser) {
 	for {
 		c := mvColumn{named: p.namedExpr()}
 		if p.acceptWord("to") {
@@ -52,20 +72,21 @@ func parseMvExpand(p *parser, at span) operatorNode {
 	if p.acceptWord("limit") {
 		n.limit = p.expr()
 	}
-	n.span = at.to(p.last())
-	return n
 }
 
-func (n *mvExpandNode) bind(b *binder, in relation) relation {
-	m := &mvExpand{in: in, limit: -1, index: -1}
+func (n *mvExpandNode) bind(b *binder, in relation) relation { return n.bindOver(b, in, "mv-expand") }
+
+func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpand {
+	m := &mvExpand{in: in, limit: -1, index: -1, bagArrays: n.bagArrays}
 	if n.limit != nil {
 		m.limit = b.limitOf(n.limit)
 	}
 	m.cols = copyColumns(in.columns())
 	m.fromIn = slices.Clone(in.columns())
 	names := newNaming("Column", 1)
-	for _, c := range m.cols {
+	for i, c := range m.cols {
 		names.taken[c.name] = true
+		b.inheritReceived(c, m.fromIn[i])
 	}
 	for _, item := range n.columns {
 		col := b.namedColumn(item.named, in.columns())
@@ -73,7 +94,7 @@ func (n *mvExpandNode) bind(b *binder, in relation) relation {
 			names.declare(col)
 		}
 		if col.e.typ() != Dynamic {
-			failSemantic(item.pos(), "SEM0001", "mv-expand needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", col.e.typ())
+			failSemantic(item.pos(), "SEM0001", "%s needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", operator, col.e.typ())
 		}
 		t := Dynamic
 		if item.typ != kindNull {
@@ -122,6 +143,8 @@ type mvExpand struct {
 	index  int // of the item index's column, or -1
 	limit  int64
 	need   []bool
+
+	bagArrays bool
 }
 
 type expansion struct {
@@ -150,6 +173,11 @@ func (m *mvExpand) prepare(need map[*column]bool) {
 }
 
 func (m *mvExpand) explain(x *explainer) explained {
+	return explained{text: "mv-expand " + m.expansions(x), gives: chosen(m.cols, m.need), inputs: []relation{m.in}}
+}
+
+// expansions writes what is expanded, and how.
+func (m *mvExpand) expansions(x *explainer) string {
 	var list []string
 	for _, e := range m.expand {
 		text := x.expr(e.of)
@@ -164,7 +192,7 @@ func (m *mvExpand) explain(x *explainer) explained {
 		}
 		list = append(list, text)
 	}
-	text := "mv-expand "
+	text := ""
 	if m.index >= 0 {
 		text += "with_itemindex=" + x.columnName(m.cols[m.index]) + " "
 	}
@@ -172,11 +200,11 @@ func (m *mvExpand) explain(x *explainer) explained {
 	if m.limit >= 0 {
 		text += fmt.Sprintf(" limit %d", m.limit)
 	}
-	return explained{text: text, gives: chosen(m.cols, m.need), inputs: []relation{m.in}}
+	return text
 }
 
 // elements gives what a value expands to; none is one null.
-func elements(v Value) []Value {
+func elements(v Value, bagArrays bool) []Value {
 	switch v.kind {
 	case kindArray:
 		return v.array()
@@ -184,6 +212,10 @@ func elements(v Value) []Value {
 		b := v.bag()
 		items := make([]Value, len(b.keys))
 		for i, k := range b.keys {
+			if bagArrays {
+				items[i] = arrayValue([]Value{stringValue(k), b.vals[i]})
+				continue
+			}
 			pair := newBag(1)
 			pair.set(k, b.vals[i])
 			items[i] = bagValue(pair)
@@ -230,7 +262,7 @@ func (m *mvExpand) apply(x *execution, b *batch, emit func(*batch) error) error 
 	for row := range b.n {
 		longest := 0
 		for i, v := range vecs {
-			items[i] = elements(v.value(row))
+			items[i] = elements(v.value(row), m.bagArrays)
 			longest = max(longest, len(items[i]))
 		}
 		if m.limit >= 0 {
@@ -271,4 +303,65 @@ func convertItem(v Value, t Type) Value {
 		return v
 	}
 	return convert(v, t)
+}
+
+// expander makes the elements of one row at a time into a table.
+type expander struct {
+	*mvExpand
+	in    *batch
+	vecs  []*vector
+	items [][]Value
+}
+
+func newExpander(m *mvExpand, in *batch) *expander {
+	e := &expander{mvExpand: m, in: in, items: make([][]Value, len(m.expand))}
+	for _, x := range m.expand {
+		e.vecs = append(e.vecs, x.of.eval(in))
+	}
+	return e
+}
+
+// start looks at a row and says how many rows it expands to.
+func (e *expander) start(row int) int {
+	longest := 0
+	for i, v := range e.vecs {
+		e.items[i] = elements(v.value(row), e.bagArrays)
+		longest = max(longest, len(e.items[i]))
+	}
+	if e.limit >= 0 {
+		longest = int(min(int64(longest), e.limit))
+	}
+	return longest
+}
+
+// rows gives the n rows of the row that was started, with the columns needed.
+func (e *expander) rows(in []*column, need map[*column]bool, row, n int) *batch {
+	out := &batch{n: n, cols: make([]*vector, len(e.cols))}
+	for i, c := range e.cols {
+		if need[c] && e.fromIn[i] != nil {
+			out.cols[i] = repeated(e.in.cols[slices.Index(in, e.fromIn[i])], row, n)
+		}
+	}
+	for i, x := range e.expand {
+		if x.at < 0 || !need[e.cols[x.at]] {
+			continue
+		}
+		v := newVector(e.cols[x.at].typ, n)
+		for at := range n {
+			if at < len(e.items[i]) {
+				v.set(at, convertItem(e.items[i][at], v.typ))
+			} else {
+				v.setNull(at)
+			}
+		}
+		out.cols[x.at] = v
+	}
+	if e.index >= 0 && need[e.cols[e.index]] {
+		v := newVector(Long, n)
+		for at := range n {
+			v.ints[at] = int64(at)
+		}
+		out.cols[e.index] = v
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -15,13 +16,15 @@ type projection struct {
 
 func (p *projection) columns() []*column { return p.cols }
 
-func (p *projection) add(name string, e expr) {
-	p.cols = append(p.cols, &column{name, e.typ()})
+func (p *projection) add(name string, e expr) *column {
+	c := &column{name, e.typ()}
+	p.cols = append(p.cols, c)
 	p.from = append(p.from, e)
+	return c
 }
 
 // pass lets an input column through under a name.
-func (p *projection) pass(name string, c *column) { p.add(name, &columnExpr{col: c}) }
+func (p *projection) pass(name string, c *column) *column { return p.add(name, &columnExpr{col: c}) }
 
 func (p *projection) prepare(need map[*column]bool) {
 	below := make(map[*column]bool)
@@ -95,22 +98,23 @@ func (n *extendNode) bind(b *binder, in relation) relation {
 	out := &projection{in: in}
 	names := newNaming("Column", 1)
 	for _, c := range in.columns() {
-		out.pass(c.name, c)
+		b.inheritReceived(out.pass(c.name, c), c)
 		names.taken[c.name] = true
 	}
 	for _, item := range n.columns {
-		col := b.namedColumn(item, in.columns())
-		if col.declared {
-			names.declare(col)
-		}
-		i := slices.IndexFunc(out.cols, func(c *column) bool { return c.name == col.name })
-		switch {
-		case col.name == "":
-			out.add(names.numbered(), col.e)
-		case i >= 0:
-			out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
-		default:
-			out.add(names.unique(col.name), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			if col.declared {
+				names.declare(col)
+			}
+			i := slices.IndexFunc(out.cols, func(c *column) bool { return c.name == col.name })
+			switch {
+			case col.name == "":
+				out.add(names.numbered(), col.e)
+			case i >= 0 && i < len(in.columns()):
+				out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
+			default:
+				out.add(names.unique(col.name), col.e)
+			}
 		}
 	}
 	return out
@@ -140,8 +144,9 @@ func (n *projectNode) bind(b *binder, in relation) relation {
 	out := &projection{in: in}
 	names := newNaming("Column", 1)
 	for _, item := range n.columns {
-		col := b.namedColumn(item, in.columns())
-		out.add(names.column(col), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			out.add(names.column(col), col.e)
+		}
 	}
 	return out
 }
@@ -241,7 +246,7 @@ func (n *renameNode) bind(b *binder, in relation) relation {
 type reorderNode struct {
 	span
 	patterns []pattern
-	orders   []string // "", asc or desc, of what a pattern matches
+	orders   []string // "", asc, desc, granny-asc or granny-desc, of what a pattern matches
 }
 
 func parseProjectReorder(p *parser, at span) operatorNode {
@@ -249,8 +254,11 @@ func parseProjectReorder(p *parser, at span) operatorNode {
 	for {
 		n.patterns = append(n.patterns, p.pattern())
 		order := ""
-		if p.cur().word("asc") || p.cur().word("desc") {
-			order = p.advance().text
+		if p.cur().kind == tokName && columnOrders[p.cur().text] {
+			order = p.operatorName()
+			if order == "granny" || !columnOrders[order] {
+				failSyntax(p.last(), "expected asc, desc, granny-asc or granny-desc")
+			}
 		}
 		n.orders = append(n.orders, order)
 		if !p.accept(",") {
@@ -266,16 +274,19 @@ func (n *reorderNode) bind(b *binder, in relation) relation {
 	taken := make(map[*column]bool)
 	for i, pat := range n.patterns {
 		cols := b.matching(pat, in.columns())
-		switch n.orders[i] {
-		case "asc":
-			slices.SortStableFunc(cols, func(x, y *column) int { return strings.Compare(x.name, y.name) })
-		case "desc":
-			slices.SortStableFunc(cols, func(x, y *column) int { return strings.Compare(y.name, x.name) })
+		if order := n.orders[i]; order != "" {
+			by := strings.Compare
+			if strings.HasPrefix(order, "granny") {
+				by = compareGranny
+			}
+			slices.SortStableFunc(cols, func(x, y *column) int {
+				if strings.HasSuffix(order, "desc") {
+					x, y = y, x
+				}
+				return by(x.name, y.name)
+			})
 		}
 		for _, c := range cols {
-			if taken[c] && !strings.Contains(pat.text, "*") {
-				failSemantic(pat.span, "SEM0111", "project-reorder names '%s' twice", c.name)
-			}
 			if !taken[c] {
 				taken[c] = true
 				out.pass(c.name, c)
@@ -288,4 +299,31 @@ func (n *reorderNode) bind(b *binder, in relation) relation {
 		}
 	}
 	return out
+}
+
+// columnOrders are the orders of project-reorder; granny begins two of them.
+var columnOrders = wordSet("asc", "desc", "granny", "granny-asc", "granny-desc")
+
+// compareGranny orders names as a person would, numbers in them by value.
+func compareGranny(x, y string) int {
+	for x != "" && y != "" {
+		xn, yn := leadingDigits(x), leadingDigits(y)
+		if xn == "" || yn == "" {
+			if x[0] != y[0] {
+				return cmp.Compare(x[0], y[0])
+			}
+			x, y = x[1:], y[1:]
+			continue
+		}
+		xt, yt := strings.TrimLeft(xn, "0"), strings.TrimLeft(yn, "0")
+		if order := cmp.Or(cmp.Compare(len(xt), len(yt)), strings.Compare(xt, yt)); order != 0 {
+			return order
+		}
+		x, y = x[len(xn):], y[len(yn):]
+	}
+	return cmp.Compare(len(x), len(y))
+}
+
+func leadingDigits(s string) string {
+	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
 }

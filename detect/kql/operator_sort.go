@@ -49,6 +49,9 @@ func (p *parser) sortKeys() []sortKey {
 		if p.cur().word("asc") || p.cur().word("desc") {
 			k.ascending = p.advance().text == "asc"
 		}
+		if t := p.cur(); t.word("granny") {
+			failUnsupported(t.span, "the order granny of numbers in texts is not supported in sort; asc and desc are")
+		}
 		k.nullsFirst = k.ascending
 		if p.acceptWord("nulls") {
 			switch t := p.cur(); {

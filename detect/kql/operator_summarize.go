@@ -45,8 +45,12 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 	b.agg = &aggregation{in: in, out: g}
 	defer func() { b.agg = nil }()
 	for _, item := range n.aggregates {
-		if c, ok := item.expr.(*call); ok && b.scope.find(c.fn.text) == nil && isPicking(c.fn.text) {
-			for i, col := range b.bindPicking(item, c) {
+		if c, ok := item.expr.(*call); ok && b.scope.find(c.fn.text) == nil && givesColumns(c.fn.text) {
+			cols := aggregates()[c.fn.text].columns(b, item, c)
+			if len(item.names) > len(cols) {
+				failSemantic(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names))
+			}
+			for i, col := range cols {
 				named := namedColumn{name: col.name}
 				if i < len(item.names) {
 					named = namedColumn{name: item.names[i].text, declared: true, at: item.names[i].span}
@@ -84,14 +88,15 @@ type aggregation struct {
 // hold its result.
 func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
 	ctx := b.agg
-	b.agg = nil // an aggregate within an aggregate has no meaning
-	defer func() { b.agg = ctx }()
-	args := make([]expr, len(n.args))
-	for i, arg := range n.args {
-		args[i] = b.expr(arg, ctx.in.columns())
-	}
-	b.checkArguments(n, a.params, args)
 	ctx.used = true
+	if a.columns != nil {
+		cols := a.columns(b, named{}, n)
+		if len(cols) != 1 {
+			failSemantic(n.span, "SEM0001", "%s() gives %d columns here, and one value is expected", n.fn.text, len(cols))
+		}
+		return &columnExpr{col: cols[0]}
+	}
+	args := b.aggregateArguments(n, a)
 	t := kindNull
 	if len(args) > 0 {
 		t = args[0].typ()
@@ -101,21 +106,39 @@ func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
 	return &columnExpr{col: col}
 }
 
-func isPicking(fn string) bool {
-	_, ok := pickingSigns[fn]
-	return ok
+// aggregateArguments binds arguments over the input.
+func (b *binder) aggregateArguments(n *call, a *aggregate) []expr {
+	ctx := b.agg
+	b.agg = nil // an aggregate within an aggregate has no meaning
+	defer func() { b.agg = ctx }()
+	args := make([]expr, len(n.args))
+	for i, arg := range n.args {
+		args[i] = b.expr(arg, ctx.in.columns())
+	}
+	b.checkArguments(n, a.params, args)
+	if a.check != nil {
+		a.check(n, args)
+	}
+	return args
 }
 
-// pickingSigns are the aggregates that give several columns of one row.
-var pickingSigns = map[string]int{"arg_max": 1, "arg_min": -1, "take_any": 0, "any": 0}
+func givesColumns(fn string) bool {
+	a := aggregates()[fn]
+	return a != nil && a.columns != nil
+}
+
+// picks is for the aggregates that give several columns of one row.
+func picks(sign int) func(*binder, named, *call) []*column {
+	return func(b *binder, item named, n *call) []*column { return b.bindPicking(sign, n) }
+}
 
 // bindPicking binds arg_max(by, a, b), arg_max(by, *), take_any(a, b) and
 // their kin.
-func (b *binder) bindPicking(item named, n *call) []*column {
+func (b *binder) bindPicking(sign int, n *call) []*column {
 	ctx, fn := b.agg, n.fn.text
-	sign := pickingSigns[fn]
 	b.agg = nil
 	defer func() { b.agg = ctx }()
+	n.unnamed()
 	if len(n.args) == 0 {
 		failSemantic(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn)
 	}
@@ -158,12 +181,12 @@ func (b *binder) bindPicking(item named, n *call) []*column {
 		}
 		add(e, name)
 	}
-	if len(item.names) > len(args) {
-		failSemantic(item.names[len(args)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", fn, len(args), len(item.names))
+	cols := make([]*column, len(args))
+	for i, a := range args {
+		cols[i] = &column{names[i], a.typ()}
 	}
-	cols := ctx.out.addPicking(sign, args, names)
 	ctx.out.called(cols[0], fn)
-	return cols
+	return ctx.out.addSeveral(cols, args, func() accumulator { return &picking{sign: sign} })
 }
 
 func isReference(args []expr, c *column) bool {
@@ -186,9 +209,10 @@ type grouping struct {
 }
 
 type groupAggregate struct {
-	cols  []*column // one, or those of a picking
-	args  []expr
-	start func() accumulator
+	cols    []*column
+	args    []expr
+	start   func() accumulator
+	several bool // start makes severalResults, and there is a column for each
 }
 
 func (g *grouping) addKey(name string, e expr) {
@@ -200,7 +224,7 @@ func (g *grouping) isKey(c *column) bool { return isReference(g.keyOf, c) }
 
 func (g *grouping) addAggregate(t Type, args []expr, start func() accumulator) *column {
 	col := &column{"", t}
-	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start})
+	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start, false})
 	return col
 }
 
@@ -211,12 +235,8 @@ func (g *grouping) called(c *column, fn string) {
 	g.calls[c] = fn
 }
 
-func (g *grouping) addPicking(sign int, args []expr, names []string) []*column {
-	cols := make([]*column, len(args))
-	for i, a := range args {
-		cols[i] = &column{names[i], a.typ()}
-	}
-	g.aggs = append(g.aggs, groupAggregate{cols, args, func() accumulator { return &picking{sign: sign} }})
+func (g *grouping) addSeveral(cols []*column, args []expr, start func() accumulator) []*column {
+	g.aggs = append(g.aggs, groupAggregate{cols, args, start, true})
 	return cols
 }
 
@@ -281,7 +301,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	}
 	states := make([]groupStates, len(g.aggs))
 	for i, a := range g.aggs {
-		states[i] = newGroupStates(a.start, a.args)
+		states[i] = newGroupStates(a.start, a.args, a.several)
 	}
 	if len(g.keys) == 0 {
 		index.number(nil, 1, true, nil) // the one group is there even without rows
@@ -329,24 +349,24 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 type distinctNode struct {
 	span
 	columns []named
-	all     bool
+	all     *star
 }
 
 func parseDistinct(p *parser, at span) operatorNode {
 	p.options("distinct")
 	if p.accept("*") {
-		return &distinctNode{span: at.to(p.last()), all: true}
+		return &distinctNode{span: at.to(p.last()), all: &star{p.last()}}
 	}
 	list := p.namedExprs()
-	return &distinctNode{at.to(p.last()), list, false}
+	return &distinctNode{span: at.to(p.last()), columns: list}
 }
 
 func (n *distinctNode) bind(b *binder, in relation) relation {
 	g := &grouping{in: in}
-	if n.all {
+	if n.all != nil {
 		for _, c := range in.columns() {
 			e := &columnExpr{col: c}
-			b.groupable(named{expr: &star{n.span}}, e)
+			b.groupable(named{expr: n.all}, e)
 			g.addKey(c.name, e)
 		}
 		return g
@@ -361,14 +381,24 @@ func (n *distinctNode) bind(b *binder, in relation) relation {
 }
 
 // countNode is count: one row with the number of rows.
-type countNode struct{ span }
+type countNode struct {
+	span
+	name string
+}
 
-func parseCount(_ *parser, at span) operatorNode { return &countNode{at} }
+func parseCount(p *parser, at span) operatorNode {
+	n := &countNode{at, "Count"}
+	if p.acceptWord("as") {
+		n.name = p.name("for the column").text
+		n.span = at.to(p.last())
+	}
+	return n
+}
 
 func (n *countNode) bind(_ *binder, in relation) relation {
 	g := &grouping{in: in}
 	col := g.addAggregate(Long, nil, func() accumulator { return &counting{} })
-	col.name = "Count"
+	col.name = n.name
 	g.called(col, "count")
 	return g
 }

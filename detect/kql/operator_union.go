@@ -91,6 +91,11 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 					sources = append(sources, table)
 				}
 			}
+			for _, view := range b.views(leg.pattern) {
+				found = true
+				u.legs = append(u.legs, b.relation(&call{span: leg.expr.pos(), fn: name{span: leg.expr.pos(), text: view}}))
+				sources = append(sources, view)
+			}
 			if !found {
 				failSemantic(leg.expr.pos(), "SEM0100", "no table matches '%s'", leg.pattern)
 			}
@@ -114,7 +119,44 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 		failSemantic(n.span, "SEM0100", "the union has no table")
 	}
 	u.unify(n, sources)
+	u.inheritReceived(b)
 	return u
+}
+
+// views lists the functions that let statements define as views and whose
+// names match a pattern.
+func (b *binder) views(pattern string) []string {
+	var names []string
+	for _, n := range b.scope.all() {
+		if d := b.scope.find(n); d.fn != nil && d.fn.view && d.fn.bare() && wildcard(pattern, n) && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// inheritReceived keeps what is known of when rows were received, if that is
+// under the same column in every leg.
+func (u *union) inheritReceived(b *binder) {
+	for at, c := range u.cols {
+		r, all := receipt{exact: true}, true
+		for i, leg := range u.legs {
+			if from := u.from[i][at]; from < 0 {
+				all = false
+			} else if have, ok := b.received[leg.columns()[from]]; !ok {
+				all = false
+			} else {
+				r.exact = r.exact && have.exact
+				if r.table == "" || !have.exact {
+					r.table = have.table
+				}
+			}
+		}
+		if all {
+			b.received[c] = r
+		}
+	}
 }
 
 // unionLeg binds a leg. In a fuzzy union a table that is not there takes its

@@ -12,6 +12,8 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	// windows counts the calls of window functions in the pipeline being read.
+	windows int
 }
 
 // maxNesting bounds how deep expressions may be nested, so that no text can
@@ -136,18 +138,23 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 
 // letValue reads what follows let name =: a function or an expression.
 func (p *parser) letValue() node {
-	p.acceptWord("view") // it only says that a fuzzy union may include the function
+	view := p.acceptWord("view")
 	if p.cur().is("(") {
 		if fn := p.lambda(); fn != nil {
+			fn.view = view
 			return fn
 		}
+	}
+	if t := p.cur(); t.word("materialize") && p.peek().is("(") {
+		p.advance()
+		return p.call(name{span: t.span, text: t.text})
 	}
 	return p.pipeline()
 }
 
 // lambda reads (parameters) { body }, or gives nil with nothing consumed if
 // what stands here is an expression in parentheses.
-func (p *parser) lambda() node {
+func (p *parser) lambda() *lambda {
 	closing := p.at
 	for depth := 0; ; closing++ {
 		if t := p.tokens[closing]; t.kind == tokEnd {
@@ -166,7 +173,11 @@ func (p *parser) lambda() node {
 	fn := &lambda{}
 	start := p.advance().span
 	for !p.cur().is(")") {
-		fn.params = append(fn.params, p.parameter())
+		par := p.parameter()
+		if last := len(fn.params) - 1; par.table && last >= 0 && !fn.params[last].table {
+			failSemantic(par.span, "SEM0001", "the parameters that are tables must come first")
+		}
+		fn.params = append(fn.params, par)
 		if !p.accept(",") {
 			break
 		}
@@ -242,9 +253,11 @@ func (p *parser) pipeline() node {
 		return source
 	}
 	pl := &pipeline{source: source}
+	windows := p.windows
 	for p.accept("|") {
 		pl.ops = append(pl.ops, p.operator())
 	}
+	p.windows = windows
 	pl.span = source.pos().to(p.last())
 	return pl
 }
@@ -281,7 +294,12 @@ func (p *parser) operator() operatorNode {
 		}
 		failSyntax(at, "unknown operator '%s'%s", word, suggestion(word, operatorNames()))
 	}
-	return parse(p, at)
+	windows := p.windows
+	op := parse(p, at)
+	if p.windows > windows {
+		return &windowedNode{op}
+	}
+	return op
 }
 
 // operatorName reads a word whose parts may be joined by hyphens.
@@ -316,7 +334,7 @@ func (p *parser) options(operator string, known ...string) map[string]option {
 		if !isKnown && !isHint {
 			return opts // name = expression, for the operator itself to read
 		}
-		if isHint && !executionHints[o.name] {
+		if isHint && !isKnown && !executionHints[o.name] {
 			failUnsupported(o.span, "the hint '%s' of %s is not supported", o.name, operator)
 		}
 		p.at = end + 1
@@ -558,10 +576,10 @@ func (p *parser) primary() node {
 			return &literal{t.span, Bool, boolValue(t.text == "true")}
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
-		case t.text == "typeof" && p.peek().is("("):
-			failUnsupported(t.span, "typeof() is supported in mv-expand only; a conversion such as toint() gives a type")
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
 			p.unexpected("expected an expression")
+		case t.text == "materialize" && p.peek().is("("):
+			p.unexpected("materialize() stands alone behind let name =, for the name to be used")
 		case p.peek().is("(") && !keywordOperators[t.text]:
 			p.advance()
 			return p.call(name{span: t.span, text: t.text})
@@ -590,8 +608,22 @@ func (p *parser) call(fn name) node {
 	p.enter()
 	defer p.leave()
 	c := &call{fn: fn}
+	if isWindowFunction(fn.text) {
+		p.windows++
+	}
 	p.advance()
+	if fn.text == "typeof" {
+		typ := p.typeName()
+		return &typeOf{fn.span.to(p.expect(")", "after the type")), typ}
+	}
 	for !p.cur().is(")") {
+		var argument *name
+		if p.cur().kind == tokName && p.peek().is("=") {
+			n := p.name("of an argument")
+			argument = &n
+			p.advance()
+		}
+		c.names = append(c.names, argument)
 		c.args = append(c.args, p.pipeline())
 		if !p.accept(",") {
 			break

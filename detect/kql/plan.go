@@ -292,10 +292,13 @@ func (r *rows) free() { r.held.free() }
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
 	out := &rows{cols: make([]*vector, len(rel.columns())), held: memory{x: x}}
+	unneeded := make([]bool, len(out.cols))
 	err := rel.run(x, func(b *batch) error {
 		size := int64(0)
 		for i, col := range b.cols {
-			if col == nil {
+			if col == nil || unneeded[i] {
+				// Some batches have it still for an operator below.
+				out.cols[i], unneeded[i] = nil, true
 				continue
 			}
 			if out.cols[i] == nil {

@@ -6,18 +6,25 @@
 //
 // The reference is Microsoft's documentation of KQL. Every operator has a file
 // operator_*.go with its syntax, binding and execution; every scalar function
-// an entry in a func_*.go table with its signature and a line of description;
-// every aggregate one in aggregate.go.
+// an entry in a func_*.go table with its signature, a line of description and
+// examples, which are tests too; every aggregate one in aggregate*.go. The
+// README's list of them is generated.
 package kql
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
 
 // Database is the set of tables that queries can name.
 type Database struct {
+	// Watchlists gives the watchlist with an alias, for _GetWatchlist(). Its
+	// error for one that is not there should say which ones are. It may be nil.
+	Watchlists func(alias string) (*Table, error)
+
 	tables map[string]*Table
 }
 
@@ -72,7 +79,11 @@ func Check(query string, tables map[string]Schema) (*Summary, error) {
 	for n, s := range tables {
 		db.tables[n] = newEmptyTable(n, s)
 	}
-	plan, err := compile(query, db, time.Unix(0, 0), &execution{})
+	plan, err := compile(query, db, time.Unix(0, 0), &execution{}, true)
+	var unknown *unknownColumns
+	if errors.As(err, &unknown) {
+		return unknown.summary(query, db), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +91,38 @@ func Check(query string, tables map[string]Schema) (*Summary, error) {
 	return plan.summary(), nil
 }
 
+// summary says what is known of a query whose columns depend on the data: it
+// may read all of each table that it names.
+func (e *unknownColumns) summary(query string, db *Database) *Summary {
+	s := &Summary{Open: true, Reads: make(map[string][]string)}
+	place := (&problem{at: e.at}).locate(query)
+	s.Warnings = []string{fmt.Sprintf("line %d, column %d: %s, so what follows is checked when the query runs", place.Line, place.Column, e)}
+	for _, t := range lex(query) {
+		for _, table := range db.Names() {
+			named := (t.kind == tokName || t.kind == tokQuoted || t.kind == tokString) && t.text == table
+			if !named && !t.is("*") || s.Reads[table] != nil {
+				continue
+			}
+			columns := []string{}
+			for _, c := range db.Table(table).schema {
+				columns = append(columns, c.Name)
+			}
+			slices.Sort(columns)
+			s.Reads[table] = columns
+		}
+	}
+	return s
+}
+
 // Summary is what is known of a query before it runs.
 type Summary struct {
 	Columns Schema // of the result
+	// Open says that the columns depend on the data, and that the query could
+	// not be checked to its end without them: Columns is nil then, and Reads
+	// holds every table that the query may read, with all its columns.
+	Open bool
+	// Warnings are what the reader of the answer should know.
+	Warnings []string
 	// Reads lists the tables it reads and, of each, the columns it needs.
 	Reads map[string][]string
 	// Optional lists the columns that it asks column_ifexists() for.
@@ -97,13 +137,17 @@ func Run(ctx context.Context, query string, db *Database, opts Options) (result 
 	defer caught(query, &err)
 	x, done := newExecution(ctx, opts)
 	defer done()
-	plan, err := compile(query, db, opts.Now, x)
+	plan, err := compile(query, db, opts.Now, x, false)
 	if err != nil {
 		return nil, err
 	}
 	prepareAll(plan.root)
 	out, err := collect(plan.root, x)
 	if err != nil {
+		var p *problem // of a place in the query that only the data shows
+		if errors.As(err, &p) {
+			return nil, p.locate(query)
+		}
 		return nil, err
 	}
 	schema := make(Schema, len(plan.root.columns()))
@@ -112,7 +156,9 @@ func Run(ctx context.Context, query string, db *Database, opts Options) (result 
 		out.cols[i] = out.cols[i].flat()
 		out.cols[i].settle()
 	}
-	return newTable("PrimaryResult", schema, out.cols, out.n), nil
+	result = newTable("PrimaryResult", schema, out.cols, out.n)
+	result.warnings, result.rendering = plan.warnings, plan.rendering
+	return result, nil
 }
 
 func newEmptyTable(name string, s Schema) *Table {
@@ -128,21 +174,27 @@ type compiled struct {
 	root              relation
 	scans             []*scan
 	missing, optional []string
+	warnings          []string
+	rendering         *Rendering
 }
 
-// compile parses and binds.
-func compile(query string, db *Database, now time.Time, x *execution) (c *compiled, err error) {
+// compile parses and binds; dry is without data.
+func compile(query string, db *Database, now time.Time, x *execution, dry bool) (c *compiled, err error) {
 	defer caught(query, &err)
 	statements, body := parseQuery(query)
-	b := &binder{db: db, x: x, now: datetimeValue(timeToTicks(now)), scope: &scope{body: true}}
+	body, render := withoutRender(body)
+	b := &binder{db: db, x: x, now: datetimeValue(timeToTicks(now)), scope: &scope{body: true}, dry: dry}
 	b.statements(statements)
 	root := b.relation(body)
-	return &compiled{root: root, scans: b.scans, missing: b.missing, optional: b.optional}, nil
+	return &compiled{
+		root: root, scans: b.scans, missing: b.missing, optional: b.optional,
+		warnings: b.warnings, rendering: render.check(b, root.columns()),
+	}, nil
 }
 
 // summary reads what the scans of a prepared plan need.
 func (c *compiled) summary() *Summary {
-	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional}
+	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional, Warnings: c.warnings}
 	for _, col := range c.root.columns() {
 		s.Columns = append(s.Columns, ColumnSchema{col.name, col.typ})
 	}

@@ -95,48 +95,48 @@ var aggregateQueries = []queryCase{
 }
 
 const (
-	joinLeft  = `let L = datatable(k:string, a:long)["x", 1, "x", 2, "y", 3]; `
-	joinRight = `let R = datatable(k:string, b:long)["x", 10, "x", 20, "z", 30]; `
-	joined    = joinLeft + joinRight
+	joinLeft   = `let L = datatable(k:string, a:long)["x", 1, "x", 2, "y", 3]; `
+	joinRight  = `let R = datatable(k:string, b:long)["x", 10, "x", 20, "z", 30]; `
+	joinTables = joinLeft + joinRight
 )
 
 var joinQueries = []queryCase{
-	{query: joined + `L | join R on k`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10\nx | 1 | x | 20"},
-	{query: joined + `L | join kind=inner R on k`, want: `
+	{query: joinTables + `L | join R on k`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10\nx | 1 | x | 20"},
+	{query: joinTables + `L | join kind=inner R on k`, want: `
 		k:string, a:long, k1:string, b:long
 		x | 1 | x | 10
 		x | 1 | x | 20
 		x | 2 | x | 10
 		x | 2 | x | 20`},
-	{query: joined + `L | join kind=leftouter R on k | where a > 1`, want: `
+	{query: joinTables + `L | join kind=leftouter R on k | where a > 1`, want: `
 		k:string, a:long, k1:string, b:long
 		x | 2 | x | 10
 		x | 2 | x | 20
 		y | 3 | '' | null`},
-	{query: joined + `L | join kind=rightouter R on $left.k == $right.k | where b > 10`, want: `
+	{query: joinTables + `L | join kind=rightouter R on $left.k == $right.k | where b > 10`, want: `
 		k:string, a:long, k1:string, b:long
 		x | 1 | x | 20
 		x | 2 | x | 20
 		'' | null | z | 30`},
-	{query: joined + `L | join kind=fullouter R on k | count`, want: "Count:long\n6"},
-	{query: joined + `L | join kind=leftsemi R on k`, want: "k:string, a:long\nx | 1\nx | 2"},
-	{query: joined + `L | join kind=leftanti R on k`, want: "k:string, a:long\ny | 3"},
-	{query: joined + `L | join kind=anti R on k`, want: "k:string, a:long\ny | 3"},
-	{query: joined + `L | join kind=rightsemi R on k`, want: "k:string, b:long\nx | 10\nx | 20"},
-	{query: joined + `L | join kind=rightanti R on k`, want: "k:string, b:long\nz | 30"},
-	{query: joined + `L | lookup R on k`, want: `
+	{query: joinTables + `L | join kind=fullouter R on k | count`, want: "Count:long\n6"},
+	{query: joinTables + `L | join kind=leftsemi R on k`, want: "k:string, a:long\nx | 1\nx | 2"},
+	{query: joinTables + `L | join kind=leftanti R on k`, want: "k:string, a:long\ny | 3"},
+	{query: joinTables + `L | join kind=anti R on k`, want: "k:string, a:long\ny | 3"},
+	{query: joinTables + `L | join kind=rightsemi R on k`, want: "k:string, b:long\nx | 10\nx | 20"},
+	{query: joinTables + `L | join kind=rightanti R on k`, want: "k:string, b:long\nz | 30"},
+	{query: joinTables + `L | lookup R on k`, want: `
 		k:string, a:long, b:long
 		x | 1 | 10
 		x | 1 | 20
 		x | 2 | 10
 		x | 2 | 20
 		y | 3 | null`},
-	{query: joined + `L | lookup kind=inner (R | project key = k, a = b) on $left.k == $right.key | where a == 1`, want: `
+	{query: joinTables + `L | lookup kind=inner (R | project key = k, a = b) on $left.k == $right.key | where a == 1`, want: `
 		k:string, a:long, a1:long
 		x | 1 | 10
 		x | 1 | 20`},
-	{query: joined + `L | join kind=inner (R | extend k1 = b) on k | take 1`, want: "k:string, a:long, k2:string, b:long, k1:long\nx | 1 | x | 10 | 10"},
-	{query: joined + `L | join kind=inner R on $left.k == $right.k, $left.a == $right.b`, want: "k:string, a:long, k1:string, b:long"},
+	{query: joinTables + `L | join kind=inner (R | extend k1 = b) on k | take 1`, want: "k:string, a:long, k2:string, b:long, k1:long\nx | 1 | x | 10 | 10"},
+	{query: joinTables + `L | join kind=inner R on $left.k == $right.k, $left.a == $right.b`, want: "k:string, a:long, k1:string, b:long"},
 	{query: `let N = datatable(k:long)[1, long(null)]; N | join kind=leftouter (N) on k`, want: "k:long, k1:long\n1 | 1\nnull | null"},
 	{query: `let N = datatable(k:int)[int(1)]; N | join kind=inner (datatable(k:long)[1]) on $left.k == $right.k`, want: "k:int, k1:long\n1 | 1"},
 	{query: `U | join kind=inner hint.strategy=broadcast (U | where n > 1) on s | project s, n, n1 | sort by n asc`, want: "s:string, n:long, n1:long\nalpha | 1 | 7\ngamma | 2 | 2\nalpha | 7 | 7"},

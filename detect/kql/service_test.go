@@ -111,8 +111,8 @@ func TestServiceErrors(t *testing.T) {
 			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("0"), "token": "NoTable"},
 		},
 		"unsupported": {
-			body: queryBody(`T | render table`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
-			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("4"), "token": "render"},
+			body: queryBody(`T | facet by s`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("4"), "token": "facet"},
 		},
 		"limit":                 {body: queryBody(`range x from 1 to 1e12 step 1 | summarize make_list(x)`, ""), status: 400, codes: "BadArgumentError > QueryLimitError"},
 		"no JSON":               {body: `{"query":`, status: 400, codes: "BadArgumentError > MalformedRequest"},

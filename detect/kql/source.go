@@ -22,11 +22,18 @@ func (n *printNode) bindSource(b *binder) relation {
 	names := newNaming("print_", 0)
 	for i, item := range n.columns {
 		names.next = i
-		col := b.namedColumn(item, nil)
-		if !col.declared {
-			col.name = "" // print derives no names
+		if len(item.names) == 1 { // all by one name, unlike elsewhere
+			col := b.namedColumn(item, nil)
+			out.add(names.column(col), col.e)
+			continue
 		}
-		out.add(names.column(col), col.e)
+		cols := b.namedColumns(item, nil)
+		if len(cols) == 1 && !cols[0].declared {
+			cols[0].name = "" // print derives no names for a single value
+		}
+		for _, col := range cols {
+			out.add(names.column(col), col.e)
+		}
 	}
 	return out
 }
@@ -220,31 +227,6 @@ func (n *datatableNode) bindSource(b *binder) relation {
 	t := newTable("", n.schema, cols, len(n.cells)/width)
 	t.generated, t.received = -1, -1 // the query's timespan is for the workspace's tables
 	return newScan(t)
-}
-
-// materialized keeps a relation's rows for all that read it.
-type materialized struct {
-	of   relation
-	cols []*column
-	rows func() *rows
-}
-
-func bindMaterialize(b *binder, n *call) relation {
-	if len(n.args) != 1 {
-		failSemantic(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args))
-	}
-	rel := b.relation(n.args[0])
-	return &materialized{rel, rel.columns(), newSubquery(rel, b.x)}
-}
-
-func (m *materialized) columns() []*column       { return m.cols }
-func (m *materialized) prepare(map[*column]bool) {}
-func (m *materialized) explain(x *explainer) explained {
-	return explained{text: "rows of " + x.table(m.of), gives: m.cols}
-}
-
-func (m *materialized) run(_ *execution, emit func(*batch) error) error {
-	return emitRows(m.rows(), emit)
 }
 
 // bindTableFunction is table('name').

@@ -14,6 +14,9 @@ type Table struct {
 	// generated and received are the positions of TimeGenerated and of the
 	// column that says when the workspace got the row, or -1.
 	generated, received int
+
+	warnings  []string   // of the query that it is the result of
+	rendering *Rendering // that the query asks for, or nil
 }
 
 // segment is chunkRows rows of a table; only the last one can have fewer. Its
@@ -23,6 +26,13 @@ type segment struct {
 	cols  []*vector
 	times timeRange // of TimeGenerated
 }
+
+// Warnings returns what the reader of a query's result should know.
+func (t *Table) Warnings() []string { return t.warnings }
+
+// Rendering returns what the query's render operator asks for, nil if it has
+// none.
+func (t *Table) Rendering() *Rendering { return t.rendering }
 
 // The columns that a workspace gives a meaning of its own.
 const (

@@ -1,0 +1,53 @@
+package kql
+
+// getSchemaNode is getschema: a row for each column of the input.
+type getSchemaNode struct{ span }
+
+func parseGetSchema(_ *parser, at span) operatorNode { return &getSchemaNode{at} }
+
+func (n *getSchemaNode) bind(_ *binder, in relation) relation {
+	s := &schemaTable{of: in}
+	for _, name := range []string{"ColumnName", "ColumnOrdinal", "DataType", "ColumnType"} {
+		t := String
+		if name == "ColumnOrdinal" {
+			t = Long
+		}
+		s.cols = append(s.cols, &column{name, t})
+	}
+	return s
+}
+
+// schemaTable describes the columns of a relation, which is never run.
+type schemaTable struct {
+	of   relation
+	cols []*column
+}
+
+// platformTypes are the names that the service has for the types beside those
+// of the language.
+var platformTypes = map[Type]string{
+	Bool: "System.SByte", DateTime: "System.DateTime", Decimal: "System.Data.SqlTypes.SqlDecimal", Dynamic: "System.Object",
+	GUID: "System.Guid", Int: "System.Int32", Long: "System.Int64", Real: "System.Double", String: "System.String", TimeSpan: "System.TimeSpan",
+}
+
+func (s *schemaTable) columns() []*column { return s.cols }
+
+func (s *schemaTable) prepare(map[*column]bool) { s.of.prepare(make(map[*column]bool)) }
+
+func (s *schemaTable) explain(*explainer) explained {
+	return explained{text: "getschema", gives: s.cols, inputs: []relation{s.of}}
+}
+
+func (s *schemaTable) run(_ *execution, emit func(*batch) error) error {
+	out := &rows{n: len(s.of.columns()), cols: make([]*vector, len(s.cols))}
+	for i, c := range s.cols {
+		out.cols[i] = newVector(c.typ, out.n)
+	}
+	for i, c := range s.of.columns() {
+		out.cols[0].strs[i] = c.name
+		out.cols[1].ints[i] = int64(i)
+		out.cols[2].strs[i] = platformTypes[c.typ]
+		out.cols[3].strs[i] = c.typ.String()
+	}
+	return emitRows(out, emit)
+}

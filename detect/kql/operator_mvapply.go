@@ -1,0 +1,221 @@
+package kql
+
+import "slices"
+
+// mvApplyNode is mv-apply arrays on (operators): the operators run over the
+// elements of each row's arrays, as a table of their own.
+type mvApplyNode struct {
+	span
+	expand *mvExpandNode
+	ops    []operatorNode
+}
+
+func parseMvApply(p *parser, at span) operatorNode {
+	n := &mvApplyNode{expand: &mvExpandNode{}}
+	opts := p.options("mv-apply", "with_itemindex", "kind", "bagexpansion")
+	for _, k := range []string{"kind", "bagexpansion"} {
+		if o, ok := opts[k]; ok {
+			failUnsupported(o.span, "mv-apply has no %s; mv-expand %s=array can stand inside it", k, k)
+		}
+	}
+	n.expand.parseItemIndex(opts)
+	n.expand.parseColumns(p)
+	n.expand.span = at.to(p.last())
+	p.expectWord("on", "after the arrays")
+	p.expect("(", "before the operators to apply")
+	windows := p.windows
+	for {
+		n.ops = append(n.ops, p.operator())
+		if !p.accept("|") {
+			break
+		}
+	}
+	p.windows = windows
+	n.span = at.to(p.expect(")", "after the operators to apply"))
+	return n
+}
+
+func (n *mvApplyNode) bind(b *binder, in relation) relation {
+	m := &mvApply{in: in, expand: n.expand.bindOver(b, in, "mv-apply")}
+	m.table = &subtable{cols: m.expand.cols}
+	b.subtables++
+	defer func() { b.subtables-- }()
+	m.apply = m.table
+	for _, op := range n.ops {
+		b.count(op.pos())
+		m.apply = op.bind(b, m.apply)
+	}
+	// The row's own columns come first, but for those that were expanded in
+	// place. What the operators give under one of their names stands for them.
+	from := m.apply.columns()
+	taken := make([]bool, len(from))
+	for _, c := range in.columns() {
+		if !slices.Contains(m.expand.fromIn, c) {
+			continue
+		}
+		if i := slices.IndexFunc(from, func(f *column) bool { return f.name == c.name }); i >= 0 {
+			taken[i] = true
+			m.add(from[i], true)
+		} else {
+			m.add(c, false)
+		}
+	}
+	for i, c := range from {
+		if !taken[i] {
+			m.add(c, true)
+		}
+	}
+	return m
+}
+
+// mvApply gives, for each row of the input, what the operators make of the
+// table of its elements.
+type mvApply struct {
+	in     relation
+	expand *mvExpand // what the table holds; it is never run itself
+	table  *subtable
+	apply  relation
+	cols   []*column
+	from   []*column // a column of the operators' output, or of the input
+	inner  []bool    // which of the two
+	need   []bool
+}
+
+func (m *mvApply) add(from *column, inner bool) {
+	m.cols = append(m.cols, &column{from.name, from.typ})
+	m.from, m.inner = append(m.from, from), append(m.inner, inner)
+}
+
+func (m *mvApply) columns() []*column { return m.cols }
+
+func (m *mvApply) prepare(need map[*column]bool) {
+	outer, inner := make(map[*column]bool), make(map[*column]bool)
+	m.need = make([]bool, len(m.cols))
+	for i, c := range m.cols {
+		if m.need[i] = need[c]; need[c] && m.inner[i] {
+			inner[m.from[i]] = true
+		} else if need[c] {
+			outer[m.from[i]] = true
+		}
+	}
+	m.apply.prepare(inner)
+	for i, c := range m.table.cols {
+		if m.table.need[c] && m.expand.fromIn[i] != nil {
+			outer[m.expand.fromIn[i]] = true
+		}
+	}
+	for _, e := range m.expand.expand {
+		needs(e.of, outer)
+	}
+	m.in.prepare(outer)
+	for _, e := range m.expand.expand {
+		resolve(e.of, m.in.columns())
+	}
+}
+
+func (m *mvApply) explain(x *explainer) explained {
+	return explained{
+		text: "mv-apply " + m.expand.expansions(x) + " on the second of", gives: chosen(m.cols, m.need),
+		inputs: []relation{m.in, m.apply},
+	}
+}
+
+func (m *mvApply) run(x *execution, emit func(*batch) error) error {
+	in, from := m.in.columns(), m.apply.columns()
+	source := make([]int, len(m.cols))
+	for i, c := range m.from {
+		if m.inner[i] {
+			source[i] = slices.Index(from, c)
+		} else {
+			source[i] = slices.Index(in, c)
+		}
+	}
+	return m.in.run(x, func(b *batch) error {
+		out := m.newBatch()
+		table := newExpander(m.expand, b)
+		for row := range b.n {
+			n := table.start(row)
+			if err := x.makes(n); err != nil {
+				return err
+			}
+			m.table.current = table.rows(in, m.table.need, row, n)
+			err := m.apply.run(x, func(a *batch) error {
+				for i := range m.cols {
+					switch {
+					case !m.need[i]:
+					case m.inner[i]:
+						out.cols[i].appendVector(a.cols[source[i]])
+					default:
+						out.cols[i].appendVector(repeated(b.cols[source[i]], row, a.n))
+					}
+				}
+				if out.n += a.n; out.n < chunkRows {
+					return nil
+				}
+				full := out
+				out = m.newBatch()
+				return emit(full)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if out.n == 0 {
+			return nil
+		}
+		return emit(out)
+	})
+}
+
+func (m *mvApply) newBatch() *batch {
+	out := &batch{cols: make([]*vector, len(m.cols))}
+	for i, c := range m.cols {
+		if m.need[i] {
+			out.cols[i] = &vector{typ: c.typ}
+		}
+	}
+	return out
+}
+
+// subtable is the table that the operators of mv-apply start from: at any time
+// that of one row.
+type subtable struct {
+	cols    []*column
+	need    map[*column]bool
+	current *batch
+}
+
+func (t *subtable) columns() []*column { return t.cols }
+
+func (t *subtable) prepare(need map[*column]bool) {
+	if t.need == nil {
+		t.need = make(map[*column]bool)
+	}
+	for c, needed := range need {
+		t.need[c] = t.need[c] || needed
+	}
+}
+
+func (t *subtable) explain(*explainer) explained {
+	var gives []*column
+	for _, c := range t.cols {
+		if t.need[c] {
+			gives = append(gives, c)
+		}
+	}
+	return explained{text: "elements of a row", gives: gives}
+}
+
+func (t *subtable) run(_ *execution, emit func(*batch) error) error {
+	if t.current.n == 0 {
+		return nil
+	}
+	return emit(t.current)
+}
+
+// repeated is one row of a vector n times.
+func repeated(v *vector, row, n int) *vector {
+	one := *v.gather([]int32{int32(row)})
+	one.n, one.constant = n, true
+	return &one
+}

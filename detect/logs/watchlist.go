@@ -1,0 +1,189 @@
+package logs
+
+import (
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"pushback/detect/kql"
+)
+
+// The columns that Sentinel adds to the items of a watchlist.
+const (
+	watchlistID        = "_DTItemId"
+	watchlistUpdated   = "LastUpdatedTimeUTC"
+	watchlistSearchKey = "SearchKey"
+)
+
+// maxWatchlist bounds a watchlist's file, in bytes of text; Sentinel takes no
+// larger one.
+const maxWatchlist = 500 << 20
+
+// Watchlists gives the watchlists in a folder, for kql.Database: each is a CSV
+// file named after the watchlist's alias, its first line naming the columns.
+// All columns are strings, as Sentinel has them. SearchKey is the first column
+// unless the file has one of that name. A file is read when it is first asked
+// for.
+func Watchlists(dir string) func(alias string) (*kql.Table, error) {
+	var mu sync.Mutex
+	tables := make(map[string]*kql.Table)
+	return func(alias string) (*kql.Table, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if t := tables[alias]; t != nil {
+			return t, nil
+		}
+		// The alias comes from a query, so it is looked up and never a path.
+		files, err := watchlistFiles(dir)
+		if err != nil {
+			return nil, err
+		}
+		var aliases []string
+		for _, f := range files {
+			if f.alias != alias {
+				aliases = append(aliases, f.alias)
+				continue
+			}
+			t, err := readWatchlist(f)
+			if err == nil {
+				tables[alias] = t
+			}
+			return t, err
+		}
+		if len(aliases) == 0 {
+			return nil, fmt.Errorf("there is no watchlist '%s': the folder %s has no file ALIAS.csv", alias, dir)
+		}
+		return nil, fmt.Errorf("there is no watchlist '%s' in %s; there are %s", alias, dir, strings.Join(aliases, ", "))
+	}
+}
+
+type watchlistFile struct{ alias, path string }
+
+// watchlistFiles lists the watchlists of a folder by their names.
+func watchlistFiles(dir string) ([]watchlistFile, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the watchlists' folder: %w", err)
+	}
+	var files []watchlistFile
+	for _, e := range entries {
+		ext := filepath.Ext(e.Name())
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !strings.EqualFold(ext, ".csv") {
+			continue
+		}
+		files = append(files, watchlistFile{strings.TrimSuffix(e.Name(), ext), filepath.Join(dir, e.Name())})
+	}
+	return files, nil
+}
+
+// readWatchlist reads a file. A watchlist decides what a rule finds, so one
+// that is not quite right is an error and never a part of itself.
+func readWatchlist(f watchlistFile) (*kql.Table, error) {
+	src, err := os.Open(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("the watchlist '%s': %w", f.alias, err)
+	}
+	defer src.Close()
+	info, err := src.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("the watchlist '%s': %w", f.alias, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("the watchlist '%s': %s is not a regular file", f.alias, f.path)
+	}
+	text, _, err := contents(src)
+	if err != nil {
+		return nil, fmt.Errorf("the watchlist '%s': %s: %w", f.alias, f.path, err)
+	}
+	t, err := watchlistTable(f.alias, info.ModTime(), &bounded{text, maxWatchlist})
+	if err != nil {
+		return nil, fmt.Errorf("the watchlist '%s': %s: %w", f.alias, f.path, err)
+	}
+	return t, nil
+}
+
+func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table, error) {
+	in := csv.NewReader(text)
+	in.ReuseRecord = true
+	header, err := in.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty; its first line should name the columns")
+	}
+	if err != nil {
+		return nil, err
+	}
+	schema := kql.Schema{{Name: watchlistID, Type: kql.String}, {Name: watchlistUpdated, Type: kql.DateTime}, {Name: watchlistSearchKey, Type: kql.String}}
+	const id, lastUpdated, searchKey = 0, 1, 2
+	at := make([]int, 0, len(header)) // where each column of the file goes
+	for i, name := range header {
+		name = strings.TrimSpace(name)
+		to := schema.Index(name)
+		switch {
+		case name == "":
+			return nil, fmt.Errorf("line 1: column %d has no name", i+1)
+		case !utf8.ValidString(name):
+			return nil, fmt.Errorf("line 1: the name of column %d is not UTF-8", i+1)
+		case slices.Contains(at, to):
+			return nil, fmt.Errorf("line 1: there are two columns named '%s'", name)
+		case to < 0:
+			to = len(schema)
+			schema = append(schema, kql.ColumnSchema{Name: name, Type: kql.String})
+		}
+		at = append(at, to)
+	}
+	hasID, hasKey := slices.Contains(at, id), slices.Contains(at, searchKey)
+	b := kql.NewTableBuilder(alias, schema)
+	for {
+		cells, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return b.Build(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		item := sha256.New()
+		fmt.Fprintf(item, "%q", alias)
+		b.SetTime(lastUpdated, updated)
+		for i, cell := range cells {
+			line, column := in.FieldPos(i)
+			if !utf8.ValidString(cell) {
+				return nil, fmt.Errorf("line %d, column %d: the text is not UTF-8", line, column)
+			}
+			if !b.SetText(at[i], []byte(cell)) && cell != "" {
+				return nil, fmt.Errorf("line %d, column %d: '%s' is not a time", line, column, cell)
+			}
+			fmt.Fprintf(item, "%q", cell)
+		}
+		if !hasKey {
+			b.SetString(searchKey, []byte(cells[0]))
+		}
+		if !hasID {
+			b.SetString(id, []byte(hex.EncodeToString(item.Sum(nil)[:16])))
+		}
+		b.Commit()
+	}
+}
+
+// bounded reads no more than a number of bytes, and says so.
+type bounded struct {
+	src  io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.src.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("the file is larger than %d MiB", maxWatchlist>>20)
+	}
+	return n, err
+}
