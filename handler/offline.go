@@ -32,6 +32,7 @@ type offline struct {
 	rules    []*rule.Rule
 	warnings []string
 	config   settings
+	lists    watchlistSource // nil for none
 	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 }
@@ -56,15 +57,15 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	for i, r := range enabled {
 		queries[i] = r.Query.Text
 	}
-	l, err := o.read(ctx, logs.Options{Columns: neededColumns(queries...)})
+	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.lists, queries...)})
 	if err != nil {
 		return err
 	}
-	rules, problems := runnable(enabled, l)
+	rules, problems := runnable(enabled, l, o.lists)
 	if len(problems.refused) > 0 || len(rules) == 0 {
 		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
 	}
-	read := tablesRead(rules, l)
+	read := tablesRead(rules, l, o.lists)
 	first, last, err := o.span(read)
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	told := ledger.NewMemory()
 	var failures []error
 	for _, part := range parts(rules, read, first, last) {
-		sim, err := newSimulation(l, rules, o.config, part.from, part.to, told, p.notifier())
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, told, p.notifier())
 		if err != nil {
 			return err
 		}
@@ -110,12 +111,14 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, rules []*rule.Rule, s settings, first, last time.Time, told detect.Ledger, to detect.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings, first, last time.Time, told detect.Ledger, to detect.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
+	db := kql.NewDatabase(l.Tables...)
+	db.Watchlists = lists
 	client, err := workspace.New(localWorkspace, localCredential{}, workspace.Options{
 		ClientOptions: azcore.ClientOptions{
 			Transport: &kql.Service{
-				DB:  kql.NewDatabase(l.Tables...),
+				DB:  db,
 				Now: func() time.Time { return sim.now },
 			},
 			Retry: policy.RetryOptions{MaxRetries: -1}, // what fails in process fails again
@@ -155,12 +158,12 @@ func (s *simulation) run(ctx context.Context, tell func(detect.Report) error) (f
 // neededColumns tells the reader which columns the queries read. Of a table
 // whose columns are not known beforehand it keeps all, and of every table if a
 // query names what the known tables do not have: the logs may.
-func neededColumns(queries ...string) func(table string) []string {
+func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
 	known := kql.KnownTables()
 	need := make(map[string][]string)
 	whole := make(map[string]bool)
 	for _, query := range queries {
-		s, err := kql.Check(query, known)
+		s, err := kql.Catalog{Tables: known, Watchlists: lists}.Check(query)
 		if err != nil {
 			return nil
 		}
@@ -186,7 +189,7 @@ type runProblems struct {
 }
 
 // runnable tells the rules that can run over the logs from those that can not.
-func runnable(rules []*rule.Rule, l *logs.Logs) ([]*rule.Rule, runProblems) {
+func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.Rule, runProblems) {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {
 		schemas[t.Name()] = t.Schema()
@@ -194,12 +197,12 @@ func runnable(rules []*rule.Rule, l *logs.Logs) ([]*rule.Rule, runProblems) {
 	var good []*rule.Rule
 	var p runProblems
 	for _, r := range rules {
-		s, err := kql.Check(r.Query.Text, schemas)
+		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
 		var query *kql.Error
 		switch {
 		case errors.As(err, &query) && query.UnknownTable != "":
 			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold; they hold %s",
-				r.Name, strings.Join(missingTables(r, query, schemas), " and "), tablesOf(l)))
+				r.Name, strings.Join(missingTables(r, query, schemas, lists), " and "), tablesOf(l)))
 			continue
 		case errors.As(err, &query):
 			p.refused = append(p.refused, queryProblem(r, query))
@@ -207,6 +210,9 @@ func runnable(rules []*rule.Rule, l *logs.Logs) ([]*rule.Rule, runProblems) {
 		case err != nil:
 			p.refused = append(p.refused, fmt.Sprintf("%s: %v", r.File, err))
 			continue
+		}
+		for _, w := range s.Warnings {
+			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
 		for _, table := range s.Missing {
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold", r.Name, table))
@@ -218,10 +224,10 @@ func runnable(rules []*rule.Rule, l *logs.Logs) ([]*rule.Rule, runProblems) {
 
 // missingTables lists the tables that a rule names and the logs lack: the one
 // that the error is about and, if all are known ones, every other.
-func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema) []string {
+func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema, lists watchlistSource) []string {
 	all := maps.Clone(kql.KnownTables())
 	maps.Copy(all, have)
-	s, err := kql.Check(r.Query.Text, all)
+	s, err := kql.Catalog{Tables: all, Watchlists: lists}.Check(r.Query.Text)
 	if err != nil {
 		return []string{e.UnknownTable}
 	}
@@ -271,14 +277,15 @@ var contextTables = map[string]bool{"IdentityInfo": true}
 
 // tablesRead lists the tables of events that the rules read, or if there are
 // none the others.
-func tablesRead(rules []*rule.Rule, l *logs.Logs) []*kql.Table {
+func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.Table {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {
 		schemas[t.Name()] = t.Schema()
 	}
 	names := make(map[string]bool)
 	for _, r := range rules {
-		if s, err := kql.Check(r.Query.Text, schemas); err == nil { // it was checked before
+		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		if err == nil { // it was checked before
 			for table := range s.Reads {
 				names[table] = true
 			}

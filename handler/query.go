@@ -21,6 +21,7 @@ type querying struct {
 	text     string
 	name     string // of the file that the text is from, or ""
 	logs     string
+	lists    watchlists
 	from, to time.Time
 	format   string
 	explain  bool
@@ -89,6 +90,7 @@ func newQuery() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&q.logs, "logs", "", "folder of exported logs, or one file (default: no logs at all)")
+	q.lists.flag(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "leave out records with an earlier TimeGenerated")
 	cmd.Flags().StringVar(&to, "to", "", "leave out records with this TimeGenerated or a later one")
@@ -102,7 +104,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	var tables []*kql.Table
 	if q.logs != "" {
 		bar := newProgress(stderr)
-		l, err := logs.Read(ctx, q.logs, logs.Options{Columns: neededColumns(q.text), Progress: bar.bytes})
+		l, err := logs.Read(ctx, q.logs, logs.Options{Columns: neededColumns(q.lists.get, q.text), Progress: bar.bytes})
 		bar.done()
 		if err != nil {
 			return err
@@ -116,16 +118,24 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		for _, t := range tables {
 			schemas[t.Name()] = t.Schema()
 		}
-		plan, err := kql.Explain(q.text, schemas, now)
+		plan, err := kql.Catalog{Tables: schemas, Watchlists: q.lists.get}.Explain(q.text, now)
 		if err != nil {
 			return q.problem(err)
 		}
 		_, err = io.WriteString(stdout, plan)
 		return err
 	}
-	t, err := kql.Run(ctx, q.text, kql.NewDatabase(tables...), kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
+	db := kql.NewDatabase(tables...)
+	db.Watchlists = q.lists.get
+	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {
 		return q.problem(err)
+	}
+	for _, w := range t.Warnings() {
+		warn.tell(w)
+	}
+	if r := t.Rendering(); r != nil {
+		warn.tell(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
 	}
 	return queryFormats[q.format](stdout, t)
 }

@@ -17,6 +17,7 @@ import (
 func newReplay() *cobra.Command {
 	var out output
 	var dir, rules, from, to string
+	var lists watchlists
 	cmd := &cobra.Command{
 		Use:   "replay --logs DIR",
 		Short: "Run rules over exported logs, window by window",
@@ -32,7 +33,7 @@ func newReplay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run := &offline{title: "Replay of " + dir, config: s}
+			run := &offline{title: "Replay of " + dir, config: s, lists: lists.get}
 			if run.from, err = flagTime("from", from); err != nil {
 				return err
 			}
@@ -59,6 +60,7 @@ func newReplay() *cobra.Command {
 	}
 	out.flags(cmd)
 	cmd.Flags().StringVar(&dir, "logs", "", "folder of exported logs, or one file (required)")
+	lists.flag(cmd)
 	cmd.Flags().StringVar(&rules, "rules", "", "rule file, or folder of rules (default: PUSHBACK_RULES, else the shipped rule)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, itself not included (default: the logs' end)")

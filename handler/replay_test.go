@@ -98,7 +98,7 @@ func TestSameActivities(t *testing.T) {
 			for range tc.times {
 				// A run of its own over the same ledger, as after a restart; a
 				// window that is run again must tell nothing.
-				sim, err := newSimulation(l, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), &forgetful{told}, &to)
+				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), &forgetful{told}, &to)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,7 +123,7 @@ func (f *forgetful) State(ctx context.Context, ruleID string) (ledger.State, err
 // rule needs.
 func tables(t *testing.T, day *sample.Day, r *rule.Rule) *logs.Logs {
 	t.Helper()
-	reader := logs.NewReader(logs.Options{Columns: neededColumns(r.Query.Text)})
+	reader := logs.NewReader(logs.Options{Columns: neededColumns(nil, r.Query.Text)})
 	for _, f := range day.Files() {
 		if err := reader.File(context.Background(), f.Name, bytes.NewReader(f.Content)); err != nil {
 			t.Fatal(err)

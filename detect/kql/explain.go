@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
+// Explain is Catalog.Explain with tables alone.
+func Explain(query string, tables map[string]Schema, now time.Time) (string, error) {
+	return Catalog{Tables: tables}.Explain(query, now)
+}
+
 // Explain parses and binds a query as it would be run at a time, and shows the
 // plan: each operator with the columns it gives that something needs, above
 // what it reads, down to the tables. Constants have been computed and
 // conversions that the language makes by itself are written out.
-func Explain(query string, tables map[string]Schema, now time.Time) (text string, err error) {
+func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 	defer caught(query, &err)
-	db := &Database{tables: make(map[string]*Table, len(tables))}
-	for n, s := range tables {
-		db.tables[n] = newEmptyTable(n, s)
-	}
-	plan, err := compile(query, db, now, &execution{}, true)
+	plan, err := compile(query, c.database(), now, &execution{}, true)
 	if err != nil {
 		return "", err
 	}

@@ -71,14 +71,32 @@ type Options struct {
 	Workers int
 }
 
-// Check parses and binds a query, without running it, against the tables'
-// schemas, and says what it reads. The error is an *Error, or a *LimitError
-// where a constant grows past what a value may hold.
-func Check(query string, tables map[string]Schema) (*Summary, error) {
-	db := &Database{tables: make(map[string]*Table, len(tables))}
-	for n, s := range tables {
+// Catalog is what queries can be checked against without any logs.
+type Catalog struct {
+	Tables map[string]Schema
+	// Watchlists is as in Database. Without it, what a query makes of a
+	// watchlist is known only when it runs.
+	Watchlists func(alias string) (*Table, error)
+}
+
+func (c Catalog) database() *Database {
+	db := &Database{Watchlists: c.Watchlists, tables: make(map[string]*Table, len(c.Tables))}
+	for n, s := range c.Tables {
 		db.tables[n] = newEmptyTable(n, s)
 	}
+	return db
+}
+
+// Check is Catalog.Check against tables alone.
+func Check(query string, tables map[string]Schema) (*Summary, error) {
+	return Catalog{Tables: tables}.Check(query)
+}
+
+// Check parses and binds a query, without running it, and says what it reads.
+// The error is an *Error, or a *LimitError where a constant grows past what a
+// value may hold.
+func (c Catalog) Check(query string) (*Summary, error) {
+	db := c.database()
 	plan, err := compile(query, db, time.Unix(0, 0), &execution{}, true)
 	var unknown *unknownColumns
 	if errors.As(err, &unknown) {
