@@ -33,7 +33,7 @@ type offline struct {
 	warnings []string
 	config   settings
 	lists    watchlistSource // nil for none
-	from, to time.Time // zero: from the logs' first hour, to their end
+	from, to time.Time       // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 }
 
