@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -213,6 +214,9 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		return w
 	}
 	w.Rows = len(table.Rows)
+	for _, warning := range table.Warnings {
+		run.warn(fmt.Sprintf("rule %q: warning: the workspace says: %s", r.Name, warning))
+	}
 	for _, warning := range missingColumns(r.Rule, table) {
 		run.warn(warning)
 	}
@@ -259,12 +263,27 @@ func (e *ledgerError) Error() string { return e.doing + ": " + e.err.Error() }
 func (e *ledgerError) Unwrap() error { return e.err }
 
 // hopeless reports whether the rule's next window would fail like this one:
-// the service refuses its query's text, or the ledger is down. Other failures,
-// such as a result that is too large, are those of one window.
+// the service refuses its query's text or is not to be had, or the ledger is
+// down. Other failures, such as a result that is too large or a query that
+// takes too long, are those of one window.
 func hopeless(err error) bool {
 	var refused *workspace.QueryError
+	var service *workspace.ServiceError
+	var connection *workspace.ConnectionError
+	var credential *workspace.CredentialError
 	var ledger *ledgerError
-	return errors.As(err, &refused) || errors.As(err, &ledger)
+	switch {
+	case errors.As(err, &refused), errors.As(err, &credential), errors.As(err, &ledger):
+		return true
+	case errors.As(err, &connection):
+		return !connection.Answered
+	case errors.As(err, &service):
+		return slices.Contains([]int{
+			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+			http.StatusTooManyRequests, http.StatusServiceUnavailable,
+		}, service.Status)
+	}
+	return false
 }
 
 // warn adds a warning that is not there yet.
