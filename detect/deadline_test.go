@@ -334,8 +334,7 @@ type panicky struct {
 
 func (p *panicky) at(verb string) {
 	if verb == p.in {
-		var m map[string]bool
-		m["x"] = true
+		panic("no such\n\x1b[31mluck")
 	}
 }
 
@@ -370,7 +369,7 @@ func TestPanics(t *testing.T) {
 			}
 			report, err := d.tick(clock("10:05"))
 			var failure *PanicError
-			if !errors.As(err, &failure) || !strings.Contains(string(failure.Stack), "panicky") || !strings.Contains(err.Error(), "panic: assignment to entry in nil map") {
+			if !errors.As(err, &failure) || !strings.Contains(string(failure.Stack), "panicky") || !strings.Contains(err.Error(), "panic: no such [31mluck") {
 				t.Fatalf("error = %v", err)
 			}
 			if strings.Contains(err.Error(), "goroutine") {

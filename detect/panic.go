@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"unicode"
 )
 
 // PanicError is a panic in the work for one rule or of one destination. It is
@@ -15,8 +16,14 @@ type PanicError struct {
 
 // Error is a line, without the stack.
 func (e *PanicError) Error() string {
-	return "panic: " + strings.Join(strings.Fields(fmt.Sprint(e.Value)), " ")
+	text := []rune(strings.Join(strings.FieldsFunc(fmt.Sprint(e.Value), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsGraphic(r)
+	}), " "))
+	return "panic: " + string(text[:min(len(text), mostPanicText)])
 }
+
+// mostPanicText is how many characters of a panic's value its error holds.
+const mostPanicText = 300
 
 // Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -364,7 +364,7 @@ func TestRefusals(t *testing.T) {
 			prefix + "the service answered 403 Forbidden: The provided credentials have insufficient access to perform the requested operation (InsufficientAccessError): give the app's identity the role Log Analytics Reader on every workspace that is queried",
 		},
 		{
-			"another 400", 400, wrapped(`{"code":"-2146233088","message":"The timespan is\r\nnot \u001b[31mvalid"}`),
+			"another 400", 400, wrapped(`{"code":"-2146233088","message":"The timespan is\r\nnot\u2028\u202e \u001b[31mvalid"}`),
 			&ServiceError{Status: 400, Code: "-2146233088", Message: "The timespan is not [31mvalid"},
 			prefix + "the service answered 400 Bad Request: The timespan is not [31mvalid (-2146233088)",
 		},

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -349,10 +350,10 @@ func (q Query) queryError(kind string, e *serviceError) *QueryError {
 	return out
 }
 
-// oneLine puts a text of the service's on one line, without control characters
-// and not longer than a reader bears.
+// oneLine puts a text of the service's on one line, without characters that a
+// terminal obeys or hides and not longer than a reader bears.
 func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
 	const longest = 500
 	if runes := []rune(s); len(runes) > longest {
 		s = string(runes[:longest]) + "..."

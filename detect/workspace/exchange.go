@@ -99,11 +99,12 @@ func worthRetrying(response *http.Response, err error) bool {
 
 // retryAfter returns how long the service asks to wait, or 0.
 func retryAfter(h http.Header) time.Duration {
-	for name, unit := range map[string]time.Duration{
-		"Retry-After-Ms": time.Millisecond, "X-Ms-Retry-After-Ms": time.Millisecond, "Retry-After": time.Second,
-	} {
-		if n, err := strconv.ParseInt(h.Get(name), 10, 32); err == nil && n > 0 {
-			return time.Duration(n) * unit
+	for _, header := range []struct {
+		name string
+		unit time.Duration
+	}{{"Retry-After-Ms", time.Millisecond}, {"X-Ms-Retry-After-Ms", time.Millisecond}, {"Retry-After", time.Second}} {
+		if n, err := strconv.ParseInt(h.Get(header.name), 10, 32); err == nil && n > 0 {
+			return time.Duration(n) * header.unit
 		}
 	}
 	if t, err := http.ParseTime(h.Get("Retry-After")); err == nil {

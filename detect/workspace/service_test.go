@@ -153,6 +153,29 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			name, value string
+			want        time.Duration
+		}{
+			{"Retry-After", "30", 30 * time.Second},
+			{"Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat), time.Minute},
+			{"Retry-After", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat), 0},
+			{"Retry-After", "soon", 0},
+			{"Retry-After", "-1", 0},
+			{"Retry-After-Ms", "20", 20 * time.Millisecond},
+			{"X-Ms-Retry-After-Ms", "20", 20 * time.Millisecond},
+			{"Other", "20", 0},
+		} {
+			if got := retryAfter(http.Header{http.CanonicalHeaderKey(tt.name): {tt.value}}); got != tt.want {
+				t.Errorf("%s: %s is %s, want %s", tt.name, tt.value, got, tt.want)
+			}
+		}
+	})
+}
+
 func TestPrefer(t *testing.T) {
 	t.Parallel()
 	debug := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
