@@ -14,6 +14,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
 
@@ -294,6 +295,39 @@ func TestSendTimeout(t *testing.T) {
 		}
 		if !errors.Is(err, context.DeadlineExceeded) || report.Stopped != nil || report.Deliveries[0].Pending != 3 {
 			t.Errorf("report = %+v, %v", report, err)
+		}
+	})
+}
+
+// silentLedger takes no state: it does not answer.
+type silentLedger struct{ Ledger }
+
+func (l silentLedger) Record(ctx context.Context, ruleID string, s ledger.State, alerts []alert.Alert, to []string) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestSilentLedger is about many rules whose states can not be saved: they do not
+// wait one after the other.
+func TestSilentLedger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rules []*rule.Rule
+		for i := range 50 {
+			r := counting(time.Hour, time.Hour)
+			r.ID = fmt.Sprint("rule", i)
+			rules = append(rules, r)
+		}
+		d := newDay(t, config(), nil, rules...)
+		d.ledger = silentLedger{d.ledger}
+		d.restart()
+		began := time.Now()
+		report, err := d.within(functionTimeout, clock("10:05"))
+		if took := time.Since(began); took != statesTimeout {
+			t.Errorf("the tick took %s", took)
+		}
+		if err == nil || report.Rules[49].Err == nil || report.Rules[49].Failure() == nil {
+			t.Errorf("error = %v", err)
 		}
 	})
 }

@@ -15,10 +15,13 @@ import (
 )
 
 const (
-	// saveTimeout is how long saving a rule's state may take, or noting that an
-	// alert was sent, also after the tick's own time is up. Without it, a tick
-	// that is always cut short would begin at the same window for ever.
+	// saveTimeout is how long noting that an alert was sent may take, also after
+	// the tick's own time is up: else it would be sent again.
 	saveTimeout = 10 * time.Second
+	// statesTimeout is how long saving the states of all rules may take, also
+	// after the tick's own time is up. If they were not saved then, a tick that
+	// is always cut short would begin at the same window for ever.
+	statesTimeout = 20 * time.Second
 	// recordTimeout is how long recording a window's alerts may take, also after
 	// the tick's own time is up: they were found, at some cost.
 	recordTimeout = time.Minute
@@ -85,6 +88,8 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		}
 		turn = next
 	}
+	saving, cancel := finishing(ctx, statesTimeout)
+	defer cancel()
 	for _, p := range all {
 		elapsed := d.stopwatch()
 		p.run.Waiting = len(p.state.Pending)
@@ -92,7 +97,7 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 			p.run.Left = len(p.due)
 		}
 		if p.touched {
-			if err := guarded(func() error { return d.save(ctx, p.rule.ID, p.state) }); err != nil {
+			if err := guarded(func() error { return d.ledger.Record(saving, p.rule.ID, p.state, nil, nil) }); err != nil {
 				p.fail("saving how far it has run", err)
 			}
 		}
@@ -186,12 +191,6 @@ func (d *Detector) record(ctx context.Context, r scheduledRule, state ledger.Sta
 		return &ledgerError{fmt.Sprintf("recording %d alerts", len(alerts)), err}
 	}
 	return nil
-}
-
-func (d *Detector) save(ctx context.Context, ruleID string, state ledger.State) error {
-	ctx, cancel := finishing(ctx, saveTimeout)
-	defer cancel()
-	return d.ledger.Record(ctx, ruleID, state, nil, nil)
 }
 
 // runWindow runs a rule over a window and makes alerts of what is new. It
