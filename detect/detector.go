@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -38,8 +37,9 @@ type Notifier interface {
 	Notify(ctx context.Context, a alert.Alert) error
 }
 
-// Config says when windows are run. The zero value runs each window the moment
-// it ends, once, and makes up for every window that was missed.
+// Config says when windows are run, and how a tick uses its time. The zero value
+// runs each window the moment it ends, once, makes up for every window that was
+// missed, and works until the context ends.
 type Config struct {
 	// Delay is how long after its end a window is first run.
 	Delay time.Duration
@@ -50,8 +50,19 @@ type Config struct {
 	// after all. Those that ended earlier are skipped and reported. Zero is no
 	// limit.
 	CatchUp time.Duration
-	// NRTFrequency is both frequency and period of near-real-time rules.
+	// NRTFrequency is both frequency and period of near-real-time rules. They run
+	// on every tick: on one that finds no window due, the last window again.
 	NRTFrequency time.Duration
+
+	// Margin is how much of the context's time, at its end, a tick leaves
+	// unused: nothing is sent any more but what is being sent. DeliveryTime is
+	// how much before that is kept for sending: no query is begun in it, and one
+	// that runs into it is cut short. Without a deadline neither matters.
+	Margin, DeliveryTime time.Duration
+	// SendTimeout limits how long sending one alert may take. That alone, not
+	// the end of the context, ends it: an alert is sent or it is not. Zero is no
+	// limit. A margin must have room for it.
+	SendTimeout time.Duration
 
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are
@@ -71,6 +82,9 @@ func DefaultConfig() Config {
 		Lateness:     2 * time.Hour,
 		CatchUp:      24 * time.Hour,
 		NRTFrequency: 5 * time.Minute,
+		Margin:       time.Minute,
+		DeliveryTime: time.Minute,
+		SendTimeout:  30 * time.Second,
 		Clock:        time.Now,
 	}
 }
@@ -84,7 +98,7 @@ type Detector struct {
 	ledger    Ledger
 	notifiers []Notifier
 
-	mu sync.Mutex // held during a tick
+	ticking chan struct{} // holds a value during a tick
 }
 
 type scheduledRule struct {
@@ -98,11 +112,18 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	if config.Delay < 0 || config.Lateness < 0 || config.CatchUp < 0 {
 		return nil, errors.New("detect: delay, lateness and catch-up cannot be negative")
 	}
+	if config.Margin < 0 || config.DeliveryTime < 0 || config.SendTimeout < 0 {
+		return nil, errors.New("detect: margin, delivery time and send timeout cannot be negative")
+	}
+	if config.Margin > 0 && config.Margin < config.SendTimeout+saveTimeout {
+		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",
+			config.Margin, config.SendTimeout, saveTimeout)
+	}
 	if !config.Start.IsZero() && !config.End.IsZero() && !config.Start.Before(config.End) {
 		return nil, fmt.Errorf("detect: the start, %s, is not before the end, %s",
 			config.Start.Format(time.RFC3339), config.End.Format(time.RFC3339))
 	}
-	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers}
+	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1)}
 
 	files := map[string]string{}
 	for _, r := range rules {
@@ -144,20 +165,55 @@ func (d *Detector) Next(after time.Time) time.Time {
 }
 
 // Tick runs what is due at a time and sends what is owed. The report is
-// complete whatever happened; the error joins all that failed. Only one tick
-// of a Detector runs at a time: another waits for it.
+// complete whatever happened; the error is the report's. Only one tick of a
+// Detector runs at a time: another waits for it as long as its context lasts.
+//
+// A context that ends stops the tick, but nothing half-way: no query is begun
+// and the one that runs is cut short, while what is being recorded or sent is
+// finished. With a deadline the tick stops that much earlier that it ends in
+// time ([Config].Margin). What it did not do is due in the next tick, where the
+// rules that were left out come first.
 func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	now = now.UTC().Truncate(alert.Resolution)
 	report := Report{Time: now}
-	for _, r := range d.rules {
-		report.Rules = append(report.Rules, d.run(ctx, r, now))
+	select {
+	case d.ticking <- struct{}{}:
+		defer func() { <-d.ticking }()
+	case <-ctx.Done():
+		return report, fmt.Errorf("waiting for the tick before to end: %w", ctx.Err())
 	}
+	elapsed := d.stopwatch()
+
+	sending, cancel := before(ctx, d.config.Margin)
+	defer cancel()
+	querying, cancel := before(sending, d.config.DeliveryTime)
+	defer cancel()
+	report.Rules = d.runRules(querying, now)
 	for _, n := range d.notifiers {
-		report.Deliveries = append(report.Deliveries, d.deliver(ctx, n))
+		report.Deliveries = append(report.Deliveries, d.deliver(sending, n))
 	}
+	report.stop(ctx)
+	report.Duration = elapsed()
 	return report, report.Err()
+}
+
+// before returns a context that ends as ctx does, but that much before its
+// deadline.
+func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return context.WithCancel(ctx)
+}
+
+// finishing returns a context for what must not be left half-done: it does not
+// end with ctx but after a time of its own, or never if that is zero.
+func finishing(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // destinations returns the names of the notifiers.

@@ -17,9 +17,20 @@
 //     ticks could not send (deliver.go).
 //  9. It reports all of that ([Report]).
 //
-// A failure stays where it is: a rule that fails does not stop the others, a
-// window that fails is run again by the next tick, and an alert that could not
-// be sent is sent by a later one.
+// A failure, also a panic, stays where it is: a rule that fails does not stop
+// the others, a window that fails is run again by the next tick, and an alert
+// that could not be sent is sent by a later one.
+//
+// # Time
+//
+// The rules take turns: the oldest window of each is run, then the next of each.
+// A context with a deadline is kept: some time before it no query is run any
+// more, and somewhat later nothing sent any more ([Config].DeliveryTime and
+// Margin). What is being recorded or sent is always finished, also if the context
+// is cancelled. What a tick did not get to is left for the next, with the
+// watermark where it was, and the rules that it did not get to come first there.
+// That is reported but is no failure, unless nothing at all was done
+// ([Report].Err).
 //
 // # Windows
 //

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"pushback/detect/alert"
@@ -12,23 +14,86 @@ type Report struct {
 	Time       time.Time  // the tick's
 	Rules      []RuleRun  // in the rules' order
 	Deliveries []Delivery // in the notifiers' order
+	Duration   time.Duration
+	// Stopped says why the tick ended before all was done:
+	// context.DeadlineExceeded if its time was up, context.Canceled if it was
+	// told to end, else nil. What was not done is in the rules' Left and the
+	// deliveries'.
+	Stopped error
 }
 
 // RuleRun is what a tick did for one rule.
 type RuleRun struct {
-	RuleID, RuleName string
-	Windows          []WindowRun // those that were run, oldest first
-	// Skipped is what was too long ago to be made up for.
+	RuleID, RuleName, RuleVersion string
+	Windows                       []WindowRun // those that were run, oldest first
+	// Skipped is what was too long ago to be made up for. It is a gap in what
+	// the rule has seen, but nothing that a retry could mend: so it is a warning,
+	// said once, and no failure.
 	Skipped Skipped
 	// Waiting counts the windows that are due but not done, because they, the
-	// rule or the ledger failed or because the time was up. The next tick runs
-	// them.
+	// rule or the ledger failed or because the tick had to end. The next tick
+	// runs them.
 	Waiting int
+	// Left counts those of Waiting that this tick did not get to.
+	Left int
+	// Cut is how the query ended that was running when the tick had to end, or
+	// nil. Its window is one of those Left, and that is no failure.
+	Cut error
 	// Warnings are about the rule: columns that its result lacks, with their
-	// place in the rule's file. Each is a line.
+	// place in the rule's file, and what was skipped. Each is a line.
 	Warnings []string
+	Duration time.Duration
 	// Err is what failed other than a window.
 	Err error
+}
+
+// Totals adds up what a tick did, for one rule or for all.
+type Totals struct {
+	Windows int // that were run, also those that failed
+	Failed  int // of those
+	Rows    int
+	New     int // activities that were told
+	Alerts  int // that tell them
+	Dropped int // activities that were told before
+	Skipped int // windows and late passes
+	Left    int // windows
+}
+
+// Totals adds up what the tick did for the rule.
+func (r RuleRun) Totals() Totals {
+	t := Totals{Windows: len(r.Windows), Left: r.Left, Skipped: r.Skipped.Windows + r.Skipped.LatePasses}
+	for _, w := range r.Windows {
+		t.Rows += w.Rows
+		t.New += w.New
+		t.Alerts += len(w.Alerts)
+		t.Dropped += len(w.Dropped)
+		if w.Err != nil {
+			t.Failed++
+		}
+	}
+	return t
+}
+
+// Span returns the time from the start of the first to the end of the last
+// window that was run. It is zero if none was.
+func (r RuleRun) Span() alert.Span {
+	if len(r.Windows) == 0 {
+		return alert.Span{}
+	}
+	span := r.Windows[0].Window
+	for _, w := range r.Windows[1:] {
+		span = span.Hull(w.Window)
+	}
+	return span
+}
+
+// Failure joins all that failed for the rule, or is nil.
+func (r RuleRun) Failure() error {
+	var errs []error
+	for _, w := range r.Windows {
+		errs = append(errs, w.Err)
+	}
+	return errors.Join(append(errs, r.Err)...)
 }
 
 // WindowRun is one pass of one window.
@@ -62,6 +127,12 @@ type Skipped struct {
 	From, To time.Time
 }
 
+// String says what was skipped, in words.
+func (s Skipped) String() string {
+	return fmt.Sprintf("windows from %s to %s were skipped, since they ended longer ago than the catch-up limit: %d were never run, of %d late passes are missing",
+		s.From.Format(time.RFC3339), s.To.Format(time.RFC3339), s.Windows, s.LatePasses)
+}
+
 func (s *Skipped) add(window alert.Span, neverRun bool) {
 	if neverRun {
 		s.Windows++
@@ -81,20 +152,82 @@ type Delivery struct {
 	Destination string
 	Sent        int // alerts that were accepted
 	Pending     int // alerts that are still owed
-	Err         error
+	Left        int // of those, the ones that the tick did not get to
+	// Unread says that the tick was cancelled before it read what is owed.
+	Unread   bool
+	Duration time.Duration
+	Err      error
+}
+
+// Totals adds up what the tick did for all rules.
+func (r Report) Totals() Totals {
+	var sum Totals
+	for _, run := range r.Rules {
+		t := run.Totals()
+		sum.Windows += t.Windows
+		sum.Failed += t.Failed
+		sum.Rows += t.Rows
+		sum.New += t.New
+		sum.Alerts += t.Alerts
+		sum.Dropped += t.Dropped
+		sum.Skipped += t.Skipped
+		sum.Left += t.Left
+	}
+	return sum
+}
+
+// stop notes why the tick ended early, if it did.
+func (r *Report) stop(ctx context.Context) {
+	left := r.Totals().Left > 0
+	for _, d := range r.Deliveries {
+		left = left || d.Left > 0 || d.Unread
+	}
+	switch {
+	case !left:
+	case errors.Is(ctx.Err(), context.Canceled):
+		r.Stopped = context.Canceled
+	default:
+		r.Stopped = context.DeadlineExceeded
+	}
 }
 
 // Err joins all that failed, or is nil.
+//
+// That the tick's time was up is no failure: the next tick goes on where it
+// stopped. It is one if the tick got nothing done at all, for then the next may
+// not either. That the tick was cancelled always is one: whoever called it has
+// to know that it is to be run again.
 func (r Report) Err() error {
 	var errs []error
 	for _, run := range r.Rules {
-		for _, w := range run.Windows {
-			errs = append(errs, w.Err)
-		}
-		errs = append(errs, run.Err)
+		errs = append(errs, run.Failure())
 	}
 	for _, d := range r.Deliveries {
 		errs = append(errs, d.Err)
+	}
+	return errors.Join(append(errs, r.stoppedErr())...)
+}
+
+func (r Report) stoppedErr() error {
+	if r.Stopped == nil {
+		return nil
+	}
+	total := r.Totals()
+	done, alerts := total.Windows-total.Failed, 0
+	for _, d := range r.Deliveries {
+		done += d.Sent
+		alerts += d.Left
+	}
+	if done > 0 && !errors.Is(r.Stopped, context.Canceled) {
+		return nil
+	}
+	why := "the tick was told to end"
+	if !errors.Is(r.Stopped, context.Canceled) {
+		why = "the time of the tick was up before anything was done"
+	}
+	errs := []error{fmt.Errorf("%s: %d windows and %d alerts are left for the next: %w", why, total.Left, alerts, r.Stopped)}
+	for _, run := range r.Rules {
+		errs = append(errs, run.Cut)
 	}
 	return errors.Join(errs...)
 }

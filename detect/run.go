@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -13,83 +14,183 @@ import (
 	"pushback/detect/workspace"
 )
 
-// saveTimeout is how long saving a rule's state may take after the tick's own
-// time is up. Without it, a tick that is always cut short would begin at the
-// same window for ever.
-const saveTimeout = 10 * time.Second
+const (
+	// saveTimeout is how long noting that an alert was sent may take, also after
+	// the tick's own time is up: else it would be sent again.
+	saveTimeout = 10 * time.Second
+	// statesTimeout is how long saving the states of all rules may take, also
+	// after the tick's own time is up. If they were not saved then, a tick that
+	// is always cut short would begin at the same window for ever.
+	statesTimeout = 20 * time.Second
+	// recordTimeout is how long recording a window's alerts may take, also after
+	// the tick's own time is up: they were found, at some cost.
+	recordTimeout = time.Minute
+)
 
-// run runs the windows of a rule that are due.
-func (d *Detector) run(ctx context.Context, r scheduledRule, now time.Time) RuleRun {
-	out := RuleRun{RuleID: r.ID, RuleName: r.Name}
-	fail := func(doing string, err error) {
-		out.Err = errors.Join(out.Err, fmt.Errorf("rule %q: %s: %w", r.Name, doing, err))
+// progress is how far a tick has come with a rule.
+type progress struct {
+	rule  scheduledRule
+	run   *RuleRun
+	due   []due // windows that are still to be run, oldest first
+	state ledger.State
+	// watermark and behind are of the state that the tick found: behind says
+	// that windows were waiting.
+	watermark time.Time
+	behind    bool
+	// touched says that state is not what the ledger has. It stays false if the
+	// tick did not get to the rule: its watermark is where it was.
+	touched bool
+}
+
+// runRules runs the windows that are due, in turns: the oldest of each rule,
+// then the next of each, so that a rule with much to make up for does not keep
+// the others waiting.
+func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
+	runs := make([]RuleRun, len(d.rules))
+	var all []*progress
+	for i, r := range d.rules {
+		elapsed := d.stopwatch()
+		runs[i] = RuleRun{RuleID: r.ID, RuleName: r.Name, RuleVersion: r.Version}
+		p := &progress{rule: r, run: &runs[i]}
+		if err := guarded(func() error { return d.begin(ctx, p, now) }); err != nil {
+			p.fail("reading how far it has run", err)
+		} else {
+			all = append(all, p)
+		}
+		runs[i].Duration = elapsed()
 	}
+	// Those first that an earlier tick did not get to, then those that it could
+	// not finish.
+	slices.SortStableFunc(all, func(a, b *progress) int {
+		if c := a.watermark.Compare(b.watermark); c != 0 {
+			return c
+		}
+		switch {
+		case a.behind == b.behind:
+			return 0
+		case a.behind:
+			return -1
+		default:
+			return 1
+		}
+	})
+	for turn := all; len(turn) > 0 && ctx.Err() == nil; {
+		var next []*progress
+		for _, p := range turn {
+			if ctx.Err() != nil {
+				break
+			}
+			elapsed := d.stopwatch()
+			if d.step(ctx, p, now) {
+				next = append(next, p)
+			}
+			p.run.Duration += elapsed()
+		}
+		turn = next
+	}
+	saving, cancel := finishing(ctx, statesTimeout)
+	defer cancel()
+	for _, p := range all {
+		elapsed := d.stopwatch()
+		p.run.Waiting = len(p.state.Pending)
+		if ctx.Err() != nil {
+			p.run.Left = len(p.due)
+		}
+		if p.touched {
+			if err := guarded(func() error { return d.ledger.Record(saving, p.rule.ID, p.state, nil, nil) }); err != nil {
+				p.fail("saving how far it has run", err)
+			}
+		}
+		p.run.Duration += elapsed()
+	}
+	return runs
+}
 
+func (p *progress) fail(doing string, err error) {
+	p.run.Err = errors.Join(p.run.Err, fmt.Errorf("rule %q: %s: %w", p.rule.Name, doing, err))
+}
+
+// begin works out which windows of a rule are due.
+func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error {
+	r, run := p.rule, p.run
 	state, err := d.ledger.State(ctx, r.ID)
 	if err != nil {
-		fail("reading how far it has run", err)
-		return out
+		return err
 	}
 	if r.SuppressionEnabled {
-		out.warn(r.File + ": warning: suppression is not supported: the rule runs without it")
+		run.warn(r.File + ": warning: suppression is not supported: the rule runs without it")
 	}
 	if state.Watermark.After(now.Add(r.schedule.frequency)) {
-		out.warn(fmt.Sprintf("rule %q has run up to %s, which is ahead of this tick's %s: nothing of it is due until then",
+		run.warn(fmt.Sprintf("rule %q has run up to %s, which is ahead of this tick's %s: nothing of it is due until then",
 			r.Name, state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}
-	p := r.schedule.plan(state, now)
-	out.Skipped = p.skipped
-	if len(p.windows) == 0 && p.skipped == (Skipped{}) {
-		return out
+	plan := r.schedule.plan(state, now)
+	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
+	p.state, p.due = plan.state, plan.windows
+	run.Skipped = plan.skipped
+	if run.Skipped != (Skipped{}) {
+		run.warn(fmt.Sprintf("rule %q: %s", r.Name, run.Skipped))
 	}
+	// A rule that never ran begins here, even if the tick does not get to it.
+	p.touched = run.Skipped != (Skipped{}) || state.IsZero() && len(p.due) > 0
+	return nil
+}
 
-	state = p.state
-	saved := false
-	for _, due := range p.windows {
-		if err := ctx.Err(); err != nil {
-			fail("the time is up", err)
-			break
-		}
-		w := d.runWindow(ctx, r, due, now, &out)
-		if w.Err == nil {
-			done := state
-			done.Pending = slices.DeleteFunc(slices.Clone(state.Pending), due.end.Equal)
-			if len(w.Alerts) > 0 {
-				w.Err = d.record(ctx, r, done, w)
-			}
-			if w.Err == nil {
-				state, saved = done, len(w.Alerts) > 0
-			} else {
-				w.New, w.Alerts = 0, nil
-			}
-		}
-		out.Windows = append(out.Windows, w)
-		if hopeless(w.Err) {
-			break
+// step runs the oldest window of a rule that is due and reports whether there
+// is another to run.
+func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
+	if len(p.due) == 0 {
+		return false
+	}
+	due := p.due[0]
+	p.touched = true
+	var w WindowRun
+	err := guarded(func() error {
+		w = d.runWindow(ctx, p.rule, due, now, p.run)
+		return w.Err
+	})
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		p.run.Cut = p.rule.windowError(w.Window, err)
+		return false
+	}
+	if err == nil {
+		err = guarded(func() error { return d.finish(ctx, p, due, w) })
+	}
+	if err != nil {
+		w.Window, w.Pass, w.New, w.Alerts = p.rule.schedule.window(due.end), due.pass, 0, nil
+		w.Err = p.rule.windowError(w.Window, err)
+	}
+	p.due = p.due[1:]
+	p.run.Windows = append(p.run.Windows, w)
+	if hopeless(w.Err) {
+		p.due = nil
+	}
+	return len(p.due) > 0
+}
+
+// finish notes that a window is done, in the ledger if there is anything to
+// tell.
+func (d *Detector) finish(ctx context.Context, p *progress, due due, w WindowRun) error {
+	done := p.state
+	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.end.Equal)
+	if len(w.Alerts) > 0 {
+		if err := d.record(ctx, p.rule, done, w.Alerts); err != nil {
+			return err
 		}
 	}
-	out.Waiting = len(state.Pending)
-	if !saved {
-		if err := d.save(ctx, r.ID, state); err != nil {
-			fail("saving how far it has run", err)
-		}
-	}
-	return out
+	p.state, p.touched = done, len(w.Alerts) == 0
+	return nil
 }
 
 // record has the ledger keep a window's alerts together with the state in
 // which the window is done.
-func (d *Detector) record(ctx context.Context, r scheduledRule, state ledger.State, w WindowRun) error {
-	if err := d.ledger.Record(ctx, r.ID, state, w.Alerts, d.destinations()); err != nil {
-		return r.windowError(w.Window, &ledgerError{fmt.Sprintf("recording %d alerts", len(w.Alerts)), err})
+func (d *Detector) record(ctx context.Context, r scheduledRule, state ledger.State, alerts []alert.Alert) error {
+	ctx, cancel := finishing(ctx, recordTimeout)
+	defer cancel()
+	if err := d.ledger.Record(ctx, r.ID, state, alerts, d.destinations()); err != nil {
+		return &ledgerError{fmt.Sprintf("recording %d alerts", len(alerts)), err}
 	}
 	return nil
-}
-
-func (d *Detector) save(ctx context.Context, ruleID string, state ledger.State) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	return d.ledger.Record(ctx, ruleID, state, nil, nil)
 }
 
 // runWindow runs a rule over a window and makes alerts of what is new. It
@@ -108,10 +209,13 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		RuleVersion: r.Version,
 	})
 	if err != nil {
-		w.Err = r.windowError(w.Window, r.locate(err))
+		w.Err = r.locate(err)
 		return w
 	}
 	w.Rows = len(table.Rows)
+	for _, warning := range table.Warnings {
+		run.warn(fmt.Sprintf("rule %q: warning: the workspace says: %s", r.Name, warning))
+	}
 	for _, warning := range missingColumns(r.Rule, table) {
 		run.warn(warning)
 	}
@@ -130,7 +234,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	}
 	unseen, err := d.ledger.Unseen(ctx, r.ID, activities)
 	if err != nil {
-		w.Err = r.windowError(w.Window, &ledgerError{"asking what was told before", err})
+		w.Err = &ledgerError{"asking what was told before", err}
 		return w
 	}
 	var news []foundActivity
@@ -158,12 +262,27 @@ func (e *ledgerError) Error() string { return e.doing + ": " + e.err.Error() }
 func (e *ledgerError) Unwrap() error { return e.err }
 
 // hopeless reports whether the rule's next window would fail like this one:
-// the service refuses its query's text, or the ledger is down. Other failures,
-// such as a result that is too large, are those of one window.
+// the service refuses its query's text or is not to be had, or the ledger is
+// down. Other failures, such as a result that is too large or a query that
+// takes too long, are those of one window.
 func hopeless(err error) bool {
 	var refused *workspace.QueryError
+	var service *workspace.ServiceError
+	var connection *workspace.ConnectionError
+	var credential *workspace.CredentialError
 	var ledger *ledgerError
-	return errors.As(err, &refused) || errors.As(err, &ledger)
+	switch {
+	case errors.As(err, &refused), errors.As(err, &credential), errors.As(err, &ledger):
+		return true
+	case errors.As(err, &connection):
+		return !connection.Answered
+	case errors.As(err, &service):
+		return slices.Contains([]int{
+			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+			http.StatusTooManyRequests, http.StatusServiceUnavailable,
+		}, service.Status)
+	}
+	return false
 }
 
 // warn adds a warning that is not there yet.

@@ -14,6 +14,7 @@ import (
 // schedule says when a rule's windows are run. A window is known by its end.
 type schedule struct {
 	frequency, period time.Duration
+	everyTick         bool // also when no pass is due
 	delay             time.Duration
 	// offsets are when the passes of a window are due, counted from the first:
 	// 0, then the late passes.
@@ -33,7 +34,7 @@ func newSchedule(c Config, r *rule.Rule) (schedule, error) {
 		end:       c.End,
 	}
 	if r.Kind == rule.NRT {
-		s.frequency, s.period = c.NRTFrequency, c.NRTFrequency
+		s.frequency, s.period, s.everyTick = c.NRTFrequency, c.NRTFrequency, true
 	}
 	switch {
 	case s.frequency <= 0 && r.Kind == rule.NRT:
@@ -145,6 +146,10 @@ func (s schedule) plan(state ledger.State, now time.Time) plan {
 		if end.Add(s.delay + s.offsets[latest]).After(state.Watermark) {
 			consider(end, end.Add(s.delay).After(state.Watermark))
 		}
+	}
+	if last := s.lastEnd(now.Add(-s.delay)); s.everyTick && len(p.windows) == 0 && now.After(state.Watermark) &&
+		!last.Before(state.First) && !s.limited(last) {
+		consider(last, false) // what came in since it was run
 	}
 	slices.SortFunc(p.windows, func(a, b due) int { return a.end.Compare(b.end) })
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
 )
@@ -121,6 +122,17 @@ func TestDowntime(t *testing.T) {
 	if diff := cmp.Diff(Skipped{Windows: 6, LatePasses: 2, From: clock("11:00"), To: clock("19:00")}, report.Rules[0].Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
+	wantWarning := `rule "Counting": windows from 2026-03-14T11:00:00Z to 2026-03-14T19:00:00Z were skipped, ` +
+		`since they ended longer ago than the catch-up limit: 6 were never run, of 2 late passes are missing`
+	if diff := cmp.Diff([]string{wantWarning}, report.Rules[0].Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if want := (Totals{Windows: 24, Skipped: 8}); report.Totals() != want {
+		t.Errorf("totals = %+v, want %+v", report.Totals(), want)
+	}
+	if want := (alert.Span{Start: clock("19:00"), End: clock("43:00")}); !report.Rules[0].Span().Equal(want) {
+		t.Errorf("span = %+v", report.Rules[0].Span())
+	}
 
 	report, _ = d.tick(clock("44:05"))
 	if len(windows(report)) != 3 || report.Rules[0].Skipped != (Skipped{}) {
@@ -165,6 +177,34 @@ func TestNRT(t *testing.T) {
 	if diff := cmp.Diff(want, windows(d.reports...)); diff != "" {
 		t.Errorf("windows (-want +got):\n%s", diff)
 	}
+}
+
+// TestNRTOnEveryTick ticks more often than there are windows.
+func TestNRTOnEveryTick(t *testing.T) {
+	t.Parallel()
+	nrt := counting(0, 0)
+	nrt.Kind = rule.NRT
+	c := config()
+	c.Lateness = 0
+	d := newDay(t, c, []event{
+		happened("a", "alice", "09:51"),
+		happened("b", "bob", "09:52").arriving("10:02"),
+	}, nrt)
+	for _, at := range []string{"10:00", "10:00", "10:01", "10:02", "10:05"} {
+		if _, err := d.tick(clock(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"at 10:00: 09:50-09:55 pass 0", // and not again in the host's retry of the tick
+		"at 10:01: 09:50-09:55 pass 0",
+		"at 10:02: 09:50-09:55 pass 0",
+		"at 10:05: 09:55-10:00 pass 0",
+	}
+	if diff := cmp.Diff(want, windows(d.reports...)); diff != "" {
+		t.Errorf("windows (-want +got):\n%s", diff)
+	}
+	d.checkTold("at 10:00: 09:51-09:51 alice", "at 10:02: 09:52-09:52 bob")
 }
 
 func TestStartAndEnd(t *testing.T) {
@@ -296,6 +336,8 @@ func TestNewRefuses(t *testing.T) {
 		notifiers []Notifier
 	}{
 		{"a negative delay", Config{Delay: -1}, nil, nil},
+		{"a negative margin", Config{Margin: -1}, nil, nil},
+		{"a margin without room for sending", Config{Margin: 30 * time.Second, SendTimeout: 30 * time.Second}, nil, nil},
 		{"start after end", Config{Start: clock("02:00"), End: clock("01:00")}, nil, nil},
 		{"the same rule twice", Config{}, []*rule.Rule{hourly, hourly}, nil},
 		{"no frequency", Config{}, []*rule.Rule{counting(0, time.Hour)}, nil},

@@ -153,21 +153,24 @@ func TestReport(t *testing.T) {
 	if len(told) != 3 {
 		t.Fatalf("told %v", d.inbox.told())
 	}
-	run := func(windows ...WindowRun) []RuleRun {
-		return []RuleRun{{RuleID: "counting", RuleName: "Counting", Windows: windows}}
+	run := func(took time.Duration, windows ...WindowRun) []RuleRun {
+		return []RuleRun{{RuleID: "counting", RuleName: "Counting", RuleVersion: "1.0.0", Windows: windows, Duration: took}}
 	}
+	// Every look at the clock is a second, so a duration says how many looks
+	// were in it, and what is inside of what.
 	want := []Report{
 		{
 			Time: clock("10:05"),
-			Rules: run(WindowRun{
+			Rules: run(5*time.Second, WindowRun{
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 2}},
+			Deliveries: []Delivery{{Destination: "inbox", Sent: 2, Duration: time.Second}},
+			Duration:   11 * time.Second,
 		},
 		{
 			Time: clock("11:05"),
-			Rules: run(WindowRun{
+			Rules: run(8*time.Second, WindowRun{
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")}, Pass: 1,
 				Rows: 2, New: 1, Alerts: told[2:], Duration: time.Second,
 				Dropped: []Dropped{{
@@ -177,7 +180,8 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 1}},
+			Deliveries: []Delivery{{Destination: "inbox", Sent: 1, Duration: time.Second}},
+			Duration:   15 * time.Second,
 		},
 	}
 	if diff := cmp.Diff(want, d.reports); diff != "" {

@@ -54,7 +54,9 @@ type world struct {
 	events []event
 	now    time.Time
 	// fail, if set, decides about a query before it is answered.
-	fail    func(q workspace.Query) error
+	fail func(q workspace.Query) error
+	// takes, if set, is how long a query takes.
+	takes   func(q workspace.Query) time.Duration
 	queries []workspace.Query
 }
 
@@ -63,8 +65,15 @@ var worldColumns = []workspace.Column{
 	{Name: "User", Type: "string"}, {Name: "Count", Type: "long"}, {Name: "Events", Type: "dynamic"},
 }
 
-func (w *world) Query(_ context.Context, q workspace.Query) (*workspace.Table, error) {
+func (w *world) Query(ctx context.Context, q workspace.Query) (*workspace.Table, error) {
 	w.queries = append(w.queries, q)
+	if w.takes != nil {
+		select {
+		case <-time.After(w.takes(q)):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("querying the world: %w", ctx.Err())
+		}
+	}
 	if w.fail != nil {
 		if err := w.fail(q); err != nil {
 			return nil, err
@@ -99,14 +108,23 @@ func (w *world) Query(_ context.Context, q workspace.Query) (*workspace.Table, e
 
 // inbox is a destination.
 type inbox struct {
-	name   string
-	fail   func(a alert.Alert) error
+	name string
+	fail func(a alert.Alert) error
+	// takes, if set, is how long telling an alert takes.
+	takes  time.Duration
 	alerts []alert.Alert
 }
 
 func (i *inbox) Name() string { return i.name }
 
-func (i *inbox) Notify(_ context.Context, a alert.Alert) error {
+func (i *inbox) Notify(ctx context.Context, a alert.Alert) error {
+	if i.takes > 0 {
+		select {
+		case <-time.After(i.takes):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if i.fail != nil {
 		if err := i.fail(a); err != nil {
 			return err

@@ -3,73 +3,181 @@
 //
 // It is a thin layer over azquery. What it adds: the rule's time and name in
 // front of the query, values without loss (azquery reads every number as a
-// float64), and errors of one line that point into the rule's own text. A
-// partial answer is an error, never an answer.
+// float64), an answer that is read as it comes in, and errors of one line that
+// point into the rule's own text and say what to do. A partial answer is an
+// error, never an answer.
 package workspace
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/monitor/azquery"
 )
 
-// Client queries one workspace. It is safe for concurrent use.
+const (
+	// DefaultTimeout is how long the service works on a query unless it is
+	// asked for another time.
+	DefaultTimeout = 3 * time.Minute
+	// MaxTimeout is the longest that the service works on a query.
+	MaxTimeout = 10 * time.Minute
+
+	// grace is how much longer than the query's timeout its answer is waited
+	// for: the service's own word about a timeout says more than none.
+	grace = 15 * time.Second
+)
+
+// Client queries a workspace. It is safe for concurrent use.
 type Client struct {
 	workspaceID string
+	additional  []*string
+	timeout     time.Duration
+	logger      *slog.Logger
 	logs        *azquery.LogsClient
 }
 
 // Options are the settings of a [Client]; the zero value is the public cloud.
 type Options struct {
-	// ClientOptions are handed to azquery: the cloud, retries, and the
-	// transport, by which a local engine can answer in place of the service.
+	// ClientOptions are handed to azquery: the cloud (see [Cloud]), retries, and
+	// the transport, by which a local engine can answer in place of the service.
+	// Retries that are not set are those that suit this service: five at most,
+	// after as long as it asks for.
 	azcore.ClientOptions
+	// AdditionalWorkspaces are queried together with the first: a table that the
+	// query names is the union of all of theirs. The credential needs read
+	// access to each.
+	AdditionalWorkspaces []string
+	// Timeout is how long a query may take, with all retries, [MaxTimeout] at
+	// most. The service is told, and stops working on the query then. Zero is
+	// [DefaultTimeout].
+	Timeout time.Duration
+	// Logger, if set, gets the statistics of each query at debug level: time,
+	// processor, memory and rows read. They are asked for only if it takes them.
+	Logger *slog.Logger
 }
 
 // New returns a client for the workspace with this id (its customer id, a
 // GUID, not its resource id). The credential needs read access to the logs.
 // It sends nothing yet.
 func New(workspaceID string, credential azcore.TokenCredential, options Options) (*Client, error) {
-	if workspaceID == "" {
+	switch {
+	case workspaceID == "":
 		return nil, errors.New("workspace: the workspace id is empty")
-	}
-	if credential == nil {
+	case credential == nil:
 		return nil, errors.New("workspace: there is no credential")
+	case options.Timeout < 0 || options.Timeout > MaxTimeout:
+		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, MaxTimeout)
 	}
-	logs, err := azquery.NewLogsClient(credential, &azquery.LogsClientOptions{ClientOptions: options.ClientOptions})
+	c := &Client{workspaceID: workspaceID, timeout: options.Timeout, logger: options.Logger}
+	if c.timeout == 0 {
+		c.timeout = DefaultTimeout
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	seen := []string{strings.ToLower(workspaceID)}
+	for _, id := range options.AdditionalWorkspaces {
+		if id == "" || slices.Contains(seen, strings.ToLower(id)) {
+			return nil, fmt.Errorf("workspace: the additional workspace %q is empty or named twice", id)
+		}
+		seen = append(seen, strings.ToLower(id))
+		c.additional = append(c.additional, &id)
+	}
+
+	o := options.ClientOptions
+	o.Retry = retries(o.Retry)
+	o.PerRetryPolicies = append(slices.Clone(o.PerRetryPolicies), reader{})
+	var err error
+	c.logs, err = azquery.NewLogsClient(namedCredential{credential}, &azquery.LogsClientOptions{ClientOptions: o})
 	if err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
-	return &Client{workspaceID: workspaceID, logs: logs}, nil
+	return c, nil
 }
 
-// Query runs q and returns its first table. An error is one line long. It is a
-// [*QueryError] if the service refused the query's text, a [*PartialError] if
-// the answer is incomplete, a [*ServiceError] for any other refusal, and wraps
-// ctx's error if that ended the wait.
+// Query runs q and returns its result. An error is one line long, names the
+// workspace and says what to do. It is
+//
+//   - a [*QueryError] if the service refused the query's text,
+//   - a [*PartialError] if the answer is incomplete,
+//   - a [*ServiceError] for any other refusal,
+//   - a [*TimeoutError] if there was no answer in the query's time,
+//   - a [*ConnectionError] if the service could not be reached,
+//   - a [*CredentialError] if there was no token for it,
+//
+// or wraps ctx's error if that ended the wait.
 func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
-	// azquery decodes the rows into float64s, so the answer is read again, from
-	// the body that azcore keeps.
-	var answer *http.Response
+	timeout := c.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	wait := max(int(timeout/time.Second), 1)
+	statistics := c.logger.Enabled(ctx, slog.LevelDebug)
+
+	var x exchange
+	bounded, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, &x), c.timeout+grace)
+	defer cancel()
 	text, span := q.text(), q.timespan()
-	_, err := c.logs.QueryWorkspace(policy.WithCaptureResponse(ctx, &answer), c.workspaceID,
-		azquery.Body{Query: &text, Timespan: &span}, nil)
-	if err != nil {
-		return nil, q.failure(ctx, err)
+	_, err := c.logs.QueryWorkspace(bounded, c.workspaceID,
+		azquery.Body{Query: &text, Timespan: &span, AdditionalWorkspaces: c.additional},
+		&azquery.LogsClientQueryWorkspaceOptions{Options: &azquery.LogsQueryOptions{Wait: &wait, Statistics: &statistics}})
+	if statistics {
+		c.logStatistics(ctx, q, &x)
 	}
-	body, err := runtime.Payload(answer)
-	if err != nil {
-		return nil, q.failure(ctx, err)
+	if err == nil {
+		err = x.answer.err
+	} else {
+		err = c.failure(ctx, bounded, q, &x, err)
 	}
-	table, err := decode(body)
-	if err != nil {
-		return nil, q.failure(ctx, err)
+	if err == nil {
+		err = x.answer.failure()
 	}
-	return table, nil
+	if err != nil {
+		return nil, fmt.Errorf("querying workspace %s: %w", c.workspaceID, err)
+	}
+	return x.answer.table, nil
+}
+
+// namedCredential marks what goes wrong with a credential.
+type namedCredential struct{ azcore.TokenCredential }
+
+func (c namedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := c.TokenCredential.GetToken(ctx, options)
+	if err != nil {
+		err = &CredentialError{err: err}
+	}
+	return token, err
+}
+
+// exchange is what becomes of one query: its tries, and the answer.
+type exchange struct {
+	tries    int
+	status   int  // of the last answer, or 0
+	answered bool // by the last try
+	answer   answer
+}
+
+// exchangeKey is the key of the *exchange in a request's context.
+type exchangeKey struct{}
+
+// reader reads the answer to a query as it comes in. What it hands on to azquery
+// is empty: azquery would read the whole body into memory and every number in
+// it into a float64.
+type reader struct{}
+
+// Do implements policy.Policy. It sees every try.
+func (reader) Do(req *policy.Request) (*http.Response, error) {
+	x, ok := req.Raw().Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return req.Next()
+	}
+	return x.do(req)
 }

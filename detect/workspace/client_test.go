@@ -20,6 +20,9 @@ import (
 
 const workspaceID = "11111111-2222-3333-4444-555555555555"
 
+// prefix begins every error of a query.
+const prefix = "querying workspace " + workspaceID + ": "
+
 // secret is the access token: no error may hold it.
 const secret = "ey-secret-token"
 
@@ -268,8 +271,8 @@ func TestBadAnswers(t *testing.T) {
 		return `{"tables":[{"name":"PrimaryResult","columns":[{"name":"C","type":"` + kind + `"}],"rows":[` + row + `]}]}`
 	}
 	tests := []struct{ name, body, want string }{
-		{"cut", `{"tables":[{"name":"PrimaryResult","columns":[{"name":"C","type":"long"}],"rows":[[1],[2`, "unexpected end of JSON input"},
-		{"empty", ``, "querying the workspace: "},
+		{"cut", `{"tables":[{"name":"PrimaryResult","columns":[{"name":"C","type":"long"}],"rows":[[1],[2`, "reading the answer: jsontext: unexpected EOF"},
+		{"empty", ``, "reading the answer: unexpected EOF"},
 		{"no table", `{"tables":[]}`, "the answer holds no table"},
 		{"a short row", table("long", `[1],[]`), "row 2 has 0 values for 1 columns"},
 		{"an unknown type", table("ipv4", `[1]`), `column "C" has the unknown type "ipv4"`},
@@ -322,75 +325,75 @@ func TestRefusals(t *testing.T) {
 			"syntax with a position", 400,
 			wrapped(`{"code":"SyntaxError","message":"A recognition error occurred in the query.","innererror":{"code":"SYN0002","message":"Query could not be parsed at '|' on line [4,5]","line":4,"pos":5,"token":"|"}}`),
 			&QueryError{Code: "SYN0002", Kind: "SyntaxError", Message: "Query could not be parsed at '|'", Line: 2, Column: 6},
-			"querying the workspace: line 2, column 6: Query could not be parsed at '|' (SYN0002)",
+			prefix + "line 2, column 6: Query could not be parsed at '|' (SYN0002)",
 		},
 		{
 			"syntax with a position in the text only", 400,
 			wrapped(`{"code":"SyntaxError","message":"A recognition error occurred in the query.","innererror":{"code":"SYN0002","message":"Query could not be parsed at '|' on line [3,0]"}}`),
 			&QueryError{Code: "SYN0002", Kind: "SyntaxError", Message: "Query could not be parsed at '|'", Line: 1, Column: 1},
-			"querying the workspace: line 1, column 1: Query could not be parsed at '|' (SYN0002)",
+			prefix + "line 1, column 1: Query could not be parsed at '|' (SYN0002)",
 		},
 		{
 			"syntax in our own lines", 400,
 			wrapped(`{"code":"SyntaxError","message":"A recognition error occurred in the query.","innererror":{"code":"SYN0001","message":"I could not parse that, sorry.","line":2,"pos":0}}`),
 			&QueryError{Code: "SYN0001", Kind: "SyntaxError", Message: "I could not parse that, sorry."},
-			"querying the workspace: I could not parse that, sorry. (SYN0001)",
+			prefix + "I could not parse that, sorry. (SYN0001)",
 		},
 		{
 			"syntax, plain", 400,
 			wrapped(`{"code":"SyntaxError","message":"Syntax Error"}`),
 			&QueryError{Code: "SyntaxError", Kind: "SyntaxError", Message: "Syntax Error"},
-			"querying the workspace: Syntax Error (SyntaxError)",
+			prefix + "Syntax Error (SyntaxError)",
 		},
 		{
 			"semantic without a position", 400,
 			wrapped(`{"code":"SemanticError","message":"A semantic error occurred.","innererror":{"code":"SEM0100","message":"'where' operator: Failed to resolve column or scalar expression named 'Foo'"}}`),
 			&QueryError{Code: "SEM0100", Kind: "SemanticError", Message: "'where' operator: Failed to resolve column or scalar expression named 'Foo'"},
-			"querying the workspace: 'where' operator: Failed to resolve column or scalar expression named 'Foo' (SEM0100)",
+			prefix + "'where' operator: Failed to resolve column or scalar expression named 'Foo' (SEM0100)",
 		},
 		{
 			"semantic with a position", 400,
 			wrapped(`{"code":"SemanticError","message":"A semantic error occurred.","innererror":{"code":"SEM0100","message":"Failed to resolve\ntable 'Foo'","line":3,"pos":0}}`),
-			&QueryError{Code: "SEM0100", Kind: "SemanticError", Message: "Failed to resolve table 'Foo'", Line: 1, Column: 1},
-			"querying the workspace: line 1, column 1: Failed to resolve table 'Foo' (SEM0100)",
+			&QueryError{Code: "SEM0100", Kind: "SemanticError", Message: "Failed to resolve table 'Foo'", Table: "Foo", Line: 1, Column: 1},
+			prefix + "line 1, column 1: Failed to resolve table 'Foo' (SEM0100)",
 		},
 		{
 			"no access", 403,
 			`{"error":{"message":"The provided credentials have insufficient access to perform the requested operation","code":"InsufficientAccessError"}}`,
 			&ServiceError{Status: 403, Code: "InsufficientAccessError", Message: "The provided credentials have insufficient access to perform the requested operation"},
-			"querying the workspace: the service answered 403 Forbidden: The provided credentials have insufficient access to perform the requested operation (InsufficientAccessError)",
+			prefix + "the service answered 403 Forbidden: The provided credentials have insufficient access to perform the requested operation (InsufficientAccessError): give the app's identity the role Log Analytics Reader on every workspace that is queried",
 		},
 		{
-			"another 400", 400, wrapped(`{"code":"-2146233088","message":"The timespan is\r\nnot \u001b[31mvalid"}`),
+			"another 400", 400, wrapped(`{"code":"-2146233088","message":"The timespan is\r\nnot\u2028\u202e \u001b[31mvalid"}`),
 			&ServiceError{Status: 400, Code: "-2146233088", Message: "The timespan is not [31mvalid"},
-			"querying the workspace: the service answered 400 Bad Request: The timespan is not [31mvalid (-2146233088)",
+			prefix + "the service answered 400 Bad Request: The timespan is not [31mvalid (-2146233088)",
 		},
 		{
 			"a proxy's page", 502, "<html>\n<body>Bad gateway</body></html>",
 			&ServiceError{Status: 502},
-			"querying the workspace: the service answered 502 Bad Gateway",
+			prefix + "the service answered 502 Bad Gateway",
 		},
 		{
 			"a time-out of the service", 504, `{"error":{"message":"The query timed out.","code":"GatewayTimeout","innererror":{"code":504,"message":"Query execution exceeded 00:03:00"}}}`,
 			&ServiceError{Status: 504, Code: "504", Message: "Query execution exceeded 00:03:00"},
-			"querying the workspace: the service answered 504 Gateway Timeout: Query execution exceeded 00:03:00 (504)",
+			prefix + "the service answered 504 Gateway Timeout: Query execution exceeded 00:03:00 (504): give the query more time, 10m0s at most, or let it read less",
 		},
 		{
 			"an empty answer", 429, "",
 			&ServiceError{Status: 429},
-			"querying the workspace: the service answered 429 Too Many Requests",
+			prefix + "the service answered 429 Too Many Requests: too many queries run at once; a later tick tries again",
 		},
 		{
 			"too many rows", 200,
 			`{"tables":[{"name":"PrimaryResult","columns":[{"name":"C","type":"long"}],"rows":[[1]]}],"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"Something went wrong processing your query on the server.","innererror":{"code":"-2133196797","message":"The results of this query exceed the set limit of 500000 records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003).","severity":2,"severityName":"Error"}}]}}`,
-			&PartialError{Code: "PartialError", Message: "The results of this query exceed the set limit of 500000 records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)."},
-			"querying the workspace: the answer is incomplete: The results of this query exceed the set limit of 500000 records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003). (PartialError)",
+			&PartialError{Code: "PartialError", Message: "The results of this query exceed the set limit of 500000 records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003).", Limit: "500000 rows"},
+			prefix + "the answer is incomplete: The results of this query exceed the set limit of 500000 records, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003). (PartialError): let the query return less than 500000 rows, by summarizing, projecting fewer columns or a shorter period",
 		},
 		{
 			"partial without details", 200,
 			`{"tables":[],"error":{"code":"PartialError","message":"A shard is down.","innererror":{"code":1}}}`,
 			&PartialError{Code: "PartialError", Message: "A shard is down."},
-			"querying the workspace: the answer is incomplete: A shard is down. (PartialError)",
+			prefix + "the answer is incomplete: A shard is down. (PartialError)",
 		},
 	}
 	for _, tt := range tests {

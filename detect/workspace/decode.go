@@ -4,72 +4,249 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // primaryTable is the name of the table that holds a query's result. Others
 // hold statistics.
 const primaryTable = "PrimaryResult"
 
-// answer is the body of the service's answer. Cells stay raw, so that a number
-// keeps its digits.
+// answer is what the body of a successful answer holds.
 type answer struct {
-	Tables []answerTable   `json:"tables"`
-	Error  json.RawMessage `json:"error"`
+	table      *Table
+	partial    json.RawMessage // the error beside the tables
+	statistics json.RawMessage
+	// err is what is wrong with the body.
+	err error
 }
 
+// failure returns why the answer is none: an error stands beside the tables, or
+// there is no table. Warnings of the service go into the table.
+func (a *answer) failure() error {
+	if len(a.partial) > 0 && string(a.partial) != "null" {
+		warnings, err := beside(a.partial)
+		if err != nil {
+			return err
+		}
+		if a.table != nil {
+			a.table.Warnings = warnings
+		}
+	}
+	if a.table == nil {
+		return errors.New("the answer holds no table")
+	}
+	return nil
+}
+
+// read reads a body as it comes in.
+func (a *answer) read(body io.Reader) {
+	// As tolerant as encoding/json.
+	d := jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if err := a.decode(d); err != nil {
+		a.table, a.err = nil, fmt.Errorf("reading the answer: %w", err)
+	}
+}
+
+func (a *answer) decode(d *jsontext.Decoder) error {
+	var tables []answerTable
+	err := object(d, func(name string) (err error) {
+		switch name {
+		case "tables":
+			return array(d, func() error {
+				t := answerTable{primary: len(tables) == 0}
+				err := t.decode(d)
+				tables = append(tables, t)
+				return err
+			})
+		case "error":
+			a.partial, err = raw(d)
+		case "statistics":
+			a.statistics, err = raw(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return errors.New("there is something after its end")
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	chosen := tables[0]
+	for _, t := range tables {
+		if t.name == primaryTable {
+			chosen = t
+			break
+		}
+	}
+	a.table = &Table{Columns: chosen.columns, Rows: chosen.rows}
+	return chosen.err
+}
+
+// answerTable is a table in an answer.
 type answerTable struct {
-	Name    string `json:"name"`
-	Columns []struct {
+	// primary says that the table is the result, as long as no other has the
+	// name.
+	primary bool
+	name    string
+	columns []Column
+	rows    [][]any
+	// err is what is wrong with the table's contents; it counts if the table
+	// turns out to be the result.
+	err error
+
+	parsers []parser
+	early   json.RawMessage // rows that came before the columns
+}
+
+func (t *answerTable) decode(d *jsontext.Decoder) error {
+	err := object(d, func(name string) error {
+		switch name {
+		case "name":
+			text, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			t.name, _, err = literal(json.RawMessage(text))
+			t.primary = t.primary || t.name == primaryTable
+			return err
+		case "columns":
+			v, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			return t.setColumns(v)
+		case "rows":
+			if !t.primary && t.name != "" {
+				return d.SkipValue()
+			}
+			if t.parsers == nil && t.err == nil {
+				var err error
+				t.early, err = raw(d)
+				return err
+			}
+			return t.decodeRows(d)
+		}
+		return d.SkipValue()
+	})
+	if err != nil {
+		return err
+	}
+	if t.rows == nil {
+		t.rows = [][]any{}
+	}
+	if t.early != nil {
+		return t.decodeRows(jsontext.NewDecoder(strings.NewReader(string(t.early)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)))
+	}
+	return nil
+}
+
+func (t *answerTable) setColumns(v jsontext.Value) error {
+	var columns []struct {
 		Name string `json:"name"`
 		Type string `json:"type"`
-	} `json:"columns"`
-	Rows [][]json.RawMessage `json:"rows"`
-}
-
-// decode reads the body of a successful answer.
-func decode(body []byte) (*Table, error) {
-	var a answer
-	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	if len(a.Error) > 0 && string(a.Error) != "null" {
-		return nil, newPartialError(a.Error)
+	if err := json.Unmarshal(v, &columns); err != nil {
+		return err
 	}
-	if len(a.Tables) == 0 {
-		return nil, errors.New("the answer holds no table")
-	}
-	for _, t := range a.Tables {
-		if t.Name == primaryTable {
-			return t.typed()
-		}
-	}
-	return a.Tables[0].typed()
-}
-
-func (t answerTable) typed() (*Table, error) {
-	table := &Table{Columns: make([]Column, len(t.Columns)), Rows: make([][]any, len(t.Rows))}
-	parse := make([]func(json.RawMessage) (any, error), len(t.Columns))
-	for i, c := range t.Columns {
+	t.columns, t.parsers = make([]Column, len(columns)), make([]parser, len(columns))
+	for i, c := range columns {
 		kind := strings.ToLower(c.Type)
-		table.Columns[i] = Column{Name: c.Name, Type: kind}
-		if parse[i] = parsers[kind]; parse[i] == nil {
-			return nil, fmt.Errorf("reading the answer: column %q has the unknown type %q", c.Name, c.Type)
+		t.columns[i] = Column{Name: c.Name, Type: kind}
+		if t.parsers[i] = parsers[kind]; t.parsers[i] == nil && t.err == nil {
+			t.err = fmt.Errorf("reading the answer: column %q has the unknown type %q", c.Name, c.Type)
 		}
 	}
-	for i, raw := range t.Rows {
-		if len(raw) != len(t.Columns) {
-			return nil, fmt.Errorf("reading the answer: row %d has %d values for %d columns", i+1, len(raw), len(t.Columns))
+	return nil
+}
+
+func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
+	return array(d, func() error {
+		if t.err != nil {
+			return d.SkipValue()
 		}
-		row := make([]any, len(raw))
-		for j, cell := range raw {
-			v, err := parse[j](cell)
+		row, n := make([]any, len(t.parsers)), 0
+		err := array(d, func() error {
+			cell, err := d.ReadValue()
 			if err != nil {
-				return nil, fmt.Errorf("reading the answer: row %d, column %q: %w", i+1, t.Columns[j].Name, err)
+				return err
 			}
-			row[j] = v
+			if n++; n > len(row) || t.err != nil {
+				return nil
+			}
+			if row[n-1], err = t.parsers[n-1](json.RawMessage(cell)); err != nil {
+				t.err = fmt.Errorf("reading the answer: row %d, column %q: %w", len(t.rows)+1, t.columns[n-1].Name, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		table.Rows[i] = row
+		if n != len(row) && t.err == nil {
+			t.err = fmt.Errorf("reading the answer: row %d has %d values for %d columns", len(t.rows)+1, n, len(row))
+		}
+		t.rows = append(t.rows, row)
+		return nil
+	})
+}
+
+// raw reads a value to keep.
+func raw(d *jsontext.Decoder) (json.RawMessage, error) {
+	v, err := d.ReadValue()
+	return json.RawMessage(v.Clone()), err
+}
+
+// object reads an object and calls member with the name of each member, to read
+// its value.
+func object(d *jsontext.Decoder, member func(name string) error) error {
+	return composite(d, '{', func() error {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		return member(name.String())
+	})
+}
+
+// array reads an array, or null, and calls element to read each element.
+func array(d *jsontext.Decoder, element func() error) error {
+	if d.PeekKind() == 'n' {
+		return d.SkipValue()
 	}
-	return table, nil
+	return composite(d, '[', element)
+}
+
+func composite(d *jsontext.Decoder, open jsontext.Kind, part func() error) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return unexpected(err)
+	}
+	if token.Kind() != open {
+		return fmt.Errorf("expected %s, got %s", open, token.Kind())
+	}
+	for {
+		switch d.PeekKind() {
+		case '}', ']':
+			_, err := d.ReadToken()
+			return err
+		}
+		if err := part(); err != nil {
+			return unexpected(err)
+		}
+	}
+}
+
+// unexpected makes of an end of the body an error.
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

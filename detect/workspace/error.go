@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -21,9 +24,22 @@ type QueryError struct {
 	Code    string // the most exact that the service gives, such as SYN0002
 	Kind    string // SyntaxError or SemanticError
 	Message string // in the service's words, one line, without the position
+	// Table is the table that the query names and the workspace does not have,
+	// if that is what is wrong. A workspace has a table once a record came in.
+	Table string
 	// Line and Column say where in the rule's own text, from 1, or are 0 if
 	// the service did not say.
 	Line, Column int
+}
+
+// MissingTable returns the table that a query named and that the workspace does
+// not have, if that is what err is about.
+func MissingTable(err error) (table string, missing bool) {
+	var e *QueryError
+	if errors.As(err, &e) && e.Table != "" {
+		return e.Table, true
+	}
+	return "", false
 }
 
 // Error says where, what and which code.
@@ -41,12 +57,117 @@ func (e *QueryError) Error() string {
 type PartialError struct {
 	Code    string
 	Message string // in the service's words, naming the limit that was hit; one line
+	// Limit is the limit that was hit, such as "500000 rows", "64000000 bytes"
+	// or "memory", or empty if none was or it is not known.
+	Limit string
 }
 
-// Error says what the service said.
+// Error says what the service said and what to do about it.
 func (e *PartialError) Error() string {
-	return fmt.Sprintf("the answer is incomplete: %s (%s)", e.Message, e.Code)
+	text := fmt.Sprintf("the answer is incomplete: %s (%s)", e.Message, e.Code)
+	switch e.Limit {
+	case "":
+		return text
+	case limitMemory:
+		return text + ": let the query hold less in memory, by filtering earlier or over a shorter period"
+	default:
+		return text + fmt.Sprintf(": let the query return less than %s, by summarizing, projecting fewer columns or a shorter period", e.Limit)
+	}
 }
+
+// limitMemory is the Limit of a query that needs more memory than it may have.
+const limitMemory = "memory"
+
+var (
+	limitText   = regexp.MustCompile(`(?:set limit of|count limit|size limit) (\d+)(?: (records|bytes))?`)
+	recordLimit = regexp.MustCompile(`count limit \d|limit of \d+ records`)
+)
+
+// Codes of the engine behind the service.
+const (
+	codeTooLarge   = "-2133196797" // E_QUERY_RESULT_SET_TOO_LARGE
+	codeRunaway    = "-2133196799" // E_RUNAWAY_QUERY
+	codeLowMemory  = "-2133196793" // E_LOW_MEMORY_CONDITION
+	nameTooLarge   = "E_QUERY_RESULT_SET_TOO_LARGE"
+	nameRunaway    = "E_RUNAWAY_QUERY"
+	nameLowMemory  = "E_LOW_MEMORY_CONDITION"
+	severestNotice = 3 // of severities: 1 and 2 are errors, 3 is a warning
+)
+
+// limit returns the limit that an error of the engine is about.
+func (e *serviceError) limit() string {
+	if m := limitText.FindStringSubmatch(e.Message); m != nil {
+		if recordLimit.MatchString(e.Message) {
+			return m[1] + " rows"
+		}
+		return m[1] + " bytes"
+	}
+	for _, name := range []string{nameRunaway, nameLowMemory} {
+		if strings.Contains(e.Message, name) {
+			return limitMemory
+		}
+	}
+	switch {
+	case e.Code == codeRunaway || e.Code == codeLowMemory:
+		return limitMemory
+	case e.Code == codeTooLarge || strings.Contains(e.Message, nameTooLarge):
+		return "the service's 500000 rows and 64000000 bytes"
+	}
+	return ""
+}
+
+// TimeoutError says that there was no answer in the query's time. It is a
+// context.DeadlineExceeded.
+type TimeoutError struct {
+	Timeout time.Duration // the query's
+	Tries   int
+	Status  int // of the last answer, or 0 if there was none
+}
+
+// Error says how long, how often and what to do.
+func (e *TimeoutError) Error() string {
+	text := fmt.Sprintf("there was no answer in %s", e.Timeout)
+	if e.Status != 0 {
+		return text + fmt.Sprintf(" but %d %s, in %d tries: the service is overloaded or down; a later tick tries again",
+			e.Status, http.StatusText(e.Status), e.Tries)
+	}
+	return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", MaxTimeout)
+}
+
+// Unwrap returns context.DeadlineExceeded.
+func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// ConnectionError says that the service could not be reached, or that the
+// connection broke.
+type ConnectionError struct {
+	Tries int
+	// Answered says that there was an answer, which broke off.
+	Answered bool
+	err      error
+}
+
+// Error says what broke and what to do.
+func (e *ConnectionError) Error() string {
+	if e.Answered {
+		return fmt.Sprintf("the connection broke while the answer came in (tries: %d): %s", e.Tries, oneLine(e.err.Error()))
+	}
+	return fmt.Sprintf("the service could not be reached (tries: %d): %s: check the cloud, the name resolution and what the network lets through",
+		e.Tries, oneLine(e.err.Error()))
+}
+
+// Unwrap returns the transport's error.
+func (e *ConnectionError) Unwrap() error { return e.err }
+
+// CredentialError says that there was no token for the service.
+type CredentialError struct{ err error }
+
+// Error is what the credential says, on one line, and what to do.
+func (e *CredentialError) Error() string {
+	return "there is no token for the service: " + oneLine(e.err.Error()) + ": check the app's managed identity, or sign in with the Azure CLI"
+}
+
+// Unwrap returns the credential's error.
+func (e *CredentialError) Unwrap() error { return e.err }
 
 // ServiceError is any other refusal by the service.
 type ServiceError struct {
@@ -57,7 +178,7 @@ type ServiceError struct {
 	err error
 }
 
-// Error says the status, the code and what the service said.
+// Error says the status, the code, what the service said and what to do.
 func (e *ServiceError) Error() string {
 	text := fmt.Sprintf("the service answered %d %s", e.Status, http.StatusText(e.Status))
 	if e.Message != "" {
@@ -66,7 +187,20 @@ func (e *ServiceError) Error() string {
 	if e.Code != "" {
 		text += " (" + e.Code + ")"
 	}
+	if advice := advice[e.Status]; advice != "" {
+		text += ": " + advice
+	}
 	return text
+}
+
+// advice is what to do about an answer, by its status.
+var advice = map[int]string{
+	http.StatusUnauthorized:       "check that the cloud is the workspace's",
+	http.StatusForbidden:          "give the app's identity the role Log Analytics Reader on every workspace that is queried",
+	http.StatusNotFound:           "check the workspace id, which is a GUID, and the cloud",
+	http.StatusTooManyRequests:    "too many queries run at once; a later tick tries again",
+	http.StatusServiceUnavailable: "a later tick tries again",
+	http.StatusGatewayTimeout:     fmt.Sprintf("give the query more time, %s at most, or let it read less", MaxTimeout),
 }
 
 // Unwrap returns the [*azcore.ResponseError].
@@ -75,12 +209,14 @@ func (e *ServiceError) Unwrap() error { return e.err }
 // serviceError is an error in an answer of the service, which wraps what is
 // wrong in layers, from the general to the exact.
 type serviceError struct {
-	Code    string         `json:"code"`
-	Message string         `json:"message"`
-	Line    *int           `json:"line"`
-	Pos     *int           `json:"pos"`
-	Inner   *serviceError  `json:"innererror"`
-	Details []serviceError `json:"details"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Line    *int   `json:"line"`
+	Pos     *int   `json:"pos"`
+	// Severity of an error of the engine; in what has none it is 0.
+	Severity int            `json:"severity"`
+	Inner    *serviceError  `json:"innererror"`
+	Details  []serviceError `json:"details"`
 }
 
 // UnmarshalJSON takes a code that is a number, too: the engine has such.
@@ -105,35 +241,55 @@ func (e *serviceError) innermost() *serviceError {
 	return e
 }
 
-// newPartialError reads the error that stands beside the tables of an answer.
-func newPartialError(raw json.RawMessage) *PartialError {
+// beside reads the error that stands beside the tables of an answer. If all it
+// holds are warnings, the answer is complete.
+func beside(raw json.RawMessage) (warnings []string, err error) {
 	var e serviceError
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return &PartialError{Code: "PartialError", Message: oneLine(string(raw))}
+		return nil, &PartialError{Code: "PartialError", Message: oneLine(string(raw))}
 	}
-	messages := []string{}
-	for _, d := range e.Details {
-		messages = append(messages, oneLine(d.innermost().Message))
+	details := e.Details
+	if len(details) == 0 {
+		details = []serviceError{e}
 	}
-	if len(messages) == 0 {
-		messages = append(messages, oneLine(e.innermost().Message))
+	out := &PartialError{Code: cmp.Or(oneLine(e.Code), "PartialError")}
+	complete := true
+	for _, d := range details {
+		exact := d.innermost()
+		if text := oneLine(exact.Message); !slices.Contains(warnings, text) {
+			warnings = append(warnings, text)
+		}
+		out.Limit = cmp.Or(out.Limit, exact.limit())
+		complete = complete && exact.Severity >= severestNotice
 	}
-	return &PartialError{Code: cmp.Or(e.Code, "PartialError"), Message: strings.Join(messages, "; ")}
+	if complete && out.Limit == "" {
+		return warnings, nil
+	}
+	out.Message = oneLine(strings.Join(warnings, "; "))
+	return nil, out
 }
 
-// failure says what went wrong with a query in one line.
-func (q Query) failure(ctx context.Context, err error) error {
+// failure says what went wrong with a query in one line. Bounded is ctx with the
+// query's own time.
+func (c *Client) failure(ctx, bounded context.Context, q Query, x *exchange, err error) error {
 	var response *azcore.ResponseError
+	var credential *CredentialError
 	switch {
 	case errors.As(err, &response):
-		err = q.refusal(response)
+		return q.refusal(response)
 	case ctx.Err() != nil:
 		// Whatever broke when the wait ended, that it ended is the reason.
-		err = ctx.Err()
-	case strings.ContainsAny(err.Error(), "\r\n"):
-		err = &lineError{err} // credentials explain themselves at length
+		if x.tries > 0 && x.status != 0 {
+			return fmt.Errorf("the wait ended after the service had answered %d %s: %w", x.status, http.StatusText(x.status), ctx.Err())
+		}
+		return ctx.Err()
+	case bounded.Err() != nil:
+		return &TimeoutError{Timeout: c.timeout, Tries: x.tries, Status: x.status}
+	case errors.As(err, &credential):
+		return credential
+	default:
+		return &ConnectionError{Tries: x.tries, Answered: x.answered, err: err}
 	}
-	return fmt.Errorf("querying the workspace: %w", err)
 }
 
 // refusal reads an answer that is not a success. The text of azcore's error is
@@ -168,8 +324,14 @@ func (q Query) refusal(response *azcore.ResponseError) error {
 // counts the lines that we put in front of the rule's.
 var positionInText = regexp.MustCompile(` (?:on|at) line \[(\d+),(\d+)\]`)
 
+// missingTable is how the service says that it does not know a table.
+var missingTable = regexp.MustCompile(`(?i)failed to resolve table(?: or column)?(?: or scalar)?(?: expression)?(?: named)? '([^']+)'`)
+
 func (q Query) queryError(kind string, e *serviceError) *QueryError {
-	out := &QueryError{Code: cmp.Or(e.Code, kind), Kind: kind, Message: oneLine(e.Message)}
+	out := &QueryError{Code: cmp.Or(oneLine(e.Code), kind), Kind: kind, Message: oneLine(e.Message)}
+	if m := missingTable.FindStringSubmatch(out.Message); m != nil {
+		out.Table = m[1]
+	}
 	line, pos := 0, 0
 	switch m := positionInText.FindStringSubmatch(out.Message); {
 	case e.Line != nil:
@@ -188,16 +350,10 @@ func (q Query) queryError(kind string, e *serviceError) *QueryError {
 	return out
 }
 
-// lineError is an error whose text is put on one line.
-type lineError struct{ err error }
-
-func (e *lineError) Error() string { return oneLine(e.err.Error()) }
-func (e *lineError) Unwrap() error { return e.err }
-
-// oneLine puts a text of the service's on one line, without control characters
-// and not longer than a reader bears.
+// oneLine puts a text of the service's on one line, without characters that a
+// terminal obeys or hides and not longer than a reader bears.
 func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
 	const longest = 500
 	if runes := []rune(s); len(runes) > longest {
 		s = string(runes[:longest]) + "..."

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,12 +9,16 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 var errNotJSON = errors.New("not JSON")
 
+// parser reads a cell, which it must not keep: it is a piece of a buffer.
+type parser func(cell json.RawMessage) (any, error)
+
 // parsers holds, by the name of a column's type, how a cell is read.
-var parsers = map[string]func(json.RawMessage) (any, error){
+var parsers = map[string]parser{
 	"bool":     parseBool,
 	"datetime": parseDatetime,
 	"decimal":  parseText,
@@ -32,6 +37,8 @@ func literal(cell json.RawMessage) (text string, ok bool, err error) {
 	switch {
 	case len(cell) == 0 || string(cell) == "null":
 		return "", false, nil
+	case cell[0] == '"' && !bytes.ContainsRune(cell, '\\') && utf8.Valid(cell):
+		return string(cell[1 : len(cell)-1]), true, nil
 	case cell[0] == '"':
 		err = json.Unmarshal(cell, &text)
 		return text, err == nil, err
@@ -41,7 +48,7 @@ func literal(cell json.RawMessage) (text string, ok bool, err error) {
 }
 
 // scalar makes a parser out of one for the text of a cell that is not null.
-func scalar[T any](kind string, parse func(string) (T, error)) func(json.RawMessage) (any, error) {
+func scalar[T any](kind string, parse func(string) (T, error)) parser {
 	return func(cell json.RawMessage) (any, error) {
 		text, ok, err := literal(cell)
 		if err != nil || !ok || text == "" {
