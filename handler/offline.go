@@ -57,7 +57,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	for i, r := range enabled {
 		queries[i] = r.Query.Text
 	}
-	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.lists, queries...)})
+	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)})
 	if err != nil {
 		return err
 	}
@@ -179,6 +179,13 @@ func neededColumns(lists watchlistSource, queries ...string) func(table string) 
 		}
 		return append([]string{}, need[table]...)
 	}
+}
+
+// neededRows tells the reader which rows of the known tables the queries can
+// use at all.
+func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
+	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)
+	return func(table string) *kql.RowFilter { return filters[table] }
 }
 
 // runProblems are why rules can not run over some logs.

@@ -12,6 +12,9 @@ type TableBuilder struct {
 	schema Schema
 	cols   []*columnBuilder
 	rows   int
+	sealed int // segments
+
+	keeping *keeping // what Keep asked for, or nil
 }
 
 // NewTableBuilder starts a table. The names of the schema must be unique.
@@ -26,7 +29,7 @@ func NewTableBuilder(name string, schema Schema) *TableBuilder {
 // Schema returns the columns so far, which the caller must not change.
 func (b *TableBuilder) Schema() Schema { return b.schema }
 
-// Rows returns the number of rows committed.
+// Rows returns the number of rows committed and kept.
 func (b *TableBuilder) Rows() int { return b.rows }
 
 // AddColumn adds a column, null in the rows so far, and returns its position.
@@ -88,7 +91,12 @@ func (b *TableBuilder) SetText(col int, text []byte) bool {
 
 // Commit ends the current row.
 func (b *TableBuilder) Commit() {
-	if b.rows++; b.rows%chunkRows == 0 {
+	b.rows++
+	if b.row() == 0 && b.keeping != nil {
+		b.leaveOut(chunkRows)
+	}
+	if b.row() == 0 && b.rows > b.sealed*chunkRows {
+		b.sealed++
 		for _, c := range b.cols {
 			c.seal(chunkRows)
 		}
@@ -131,6 +139,12 @@ func (b *TableBuilder) Cell(row, col int) Value {
 // Build returns the table. The builder must not be used afterwards.
 func (b *TableBuilder) Build() *Table {
 	t := &Table{name: b.name, schema: b.schema}
+	if b.keeping != nil {
+		if b.row() > 0 {
+			b.leaveOut(b.row())
+		}
+		t.leftOut = b.keeping.leftOut
+	}
 	if b.row() > 0 {
 		for _, c := range b.cols {
 			c.seal(b.row())
@@ -262,6 +276,55 @@ func (c *columnBuilder) value(row int) Value {
 	return Value{kind: c.typ, n: c.ints[row]}
 }
 
+// open gives the rows of the open segment as a vector, which is valid until
+// one of them is set.
+func (c *columnBuilder) open(rows int) *vector {
+	c.room(rows)
+	v := &vector{typ: c.typ, n: rows}
+	switch {
+	case c.isText() && c.text.apart:
+		v.strs = c.text.texts()
+	case c.isText():
+		v.strs, v.codes = c.text.distinct, c.text.codes
+	case c.typ.boxed():
+		v.vals = c.vals
+	case c.typ == Real:
+		v.nulls, v.reals = c.nulls, realsOf(c.ints)
+	default:
+		v.nulls, v.ints = c.nulls, c.ints
+	}
+	return v
+}
+
+// pick keeps only some rows of the open segment, which has so many; they are
+// named in order.
+func (c *columnBuilder) pick(sel []int32, rows int) {
+	if c.n == 0 {
+		return // all are null
+	}
+	c.room(rows)
+	switch {
+	case c.isText():
+		c.text.pick(sel)
+	case c.typ.boxed():
+		c.vals = moved(c.vals, sel)
+	default:
+		c.ints = moved(c.ints, sel)
+		if c.nulls != nil {
+			c.nulls = moved(c.nulls, sel)
+		}
+	}
+	c.n = len(sel)
+}
+
+// moved brings the chosen elements, which are in order, to the front.
+func moved[T any](list []T, sel []int32) []T {
+	for to, from := range sel {
+		list[to] = list[from]
+	}
+	return list[:len(sel)]
+}
+
 // seal ends the open segment, which has so many rows.
 func (c *columnBuilder) seal(rows int) {
 	v := &vector{typ: c.typ, n: rows}
@@ -301,10 +364,15 @@ func (c *columnBuilder) sealInts(v *vector) {
 		v.ints = append([]int64(nil), keep...)
 		return
 	}
-	v.reals = make([]float64, len(keep))
-	for i, n := range keep {
-		v.reals[i] = math.Float64frombits(uint64(n))
+	v.reals = realsOf(keep)
+}
+
+func realsOf(bits []int64) []float64 {
+	reals := make([]float64, len(bits))
+	for i, n := range bits {
+		reals[i] = math.Float64frombits(uint64(n))
 	}
+	return reals
 }
 
 // textBuilder fills a segment of texts. It numbers the distinct ones, since
@@ -411,15 +479,47 @@ func (b *textBuilder) cut(rows int) {
 	b.bytes, b.ends = b.bytes[:b.start(rows)], b.ends[:rows]
 }
 
+// texts are those that lie one after the other.
+func (b *textBuilder) texts() []string {
+	all := string(b.bytes)
+	texts := make([]string, len(b.ends))
+	for row, end := range b.ends {
+		texts[row] = all[b.start(row):end]
+	}
+	return texts
+}
+
+// pick keeps only some of the texts, which are named in order.
+func (b *textBuilder) pick(sel []int32) {
+	if b.apart {
+		size := 0
+		for to, from := range sel {
+			size += copy(b.bytes[size:], b.bytes[b.start(int(from)):b.ends[from]])
+			b.ends[to] = size
+		}
+		b.bytes, b.ends = b.bytes[:size], b.ends[:len(sel)]
+		return
+	}
+	old := b.distinct
+	b.codes = moved(b.codes, sel)
+	b.distinct = nil
+	clear(b.codeOf)
+	for row, code := range b.codes {
+		text := old[code]
+		again, ok := b.codeOf[text]
+		if !ok {
+			again = uint16(len(b.distinct))
+			b.distinct, b.codeOf[text] = append(b.distinct, text), again
+		}
+		b.codes[row] = again
+	}
+}
+
 // seal puts the texts into a vector, and gets ready for the next segment.
 func (b *textBuilder) seal(v *vector) {
 	switch {
 	case b.apart:
-		all := string(b.bytes)
-		v.strs = make([]string, len(b.ends))
-		for row, end := range b.ends {
-			v.strs[row] = all[b.start(row):end]
-		}
+		v.strs = b.texts()
 		b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
 	case len(b.distinct) == 1:
 		v.strs, v.constant = b.distinct, true

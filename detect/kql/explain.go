@@ -23,13 +23,24 @@ func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 		return "", err
 	}
 	prepareAll(plan.root)
-	x := &explainer{names: make(map[*column]string), tables: make(map[relation]int)}
-	x.relation(plan.root, nil, 0)
+	x := newExplainer()
+	// The reader of logs knows the tables of a workspace and no others.
+	x.kept = Catalog{KnownTables(), c.Watchlists}.RowFilters(query)
+	x.plan(plan.root)
+	return x.out.String(), nil
+}
+
+func newExplainer() *explainer {
+	return &explainer{names: make(map[*column]string), tables: make(map[relation]int)}
+}
+
+// plan writes all of a plan.
+func (x *explainer) plan(root relation) {
+	x.relation(root, nil, 0)
 	for i := 0; i < len(x.queue); i++ { // it grows
 		fmt.Fprintf(&x.out, "\ntable %d, read once:\n", i+1)
 		x.relation(x.queue[i], nil, 1)
 	}
-	return x.out.String(), nil
 }
 
 // explained is how an operator shows itself.
@@ -51,6 +62,9 @@ type explainer struct {
 	names  map[*column]string // of columns that the query does not see
 	tables map[relation]int   // those that expressions read, by number
 	queue  []relation
+	kept   map[string]*RowFilter // what is kept of tables, by name
+	// scanned is told of each scan and the stages above it, or nil.
+	scanned func(s *scan, above []stage)
 }
 
 // relation writes an operator and its inputs. above are the stages over it,
@@ -61,6 +75,12 @@ func (x *explainer) relation(rel relation, above []stage, depth int) {
 		e = s.explain(x)
 	}
 	if s, ok := rel.(*scan); ok {
+		if x.scanned != nil {
+			x.scanned(s, above)
+		}
+		if kept := x.kept[s.table.name]; kept != nil {
+			e.notes = append(e.notes, "kept while logs are read: "+kept.String())
+		}
 		for _, bound := range s.bounds(above) {
 			e.notes = append(e.notes, fmt.Sprintf("only segments that hold %s %s %s", generatedColumn, bound.op, literalText(DateTime, datetimeValue(bound.tick))))
 		}

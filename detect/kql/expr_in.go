@@ -64,6 +64,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
 	}
 	if len(set.tables) > 0 {
+		ap.readsTable = true
 		return ap // not before the tables have been read
 	}
 	return fold(ap)

@@ -63,6 +63,8 @@ type (
 		// show writes what can not be written as an operator between two
 		// arguments or as a call of op.
 		show func(x *explainer, args []string) string
+		// readsTable is set if the value depends on a table too.
+		readsTable bool
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value

@@ -14,6 +14,7 @@ type Table struct {
 	// generated and received are the positions of TimeGenerated and of the
 	// column that says when the workspace got the row, or -1.
 	generated, received int
+	leftOut             leftOut
 
 	warnings  []string   // of the query that it is the result of
 	rendering *Rendering // that the query asks for, or nil
@@ -61,15 +62,21 @@ func (t *Table) Schema() Schema { return t.schema }
 // Rows returns the number of rows.
 func (t *Table) Rows() int { return t.rows }
 
+// LeftOut returns the number of rows that a row filter spared the table.
+func (t *Table) LeftOut() int { return t.leftOut.rows }
+
 // Value returns one cell; row and column count from 0.
 func (t *Table) Value(row, column int) Value {
 	return t.segments[row/chunkRows].cols[column].value(row % chunkRows)
 }
 
-// TimeRange returns the earliest and the latest TimeGenerated, and false if no
-// row has one.
+// TimeRange returns the earliest and the latest TimeGenerated, of rows that are
+// left out too, and false if no row has one.
 func (t *Table) TimeRange() (first, last time.Time, ok bool) {
 	lo, hi := maxTicks+1, int64(-1)
+	if t.leftOut.rows > 0 {
+		lo, hi = t.leftOut.times.min, t.leftOut.times.max
+	}
 	for _, s := range t.segments {
 		lo, hi = min(lo, s.times.min), max(hi, s.times.max)
 	}

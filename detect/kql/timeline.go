@@ -6,13 +6,17 @@ import (
 )
 
 // Hours lists the hours, as their starts, in which the table has rows by
-// their TimeGenerated, in order.
+// their TimeGenerated, in order; those that are left out count too.
 func (t *Table) Hours() []time.Time {
 	if t.generated < 0 {
 		return nil
 	}
 	var hours []time.Time
 	seen := make(map[int64]bool)
+	for hour := range t.leftOut.hours {
+		seen[hour] = true
+		hours = append(hours, ticksToTime(hour*ticksPerHour))
+	}
 	for row := range t.rows {
 		v := t.Value(row, t.generated)
 		if hour := v.n / ticksPerHour; !v.IsNull() && !seen[hour] {

@@ -6,7 +6,7 @@ package kql
 // keep only what a query reads: the query binds to the whole table all the
 // same.
 func (t *Table) WithColumns(schema Schema) *Table {
-	wide := &Table{name: t.name}
+	wide := &Table{name: t.name, leftOut: t.leftOut}
 	var from []int // the table's column, or -1
 	for _, c := range schema {
 		i := t.schema.Index(c.Name)

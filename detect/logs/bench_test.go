@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"pushback/detect/kql"
 )
 
 // manySignIns generates sign-ins as a workspace exports them, one per line and
@@ -37,6 +39,11 @@ func ruleColumns(string) []string {
 		"AppDisplayName", "DeviceDetail", "LocationDetails", "UserAgent"}
 }
 
+// Rows that such a rule can use: here one in 50.
+func ruleRows(table string) *kql.RowFilter {
+	return kql.Catalog{Tables: kql.KnownTables()}.RowFilters(`SigninLogs | where ResultType == "490"`)[table]
+}
+
 const benchLines = 100_000
 
 func BenchmarkNDJSON(b *testing.B) {
@@ -47,6 +54,7 @@ func BenchmarkNDJSON(b *testing.B) {
 	}{
 		{"all columns", Options{}},
 		{"columns of a rule", Options{Columns: ruleColumns}},
+		{"columns and rows of a rule", Options{Columns: ruleColumns, Rows: ruleRows}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))

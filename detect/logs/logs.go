@@ -33,6 +33,10 @@ type Options struct {
 	// are null; those of any other are left out. A nil function, or a nil
 	// result, keeps all of them.
 	Columns func(table string) []string
+	// Rows gives, for a known table, a filter of its rows: see
+	// kql.TableBuilder.Keep. Records that it leaves out count as read. A nil
+	// function, or a nil result, keeps all.
+	Rows func(table string) *kql.RowFilter
 	// Progress is told how many bytes of the files were read so far, and how
 	// many there are, or 0 if that is not known. Bytes are as stored, so a
 	// compressed file counts as it is on disk.

@@ -65,7 +65,7 @@ func (r *Reader) Finish() (*Logs, error) {
 			continue
 		}
 		built := t.build()
-		summary := TableReport{Name: t.name, Records: int64(built.Rows()), Bad: t.bad, Extra: t.extra()}
+		summary := TableReport{Name: t.name, Records: int64(built.Rows() + built.LeftOut()), Bad: t.bad, Extra: t.extra()}
 		summary.First, summary.Last = t.times.first, t.times.last
 		l.Tables = append(l.Tables, built)
 		l.Report.Tables = append(l.Report.Tables, summary)

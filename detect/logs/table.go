@@ -123,6 +123,11 @@ func newTable(name string, schema kql.Schema, opts *Options) *table {
 		t.generated = t.addColumn(timeGenerated, kql.DateTime)
 	}
 	t.typ = t.columns[typeColumn]
+	if opts.Rows != nil && schema != nil {
+		if keep := opts.Rows(name); keep != nil {
+			t.b.Keep(keep)
+		}
+	}
 	return t
 }
 
