@@ -70,6 +70,7 @@ const planOfTest = `project ..., count_ = $1
       -> UserId:string
       scan SigninLogs
         -> IPAddress:string, UserId:string
+        kept while logs are read: IPAddress has "203"
 `
 
 func TestQueryErrors(t *testing.T) {
