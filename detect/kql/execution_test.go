@@ -32,7 +32,9 @@ func inPieces(db *Database) *Database {
 		pieces.finish()
 		tables = append(tables, pieces)
 	}
-	return NewDatabase(tables...)
+	out := NewDatabase(tables...)
+	out.Watchlists = db.Watchlists
+	return out
 }
 
 // sameAnswer fails unless a query gives the same answer over whole tables and
@@ -62,7 +64,7 @@ func sameAnswer(t *testing.T, ctx context.Context, query string, limits Limits) 
 
 func TestWorkersGiveTheSameAnswer(t *testing.T) {
 	t.Parallel()
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(t) {
 		if !slices.Contains(runAwayQueries(), q) {
 			sameAnswer(t, t.Context(), q, Limits{})
 		}
@@ -71,7 +73,7 @@ func TestWorkersGiveTheSameAnswer(t *testing.T) {
 
 // FuzzWorkers also looks for panics and for queries that do not end.
 func FuzzWorkers(f *testing.F) {
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(f) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
