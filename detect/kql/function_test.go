@@ -3,7 +3,6 @@ package kql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -60,92 +59,6 @@ func TestFunctionExamples(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", expression, got, want)
 		}
 	})
-}
-
-// A value must not depend on whether an expression is folded when it is bound
-// or evaluated over the rows of a table. The second row holds nulls, which no
-// function may stumble over.
-func TestFunctionExamplesOverColumns(t *testing.T) {
-	eachExample(t, func(t *testing.T, fn *scalarFunction, expression, _ string) {
-		if fn.special != nil {
-			return // what they look at is no argument
-		}
-		query, table := overColumns(t, expression)
-		if table == nil {
-			return
-		}
-		folded, over := runExample(t, "print x = "+expression), runExample(t, query, table)
-		if over.Rows() != 2 {
-			t.Fatalf("%s: %d rows", query, over.Rows())
-		}
-		got, want := over.Value(0, 0), folded.Value(0, 0)
-		gotType, wantType := over.Schema()[0].Type, folded.Schema()[0].Type
-		if exampleText(got) != exampleText(want) || got.kind != want.kind || gotType != wantType {
-			t.Errorf("%s\n folded %s %s\nover columns, as %s: %s %s", expression, wantType, exampleText(want), query, gotType, exampleText(got))
-		}
-	})
-}
-
-// overColumns replaces the arguments of an expression's function calls by
-// columns of a table that holds their values, where a constant is not asked
-// for. The table is nil if nothing was replaced.
-func overColumns(t *testing.T, expression string) (query string, table *Table) {
-	const before = "print x = "
-	_, body := parseQuery(before + expression)
-	var schema Schema
-	var cols []*vector
-	text := before + expression
-	type edit struct {
-		at   span
-		with string
-	}
-	var edits []edit
-	column := func(n node) {
-		arg := text[n.pos().start:n.pos().end]
-		val := runExample(t, "print x = "+arg)
-		typ := val.Schema()[0].Type
-		v := newVector(typ, 2)
-		v.set(0, val.Value(0, 0))
-		v.setNull(1)
-		name := fmt.Sprintf("arg%d", len(cols))
-		schema, cols = append(schema, ColumnSchema{name, typ}), append(cols, v)
-		edits = append(edits, edit{n.pos(), name})
-	}
-	var visit func(n node)
-	visit = func(n node) {
-		switch n := n.(type) {
-		case *binary:
-			visit(n.left)
-			visit(n.right)
-		case *element:
-			visit(n.of)
-		case *path:
-			visit(n.of)
-		case *call:
-			fn := scalarFunctions()[n.fn.text]
-			if fn == nil || fn.special != nil {
-				return
-			}
-			for i, arg := range n.args {
-				p := paramFor(fn.params, i, len(n.args))
-				constant := p.constant || p.kind == "regex" || p.kind == "part" || p.kind == "datepart" || p.kind == "type" ||
-					strings.HasPrefix(fn.name, "extract") && strings.HasPrefix(p.name, "groups") && len(n.args) == 3 ||
-					strings.HasPrefix(fn.name, "array_sort") && i > 0 ||
-					fn.name == "countof" && len(n.args) == 3
-				if !constant {
-					column(arg)
-				}
-			}
-		}
-	}
-	visit(body.(*printNode).columns[0].expr)
-	for i := len(edits) - 1; i >= 0; i-- {
-		text = text[:edits[i].at.start] + edits[i].with + text[edits[i].at.end:]
-	}
-	if len(cols) == 0 {
-		return "", nil
-	}
-	return "Arguments | project x = " + text[len(before):], newTable("Arguments", schema, cols, 2)
 }
 
 // functionRefusals say at which token a query is refused.
