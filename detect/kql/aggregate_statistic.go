@@ -132,7 +132,8 @@ type ranking struct {
 	weighted, array bool
 	values          []weightedValue
 	bytes           int64
-	percentiles     []Value
+	percentiles     []Value // or arrays of them
+	found           []Value // the results, until there are more values
 }
 
 func (r *ranking) size() int64 { return r.bytes }
@@ -149,11 +150,12 @@ func (r *ranking) add(args []Value) {
 		w.weight, rest = optional(args, 1, 0), args[2:]
 	}
 	if r.percentiles == nil {
-		r.percentiles = flattened(slices.Clone(rest))
+		r.percentiles = slices.Clone(rest)
 	}
 	if !w.v.IsNull() && w.weight > 0 {
 		r.values = append(r.values, w)
 		r.bytes += valueSize + w.v.size()
+		r.found = nil
 	}
 }
 
@@ -168,31 +170,29 @@ func (r *ranking) result() Value {
 	return results[0]
 }
 
+// results are asked for once per column.
 func (r *ranking) results() []Value {
-	if len(r.values) == 0 {
-		return nil
+	if len(r.values) == 0 || r.found != nil {
+		return r.found
 	}
 	slices.SortStableFunc(r.values, func(a, b weightedValue) int { return sortOrder(a.v, b.v) })
-	total := 0.0
-	for _, w := range r.values {
+	upTo, total := make([]float64, len(r.values)), 0.0 // the weight of the values up to each
+	for i, w := range r.values {
 		total += float64(w.weight)
+		upTo[i] = total
 	}
-	results := make([]Value, len(r.percentiles))
-	for i, p := range r.percentiles {
+	percentiles := flattened(r.percentiles)
+	r.found = make([]Value, len(percentiles))
+	for i, p := range percentiles {
 		percent := convert(p, Real)
 		if percent.IsNull() {
 			continue
 		}
-		rank := percent.real() * total / 100
-		below := 0.0
-		for _, w := range r.values {
-			results[i] = convert(w.v, promoted(w.v.kind))
-			if below += float64(w.weight); below >= rank {
-				break
-			}
-		}
+		at, _ := slices.BinarySearch(upTo, percent.real()*total/100)
+		v := r.values[min(at, len(upTo)-1)].v
+		r.found[i] = convert(v, promoted(v.kind))
 	}
-	return results
+	return r.found
 }
 
 // checkPercentiles wants numbers from 0 to 100.

@@ -33,19 +33,22 @@ func TestAggregateExamples(t *testing.T) {
 	}
 }
 
+const aggregateColumnRows = `datatable(x:real, i:int, w:long)[1.5, 1, 10, 2.5, 2, 1] | `
+
+var aggregateColumnQueries = []struct{ query, want string }{
+	{aggregateColumnRows + "summarize percentile(x, 50), percentile(i, 95), percentiles(x, 5, 99.9), percentiles_array(x, 5, 10), percentilew(x, w, 50)",
+		"percentile_x_50:real=1.5 percentile_i_95:long=2 percentile_x_5:real=1.5 percentile_x_99_9:real=2.5 percentiles_x:dynamic=[1.5,1.5] percentile_x_501:real=1.5"},
+	{aggregateColumnRows + "summarize p = percentile(x, 50), q = percentiles(x, 5, 99.9), (r, s) = percentiles(x, 5, 99.9), round(percentile(x, 95), 1)",
+		"p:real=1.5 q:real=1.5 percentile_x_99_9:real=2.5 r:real=1.5 s:real=2.5 Column1:real=2.5"},
+	{aggregateColumnRows + "summarize stdev(x), variance(i), covariance(x, i), binary_all_or(i), make_list_with_nulls(i), makelist(i), cnt()",
+		"stdev_x:real=0.7071067811865476 variance_i:real=0.5 covariance_x:real=0.5 i:int=3 list_i:dynamic=[1,2] list_i1:dynamic=[1,2] cnt_:long=2"},
+	{aggregateColumnRows + "summarize toint(take_any(x)), any(i), tolong(arg_max(x)), arg_min(x, i)",
+		"Column1:int=1 any_i:int=1 Column2:long=2 x:real=1.5 i:int=1"},
+}
+
 func TestAggregateColumns(t *testing.T) {
-	rows := `datatable(x:real, i:int, w:long)[1.5, 1, 10, 2.5, 2, 1] `
-	for _, c := range []struct{ query, want string }{
-		{"summarize percentile(x, 50), percentile(i, 95), percentiles(x, 5, 99.9), percentiles_array(x, 5, 10), percentilew(x, w, 50)",
-			"percentile_x_50:real=1.5 percentile_i_95:long=2 percentile_x_5:real=1.5 percentile_x_99_9:real=2.5 percentiles_x:dynamic=[1.5,1.5] percentile_x_501:real=1.5"},
-		{"summarize p = percentile(x, 50), q = percentiles(x, 5, 99.9), (r, s) = percentiles(x, 5, 99.9), round(percentile(x, 95), 1)",
-			"p:real=1.5 q:real=1.5 percentile_x_99_9:real=2.5 r:real=1.5 s:real=2.5 Column1:real=2.5"},
-		{"summarize stdev(x), variance(i), covariance(x, i), binary_all_or(i), make_list_with_nulls(i), makelist(i), cnt()",
-			"stdev_x:real=0.7071067811865476 variance_i:real=0.5 covariance_x:real=0.5 i:int=3 list_i:dynamic=[1,2] list_i1:dynamic=[1,2] cnt_:long=2"},
-		{"summarize toint(take_any(x)), any(i), tolong(arg_max(x)), arg_min(x, i)",
-			"Column1:int=1 any_i:int=1 Column2:long=2 x:real=1.5 i:int=1"},
-	} {
-		out := runExample(t, rows+"| "+c.query)
+	for _, c := range aggregateColumnQueries {
+		out := runExample(t, c.query)
 		var got []string
 		for i, col := range out.Schema() {
 			got = append(got, col.Name+":"+col.Type.String()+"="+exampleText(out.Value(0, i)))

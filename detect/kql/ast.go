@@ -32,13 +32,15 @@ type (
 	// path is of.key.
 	path struct {
 		span
-		of  node
-		key string
+		of    node
+		key   string
+		keyAt span
 	}
 	// element is of[at].
 	element struct {
 		span
-		of, at node
+		of, at  node
+		indexAt span // with its brackets
 	}
 	call struct {
 		span

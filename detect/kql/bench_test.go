@@ -185,6 +185,12 @@ func BenchmarkOperators(b *testing.B) {
 		{"has", `SigninLogs | where UserAgent has "pushback" | count`},
 		{"has-distinct", `SigninLogs | where CorrelationId has "pushback" | count`},
 		{"mv-expand", `SigninLogs | mv-expand Factor = Factors to typeof(string) | summarize count() by Factor`},
+		{"mv-apply", `SigninLogs | mv-apply Factor = Factors to typeof(string) on (where Factor != "push" | summarize Last = max(Factor)) | summarize dcount(Last)`},
+		{"mv-apply-filter", `SigninLogs | mv-apply Factor = Factors to typeof(string) on (where Factor == "text") | count`},
+		{"mv-apply-top", `SigninLogs | mv-apply Factor = Factors to typeof(string) on (top 1 by Factor) | summarize count() by Factor`},
+		{"parse", `SigninLogs | parse Message with "user=" User " from=" From " port=" Port:long * | summarize dcount(User), max(Port)`},
+		{"parse-regex", `SigninLogs | parse kind=regex Message with "user=" User " from=" From " port=" Port:long " " | summarize dcount(User), max(Port)`},
+		{"parse-kv", `SigninLogs | parse-kv Message as (user:string, port:long) with (pair_delimiter=" ", kv_delimiter="=") | summarize dcount(user), max(port)`},
 		{"where", `SigninLogs | where ResultType != "0" and TimeGenerated > datetime(2026-03-17 06:00) | count`},
 		{"sort", `SigninLogs | sort by UserPrincipalName asc, TimeGenerated desc | take 10`},
 	} {
@@ -197,7 +203,7 @@ func BenchmarkOperators(b *testing.B) {
 	}
 }
 
-// operands are so many sign-ins, with an array in each, and of their
+// operands are so many sign-ins, with an array and a message in each, and of their
 // correlations ten thousand at most in a table of their own.
 func operands(tb testing.TB, rows int) *kql.Database {
 	if made, ok := operandsMade[rows]; ok {
@@ -209,7 +215,7 @@ func operands(tb testing.TB, rows int) *kql.Database {
 	out := kql.NewTableBuilder("SigninLogs", kql.Schema{
 		{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "UserPrincipalName", Type: kql.String}, {Name: "IPAddress", Type: kql.String},
 		{Name: "ResultType", Type: kql.String}, {Name: "UserAgent", Type: kql.String}, {Name: "CorrelationId", Type: kql.String},
-		{Name: "Factors", Type: kql.Dynamic},
+		{Name: "Factors", Type: kql.Dynamic}, {Name: "Message", Type: kql.String},
 	})
 	watched := kql.NewTableBuilder("Watched", kql.Schema{{Name: "CorrelationId", Type: kql.String}, {Name: "Number", Type: kql.Long}})
 	for row := range rows {
@@ -222,6 +228,8 @@ func operands(tb testing.TB, rows int) *kql.Database {
 			}
 		}
 		out.SetJSON(6, fmt.Appendf(nil, `["push","text","%d"]`, row%1000))
+		out.SetString(7, fmt.Appendf(nil, "user=%s from=%s port=%d seq=%d end",
+			t.Value(row, t.Schema().Index("UserPrincipalName")), t.Value(row, t.Schema().Index("IPAddress")), 1024+row%50_000, row))
 		out.Commit()
 		if row%max(1, rows/10_000) == 0 {
 			watched.SetString(0, []byte(t.Value(row, t.Schema().Index("CorrelationId")).String()))

@@ -398,7 +398,7 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 	case *path:
 		return b.pathExpr(n, in)
 	case *element:
-		of := b.dynamicOperand(n.of, in)
+		of := b.dynamicOperand(n.of, n.indexAt, in)
 		at := b.expr(n.at, in)
 		switch at.typ() {
 		case String:
@@ -474,14 +474,15 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 // pathExpr binds of.key. $left and $right are handled where join binds its
 // conditions.
 func (b *binder) pathExpr(n *path, in []*column) expr {
-	of, key := b.dynamicOperand(n.of, in), n.key
+	of, key := b.dynamicOperand(n.of, n.keyAt, in), n.key
 	return fold(&applyExpr{t: Dynamic, args: []expr{of}, rows: func(a []Value) Value { return memberOf(a[0], key) }})
 }
 
-func (b *binder) dynamicOperand(n node, in []*column) expr {
+// dynamicOperand binds what has a member; at is the member's place.
+func (b *binder) dynamicOperand(n node, at span, in []*column) expr {
 	of := b.expr(n, in)
 	if of.typ() != Dynamic {
-		failSemantic(n.pos(), "SEM0001", "only a dynamic has members, and this is a %s: parse_json() makes a dynamic of text", of.typ())
+		failSemantic(at, "SEM0001", "only a dynamic has members, and this is one of a %s: parse_json() makes a dynamic of text", of.typ())
 	}
 	return of
 }

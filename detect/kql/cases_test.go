@@ -43,25 +43,32 @@ var misnamedInReference = map[string][2]string{
 	"tohex-function#1":                      {"print_04", "print_4"},
 }
 
-// TestReferenceCases runs worked examples: our own selection, and those of the
-// KQL reference where they are at hand. Each must give what is printed, by
+// referenceFiles are our own selection of worked examples, and those of the KQL
+// reference where they are at hand.
+var referenceFiles = []string{"testdata/cases.json", "../../../shared/data/kql-cases.json"}
+
+func referenceCases(t testing.TB, file string) (cases []referenceCase) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) && file != referenceFiles[0] {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return cases
+}
+
+// TestReferenceCases runs the worked examples. Each must give what is printed, by
 // value.
 func TestReferenceCases(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"testdata/cases.json", "../../../shared/data/kql-cases.json"} {
-		data, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) && file != "testdata/cases.json" {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var cases []referenceCase
-		if err := json.Unmarshal(data, &cases); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
+	for _, file := range referenceFiles {
 		passed, wrong := 0, 0
-		for _, c := range cases {
+		for _, c := range referenceCases(t, file) {
 			if wrongInReference[c.ID] != "" {
 				wrong++
 				continue

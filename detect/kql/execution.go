@@ -118,6 +118,9 @@ func (m *memory) add(bytes int64) error {
 	return nil
 }
 
+// set takes note of how many bytes it is now.
+func (m *memory) set(bytes int64) error { return m.add(bytes - m.held) }
+
 // free gives back all of it.
 func (m *memory) free() {
 	m.x.held.Add(-m.held)

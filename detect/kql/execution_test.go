@@ -32,7 +32,9 @@ func inPieces(db *Database) *Database {
 		pieces.finish()
 		tables = append(tables, pieces)
 	}
-	return NewDatabase(tables...)
+	out := NewDatabase(tables...)
+	out.Watchlists = db.Watchlists
+	return out
 }
 
 // sameAnswer fails unless a query gives the same answer over whole tables and
@@ -62,7 +64,7 @@ func sameAnswer(t *testing.T, ctx context.Context, query string, limits Limits) 
 
 func TestWorkersGiveTheSameAnswer(t *testing.T) {
 	t.Parallel()
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(t) {
 		if !slices.Contains(runAwayQueries(), q) {
 			sameAnswer(t, t.Context(), q, Limits{})
 		}
@@ -71,7 +73,7 @@ func TestWorkersGiveTheSameAnswer(t *testing.T) {
 
 // FuzzWorkers also looks for panics and for queries that do not end.
 func FuzzWorkers(f *testing.F) {
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(f) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -136,11 +138,35 @@ func TestEachLimitEndsARunAwayQuery(t *testing.T) {
 		{"make_bag", "Numbers | summarize make_bag(bag_pack(tostring(n), s))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"dcount", "Numbers | summarize dcount(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"arg_max of long texts", "Numbers | summarize arg_max(n, replace_string('xxxxxxxxxx', 'x', strcat(s, s, s, s, s))) by n", Limits{Bytes: 2 << 20}, "more than 2 MiB of memory"},
+		{"percentiles of each", "Numbers | summarize percentiles_array(n, range(1, 100)) by n", Limits{Bytes: 8 << 20}, "more than 8 MiB of memory"},
+		{"percentile", "Numbers | summarize percentile(n, 50)", Limits{Bytes: 100 << 10}, "more than 0 MiB of memory"},
+		{"mv-apply", "Numbers | extend a = range(1, 1000) | mv-apply a on (where a == 0) | count", Limits{Rows: 10_000}, "makes more than 200000 rows"},
+		{"mv-apply in mv-apply", "Numbers | take 100 | extend a = range(1, 100) | mv-apply b = a on (mv-apply c = a on (summarize count()))", Limits{Rows: 1000}, "makes more than 20000 rows"},
+		{"an array that mv-apply sorts", "Numbers | take 1 | extend a = range(1, 1000) | mv-apply b = a to typeof(long) on (sort by b asc)", Limits{Rows: 500}, "more than 500 rows at once"},
+		{"an array that mv-apply expands", "Numbers | take 1 | extend a = range(1, 1000) | mv-apply b = a on (count)", Limits{Bytes: 10_000}, "more than 0 MiB of memory"},
+		{"what mv-apply gives", "Numbers | take 3000 | mv-apply b = dynamic([1]) on (extend t = replace_string('xxxxxxxxxx', 'x', strcat(s, s, s, s, s))) | where t == ''", Limits{Bytes: 512 << 10}, "more than 0 MiB of memory"},
+		{"mv-apply, time", "Numbers | mv-apply b = dynamic([1]) on (count) | count", Limits{Time: time.Nanosecond}, "more than 1ns"},
+		{"bag_unpack's columns", "Numbers | extend b = bag_pack(tostring(n), n) | evaluate bag_unpack(b)", Limits{}, "more than 4096 properties"},
+		{"bag_unpack's rows", "Numbers | evaluate bag_unpack(d, 'p_')", Limits{Rows: 10_000}, "more than 10000 rows at once"},
+		{"bag_unpack's cells", "Numbers | take 1 | extend b = bag_pack(tostring(n), s) | evaluate bag_unpack(b) | project-away n, s, d | join kind=inner (Numbers) on $left.['0'] == $right.s", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"columns that bag_unpack declares", "Numbers | evaluate bag_unpack(d) : (COLUMNS) | count", Limits{Bytes: 64 << 10}, ""},
+		{"columns that bag_unpack fills", "Numbers | evaluate bag_unpack(d) : (COLUMNS) | where isnull(c0) and isnull(c1) and isnull(c2) and isnull(c3) | project c0, c1, c2, c3", Limits{Bytes: 64 << 10}, "more than 0 MiB of memory"},
+		{"parse", "Numbers | parse strcat(s, tostring(n)) with 'text' a | sort by a asc", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"parse-kv", "Numbers | extend t = strcat('a=', s, tostring(n)) | parse-kv t as (a:string) with (pair_delimiter=',', kv_delimiter='=') | sort by a asc", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"row_number", "Numbers | serialize i = row_number() | count", Limits{Rows: 10_000}, "more than 10000 rows at once"},
+		{"prev", "Numbers | serialize | extend p = prev(n) | where n == p", Limits{Bytes: 128 << 10}, "more than 0 MiB of memory"},
+		{"row_cumsum", "Numbers | serialize | extend c = row_cumsum(n) | summarize max(c)", Limits{Bytes: 256 << 10}, "more than 0 MiB of memory"},
+		{"materialize", "let m = materialize(Numbers | extend a = strcat(s, tostring(n), s, s, s)); union m, m | where a == ''", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"materialize, rows", "let m = materialize(Numbers); m | join kind=leftanti (m | take 1) on n", Limits{Rows: 10_000}, "more than 10000 rows at once"},
+		{"as", "Numbers | extend a = strcat(s, tostring(n), s, s, s) | as A | where n < 5 | union (A | where a == '')", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"a watchlist", "_GetWatchlist('numbers') | extend a = strcat(s, tostring(n), s, s, s) | sort by a asc", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"a watchlist's rows", "Numbers | where n in ((_GetWatchlist('numbers') | project n))", Limits{Rows: 10_000}, "more than 10000 rows at once"},
 		{"time", "Numbers | extend k = 1 | join kind=inner (Numbers | extend k = 1) on k | summarize count() by s", Limits{Time: time.Nanosecond}, "more than 1ns, its limit: filter earlier"},
 		{"within all limits", "Numbers | summarize count() by s | sort by s asc", Limits{Rows: 10, Bytes: 1 << 20, Time: time.Hour}, ""},
 	}
 	db := manyNumbers(5 * chunkRows)
-	numbers := strings.NewReplacer("range(1, 1000)", "dynamic([1"+strings.Repeat(",2", 999)+"])", "range(1, 100)", "dynamic([1"+strings.Repeat(",2", 99)+"])")
+	db.Watchlists = func(string) (*Table, error) { return db.Table("Numbers"), nil }
+	numbers := strings.NewReplacer("COLUMNS", "c0:long, c1:long, c2:long, c3:long", "range(1, 1000)", "dynamic([1"+strings.Repeat(",2", 999)+"])", "range(1, 100)", "dynamic([1"+strings.Repeat(",2", 99)+"])")
 	for _, test := range tests {
 		test.query = numbers.Replace(test.query)
 		for _, workers := range []int{1, 2} {

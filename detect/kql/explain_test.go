@@ -63,7 +63,7 @@ func TestExplain(t *testing.T) {
 // Whatever runs can be explained, each operator by its own name.
 func TestEveryPlanIsExplained(t *testing.T) {
 	t.Parallel()
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(t) {
 		plan, err := Explain(q, schemasOf(testTables()), testNow)
 		if err == nil && strings.Contains(plan, "*kql.") {
 			t.Errorf("%s: the plan shows a Go type:\n%s", q, plan)

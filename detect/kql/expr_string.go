@@ -48,12 +48,9 @@ var stringOperators = func() map[string]bool {
 // stringOperator binds has, contains, =~ and so on. A dynamic operand stands
 // for its text.
 func (b *binder) stringOperator(n *binary, left, right expr) expr {
-	for _, side := range []struct {
-		e expr
-		n node
-	}{{left, n.left}, {right, n.right}} {
-		if t := side.e.typ(); t != String && t != Dynamic {
-			failSemantic(side.n.pos(), "SEM0001", "the operator %s needs strings, and this is a %s: tostring() converts", n.op, t)
+	for i, side := range []expr{left, right} {
+		if t := side.typ(); t != String && t != Dynamic {
+			failSemantic(n.opAt, "SEM0001", "the operator %s needs strings, and its %s side is a %s: tostring() converts", n.op, []string{"left", "right"}[i], t)
 		}
 	}
 	left, right = converted(left, String), converted(right, String)

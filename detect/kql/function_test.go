@@ -3,7 +3,6 @@ package kql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -62,118 +61,35 @@ func TestFunctionExamples(t *testing.T) {
 	})
 }
 
-// A value must not depend on whether an expression is folded when it is bound
-// or evaluated over the rows of a table. The second row holds nulls, which no
-// function may stumble over.
-func TestFunctionExamplesOverColumns(t *testing.T) {
-	eachExample(t, func(t *testing.T, fn *scalarFunction, expression, _ string) {
-		if fn.special != nil {
-			return // what they look at is no argument
-		}
-		query, table := overColumns(t, expression)
-		if table == nil {
-			return
-		}
-		folded, over := runExample(t, "print x = "+expression), runExample(t, query, table)
-		if over.Rows() != 2 {
-			t.Fatalf("%s: %d rows", query, over.Rows())
-		}
-		got, want := over.Value(0, 0), folded.Value(0, 0)
-		gotType, wantType := over.Schema()[0].Type, folded.Schema()[0].Type
-		if exampleText(got) != exampleText(want) || got.kind != want.kind || gotType != wantType {
-			t.Errorf("%s\n folded %s %s\nover columns, as %s: %s %s", expression, wantType, exampleText(want), query, gotType, exampleText(got))
-		}
-	})
-}
-
-// overColumns replaces the arguments of an expression's function calls by
-// columns of a table that holds their values, where a constant is not asked
-// for. The table is nil if nothing was replaced.
-func overColumns(t *testing.T, expression string) (query string, table *Table) {
-	const before = "print x = "
-	_, body := parseQuery(before + expression)
-	var schema Schema
-	var cols []*vector
-	text := before + expression
-	type edit struct {
-		at   span
-		with string
-	}
-	var edits []edit
-	column := func(n node) {
-		arg := text[n.pos().start:n.pos().end]
-		val := runExample(t, "print x = "+arg)
-		typ := val.Schema()[0].Type
-		v := newVector(typ, 2)
-		v.set(0, val.Value(0, 0))
-		v.setNull(1)
-		name := fmt.Sprintf("arg%d", len(cols))
-		schema, cols = append(schema, ColumnSchema{name, typ}), append(cols, v)
-		edits = append(edits, edit{n.pos(), name})
-	}
-	var visit func(n node)
-	visit = func(n node) {
-		switch n := n.(type) {
-		case *binary:
-			visit(n.left)
-			visit(n.right)
-		case *element:
-			visit(n.of)
-		case *path:
-			visit(n.of)
-		case *call:
-			fn := scalarFunctions()[n.fn.text]
-			if fn == nil || fn.special != nil {
-				return
-			}
-			for i, arg := range n.args {
-				p := paramFor(fn.params, i, len(n.args))
-				constant := p.constant || p.kind == "regex" || p.kind == "part" || p.kind == "datepart" || p.kind == "type" ||
-					strings.HasPrefix(fn.name, "extract") && strings.HasPrefix(p.name, "groups") && len(n.args) == 3 ||
-					strings.HasPrefix(fn.name, "array_sort") && i > 0 ||
-					fn.name == "countof" && len(n.args) == 3
-				if !constant {
-					column(arg)
-				}
-			}
-		}
-	}
-	visit(body.(*printNode).columns[0].expr)
-	for i := len(edits) - 1; i >= 0; i-- {
-		text = text[:edits[i].at.start] + edits[i].with + text[edits[i].at.end:]
-	}
-	if len(cols) == 0 {
-		return "", nil
-	}
-	return "Arguments | project x = " + text[len(before):], newTable("Arguments", schema, cols, 2)
+// functionRefusals say at which token a query is refused.
+var functionRefusals = []struct{ query, at, message, official string }{
+	{query: "print x = format_datetime(now(), 'yyyy-MM-ddTHH')", at: "'yyyy-MM-ddTHH'", message: "does not know 'THH'", official: "the parser does not look into a format"},
+	{query: "print x = datetime_part('fortnight', now())", at: "'fortnight'", message: "must be one of year"},
+	{query: "print x = extract_all('a', 'b')", at: "'a'", message: "must have a group", official: "the parser does not look into a regular expression"},
+	{query: "print x = extract_all('(a)', dynamic([2]), 'b')", at: "dynamic([2])", message: "has no group '2'", official: "the parser does not look into a regular expression"},
+	{query: "print x = extract('a', 0, 'b', typeof(number))", at: "number", message: "expected a type"},
+	{query: "print x = strlen(typeof(long))", at: "typeof(long)", message: "a value, and not a type"},
+	{query: "print x = array_length(array_sort_asc(dynamic([1]), dynamic([2])))", at: "array_sort_asc(dynamic([1]), dynamic([2]))", message: "must be an array"},
+	{query: "print x = array_sort_asc(dynamic([1]), dynamic([2]))", at: "array_sort_asc(dynamic([1]), dynamic([2]))", message: "several values", official: "the parser takes the first of several values"},
+	{query: "print (x, y, z) = array_sort_asc(dynamic([1]), dynamic([2]))", at: "z", message: "2 values, and 3 names"},
+	{query: "print (x, y) = 1", at: "(x, y) = 1", message: "one value"},
+	{query: "print x = set_union(dynamic([1]))", at: "set_union(dynamic([1]))", message: "at least 2 arguments"},
+	{query: "print x = binary_and(1.5, 2)", at: "1.5", message: "must be an integer"},
+	{query: "print x = bin_at(1h, 2, 3h)", at: "bin_at(1h, 2, 3h)", message: "fixed point", official: "the parser does not ask how the types of the arguments go together"},
+	{query: "print x = around(1, 1h, 2)", at: "around(1, 1h, 2)", message: "compares numbers", official: "the parser does not ask how the types of the arguments go together"},
+	{query: "print x = range(1, 1h)", at: "range(1, 1h)", message: "goes from", official: "the parser does not ask how the types of the arguments go together"},
+	{query: "print x = hash(1)", at: "1", message: "not supported"},
+	{query: "print x = countof('a', 'b', 'c')", at: "'c'", message: "'normal' or 'regex'"},
+	{query: "print x = extract_json('a', '{}')", at: "'a'", message: "not a path", official: "the parser does not look into a path"},
+	{query: "print x = bag_pack_columns(1)", at: "1", message: "must be columns"},
+	{query: "print x = series_fit_line(dynamic([1]))", at: "series_fit_line", message: "not supported"},
+	{query: "print x = geo_point_in_polygon(1, 2, dynamic({}))", at: "geo_point_in_polygon", message: "not supported"},
+	{query: "print x = parse_xml('<a/>')", at: "parse_xml", message: "not supported"},
+	{query: "print x = weekofyear(now())", at: "weekofyear", message: "week_of_year()"},
 }
 
 func TestFunctionRefusals(t *testing.T) {
-	for _, c := range []struct{ query, at, message string }{
-		{"print x = format_datetime(now(), 'yyyy-MM-ddTHH')", "'yyyy-MM-ddTHH'", "does not know 'THH'"},
-		{"print x = datetime_part('fortnight', now())", "'fortnight'", "must be one of year"},
-		{"print x = extract_all('a', 'b')", "'a'", "must have a group"},
-		{"print x = extract_all('(a)', dynamic([2]), 'b')", "dynamic([2])", "has no group '2'"},
-		{"print x = extract('a', 0, 'b', typeof(number))", "number", "expected a type"},
-		{"print x = strlen(typeof(long))", "typeof(long)", "a value, and not a type"},
-		{"print x = array_length(array_sort_asc(dynamic([1]), dynamic([2])))", "array_sort_asc(dynamic([1]), dynamic([2]))", "must be an array"},
-		{"print x = array_sort_asc(dynamic([1]), dynamic([2]))", "array_sort_asc(dynamic([1]), dynamic([2]))", "several values"},
-		{"print (x, y, z) = array_sort_asc(dynamic([1]), dynamic([2]))", "z", "2 values, and 3 names"},
-		{"print (x, y) = 1", "x, y", "one value"},
-		{"print x = set_union(dynamic([1]))", "set_union(dynamic([1]))", "at least 2 arguments"},
-		{"print x = binary_and(1.5, 2)", "1.5", "must be an integer"},
-		{"print x = bin_at(1h, 2, 3h)", "bin_at(1h, 2, 3h)", "fixed point"},
-		{"print x = around(1, 1h, 2)", "around(1, 1h, 2)", "compares numbers"},
-		{"print x = range(1, 1h)", "range(1, 1h)", "goes from"},
-		{"print x = hash(1)", "1", "not supported"},
-		{"print x = countof('a', 'b', 'c')", "'c'", "'normal' or 'regex'"},
-		{"print x = extract_json('a', '{}')", "'a'", "not a path"},
-		{"print x = bag_pack_columns(1)", "1", "must be columns"},
-		{"print x = series_fit_line(dynamic([1]))", "series_fit_line", "not supported"},
-		{"print x = geo_point_in_polygon(1, 2, dynamic({}))", "geo_point_in_polygon", "not supported"},
-		{"print x = parse_xml('<a/>')", "parse_xml", "not supported"},
-		{"print x = weekofyear(now())", "weekofyear", "week_of_year()"},
-	} {
+	for _, c := range functionRefusals {
 		_, err := Run(context.Background(), c.query, NewDatabase(), Options{Now: exampleTime})
 		var e *Error
 		if !errors.As(err, &e) || e.Token != c.at || !strings.Contains(e.Message, c.message) {
@@ -194,16 +110,18 @@ func TestNamesOfElements(t *testing.T) {
 	}
 }
 
+var severalValuesQueries = []struct{ query, want string }{
+	{"let a = dynamic([2,1]); let b = dynamic(['x','y']); print array_sort_asc(a, b)", "a_sorted=[1,2] b_sorted=[\"y\",\"x\"]"},
+	{"print array_sort_desc(dynamic([1,2]), dynamic([3,4]))", "array0_sorted=[2,1] array1_sorted=[4,3]"},
+	{"print a = dynamic([2,1]) | extend array_sort_asc(a, a)", "a=[2,1] a_sorted=[1,2] a_sorted1=[1,2]"},
+	{"print a = dynamic([2,1]) | project x = array_sort_asc(a, dynamic([3,4]))", "x=[1,2] array1_sorted=[4,3]"},
+	{"print a = dynamic([2,1]) | extend (a, y) = array_sort_asc(a, dynamic([3,4]))", "a=[1,2] y=[4,3]"},
+	{"print x = array_sort_asc(dynamic([2,1]), dynamic([3,4]))[1]", "x=[4,3]"},
+	{"print array_sort_asc(dynamic([2,1]))", "print_0=[1,2]"},
+}
+
 func TestSeveralValues(t *testing.T) {
-	for _, c := range []struct{ query, want string }{
-		{"let a = dynamic([2,1]); let b = dynamic(['x','y']); print array_sort_asc(a, b)", "a_sorted=[1,2] b_sorted=[\"y\",\"x\"]"},
-		{"print array_sort_desc(dynamic([1,2]), dynamic([3,4]))", "array0_sorted=[2,1] array1_sorted=[4,3]"},
-		{"print a = dynamic([2,1]) | extend array_sort_asc(a, a)", "a=[2,1] a_sorted=[1,2] a_sorted1=[1,2]"},
-		{"print a = dynamic([2,1]) | project x = array_sort_asc(a, dynamic([3,4]))", "x=[1,2] array1_sorted=[4,3]"},
-		{"print a = dynamic([2,1]) | extend (a, y) = array_sort_asc(a, dynamic([3,4]))", "a=[1,2] y=[4,3]"},
-		{"print x = array_sort_asc(dynamic([2,1]), dynamic([3,4]))[1]", "x=[4,3]"},
-		{"print array_sort_asc(dynamic([2,1]))", "print_0=[1,2]"},
-	} {
+	for _, c := range severalValuesQueries {
 		out := runExample(t, c.query)
 		var got []string
 		for i, col := range out.Schema() {

@@ -15,16 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// seedQueries are the language tests' own, and what is known to be hard.
-func seedQueries() []string {
+// seedQueries are those of the tests, and what is known to be hard.
+func seedQueries(t testing.TB) []string {
 	var seeds []string
 	for _, c := range slices.Concat(allExpressions...) {
-		seeds = append(seeds, c.query(), "T | extend x = "+c.expression)
+		seeds = append(seeds, "T | extend x = "+c.expression)
 	}
-	for _, c := range slices.Concat(allQueries...) {
-		seeds = append(seeds, c.query)
-	}
-	for _, c := range refusedQueries {
+	for _, c := range testQueries(t) {
 		seeds = append(seeds, c.query)
 	}
 	return append(seeds, runAwayQueries()...)
@@ -122,7 +119,7 @@ func TestLimits(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(f) {
 		f.Add(q)
 	}
 	schemas := schemasOf(testTables())
@@ -143,7 +140,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzRun(f *testing.F) {
-	for _, q := range seedQueries() {
+	for _, q := range seedQueries(f) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -171,7 +168,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q runs, and does not check: %v", query, err)
 		}
-		if diff := cmp.Diff(summary.Columns, first.Schema(), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(summary.Columns, first.Schema(), cmpopts.EquateEmpty()); diff != "" && !summary.Open {
 			t.Fatalf("%q: -checked +ran:\n%s", query, diff)
 		}
 		for i, c := range first.Schema() {

@@ -26,6 +26,7 @@ const entrySize = 48
 func newKeyIndex(types []Type) *keyIndex {
 	k := &keyIndex{types: types, null: noKey}
 	switch {
+	case len(types) == 0: // all rows have the one key
 	case len(types) == 1 && types[0] == String:
 		k.texts = make(map[string]int32)
 	case len(types) == 1 && isWhole(types[0]):
@@ -44,6 +45,12 @@ func isWhole(t Type) bool { return t != Real && t != String && !t.boxed() }
 // key, and may be nil.
 func (k *keyIndex) number(vecs []*vector, rows int, add bool, fresh func(row int)) []int32 {
 	out := make([]int32, rows)
+	if len(k.types) == 0 {
+		if k.n == 0 {
+			k.next(add, 0)
+		}
+		return out
+	}
 	one := func(row int) int32 {
 		before := k.n
 		at := k.find(vecs, row, add)

@@ -2,6 +2,9 @@ package kql
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,10 +26,12 @@ type expressionCase struct {
 
 func (c expressionCase) query() string { return "print x = " + c.expression }
 
-// queryCase is a query over testTables with its columns and rows.
+// queryCase is a query over testTables with its columns and rows, or with the
+// error that it gets.
 type queryCase struct {
 	query    string
 	want     string // as render writes it, without regard to indentation
+	err      string // "line:column message", or the start of it
 	official string
 }
 
@@ -40,7 +45,9 @@ var (
 	}
 	allQueries = [][]queryCase{
 		namingQueries, summarizeQueries, aggregateQueries, joinQueries, unionQueries, sortQueries, mvExpandQueries,
-		projectQueries, letQueries, sourceQueries, whereQueries,
+		projectQueries, letQueries, sourceQueries, whereQueries, parseQueries, parseKVQueries, mvApplyQueries,
+		mvExpandFormQueries, windowQueries, sharedQueries, bagUnpackQueries, ingestionTimeQueries, renderQueries,
+		getSchemaQueries, reorderQueries, watchlistQueries,
 	}
 )
 
@@ -70,7 +77,7 @@ func testTables() *Database {
 		}
 		return b.Build()
 	}
-	return NewDatabase(
+	db := NewDatabase(
 		table("T", Schema{
 			{"s", String}, {"n", Long}, {"i", Int}, {"r", Real}, {"b", Bool}, {"d", Dynamic}, {"t", DateTime}, {"ts", TimeSpan}, {"g", GUID}, {"m", Decimal},
 		},
@@ -87,7 +94,74 @@ func testTables() *Database {
 			[]any{"2026-03-17T09:00:00Z", "bob", "500121", `{"reason":"fraud report"}`},
 			[]any{"2026-03-17T09:59:00Z", "ann", "500121", nil},
 		),
+		table("Scores", Schema{{"who", String}, {"n", Long}, {"i", Int}, {"points", Dynamic}, {"d", Dynamic}},
+			[]any{"ann", 1, 10, `[5,7,9]`, `{"b":1,"a":"x"}`}, []any{"bob", 2, 20, `[]`, `{"b":2.5,"c":[1]}`}, []any{"", nil, nil, nil, nil},
+		),
+		table("Logons", Schema{{"TimeGenerated", DateTime}, {"User", String}},
+			[]any{"2026-03-17T08:00:00Z", "ann"}, []any{"2026-03-17T09:00:00Z", "bob"}, []any{"2026-03-17T09:10:00Z", "bob"},
+		),
+		table("Audits", Schema{{"TimeGenerated", DateTime}, {"_TimeReceived", DateTime}, {"User", String}},
+			[]any{"2026-03-17T08:00:00Z", "2026-03-17T08:05:00Z", "ann"},
+		),
+		table("ExampleLogs", Schema{{"TimeGenerated", DateTime}}, []any{"2026-03-17T10:00:00Z"}),
 	)
+	db.Watchlists = func(alias string) (*Table, error) {
+		if alias != "VIPs" {
+			return nil, fmt.Errorf("there is no watchlist '%s'; there is VIPs", alias)
+		}
+		return table(alias, Schema{{"User", String}, {"TimeGenerated", DateTime}}, []any{"bob", "2001-01-01"}), nil
+	}
+	return db
+}
+
+// testQuery is a query of any of the tests.
+type testQuery struct {
+	query    string
+	refused  bool
+	official string // why the official parser says otherwise, if it does
+}
+
+// testQueries are all of them: what the fuzz tests start from, and what the
+// official parser is asked about.
+func testQueries(t testing.TB) []testQuery {
+	var all []testQuery
+	accepted := func(query string) { all = append(all, testQuery{query: query}) }
+	for _, c := range slices.Concat(allExpressions...) {
+		all = append(all, testQuery{query: c.query(), official: c.official})
+	}
+	for _, c := range slices.Concat(allQueries...) {
+		all = append(all, testQuery{c.query, c.err != "", c.official})
+	}
+	for _, c := range refusedQueries {
+		all = append(all, testQuery{c.query, true, c.official})
+	}
+	for _, c := range functionRefusals {
+		all = append(all, testQuery{c.query, true, c.official})
+	}
+	for _, c := range receivedQueries {
+		accepted(c.query)
+	}
+	for _, c := range slices.Concat(severalValuesQueries, aggregateColumnQueries) {
+		accepted(c.query)
+	}
+	for _, name := range slices.Sorted(maps.Keys(scalarFunctions())) {
+		for example := range slices.Chunk(scalarFunctions()[name].examples, 2) {
+			accepted("print x = " + example[0])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(aggregates())) {
+		for example := range slices.Chunk(aggregates()[name].examples, 2) {
+			accepted(exampleRows + " | summarize " + example[0])
+		}
+	}
+	for _, file := range referenceFiles {
+		for _, c := range referenceCases(t, file) {
+			if wrongInReference[c.ID] == "" {
+				accepted(c.Query)
+			}
+		}
+	}
+	return all
 }
 
 func runTestQuery(query string) (*Table, error) {
@@ -157,7 +231,16 @@ func TestQueries(t *testing.T) {
 		t.Run(c.query, func(t *testing.T) {
 			t.Parallel()
 			out, err := runTestQuery(c.query)
-			if err != nil {
+			var refused *Error
+			switch {
+			case c.err != "" && !errors.As(err, &refused):
+				t.Fatalf("got the error %v, want an *Error: %s", err, c.err)
+			case c.err != "":
+				if got := fmt.Sprintf("%d:%d %s", refused.Line, refused.Column, refused.Message); !strings.HasPrefix(got, c.err) {
+					t.Errorf("got the error %q, want %q", got, c.err)
+				}
+				return
+			case err != nil:
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(unindented(c.want), render(out)); diff != "" {

@@ -133,7 +133,7 @@ func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
 	case 1:
 		return namedColumn{n.names[0].text, true, n.names[0].span, e}
 	}
-	failSemantic(n.names[0].span.to(n.names[len(n.names)-1].span), "SEM0001", "there are several names, and the expression gives one value")
+	failSemantic(n.pos(), "SEM0001", "there are several names, and the expression gives one value")
 	panic("unreachable")
 }
 

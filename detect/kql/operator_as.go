@@ -140,6 +140,9 @@ func (s *shared) rows(x *execution) (*rows, error) {
 	for _, c := range kept.cols {
 		c.settle() // any number of goroutines read it from now on
 	}
+	if s.kept != nil {
+		s.kept.free()
+	}
 	s.kept, s.has = kept, make(map[*column]bool)
 	for c, needed := range s.need {
 		s.has[c] = needed

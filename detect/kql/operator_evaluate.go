@@ -224,10 +224,12 @@ func (u *unpacking) input() relation { return u.in }
 
 func (u *unpacking) run(x *execution, emit func(*batch) error) error { return runStages(u, x, emit) }
 
-func (u *unpacking) apply(_ *execution, b *batch, emit func(*batch) error) error {
+func (u *unpacking) apply(x *execution, b *batch, emit func(*batch) error) error {
 	in := u.in.columns()
 	bags := b.cols[slices.Index(in, u.bag)].looked()
 	out := &batch{n: b.n, cols: make([]*vector, len(u.cols))}
+	held := memory{x: x} // a bag can stand for very many columns
+	defer held.free()
 	for i, c := range u.cols {
 		if !u.need[i] {
 			continue
@@ -250,6 +252,9 @@ func (u *unpacking) apply(_ *execution, b *batch, emit func(*batch) error) error
 				val = source.value(row)
 			}
 			out.cols[i].set(row, convertItem(val, c.typ))
+		}
+		if err := held.add(out.cols[i].size()); err != nil {
+			return err
 		}
 	}
 	return emit(out)

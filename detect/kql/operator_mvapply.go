@@ -120,6 +120,10 @@ func (m *mvApply) explain(x *explainer) explained {
 	}
 }
 
+// fullBatch is how many bytes make a batch that is passed on before it has all
+// the rows that it could have.
+const fullBatch = 16 << 20
+
 func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 	in, from := m.in.columns(), m.apply.columns()
 	source := make([]int, len(m.cols))
@@ -130,8 +134,10 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 			source[i] = slices.Index(in, c)
 		}
 	}
+	held := memory{x: x}
+	defer held.free()
 	return m.in.run(x, func(b *batch) error {
-		out := m.newBatch()
+		out, size := m.newBatch(), int64(0)
 		table := newExpander(m.expand, b)
 		for row := range b.n {
 			n := table.start(row)
@@ -139,21 +145,28 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 				return err
 			}
 			m.table.current = table.rows(in, m.table.need, row, n)
+			if err := held.set(size + m.table.current.size()); err != nil {
+				return err
+			}
 			err := m.apply.run(x, func(a *batch) error {
 				for i := range m.cols {
-					switch {
-					case !m.need[i]:
-					case m.inner[i]:
-						out.cols[i].appendVector(a.cols[source[i]])
-					default:
-						out.cols[i].appendVector(repeated(b.cols[source[i]], row, a.n))
+					if !m.need[i] {
+						continue
 					}
+					var v *vector
+					if m.inner[i] {
+						v = a.cols[source[i]]
+					} else {
+						v = repeated(b.cols[source[i]], row, a.n)
+					}
+					size += v.size()
+					out.cols[i].appendVector(v)
 				}
-				if out.n += a.n; out.n < chunkRows {
+				if out.n += a.n; out.n < chunkRows && size < fullBatch {
 					return nil
 				}
 				full := out
-				out = m.newBatch()
+				out, size = m.newBatch(), 0
 				return emit(full)
 			})
 			if err != nil {
@@ -207,10 +220,10 @@ func (t *subtable) explain(*explainer) explained {
 }
 
 func (t *subtable) run(_ *execution, emit func(*batch) error) error {
-	if t.current.n == 0 {
-		return nil
+	if 0 < t.current.n && t.current.n <= chunkRows {
+		return emit(t.current)
 	}
-	return emit(t.current)
+	return emitRows(&rows{n: t.current.n, cols: t.current.cols}, emit)
 }
 
 // repeated is one row of a vector n times.

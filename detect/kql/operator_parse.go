@@ -209,37 +209,60 @@ func (x *extraction) run(ex *execution, emit func(*batch) error) error { return 
 
 func (x *extraction) apply(_ *execution, b *batch, emit func(*batch) error) error {
 	texts := x.of.eval(b)
-	out := &batch{cols: make([]*vector, len(x.cols))}
-	for _, at := range x.filled {
-		out.cols[at] = &vector{typ: x.cols[at].typ}
+	if texts.distinct() > b.n {
+		texts = texts.flat()
 	}
-	values := make([]Value, len(x.filled))
-	sel := make([]int32, 0, b.n)
-	for row := range b.n {
+	// Rows that share a text share what is found in it.
+	found := make([]*vector, len(x.filled))
+	for i, at := range x.filled {
+		found[i] = newVector(x.cols[at].typ, texts.distinct())
+	}
+	fits := make([]bool, texts.distinct())
+	values, total := make([]Value, len(x.filled)), int64(0)
+	for e := range fits {
 		clear(values)
-		if !x.match(texts.strs[texts.at(row)], values) {
-			if x.filter {
-				continue
-			}
+		if fits[e] = x.match(texts.strs[e], values); !fits[e] {
 			clear(values)
 		}
-		sel = append(sel, int32(row))
-		for i, at := range x.filled {
-			out.cols[at].appendValue(values[i])
+		for i, v := range values {
+			total += checkSize(v)
+			found[i].set(e, v)
 		}
 	}
-	if out.n = len(sel); out.n == 0 {
+	if total > maxBatchSize {
+		failLimit("%s makes more than %d MiB of text for %d rows", x.op, maxBatchSize>>20, b.n)
+	}
+	out := &batch{n: b.n, cols: make([]*vector, len(x.cols))}
+	for i := range x.cols {
+		if x.need[i] && x.fromIn[i] != nil {
+			out.cols[i] = b.cols[x.source[i]]
+		}
+	}
+	for i, at := range x.filled {
+		if x.need[at] {
+			v := found[i]
+			v.constant, v.codes, v.n = texts.constant, texts.codes, b.n
+			out.cols[at] = v
+		}
+	}
+	if !x.filter {
+		return emit(out)
+	}
+	sel := make([]int32, 0, b.n)
+	for row := range b.n {
+		if fits[texts.at(row)] {
+			sel = append(sel, int32(row))
+		}
+	}
+	if len(sel) == 0 {
 		return nil
 	}
-	for i := range x.cols {
-		switch {
-		case !x.need[i]:
-			out.cols[i] = nil
-		case x.fromIn[i] == nil:
-		case out.n == b.n:
-			out.cols[i] = b.cols[x.source[i]]
-		default:
-			out.cols[i] = b.cols[x.source[i]].gather(sel)
+	if len(sel) < b.n {
+		out.n = len(sel)
+		for i, c := range out.cols {
+			if c != nil {
+				out.cols[i] = c.gather(sel)
+			}
 		}
 	}
 	return emit(out)

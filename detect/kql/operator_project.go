@@ -234,7 +234,8 @@ func (n *renameNode) bind(b *binder, in relation) relation {
 			name = renamed
 		}
 		if seen[name] {
-			failSemantic(n.span, "SEM0111", "project-rename makes two columns named '%s'", name)
+			at := n.pairs[slices.IndexFunc(n.pairs, func(p named) bool { return p.names[0].text == name })].names[0].span
+			failSemantic(at, "SEM0111", "project-rename makes two columns named '%s'", name)
 		}
 		seen[name] = true
 		out.pass(name, c)

@@ -148,6 +148,7 @@ func (w *windowing) run(x *execution, emit func(*batch) error) error {
 	if err != nil {
 		return err
 	}
+	defer all.free()
 	b := &batch{n: all.n, cols: all.cols}
 	for _, f := range w.functions {
 		args := make([]*vector, len(f.args))
@@ -156,6 +157,9 @@ func (w *windowing) run(x *execution, emit func(*batch) error) error {
 		}
 		out := newVector(f.col.typ, all.n)
 		f.fill(args, out)
+		if err := all.held.add(out.size()); err != nil {
+			return err
+		}
 		b.cols = append(b.cols, out)
 	}
 	return emitRows(&rows{n: all.n, cols: b.cols}, emit)

@@ -34,39 +34,41 @@ func parseSort(p *parser, at span) operatorNode {
 func parseTop(p *parser, at span) operatorNode {
 	n := &sortNode{limit: p.expr()}
 	p.expectWord("by", "after the number of rows")
-	n.keys = p.sortKeys()
-	if len(n.keys) > 1 {
-		failSyntax(n.keys[1].expr.pos(), "top orders by one expression; sort by several, then take")
+	n.keys = []sortKey{p.sortKey()}
+	if t := p.cur(); t.is(",") {
+		failSyntax(t.span, "top orders by one expression; sort by several, then take")
 	}
 	n.span = at.to(p.last())
 	return n
 }
 
 func (p *parser) sortKeys() []sortKey {
-	var keys []sortKey
-	for {
-		k := sortKey{expr: p.expr()}
-		if p.cur().word("asc") || p.cur().word("desc") {
-			k.ascending = p.advance().text == "asc"
-		}
-		if t := p.cur(); t.word("granny") {
-			failUnsupported(t.span, "the order granny of numbers in texts is not supported in sort; asc and desc are")
-		}
-		k.nullsFirst = k.ascending
-		if p.acceptWord("nulls") {
-			switch t := p.cur(); {
-			case t.word("first") || t.word("last"):
-				p.advance()
-				k.nullsFirst = t.text == "first"
-			default:
-				p.unexpected("expected first or last after nulls")
-			}
-		}
-		keys = append(keys, k)
-		if !p.accept(",") {
-			return keys
+	keys := []sortKey{p.sortKey()}
+	for p.accept(",") {
+		keys = append(keys, p.sortKey())
+	}
+	return keys
+}
+
+func (p *parser) sortKey() sortKey {
+	k := sortKey{expr: p.expr()}
+	if p.cur().word("asc") || p.cur().word("desc") {
+		k.ascending = p.advance().text == "asc"
+	}
+	if t := p.cur(); t.word("granny") {
+		failUnsupported(t.span, "the order granny of numbers in texts is not supported in sort; asc and desc are")
+	}
+	k.nullsFirst = k.ascending
+	if p.acceptWord("nulls") {
+		switch t := p.cur(); {
+		case t.word("first") || t.word("last"):
+			p.advance()
+			k.nullsFirst = t.text == "first"
+		default:
+			p.unexpected("expected first or last after nulls")
 		}
 	}
+	return k
 }
 
 // limitOf binds a number of rows.

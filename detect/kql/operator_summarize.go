@@ -321,7 +321,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 			states[i].add(groups, evalAll(a.args, b))
 			size += states[i].size()
 		}
-		if err := held.add(size - held.held); err != nil {
+		if err := held.set(size); err != nil {
 			return err
 		}
 		return x.holds(int(index.n))
@@ -330,13 +330,19 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 		return err
 	}
 	out.n = int(index.n)
+	// What the states give is either theirs or new, and may be larger.
+	given := 2 * index.bytes
 	for i, a := range g.aggs {
 		states[i].grow(out.n)
 		for col, c := range a.cols {
 			v := newVector(c.typ, out.n)
 			for group := range out.n {
 				val := states[i].result(group, col)
-				checkSize(val)
+				if given += checkSize(val); given > held.held {
+					if err := held.set(given); err != nil {
+						return err
+					}
+				}
 				v.set(group, val)
 			}
 			out.cols = append(out.cols, v)

@@ -515,18 +515,19 @@ func (p *parser) postfix() node {
 				continue
 			}
 			key := p.name("after the dot")
-			n = &path{n.pos().to(key.span), n, key.text}
+			n = &path{n.pos().to(key.span), n, key.text, key.span}
 		case t.is("["):
 			p.advance()
 			p.enter()
 			at := p.expr()
 			p.leave()
-			n = &element{n.pos().to(p.expect("]", "after the index")), n, at}
+			end := p.expect("]", "after the index")
+			n = &element{n.pos().to(end), n, at, t.span.to(end)}
 		case t.is("(") && t.glued:
 			p.refuseMethod(n)
 		case t.kind == tokQuoted && t.glued: // d["key"] looks like a quoted name
 			p.advance()
-			n = &path{n.pos().to(t.span), n, t.text}
+			n = &path{n.pos().to(t.span), n, t.text, t.span}
 		default:
 			return n
 		}

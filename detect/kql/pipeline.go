@@ -15,29 +15,31 @@ type stage interface {
 	apply(x *execution, b *batch, emit func(*batch) error) error
 }
 
-// runStages runs a stage and the stages below it, down to what is none.
-func runStages(top stage, x *execution, emit func(*batch) error) error {
-	var below relation = top
-	var stages []stage
+// chain passes what comes from below a stage, and the stages under it, through
+// all of them. It gives what takes the batches, and where they come from.
+func chain(top stage, x *execution, emit func(*batch) error) (take func(*batch) error, below relation) {
+	take, below = emit, top
 	for {
 		s, ok := below.(stage)
 		if !ok {
-			break
+			return take, below
 		}
-		stages = append(stages, s)
+		next := take
+		take = func(b *batch) error { return s.apply(x, b, next) }
 		below = s.input()
 	}
-	// through passes a batch through the stages that are left, the last first.
-	var through func(b *batch, left int, emit func(*batch) error) error
-	through = func(b *batch, left int, emit func(*batch) error) error {
-		if left == 0 {
-			return emit(b)
-		}
-		return stages[left-1].apply(x, b, func(b *batch) error { return through(b, left-1, emit) })
-	}
+}
+
+// runStages runs a stage and the stages below it, down to what is none.
+func runStages(top stage, x *execution, emit func(*batch) error) error {
+	take, below := chain(top, x, emit)
 	s, ok := below.(*scan)
 	if !ok {
-		return below.run(x, func(b *batch) error { return through(b, len(stages), emit) })
+		return below.run(x, take)
+	}
+	var stages []stage
+	for below = top; below != relation(s); below = below.(stage).input() {
+		stages = append(stages, below.(stage))
 	}
 	bounds := s.bounds(stages)
 	segment := func(at int, emit func(*batch) error) error {
@@ -45,7 +47,8 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 		if b == nil {
 			return err
 		}
-		return through(b, len(stages), emit)
+		take, _ := chain(top, x, emit)
+		return take(b)
 	}
 	if segments := len(s.table.segments); x.workers > 1 && segments > 1 {
 		return inParallel(x, segments, segment, emit)

@@ -23,6 +23,16 @@ type batch struct {
 	cols []*vector
 }
 
+// size is about how many bytes the rows take when they are copied.
+func (b *batch) size() (size int64) {
+	for _, c := range b.cols {
+		if c != nil {
+			size += c.size()
+		}
+	}
+	return size
+}
+
 // relation is a tabular operator, bound.
 type relation interface {
 	// columns lists the output, in order.

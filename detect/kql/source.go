@@ -76,7 +76,14 @@ func (n *rangeNode) bindSource(b *binder) relation {
 		t = widest(widest(t, last.typ()), step.typ())
 	case (t == DateTime || t == TimeSpan) && last.typ() == t && step.typ() == TimeSpan:
 	default:
-		failSemantic(n.span, "SEM0001", "range goes over numbers, datetimes or timespans, and not from a %s to a %s by a %s", t, last.typ(), step.typ())
+		at := n.step
+		switch {
+		case !t.isNumber() && t != DateTime && t != TimeSpan:
+			at = n.first
+		case last.typ() != t && !(t.isNumber() && last.typ().isNumber()):
+			at = n.last
+		}
+		failSemantic(at.pos(), "SEM0001", "range goes over numbers, datetimes or timespans, and not from a %s to a %s by a %s", t, last.typ(), step.typ())
 	}
 	stepType := step.typ()
 	if t.isNumber() {
@@ -203,7 +210,7 @@ func (n *datatableNode) bindSource(b *binder) relation {
 		failSyntax(n.span, "a datatable needs at least one column")
 	}
 	if len(n.cells)%width != 0 {
-		failSemantic(n.span, "SEM0001", "the datatable has %d columns and %d values: the last row is not complete", width, len(n.cells))
+		failSemantic(n.cells[0].pos().to(n.cells[len(n.cells)-1].pos()), "SEM0001", "the datatable has %d columns and %d values: the last row is not complete", width, len(n.cells))
 	}
 	cols := make([]*vector, width)
 	for i, c := range n.schema {
