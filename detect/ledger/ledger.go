@@ -5,10 +5,37 @@
 // activity news (Unseen); keep these alerts and remember their activities, all
 // or nothing (Record); and what does a destination still wait for (Pending,
 // Sent).
+//
+// # What the table holds
+//
+// There is one table, with a partition per rule, so that a batch of rows is one
+// transaction:
+//
+//	run                                the rule's State and the lease
+//	seen:<hour>:<alert id>:<part>      the activities that an alert told
+//	out:<alert id>                     the alert, and what each destination has of it
+//	sent:<hour>:<alert id>             the same once nobody waits for it, for the audit
+//	purge                              when old rows were last removed
+//
+// and a partition that lists the rules. The hour of a seen row is that of the
+// rule's watermark when it was written or that of the activities' end, whichever
+// is later; so all that a window's rows must be compared with is one range of
+// keys, from the window's start on, and costs what happened lately, not what the
+// table holds.
+//
+// A seen row is written once and never changed: writing it again after an answer
+// that got lost is no change, and two writers cannot undo each other. An alert's
+// seen row and its out row are written by one transaction, and the run row by
+// the last one, so a crash between two loses nothing and repeats nothing.
 package ledger
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -35,22 +62,135 @@ func (s State) clone() State {
 	return s
 }
 
-// unseen returns the activity with what was told of it before, given the merged
-// spans told of its fingerprint and which of its events were told, and whether
-// any of it is news.
-func unseen(a alert.Activity, told []alert.Span, toldEvent func(alert.EventID) bool) (alert.Activity, bool) {
-	news := !a.Span.Covered(told)
-	if len(a.Events) > 0 {
-		news = slices.ContainsFunc(a.Events, func(e alert.EventID) bool { return !toldEvent(e) })
+// Ledger is a ledger over some store; see [Memory] and [Table]. It is safe for
+// concurrent use, by several processes too where the store is shared.
+type Ledger struct {
+	store store
+	// clock is when leases end and deliveries are noted. Without it, it is
+	// always the same time.
+	clock func() time.Time
+	// seenFor and sentFor are how long rows are kept. Without sentFor, what is
+	// sent is forgotten.
+	seenFor, sentFor time.Duration
+	// selfPurge purges a rule's rows as its watermark moves.
+	selfPurge bool
+
+	mu     sync.Mutex
+	seq    int64
+	leases map[string]*Lease // by rule
+}
+
+func (l *Ledger) now() time.Time {
+	if l.clock == nil {
+		return time.Time{}
 	}
-	if !news {
-		return alert.Activity{}, false
+	return l.clock().UTC()
+}
+
+// nextSeq returns numbers that grow, also from one process to the next.
+func (l *Ledger) nextSeq() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq++
+	if l.clock != nil {
+		l.seq = max(l.seq, l.clock().UnixNano())
 	}
-	a.Previously = nil
-	for _, span := range told {
-		if span.Touches(a.Span) {
-			a.Previously = append(a.Previously, span)
+	return l.seq
+}
+
+// newHolder returns a name for one holder of leases that nobody else has.
+func newHolder() string { return rand.Text() }
+
+// State returns how far the rule has run.
+func (l *Ledger) State(ctx context.Context, ruleID string) (State, error) {
+	run, _, err := l.run(ctx, ruleID)
+	if err != nil {
+		return State{}, err
+	}
+	return run.state.clone(), nil
+}
+
+// run returns a rule's run row and its ETag, which is empty if there is none.
+func (l *Ledger) run(ctx context.Context, ruleID string) (*runRow, string, error) {
+	i, err := l.store.get(ctx, partitionOf(ruleID), runKey)
+	switch {
+	case errors.Is(err, errMissing):
+		return &runRow{ruleID: ruleID}, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
+	}
+	run, err := as[*runRow](i)
+	if err != nil {
+		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
+	}
+	return run, i.etag, nil
+}
+
+// as returns an item's row, which should be of one type but may have been put
+// there by somebody else.
+func as[R row](i item) (R, error) {
+	r, ok := i.row.(R)
+	if !ok {
+		return r, fmt.Errorf("the row %q is not one that the ledger wrote", i.key)
+	}
+	return r, nil
+}
+
+// runChange returns the change that sets a run row, given the ETag of the one
+// that it replaces.
+func (l *Ledger) runChange(run *runRow, etag string) (change, error) {
+	c := change{verb: replace, key: runKey, etag: etag, row: run}
+	if etag == "" {
+		c.verb = insert
+	}
+	return l.store.prepare(partitionOf(run.ruleID), c)
+}
+
+// enlist puts a rule into the directory. It comes before all that is written of
+// the rule, so that nothing which is owed can be overlooked.
+func (l *Ledger) enlist(ctx context.Context, ruleID string) error {
+	c, err := l.store.prepare(directory, change{verb: replace, key: partitionOf(ruleID), row: &ruleRow{ruleID}})
+	if err == nil {
+		_, err = l.store.commit(ctx, directory, c)
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: enlisting rule %q: %w", ruleID, err)
+	}
+	return nil
+}
+
+// rules returns the ids of the rules that were ever run.
+func (l *Ledger) rules(ctx context.Context) ([]string, error) {
+	var ids []string
+	for i, err := range l.store.list(ctx, directory, "", "~", true) {
+		if err != nil {
+			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
 		}
+		r, err := as[*ruleRow](i)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
+		}
+		ids = append(ids, r.ruleID)
 	}
-	return a, true
+	return ids, nil
+}
+
+// Unseen returns, in the same order, those of the rule's activities that are
+// news: with an event that was not told of their fingerprint or, if they name no
+// events, whose span is not inside what was told of it; each with the told spans
+// that it touches as Previously. It changes nothing, so two activities of the
+// argument do not hide each other.
+func (l *Ledger) Unseen(ctx context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error) {
+	answer, err := l.Ask(ctx, Question{RuleID: ruleID, Activities: activities})
+	return answer.News, err
+}
+
+// Record keeps a rule's new alerts: their activities become seen, each alert is
+// owed to every destination, and the rule's state is set. Each alert is kept
+// with its activities or not at all, and the state is set last. If it returns
+// an error, some or all of it may have been kept; to try again with the same
+// arguments keeps the rest. An alert that was recorded with the same watermark,
+// or is still owed, is not owed again.
+func (l *Ledger) Record(ctx context.Context, ruleID string, state State, alerts []alert.Alert, destinations []string) error {
+	return l.Keep(ctx, Entry{RuleID: ruleID, State: state, Alerts: alerts, Destinations: destinations})
 }

@@ -1,0 +1,238 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"pushback/detect/alert"
+)
+
+// A row as an entity. All is text that a person can read in a storage browser:
+// times as RFC 3339, which keeps every digit, and lists and alerts as JSON.
+
+// maxProperty is how long a property may be, in UTF-16 units. The service takes
+// 32 Ki.
+const maxProperty = 32_000
+
+// maxAlert is how long an alert's JSON may be, in UTF-16 units. An entity is 1
+// MiB at most, two bytes to a unit.
+const maxAlert = 400_000
+
+// encodeRow returns the properties of a row.
+func encodeRow(r row) (map[string]any, error) {
+	e := map[string]any{}
+	switch r := r.(type) {
+	case *runRow:
+		e["RuleID"] = r.ruleID
+		putTime(e, "First", r.state.First)
+		putTime(e, "Watermark", r.state.Watermark)
+		if len(r.state.Pending) > 0 {
+			if err := putJSON(e, "Pending", r.state.Pending); err != nil {
+				return nil, err
+			}
+		}
+		if r.holder != "" {
+			e["Holder"] = r.holder
+			putTime(e, "Until", r.until)
+		}
+	case *ruleRow:
+		e["RuleID"] = r.ruleID
+	case *purgeRow:
+		putTime(e, "At", r.at)
+	case *seenRow:
+		e["AlertID"] = r.alertID
+		putTime(e, "At", r.at)
+		e["Part"], e["Parts"] = r.part, r.parts
+		e["Count"] = len(r.activities)
+		e["Suppressed"] = r.suppressed
+		if err := putJSON(e, "Activities", r.activities); err != nil {
+			return nil, err
+		}
+	case *outRow:
+		e["Seq"], e["Seq@odata.type"] = strconv.FormatInt(r.seq, 10), "Edm.Int64"
+		putTime(e, "Recorded", r.recorded)
+		if err := putJSON(e, "To", r.to); err != nil {
+			return nil, err
+		}
+		text, err := alertText(r.alert, maxAlert)
+		if err != nil {
+			return nil, err
+		}
+		e["AlertID"], e["RuleID"] = r.alert.ID, r.alert.RuleID
+		e["RuleName"], e["Title"] = cut(r.alert.RuleName, 200), cut(r.alert.Title, 200)
+		e["Severity"] = r.alert.Severity.String()
+		putTime(e, "Created", r.alert.Created)
+		putText(e, "Alert", text)
+	default:
+		return nil, fmt.Errorf("a %T cannot be kept", r)
+	}
+	return e, nil
+}
+
+func putTime(e map[string]any, name string, t time.Time) {
+	if !t.IsZero() {
+		e[name] = t.UTC().Format(time.RFC3339Nano)
+	}
+}
+
+func putJSON(e map[string]any, name string, value any) error {
+	text, err := encodeJSON(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	putText(e, name, text)
+	return nil
+}
+
+// encodeJSON is json.Marshal that leaves <, > and & as they are: it is smaller,
+// and a raw value stays byte by byte what it was.
+func encodeJSON(value any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// putText divides a text over as many properties as it needs: name, name_2 and
+// so on.
+func putText(e map[string]any, name, text string) {
+	for i := 1; ; i++ {
+		head, rest := splitUnits(text, maxProperty)
+		e[partName(name, i)] = head
+		if text = rest; text == "" {
+			return
+		}
+	}
+}
+
+func partName(name string, i int) string {
+	if i == 1 {
+		return name
+	}
+	return name + "_" + strconv.Itoa(i)
+}
+
+// splitUnits cuts a text after the last character that ends within a number of
+// UTF-16 units.
+func splitUnits(text string, limit int) (head, rest string) {
+	units := 0
+	for i, r := range text {
+		units += max(1, utf16.RuneLen(r))
+		if units > limit {
+			return text[:i], text[i:]
+		}
+	}
+	return text, ""
+}
+
+// decodeItem reads an entity as a row. Whoever may write to the table can have
+// put anything there.
+func decodeItem(text []byte) (item, error) {
+	e := entity{}
+	if err := json.Unmarshal(text, &e.properties); err != nil {
+		return item{}, fmt.Errorf("an entity of the table is not an object: %w", err)
+	}
+	partition, key := e.text("PartitionKey"), e.text("RowKey")
+	i := item{key: key}
+	switch {
+	case partition == directory:
+		i.row = &ruleRow{ruleID: e.text("RuleID")}
+	case key == runKey:
+		r := &runRow{ruleID: e.text("RuleID"), holder: e.text("Holder"), until: e.time("Until")}
+		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
+		e.json("Pending", &r.state.Pending)
+		i.row = r
+	case key == purgeKey:
+		i.row = &purgeRow{at: e.time("At")}
+	case strings.HasPrefix(key, seenPrefix):
+		r := &seenRow{
+			alertID: e.text("AlertID"), at: e.time("At"), suppressed: e.properties["Suppressed"] == true,
+			part: e.number("Part"), parts: e.number("Parts"),
+		}
+		e.json("Activities", &r.activities)
+		i.row = r
+	case strings.HasPrefix(key, outPrefix), strings.HasPrefix(key, sentPrefix):
+		r := &outRow{recorded: e.time("Recorded")}
+		var err error
+		if r.seq, err = strconv.ParseInt(e.text("Seq"), 10, 64); err != nil {
+			e.fail("Seq", "a number")
+		}
+		e.json("To", &r.to)
+		r.alert = alert.Alert{
+			ID: e.text("AlertID"), RuleID: e.text("RuleID"), RuleName: e.text("RuleName"),
+			Title: e.text("Title"), Created: e.time("Created"),
+		}
+		if r.alert.Severity, err = alert.ParseSeverity(e.text("Severity")); err != nil {
+			e.fail("Severity", "a severity")
+		}
+		if e.text("Alert") != "" {
+			r.alert = alert.Alert{}
+			e.json("Alert", &r.alert)
+		}
+		i.row = r
+	}
+	if e.err != nil {
+		return item{}, fmt.Errorf("the row %q of partition %q was damaged: %w", key, partition, e.err)
+	}
+	return i, nil
+}
+
+// entity reads properties and keeps the first error.
+type entity struct {
+	properties map[string]any
+	err        error
+}
+
+func (e *entity) fail(name, want string) {
+	if e.err == nil {
+		e.err = fmt.Errorf("%s is not %s", name, want)
+	}
+}
+
+func (e *entity) text(name string) string {
+	text, _ := e.properties[name].(string)
+	return text
+}
+
+func (e *entity) number(name string) int {
+	n, _ := e.properties[name].(float64)
+	return int(n)
+}
+
+func (e *entity) time(name string) time.Time {
+	text := e.text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		e.fail(name, "a time")
+	}
+	return t
+}
+
+// json reads what putJSON wrote. Without the property it leaves the value.
+func (e *entity) json(name string, value any) {
+	var b strings.Builder
+	for i := 1; ; i++ {
+		part, ok := e.properties[partName(name, i)].(string)
+		if !ok {
+			break
+		}
+		b.WriteString(part)
+	}
+	if b.Len() == 0 {
+		return
+	}
+	if err := json.Unmarshal([]byte(b.String()), value); err != nil {
+		e.fail(name, "the JSON that was written")
+	}
+}

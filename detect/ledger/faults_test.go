@@ -1,0 +1,293 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// testClock is a clock that tests set forward.
+type testClock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *testClock) add(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+	return c.t
+}
+
+// town is what happened, and what its destinations were told. Each activity is
+// a moment of its own, so it must be in exactly one alert.
+type town struct {
+	mu         sync.Mutex
+	activities []alert.Activity
+	accepted   map[string]int // how often, by destination and alert id
+	unnoted    map[string]int // how often noting it failed
+	alerts     map[string]alert.Alert
+}
+
+var townDestinations = []string{"teams", "sentinel"}
+
+func newTown() *town {
+	return &town{accepted: map[string]int{}, unnoted: map[string]int{}, alerts: map[string]alert.Alert{}}
+}
+
+func (w *town) happen(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range n {
+		i := len(w.activities)
+		w.activities = append(w.activities, activity(fmt.Sprint("who", i%7), 3*i, 3*i))
+	}
+}
+
+func (w *town) seen() []alert.Activity {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.activities)
+}
+
+// tick does with a ledger what a tick does, and gives up at the first error.
+func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
+	lease, err := l.Lease(ctx, "rule", time.Minute)
+	if err != nil {
+		return err
+	}
+	defer lease.Release(ctx) // if it cannot, the lease ends by itself
+	state, err := l.State(ctx, "rule")
+	if err != nil {
+		return err
+	}
+	news, err := l.Unseen(ctx, "rule", w.seen())
+	if err != nil {
+		return err
+	}
+	var alerts []alert.Alert
+	for part := range slices.Chunk(news, 3) {
+		alerts = append(alerts, newAlert("rule", part...))
+	}
+	if now.After(state.Watermark) {
+		state.Watermark = now
+	}
+	if err := l.Record(ctx, "rule", state, alerts, townDestinations); err != nil {
+		return err
+	}
+	for _, d := range townDestinations {
+		due, _, err := l.Due(ctx, d, now, 1000)
+		if err != nil {
+			return err
+		}
+		for _, o := range due {
+			mine, err := l.Claim(ctx, d, o.Alert, now, now.Add(time.Hour))
+			if err != nil {
+				return err
+			}
+			if !mine {
+				continue
+			}
+			key := d + " " + o.Alert.ID
+			w.mu.Lock()
+			w.accepted[key]++
+			w.alerts[o.Alert.ID] = o.Alert
+			w.mu.Unlock()
+			if err := l.Sent(ctx, d, o.Alert); err != nil {
+				w.mu.Lock()
+				w.unnoted[key]++
+				w.mu.Unlock()
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check checks that nothing is lost and nothing said twice.
+func (w *town) check(t *testing.T) {
+	t.Helper()
+	in := map[string][]string{} // the alerts of each activity
+	for id, a := range w.alerts {
+		for _, activity := range a.Activities {
+			key := fmt.Sprint(activity.Fingerprint, activity.Span.Start)
+			in[key] = append(in[key], id)
+		}
+	}
+	lost, twice, repeated, excused := 0, 0, 0, 0
+	for _, a := range w.activities {
+		switch n := len(in[fmt.Sprint(a.Fingerprint, a.Span.Start)]); {
+		case n == 0:
+			lost++
+		case n > 1:
+			twice++
+		}
+	}
+	for id := range w.alerts {
+		for _, d := range townDestinations {
+			key := d + " " + id
+			switch n := w.accepted[key]; {
+			case n == 0:
+				lost++
+			case n > 1+w.unnoted[key]:
+				repeated++
+			default:
+				excused += n - 1
+			}
+		}
+	}
+	t.Logf("%d activities, %d alerts: %d lost, %d in two alerts, %d sent twice; %d more were sent twice since noting failed",
+		len(w.activities), len(w.alerts), lost, twice, repeated, excused)
+	if lost+twice+repeated > 0 {
+		t.Error("something was lost or said twice")
+	}
+}
+
+// faulty returns the options for a table behind a proxy that gives up soon.
+func faulty(p *proxy, c *testClock) Options {
+	o := tableOptions(p.addr)
+	o.Clock = c.now
+	o.ClientOptions.Retry.TryTimeout = 300 * time.Millisecond
+	return o
+}
+
+// TestFaults ticks while requests go wrong in every way.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, oneIn := range []int{3, 12} {
+		t.Run(fmt.Sprint("one in ", oneIn), func(t *testing.T) {
+			t.Parallel()
+			seed := uint64(oneIn)
+			rng := rand.New(rand.NewPCG(seed, 1))
+			p := newProxy(t, randomFaults(rng, oneIn))
+			c := &testClock{t: noon}
+			o := faulty(p, c)
+			w := newTown()
+			failed := 0
+			for range 60 {
+				w.happen(1 + len(w.activities)%5)
+				// A new ledger each time: a process that started anew.
+				if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Minute)); err != nil {
+					failed++
+					if text := err.Error(); strings.Contains(text, emulatorKey[:20]) {
+						t.Fatalf("an error tells the key: %s", text)
+					}
+				}
+			}
+			p.set(nil)
+			for range 2 {
+				if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("%d of 60 ticks failed; faults: %v", failed, p.hits)
+			w.check(t)
+			checkPending(t, open(t, o), "teams")
+			checkPending(t, open(t, o), "sentinel")
+		})
+	}
+}
+
+// TestTwoAtOnce has two processes tick at the same time over one table, while
+// requests go wrong and leases run out.
+func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, randomFaults(rand.New(rand.NewPCG(5, 6)), 15))
+	c := &testClock{t: noon}
+	o := faulty(p, c)
+	w := newTown()
+	var mu sync.Mutex
+	outcomes := map[string]int{}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			l := open(t, o).Ledger
+			for range 50 {
+				w.happen(2)
+				err := w.tick(t.Context(), l, c.add(20*time.Second))
+				outcome := "done"
+				if leased := (*LeasedError)(nil); errors.As(err, &leased) {
+					outcome = "leased"
+				} else if err != nil {
+					outcome = "failed"
+				}
+				mu.Lock()
+				outcomes[outcome]++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	p.set(nil)
+	for range 2 {
+		if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("ticks: %v; faults: %v", outcomes, p.hits)
+	w.check(t)
+	if outcomes["leased"] == 0 || outcomes["done"] == 0 {
+		t.Error("the two did not meet")
+	}
+}
+
+// TestEachFault has each request of one Record go wrong in each way, alone.
+func TestEachFault(t *testing.T) {
+	t.Parallel()
+	// 70 alerts with two rows each are two transactions.
+	var activities []alert.Activity
+	for i := range 70 {
+		activities = append(activities, activity(fmt.Sprint(i), 0, 10))
+	}
+	var alerts []alert.Alert
+	for _, a := range activities {
+		alerts = append(alerts, newAlert("rule", a))
+	}
+	state := State{First: at(0), Watermark: at(60)}
+	p := newProxy(t, nil)
+	for _, f := range faults() {
+		for nth := range 5 {
+			o := faulty(p, &testClock{t: noon})
+			n := 0
+			p.set(func(*http.Request) *fault {
+				if n++; n == nth+1 {
+					return &f
+				}
+				return nil
+			})
+			l := open(t, o)
+			err := l.Record(t.Context(), "rule", state, alerts, []string{"teams"})
+			p.set(nil)
+			if err != nil {
+				// A read does not fail with 409 or 412: it is passed on.
+				if err = l.Record(t.Context(), "rule", state, alerts, []string{"teams"}); err != nil {
+					t.Fatalf("%s at request %d: %v", f.name, nth, err)
+				}
+			}
+			checkUnseen(t, l, "rule", activities, nil)
+			if got, err := l.Pending(t.Context(), "teams"); err != nil || len(got) != len(alerts) {
+				t.Fatalf("%s at request %d: %d pending, %v; want %d", f.name, nth, len(got), err, len(alerts))
+			}
+			if got, err := l.State(t.Context(), "rule"); err != nil || !got.Watermark.Equal(state.Watermark) {
+				t.Fatalf("%s at request %d: state %v, %v", f.name, nth, got, err)
+			}
+		}
+	}
+	t.Log(slices.Sorted(maps.Keys(p.hits)))
+}

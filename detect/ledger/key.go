@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The keys. Nothing in them comes from a log but through a hash: an alert's id.
+// A rule's id is escaped.
+const (
+	directory = "rules" // the partition that lists the rules
+
+	runKey   = "run"
+	purgeKey = "purge"
+
+	outPrefix  = "out:"
+	seenPrefix = "seen:"
+	sentPrefix = "sent:"
+)
+
+// prefixEnd returns the first key after all that start with a prefix.
+func prefixEnd(prefix string) string {
+	last := len(prefix) - 1
+	return prefix[:last] + string(prefix[last]+1)
+}
+
+// partitionOf returns the partition of a rule.
+func partitionOf(ruleID string) string { return "rule:" + escape(ruleID) }
+
+func outKey(alertID string) string { return outPrefix + escape(alertID) }
+
+func sentKey(at time.Time, alertID string) string {
+	return sentPrefix + hour(at) + ":" + escape(alertID)
+}
+
+// seenKey returns the key of a part of what an alert told. The parts of one
+// alert follow each other.
+func seenKey(hour, alertID string, part int) string {
+	return fmt.Sprintf("%s%s:%s:%06d", seenPrefix, hour, escape(alertID), part)
+}
+
+// hour returns the hour of a time for a key. Hours are in order as texts.
+func hour(t time.Time) string {
+	t = t.UTC()
+	switch {
+	case t.Year() < 1:
+		return "0001-01-01T00"
+	case t.Year() > 9999:
+		return "9999-12-31T23"
+	}
+	return t.Format("2006-01-02T15")
+}
+
+// maxEscaped keeps every key far below the limit of 1 KiB.
+const maxEscaped = 200
+
+// escape returns a text that can be part of a key: letters, digits, - and .
+// stand for themselves, any other byte is _ and two digits, and what gets too
+// long for that is _h and its hash. No two texts give the same.
+func escape(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "_%02X", c)
+		}
+		if b.Len() > maxEscaped {
+			sum := sha256.Sum256([]byte(text))
+			return "_h" + hex.EncodeToString(sum[:])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,89 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+func TestLease(t *testing.T) {
+	t.Parallel()
+	eachLedger(t, func(t *testing.T, open func() *Ledger, c *testClock) {
+		one, two := open(), open()
+		ctx := t.Context()
+		isLeased := func(err error) {
+			t.Helper()
+			var leased *LeasedError
+			if !errors.As(err, &leased) || leased.RuleID != "rule" {
+				t.Errorf("error = %v, want a LeasedError", err)
+			}
+		}
+		write := func(l *Ledger, minute int) error {
+			a := newAlert("rule", activity("a", minute, minute))
+			return l.Record(ctx, "rule", State{First: at(0), Watermark: at(minute)}, []alert.Alert{a}, []string{"teams"})
+		}
+		lease, err := one.Lease(ctx, "rule", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = two.Lease(ctx, "rule", time.Minute)
+		isLeased(err)
+		isLeased(write(two, 1))
+		if other, err := two.Lease(ctx, "other", time.Minute); err != nil {
+			t.Errorf("the lease of another rule: %v", err)
+		} else if err := other.Release(ctx); err != nil {
+			t.Error(err)
+		}
+		if state, err := two.State(ctx, "rule"); err != nil || !state.IsZero() {
+			t.Errorf("State of a leased rule that never ran = %v, %v", state, err)
+		}
+
+		// Every Record begins the lease anew.
+		for minute := range 5 {
+			if err := write(one, minute); err != nil {
+				t.Fatal(err)
+			}
+			c.add(45 * time.Second)
+		}
+		_, err = two.Lease(ctx, "rule", time.Minute)
+		isLeased(err)
+
+		// It ran out, but nobody took it.
+		c.add(time.Hour)
+		if err := write(one, 5); err != nil {
+			t.Fatal(err)
+		}
+		// It ran out and somebody did.
+		c.add(time.Hour)
+		taken, err := two.Lease(ctx, "rule", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isLeased(write(one, 6))
+		isLeased(lease.Renew(ctx))
+		if err := lease.Release(ctx); err != nil {
+			t.Errorf("Release of a lost lease: %v", err)
+		}
+		if err := taken.Renew(ctx); err != nil {
+			t.Errorf("the other's lease after that: %v", err)
+		}
+		if err := write(two, 7); err != nil {
+			t.Fatal(err)
+		}
+		if err := taken.Release(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(one, 8); err != nil {
+			t.Errorf("Record after the release: %v", err)
+		}
+		pending, err := one.Pending(ctx, "teams")
+		if err != nil || len(pending) != 8 {
+			t.Errorf("%d pending, %v; want 8: what a lost lease wrote must not be there", len(pending), err)
+		}
+		if state, err := two.State(ctx, "rule"); err != nil || !state.Watermark.Equal(at(8)) {
+			t.Errorf("State = %v, %v", state, err)
+		}
+	})
+}

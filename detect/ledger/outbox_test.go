@@ -1,0 +1,127 @@
+package ledger
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pushback/detect/alert"
+)
+
+func TestOutbox(t *testing.T) {
+	t.Parallel()
+	eachLedger(t, func(t *testing.T, open func() *Ledger, c *testClock) {
+		l, ctx := open(), t.Context()
+		check := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		due := func(destination string, minute, limit, waiting int, want ...alert.Alert) []Owed {
+			t.Helper()
+			got, n, err := l.Due(ctx, destination, at(minute), limit)
+			check(err)
+			var alerts []alert.Alert
+			for _, o := range got {
+				alerts = append(alerts, o.Alert)
+			}
+			if diff := cmp.Diff(want, alerts); diff != "" || n != waiting {
+				t.Errorf("Due for %s at %d: %d waiting, want %d (-want +got):\n%s", destination, minute, n, waiting, diff)
+			}
+			return got
+		}
+		one, two, three := newAlert("r1", activity("a", 0, 1)), newAlert("r2", activity("a", 0, 1)), newAlert("r1", activity("b", 0, 1))
+		two.Rows = []alert.Row{{{Column: "A", Value: []byte(`1`)}}}
+		for _, a := range []alert.Alert{one, two, three} {
+			record(t, &Memory{l}, a.RuleID, State{First: at(0), Watermark: at(60)}, []string{"teams", "sentinel"}, a)
+		}
+		due("teams", 60, 2, 3, one, two)
+		due("nobody", 60, 2, 0)
+
+		// One destination's failure is not the other's.
+		check(l.Failed(ctx, "teams", one, Failure{Err: strings.Repeat("é", maxError), Next: at(70)}))
+		check(l.Failed(ctx, "teams", one, Failure{Err: "503", Next: at(75)}))
+		check(l.Failed(ctx, "teams", two, Failure{Err: "400", Park: true}))
+		due("teams", 74, 5, 2, three)
+		due("sentinel", 60, 5, 3, one, two, three)
+		got := due("teams", 75, 5, 2, one, three)
+		if got[0].Attempts != 2 || got[0].LastError != "503" {
+			t.Errorf("Owed = %+v", got[0])
+		}
+		checkPending(t, &Memory{l}, "teams", one, three)
+
+		// All of it, briefly.
+		all, err := l.Outbox(ctx)
+		check(err)
+		type line struct {
+			id, destination string
+			attempts        int
+			parked          bool
+		}
+		var lines []line
+		for _, o := range all {
+			lines = append(lines, line{o.Alert.ID, o.Destination, o.Attempts, o.Parked})
+		}
+		want := []line{
+			{one.ID, "teams", 2, false}, {one.ID, "sentinel", 0, false},
+			{two.ID, "teams", 1, true}, {two.ID, "sentinel", 0, false},
+			{three.ID, "teams", 0, false}, {three.ID, "sentinel", 0, false},
+		}
+		if diff := cmp.Diff(want, lines, cmp.AllowUnexported(line{})); diff != "" {
+			t.Errorf("Outbox (-want +got):\n%s", diff)
+		}
+
+		// By hand.
+		check(l.Retry(ctx, two.ID, "teams"))
+		due("teams", 60, 5, 3, two, three)
+		check(l.Drop(ctx, three.ID, ""))
+		due("sentinel", 60, 5, 2, one, two)
+		for _, err := range []error{
+			l.Drop(ctx, three.ID, ""), l.Retry(ctx, "no such id", ""), l.Retry(ctx, one.ID, "nobody"),
+		} {
+			if !errors.Is(err, ErrNotOwed) {
+				t.Errorf("error = %v, want ErrNotOwed", err)
+			}
+		}
+
+		// Of two that want to send it, one does; if it dies, the other.
+		other := open()
+		claim := func(l *Ledger, minute int, want bool) {
+			t.Helper()
+			got, err := l.Claim(ctx, "sentinel", one, at(minute), at(minute+10))
+			if err != nil || got != want {
+				t.Errorf("Claim at %d = %t, %v; want %t", minute, got, err, want)
+			}
+		}
+		claim(l, 60, true)
+		claim(other, 60, false)
+		claim(other, 69, false)
+		claim(other, 70, true)
+		check(other.Sent(ctx, "sentinel", one))
+		claim(l, 90, false)
+		due("sentinel", 90, 5, 1, two)
+
+		// What nobody waits for is kept apart.
+		c.add(time.Hour)
+		check(l.Sent(ctx, "teams", one))
+		check(l.Failed(ctx, "teams", one, Failure{Err: "too late"}))
+		i, err := l.store.get(ctx, partitionOf("r1"), sentKey(c.now(), one.ID))
+		check(err)
+		sent := i.row.(*outRow)
+		if diff := cmp.Diff(one, sent.alert); diff != "" {
+			t.Errorf("the alert that was sent (-want +got):\n%s", diff)
+		}
+		wantTo := []delivery{
+			{Name: "teams", Attempts: 2, LastError: "503", Next: at(75), Sent: c.now()},
+			{Name: "sentinel", Next: at(80), Sent: noon},
+		}
+		if diff := cmp.Diff(wantTo, sent.to, cmpopts.IgnoreFields(delivery{}, "Holder")); diff != "" {
+			t.Errorf("its destinations (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// row is what a table holds under a key: one of the types below. A row that was
+// stored is never modified, only replaced.
+type row interface{ isRow() }
+
+// runRow says how far a rule has run and who runs it at the moment.
+type runRow struct {
+	ruleID string
+	state  State
+	holder string    // of the lease, "" if nobody holds it
+	until  time.Time // when the lease ends
+}
+
+// ruleRow lists a rule in the directory.
+type ruleRow struct{ ruleID string }
+
+// purgeRow says when a rule's rows were last purged.
+type purgeRow struct{ at time.Time }
+
+// seenRow holds activities that were told, or suppressed. Those of one alert
+// can need several rows, its parts. They count once part 0 is there, which is
+// written last, with the alert's outRow.
+type seenRow struct {
+	alertID    string
+	at         time.Time // the rule's watermark then
+	part       int
+	parts      int
+	suppressed bool
+	activities []alert.Activity // without Previously; nil if brief
+}
+
+// outRow is an alert that is owed to somebody, or was.
+type outRow struct {
+	seq      int64 // the order in which alerts were recorded
+	recorded time.Time
+	to       []delivery
+	alert    alert.Alert // if brief, only what identifies it
+}
+
+// delivery is what one destination has of an alert.
+type delivery struct {
+	Name      string    `json:"name"`
+	Attempts  int       `json:"attempts,omitempty"`
+	Next      time.Time `json:"next,omitzero"`
+	LastError string    `json:"lastError,omitempty"`
+	Parked    bool      `json:"parked,omitempty"`
+	// Holder is who is sending it now, until Next.
+	Holder string `json:"holder,omitempty"`
+	// Sent is when it was accepted, Dropped when it was given up by hand.
+	Sent    time.Time `json:"sent,omitzero"`
+	Dropped time.Time `json:"dropped,omitzero"`
+}
+
+func (*runRow) isRow()   {}
+func (*ruleRow) isRow()  {}
+func (*purgeRow) isRow() {}
+func (*seenRow) isRow()  {}
+func (*outRow) isRow()   {}
+
+// settled reports whether the destination is owed nothing any more.
+func (d delivery) settled() bool { return !d.Sent.IsZero() || !d.Dropped.IsZero() }
+
+// settled reports whether no destination is owed the alert any more.
+func (o *outRow) settled() bool {
+	return !slices.ContainsFunc(o.to, func(d delivery) bool { return !d.settled() })
+}
+
+// find returns the index of a destination that is owed the alert, or -1.
+func (o *outRow) find(destination string) int {
+	return slices.IndexFunc(o.to, func(d delivery) bool { return d.Name == destination && !d.settled() })
+}
+
+// The parts of an alert's activities are kept well below what an entity may
+// hold, so that part 0 and the alert fit into one transaction.
+const (
+	maxPartSize   = 100_000 // in characters
+	activitySize  = 150     // of an activity without events
+	eventSize     = 20
+	maxPartEvents = (maxPartSize - activitySize) / eventSize
+)
+
+// remembered returns the activities as the ledger keeps them: the span of each
+// grown by what was told of it before, so that the whole is known as long as
+// its end is.
+func remembered(activities []alert.Activity) []alert.Activity {
+	grown := slices.Clone(activities)
+	for i := range grown {
+		a := &grown[i]
+		for _, span := range a.Previously {
+			if span.Touches(a.Span) {
+				a.Span = a.Span.Hull(span)
+			}
+		}
+		a.Previously = nil
+	}
+	return grown
+}
+
+// seenParts divides activities into rows.
+func seenParts(id string, at time.Time, suppressed bool, activities []alert.Activity) []*seenRow {
+	var rows []*seenRow
+	size := maxPartSize
+	add := func(a alert.Activity) {
+		need := activitySize + len(a.Fingerprint) + eventSize*len(a.Events)
+		if size+need > maxPartSize {
+			rows = append(rows, &seenRow{alertID: id, at: at, part: len(rows), suppressed: suppressed})
+			size = 0
+		}
+		last := rows[len(rows)-1]
+		last.activities = append(last.activities, a)
+		size += need
+	}
+	for _, a := range activities {
+		if len(a.Events) <= maxPartEvents {
+			add(a)
+			continue
+		}
+		for events := range slices.Chunk(a.Events, maxPartEvents) {
+			part := a
+			part.Events = events
+			add(part)
+		}
+	}
+	for _, r := range rows {
+		r.parts = len(rows)
+	}
+	return rows
+}

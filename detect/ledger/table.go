@@ -1,0 +1,362 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+)
+
+// Options says where a ledger's table is and how long it remembers.
+type Options struct {
+	// Endpoint is the table service of a storage account, such as
+	// https://account.table.core.windows.net, and Credential the identity that
+	// may use it (its role: Storage Table Data Contributor).
+	Endpoint   string
+	Credential azcore.TokenCredential
+	// ConnectionString is used instead of both if it is set. It can be
+	// UseDevelopmentStorage=true, for the emulator on this machine.
+	ConnectionString string
+	// Table is the table's name, [DefaultTable] if empty.
+	Table string
+	// SeenRetention is how long what was told is remembered, no shorter than
+	// [MinSeenRetention] of every rule; SentRetention is how long what was sent
+	// is kept for the audit. If zero they are [DefaultSeenRetention] and
+	// [DefaultSentRetention].
+	SeenRetention, SentRetention time.Duration
+	// Clock is time.Now if nil.
+	Clock func() time.Time
+	// ClientOptions are for the table service's client. Fields of Retry that
+	// are zero are set to what suits a tick.
+	ClientOptions policy.ClientOptions
+}
+
+// What Options means where it is empty.
+const (
+	DefaultTable         = "pushback"
+	DefaultSeenRetention = 30 * 24 * time.Hour
+	DefaultSentRetention = 90 * 24 * time.Hour
+)
+
+// MinSeenRetention returns how long what a rule told must be remembered: until
+// no run of a window can return the same row again.
+func MinSeenRetention(queryPeriod, lateness, catchUp time.Duration) time.Duration {
+	return queryPeriod + lateness + catchUp
+}
+
+// The retries of one request. What fails for longer fails the tick, and the
+// next one goes on where it stopped. A Retry-After is honoured up to the
+// longest delay; when the service wants to be left alone for longer, the
+// request fails at once.
+const (
+	tries         = 4
+	tryTimeout    = 20 * time.Second
+	retryDelay    = 250 * time.Millisecond
+	maxRetryDelay = 15 * time.Second
+)
+
+// Table is a ledger in Azure Table Storage. The table is created when something
+// is first written, if it is missing. Several processes can use one table.
+type Table struct{ *Ledger }
+
+var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
+
+// Open returns the ledger in a table. It checks the options but sends nothing;
+// see Check.
+func Open(o Options) (*Table, error) {
+	if o.Table == "" {
+		o.Table = DefaultTable
+	}
+	if !tableName.MatchString(o.Table) || strings.EqualFold(o.Table, "tables") {
+		return nil, fmt.Errorf("ledger: %q cannot be the name of a table: it takes 3 to 63 letters and digits, a letter first, and not \"tables\"", o.Table)
+	}
+	if o.SeenRetention == 0 {
+		o.SeenRetention = DefaultSeenRetention
+	}
+	if o.SentRetention == 0 {
+		o.SentRetention = DefaultSentRetention
+	}
+	if o.SeenRetention < 0 || o.SentRetention < 0 {
+		return nil, errors.New("ledger: a retention cannot be negative")
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	retry := &o.ClientOptions.Retry
+	if retry.MaxRetries == 0 {
+		retry.MaxRetries = tries - 1
+	}
+	if retry.TryTimeout == 0 {
+		retry.TryTimeout = tryTimeout
+	}
+	if retry.RetryDelay == 0 {
+		retry.RetryDelay = retryDelay
+	}
+	if retry.MaxRetryDelay == 0 {
+		retry.MaxRetryDelay = maxRetryDelay
+	}
+	client, host, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	return &Table{&Ledger{
+		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry},
+		clock:   o.Clock,
+		seenFor: o.SeenRetention,
+		sentFor: o.SentRetention,
+		leases:  map[string]*Lease{},
+	}}, nil
+}
+
+// client returns the client of the table, and the host that it talks to.
+func (o Options) client() (*aztables.Client, string, error) {
+	options := &aztables.ClientOptions{ClientOptions: o.ClientOptions}
+	var service *aztables.ServiceClient
+	endpoint := o.Endpoint
+	if o.ConnectionString != "" {
+		c, err := parseConnection(o.ConnectionString)
+		if err != nil {
+			return nil, "", fmt.Errorf("ledger: the connection string of the table: %w", err)
+		}
+		endpoint = c.endpoint
+		if c.key != nil {
+			service, err = aztables.NewServiceClientWithSharedKey(endpoint, c.key, options)
+		} else {
+			service, err = aztables.NewServiceClientWithNoCredential(endpoint, options)
+		}
+		if err != nil {
+			return nil, "", errors.New("ledger: the connection string of the table is not valid")
+		}
+	} else {
+		u, err := url.Parse(endpoint)
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return nil, "", errors.New("ledger: the table endpoint must be an address such as https://account.table.core.windows.net, with nothing after it")
+		}
+		if o.Credential == nil {
+			return nil, "", errors.New("ledger: the table endpoint needs an identity")
+		}
+		if service, err = aztables.NewServiceClient(strings.TrimSuffix(endpoint, "/"), o.Credential, options); err != nil {
+			return nil, "", fmt.Errorf("ledger: the table endpoint: %w", err)
+		}
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, "", errors.New("ledger: the table endpoint is not an address")
+	}
+	return service.NewClient(o.Table), u.Host, nil
+}
+
+// Check makes sure that the table can be reached and written, and creates it if
+// it is missing.
+func (t *Table) Check(ctx context.Context) error {
+	c, err := t.store.prepare("check", change{verb: replace, key: purgeKey, row: &purgeRow{at: t.now()}})
+	if err == nil {
+		_, err = t.store.commit(ctx, "check", c)
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// tableStore is a store in Table Storage.
+type tableStore struct {
+	client *aztables.Client
+	name   string
+	host   string // for errors
+	retry  policy.RetryOptions
+}
+
+func (s *tableStore) get(ctx context.Context, partition, key string) (item, error) {
+	answer, err := s.client.GetEntity(ctx, partition, key, nil)
+	if err != nil {
+		err = s.wrap("reading", err)
+		if missingTable(err) {
+			err = errMissing
+		}
+		return item{}, err
+	}
+	i, err := decodeItem(answer.Value)
+	i.etag = string(answer.ETag)
+	return i, err
+}
+
+// briefProperties are all properties of all rows but the long ones.
+var briefProperties = strings.Join([]string{
+	"PartitionKey", "RowKey", "RuleID", "Watermark", "At", "AlertID", "Part", "Parts", "Suppressed", "Seq", "Recorded",
+	"RuleName", "Title", "Severity", "Created", "To", "To_2", "To_3", "To_4",
+}, ",")
+
+func (s *tableStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {
+	// Keys hold no quote; see escape.
+	filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", partition, from, to)
+	options := &aztables.ListEntitiesOptions{Filter: &filter}
+	if brief {
+		options.Select = &briefProperties
+	}
+	return func(yield func(item, error) bool) {
+		pager := s.client.NewListEntitiesPager(options)
+		for pager.More() {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				if err = s.wrap("reading", err); !missingTable(err) {
+					yield(item{}, err)
+				}
+				return
+			}
+			for _, e := range page.Entities {
+				if i, err := decodeItem(e); !yield(i, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// operationBytes is what surrounds an entity in a transaction: the lines of its
+// request, with the keys in the address.
+const operationBytes = 1500
+
+func (s *tableStore) prepare(partition string, c change) (change, error) {
+	entity := map[string]any{}
+	if c.verb != remove {
+		var err error
+		if entity, err = encodeRow(c.row); err != nil {
+			return c, fmt.Errorf("row %q: %w", c.key, err)
+		}
+	}
+	entity["PartitionKey"], entity["RowKey"] = partition, c.key
+	wire, err := json.Marshal(entity)
+	if err != nil {
+		return c, fmt.Errorf("row %q: %w", c.key, err)
+	}
+	c.wire, c.size = wire, len(wire)+operationBytes
+	return c, nil
+}
+
+func (s *tableStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
+	created := false
+	for try := 1; ; try++ {
+		etag, err := s.submit(ctx, partition, changes)
+		if err == nil {
+			return etag, nil
+		}
+		err = s.wrap("writing", err)
+		switch {
+		case missingTable(err) && !created:
+			if err := s.create(ctx); err != nil {
+				return "", err
+			}
+			created = true
+		case insideBusy(err) && try < tries:
+			// The SDK sees that the transaction was accepted, not that it then
+			// failed inside.
+			if err := s.pause(ctx, try); err != nil {
+				return "", err
+			}
+		default:
+			return "", err
+		}
+	}
+}
+
+// pause waits before another try.
+func (s *tableStore) pause(ctx context.Context, try int) error {
+	timer := time.NewTimer(min(s.retry.RetryDelay<<try, s.retry.MaxRetryDelay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *tableStore) create(ctx context.Context) error {
+	_, err := s.client.CreateTable(ctx, nil)
+	if err == nil {
+		return nil
+	}
+	err = s.wrap("creating", err)
+	if e := (*storageError)(nil); errors.As(err, &e) && e.code == string(aztables.TableAlreadyExists) {
+		return nil
+	}
+	return err
+}
+
+func (s *tableStore) submit(ctx context.Context, partition string, changes []change) (string, error) {
+	if len(changes) == 1 {
+		return s.submitOne(ctx, partition, changes[0])
+	}
+	actions := make([]aztables.TransactionAction, len(changes))
+	for i, c := range changes {
+		a := aztables.TransactionAction{Entity: c.wire}
+		if c.etag != "" {
+			a.IfMatch = to.Ptr(azcore.ETag(c.etag))
+		}
+		switch {
+		case c.verb == insert:
+			a.ActionType = aztables.TransactionTypeAdd
+		case c.verb == remove:
+			a.ActionType = aztables.TransactionTypeDelete
+		case c.etag == "":
+			a.ActionType = aztables.TransactionTypeInsertReplace
+		default:
+			a.ActionType = aztables.TransactionTypeUpdateReplace
+		}
+		actions[i] = a
+	}
+	_, err := s.client.SubmitTransaction(ctx, actions, nil)
+	return "", err
+}
+
+func (s *tableStore) submitOne(ctx context.Context, partition string, c change) (string, error) {
+	etag := azcore.ETag(c.etag)
+	switch {
+	case c.verb == insert:
+		answer, err := s.client.AddEntity(ctx, c.wire, nil)
+		return string(answer.ETag), err
+	case c.verb == remove && c.etag == "":
+		_, err := s.client.DeleteEntity(ctx, partition, c.key, nil)
+		return "", err
+	case c.verb == remove:
+		_, err := s.client.DeleteEntity(ctx, partition, c.key, &aztables.DeleteEntityOptions{IfMatch: &etag})
+		return "", err
+	case c.etag == "":
+		answer, err := s.client.UpsertEntity(ctx, c.wire, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
+		return string(answer.ETag), err
+	}
+	answer, err := s.client.UpdateEntity(ctx, c.wire, &aztables.UpdateEntityOptions{IfMatch: &etag, UpdateMode: aztables.UpdateModeReplace})
+	return string(answer.ETag), err
+}
+
+// insideBusy reports whether a transaction failed, inside an answer that
+// accepted it, for want of time or of the service's health.
+func insideBusy(err error) bool {
+	var e *storageError
+	if !errors.As(err, &e) || !e.inside {
+		return false
+	}
+	switch e.status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+func missingTable(err error) bool {
+	var e *storageError
+	return errors.As(err, &e) && e.code == string(aztables.TableNotFound)
+}
