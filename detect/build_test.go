@@ -451,14 +451,6 @@ func TestTimelessRows(t *testing.T) {
 	}
 }
 
-func TestSuppressionIsReported(t *testing.T) {
-	t.Parallel()
-	r := parse(t, "suppressionEnabled: true\nsuppressionDuration: 5h\n")
-	if _, run := alertsOf(t, r, workspace.Table{Columns: columns("User:string")}); len(run.Warnings) != 1 {
-		t.Errorf("warnings = %v", run.Warnings)
-	}
-}
-
 // TestDefaultRule gives the shipped rule a row of the shape of its query.
 func TestDefaultRule(t *testing.T) {
 	t.Parallel()

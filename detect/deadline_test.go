@@ -302,7 +302,7 @@ func TestSendTimeout(t *testing.T) {
 // silentLedger takes no state: it does not answer.
 type silentLedger struct{ Ledger }
 
-func (l silentLedger) Record(ctx context.Context, ruleID string, s ledger.State, alerts []alert.Alert, to []string) error {
+func (l silentLedger) Keep(ctx context.Context, e ledger.Entry) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -434,17 +434,17 @@ func (p *panickyLedger) State(ctx context.Context, ruleID string) (s ledger.Stat
 	return s, err
 }
 
-func (p *panickyLedger) Pending(ctx context.Context, destination string) ([]alert.Alert, error) {
-	alerts, err := p.brokenLedger.Pending(ctx, destination)
+func (p *panickyLedger) Due(ctx context.Context, destination string, now time.Time, limit int) ([]ledger.Owed, int, error) {
+	due, waiting, err := p.brokenLedger.Due(ctx, destination, now, limit)
 	if errors.Is(err, errDown) {
 		panic(err)
 	}
-	return alerts, err
+	return due, waiting, err
 }
 
 func TestLedgerPanics(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Pending"} {
+	for _, verb := range []string{"State", "Due"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))

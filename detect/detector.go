@@ -18,13 +18,17 @@ type Querier interface {
 }
 
 // Ledger remembers how far rules have run and what was told, and keeps what is
-// to be sent. [*ledger.Memory] is one, and says what each method does.
+// to be sent. [*ledger.Ledger] is one, and says what each method does.
 type Ledger interface {
 	State(ctx context.Context, ruleID string) (ledger.State, error)
-	Unseen(ctx context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error)
-	Record(ctx context.Context, ruleID string, state ledger.State, alerts []alert.Alert, destinations []string) error
-	Pending(ctx context.Context, destination string) ([]alert.Alert, error)
+	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
+	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
+	Keep(ctx context.Context, e ledger.Entry) error
+	Due(ctx context.Context, destination string, now time.Time, limit int) (due []ledger.Owed, waiting int, err error)
+	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (bool, error)
 	Sent(ctx context.Context, destination string, a alert.Alert) error
+	Failed(ctx context.Context, destination string, a alert.Alert, f ledger.Failure) error
+	Purge(ctx context.Context, now time.Time) (int, error)
 }
 
 // Notifier is a destination of alerts.
@@ -33,7 +37,10 @@ type Notifier interface {
 	// stay the same from one start to the next.
 	Name() string
 	// Notify tells one alert. If it returns an error, the alert is told again
-	// by a later tick.
+	// by a later tick. The error can say more by two methods, of its own or of
+	// one that it wraps: Permanent() bool, that the destination will not take
+	// this alert however often it is told, and RetryAfter() time.Duration, that
+	// the destination wants to be left alone so long.
 	Notify(ctx context.Context, a alert.Alert) error
 }
 
@@ -64,6 +71,19 @@ type Config struct {
 	// limit. A margin must have room for it.
 	SendTimeout time.Duration
 
+	// SendLimit is how many alerts a tick sends to a destination at most; the
+	// next goes on. Zero is no limit.
+	SendLimit int
+	// Backoff is how long after the first attempt in vain an alert is sent
+	// again, doubled with each other one up to MaxBackoff. Each alert waits up to
+	// a quarter longer or shorter, so that not all come back at once. Zero is to
+	// try on every tick.
+	Backoff, MaxBackoff time.Duration
+	// ParkAfter is how many attempts a destination may refuse for good until the
+	// alert is parked: it is sent no more unless somebody asks for it. Zero is
+	// never.
+	ParkAfter int
+
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are
 	// for running rules over logs of a known time.
@@ -85,6 +105,10 @@ func DefaultConfig() Config {
 		Margin:       time.Minute,
 		DeliveryTime: time.Minute,
 		SendTimeout:  30 * time.Second,
+		SendLimit:    200,
+		Backoff:      time.Minute,
+		MaxBackoff:   time.Hour,
+		ParkAfter:    5,
 		Clock:        time.Now,
 	}
 }
@@ -114,6 +138,9 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	}
 	if config.Margin < 0 || config.DeliveryTime < 0 || config.SendTimeout < 0 {
 		return nil, errors.New("detect: margin, delivery time and send timeout cannot be negative")
+	}
+	if config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 {
+		return nil, errors.New("detect: the send limit, the back-off and the attempts before parking cannot be negative, nor the longest back-off shorter than the first")
 	}
 	if config.Margin > 0 && config.Margin < config.SendTimeout+saveTimeout {
 		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",
@@ -190,11 +217,27 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	defer cancel()
 	report.Rules = d.runRules(querying, now)
 	for _, n := range d.notifiers {
-		report.Deliveries = append(report.Deliveries, d.deliver(sending, n))
+		report.Deliveries = append(report.Deliveries, d.deliver(sending, n, now))
 	}
+	d.purge(sending, &report)
 	report.stop(ctx)
 	report.Duration = elapsed()
 	return report, report.Err()
+}
+
+// purge has the ledger forget what is too old to matter, if there is time left.
+// What it does not get to, it does another time.
+func (d *Detector) purge(ctx context.Context, report *Report) {
+	if ctx.Err() != nil {
+		return
+	}
+	err := guarded(func() (err error) {
+		report.Purged, err = d.ledger.Purge(ctx, report.Time)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		report.PurgeErr = fmt.Errorf("purging the ledger: %w", err)
+	}
 }
 
 // before returns a context that ends as ctx does, but that much before its

@@ -15,6 +15,10 @@ type Report struct {
 	Rules      []RuleRun  // in the rules' order
 	Deliveries []Delivery // in the notifiers' order
 	Duration   time.Duration
+	// Purged counts rows of the ledger that were removed for their age, and
+	// PurgeErr is why not all were.
+	Purged   int
+	PurgeErr error
 	// Stopped says why the tick ended before all was done:
 	// context.DeadlineExceeded if its time was up, context.Canceled if it was
 	// told to end, else nil. What was not done is in the rules' Left and the
@@ -36,6 +40,9 @@ type RuleRun struct {
 	Waiting int
 	// Left counts those of Waiting that this tick did not get to.
 	Left int
+	// Busy says until when another process has the rule's lease: this tick left
+	// the rule to it. It is zero if none had.
+	Busy time.Time
 	// Cut is how the query ended that was running when the tick had to end, or
 	// nil. Its window is one of those Left, and that is no failure.
 	Cut error
@@ -55,8 +62,10 @@ type Totals struct {
 	New     int // activities that were told
 	Alerts  int // that tell them
 	Dropped int // activities that were told before
-	Skipped int // windows and late passes
-	Left    int // windows
+	// Suppressed counts activities held back by the rule's suppression.
+	Suppressed int
+	Skipped    int // windows and late passes
+	Left       int // windows
 }
 
 // Totals adds up what the tick did for the rule.
@@ -67,6 +76,7 @@ func (r RuleRun) Totals() Totals {
 		t.New += w.New
 		t.Alerts += len(w.Alerts)
 		t.Dropped += len(w.Dropped)
+		t.Suppressed += len(w.Suppressed)
 		if w.Err != nil {
 			t.Failed++
 		}
@@ -101,13 +111,16 @@ type WindowRun struct {
 	Window alert.Span // its end is not part of it
 	// Pass is 0 for the first pass when it is due, else the number of the late
 	// pass that was due last: it stands for those that were missed before it.
-	Pass     int
-	Rows     int           // of the result
-	New      int           // activities that were told
-	Alerts   []alert.Alert // that tell them
-	Dropped  []Dropped     // activities that were told before
-	Duration time.Duration
-	Err      error
+	Pass    int
+	Rows    int           // of the result
+	New     int           // activities that were told
+	Alerts  []alert.Alert // that tell them
+	Dropped []Dropped     // activities that were told before
+	// Suppressed are activities that nobody is told of because their identity
+	// was told of within the rule's suppression duration.
+	Suppressed []Dropped
+	Duration   time.Duration
+	Err        error
 }
 
 // Dropped is an activity that is not told because it was told before.
@@ -151,7 +164,8 @@ func (s *Skipped) add(window alert.Span, neverRun bool) {
 type Delivery struct {
 	Destination string
 	Sent        int // alerts that were accepted
-	Pending     int // alerts that are still owed
+	Pending     int // alerts that are still owed, but for parked ones
+	Parked      int // alerts that it refused for good in this tick
 	Left        int // of those, the ones that the tick did not get to
 	// Unread says that the tick was cancelled before it read what is owed.
 	Unread   bool
@@ -170,6 +184,7 @@ func (r Report) Totals() Totals {
 		sum.New += t.New
 		sum.Alerts += t.Alerts
 		sum.Dropped += t.Dropped
+		sum.Suppressed += t.Suppressed
 		sum.Skipped += t.Skipped
 		sum.Left += t.Left
 	}
@@ -205,7 +220,7 @@ func (r Report) Err() error {
 	for _, d := range r.Deliveries {
 		errs = append(errs, d.Err)
 	}
-	return errors.Join(append(errs, r.stoppedErr())...)
+	return errors.Join(append(errs, r.PurgeErr, r.stoppedErr())...)
 }
 
 func (r Report) stoppedErr() error {

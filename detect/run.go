@@ -22,6 +22,9 @@ const (
 	// after the tick's own time is up. If they were not saved then, a tick that
 	// is always cut short would begin at the same window for ever.
 	statesTimeout = 20 * time.Second
+	// leaseLength is how long another process is kept from a rule after this one
+	// died with its lease. Recording begins it anew.
+	leaseLength = 5 * time.Minute
 	// recordTimeout is how long recording a window's alerts may take, also after
 	// the tick's own time is up: they were found, at some cost.
 	recordTimeout = time.Minute
@@ -40,6 +43,7 @@ type progress struct {
 	// touched says that state is not what the ledger has. It stays false if the
 	// tick did not get to the rule: its watermark is where it was.
 	touched bool
+	lease   *ledger.Lease // nil without a window to run
 }
 
 // runRules runs the windows that are due, in turns: the oldest of each rule,
@@ -52,10 +56,10 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		elapsed := d.stopwatch()
 		runs[i] = RuleRun{RuleID: r.ID, RuleName: r.Name, RuleVersion: r.Version}
 		p := &progress{rule: r, run: &runs[i]}
+		all = append(all, p)
 		if err := guarded(func() error { return d.begin(ctx, p, now) }); err != nil {
 			p.fail("reading how far it has run", err)
-		} else {
-			all = append(all, p)
+			p.due, p.touched = nil, false
 		}
 		runs[i].Duration = elapsed()
 	}
@@ -97,8 +101,13 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 			p.run.Left = len(p.due)
 		}
 		if p.touched {
-			if err := guarded(func() error { return d.ledger.Record(saving, p.rule.ID, p.state, nil, nil) }); err != nil {
+			if err := guarded(func() error { return d.ledger.Keep(saving, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
 				p.fail("saving how far it has run", err)
+			}
+		}
+		if p.lease != nil {
+			if err := guarded(func() error { return p.lease.Release(saving) }); err != nil {
+				p.fail("giving back its lease", err)
 			}
 		}
 		p.run.Duration += elapsed()
@@ -117,14 +126,27 @@ func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	if r.SuppressionEnabled {
-		run.warn(r.File + ": warning: suppression is not supported: the rule runs without it")
-	}
 	if state.Watermark.After(now.Add(r.schedule.frequency)) {
 		run.warn(fmt.Sprintf("rule %q has run up to %s, which is ahead of this tick's %s: nothing of it is due until then",
 			r.Name, state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}
 	plan := r.schedule.plan(state, now)
+	if len(plan.windows) > 0 || plan.skipped != (Skipped{}) {
+		p.lease, err = d.ledger.Lease(ctx, r.ID, leaseLength)
+		var busy *ledger.LeasedError
+		if errors.As(err, &busy) {
+			run.Busy = busy.Until
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// Whoever had it may have moved the state.
+		if state, err = d.ledger.State(ctx, r.ID); err != nil {
+			return err
+		}
+		plan = r.schedule.plan(state, now)
+	}
 	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
 	p.state, p.due = plan.state, plan.windows
 	run.Skipped = plan.skipped
@@ -145,8 +167,9 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 	due := p.due[0]
 	p.touched = true
 	var w WindowRun
+	var held []alert.Activity
 	err := guarded(func() error {
-		w = d.runWindow(ctx, p.rule, due, now, p.run)
+		w, held = d.runWindow(ctx, p.rule, due, now, p.run)
 		return w.Err
 	})
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
@@ -154,7 +177,7 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		return false
 	}
 	if err == nil {
-		err = guarded(func() error { return d.finish(ctx, p, due, w) })
+		err = guarded(func() error { return d.finish(ctx, p, due, w.Alerts, held) })
 	}
 	if err != nil {
 		w.Window, w.Pass, w.New, w.Alerts = p.rule.schedule.window(due.end), due.pass, 0, nil
@@ -170,32 +193,34 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 
 // finish notes that a window is done, in the ledger if there is anything to
 // tell.
-func (d *Detector) finish(ctx context.Context, p *progress, due due, w WindowRun) error {
+func (d *Detector) finish(ctx context.Context, p *progress, due due, alerts []alert.Alert, held []alert.Activity) error {
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.end.Equal)
-	if len(w.Alerts) > 0 {
-		if err := d.record(ctx, p.rule, done, w.Alerts); err != nil {
+	kept := len(alerts) > 0 || len(held) > 0
+	if kept {
+		e := ledger.Entry{RuleID: p.rule.ID, State: done, Alerts: alerts, Destinations: d.destinations(), Suppressed: held}
+		if err := d.record(ctx, e); err != nil {
 			return err
 		}
 	}
-	p.state, p.touched = done, len(w.Alerts) == 0
+	p.state, p.touched = done, !kept
 	return nil
 }
 
 // record has the ledger keep a window's alerts together with the state in
 // which the window is done.
-func (d *Detector) record(ctx context.Context, r scheduledRule, state ledger.State, alerts []alert.Alert) error {
+func (d *Detector) record(ctx context.Context, e ledger.Entry) error {
 	ctx, cancel := finishing(ctx, recordTimeout)
 	defer cancel()
-	if err := d.ledger.Record(ctx, r.ID, state, alerts, d.destinations()); err != nil {
-		return &ledgerError{fmt.Sprintf("recording %d alerts", len(alerts)), err}
+	if err := d.ledger.Keep(ctx, e); err != nil {
+		return &ledgerError{fmt.Sprintf("recording %d alerts", len(e.Alerts)), err}
 	}
 	return nil
 }
 
 // runWindow runs a rule over a window and makes alerts of what is new. It
 // records nothing.
-func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now time.Time, run *RuleRun) (w WindowRun) {
+func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now time.Time, run *RuleRun) (w WindowRun, held []alert.Activity) {
 	elapsed := d.stopwatch()
 	w = WindowRun{Window: r.schedule.window(due.end), Pass: due.pass}
 	defer func() { w.Duration = elapsed() }()
@@ -210,7 +235,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	})
 	if err != nil {
 		w.Err = r.locate(err)
-		return w
+		return w, nil
 	}
 	w.Rows = len(table.Rows)
 	for _, warning := range table.Warnings {
@@ -220,7 +245,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		run.warn(warning)
 	}
 	if !r.Trigger.Met(w.Rows) {
-		return w
+		return w, held
 	}
 
 	reader := newRowReader(r.Rule, table, w.Window)
@@ -232,24 +257,37 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	for i, f := range found {
 		activities[i] = f.Activity
 	}
-	unseen, err := d.ledger.Unseen(ctx, r.ID, activities)
+	q := ledger.Question{RuleID: r.ID, Activities: activities, Window: w.Window, Now: now}
+	if r.SuppressionEnabled {
+		q.Suppression = r.SuppressionDuration
+	}
+	answer, err := d.ledger.Ask(ctx, q)
 	if err != nil {
 		w.Err = &ledgerError{"asking what was told before", err}
-		return w
+		return w, held
 	}
 	var news []foundActivity
 	for _, f := range found {
-		// What is unseen comes in the order of what was asked.
-		if len(unseen) == 0 || unseen[0].Fingerprint != f.Fingerprint || !unseen[0].Span.Equal(f.Span) {
+		// The answer is in the order of the question.
+		switch {
+		case isNext(answer.News, f.Activity):
+			f.Activity, answer.News = answer.News[0], answer.News[1:]
+			news = append(news, f)
+		case isNext(answer.Suppressed, f.Activity):
+			held = append(held, answer.Suppressed[0])
+			answer.Suppressed = answer.Suppressed[1:]
+			w.Suppressed = append(w.Suppressed, Dropped{Span: f.Span, Identity: f.identity})
+		default:
 			w.Dropped = append(w.Dropped, Dropped{Span: f.Span, Identity: f.identity})
-			continue
 		}
-		f.Activity, unseen = unseen[0], unseen[1:]
-		news = append(news, f)
 	}
 	w.New = len(news)
 	w.Alerts = newBuilder(r.Rule, table, w.Window, now).alerts(news)
-	return w
+	return w, held
+}
+
+func isNext(list []alert.Activity, a alert.Activity) bool {
+	return len(list) > 0 && list[0].Fingerprint == a.Fingerprint && list[0].Span.Equal(a.Span)
 }
 
 // ledgerError is a failure of the ledger.

@@ -133,9 +133,9 @@ func (f *forgetful) State(context.Context, string) (ledger.State, error) {
 	return f.rules["counting"], nil
 }
 
-func (f *forgetful) Record(ctx context.Context, ruleID string, s ledger.State, alerts []alert.Alert, to []string) error {
-	f.rules[ruleID] = s
-	return f.Ledger.Record(ctx, ruleID, s, alerts, to)
+func (f *forgetful) Keep(ctx context.Context, e ledger.Entry) error {
+	f.rules[e.RuleID] = e.State
+	return f.Ledger.Keep(ctx, e)
 }
 
 func TestReport(t *testing.T) {
@@ -165,8 +165,8 @@ func TestReport(t *testing.T) {
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 2, Duration: time.Second}},
-			Duration:   11 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Sent: 2, Duration: 3 * time.Second}},
+			Duration:   13 * time.Second,
 		},
 		{
 			Time: clock("11:05"),
@@ -180,8 +180,8 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 1, Duration: time.Second}},
-			Duration:   15 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Sent: 1, Duration: 2 * time.Second}},
+			Duration:   16 * time.Second,
 		},
 	}
 	if diff := cmp.Diff(want, d.reports); diff != "" {
@@ -493,25 +493,46 @@ func (b *brokenLedger) State(ctx context.Context, ruleID string) (ledger.State, 
 	return b.Ledger.State(ctx, ruleID)
 }
 
-func (b *brokenLedger) Unseen(ctx context.Context, ruleID string, a []alert.Activity) ([]alert.Activity, error) {
-	if err := b.err("Unseen"); err != nil {
+func (b *brokenLedger) Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error) {
+	if err := b.err("Lease"); err != nil {
 		return nil, err
 	}
-	return b.Ledger.Unseen(ctx, ruleID, a)
+	return b.Ledger.Lease(ctx, ruleID, length)
 }
 
-func (b *brokenLedger) Record(ctx context.Context, ruleID string, s ledger.State, alerts []alert.Alert, to []string) error {
-	if err := b.err("Record"); err != nil {
+func (b *brokenLedger) Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error) {
+	if err := b.err("Ask"); err != nil {
+		return ledger.Answer{}, err
+	}
+	return b.Ledger.Ask(ctx, q)
+}
+
+func (b *brokenLedger) Keep(ctx context.Context, e ledger.Entry) error {
+	if err := b.err("Keep"); err != nil {
 		return err
 	}
-	return b.Ledger.Record(ctx, ruleID, s, alerts, to)
+	return b.Ledger.Keep(ctx, e)
 }
 
-func (b *brokenLedger) Pending(ctx context.Context, destination string) ([]alert.Alert, error) {
-	if err := b.err("Pending"); err != nil {
-		return nil, err
+func (b *brokenLedger) Due(ctx context.Context, destination string, now time.Time, limit int) ([]ledger.Owed, int, error) {
+	if err := b.err("Due"); err != nil {
+		return nil, 0, err
 	}
-	return b.Ledger.Pending(ctx, destination)
+	return b.Ledger.Due(ctx, destination, now, limit)
+}
+
+func (b *brokenLedger) Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (bool, error) {
+	if err := b.err("Claim"); err != nil {
+		return false, err
+	}
+	return b.Ledger.Claim(ctx, destination, a, now, until)
+}
+
+func (b *brokenLedger) Purge(ctx context.Context, now time.Time) (int, error) {
+	if err := b.err("Purge"); err != nil {
+		return 0, err
+	}
+	return b.Ledger.Purge(ctx, now)
 }
 
 func (b *brokenLedger) Sent(ctx context.Context, destination string, a alert.Alert) error {
@@ -525,7 +546,7 @@ func (b *brokenLedger) Sent(ctx context.Context, destination string, a alert.Ale
 // was sent without a note of it is told again.
 func TestBrokenLedger(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Unseen", "Record", "Pending", "Sent"} {
+	for _, verb := range []string{"State", "Lease", "Ask", "Keep", "Due", "Claim", "Sent", "Purge"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))
@@ -537,7 +558,7 @@ func TestBrokenLedger(t *testing.T) {
 			if !errors.Is(err, errDown) {
 				t.Errorf("error = %v", err)
 			}
-			if alerts := reported(report); (alerts > 0) != (verb == "Pending" || verb == "Sent") {
+			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Due", "Claim", "Sent", "Purge"}, verb) {
 				t.Errorf("%d alerts were reported", alerts)
 			}
 			broken.verb = ""
