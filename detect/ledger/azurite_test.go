@@ -77,10 +77,15 @@ func tryAzurite(program string) error {
 		return err
 	}
 	var out bytes.Buffer
-	cmd := exec.Command("node", program, "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck",
+	// It ends with its standard input, so also when the tests are killed.
+	const follow = "process.stdin.on('end', () => process.exit()).resume(); process.argv.splice(1, 0, process.argv[1]); require(process.argv[1])"
+	cmd := exec.Command("node", "-e", follow, program, "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck",
 		"--silent", "--tableHost", "127.0.0.1", "--tablePort", port)
 	cmd.Dir = os.TempDir()
 	cmd.Stdout, cmd.Stderr = &out, &out
+	if _, err := cmd.StdinPipe(); err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting Azurite: %w", err)
 	}

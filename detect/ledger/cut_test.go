@@ -148,7 +148,7 @@ func (s *downStore) commit(ctx context.Context, partition string, changes ...cha
 func TestCutIsBounded(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	for range 15 {
 		a := largeAlert(rng.IntN(200), strings.Repeat("é\"<\x01", rng.IntN(3000)))
 		a.Description = strings.Repeat("d", rng.IntN(100_000))
 		for range rng.IntN(50) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf16"
 
 	"pushback/detect/alert"
@@ -64,7 +65,7 @@ func encodeRow(r row) (map[string]any, error) {
 			return nil, err
 		}
 		e["AlertID"], e["RuleID"] = r.alert.ID, r.alert.RuleID
-		e["RuleName"], e["Title"] = cut(r.alert.RuleName, 200), cut(r.alert.Title, 200)
+		e["RuleName"], e["Title"] = cut(printable(r.alert.RuleName), 200), cut(printable(r.alert.Title), 200)
 		e["Severity"] = r.alert.Severity.String()
 		putTime(e, "Created", r.alert.Created)
 		putText(e, "Alert", text)
@@ -72,6 +73,17 @@ func encodeRow(r row) (map[string]any, error) {
 		return nil, fmt.Errorf("a %T cannot be kept", r)
 	}
 	return e, nil
+}
+
+// printable leaves out what no person can read, some of which no property can
+// hold. In JSON it is escaped.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func putTime(e map[string]any, name string, t time.Time) {

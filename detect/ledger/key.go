@@ -16,6 +16,7 @@ const (
 	runKey   = "run"
 	purgeKey = "purge"
 
+	rulePrefix = "rule:" // of partitions, and of the directory's keys
 	outPrefix  = "out:"
 	seenPrefix = "seen:"
 	sentPrefix = "sent:"
@@ -28,7 +29,7 @@ func prefixEnd(prefix string) string {
 }
 
 // partitionOf returns the partition of a rule.
-func partitionOf(ruleID string) string { return "rule:" + escape(ruleID) }
+func partitionOf(ruleID string) string { return rulePrefix + escape(ruleID) }
 
 func outKey(alertID string) string { return outPrefix + escape(alertID) }
 

@@ -162,7 +162,7 @@ func (l *Ledger) enlist(ctx context.Context, ruleID string) error {
 // rules returns the ids of the rules that were ever run.
 func (l *Ledger) rules(ctx context.Context) ([]string, error) {
 	var ids []string
-	for i, err := range l.store.list(ctx, directory, "", "~", true) {
+	for i, err := range l.store.list(ctx, directory, rulePrefix, prefixEnd(rulePrefix), true) {
 		if err != nil {
 			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,7 +25,7 @@ type Memory struct{ *Ledger }
 // NewMemory returns an empty ledger.
 func NewMemory() *Memory {
 	return &Memory{&Ledger{
-		store:     &mapStore{partitions: map[string]*mapPartition{}},
+		store:     &mapStore{ranges: map[rangeKey]*mapRange{}},
 		seenFor:   memoryRetention,
 		selfPurge: true,
 		leases:    map[string]*Lease{},
@@ -33,21 +34,32 @@ func NewMemory() *Memory {
 
 // mapStore is a store in memory.
 type mapStore struct {
-	mu         sync.Mutex
-	partitions map[string]*mapPartition
-	changes    int // makes ETags
+	mu sync.Mutex
+	// ranges has the rows of one prefix of a partition, so that what is owed
+	// does not have to be sorted in before all that was told.
+	ranges  map[rangeKey]*mapRange
+	changes int // makes ETags
 }
 
-type mapPartition struct {
+type rangeKey struct{ partition, prefix string }
+
+type mapRange struct {
 	keys  []string // in order
 	items map[string]item
+}
+
+// rangeOf returns the rows with the prefix of a key, or nil.
+func (s *mapStore) rangeOf(partition, key string) (rangeKey, *mapRange) {
+	prefix, _, _ := strings.Cut(key, ":")
+	k := rangeKey{partition, prefix}
+	return k, s.ranges[k]
 }
 
 func (s *mapStore) get(_ context.Context, partition, key string) (item, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.partitions[partition]; p != nil {
-		if i, ok := p.items[key]; ok {
+	if _, r := s.rangeOf(partition, key); r != nil {
+		if i, ok := r.items[key]; ok {
 			return i, nil
 		}
 	}
@@ -67,15 +79,15 @@ func (s *mapStore) list(_ context.Context, partition, from, to string, _ bool) i
 func (s *mapStore) between(partition, from, to string) []item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.partitions[partition]
-	if p == nil {
+	_, r := s.rangeOf(partition, from)
+	if r == nil {
 		return nil
 	}
-	first, _ := slices.BinarySearch(p.keys, from)
-	end, _ := slices.BinarySearch(p.keys, to)
+	first, _ := slices.BinarySearch(r.keys, from)
+	end, _ := slices.BinarySearch(r.keys, to)
 	items := make([]item, 0, max(0, end-first))
-	for _, key := range p.keys[first:max(first, end)] {
-		items = append(items, p.items[key])
+	for _, key := range r.keys[first:max(first, end)] {
+		items = append(items, r.items[key])
 	}
 	return items
 }
@@ -85,13 +97,12 @@ func (s *mapStore) prepare(_ string, c change) (change, error) { return c, nil }
 func (s *mapStore) commit(_ context.Context, partition string, changes ...change) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.partitions[partition]
-	if p == nil {
-		p = &mapPartition{items: map[string]item{}}
-		s.partitions[partition] = p
-	}
 	for _, c := range changes {
-		old, there := p.items[c.key]
+		var old item
+		there := false
+		if _, r := s.rangeOf(partition, c.key); r != nil {
+			old, there = r.items[c.key]
+		}
 		switch {
 		case c.verb == insert && there:
 			return "", fmt.Errorf("%s: %w", c.key, errExists)
@@ -104,18 +115,23 @@ func (s *mapStore) commit(_ context.Context, partition string, changes ...change
 	}
 	etag := ""
 	for _, c := range changes {
-		at, there := slices.BinarySearch(p.keys, c.key)
+		k, r := s.rangeOf(partition, c.key)
+		if r == nil {
+			r = &mapRange{items: map[string]item{}}
+			s.ranges[k] = r
+		}
+		at, there := slices.BinarySearch(r.keys, c.key)
 		if c.verb == remove {
-			p.keys = slices.Delete(p.keys, at, at+1)
-			delete(p.items, c.key)
+			r.keys = slices.Delete(r.keys, at, at+1)
+			delete(r.items, c.key)
 			continue
 		}
 		if !there {
-			p.keys = slices.Insert(p.keys, at, c.key)
+			r.keys = slices.Insert(r.keys, at, c.key)
 		}
 		s.changes++
 		etag = strconv.Itoa(s.changes)
-		p.items[c.key] = item{key: c.key, etag: etag, row: c.row}
+		r.items[c.key] = item{key: c.key, etag: etag, row: c.row}
 	}
 	return etag, nil
 }

@@ -81,8 +81,8 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 		suppression = time.Duration(1+rng.IntN(180)) * time.Minute
 	}
 	var events []happening
-	for i := range 1 + rng.IntN(40) {
-		at := rng.IntN(600)
+	for i := range 1 + rng.IntN(20) {
+		at := rng.IntN(300)
 		e := happening{fmt.Sprint(i), string(rune('a' + rng.IntN(3))), at, at}
 		if rng.IntN(3) == 0 {
 			e.arriving += rng.IntN(120)
@@ -90,7 +90,7 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 		events = append(events, e)
 	}
 	l := open()
-	for now := frequency; now < 700; now += 1 + rng.IntN(frequency) {
+	for now := frequency; now < 360; now += 1 + rng.IntN(frequency) {
 		if rng.IntN(5) == 0 {
 			l = open() // a restart
 		}
@@ -208,7 +208,7 @@ func TestModel(t *testing.T) {
 	})
 	t.Run("table", func(t *testing.T) {
 		t.Parallel()
-		const sequences = 15
+		const sequences = 8
 		for seed := range uint64(sequences) {
 			o := tableOptions(azurite(t))
 			sequence(t, seed, func() *Ledger { return open(t, o).Ledger })

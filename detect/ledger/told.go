@@ -23,7 +23,8 @@ type Question struct {
 }
 
 // Answer divides the activities that are news, each list in the order of the
-// question and with the told spans that an activity touches as Previously.
+// question and with the told spans that an activity touches as Previously, those
+// included that were suppressed.
 type Answer struct {
 	News []alert.Activity
 	// Suppressed would be news, but its identity was told of too recently.
