@@ -237,7 +237,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		w.Err = &ledgerError{"asking what was told before", err}
 		return w
 	}
-	var news []foundActivity
+	news := make([]foundActivity, 0, len(unseen))
 	for _, f := range found {
 		// What is unseen comes in the order of what was asked.
 		if len(unseen) == 0 || unseen[0].Fingerprint != f.Fingerprint || !unseen[0].Span.Equal(f.Span) {

@@ -135,8 +135,11 @@ func (m *Memory) Pending(_ context.Context, destination string) ([]alert.Alert, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var pending []alert.Alert
-	for _, o := range m.owed {
+	for i, o := range m.owed {
 		if slices.Contains(o.to, destination) {
+			if pending == nil {
+				pending = make([]alert.Alert, 0, len(m.owed)-i)
+			}
 			pending = append(pending, o.alert)
 		}
 	}
