@@ -1,6 +1,7 @@
 # The two commands of the README do their own set-up; see there.
 
 TESTFLAGS ?=
+BIN ?= bin/handler
 
 .PHONY: demo test build clean
 
@@ -11,7 +12,7 @@ test: .ci/node_modules/.package-lock.json ## all tests
 	go test $(TESTFLAGS) ./...
 
 build: ## the static binary where the Functions host looks for it
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/handler ./handler
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN) ./handler
 
 # The tools that tests verify against, at the versions of the lock file.
 .ci/node_modules/.package-lock.json: .ci/package-lock.json

@@ -87,8 +87,8 @@ func (r rowReader) activities() []foundActivity {
 		fingerprint alert.Fingerprint
 		start, end  time.Time // in UTC, so that == compares them
 	}
-	var found []foundActivity
-	index := map[key]int{}
+	found := make([]foundActivity, 0, len(r.table.Rows))
+	index := make(map[key]int, len(r.table.Rows))
 	for i, row := range r.table.Rows {
 		identity := r.identityOf(row)
 		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, identity), Span: r.spanOf(row)}

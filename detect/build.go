@@ -19,10 +19,12 @@ type builder struct {
 	columns map[string]int // the index of every column that the rule names, or -1
 	window  alert.Span
 	now     time.Time
+	texts   map[string]json.RawMessage // as JSON
 }
 
 func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now time.Time) builder {
-	b := builder{rule: r, table: table, columns: map[string]int{}, window: window, now: now}
+	table = &workspace.Table{Columns: table.Columns, Rows: slices.Clone(table.Rows)} // see alerts
+	b := builder{rule: r, table: table, columns: map[string]int{}, window: window, now: now, texts: map[string]json.RawMessage{}}
 	for _, use := range r.Columns() {
 		b.columns[use.Column] = table.Column(use.Column)
 	}
@@ -30,7 +32,9 @@ func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now tim
 }
 
 // alerts returns one alert per activity or one for all, as the rule groups
-// them.
+// them. It lets go of each row that it has made an alert of, so that a large
+// result and its alerts are not in memory together: the builder's table is of
+// no use after it.
 func (b builder) alerts(news []foundActivity) []alert.Alert {
 	if len(news) == 0 {
 		return nil
@@ -41,6 +45,9 @@ func (b builder) alerts(news []foundActivity) []alert.Alert {
 	alerts := make([]alert.Alert, len(news))
 	for i := range news {
 		alerts[i] = b.alert(news[i : i+1])
+		for _, row := range news[i].rows {
+			b.table.Rows[row] = nil
+		}
 	}
 	return alerts
 }
@@ -84,11 +91,31 @@ func (b builder) rows(rows [][]any) []alert.Row {
 	for _, row := range rows {
 		cells := make(alert.Row, len(row))
 		for i, value := range row {
-			cells[i] = alert.Cell{Column: b.table.Columns[i].Name, Value: workspace.JSON(value)}
+			cells[i] = alert.Cell{Column: b.table.Columns[i].Name, Value: b.json(value)}
 		}
 		out = append(out, cells)
 	}
 	return out
+}
+
+// mostTexts is how many texts a builder keeps the JSON of.
+const mostTexts = 4096
+
+// json returns a value as JSON. Of a text that comes again it is the same
+// slice: thousands of alerts may say the same of many things.
+func (b builder) json(value any) json.RawMessage {
+	text, ok := value.(string)
+	if !ok {
+		return workspace.JSON(value)
+	}
+	raw, ok := b.texts[text]
+	if !ok {
+		raw = workspace.JSON(text)
+		if len(b.texts) < mostTexts {
+			b.texts[text] = raw
+		}
+	}
+	return raw
 }
 
 // value returns a row's value of a column that the rule names, or nil if the
@@ -116,7 +143,7 @@ func (b builder) values(row []any, column string) []string {
 // entities returns the distinct entities of the rows. Identifiers without a
 // value are left out, and so is an entity without any.
 func (b builder) entities(rows [][]any) []alert.Entity {
-	var entities []alert.Entity
+	entities := make([]alert.Entity, 0, len(b.rule.EntityMappings))
 	seen := map[string]bool{}
 	for _, row := range rows {
 		for _, mapping := range b.rule.EntityMappings {
@@ -129,6 +156,9 @@ func (b builder) entities(rows [][]any) []alert.Entity {
 				entities = append(entities, e)
 			}
 		}
+	}
+	if len(entities) == 0 {
+		return nil
 	}
 	return entities
 }
@@ -146,7 +176,7 @@ func (b builder) mapped(row []any, mapping rule.EntityMapping) []alert.Entity {
 		}
 		return entities
 	}
-	e := alert.Entity{Type: mapping.EntityType}
+	e := alert.Entity{Type: mapping.EntityType, Fields: make([]alert.Field, 0, len(mapping.FieldMappings))}
 	for _, f := range mapping.FieldMappings {
 		if text := workspace.Text(b.value(row, f.Column)); strings.TrimSpace(text) != "" {
 			e.Fields = append(e.Fields, alert.Field{Identifier: f.Identifier, Value: text})
@@ -167,7 +197,7 @@ func (b builder) customDetails(rows [][]any) []alert.Detail {
 			details = append(details, alert.Detail{Name: c.Name, Values: values})
 		}
 	}
-	return details
+	return slices.Clone(details) // without the room that appending made
 }
 
 // distinct returns the distinct values of a column in the order of the rows.

@@ -77,7 +77,7 @@ func TestSettingsAreAllReportedAtOnce(t *testing.T) {
 	t.Setenv("PUSHBACK_DELAY", "soon")
 	t.Setenv("PUSHBACK_LATENESS", "-1h")
 	r := handler(t, "demo")
-	for _, want := range []string{`PUSHBACK_DELAY is "soon"`, `PUSHBACK_LATENESS is "-1h"`, "from 0s to 48h0m0s, such as 5m or 2h"} {
+	for _, want := range []string{`PUSHBACK_DELAY is "soon"`, `PUSHBACK_LATENESS is "-1h"`, "from 0s to 48h, such as 5m or 2h"} {
 		if r.code != exitFailed || !strings.Contains(r.stderr, want) {
 			t.Errorf("code %d, stderr lacks %q: %s", r.code, want, r.stderr)
 		}

@@ -1,5 +1,6 @@
-// Command handler is Pushback: one binary that runs a rule offline, over a
-// generated day or over exported logs.
+// Command handler is Pushback: one binary that runs rules against a workspace,
+// as the custom handler of Azure Functions, and offline, over a generated day or
+// over exported logs.
 package main
 
 import (
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "handler",
-		Short: "Run Sentinel scheduled analytics rules over exported logs",
+		Short: "Run Sentinel scheduled analytics rules under Azure Functions, or over exported logs",
 		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
 			"It ships with the rule MFA Rejected by User.",
 		SilenceErrors: true,
@@ -74,6 +75,10 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	serve := newServe()
+	if os.Getenv(portVariable) != "" { // the host started this
+		root.RunE = serve.RunE
+	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -81,6 +86,6 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemo(), newReplay(), newQuery())
+	root.AddCommand(serve, newDemo(), newReplay(), newQuery())
 	return root
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/kelseyhightower/envconfig"
 
 	"pushback/detect"
 )
@@ -20,12 +17,8 @@ func TestReadmeListsTheSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys bytes.Buffer
-	if err := envconfig.Usagef(settingsPrefix, &settings{}, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
-		t.Fatal(err)
-	}
 	fields := reflect.TypeFor[settings]()
-	for i, key := range strings.Fields(keys.String()) {
+	for i, key := range settingKeys() {
 		tag := fields.Field(i).Tag
 		def := tag.Get("default")
 		if def != "" {
@@ -49,7 +42,7 @@ func TestSettingsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := detect.DefaultConfig()
-	if s.Delay.Duration != want.Delay || s.Lateness.Duration != want.Lateness || s.Rules != "" {
+	if s.Delay.Duration != want.Delay || s.Lateness.Duration != want.Lateness || s.CatchUp.Duration != want.CatchUp || s.Rules != "" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -3,72 +3,95 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/kelseyhightower/envconfig"
-
-	"pushback/detect"
 )
 
 // settings are the environment variables that start with PUSHBACK_. The tags
-// are their one source: what is read, what --help says and the README's table.
+// are their one source: what is read, what --help says, the README's table and
+// local.settings.json.example.
+//
+// A needed tag names the command that does not work without the setting. The
+// other tags are those of the setting's type.
 type settings struct {
-	Rules    string   `desc:"A rule file, or a folder of them, that replay runs instead of the shipped rule."`
-	Delay    duration `default:"5m" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
-	Lateness duration `default:"2h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
+	WorkspaceID          guid     `split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
+	AdditionalWorkspaces guids    `split_words:"true" desc:"Ids of further workspaces that every query covers too, with commas between them."`
+	Cloud                choice   `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
+	Schedule             ncrontab `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
+	Rules                string   `desc:"A rule file, or a folder of them, that serve and replay run instead of the shipped rule."`
+	Delay                duration `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
+	Lateness             duration `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
+	CatchUp              duration `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
+	QueryTimeout         duration `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
+	TickTimeout          duration `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
+	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
 const settingsPrefix = "PUSHBACK"
 
-// duration is a setting that keeps what is wrong with it: envconfig stops at
-// the first error, and whoever sets up a deployment wants to see them all.
-type duration struct {
-	time.Duration
-	problem string
-	empty   bool
-}
+// readSettings reads the settings and checks all that are set. Its error names
+// every one that is wrong.
+func readSettings() (settings, error) { return settingsFor("") }
 
-// mostDuration bounds what a window waits for: every further hour is another
-// query of every window.
-const mostDuration = 48 * time.Hour
-
-// Decode reads the setting's text.
-func (d *duration) Decode(text string) error {
-	if d.empty = strings.TrimSpace(text) == ""; d.empty {
-		return nil
-	}
-	parsed, err := time.ParseDuration(strings.TrimSpace(text))
-	if err != nil || parsed < 0 || parsed > mostDuration {
-		d.problem = fmt.Sprintf("is %q: expected a duration from 0s to %s, such as 5m or 2h", text, mostDuration)
-	}
-	d.Duration = parsed
-	return nil
-}
-
-// readSettings reads and checks the settings. Its error names every one that
-// is wrong.
-func readSettings() (settings, error) {
+// settingsFor is readSettings for a command that needs some of them.
+func settingsFor(command string) (settings, error) {
 	var s settings
+	// What is wrong with a value is found out below: envconfig stops at the
+	// first, and whoever sets up a deployment wants to see them all.
 	if err := envconfig.Process(settingsPrefix, &s); err != nil {
 		return s, fmt.Errorf("settings: %w", err)
 	}
 	var problems []error
-	defaults := detect.DefaultConfig()
-	for _, d := range []struct {
-		name string
-		def  time.Duration
-		*duration
-	}{{"DELAY", defaults.Delay, &s.Delay}, {"LATENESS", defaults.Lateness, &s.Lateness}} {
-		if d.empty { // as if it were not set
-			d.Duration = d.def
+	fields := reflect.ValueOf(&s).Elem()
+	for i, key := range settingKeys() {
+		tag := fields.Type().Field(i).Tag
+		value, ok := fields.Field(i).Addr().Interface().(setting)
+		if !ok {
+			continue // a plain text, which cannot be wrong
 		}
-		if d.problem != "" {
-			problems = append(problems, fmt.Errorf("the setting %s_%s %s", settingsPrefix, d.name, d.problem))
+		text := value.text()
+		if text == "" { // as if it were not set
+			text = tag.Get("default")
+		}
+		switch {
+		case text != "":
+			if expected := value.read(text, tag); expected != "" {
+				problems = append(problems, fmt.Errorf("the setting %s is %.100q: expected %s", key, text, expected))
+			}
+		case command != "" && tag.Get("needed") == command:
+			problems = append(problems, fmt.Errorf("the setting %s is not set: expected %s", key, value.read("", tag)))
 		}
 	}
 	return s, errors.Join(problems...)
+}
+
+// settingKeys lists the names of the settings in the order of the fields.
+func settingKeys() []string {
+	var keys strings.Builder
+	if err := envconfig.Usagef(settingsPrefix, &settings{}, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
+		panic(err) // the tags are part of the program
+	}
+	return strings.Fields(keys.String())
+}
+
+// unknownSettings lists the variables that look like settings and are none:
+// one that is misspelt does nothing, and nobody would know.
+func unknownSettings() []string {
+	known := settingKeys()
+	var unknown []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(strings.ToUpper(name), settingsPrefix+"_") && !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
 }
 
 // settingsHelp lists the settings with their defaults.

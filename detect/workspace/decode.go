@@ -160,7 +160,10 @@ func (t *answerTable) setColumns(v jsontext.Value) error {
 	for i, c := range columns {
 		kind := strings.ToLower(c.Type)
 		t.columns[i] = Column{Name: c.Name, Type: kind}
-		if t.parsers[i] = parsers[kind]; t.parsers[i] == nil && t.err == nil {
+		switch parse := parsers[kind]; {
+		case parse != nil:
+			t.parsers[i] = remembering(parse)
+		case t.err == nil:
 			t.err = fmt.Errorf("reading the answer: column %q has the unknown type %q", c.Name, c.Type)
 		}
 	}

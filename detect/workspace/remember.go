@@ -1,0 +1,26 @@
+package workspace
+
+import "encoding/json"
+
+// The most cells of a column that are remembered, and the longest.
+const (
+	mostRemembered    = 512
+	longestRemembered = 512
+)
+
+// remembering returns a parser that reads equal cells once: the rows of a large
+// result say the same of many things, such as an application or a reason, and
+// values cannot be changed, so that they may share them.
+func remembering(parse parser) parser {
+	values := map[string]any{}
+	return func(cell json.RawMessage) (any, error) {
+		if v, ok := values[string(cell)]; ok {
+			return v, nil
+		}
+		v, err := parse(cell)
+		if err == nil && len(cell) <= longestRemembered && len(values) < mostRemembered {
+			values[string(cell)] = v
+		}
+		return v, err
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/notify/console"
+)
+
+// alertLog is the destination of alerts where no other is set up: it writes
+// each as one line of the log, whatever the log level.
+type alertLog struct{ handler slog.Handler }
+
+// Name is "log".
+func (alertLog) Name() string { return "log" }
+
+// The most of an alert that its line holds: the host cuts lines of 32 KiB.
+const (
+	mostLogValues = 20
+	mostLogWidth  = 200
+)
+
+// Notify writes the line. What the alert's values say is shortened, its rows
+// are left out.
+func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "alert", 0)
+	r.AddAttrs(
+		slog.String("id", a.ID),
+		slog.String("rule", a.RuleID),
+		slog.String("name", a.RuleName),
+		slog.String("severity", a.Severity.String()),
+		slog.String("title", shortened(a.Title)),
+		slog.Time("start", a.Span.Start),
+		slog.Time("end", a.Span.End),
+		slog.Bool("continues", len(a.Previously()) > 0),
+	)
+	var entities []string
+	for _, e := range a.Entities {
+		if len(e.Fields) > 0 && len(entities) < mostLogValues {
+			entities = append(entities, shortened(e.Type+" "+e.Fields[0].Value))
+		}
+	}
+	if len(entities) > 0 {
+		r.AddAttrs(slog.Any("entities", entities))
+	}
+	var details []any
+	for _, d := range a.CustomDetails {
+		values := make([]string, 0, min(len(d.Values), mostLogValues))
+		for _, v := range d.Values[:min(len(d.Values), mostLogValues)] {
+			values = append(values, shortened(v))
+		}
+		details = append(details, slog.Any(d.Name, values))
+	}
+	r.AddAttrs(slog.Group("details", details...))
+	if err := l.handler.Handle(ctx, r); err != nil {
+		return fmt.Errorf("writing to the log: %w", err)
+	}
+	return nil
+}
+
+func shortened(text string) string {
+	if len(text) <= mostLogWidth { // no narrower than it has bytes
+		return text
+	}
+	return console.Cut(text, mostLogWidth)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"pushback/detect"
+)
+
+// function is the one function of the app: each invocation is a tick.
+type function struct {
+	log *slog.Logger
+	// open makes what a tick needs. It is called until it succeeds: a ledger
+	// that cannot be reached now may be there for the next tick.
+	open    func(context.Context) (*opened, error)
+	clock   func() time.Time
+	timeout time.Duration // of a tick, counted from its invocation
+
+	// stopping is done when the process is to end. A tick that runs then has
+	// finish to come to its end before it is cancelled.
+	stopping context.Context
+	finish   time.Duration
+
+	turn   chan struct{} // of size 1, full during a tick
+	opened *opened       // guarded by turn
+	warned map[string]bool
+}
+
+// opened is what open made.
+type opened struct {
+	detector *detect.Detector
+	// err is what makes every tick fail, though it does what it can: rule
+	// files that are wrong beside others that are not.
+	err error
+}
+
+func newFunction(log *slog.Logger, open func(context.Context) (*opened, error), timeout time.Duration, stopping context.Context) *function {
+	return &function{
+		log: log, open: open, clock: time.Now, timeout: timeout,
+		stopping: stopping, finish: finishTime,
+		turn: make(chan struct{}, 1), warned: map[string]bool{},
+	}
+}
+
+// prepare opens what the first tick will need, so that what is wrong is in the
+// log before it.
+func (f *function) prepare() {
+	f.turn <- struct{}{}
+	defer func() { <-f.turn }()
+	ctx, cancel := context.WithTimeout(f.stopping, f.timeout)
+	defer cancel()
+	if err := f.ready(ctx); err != nil && f.stopping.Err() == nil {
+		f.logFailure("not ready: every invocation fails until this is mended", err)
+	}
+}
+
+// tick runs what is due. One tick runs at a time; another waits for it, and the
+// wait counts as a part of its own time. If that is over before its turn comes
+// it fails, and what is due is done by the next: the ledger says how far the
+// rules have run, so nothing is lost. A tick that has begun goes on when the
+// host hangs up, because what it sends could not be told from what it did not.
+//
+// Everything that fails is logged here, once.
+func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err error) {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-f.stopping.Done():
+	case <-ctx.Done():
+		err = fmt.Errorf("another tick was still running: what is due is left for the next one: %w", ctx.Err())
+		f.logFailure("tick failed", err, slog.String("invocation", inv.id))
+		return nil, err
+	}
+	if f.stopping.Err() != nil {
+		return nil, errStopping
+	}
+
+	deadline, _ := ctx.Deadline()
+	ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	stop := context.AfterFunc(f.stopping, func() { time.AfterFunc(f.finish, cancel) })
+	defer stop()
+	defer func() {
+		if p := recover(); p != nil {
+			f.log.Error("tick failed", "invocation", inv.id, "error", fmt.Sprintf("panic: %v", p), "stack", string(debug.Stack()))
+			done, err = nil, errors.New("a mistake in the program ended the tick: its stack is in the log, please report it")
+		}
+	}()
+
+	attrs := []any{slog.String("invocation", inv.id)}
+	if inv.retry > 0 {
+		attrs = append(attrs, slog.Int("retry", inv.retry))
+	}
+	log := f.log.With(attrs...)
+	if err := f.ready(ctx); err != nil {
+		f.logFailure("tick failed", err, attrs...)
+		return nil, err
+	}
+	now := inv.now
+	if now.IsZero() {
+		now = f.clock()
+	}
+	log.Debug("tick", "time", now, "pastDue", inv.pastDue)
+	report, err := f.opened.detector.Tick(ctx, now)
+	logReport(ctx, log, report)
+	for _, run := range report.Rules {
+		for _, text := range run.Warnings {
+			f.warn(text)
+		}
+	}
+	if f.opened.err != nil {
+		f.logFailure("tick failed", f.opened.err, attrs...)
+		err = errors.Join(f.opened.err, err)
+	}
+	return summarize(report), err
+}
+
+// ready opens what is not open yet.
+func (f *function) ready(ctx context.Context) error {
+	if f.opened != nil {
+		return nil
+	}
+	o, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	f.opened = o
+	return nil
+}
+
+// warn logs a warning the first time that it comes: those about a rule come
+// with every tick.
+func (f *function) warn(text string) {
+	if !f.warned[text] {
+		f.warned[text] = true
+		f.log.Warn(text)
+	}
+}
+
+func (f *function) logFailure(message string, err error, attrs ...any) {
+	f.log.With(attrs...).Error(message, "errors", failures(err))
+}
+
+// wait waits until no tick runs.
+func (f *function) wait(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+		<-f.turn
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// readJSON reads a file of the repository strictly into a struct that names
+// all that may stand in it.
+func readJSON(t *testing.T, path string, target any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(target); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// hostJSON is host.json as far as it is used here.
+type hostJSON struct {
+	Version         string
+	FunctionTimeout string
+	ExtensionBundle struct{ ID, Version string }
+	Logging         struct {
+		ApplicationInsights struct {
+			SamplingSettings struct {
+				IsEnabled     bool
+				ExcludedTypes string
+			}
+		}
+	}
+	CustomHandler struct {
+		Description struct {
+			DefaultExecutablePath          string
+			UseStdErrorStreamForErrorsOnly bool
+		}
+	}
+}
+
+func TestHostJSON(t *testing.T) {
+	t.Parallel()
+	var h hostJSON
+	readJSON(t, "host.json", &h)
+	if h.Version != "2.0" || h.ExtensionBundle.ID != "Microsoft.Azure.Functions.ExtensionBundle" || h.ExtensionBundle.Version != "[4.0.0, 5.0.0)" {
+		t.Errorf("%+v", h)
+	}
+	// What failed is a request, an exception or an error line, which is a trace.
+	if diff := cmp.Diff([]string{"Request", "Exception", "Trace"}, strings.Split(h.Logging.ApplicationInsights.SamplingSettings.ExcludedTypes, ";")); diff != "" {
+		t.Errorf("sampling may drop failures: %s", diff)
+	}
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path := h.CustomHandler.Description.DefaultExecutablePath; !strings.Contains(string(makefile), "BIN ?= "+path+"\n") {
+		t.Errorf("make build does not write %s", path)
+	}
+	clock, err := time.Parse(time.TimeOnly, h.FunctionTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeout := clock.Sub(clock.Truncate(24 * time.Hour))
+	s, err := readSettings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.TickTimeout.Duration+saveMargin > timeout {
+		t.Errorf("a tick may take %s, and the host ends it after %s", s.TickTimeout.Duration, timeout)
+	}
+}
+
+// saveMargin is the least that a tick needs to save and to answer when its
+// time is up.
+const saveMargin = 30 * time.Second
+
+func TestFunctionJSON(t *testing.T) {
+	t.Parallel()
+	type binding struct {
+		Type, Direction, Name, Schedule string
+		UseMonitor                      bool
+	}
+	type retry struct {
+		Strategy      string
+		MaxRetryCount int
+		DelayInterval string
+	}
+	var got struct {
+		Bindings []binding
+		Retry    retry
+	}
+	readJSON(t, "function-app/function.json", &got)
+	if diff := cmp.Diff([]binding{{"timerTrigger", "in", timerBinding, "%PUSHBACK_SCHEDULE%", true}}, got.Bindings); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(retry{"fixedDelay", 2, "00:00:30"}, got.Retry); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := os.Stat("../" + functionPath + "/function.json"); err != nil {
+		t.Errorf("the host posts to the name of the folder: %v", err)
+	}
+}
+
+func TestLocalSettingsExample(t *testing.T) {
+	var example struct {
+		IsEncrypted bool
+		Values      map[string]string
+	}
+	readJSON(t, "local.settings.json.example", &example)
+	want := map[string]string{
+		"AzureWebJobsStorage":      "UseDevelopmentStorage=true",
+		"FUNCTIONS_WORKER_RUNTIME": "custom",
+	}
+	fields := reflect.TypeFor[settings]()
+	for i, key := range settingKeys() {
+		tag := fields.Field(i).Tag
+		want["// "+key] = tag.Get("desc")
+		want[key] = tag.Get("default")
+	}
+	want["PUSHBACK_WORKSPACE_ID"] = "00000000-0000-0000-0000-000000000000"
+	want["PUSHBACK_SCHEDULE"] = "0 */5 * * * *"
+	if diff := cmp.Diff(want, example.Values); diff != "" {
+		t.Errorf("local.settings.json.example (-want +got):\n%s", diff)
+	}
+	for key, value := range example.Values {
+		if strings.HasPrefix(key, settingsPrefix) {
+			t.Setenv(key, value)
+		}
+	}
+	if _, err := settingsFor("serve"); err != nil {
+		t.Errorf("copied as it is, it is refused: %v", err)
+	}
+}
+
+// TestBuild holds the binary for a function app to what the README says of it.
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	bin := filepath.Join(t.TempDir(), "handler")
+	cmd := exec.CommandContext(t.Context(), "make", "-C", "..", "build", "BIN="+bin)
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= 25<<20 {
+		t.Errorf("the binary has %d bytes", info.Size())
+	}
+	f, err := elf.Open(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	libraries, err := f.ImportedLibraries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP || len(libraries) > 0 {
+			t.Errorf("the binary is not static: it needs %v", libraries)
+		}
+	}
+}

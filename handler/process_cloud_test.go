@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"pushback/detect/kql"
+	"pushback/detect/logs"
+	"pushback/detect/sample"
+)
+
+const (
+	standInWorkspace      = "11111111-2222-3333-4444-555555555555"
+	standInHost           = "api.loganalytics.io"
+	standInToken          = "ey-the-token-of-the-stand-in"
+	standInIdentityHeader = "the-header-of-the-identity-endpoint"
+)
+
+// cloudStandIn is what a function app sees of Azure: the managed identity's
+// endpoint, and Log Analytics with the local engine behind it. The binary
+// reaches it without being told: through a proxy, as in a locked-down network,
+// that gives it a server with a certificate for the real name.
+type cloudStandIn struct {
+	t        testing.TB
+	identity *httptest.Server
+	proxy    *httptest.Server
+	caFile   string
+	service  *kql.Service
+	// fault, if set, sees each query first, with the number of those before it,
+	// and says whether it answered it.
+	fault func(n int, w http.ResponseWriter, r *http.Request) bool
+
+	mu      sync.Mutex
+	now     time.Time
+	queries int
+	running int
+	most    int // queries at once
+}
+
+// sampleTables reads the generated day once.
+var sampleTables = sync.OnceValues(func() ([]*kql.Table, error) {
+	r := logs.NewReader(logs.Options{})
+	for _, f := range sample.Generate(sample.Options{}).Files() {
+		if err := r.File(context.Background(), f.Name, bytes.NewReader(f.Content)); err != nil {
+			return nil, err
+		}
+	}
+	l, err := r.Finish()
+	if err != nil {
+		return nil, err
+	}
+	return l.Tables, nil
+})
+
+// newCloud starts a stand-in over the generated day.
+func newCloud(t testing.TB) *cloudStandIn {
+	t.Helper()
+	tables, err := sampleTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cloudStandIn{t: t}
+	c.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: c.clock}
+	c.identity = httptest.NewServer(http.HandlerFunc(c.serveIdentity))
+	t.Cleanup(c.identity.Close)
+
+	certificate := c.certificate()
+	conns := &connListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	workspace := &http.Server{Handler: http.HandlerFunc(c.serveWorkspace)}
+	go workspace.Serve(tls.NewListener(conns, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+	t.Cleanup(func() { workspace.Close() })
+	c.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != standInHost+":443" {
+			t.Errorf("the process reaches for %s %s", r.Method, r.Host)
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+			conn.Close()
+			return
+		}
+		select {
+		case conns.conns <- conn:
+		case <-conns.closed:
+			conn.Close()
+		}
+	}))
+	t.Cleanup(c.proxy.Close)
+	return c
+}
+
+// connListener accepts the connections that it is handed.
+type connListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *connListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *connListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *connListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// certificate makes one for the real name, and the file that makes it trusted.
+func (c *cloudStandIn) certificate() tls.Certificate {
+	c.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.caFile = filepath.Join(c.t.TempDir(), "ca.pem")
+	if err := os.WriteFile(c.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// env is what the platform gives the process.
+func (c *cloudStandIn) env() []string {
+	return []string{
+		"IDENTITY_ENDPOINT=" + c.identity.URL + "/msi/token",
+		"IDENTITY_HEADER=" + standInIdentityHeader,
+		"HTTPS_PROXY=" + c.proxy.URL,
+		"SSL_CERT_FILE=" + c.caFile,
+	}
+}
+
+func (c *cloudStandIn) clock() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *cloudStandIn) setNow(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if r.Method != http.MethodGet || r.URL.Path != "/msi/token" || r.Header.Get("X-IDENTITY-HEADER") != standInIdentityHeader ||
+		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost {
+		c.t.Errorf("the identity endpoint got %s %s", r.Method, r.URL)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(map[string]string{
+		"access_token": standInToken, "resource": q.Get("resource"), "token_type": "Bearer",
+		"expires_on": strconv.FormatInt(time.Now().Add(24*time.Hour).Unix(), 10),
+	}); err != nil {
+		c.t.Error(err)
+	}
+}
+
+func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/v1/workspaces/"+standInWorkspace+"/query" || r.Header.Get("Authorization") != "Bearer "+standInToken {
+		c.t.Errorf("the workspace got %s %s", r.Method, r.URL)
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	c.mu.Lock()
+	n := c.queries
+	c.queries++
+	c.running++
+	c.most = max(c.most, c.running)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.running--
+		c.mu.Unlock()
+	}()
+	if c.fault != nil && c.fault(n, w, r) {
+		return
+	}
+	resp, err := c.service.Do(r)
+	if err != nil {
+		return // whoever asked has gone
+	}
+	defer resp.Body.Close()
+	for name, values := range resp.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(resp.StatusCode)
+	_, _ = io.Copy(w, resp.Body)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// mostMegabytes is the most that the process may take for a large result: the
+// smallest instance has 512, and the host lives there too.
+const mostMegabytes = 100
+
+var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
+
+// peakMegabytes returns the most memory that a process has had.
+func peakMegabytes(t testing.TB, pid int) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := peakLine.FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("no peak in\n%s", text)
+	}
+	kilobytes, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(kilobytes) / 1024
+}
+
+// largeTick has the process tell as many alerts as the large result has rows,
+// and returns the most memory that it took.
+func largeTick(t testing.TB, settings map[string]string) float64 {
+	t.Helper()
+	c := newCloud(t)
+	answer := cannedAnswer(t, manyRows)
+	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer)
+		return true
+	}
+	h := startHost(t, c, settings)
+	got := h.tick(c, at(11, 5), http.StatusOK)
+	peak := peakMegabytes(t, h.cmd.Process.Pid)
+	h.stop()
+	if n := bytes.Count([]byte(h.stdout.String()), []byte(`"msg":"alert"`)); n != manyRows || got.answer.ReturnValue.Rules[0].Windows[0].New != manyRows {
+		t.Errorf("%d alerts", n)
+	}
+	return peak
+}
+
+func TestProcessMemory(t *testing.T) {
+	t.Parallel()
+	if peak := largeTick(t, nil); peak >= mostMegabytes {
+		t.Errorf("a result of %d rows took %.0f MB, and should take less than %d", manyRows, peak, mostMegabytes)
+	}
+}
+
+// BenchmarkProcessMemory reports the peak of the process for the large result.
+func BenchmarkProcessMemory(b *testing.B) {
+	for b.Loop() {
+		b.ReportMetric(largeTick(b, nil), "MB-peak")
+	}
+}
+
+// BenchmarkProcessStart is the time from the start of the process until it
+// answers.
+func BenchmarkProcessStart(b *testing.B) {
+	c := newCloud(b)
+	h := startHost(b, c, nil)
+	h.stop()
+	var total time.Duration
+	n := 0
+	for b.Loop() {
+		begin := time.Now()
+		h.start()
+		total += time.Since(begin)
+		n++
+		h.stop()
+	}
+	b.ReportMetric(float64(total.Microseconds())/1000/float64(n), "ms-to-answer")
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect"
+	"pushback/detect/rule"
+)
+
+// portVariable is how the Functions host says where to listen.
+const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
+
+// The host gives a process that it ends 30 seconds. A tick that is under way
+// then may use finishTime to come to its end. Then it is cancelled: the query
+// that runs is cut short, and what is being recorded or sent is finished.
+const (
+	graceTime  = 29 * time.Second
+	finishTime = 10 * time.Second
+)
+
+// gcPercent has the collector run at a quarter more than what is in use: an
+// instance is small, and a tick spends its time waiting.
+const gcPercent = 25
+
+func newServe() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Answer the Azure Functions host, which starts this (the default under the host)",
+		Long: "The custom handler of Azure Functions: listens on 127.0.0.1 at the port in " + portVariable + ",\n" +
+			"which the host sets, and runs a tick for each invocation of " + functionPath + ".",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			port, err := strconv.ParseUint(os.Getenv(portVariable), 10, 16)
+			if err != nil || port == 0 {
+				return usageError{fmt.Errorf("%s is %.20q: serve is started by the Functions host, which sets it to a port", portVariable, os.Getenv(portVariable))}
+			}
+			// Before all else: the host waits for this.
+			listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+			if err != nil {
+				return fmt.Errorf("listening where the host expects it: %w", err)
+			}
+			var level slog.LevelVar
+			log := newLogger(cmd.OutOrStdout(), cmd.ErrOrStderr(), &level)
+			s, err := settingsFor("serve")
+			if text := s.LogLevel.value; text != "" {
+				if err := level.UnmarshalText([]byte(text)); err != nil {
+					return fmt.Errorf("the log level: %w", err)
+				}
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
+			}
+			app := &app{settings: s, settingsErr: err, log: log}
+			for _, name := range unknownSettings() {
+				log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
+			}
+			timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
+			return serve(cmd.Context(), listener, newFunction(log, app.open, timeout, cmd.Context()), graceTime)
+		},
+	}
+}
+
+// serve answers the host until ctx is done. Then it takes no new work, lets
+// the tick that runs come to its end and its answer reach the host, and
+// returns within the grace.
+func serve(ctx context.Context, listener net.Listener, f *function, grace time.Duration) error {
+	server := &http.Server{
+		Handler:           &host{invoke: f.tick, longest: f.timeout + time.Minute},
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second, // an invocation sets its own
+		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	f.log.Info("listening", "address", listener.Addr().String())
+	go f.prepare()
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	f.log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	// Until the tick is done the server answers, with 503 to new work.
+	err := errors.Join(f.wait(ctx), server.Shutdown(ctx))
+	if err != nil {
+		_ = server.Close() // what is left is cut off: err says so
+		return fmt.Errorf("stopped with a tick under way, %s after being told to: the next one makes up for it: %w", grace, err)
+	}
+	f.log.Info("stopped")
+	return nil
+}
+
+// app puts together what runs under the host.
+type app struct {
+	settings    settings
+	settingsErr error
+	log         *slog.Logger
+}
+
+// open makes the detector. It is the production one: rules, workspace, ledger
+// and destinations as the settings say.
+func (a *app) open(ctx context.Context) (*opened, error) {
+	if a.settingsErr != nil {
+		return nil, a.settingsErr
+	}
+	rules, ruleErr := a.rules()
+	if len(rules) == 0 {
+		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
+	}
+	querier, err := openWorkspace(a.settings, a.log)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := openLedger(ctx, a.settings, a.log)
+	if err != nil {
+		return nil, err
+	}
+	config := detect.DefaultConfig()
+	config.Delay, config.Lateness = a.settings.Delay.Duration, a.settings.Lateness.Duration
+	config.CatchUp = a.settings.CatchUp.Duration
+	detector, err := detect.New(config, rules, querier, ledger, openDestinations(a.settings, a.log)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rules {
+		a.log.Info("ready", "rule", r.ID, "name", r.Name, "version", r.Version, "file", r.File)
+	}
+	if ruleErr != nil {
+		a.log.Error("rules that do not run: every tick fails until they are mended, though the others run", "errors", failures(ruleErr))
+	}
+	return &opened{detector: detector, err: ruleErr}, nil
+}
+
+// rules loads the rules. Those that are wrong do not keep the others from
+// running. Whether a query is one is left to the service, which knows more KQL
+// than the local engine.
+func (a *app) rules() ([]*rule.Rule, error) {
+	if a.settings.Rules == "" {
+		return []*rule.Rule{rule.Default()}, nil
+	}
+	rules, problems := rule.Load(a.settings.Rules)
+	var errs []error
+	for _, p := range problems {
+		if p.Warning {
+			a.log.Warn(p.String())
+		} else {
+			errs = append(errs, p)
+		}
+	}
+	var enabled []*rule.Rule
+	for _, r := range rules {
+		if r.Disabled {
+			a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
+			continue
+		}
+		enabled = append(enabled, r)
+	}
+	return enabled, errors.Join(errs...)
+}

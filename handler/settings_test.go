@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSettingsOfServe(t *testing.T) {
+	const id = "11111111-2222-3333-4444-555555555555"
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		want []string // each a problem; none if all is well
+	}{
+		{name: "nothing set", want: []string{"PUSHBACK_WORKSPACE_ID is not set: expected a GUID"}},
+		{name: "empty is not set", env: map[string]string{"PUSHBACK_WORKSPACE_ID": " ", "PUSHBACK_DELAY": "", "PUSHBACK_CLOUD": ""},
+			want: []string{"PUSHBACK_WORKSPACE_ID is not set"}},
+		{name: "enough", env: map[string]string{"PUSHBACK_WORKSPACE_ID": id}},
+		{name: "all", env: map[string]string{
+			"PUSHBACK_WORKSPACE_ID": strings.ToUpper(id), "PUSHBACK_ADDITIONAL_WORKSPACES": id + ", " + id,
+			"PUSHBACK_CLOUD": "USGovernment", "PUSHBACK_SCHEDULE": "0 */5 * * * *", "PUSHBACK_DELAY": "0s", "PUSHBACK_LATENESS": "48h",
+			"PUSHBACK_CATCH_UP": "336h", "PUSHBACK_QUERY_TIMEOUT": "1s", "PUSHBACK_TICK_TIMEOUT": "10m", "PUSHBACK_LOG_LEVEL": "debug",
+		}},
+		{name: "all wrong", env: map[string]string{
+			"PUSHBACK_WORKSPACE_ID": "urn:uuid:" + id, "PUSHBACK_ADDITIONAL_WORKSPACES": id + ",,x", "PUSHBACK_CLOUD": "germany",
+			"PUSHBACK_SCHEDULE": "*/5 * * * *", "PUSHBACK_DELAY": "-1s", "PUSHBACK_LATENESS": "49h", "PUSHBACK_CATCH_UP": "0s",
+			"PUSHBACK_QUERY_TIMEOUT": "11m", "PUSHBACK_TICK_TIMEOUT": "forever\x1b[2J", "PUSHBACK_LOG_LEVEL": "loud",
+		}, want: []string{
+			`PUSHBACK_WORKSPACE_ID is "urn:uuid:` + id + `": expected a GUID`,
+			`PUSHBACK_ADDITIONAL_WORKSPACES is "` + id + `,,x": expected GUIDs with commas`,
+			`PUSHBACK_CLOUD is "germany": expected one of public, usgovernment, china`,
+			`PUSHBACK_SCHEDULE is "*/5 * * * *": expected an NCRONTAB expression of six fields`,
+			`PUSHBACK_DELAY is "-1s": expected a duration from 0s to 48h`,
+			`PUSHBACK_LATENESS is "49h": expected a duration from 0s to 48h`,
+			`PUSHBACK_CATCH_UP is "0s": expected a duration from 1m to 336h`,
+			`PUSHBACK_QUERY_TIMEOUT is "11m": expected a duration from 1s to 10m`,
+			`PUSHBACK_TICK_TIMEOUT is "forever\x1b[2J": expected a duration from 3m to 24h`,
+			`PUSHBACK_LOG_LEVEL is "loud": expected one of debug, info, warn, error`,
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for k, v := range tc.env {
+				t.Setenv(k, v)
+			}
+			s, err := settingsFor("serve")
+			got := failures(err)
+			if len(got) != len(tc.want) {
+				t.Fatalf("got %q", got)
+			}
+			for i, want := range tc.want {
+				if !strings.HasPrefix(got[i], "the setting "+want) {
+					t.Errorf("got %s\nwant %s", got[i], want)
+				}
+			}
+			if tc.name == "all" && (s.WorkspaceID.value != id || !slices.Equal(s.AdditionalWorkspaces.values, []string{id}) || s.Cloud.value != "usgovernment") {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+func TestUnknownSettings(t *testing.T) {
+	t.Setenv("PUSHBACK_LATENES", "3h")
+	t.Setenv("PUSHBACK_LATENESS", "3h")
+	if got := unknownSettings(); !slices.Equal(got, []string{"PUSHBACK_LATENES"}) {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// setting is a value that is checked.
+type setting interface {
+	text() string
+	// read takes the value from a text. If it can not, it returns what it
+	// expected, to stand behind "expected".
+	read(text string, tag reflect.StructTag) (expected string)
+}
+
+// given is the text of a setting as envconfig hands it over.
+type given string
+
+// Decode keeps the text.
+func (g *given) Decode(text string) error {
+	*g = given(strings.TrimSpace(text))
+	return nil
+}
+
+func (g *given) text() string { return string(*g) }
+
+// duration is a length of time between the tags min and max.
+type duration struct {
+	given
+	time.Duration
+}
+
+func (d *duration) read(text string, tag reflect.StructTag) string {
+	least, most := tagDuration(tag, "min"), tagDuration(tag, "max")
+	parsed, err := time.ParseDuration(text)
+	if err != nil || parsed < least || parsed > most {
+		return fmt.Sprintf("a duration from %s to %s, such as 5m or 2h", tag.Get("min"), tag.Get("max"))
+	}
+	d.Duration = parsed
+	return ""
+}
+
+func tagDuration(tag reflect.StructTag, name string) time.Duration {
+	d, err := time.ParseDuration(tag.Get(name))
+	if err != nil {
+		panic(err) // the tags are part of the program
+	}
+	return d
+}
+
+// choice is one of the words in the tag choices.
+type choice struct {
+	given
+	value string
+}
+
+func (c *choice) read(text string, tag reflect.StructTag) string {
+	words := strings.Split(tag.Get("choices"), ",")
+	if !slices.Contains(words, strings.ToLower(text)) {
+		return "one of " + strings.Join(words, ", ")
+	}
+	c.value = strings.ToLower(text)
+	return ""
+}
+
+// guid is an id such as that of a workspace.
+type guid struct {
+	given
+	value string
+}
+
+func (g *guid) read(text string, _ reflect.StructTag) string {
+	if !isGUID(text) {
+		return "a GUID, such as 11111111-2222-3333-4444-555555555555"
+	}
+	g.value = strings.ToLower(text)
+	return ""
+}
+
+// guids is a list of them.
+type guids struct {
+	given
+	values []string
+}
+
+func (g *guids) read(text string, _ reflect.StructTag) string {
+	var values []string
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.ToLower(strings.TrimSpace(item))
+		switch {
+		case !isGUID(item):
+			return "GUIDs with commas between them"
+		case !slices.Contains(values, item):
+			values = append(values, item)
+		}
+	}
+	g.values = values
+	return ""
+}
+
+func isGUID(text string) bool {
+	_, err := uuid.Parse(text)
+	return err == nil && len(text) == len(uuid.UUID{}.String()) // it takes other forms too
+}
+
+// ncrontab is a schedule of the Functions host, which reads it: whether it has
+// six fields is all that is checked here.
+type ncrontab struct{ given }
+
+func (n *ncrontab) read(text string, _ reflect.StructTag) string {
+	if len(strings.Fields(text)) != 6 {
+		return "an NCRONTAB expression of six fields, such as 0 */5 * * * *"
+	}
+	return ""
+}

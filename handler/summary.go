@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"pushback/detect"
+	"pushback/detect/alert"
+	"pushback/detect/notify/console"
+)
+
+// summary is what a tick did, as the host gets it and keeps it.
+type summary struct {
+	Time       time.Time         `json:"time"`
+	Rules      []ruleSummary     `json:"rules"`
+	Deliveries []deliverySummary `json:"deliveries"`
+}
+
+type ruleSummary struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	Windows []windowSummary `json:"windows"`
+	Waiting int             `json:"waiting,omitempty"`
+	Left    int             `json:"left,omitempty"`
+	Skipped *skippedSummary `json:"skipped,omitempty"`
+	Error   string          `json:"error,omitempty"`
+}
+
+type windowSummary struct {
+	Start   time.Time `json:"start"`
+	End     time.Time `json:"end"`
+	Pass    int       `json:"pass"`
+	Rows    int       `json:"rows"`
+	New     int       `json:"new"`
+	Dropped int       `json:"dropped"`
+	Millis  int64     `json:"ms"`
+	Error   string    `json:"error,omitempty"`
+}
+
+type skippedSummary struct {
+	Windows    int       `json:"windows"`
+	LatePasses int       `json:"latePasses"`
+	From       time.Time `json:"from"`
+	To         time.Time `json:"to"`
+}
+
+type deliverySummary struct {
+	Destination string `json:"destination"`
+	Sent        int    `json:"sent"`
+	Pending     int    `json:"pending"`
+	Error       string `json:"error,omitempty"`
+}
+
+func summarize(r detect.Report) *summary {
+	s := &summary{Time: r.Time, Rules: []ruleSummary{}, Deliveries: []deliverySummary{}}
+	for _, run := range r.Rules {
+		out := ruleSummary{ID: run.RuleID, Name: run.RuleName, Windows: []windowSummary{}, Waiting: run.Waiting, Left: run.Left, Error: text(run.Err)}
+		for _, w := range run.Windows {
+			out.Windows = append(out.Windows, windowSummary{
+				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
+				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped),
+				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
+			})
+		}
+		if k := run.Skipped; k != (detect.Skipped{}) {
+			out.Skipped = &skippedSummary{k.Windows, k.LatePasses, k.From, k.To}
+		}
+		s.Rules = append(s.Rules, out)
+	}
+	for _, d := range r.Deliveries {
+		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, text(d.Err)})
+	}
+	return s
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// lines tells the summary to somebody who reads the function's log in the
+// portal.
+func (s *summary) lines() []string {
+	lines := []string{}
+	for _, r := range s.Rules {
+		name := console.Safe(r.Name)
+		if k := r.Skipped; k != nil {
+			lines = append(lines, fmt.Sprintf("%s: skipped %s and %s between %s: longer ago than %s_CATCH_UP",
+				name, count(int64(k.Windows), "window"), count(int64(k.LatePasses), "late pass"),
+				console.Range(alert.Span{Start: k.From, End: k.To}), settingsPrefix))
+		}
+		for _, w := range r.Windows {
+			window := "window " + console.Range(alert.Span{Start: w.Start, End: w.End})
+			if w.Pass > 0 {
+				window += fmt.Sprintf(", late pass %d", w.Pass)
+			}
+			lines = append(lines, fmt.Sprintf("%s: %s: %s, %d new, %d already reported, %d ms",
+				name, window, count(int64(w.Rows), "row"), w.New, w.Dropped, w.Millis))
+		}
+		if r.Waiting > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s left for the next tick", name, count(int64(r.Waiting), "window")))
+		}
+	}
+	for _, d := range s.Deliveries {
+		if d.Sent+d.Pending > 0 {
+			lines = append(lines, fmt.Sprintf("%s sent to %s, %d still to be sent", count(int64(d.Sent), "alert"), d.Destination, d.Pending))
+		}
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "nothing was due")
+	}
+	return lines
+}
+
+// logReport writes one line per rule and one per destination of a tick. One
+// that had nothing to do is for debugging only.
+func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
+	for _, run := range r.Rules {
+		level, attrs := slog.LevelDebug, []slog.Attr{
+			slog.Time("tick", r.Time), slog.String("rule", run.RuleID), slog.String("name", run.RuleName),
+			slog.Int("windows", len(run.Windows)),
+		}
+		raise := func(to slog.Level) { level = max(level, to) }
+		if t, span := run.Totals(), run.Span(); t.Windows > 0 {
+			raise(slog.LevelInfo)
+			attrs = append(attrs, slog.Time("from", span.Start), slog.Time("to", span.End),
+				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped),
+				slog.Int64("ms", run.Duration.Milliseconds()))
+		}
+		if run.Waiting > 0 {
+			raise(slog.LevelWarn)
+			attrs = append(attrs, slog.Int("waiting", run.Waiting))
+		}
+		// What was skipped is a warning of the rule's, and is logged with those.
+		if err := run.Failure(); err != nil {
+			raise(slog.LevelError)
+			attrs = append(attrs, errorAttrs(err)...)
+		}
+		log.LogAttrs(ctx, level, "rule", attrs...)
+	}
+	for _, d := range r.Deliveries {
+		level, attrs := slog.LevelDebug, []slog.Attr{
+			slog.Time("tick", r.Time), slog.String("destination", d.Destination),
+			slog.Int("sent", d.Sent), slog.Int("pending", d.Pending),
+		}
+		if d.Sent+d.Pending > 0 {
+			level = slog.LevelInfo
+		}
+		if d.Err != nil {
+			level = slog.LevelError
+			attrs = append(attrs, errorAttrs(d.Err)...)
+		}
+		log.LogAttrs(ctx, level, "delivery", attrs...)
+	}
+	if r.Stopped != nil {
+		log.Warn("the tick ended before all was done: the next goes on where it stopped", "tick", r.Time, "why", r.Stopped.Error(), "left", r.Totals().Left)
+	}
+}
+
+// errorAttrs says what failed and, if it was a mistake of ours, where.
+func errorAttrs(err error) []slog.Attr {
+	attrs := []slog.Attr{slog.String("error", strings.Join(failures(err), "; "))}
+	var panicked *detect.PanicError
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	return attrs
+}
