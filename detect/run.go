@@ -266,7 +266,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		w.Err = &ledgerError{"asking what was told before", err}
 		return w, held
 	}
-	news := make([]foundActivity, 0, len(unseen))
+	news := make([]foundActivity, 0, len(answer.News))
 	for _, f := range found {
 		// The answer is in the order of the question.
 		switch {

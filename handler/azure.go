@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -10,9 +9,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
-	"pushback/detect/ledger"
 	"pushback/detect/workspace"
 )
+
+// identity is who the process runs as.
+func identity(options azcore.ClientOptions) (azcore.TokenCredential, error) {
+	return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+}
 
 // openWorkspace returns the workspace that rules query, as the identity that
 // the process runs as: the managed one on Azure, that of the Azure CLI or the
@@ -23,7 +26,7 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 		return nil, err
 	}
 	options := azcore.ClientOptions{Cloud: cloud}
-	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+	credential, err := identity(options)
 	if err != nil {
 		return nil, fmt.Errorf("the identity for the workspace: %w", err)
 	}
@@ -34,13 +37,6 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 		Timeout:              s.QueryTimeout.Duration,
 		Logger:               log,
 	})
-}
-
-// openLedger returns what remembers how far the rules have run and what they
-// told.
-func openLedger(_ context.Context, _ settings, log *slog.Logger) (detect.Ledger, error) {
-	log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
-	return ledger.NewMemory(), nil
 }
 
 // openDestinations returns where alerts go.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"pushback/detect"
 )
 
 // mostMegabytes is the most that the process may take for a large result: the
@@ -50,7 +52,7 @@ func largeTick(t testing.TB, settings map[string]string) float64 {
 	got := h.tick(c, at(11, 5), http.StatusOK)
 	peak := peakMegabytes(t, h.cmd.Process.Pid)
 	h.stop()
-	if n := bytes.Count([]byte(h.stdout.String()), []byte(`"msg":"alert"`)); n != manyRows || got.answer.ReturnValue.Rules[0].Windows[0].New != manyRows {
+	if n := bytes.Count([]byte(h.stdout.String()), []byte(`"msg":"alert"`)); n != detect.DefaultConfig().SendLimit || got.answer.ReturnValue.Rules[0].Windows[0].New != manyRows {
 		t.Errorf("%d alerts", n)
 	}
 	return peak

@@ -97,6 +97,9 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 	h.copy(bin, h.executable())
 
 	h.env = append(c.env(), "PUSHBACK_SCHEDULE=0 */5 * * * *")
+	if _, ok := settings["PUSHBACK_TABLE_CONNECTION"]; !ok {
+		h.env = append(h.env, "PUSHBACK_TABLE_CONNECTION="+inMemory)
+	}
 	if _, ok := settings["PUSHBACK_WORKSPACE_ID"]; !ok {
 		h.env = append(h.env, "PUSHBACK_WORKSPACE_ID="+standInWorkspace)
 	}

@@ -125,6 +125,9 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if len(rules) == 0 {
 		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
 	}
+	if err := checkRetention(a.settings, rules); err != nil {
+		return nil, err
+	}
 	querier, err := openWorkspace(a.settings, a.log)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,11 @@ type settings struct {
 	CatchUp              duration `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
 	QueryTimeout         duration `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
 	TickTimeout          duration `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
+	TableEndpoint        endpoint `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
+	TableConnection      secret   `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
+	TableName            string   `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
+	SeenRetention        duration `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
+	SentRetention        duration `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
 	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
@@ -60,12 +65,21 @@ func settingsFor(command string) (settings, error) {
 		}
 		switch {
 		case text != "":
-			if expected := value.read(text, tag); expected != "" {
+			expected := value.read(text, tag)
+			_, hidden := value.(*secret)
+			switch {
+			case expected == "":
+			case hidden:
+				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, expected))
+			default:
 				problems = append(problems, fmt.Errorf("the setting %s is %.100q: expected %s", key, text, expected))
 			}
 		case command != "" && tag.Get("needed") == command:
 			problems = append(problems, fmt.Errorf("the setting %s is not set: expected %s", key, value.read("", tag)))
 		}
+	}
+	if s.TableEndpoint.value != "" && s.TableConnection.value != "" {
+		problems = append(problems, fmt.Errorf("the settings %s_TABLE_ENDPOINT and %s_TABLE_CONNECTION are both set: expected one of them", settingsPrefix, settingsPrefix))
 	}
 	return s, errors.Join(problems...)
 }

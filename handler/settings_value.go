@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"pushback/detect/ledger"
 )
 
 // setting is a value that is checked.
@@ -118,3 +121,48 @@ func (n *ncrontab) read(text string, _ reflect.StructTag) string {
 	}
 	return ""
 }
+
+// endpoint is the address of a service.
+type endpoint struct {
+	given
+	value string
+}
+
+func (e *endpoint) read(text string, _ reflect.StructTag) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "an https address with nothing behind the host, such as https://account.table.core.windows.net"
+	}
+	e.value = "https://" + u.Host
+	return ""
+}
+
+// secret is a text that is never shown: the connection string of a table.
+type secret struct {
+	given
+	value string
+}
+
+// inMemory is the connection of a ledger that is not kept.
+const inMemory = "memory"
+
+func (s *secret) read(text string, _ reflect.StructTag) string {
+	if text != inMemory {
+		if _, err := ledger.Open(ledger.Options{ConnectionString: text}); err != nil {
+			return "the connection string of a storage account, UseDevelopmentStorage=true or " + inMemory
+		}
+	}
+	s.value = text
+	return ""
+}
+
+// String does not say what it is, nor does GoString.
+func (s secret) String() string {
+	if s.value == "" {
+		return "not set"
+	}
+	return "set, and not shown"
+}
+
+// GoString is String.
+func (s secret) GoString() string { return s.String() }

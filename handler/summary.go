@@ -37,8 +37,10 @@ type windowSummary struct {
 	Rows    int       `json:"rows"`
 	New     int       `json:"new"`
 	Dropped int       `json:"dropped"`
-	Millis  int64     `json:"ms"`
-	Error   string    `json:"error,omitempty"`
+	// Suppressed is left out where there is nothing of it.
+	Suppressed int    `json:"suppressed,omitempty"`
+	Millis     int64  `json:"ms"`
+	Error      string `json:"error,omitempty"`
 }
 
 type skippedSummary struct {
@@ -52,6 +54,7 @@ type deliverySummary struct {
 	Destination string `json:"destination"`
 	Sent        int    `json:"sent"`
 	Pending     int    `json:"pending"`
+	Parked      int    `json:"parked,omitempty"`
 	Error       string `json:"error,omitempty"`
 }
 
@@ -62,7 +65,7 @@ func summarize(r detect.Report) *summary {
 		for _, w := range run.Windows {
 			out.Windows = append(out.Windows, windowSummary{
 				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
-				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped),
+				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed),
 				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
 			})
 		}
@@ -72,7 +75,7 @@ func summarize(r detect.Report) *summary {
 		s.Rules = append(s.Rules, out)
 	}
 	for _, d := range r.Deliveries {
-		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, text(d.Err)})
+		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, text(d.Err)})
 	}
 	return s
 }
@@ -130,8 +133,12 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 		if t, span := run.Totals(), run.Span(); t.Windows > 0 {
 			raise(slog.LevelInfo)
 			attrs = append(attrs, slog.Time("from", span.Start), slog.Time("to", span.End),
-				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped),
+				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed),
 				slog.Int64("ms", run.Duration.Milliseconds()))
+		}
+		if !run.Busy.IsZero() {
+			raise(slog.LevelInfo)
+			attrs = append(attrs, slog.Time("leasedElsewhereUntil", run.Busy))
 		}
 		if run.Waiting > 0 {
 			raise(slog.LevelWarn)
@@ -147,7 +154,7 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	for _, d := range r.Deliveries {
 		level, attrs := slog.LevelDebug, []slog.Attr{
 			slog.Time("tick", r.Time), slog.String("destination", d.Destination),
-			slog.Int("sent", d.Sent), slog.Int("pending", d.Pending),
+			slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
 		}
 		if d.Sent+d.Pending > 0 {
 			level = slog.LevelInfo
@@ -157,6 +164,11 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			attrs = append(attrs, errorAttrs(d.Err)...)
 		}
 		log.LogAttrs(ctx, level, "delivery", attrs...)
+	}
+	if r.PurgeErr != nil {
+		log.Error("purge", "tick", r.Time, "removed", r.Purged, "error", r.PurgeErr.Error())
+	} else if r.Purged > 0 {
+		log.Info("purge", "tick", r.Time, "removed", r.Purged)
 	}
 	if r.Stopped != nil {
 		log.Warn("the tick ended before all was done: the next goes on where it stopped", "tick", r.Time, "why", r.Stopped.Error(), "left", r.Totals().Left)

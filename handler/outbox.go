@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/ledger"
+	"pushback/detect/notify/console"
+)
+
+func newOutbox() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "outbox",
+		Short: "Show and settle the alerts that are still to be sent",
+		Long: "The alerts that a destination did not take yet, or refused so often that they are parked. The ledger is the\n" +
+			"one that serve would use: set the PUSHBACK_TABLE_ settings as in the function app.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q: see handler outbox --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newOutboxList(),
+		newOutboxSettle("retry", "Send an alert again in the next tick, parked or not", (*ledger.Ledger).Retry),
+		newOutboxSettle("drop", "Give an alert up: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
+	return cmd
+}
+
+func openOutbox(cmd *cobra.Command) (*ledger.Ledger, error) {
+	s, err := settingsFor("outbox")
+	if err != nil {
+		return nil, err
+	}
+	if s.TableConnection.value == inMemory {
+		return nil, fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settingsPrefix, inMemory)
+	}
+	return openLedger(cmd.Context(), s, slog.New(slog.DiscardHandler))
+}
+
+// outboxEntry is an alert that is owed, as --json prints it.
+type outboxEntry struct {
+	ID          string     `json:"id"`
+	Rule        string     `json:"rule"`
+	Title       string     `json:"title"`
+	Severity    string     `json:"severity"`
+	Created     time.Time  `json:"created"`
+	Destination string     `json:"destination"`
+	Attempts    int        `json:"attempts"`
+	Parked      bool       `json:"parked"`
+	Next        *time.Time `json:"next,omitempty"`
+	LastError   string     `json:"lastError,omitempty"`
+}
+
+func newOutboxList() *cobra.Command {
+	var asJSON, parked bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the alerts that are still to be sent, and why they were not",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := openOutbox(cmd)
+			if err != nil {
+				return err
+			}
+			owed, err := l.Outbox(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var list []outboxEntry
+			for _, o := range owed {
+				if parked && !o.Parked {
+					continue
+				}
+				e := outboxEntry{
+					ID: o.Alert.ID, Rule: o.Alert.RuleName, Title: o.Alert.Title, Severity: o.Alert.Severity.String(), Created: o.Alert.Created,
+					Destination: o.Destination, Attempts: o.Attempts, Parked: o.Parked, LastError: o.LastError,
+				}
+				if !o.Next.IsZero() && !o.Parked {
+					e.Next = &o.Next
+				}
+				list = append(list, e)
+			}
+			if asJSON {
+				return writeOutboxJSON(cmd.OutOrStdout(), list)
+			}
+			return writeOutbox(cmd.OutOrStdout(), list)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per alert and destination")
+	cmd.Flags().BoolVar(&parked, "parked", false, "only those that are parked")
+	return cmd
+}
+
+func writeOutboxJSON(w io.Writer, list []outboxEntry) error {
+	for _, e := range list {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "%s\n", escaped(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeOutbox(w io.Writer, list []outboxEntry) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "nothing is waiting to be sent")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "ALERT\tSEVERITY\tTITLE\tTO\tTRIED\tNEXT\tLAST ERROR")
+	for _, e := range list {
+		next := "at once"
+		switch {
+		case e.Parked:
+			next = "parked"
+		case e.Next != nil:
+			next = e.Next.UTC().Format("2006-01-02 15:04:05Z")
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
+			e.ID, e.Severity, console.Cut(console.Safe(e.Title), 40), console.Safe(e.Destination), e.Attempts, next, console.Cut(console.Safe(e.LastError), 80))
+	}
+	return t.Flush()
+}
+
+// newOutboxSettle makes a command that settles one alert by hand.
+func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx context.Context, id, destination string) error) *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:   name + " ALERT",
+		Short: short,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("outbox %s needs the id of one alert, which outbox list shows", name)}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := openOutbox(cmd)
+			if err != nil {
+				return err
+			}
+			err = settle(l, cmd.Context(), args[0], to)
+			if errors.Is(err, ledger.ErrNotOwed) {
+				return fmt.Errorf("%w: see handler outbox list", err)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "only for this destination (default: all that wait for the alert)")
+	return cmd
+}

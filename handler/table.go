@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"pushback/detect/ledger"
+	"pushback/detect/rule"
+	"pushback/detect/workspace"
+)
+
+// hostStorage is the storage account that the Functions host keeps its own
+// state in: a connection string, or with these behind it its parts for an
+// identity.
+const (
+	hostStorage        = "AzureWebJobsStorage"
+	hostStorageTables  = hostStorage + "__tableServiceUri"
+	hostStorageAccount = hostStorage + "__accountName"
+)
+
+// tableSuffixes are the domains of table services, by cloud.
+var tableSuffixes = map[string]string{
+	"public":       "table.core.windows.net",
+	"usgovernment": "table.core.usgovcloudapi.net",
+	"china":        "table.core.chinacloudapi.cn",
+}
+
+// openLedger returns what remembers how far the rules have run, what they told
+// and what is still to be sent, and makes sure that it can be written.
+func openLedger(ctx context.Context, s settings, log *slog.Logger) (*ledger.Ledger, error) {
+	o, err := ledgerOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	if o.ConnectionString == inMemory {
+		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
+		return ledger.NewMemory().Ledger, nil
+	}
+	t, err := ledger.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Check(ctx); err != nil {
+		return nil, err
+	}
+	return t.Ledger, nil
+}
+
+// ledgerOptions says where the ledger is: where the settings say, else in the
+// storage account of the host.
+func ledgerOptions(s settings) (ledger.Options, error) {
+	o := ledger.Options{
+		Table: s.TableName, SeenRetention: s.SeenRetention.Duration, SentRetention: s.SentRetention.Duration,
+		Endpoint: s.TableEndpoint.value, ConnectionString: s.TableConnection.value,
+	}
+	if o.Endpoint == "" && o.ConnectionString == "" {
+		account := os.Getenv(hostStorageAccount)
+		switch {
+		case os.Getenv(hostStorage) != "":
+			o.ConnectionString = os.Getenv(hostStorage)
+		case os.Getenv(hostStorageTables) != "":
+			o.Endpoint = os.Getenv(hostStorageTables)
+		case account != "":
+			o.Endpoint = "https://" + account + "." + tableSuffixes[cmp.Or(s.Cloud.value, "public")]
+		default:
+			return o, fmt.Errorf("the ledger has no place: set %s_TABLE_ENDPOINT or %s_TABLE_CONNECTION (see handler --help), since %s is not set either",
+				settingsPrefix, settingsPrefix, hostStorage)
+		}
+	}
+	if o.ConnectionString == "" {
+		cloud, err := workspace.Cloud(cmp.Or(s.Cloud.value, "public"))
+		if err != nil {
+			return o, err
+		}
+		o.ClientOptions = azcore.ClientOptions{Cloud: cloud}
+		if o.Credential, err = identity(o.ClientOptions); err != nil {
+			return o, fmt.Errorf("the identity for the ledger: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// checkRetention refuses to forget what a rule could still find again.
+func checkRetention(s settings, rules []*rule.Rule) error {
+	var errs []error
+	for _, r := range rules {
+		least := ledger.MinSeenRetention(r.QueryPeriod, s.Lateness.Duration, s.CatchUp.Duration)
+		if s.SeenRetention.Duration < least {
+			errs = append(errs, fmt.Errorf("the setting %s_SEEN_RETENTION is %s: the rule %q needs at least %s, its query period with the lateness and the catch-up",
+				settingsPrefix, s.SeenRetention.Duration, r.Name, least))
+		}
+	}
+	return errors.Join(errs...)
+}
