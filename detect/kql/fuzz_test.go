@@ -73,6 +73,8 @@ func runAwayQueries() []string {
 		"union " + strings.Repeat("(union ", 5000) + "T" + strings.Repeat(")", 5000),
 		"print s = '" + strings.Repeat("a=1,", 5000) + "' | parse-kv s as (a:string, b:string) with (pair_delimiter=',', kv_delimiter='=', greedy=true)",
 		"print s = '" + strings.Repeat("a", 5000) + "' | parse kind=regex s with * 'a*' x 'a*' y 'a*b' *",
+		lets(`toscalar(T | count)`, "@ + @", 60),
+		"let f = (x:long) { x + x }; T | extend y = " + strings.Repeat("f(", 60) + "n" + strings.Repeat(")", 60),
 		"range x from 0.0 to 1 step 1e-300 | count",
 		"range x from 1 to 9223372036854775807 step 1 | count",
 		"range t from datetime(0001-01-01) to datetime(9999-12-31) step 1tick | count",
