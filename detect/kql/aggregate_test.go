@@ -19,13 +19,15 @@ func TestAggregateExamples(t *testing.T) {
 				if !strings.Contains(a.examples[i], name+"(") {
 					t.Errorf("%s is no example of %s()", a.examples[i], name)
 				}
-				out := runExample(t, exampleRows+" | summarize "+a.examples[i])
-				var got []string
-				for col := range out.Schema() {
-					got = append(got, exampleText(out.Value(0, col)))
-				}
-				if text := strings.Join(got, ", "); text != a.examples[i+1] {
-					t.Errorf("%s\n got %s\nwant %s", a.examples[i], text, a.examples[i+1])
+				for _, rows := range []string{exampleRows, "ExampleRows"} {
+					out := runExample(t, rows+" | summarize "+a.examples[i], testTables().Table("ExampleRows"))
+					var got []string
+					for col := range out.Schema() {
+						got = append(got, exampleText(out.Value(0, col)))
+					}
+					if text := strings.Join(got, ", "); text != a.examples[i+1] {
+						t.Errorf("%s\n got %s\nwant %s", a.examples[i], text, a.examples[i+1])
+					}
 				}
 				runExample(t, exampleRows+" | where false | summarize "+a.examples[i]) // and of nothing
 			}

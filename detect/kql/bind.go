@@ -16,6 +16,7 @@ type binder struct {
 	missing  []string     // tables that a fuzzy union goes without
 	optional []string     // columns that column_ifexists asks for
 	bound    int          // operators and calls so far
+	weights  map[expr]int // of expressions that a name stands for
 	agg      *aggregation // of the summarize being bound, or nil
 
 	window       *windowing // what the operator being bound may see of other rows, or nil
@@ -36,6 +37,31 @@ func (b *binder) count(at span) {
 	if b.bound++; b.bound > maxBound {
 		failSemantic(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound)
 	}
+}
+
+// countOf counts an expression that a name stands for as often as it is used:
+// it is bound once and evaluated each time.
+func (b *binder) countOf(at span, e expr) {
+	if b.bound += b.weight(e); b.bound >= maxBound {
+		b.count(at)
+	}
+}
+
+// weight is how many expressions an expression is made of, at most maxBound.
+// What is part of it twice is looked at once and counts twice.
+func (b *binder) weight(e expr) int {
+	weight, known := b.weights[e]
+	if known || len(e.children()) == 0 {
+		return weight
+	}
+	for _, child := range e.children() {
+		weight = min(weight+1+b.weight(child), maxBound)
+	}
+	if b.weights == nil {
+		b.weights = make(map[expr]int)
+	}
+	b.weights[e] = weight
+	return weight
 }
 
 // scope is what let statements and parameters name, innermost first.
@@ -454,6 +480,7 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 	if d := b.scope.find(n.text); d != nil {
 		switch {
 		case d.scalar != nil:
+			b.countOf(n.span, d.scalar)
 			return d.scalar
 		case d.fn != nil && d.fn.bare():
 			return b.callExpr(&call{span: n.span, fn: *n}, in)

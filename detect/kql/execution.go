@@ -113,7 +113,11 @@ type memory struct {
 func (m *memory) add(bytes int64) error {
 	m.held += bytes
 	if m.x.held.Add(bytes) > m.x.limits.Bytes {
-		return &LimitError{fmt.Sprintf("the query holds more than %d MiB of memory, its limit: filter earlier, keep fewer columns, or summarize", m.x.limits.Bytes>>20)}
+		limit := fmt.Sprintf("%d MiB", m.x.limits.Bytes>>20)
+		if m.x.limits.Bytes < 1<<20 {
+			limit = fmt.Sprintf("%d KiB", m.x.limits.Bytes>>10)
+		}
+		return &LimitError{"the query holds more than " + limit + " of memory, its limit: filter earlier, keep fewer columns, or summarize"}
 	}
 	return nil
 }

@@ -56,6 +56,25 @@ func runAwayQueries() []string {
 			}
 			return sb.String() + "f" + strings.Repeat("x", 50) + "0() | count"
 		}(),
+		"T" + strings.Repeat(" | as A | union A", 60) + " | count",
+		"let m0 = materialize(T); " + func() string {
+			var sb strings.Builder
+			name := func(i int) string { return "m" + strings.Repeat("x", i) + "0" }
+			for i := range 60 {
+				sb.WriteString("let " + name(i+1) + " = materialize(" + name(i) + " | union " + name(i) + "); ")
+			}
+			return sb.String() + name(60) + " | count"
+		}(),
+		"let f = () { " + strings.Repeat("let f = () { ", 5000) + "1" + strings.Repeat(" }; 1", 5000) + " }; print f()",
+		"T | " + strings.Repeat("mv-apply d on (", 5000) + "take 1" + strings.Repeat(")", 5000),
+		"T" + strings.Repeat(" | mv-apply d on (take 1)", 500),
+		"T | serialize" + strings.Repeat(" | extend n = row_number()", 500),
+		"T" + strings.Repeat(" | parse s with x", 500),
+		"union " + strings.Repeat("(union ", 5000) + "T" + strings.Repeat(")", 5000),
+		"print s = '" + strings.Repeat("a=1,", 5000) + "' | parse-kv s as (a:string, b:string) with (pair_delimiter=',', kv_delimiter='=', greedy=true)",
+		"print s = '" + strings.Repeat("a", 5000) + "' | parse kind=regex s with * 'a*' x 'a*' y 'a*b' *",
+		lets(`toscalar(T | count)`, "@ + @", 60),
+		"let f = (x:long) { x + x }; T | extend y = " + strings.Repeat("f(", 60) + "n" + strings.Repeat(")", 60),
 		"range x from 0.0 to 1 step 1e-300 | count",
 		"range x from 1 to 9223372036854775807 step 1 | count",
 		"range t from datetime(0001-01-01) to datetime(9999-12-31) step 1tick | count",

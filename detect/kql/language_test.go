@@ -104,6 +104,9 @@ func testTables() *Database {
 			[]any{"2026-03-17T08:00:00Z", "2026-03-17T08:05:00Z", "ann"},
 		),
 		table("ExampleLogs", Schema{{"TimeGenerated", DateTime}}, []any{"2026-03-17T10:00:00Z"}),
+		table("ExampleRows", Schema{{"x", Long}, {"s", String}, {"d", Dynamic}},
+			[]any{1, "a", `{"p":1}`}, []any{2, "b", `{"q":2}`}, []any{2, "b", `{"p":3}`}, []any{nil, "", nil},
+		),
 	)
 	db.Watchlists = func(alias string) (*Table, error) {
 		if alias != "VIPs" {
@@ -152,6 +155,7 @@ func testQueries(t testing.TB) []testQuery {
 	for _, name := range slices.Sorted(maps.Keys(aggregates())) {
 		for example := range slices.Chunk(aggregates()[name].examples, 2) {
 			accepted(exampleRows + " | summarize " + example[0])
+			accepted("ExampleRows | summarize " + example[0]) // which can be in pieces
 		}
 	}
 	for _, file := range referenceFiles {

@@ -74,17 +74,25 @@ func (s *shared) use(b *binder) relation {
 
 func (u *sharedUse) columns() []*column { return u.cols }
 
-// prepare adds to what the other readers need, so the input is told again.
+// prepare adds to what the other readers need. The input is told again only if
+// that is more: it may hold such relations itself, to any depth, and each of
+// them has its input told by two readers or more.
 func (u *sharedUse) prepare(need map[*column]bool) {
 	u.prepared = true
 	s := u.of
-	if s.need == nil {
+	more := s.need == nil
+	if more {
 		s.need = make(map[*column]bool)
 	}
 	u.need = make([]bool, len(u.cols))
 	for i, c := range s.in.columns() {
 		u.need[i] = need[u.cols[i]]
-		s.need[c] = s.need[c] || u.need[i]
+		if u.need[i] && !s.need[c] {
+			s.need[c], more = true, true
+		}
+	}
+	if !more {
+		return
 	}
 	below := make(map[*column]bool, len(s.need))
 	for c, needed := range s.need {

@@ -23,6 +23,7 @@ func parseMvApply(p *parser, at span) operatorNode {
 	n.expand.span = at.to(p.last())
 	p.expectWord("on", "after the arrays")
 	p.expect("(", "before the operators to apply")
+	p.enter()
 	windows := p.windows
 	for {
 		n.ops = append(n.ops, p.operator())
@@ -31,6 +32,7 @@ func parseMvApply(p *parser, at span) operatorNode {
 		}
 	}
 	p.windows = windows
+	p.leave()
 	n.span = at.to(p.expect(")", "after the operators to apply"))
 	return n
 }

@@ -184,8 +184,10 @@ func (p *parser) lambda() *lambda {
 	}
 	p.expect(")", "after the parameters")
 	p.expect("{", "before the body")
+	p.enter()
 	fn.lets = p.statements(tokPunct, "}")
 	fn.body = p.pipeline()
+	p.leave()
 	p.accept(";")
 	fn.span = start.to(p.expect("}", "after the body"))
 	return fn
