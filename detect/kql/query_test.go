@@ -164,6 +164,14 @@ var sortQueries = []queryCase{
 	{query: `T | sort by n asc | project n`, want: "n:long\nnull\n1\n2"},
 	{query: `T | sort by n asc nulls last | project n`, want: "n:long\n1\n2\nnull"},
 	{query: `T | sort by n desc nulls first | project n`, want: "n:long\nnull\n2\n1"},
+	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
+	{query: `union (U | take 1 | project v = n), (U | take 1 | project v = s), (U | take 1 | project v_long = x)`, want: `
+		v_long1:long, v_string:string, v_long:real
+		1 | '' | null
+		null | alpha | null
+		null | '' | 0.5`, official: "the parser numbers the column that has the name by itself; the reference the one that gets it from its type"},
+	{query: `U | take 1 | as First | union withsource = from (U | take 1 | as Second), (U | take 1), U | summarize by from`, want: "from:string\nFirst\nSecond\nunion_arg2\nU"},
+	{query: `let N = U | take 1; let V = view () { U | take 1 }; let A = U; U | union withsource = from N, V, A | summarize by from`, want: "from:string\nU\nunion_arg1\nV"},
 	{query: `T | order by s asc | project s`, want: "s:string\n''\nBeta\nalpha"},
 	{query: `U | sort by s desc, n asc | project s, n`, want: "s:string, n:long\ngamma | 2\nalpha | 1\nalpha | 7"},
 	{query: `U | sort by tolower(s) asc, x | project s, x`, want: "s:string, x:real\nalpha | 0.5\nalpha | 0.25\ngamma | 8"},
