@@ -126,6 +126,9 @@ var joinQueries = []queryCase{
 	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
 	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
 	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
+	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
+	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
+	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
 	{query: joinTables + `L | join kind=rightanti R on k`, want: "k:string, b:long\nz | 30"},
 	{query: joinTables + `L | lookup R on k`, want: `
 		k:string, a:long, b:long
