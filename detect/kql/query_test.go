@@ -44,7 +44,11 @@ var namingQueries = []queryCase{
 var summarizeQueries = []queryCase{
 	{query: `T | where false | summarize count(), sum(n), max(n), make_set(s), dcount(s), avg(n)`, want: `
 		count_:long, sum_n:long, max_n:long, set_s:dynamic, dcount_s:long, avg_n:real
-		0 | 0 | null | [] | 0 | null`},
+		0 | 0 | null | [] | 0 | NaN`},
+	{query: `T | where false | summarize stdev(n), varianceif(n, n > 1), stdevp(n), avgif(n, true), avg(ts)`, want: `
+		stdev_n:real, varianceif_n:real, stdevp_n:real, avgif_n:real, avg_ts:timespan
+		0 | 0 | null | NaN | null`},
+	{query: `T | summarize count(n), countif(isnull(n))`, want: "count_n:long, countif_:long\n3 | 1", official: "the parser takes the argument for a predicate; the reference counts with a column and names the result by it"},
 	{query: `T | where false | summarize count() by s`, want: "s:string, count_:long"},
 	{query: `U | summarize by s | sort by s asc`, want: "s:string\nalpha\ngamma"},
 	{query: `T | summarize count() by n | sort by n asc`, want: "n:long, count_:long\nnull | 1\n1 | 1\n2 | 1"},
