@@ -123,16 +123,13 @@ var joinQueries = []queryCase{
 		x | 2 | x | 20
 		'' | null | z | 30`},
 	{query: joinTables + `L | join kind=fullouter R on k | count`, want: "Count:long\n6"},
+	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
+	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
+	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
 	{query: joinTables + `L | join kind=leftsemi R on k`, want: "k:string, a:long\nx | 1\nx | 2"},
 	{query: joinTables + `L | join kind=leftanti R on k`, want: "k:string, a:long\ny | 3"},
 	{query: joinTables + `L | join kind=anti R on k`, want: "k:string, a:long\ny | 3"},
 	{query: joinTables + `L | join kind=rightsemi R on k`, want: "k:string, b:long\nx | 10\nx | 20"},
-	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
-	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
-	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
-	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
-	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
-	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
 	{query: joinTables + `L | join kind=rightanti R on k`, want: "k:string, b:long\nz | 30"},
 	{query: joinTables + `L | lookup R on k`, want: `
 		k:string, a:long, b:long
@@ -167,13 +164,6 @@ var unionQueries = []queryCase{
 	{query: `union kind=inner (U | take 1), (U | project s | take 1)`, want: "s:string\nalpha\nalpha", official: "the parser gives the columns of an outer union; the reference says those that all have"},
 	{query: `union (U | project v = n | take 1), (U | project v = s | take 1)`, want: "v_long:long, v_string:string\n1 | ''\nnull | alpha"},
 	{query: `union U* | count`, want: "Count:long\n3"},
-}
-
-var sortQueries = []queryCase{
-	{query: `T | sort by n | project n`, want: "n:long\n2\n1\nnull"},
-	{query: `T | sort by n asc | project n`, want: "n:long\nnull\n1\n2"},
-	{query: `T | sort by n asc nulls last | project n`, want: "n:long\n1\n2\nnull"},
-	{query: `T | sort by n desc nulls first | project n`, want: "n:long\nnull\n2\n1"},
 	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
 	{query: `union (U | take 1 | project v = n), (U | take 1 | project v = s), (U | take 1 | project v_long = x)`, want: `
 		v_long1:long, v_string:string, v_long:real
@@ -182,6 +172,13 @@ var sortQueries = []queryCase{
 		null | '' | 0.5`, official: "the parser numbers the column that has the name by itself; the reference the one that gets it from its type"},
 	{query: `U | take 1 | as First | union withsource = from (U | take 1 | as Second), (U | take 1), U | summarize by from`, want: "from:string\nFirst\nSecond\nunion_arg2\nU"},
 	{query: `let N = U | take 1; let V = view () { U | take 1 }; let A = U; U | union withsource = from N, V, A | summarize by from`, want: "from:string\nU\nunion_arg1\nV"},
+}
+
+var sortQueries = []queryCase{
+	{query: `T | sort by n | project n`, want: "n:long\n2\n1\nnull"},
+	{query: `T | sort by n asc | project n`, want: "n:long\nnull\n1\n2"},
+	{query: `T | sort by n asc nulls last | project n`, want: "n:long\n1\n2\nnull"},
+	{query: `T | sort by n desc nulls first | project n`, want: "n:long\nnull\n2\n1"},
 	{query: `T | order by s asc | project s`, want: "s:string\n''\nBeta\nalpha"},
 	{query: `U | sort by s desc, n asc | project s, n`, want: "s:string, n:long\ngamma | 2\nalpha | 1\nalpha | 7"},
 	{query: `U | sort by tolower(s) asc, x | project s, x`, want: "s:string, x:real\nalpha | 0.5\nalpha | 0.25\ngamma | 8"},
@@ -191,6 +188,9 @@ var sortQueries = []queryCase{
 	{query: `U | take 0 | count`, want: "Count:long\n0"},
 	{query: `U | limit 1 | project s`, want: "s:string\nalpha"},
 	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v asc`, want: "v:real\nnull\nNaN\n-Infinity\n1"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v desc`, want: "v:real\n1\n-Infinity\nNaN\nnull"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v asc nulls last`, want: "v:real\n-Infinity\n1\nNaN\nnull"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v desc nulls first`, want: "v:real\nnull\nNaN\n1\n-Infinity"},
 }
 
 var mvExpandQueries = []queryCase{
