@@ -11,6 +11,7 @@ var namingQueries = []queryCase{
 	{query: `T | take 1 | project n + 1, n + 2, Column1 = 3`, want: `
 		Column1:long, Column2:long, Column11:long
 		2 | 3 | 3`},
+	{query: `T | take 1 | project 3rd = n, 1e5x = 2, 1d2 = 3d, on = TRUE | where 3rd < 1e5x`, want: "3rd:long, 1e5x:long, 1d2:timespan, on:bool\n1 | 2 | 3.00:00:00 | true"},
 	{query: `T | take 1 | project n, bin(n, 1)`, want: "n:long, n1:long\n1 | 1"},
 	{query: `T | take 1 | project s, n | extend toint(n), n * 2, ["a b"] = 1`, want: `
 		s:string, n:int, Column1:long, a b:long
@@ -165,6 +166,7 @@ var unionQueries = []queryCase{
 	{query: `union (U | project v = n | take 1), (U | project v = s | take 1)`, want: "v_long:long, v_string:string\n1 | ''\nnull | alpha"},
 	{query: `union U* | count`, want: "Count:long\n3"},
 	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
+	{query: `union isfuzzy=True U, NoSuchTable | count`, want: "Count:long\n3"},
 	{query: `union (U | take 1 | project v = n), (U | take 1 | project v = s), (U | take 1 | project v_long = x)`, want: `
 		v_long1:long, v_string:string, v_long:real
 		1 | '' | null
