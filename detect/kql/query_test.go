@@ -49,6 +49,7 @@ var summarizeQueries = []queryCase{
 	{query: `T | where false | summarize stdev(n), varianceif(n, n > 1), stdevp(n), avgif(n, true), avg(ts)`, want: `
 		stdev_n:real, varianceif_n:real, stdevp_n:real, avgif_n:real, avg_ts:timespan
 		0 | 0 | null | NaN | null`},
+	{query: `U | summarize make_list(n, MaxSize = 2)`, want: "list_n:dynamic\n[1,7]"},
 	{query: `T | summarize count(n), countif(isnull(n))`, want: "count_n:long, countif_:long\n3 | 1", official: "the parser takes the argument for a predicate; the reference counts with a column and names the result by it"},
 	{query: `T | where false | summarize count() by s`, want: "s:string, count_:long"},
 	{query: `U | summarize by s | sort by s asc`, want: "s:string\nalpha\ngamma"},
@@ -165,8 +166,8 @@ var unionQueries = []queryCase{
 	{query: `union kind=inner (U | take 1), (U | project s | take 1)`, want: "s:string\nalpha\nalpha", official: "the parser gives the columns of an outer union; the reference says those that all have"},
 	{query: `union (U | project v = n | take 1), (U | project v = s | take 1)`, want: "v_long:long, v_string:string\n1 | ''\nnull | alpha"},
 	{query: `union U* | count`, want: "Count:long\n3"},
-	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
 	{query: `union isfuzzy=True U, NoSuchTable | count`, want: "Count:long\n3"},
+	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
 	{query: `union (U | take 1 | project v = n), (U | take 1 | project v = s), (U | take 1 | project v_long = x)`, want: `
 		v_long1:long, v_string:string, v_long:real
 		1 | '' | null
