@@ -1,5 +1,7 @@
 package kql
 
+import "math"
+
 // aggregate is an entry of the table of aggregates, whose signatures read like
 // those of scalar functions; the result promoted is the wider integer of an
 // integer, and the type of the first argument otherwise.
@@ -98,8 +100,8 @@ func countingAggregates() []*aggregate {
 		return func(Type) accumulator { return &combiningBits{f: f} }
 	}
 	return []*aggregate{
-		{sig: "count() long", doc: "The number of rows.", stem: "count", start: count,
-			examples: examples{"count()", "4"}},
+		{sig: "count(value:scalar?) long", doc: "The number of rows, also of those where the value is null.", stem: "count", start: count,
+			examples: examples{"count()", "4", "count(x)", "4"}},
 		{sig: "cnt() long", doc: "The same as count().", stem: "cnt", start: count,
 			examples: examples{"cnt()", "4"}},
 		{sig: "countif(predicate:bool) long", doc: "The number of rows for which the predicate is true.", stem: "countif", start: onlyIf(0, count),
@@ -316,6 +318,9 @@ func (a *averaging) add(args []Value) {
 
 func (a *averaging) result() Value {
 	if a.n == 0 {
+		if a.t == Real {
+			return realValue(math.NaN()) // 0 divided by 0
+		}
 		return Value{}
 	}
 	mean := divided(a.sum.result(), convert(longValue(a.n), map[Type]Type{Real: Real, Decimal: Decimal, TimeSpan: Long, DateTime: Long}[a.t]))

@@ -67,7 +67,8 @@ func statisticAggregates() []*aggregate {
 }
 
 // spreading is the variance of numbers, or with root the standard deviation,
-// by Welford's method. Of nothing it is null.
+// by Welford's method. Of nothing it is 0 for a sample and null for a
+// population.
 type spreading struct {
 	sample, root bool
 	n            float64
@@ -86,6 +87,9 @@ func (s *spreading) add(args []Value) {
 }
 
 func (s *spreading) result() Value {
+	if s.n == 0 && s.sample {
+		return realValue(0)
+	}
 	v := spreadOver(s.m2, s.n, s.sample)
 	if s.root && !v.IsNull() {
 		return realValue(math.Sqrt(v.real()))

@@ -100,6 +100,9 @@ func suggestion(name string, names []string) string {
 	if best := closest(name, names); best != "" {
 		return fmt.Sprintf("; did you mean '%s'?", best)
 	}
+	if name != "" && isDigit(name[0]) {
+		return "; nor is it a number, or a timespan such as 90m, 1.5h or 100ms"
+	}
 	return ""
 }
 

@@ -81,9 +81,8 @@ func arrayFunctions() []*scalarFunction {
 		arraySorting("array_sort_desc", "descending", -1, "[3,2,1,null]", `["a","c","b",null]`),
 		{sig: "zip(array:array, next:array, more:array*) dynamic", doc: "An array of arrays, each of the elements at one position; null where an array is too short.", rows: zip,
 			examples: examples{"zip(dynamic([1,3,5]), dynamic([2,4]))", "[[1,2],[3,4],[5,null]]"}},
-		{sig: "pack_array(value:scalar, more:scalar*) dynamic", doc: "An array of the arguments.",
-			examples: examples{"pack_array(1, 'a', dynamic([2]))", `[1,"a",[2]]`},
-			rows:     func(a []Value) Value { return arrayValue(slices.Clone(a)) }},
+		{sig: "pack_array(value:scalar, more:scalar*) dynamic", doc: "An array of the arguments, or with * of all columns.", special: bindPackArray,
+			examples: examples{"pack_array(1, 'a', dynamic([2]))", `[1,"a",[2]]`, "toscalar(print a = 1, b = 'x' | project pack_array(*))", `[1,"x"]`}},
 		{sig: "repeat(value:scalar, count:long) dynamic", doc: "An array that holds the value a number of times.", naming: prefixed("repeat"),
 			examples: examples{"repeat('a', 2)", `["a","a"]`, "repeat(1, 0)", "[]", "repeat(1, -1)", "null"},
 			rows: func(a []Value) Value {

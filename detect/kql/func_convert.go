@@ -30,13 +30,13 @@ func conversionFunctions() []*scalarFunction {
 			examples: examples{"totime('00:10:00')", "00:10:00"}},
 		{sig: "toguid(value:text) guid", doc: "A guid from text, else null.", naming: nameOfFirst, rows: to(GUID),
 			examples: examples{"toguid('{74be27de-1e4e-49d9-b579-fe0b331d3642}')", "74be27de-1e4e-49d9-b579-fe0b331d3642", "toguid('x')", "null"}},
-		{sig: "parse_json(value:text) dynamic", doc: "The JSON value that a text holds; text that is no JSON stays text.", naming: nameOfFirst, rows: to(Dynamic),
-			examples: examples{"parse_json('{\"a\":[1]}').a[0]", "1", "parse_json('no json')", "no json"}},
-		{sig: "parsejson(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, rows: to(Dynamic),
+		{sig: "parse_json(value:text) dynamic", doc: "The JSON value that a text holds; text that is no JSON stays text, the empty text is null. A dynamic stays as it is.", naming: nameOfFirst, bind: bindParseJSON,
+			examples: examples{"parse_json('{\"a\":[1]}').a[0]", "1", "parse_json('no json')", "no json", "parse_json('')", "null"}},
+		{sig: "parsejson(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, bind: bindParseJSON,
 			examples: examples{"parsejson('[1]')", "[1]"}},
-		{sig: "todynamic(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, rows: to(Dynamic),
+		{sig: "todynamic(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, bind: bindParseJSON,
 			examples: examples{"todynamic('[1,2]')[1]", "2"}},
-		{sig: "toobject(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, rows: to(Dynamic),
+		{sig: "toobject(value:text) dynamic", doc: "The same as parse_json().", naming: nameOfFirst, bind: bindParseJSON,
 			examples: examples{"toobject('true')", "true"}},
 		{sig: "gettype(value:scalar) string", doc: "The name of the value's type.", naming: prefixed("type"),
 			examples: examples{"gettype(1)", "long", "gettype(dynamic([]))", "array", "gettype(dynamic({}))", "dictionary", "gettype(dynamic(null))", "null"},
@@ -47,4 +47,18 @@ func conversionFunctions() []*scalarFunction {
 				return stringValue(a[0].kind.String())
 			}},
 	}
+}
+
+// bindParseJSON leaves a dynamic alone, also one that holds JSON as text: that
+// is read after a tostring().
+func bindParseJSON(_ *binder, _ *call, args []expr) expr {
+	if args[0].typ() == Dynamic {
+		return args[0]
+	}
+	return fold(&applyExpr{t: Dynamic, args: args, rows: func(a []Value) Value {
+		if a[0].s == "" {
+			return Value{}
+		}
+		return convert(a[0], Dynamic)
+	}})
 }

@@ -1,5 +1,7 @@
 package kql
 
+import "slices"
+
 // specialFunctions are those that look at the query itself, at its clock, at a
 // table or at the names of columns.
 func specialFunctions() []*scalarFunction {
@@ -116,6 +118,24 @@ func bindPackAll(b *binder, n *call, in []*column) expr {
 		columns[i] = &columnExpr{col: c}
 	}
 	return packed(columnNames(in), columns, ignore)
+}
+
+// bindPackArray is of what it is given; * stands for all columns.
+func bindPackArray(b *binder, n *call, in []*column) expr {
+	var of []expr
+	if len(n.args) == 1 && isStar(n.args[0]) {
+		for _, c := range in {
+			of = append(of, &columnExpr{col: c})
+		}
+	} else {
+		of = b.specialArguments(n, in)
+	}
+	return fold(&applyExpr{t: Dynamic, args: of, op: n.fn.text, rows: func(a []Value) Value { return arrayValue(slices.Clone(a)) }})
+}
+
+func isStar(n node) bool {
+	_, ok := n.(*star)
+	return ok
 }
 
 func bindPackColumns(b *binder, n *call, in []*column) expr {

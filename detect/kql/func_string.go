@@ -51,7 +51,7 @@ func stringFunctions() []*scalarFunction {
 		{sig: "substring(source:scalar, start:integer, length:integer?) string", doc: "The part of a text from a position, counted from 0; a negative one counts from the end.", rows: substring,
 			examples: examples{"substring('abcdef', 1, 2)", "bc", "substring('abcdef', -2)", "ef"}},
 		{sig: "indexof(source:scalar, match:scalar, start:integer?, length:integer?, occurrence:integer?) long", doc: "The position of a text within another, counted from 0, else -1.", rows: indexOf,
-			examples: examples{"indexof('abcabc', 'c')", "2", "indexof('abcabc', 'c', 3)", "5", "indexof('abcabc', 'a', 0, -1, 2)", "3", "indexof('abc', 'z')", "-1"}},
+			examples: examples{"indexof('abcabc', 'c')", "2", "indexof('abcabc', 'c', 3)", "5", "indexof('abcabc', 'a', 0, -1, 2)", "3", "indexof('xabxxab', 'ab', 1, 5, 2)", "5", "indexof('abc', 'z')", "-1"}},
 		{sig: "has_any_index(source:text, values:array) long", doc: "The position of the first element that the text has as a term, counted from 0, else -1.",
 			examples: examples{"has_any_index('this is an example', dynamic(['not','example']))", "1", "has_any_index('this', dynamic([]))", "-1"},
 			rows: func(a []Value) Value {
@@ -148,27 +148,26 @@ func indexOf(a []Value) Value {
 	if occurrence < 1 || upTo < -1 {
 		return Value{}
 	}
-	start := runeOffset(s, from)
-	part := s[start:]
-	if upTo >= 0 {
-		part = part[:runeOffset(part, upTo)]
-	}
-	at := 0
-	for ; occurrence > 0; occurrence-- {
-		i := strings.Index(part[at:], match)
+	at := runeOffset(s, from)
+	for {
+		part := s[at:]
+		if upTo >= 0 { // counts anew after each occurrence
+			part = part[:runeOffset(part, upTo)]
+		}
+		i := strings.Index(part, match)
 		if i < 0 {
 			return longValue(-1)
 		}
 		at += i
-		if occurrence > 1 {
-			_, size := utf8.DecodeRuneInString(part[at:])
-			at += max(size, 1)
-			if at > len(part) {
-				return longValue(-1)
-			}
+		if occurrence--; occurrence == 0 {
+			return longValue(int64(utf8.RuneCountInString(s[:at])))
 		}
+		_, size := utf8.DecodeRuneInString(s[at:])
+		if size == 0 {
+			return longValue(-1)
+		}
+		at += size
 	}
-	return longValue(int64(utf8.RuneCountInString(s[:start+at])))
 }
 
 func split(a []Value) Value {

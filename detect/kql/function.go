@@ -197,10 +197,13 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
 		return e
 	}
-	n.unnamed()
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
-		return b.aggregateExpr(n, a)
+		if a.columns != nil {
+			n.unnamed()
+		}
+		return b.aggregateExpr(n, a) // names of its arguments are comments only
 	}
+	n.unnamed()
 	f := scalarFunctions()[n.fn.text]
 	if f == nil {
 		b.unknownFunction(n)

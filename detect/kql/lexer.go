@@ -172,7 +172,12 @@ func (l *lexer) typedLiteral(start int, word string) (token, bool) {
 	}, true
 }
 
-// number reads an integer, a real or a timespan such as 90m.
+func isName(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf || !isNamePart(byte(r)) })
+}
+
+// number reads an integer, a real or a timespan such as 90m; or else a name,
+// which may begin with digits.
 func (l *lexer) number() token {
 	start := l.at
 	if strings.HasPrefix(l.text[start:], "0x") || strings.HasPrefix(l.text[start:], "0X") {
@@ -200,6 +205,11 @@ func (l *lexer) number() token {
 		if exp < len(l.text) && isDigit(l.text[exp]) {
 			l.at = exp
 			digits()
+			if number := l.at; isName(l.text[start:number]) {
+				if l.nameChars(); l.at > number {
+					return token{kind: tokName, text: l.text[start:l.at], span: span{start, l.at}}
+				}
+			}
 			return token{kind: tokNumber, text: l.text[start:l.at], span: span{start, l.at}}
 		}
 	}
@@ -210,6 +220,8 @@ func (l *lexer) number() token {
 		return token{kind: tokNumber, text: l.text[start:l.at], span: span{start, l.at}}
 	case timespanUnits[suffix] != 0:
 		return token{kind: tokTimeSpan, text: l.text[start:l.at], span: span{start, l.at}}
+	case isName(l.text[start:l.at]):
+		return token{kind: tokName, text: l.text[start:l.at], span: span{start, l.at}}
 	default:
 		failSyntax(span{start, l.at}, "%q is neither a number nor a timespan such as 90m, 1.5h or 100ms", l.text[start:l.at])
 		panic("unreachable")

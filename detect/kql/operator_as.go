@@ -28,7 +28,7 @@ func (n *asNode) bind(b *binder, in relation) relation {
 	if b.subtables > 0 {
 		failUnsupported(n.span, "as is not supported inside mv-apply; name the table before it")
 	}
-	s := &shared{in: in}
+	s := &shared{in: in, name: n.name.text}
 	scope := &scope{outer: b.scope}
 	scope.define(n.name, &definition{table: &boundTable{n.span, s}, scope: scope})
 	b.scope = scope
@@ -47,6 +47,7 @@ func (n *boundTable) bindSource(b *binder) relation { return n.of.use(b) }
 // otherwise it is computed once and kept.
 type shared struct {
 	in   relation
+	name string // that as has given, if it did
 	uses []*sharedUse
 	need map[*column]bool
 

@@ -3,6 +3,7 @@ package kql
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -186,14 +187,29 @@ func (k sortKey) order(v *vector, x, y int) int {
 	if !xn && !yn && isWhole(v.typ) {
 		return sign * cmp.Compare(v.ints[v.at(x)], v.ints[v.at(y)])
 	}
-	if xn || yn {
-		order := cmp.Compare(boolValue(yn).n, boolValue(xn).n) // null first
-		if !k.nullsFirst {
-			order = -order
+	xv, yv := v.value(x), v.value(y)
+	if order := cmp.Compare(nullness(xv), nullness(yv)); order != 0 {
+		if k.nullsFirst {
+			return -order
 		}
 		return order
 	}
-	return sign * sortOrder(v.value(x), v.value(y))
+	if xn || yn {
+		return 0
+	}
+	return sign * sortOrder(xv, yv)
+}
+
+// nullness is how far a value goes with the nulls, whatever the direction: NaN
+// is between them and the numbers.
+func nullness(v Value) int {
+	switch {
+	case v.IsNull():
+		return 2
+	case v.kind == Real && math.IsNaN(v.real()):
+		return 1
+	}
+	return 0
 }
 
 // takeNode is take: the first rows that come.

@@ -1,7 +1,9 @@
 package kql
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 )
 
 // unionNode is union of tables, as a source or after a |.
@@ -78,7 +80,7 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 	u := &union{}
 	var sources []string
 	if in != nil {
-		u.legs, sources = append(u.legs, in), append(sources, "union_arg0")
+		u.legs, sources = append(u.legs, in), append(sources, sourceOf(in, 0))
 	}
 	var lastMissing *problem
 	for _, leg := range n.legs {
@@ -97,7 +99,11 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 				sources = append(sources, view)
 			}
 			if !found {
-				failSemantic(leg.expr.pos(), "SEM0100", "no table matches '%s'", leg.pattern)
+				p := &problem{kind: SemanticError, code: "SEM0100", at: leg.expr.pos(), table: leg.pattern, msg: "no table matches '" + leg.pattern + "'"}
+				if !n.fuzzy {
+					panic(p)
+				}
+				b.missing, lastMissing = append(b.missing, leg.pattern), p
 			}
 			continue
 		}
@@ -106,9 +112,9 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 			lastMissing = missing
 			continue
 		}
-		source := "union_arg" + newNaming("", len(u.legs)).unique("")
-		if t, ok := leg.expr.(*name); ok {
-			source = t.text
+		source := sourceOf(rel, len(u.legs))
+		if t, ok := leg.expr.(*name); ok && b.scope.find(t.text) != nil && b.scope.find(t.text).fn != nil {
+			source = t.text // a view is a table to the union
 		}
 		u.legs, sources = append(u.legs, rel), append(sources, source)
 	}
@@ -121,6 +127,20 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 	u.unify(n, sources)
 	u.inheritReceived(b)
 	return u
+}
+
+// sourceOf is what withsource calls a leg: a table by its name, what as has
+// named by that, and anything else by the leg's place.
+func sourceOf(leg relation, at int) string {
+	switch leg := leg.(type) {
+	case *scan:
+		return leg.table.Name()
+	case *sharedUse:
+		if leg.of.name != "" {
+			return leg.of.name
+		}
+	}
+	return "union_arg" + strconv.Itoa(at)
 }
 
 // views lists the functions that let statements define as views and whose
@@ -218,6 +238,13 @@ func (u *union) unify(n *unionNode, sources []string) {
 			u.from[i] = append(u.from[i], -1)
 		}
 	}
+	// What has one type keeps its name, also where name_type would be the same.
+	sourceColumn := maps.Clone(names.taken)
+	for _, name := range order {
+		if len(types[name]) == 1 {
+			names.taken[name] = true
+		}
+	}
 	for _, name := range order {
 		if n.inner && (count[name] < len(u.legs) || len(types[name]) > 1) {
 			continue
@@ -225,9 +252,11 @@ func (u *union) unify(n *unionNode, sources []string) {
 		for _, t := range types[name] {
 			out := name
 			if len(types[name]) > 1 {
-				out = name + "_" + t.String()
+				out = names.unique(name + "_" + t.String())
+			} else if sourceColumn[name] {
+				out = names.unique(name)
 			}
-			u.cols = append(u.cols, &column{names.unique(out), t})
+			u.cols = append(u.cols, &column{out, t})
 			for i, leg := range u.legs {
 				u.from[i] = append(u.from[i], slices.IndexFunc(leg.columns(), func(c *column) bool { return c.name == name && c.typ == t }))
 			}

@@ -12,8 +12,58 @@ func parseWhere(p *parser, at span) operatorNode {
 }
 
 func (n *whereNode) bind(b *binder, in relation) relation {
+	if j := joinBelow(in); j != nil && j.kind == "innerunique" {
+		return b.filterUnique(j, in, n.predicate)
+	}
 	e := b.requireBool(b.expr(n.predicate, in.columns()), n.predicate)
 	return &filter{in: in, predicate: e}
+}
+
+// joinBelow is the join that a relation is but for filters, or nil.
+func joinBelow(r relation) *join {
+	for {
+		f, ok := r.(*filter)
+		if !ok {
+			break
+		}
+		r = f.in
+	}
+	j, _ := r.(*join)
+	return j
+}
+
+// filterUnique filters what a join of kind innerunique gives. A condition on
+// the left columns alone decides before the join which rows it can keep one
+// of, as it does in the service; after it, that one could be another.
+func (b *binder) filterUnique(j *join, above relation, predicate node) relation {
+	if n, ok := predicate.(*binary); ok && n.op == "and" {
+		return b.filterUnique(j, b.filterUnique(j, above, n.left), n.right)
+	}
+	e := b.requireBool(b.expr(predicate, j.cols), predicate)
+	used := make(map[*column]bool)
+	needs(e, used)
+	before := make(map[*column]*column, len(j.outLeft))
+	for i, c := range j.outLeft {
+		before[j.cols[i]] = c
+	}
+	for c := range used {
+		if before[c] == nil {
+			return &filter{in: above, predicate: e}
+		}
+	}
+	moveColumns(e, before)
+	j.left = &filter{in: j.left, predicate: e}
+	return above
+}
+
+// moveColumns has an expression read other columns instead of its own.
+func moveColumns(e expr, to map[*column]*column) {
+	if c, ok := e.(*columnExpr); ok {
+		c.col = to[c.col]
+	}
+	for _, child := range e.children() {
+		moveColumns(child, to)
+	}
 }
 
 type filter struct {

@@ -363,7 +363,7 @@ var executionHints = map[string]bool{
 }
 
 func (p *parser) optionValue() node {
-	if t := p.cur(); t.kind == tokName && t.text != "true" && t.text != "false" {
+	if t := p.cur(); t.kind == tokName && !isBoolLiteral(t.text) {
 		p.advance()
 		return &name{span: t.span, text: t.text}
 	}
@@ -574,9 +574,9 @@ func (p *parser) primary() node {
 		return &name{t.span, t.text, true}
 	case tokName:
 		switch {
-		case t.text == "true" || t.text == "false":
+		case isBoolLiteral(t.text):
 			p.advance()
-			return &literal{t.span, Bool, boolValue(t.text == "true")}
+			return &literal{t.span, Bool, boolValue(t.text[0]|0x20 == 't')}
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
@@ -634,6 +634,14 @@ func (p *parser) call(fn name) node {
 	}
 	c.span = fn.span.to(p.expect(")", "after the arguments"))
 	return c
+}
+
+func isBoolLiteral(text string) bool {
+	switch text {
+	case "true", "True", "TRUE", "false", "False", "FALSE":
+		return true
+	}
+	return false
 }
 
 // literalValue reads a number, a timespan or long(...) and its like.
@@ -720,8 +728,8 @@ func (p *parser) dynamicValue() Value {
 	case t.kind == tokNumber || t.kind == tokTimeSpan || t.kind == tokTyped:
 		_, val := literalValue(t)
 		return val
-	case t.word("true") || t.word("false"):
-		return boolValue(t.text == "true")
+	case t.kind == tokName && isBoolLiteral(t.text):
+		return boolValue(t.text[0]|0x20 == 't')
 	case t.word("null"):
 		return Value{}
 	case t.word("dynamic") && p.cur().is("("):

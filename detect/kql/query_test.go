@@ -11,6 +11,7 @@ var namingQueries = []queryCase{
 	{query: `T | take 1 | project n + 1, n + 2, Column1 = 3`, want: `
 		Column1:long, Column2:long, Column11:long
 		2 | 3 | 3`},
+	{query: `T | take 1 | project 3rd = n, 1e5x = 2, 1d2 = 3d, on = TRUE | where 3rd < 1e5x`, want: "3rd:long, 1e5x:long, 1d2:timespan, on:bool\n1 | 2 | 3.00:00:00 | true"},
 	{query: `T | take 1 | project n, bin(n, 1)`, want: "n:long, n1:long\n1 | 1"},
 	{query: `T | take 1 | project s, n | extend toint(n), n * 2, ["a b"] = 1`, want: `
 		s:string, n:int, Column1:long, a b:long
@@ -44,7 +45,12 @@ var namingQueries = []queryCase{
 var summarizeQueries = []queryCase{
 	{query: `T | where false | summarize count(), sum(n), max(n), make_set(s), dcount(s), avg(n)`, want: `
 		count_:long, sum_n:long, max_n:long, set_s:dynamic, dcount_s:long, avg_n:real
-		0 | 0 | null | [] | 0 | null`},
+		0 | 0 | null | [] | 0 | NaN`},
+	{query: `T | where false | summarize stdev(n), varianceif(n, n > 1), stdevp(n), avgif(n, true), avg(ts)`, want: `
+		stdev_n:real, varianceif_n:real, stdevp_n:real, avgif_n:real, avg_ts:timespan
+		0 | 0 | null | NaN | null`},
+	{query: `U | summarize make_list(n, MaxSize = 2)`, want: "list_n:dynamic\n[1,7]"},
+	{query: `T | summarize count(n), countif(isnull(n))`, want: "count_n:long, countif_:long\n3 | 1", official: "the parser takes the argument for a predicate; the reference counts with a column and names the result by it"},
 	{query: `T | where false | summarize count() by s`, want: "s:string, count_:long"},
 	{query: `U | summarize by s | sort by s asc`, want: "s:string\nalpha\ngamma"},
 	{query: `T | summarize count() by n | sort by n asc`, want: "n:long, count_:long\nnull | 1\n1 | 1\n2 | 1"},
@@ -119,6 +125,9 @@ var joinQueries = []queryCase{
 		x | 2 | x | 20
 		'' | null | z | 30`},
 	{query: joinTables + `L | join kind=fullouter R on k | count`, want: "Count:long\n6"},
+	{query: joinTables + `L | join R on k | where a == 2 and b < 20`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 10"},
+	{query: joinTables + `L | join R on k | where b > 10 | where a > 1`, want: "k:string, a:long, k1:string, b:long\nx | 2 | x | 20"},
+	{query: joinTables + `L | join R on k | where a == 2 or b == 10`, want: "k:string, a:long, k1:string, b:long\nx | 1 | x | 10"},
 	{query: joinTables + `L | join kind=leftsemi R on k`, want: "k:string, a:long\nx | 1\nx | 2"},
 	{query: joinTables + `L | join kind=leftanti R on k`, want: "k:string, a:long\ny | 3"},
 	{query: joinTables + `L | join kind=anti R on k`, want: "k:string, a:long\ny | 3"},
@@ -157,6 +166,15 @@ var unionQueries = []queryCase{
 	{query: `union kind=inner (U | take 1), (U | project s | take 1)`, want: "s:string\nalpha\nalpha", official: "the parser gives the columns of an outer union; the reference says those that all have"},
 	{query: `union (U | project v = n | take 1), (U | project v = s | take 1)`, want: "v_long:long, v_string:string\n1 | ''\nnull | alpha"},
 	{query: `union U* | count`, want: "Count:long\n3"},
+	{query: `union isfuzzy=True U, NoSuchTable | count`, want: "Count:long\n3"},
+	{query: `union isfuzzy=true U*, NoSuch* | count`, want: "Count:long\n3", official: "the parser rejects a pattern that no table matches; the reference warns in a fuzzy union"},
+	{query: `union (U | take 1 | project v = n), (U | take 1 | project v = s), (U | take 1 | project v_long = x)`, want: `
+		v_long1:long, v_string:string, v_long:real
+		1 | '' | null
+		null | alpha | null
+		null | '' | 0.5`, official: "the parser numbers the column that has the name by itself; the reference the one that gets it from its type"},
+	{query: `U | take 1 | as First | union withsource = from (U | take 1 | as Second), (U | take 1), U | summarize by from`, want: "from:string\nFirst\nSecond\nunion_arg2\nU"},
+	{query: `let N = U | take 1; let V = view () { U | take 1 }; let A = U; U | union withsource = from N, V, A | summarize by from`, want: "from:string\nU\nunion_arg1\nV"},
 }
 
 var sortQueries = []queryCase{
@@ -173,6 +191,9 @@ var sortQueries = []queryCase{
 	{query: `U | take 0 | count`, want: "Count:long\n0"},
 	{query: `U | limit 1 | project s`, want: "s:string\nalpha"},
 	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v asc`, want: "v:real\nnull\nNaN\n-Infinity\n1"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v desc`, want: "v:real\n1\n-Infinity\nNaN\nnull"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v asc nulls last`, want: "v:real\n-Infinity\n1\nNaN\nnull"},
+	{query: `datatable(v:real)[1.0, real(nan), real(null), real(-inf)] | sort by v desc nulls first`, want: "v:real\nnull\nNaN\n1\n-Infinity"},
 }
 
 var mvExpandQueries = []queryCase{
