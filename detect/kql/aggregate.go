@@ -101,7 +101,7 @@ func countingAggregates() []*aggregate {
 	}
 	return []*aggregate{
 		{sig: "count(value:scalar?) long", doc: "The number of rows, also of those where the value is null.", stem: "count", start: count,
-			examples: examples{"count()", "4", "count(x)", "4"}},
+			examples: examples{"count()", "4"}},
 		{sig: "cnt() long", doc: "The same as count().", stem: "cnt", start: count,
 			examples: examples{"cnt()", "4"}},
 		{sig: "countif(predicate:bool) long", doc: "The number of rows for which the predicate is true.", stem: "countif", start: onlyIf(0, count),

@@ -59,7 +59,7 @@ var refusedQueries = []refusedQuery{
 	{query: `print datetime(yesterday)`, kind: SyntaxError, line: 1, column: 7, token: "datetime(yesterday)", message: "is not a datetime", official: "the parser does not look at the value of a literal"},
 	{query: `print guid(x)`, kind: SyntaxError, line: 1, column: 7, token: "guid(x)", message: "is not a guid", official: "the parser does not look at the value of a literal"},
 	{query: `T | where s == 12abc`, kind: SemanticError, line: 1, column: 16, token: "12abc", message: "nor is it a number, or a timespan"},
-	{query: `T | where n == 1.2abc`, kind: SyntaxError, line: 1, column: 16, token: "1.2abc", message: "neither a number nor a timespan"},
+	{query: `T | where n == 1.2abc`, kind: SyntaxError, line: 1, column: 16, token: "1.2abc", message: "neither a number nor a timespan", official: "the parser reads a number and then a name"},
 	{query: `T | summarize arg_max(n, V = s)`, kind: SemanticError, line: 1, column: 26, token: "V", message: "by their places and not by names", official: "the parser passes over the names of arguments"},
 	// Types.
 	{query: `T | where n`, kind: SemanticError, line: 1, column: 11, token: "n", message: "a bool is expected here, and this is a long"},
