@@ -129,7 +129,8 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	}
 	config := detect.DefaultConfig()
 	config.Delay, config.Lateness = s.Delay.Duration, s.Lateness.Duration
-	config.CatchUp = 0 // nothing is ever missed here
+	config.CatchUp = 0   // nothing is ever missed here
+	config.SendLimit = 0 // and no tick comes after the last
 	config.Start, config.End = first, last
 	sim.detector, err = detect.New(config, rules, client, told, to)
 	return sim, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -161,10 +162,11 @@ type textPrinter struct {
 	*console.Console
 	warn *warnings
 
-	windows, passes, late, rows, dropped int
-	alerts                               [alert.High + 1]int
-	total                                int
-	entities                             map[string]map[string]bool // type -> first identifier
+	windows, passes, late, rows, dropped, suppressed int
+
+	alerts   [alert.High + 1]int
+	total    int
+	entities map[string]map[string]bool // type -> first identifier
 }
 
 func (p *textPrinter) notifier() detect.Notifier { return p }
@@ -223,12 +225,13 @@ func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes 
 	return p.Aside("")
 }
 
-// mostDropped is how many activities a tick names of those that it dropped.
+// mostDropped is how many activities a tick names of those that it dropped, and
+// of those that it held back.
 const mostDropped = 5
 
 func (p *textPrinter) tick(r detect.Report) error {
 	p.warn.ticking(r)
-	var dropped []string
+	var dropped, suppressed []detect.Dropped
 	for _, run := range r.Rules {
 		for _, w := range run.Windows {
 			p.passes++
@@ -239,20 +242,28 @@ func (p *textPrinter) tick(r detect.Report) error {
 			}
 			p.rows += w.Rows
 			p.dropped += len(w.Dropped)
-			for _, d := range w.Dropped {
-				if text := droppedText(d); !slices.Contains(dropped, text) {
-					dropped = append(dropped, text)
-				}
-			}
+			p.suppressed += len(w.Suppressed)
+			dropped, suppressed = append(dropped, w.Dropped...), append(suppressed, w.Suppressed...)
 		}
 	}
-	if len(dropped) == 0 {
+	return errors.Join(p.untold(r.Time, "dropped, already reported: ", dropped), p.untold(r.Time, "held back by the rule's suppression: ", suppressed))
+}
+
+// untold names activities that nobody is told of.
+func (p *textPrinter) untold(at time.Time, why string, activities []detect.Dropped) error {
+	var texts []string
+	for _, a := range activities {
+		if text := droppedText(a); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	if len(texts) == 0 {
 		return nil
 	}
-	if more := len(dropped) - mostDropped; more > 0 {
-		dropped = append(dropped[:mostDropped], fmt.Sprintf("and %d more", more))
+	if more := len(texts) - mostDropped; more > 0 {
+		texts = append(texts[:mostDropped], fmt.Sprintf("and %d more", more))
 	}
-	return p.Aside(r.Time.Format("2006-01-02 15:04") + "  dropped, already reported: " + strings.Join(dropped, "; "))
+	return p.Aside(at.Format("2006-01-02 15:04") + "  " + why + strings.Join(texts, "; "))
 }
 
 // droppedText names an activity by what identifies it: by its first and last
@@ -292,12 +303,13 @@ func (p *textPrinter) end(took time.Duration) error {
 	if len(entities) > 0 {
 		told += ", about " + strings.Join(entities, ", ")
 	}
-	return p.Facts(
-		"Reported", told,
-		"Dropped", count(int64(p.dropped), "row")+" already reported",
+	facts := []string{"Reported", told, "Dropped", count(int64(p.dropped), "row") + " already reported"}
+	if p.suppressed > 0 {
+		facts = append(facts, "Held back", count(int64(p.suppressed), "row")+" by suppression")
+	}
+	return p.Facts(append(facts,
 		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",
-			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)),
-	)
+			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)))...)
 }
 
 // count writes a number with its noun, in groups of three digits.
