@@ -434,17 +434,17 @@ func (p *panickyLedger) State(ctx context.Context, ruleID string) (s ledger.Stat
 	return s, err
 }
 
-func (p *panickyLedger) Due(ctx context.Context, destination string, now time.Time, limit int) ([]ledger.Owed, int, error) {
-	due, waiting, err := p.brokenLedger.Due(ctx, destination, now, limit)
+func (p *panickyLedger) Outbox(ctx context.Context) ([]ledger.Owed, error) {
+	owed, err := p.brokenLedger.Outbox(ctx)
 	if errors.Is(err, errDown) {
 		panic(err)
 	}
-	return due, waiting, err
+	return owed, err
 }
 
 func TestLedgerPanics(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Due"} {
+	for _, verb := range []string{"State", "Outbox"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
+	"pushback/detect/alert"
 	"pushback/detect/ledger"
 )
 
@@ -16,73 +19,118 @@ import (
 // it, and a destination that is down does not use up the tick's time.
 const maxFailures = 3
 
+// deliverAll sends each destination what it is owed. clock gives the time in
+// this tick: the tick's own, and what has passed of it.
+func (d *Detector) deliverAll(ctx context.Context, clock func() time.Time) []Delivery {
+	outs := make([]Delivery, 0, len(d.notifiers))
+	if errors.Is(ctx.Err(), context.Canceled) { // somebody waits for the tick to end
+		for _, n := range d.notifiers {
+			outs = append(outs, Delivery{Destination: n.Name(), Unread: true})
+		}
+		return outs
+	}
+	owed, err := d.outbox(ctx)
+	for i, n := range d.notifiers {
+		out := d.deliver(ctx, n, owed[n.Name()], clock)
+		if err != nil && i == 0 {
+			out.Err = errors.Join(fmt.Errorf("reading what is owed: %w", err), out.Err)
+		}
+		outs = append(outs, out)
+		delete(owed, n.Name())
+	}
+	// What is left is for destinations that there were once.
+	for _, name := range slices.Sorted(maps.Keys(owed)) {
+		out := Delivery{Destination: name, Orphaned: true}
+		for _, o := range owed[name] {
+			out.count(o)
+		}
+		outs = append(outs, out)
+	}
+	return outs
+}
+
+// count counts an alert that is owed.
+func (out *Delivery) count(o *ledger.Owed) {
+	if o.Parked {
+		out.Parked++
+	} else {
+		out.Pending++
+	}
+}
+
 // deliver sends a destination what is owed to it and due, in the order in which
-// it was recorded, until ctx ends. now is the tick's time.
-func (d *Detector) deliver(ctx context.Context, n Notifier, now time.Time) (out Delivery) {
+// it was recorded, until ctx ends.
+func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed, clock func() time.Time) (out Delivery) {
 	elapsed := d.stopwatch()
 	out = Delivery{Destination: n.Name()}
 	defer func() { out.Duration = elapsed() }()
-	if errors.Is(ctx.Err(), context.Canceled) {
-		out.Unread = true // somebody waits for the tick to end
-		return out
+	var due []*ledger.Owed
+	now := clock()
+	for _, o := range owed {
+		out.count(o)
+		if !o.Parked && !o.Next.After(now) && (len(due) < d.config.SendLimit || d.config.SendLimit == 0) {
+			due = append(due, o)
+		}
 	}
-	due, waiting, err := d.due(ctx, n.Name(), now)
-	if err != nil {
-		out.Err = fmt.Errorf("destination %s: reading what is owed: %w", n.Name(), err)
-		return out
-	}
-	out.Pending = waiting
 	var errs []error
-	fail := func(doing string, o ledger.Owed, err error) {
+	fail := func(doing string, o *ledger.Owed, err error) {
 		errs = append(errs, fmt.Errorf("destination %s: %s alert %s: %w", n.Name(), doing, o.Alert.ID, err))
 	}
+	defer func() { out.Err = errors.Join(errs...) }()
 	inARow := 0
 	for i, o := range due {
 		if ctx.Err() != nil {
 			out.Left = len(due) - i
 			break
 		}
-		claimed, err := d.claim(ctx, o, now.Add(elapsed()))
-		if err != nil {
-			fail("claiming", o, err)
-			break
-		}
-		if !claimed {
-			continue // another process sends it
-		}
-		if err := d.notify(ctx, n, o); err != nil {
-			failure, alone := d.failure(o, err, now.Add(elapsed()))
-			if failure.Park {
-				err = fmt.Errorf("%w (refused %d times, it is parked: see handler outbox)", err, o.Attempts+1)
-				out.Parked++
-				out.Pending--
+		key := delivered{n.Name(), o.Alert.ID}
+		if !d.unnoted[key] {
+			whole, claimed, err := d.claim(ctx, o, clock())
+			if err != nil {
+				// Of this alert alone, or of the ledger: the next ones tell.
+				fail("claiming", o, err)
+				if inARow++; inARow == maxFailures {
+					break
+				}
+				continue
 			}
-			fail("sending", o, err)
-			if err := d.failed(ctx, o, failure); err != nil {
-				fail("noting the failure to send", o, err)
-				break
+			if !claimed {
+				continue // another process sends it
 			}
-			if inARow++; inARow == maxFailures || alone {
-				break
+			if err := d.notify(ctx, n, whole); err != nil {
+				failure, alone := d.failure(o, err, clock())
+				if failure.Park {
+					err = fmt.Errorf("%w (refused %d times, it is parked: see handler outbox)", err, o.Attempts+1)
+					out.Parked++
+					out.Pending--
+				}
+				fail("sending", o, err)
+				if err := d.failed(ctx, o, failure); err != nil {
+					fail("noting the failure to send", o, err)
+					break
+				}
+				if inARow++; inARow == maxFailures || alone {
+					break
+				}
+				continue
 			}
-			continue
 		}
 		inARow = 0
 		if err := d.sent(ctx, o); err != nil {
-			// It was told, but the ledger does not know: it will be told again.
+			d.unnoted[key] = true
 			fail("noting the sending of", o, err)
 			break
 		}
+		delete(d.unnoted, key)
 		out.Sent++
 		out.Pending--
 	}
-	out.Err = errors.Join(errs...)
 	return out
 }
 
 // failure is what becomes of an alert that a destination did not take. alone
 // says that the destination wants to be left alone.
-func (d *Detector) failure(o ledger.Owed, err error, now time.Time) (f ledger.Failure, alone bool) {
+func (d *Detector) failure(o *ledger.Owed, err error, now time.Time) (f ledger.Failure, alone bool) {
 	f.Err = err.Error()
 	attempts := o.Attempts + 1
 	var refused interface{ Permanent() bool }
@@ -102,7 +150,7 @@ func (d *Detector) failure(o ledger.Owed, err error, now time.Time) (f ledger.Fa
 }
 
 // backoff is how long an alert waits after so many attempts.
-func (d *Detector) backoff(o ledger.Owed, attempts int) time.Duration {
+func (d *Detector) backoff(o *ledger.Owed, attempts int) time.Duration {
 	wait := d.config.MaxBackoff
 	if doubled := float64(d.config.Backoff) * math.Pow(2, float64(attempts-1)); doubled < float64(wait) {
 		wait = time.Duration(doubled)
@@ -116,48 +164,51 @@ func (d *Detector) backoff(o ledger.Owed, attempts int) time.Duration {
 
 // claimFor is how long an alert is reserved beyond the time that sending it may
 // take.
-const claimFor = 2 * saveTimeout
+const claimFor = 3 * saveTimeout
 
-// due reads what is owed, also when the time for sending it is up: the report
-// says how much that is.
-func (d *Detector) due(ctx context.Context, destination string, now time.Time) (due []ledger.Owed, waiting int, err error) {
-	ctx, cancel := finishing(ctx, saveTimeout)
+// outbox reads what is owed, by destination, also when the time for sending it
+// is up: the report says how much that is. What can be read comes with the error
+// about the rest.
+func (d *Detector) outbox(ctx context.Context) (map[string][]*ledger.Owed, error) {
+	ctx, cancel := finishing(ctx, readTimeout)
 	defer cancel()
-	limit := d.config.SendLimit
-	if limit == 0 {
-		limit = math.MaxInt
+	var all []ledger.Owed
+	err := guarded(func() (err error) {
+		all, err = d.ledger.Outbox(ctx)
+		return err
+	})
+	owed := make(map[string][]*ledger.Owed)
+	for i := range all {
+		o := &all[i]
+		owed[o.Destination] = append(owed[o.Destination], o)
 	}
-	err = guarded(func() error {
-		due, waiting, err = d.ledger.Due(ctx, destination, now, limit)
-		return err
-	})
-	return due, waiting, err
+	return owed, err
 }
 
-func (d *Detector) claim(ctx context.Context, o ledger.Owed, now time.Time) (claimed bool, err error) {
+func (d *Detector) claim(ctx context.Context, o *ledger.Owed, now time.Time) (whole alert.Alert, claimed bool, err error) {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
 	err = guarded(func() error {
-		claimed, err = d.ledger.Claim(ctx, o.Destination, o.Alert, now, now.Add(d.config.SendTimeout+claimFor))
+		whole, claimed, err = d.ledger.Claim(ctx, o.Destination, *o.Alert, now, now.Add(d.config.SendTimeout+claimFor))
 		return err
 	})
-	return claimed, err
+	return whole, claimed, err
 }
 
-func (d *Detector) notify(ctx context.Context, n Notifier, o ledger.Owed) error {
+func (d *Detector) notify(ctx context.Context, n Notifier, a alert.Alert) error {
 	ctx, cancel := finishing(ctx, d.config.SendTimeout)
 	defer cancel()
-	return guarded(func() error { return n.Notify(ctx, o.Alert) })
+	return guarded(func() error { return n.Notify(ctx, a) })
 }
 
-func (d *Detector) sent(ctx context.Context, o ledger.Owed) error {
+func (d *Detector) sent(ctx context.Context, o *ledger.Owed) error {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
-	return guarded(func() error { return d.ledger.Sent(ctx, o.Destination, o.Alert) })
+	return guarded(func() error { return d.ledger.Sent(ctx, o.Destination, *o.Alert) })
 }
 
-func (d *Detector) failed(ctx context.Context, o ledger.Owed, f ledger.Failure) error {
+func (d *Detector) failed(ctx context.Context, o *ledger.Owed, f ledger.Failure) error {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
-	return guarded(func() error { return d.ledger.Failed(ctx, o.Destination, o.Alert, f) })
+	return guarded(func() error { return d.ledger.Failed(ctx, o.Destination, *o.Alert, f) })
 }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/rule"
+	"pushback/detect/workspace"
 )
 
 // refusal is an error of a destination that says more.
@@ -117,8 +120,8 @@ func TestParking(t *testing.T) {
 	parked, message := 0, ""
 	for _, r := range d.reports {
 		for _, del := range r.Deliveries {
-			parked += del.Parked
-			if del.Parked > 0 {
+			parked = del.Parked // which every tick says again
+			if del.Parked > 0 && del.Err != nil {
 				message = fmt.Sprint(del.Err)
 			}
 			if del.Parked > 0 && del.Pending != 0 {
@@ -177,7 +180,7 @@ func TestDestinationsAreApart(t *testing.T) {
 func TestLeasedRule(t *testing.T) {
 	t.Parallel()
 	d := oneAlert(t, config())
-	lease, err := d.ledger.Lease(t.Context(), "counting", time.Hour)
+	lease, err := d.ledger.Lease(t.Context(), "counting", 5*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,4 +222,102 @@ func TestSuppression(t *testing.T) {
 	if suppressed != 2 {
 		t.Errorf("%d activities were suppressed, want 2", suppressed)
 	}
+}
+
+// A query that takes long does not make a claim any shorter: two processes do
+// not send the same at once.
+func TestClaimsOutlastQueries(t *testing.T) {
+	t.Parallel()
+	c := config()
+	elapsed := time.Duration(0)
+	c.Clock = func() time.Time { return clock("10:05").Add(elapsed) }
+	d := oneAlert(t, c)
+	d.world.fail = func(workspace.Query) error { elapsed = 3 * time.Minute; return nil }
+	d.inbox.fail = func(alert.Alert) error {
+		other, err := New(c, d.rules, d.world, d.ledger, d.inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.inbox.fail = nil
+		if _, err := other.Tick(t.Context(), clock("10:07")); err != nil {
+			t.Errorf("the other tick: %v", err)
+		}
+		return nil
+	}
+	if _, err := d.tick(clock("10:05")); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.inbox.alerts) != 1 {
+		t.Errorf("told %v", d.inbox.told())
+	}
+}
+
+// What is owed to a destination that is no more is in every report, and so is
+// what is parked.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	d := oneAlert(t, config())
+	d.inbox.fail = failing(errors.New("down"))
+	d.tick(clock("10:05"))
+	d.inbox = &inbox{name: "another"}
+	d.restart()
+	report, err := d.tick(clock("10:08"))
+	if err != nil || len(report.Deliveries) != 2 {
+		t.Fatalf("%+v, %v", report.Deliveries, err)
+	}
+	if got := report.Deliveries[1]; got.Destination != "inbox" || !got.Orphaned || got.Pending != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What can not be read of the outbox does not keep the rest from being sent.
+func TestOutboxInPart(t *testing.T) {
+	t.Parallel()
+	d := oneAlert(t, config())
+	d.ledger = &halfOutbox{d.ledger}
+	d.restart()
+	_, err := d.tick(clock("10:05"))
+	if !errors.Is(err, errDown) || len(d.inbox.alerts) != 1 {
+		t.Errorf("told %v, %v", d.inbox.told(), err)
+	}
+}
+
+type halfOutbox struct{ Ledger }
+
+func (h *halfOutbox) Outbox(ctx context.Context) ([]ledger.Owed, error) {
+	owed, err := h.Ledger.Outbox(ctx)
+	return owed, errors.Join(err, errDown)
+}
+
+// What a window recorded in part is not suppressed by itself.
+func TestSuppressionAfterHalfARecord(t *testing.T) {
+	t.Parallel()
+	r := counting(time.Hour, time.Hour)
+	r.SuppressionEnabled, r.SuppressionDuration = true, 3*time.Hour
+	r.EntityMappings[0].FieldMappings[0].Column = "Count" // the same of both
+	d := newDay(t, config(), []event{happened("a1", "alice", "09:10"), happened("b1", "bob", "09:20")}, r)
+	d.ledger = &halfRecord{Ledger: d.ledger}
+	d.restart()
+	if _, err := d.tick(clock("10:05")); !errors.Is(err, errDown) {
+		t.Errorf("error = %v", err)
+	}
+	if _, err := d.tick(clock("10:10")); err != nil || len(d.inbox.alerts) != 2 {
+		t.Errorf("told %v, %v", d.inbox.told(), err)
+	}
+}
+
+// halfRecord keeps the first of the alerts, once.
+type halfRecord struct {
+	Ledger
+	failed bool
+}
+
+func (h *halfRecord) Keep(ctx context.Context, e ledger.Entry) error {
+	if h.failed || len(e.Alerts) < 2 {
+		return h.Ledger.Keep(ctx, e)
+	}
+	h.failed = true
+	e.Alerts = e.Alerts[:1]
+	e.State.Pending = append(e.State.Pending, e.Alerts[0].Window.End) // it is still to be run
+	return errors.Join(h.Ledger.Keep(ctx, e), errDown)
 }

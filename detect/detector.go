@@ -24,8 +24,8 @@ type Ledger interface {
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
 	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Keep(ctx context.Context, e ledger.Entry) error
-	Due(ctx context.Context, destination string, now time.Time, limit int) (due []ledger.Owed, waiting int, err error)
-	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (bool, error)
+	Outbox(ctx context.Context) ([]ledger.Owed, error)
+	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error)
 	Sent(ctx context.Context, destination string, a alert.Alert) error
 	Failed(ctx context.Context, destination string, a alert.Alert, f ledger.Failure) error
 	Purge(ctx context.Context, now time.Time) (int, error)
@@ -71,6 +71,10 @@ type Config struct {
 	// limit. A margin must have room for it.
 	SendTimeout time.Duration
 
+	// LeaseLength is how long another process is kept from a rule after this one
+	// died with its lease. It must be longer than a query and the recording of
+	// what it found may take. Zero is five minutes.
+	LeaseLength time.Duration
 	// SendLimit is how many alerts a tick sends to a destination at most; the
 	// next goes on. Zero is no limit.
 	SendLimit int
@@ -105,6 +109,7 @@ func DefaultConfig() Config {
 		Margin:       time.Minute,
 		DeliveryTime: time.Minute,
 		SendTimeout:  30 * time.Second,
+		LeaseLength:  5 * time.Minute,
 		SendLimit:    200,
 		Backoff:      time.Minute,
 		MaxBackoff:   time.Hour,
@@ -123,7 +128,13 @@ type Detector struct {
 	notifiers []Notifier
 
 	ticking chan struct{} // holds a value during a tick
+	// unnoted are the deliveries that were made, and of which the ledger could
+	// not be told. They are noted later and not made again. Only a tick uses it.
+	unnoted map[delivered]bool
 }
+
+// delivered is an alert that a destination has.
+type delivered struct{ destination, alertID string }
 
 type scheduledRule struct {
 	*rule.Rule
@@ -139,8 +150,11 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	if config.Margin < 0 || config.DeliveryTime < 0 || config.SendTimeout < 0 {
 		return nil, errors.New("detect: margin, delivery time and send timeout cannot be negative")
 	}
-	if config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 {
-		return nil, errors.New("detect: the send limit, the back-off and the attempts before parking cannot be negative, nor the longest back-off shorter than the first")
+	if config.LeaseLength == 0 {
+		config.LeaseLength = 5 * time.Minute
+	}
+	if config.LeaseLength < 0 || config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 {
+		return nil, errors.New("detect: the length of a lease, the send limit, the back-off and the attempts before parking cannot be negative, nor the longest back-off shorter than the first")
 	}
 	if config.Margin > 0 && config.Margin < config.SendTimeout+saveTimeout {
 		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",
@@ -150,7 +164,7 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 		return nil, fmt.Errorf("detect: the start, %s, is not before the end, %s",
 			config.Start.Format(time.RFC3339), config.End.Format(time.RFC3339))
 	}
-	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1)}
+	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1), unnoted: map[delivered]bool{}}
 
 	files := map[string]string{}
 	for _, r := range rules {
@@ -216,9 +230,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	querying, cancel := before(sending, d.config.DeliveryTime)
 	defer cancel()
 	report.Rules = d.runRules(querying, now)
-	for _, n := range d.notifiers {
-		report.Deliveries = append(report.Deliveries, d.deliver(sending, n, now))
-	}
+	report.Deliveries = d.deliverAll(sending, func() time.Time { return now.Add(elapsed()) })
 	d.purge(sending, &report)
 	report.stop(ctx)
 	report.Duration = elapsed()

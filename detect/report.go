@@ -165,8 +165,11 @@ type Delivery struct {
 	Destination string
 	Sent        int // alerts that were accepted
 	Pending     int // alerts that are still owed, but for parked ones
-	Parked      int // alerts that it refused for good in this tick
-	Left        int // of those, the ones that the tick did not get to
+	Parked      int // alerts that it refused for good: see Config.ParkAfter
+	// Orphaned says that no notifier has this name: what is owed to it is not
+	// sent.
+	Orphaned bool
+	Left     int // of those, the ones that the tick did not get to
 	// Unread says that the tick was cancelled before it read what is owed.
 	Unread   bool
 	Duration time.Duration

@@ -17,14 +17,13 @@ import (
 const (
 	// saveTimeout is how long noting that an alert was sent may take, also after
 	// the tick's own time is up: else it would be sent again.
-	saveTimeout = 10 * time.Second
+	saveTimeout = 20 * time.Second
 	// statesTimeout is how long saving the states of all rules may take, also
 	// after the tick's own time is up. If they were not saved then, a tick that
 	// is always cut short would begin at the same window for ever.
-	statesTimeout = 20 * time.Second
-	// leaseLength is how long another process is kept from a rule after this one
-	// died with its lease. Recording begins it anew.
-	leaseLength = 5 * time.Minute
+	statesTimeout = 25 * time.Second
+	// readTimeout is how long reading what is owed may take.
+	readTimeout = 30 * time.Second
 	// recordTimeout is how long recording a window's alerts may take, also after
 	// the tick's own time is up: they were found, at some cost.
 	recordTimeout = time.Minute
@@ -127,12 +126,12 @@ func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error 
 		return err
 	}
 	if state.Watermark.After(now.Add(r.schedule.frequency)) {
-		run.warn(fmt.Sprintf("rule %q has run up to %s, which is ahead of this tick's %s: nothing of it is due until then",
-			r.Name, state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339)))
+		return fmt.Errorf("it has run up to %s, which is ahead of this tick's %s: the clock of one of them was wrong, and nothing of the rule is due until then",
+			state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
 	plan := r.schedule.plan(state, now)
 	if len(plan.windows) > 0 || plan.skipped != (Skipped{}) {
-		p.lease, err = d.ledger.Lease(ctx, r.ID, leaseLength)
+		p.lease, err = d.ledger.Lease(ctx, r.ID, d.config.LeaseLength)
 		var busy *ledger.LeasedError
 		if errors.As(err, &busy) {
 			run.Busy = busy.Until
@@ -165,6 +164,9 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		return false
 	}
 	due := p.due[0]
+	if !d.keepLease(ctx, p, now) {
+		return false
+	}
 	p.touched = true
 	var w WindowRun
 	var held []alert.Activity
@@ -189,6 +191,29 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		p.due = nil
 	}
 	return len(p.due) > 0
+}
+
+// keepLease begins the lease of a rule anew, since other rules may have taken
+// long, and reports whether it is still this process's.
+func (d *Detector) keepLease(ctx context.Context, p *progress, now time.Time) bool {
+	err := guarded(func() error { return p.lease.Renew(ctx) })
+	var busy *ledger.LeasedError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &busy):
+		p.run.Busy = busy.Until
+		if p.run.Busy.IsZero() { // it is given back already
+			p.run.Busy = now
+		}
+	case ctx.Err() == nil:
+		p.fail("renewing its lease", err)
+	}
+	if ctx.Err() == nil {
+		p.due = nil
+	}
+	p.touched = false
+	return false
 }
 
 // finish notes that a window is done, in the ledger if there is anything to

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestClockBehind(t *testing.T) {
 	d := newDay(t, config(), nil, counting(time.Hour, time.Hour))
 	d.run("09:30", "12:10")
 	report, err := d.tick(clock("10:06"))
-	if err != nil || len(windows(report)) > 0 || len(report.Rules[0].Warnings) != 1 {
+	if err == nil || !strings.Contains(err.Error(), "the clock of one of them was wrong") || len(windows(report)) > 0 {
 		t.Errorf("report = %+v, %v", report, err)
 	}
 	report, err = d.tick(clock("13:05"))

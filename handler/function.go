@@ -30,6 +30,9 @@ type function struct {
 	warned map[string]bool
 }
 
+// mostAhead is how far the host's time may be ahead of ours.
+const mostAhead = time.Hour
+
 // opened is what open made.
 type opened struct {
 	detector *detect.Detector
@@ -66,6 +69,7 @@ func (f *function) prepare() {
 //
 // Everything that fails is logged here, once.
 func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err error) {
+	arrived := f.clock()
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	select {
@@ -103,8 +107,17 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		return nil, err
 	}
 	now := inv.now
-	if now.IsZero() {
-		now = f.clock()
+	switch ours := f.clock(); {
+	case now.IsZero():
+		now = ours
+	case now.After(ours.Add(mostAhead)):
+		// It would be taken for the past of all that is to come.
+		err := fmt.Errorf("the invocation's time, %s, is ahead of this machine's, %s: one of the clocks is wrong", now.Format(time.RFC3339), ours.UTC().Format(time.RFC3339))
+		f.logFailure("tick failed", err, attrs...)
+		return nil, err
+	}
+	if waited := f.clock().Sub(arrived); waited >= time.Second {
+		now = now.Add(waited) // for its turn: what it claims, it claims from now on
 	}
 	log.Debug("tick", "time", now, "pastDue", inv.pastDue)
 	report, err := f.opened.detector.Tick(ctx, now)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"text/tabwriter"
 	"time"
 
@@ -44,7 +43,15 @@ func openOutbox(cmd *cobra.Command) (*ledger.Ledger, error) {
 	if s.TableConnection.value == inMemory {
 		return nil, fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settingsPrefix, inMemory)
 	}
-	return openLedger(cmd.Context(), s, slog.New(slog.DiscardHandler))
+	o, err := ledgerOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	t, err := ledger.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return t.Ledger, nil
 }
 
 // outboxEntry is an alert that is owed, as --json prints it.

@@ -27,7 +27,10 @@ const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
 // that runs is cut short, and what is being recorded or sent is finished.
 const (
 	graceTime  = 29 * time.Second
-	finishTime = 10 * time.Second
+	finishTime = 4 * time.Second
+	// sendTime is how long sending one alert may take: what is being sent when
+	// the tick is cancelled ends within the grace.
+	sendTime = 15 * time.Second
 )
 
 // gcPercent has the collector run at a quarter more than what is in use: an
@@ -122,15 +125,13 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		return nil, a.settingsErr
 	}
 	rules, ruleErr := a.rules()
+	_, placeErr := ledgerOptions(a.settings)
+	querier, err := openWorkspace(a.settings, a.log)
+	if err := errors.Join(checkRetention(a.settings, rules), placeErr, err); err != nil {
+		return nil, errors.Join(ruleErr, err)
+	}
 	if len(rules) == 0 {
 		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
-	}
-	if err := checkRetention(a.settings, rules); err != nil {
-		return nil, err
-	}
-	querier, err := openWorkspace(a.settings, a.log)
-	if err != nil {
-		return nil, err
 	}
 	ledger, err := openLedger(ctx, a.settings, a.log)
 	if err != nil {
@@ -139,6 +140,8 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config := detect.DefaultConfig()
 	config.Delay, config.Lateness = a.settings.Delay.Duration, a.settings.Lateness.Duration
 	config.CatchUp = a.settings.CatchUp.Duration
+	config.SendTimeout = sendTime
+	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
 	detector, err := detect.New(config, rules, querier, ledger, openDestinations(a.settings, a.log)...)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -31,7 +32,7 @@ type settings struct {
 	TickTimeout          duration `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
 	TableEndpoint        endpoint `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
 	TableConnection      secret   `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
-	TableName            string   `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
+	TableName            name     `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
 	SeenRetention        duration `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
 	SentRetention        duration `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
 	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
@@ -80,6 +81,11 @@ func settingsFor(command string) (settings, error) {
 	}
 	if s.TableEndpoint.value != "" && s.TableConnection.value != "" {
 		problems = append(problems, fmt.Errorf("the settings %s_TABLE_ENDPOINT and %s_TABLE_CONNECTION are both set: expected one of them", settingsPrefix, settingsPrefix))
+	}
+	// A tick keeps two minutes for sending and for its end.
+	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {
+		problems = append(problems, fmt.Errorf("the setting %s_QUERY_TIMEOUT is %s: expected at most %s, since a tick ends after %s_TICK_TIMEOUT, %s, and needs 2m15s of it for other things",
+			settingsPrefix, q, tick-135*time.Second, settingsPrefix, tick))
 	}
 	return s, errors.Join(problems...)
 }

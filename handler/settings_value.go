@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -166,3 +167,19 @@ func (s secret) String() string {
 
 // GoString is String.
 func (s secret) GoString() string { return s.String() }
+
+// name is the name of a table.
+type name struct {
+	given
+	value string
+}
+
+func (n *name) read(text string, _ reflect.StructTag) string {
+	if !tableName.MatchString(text) || strings.EqualFold(text, "tables") {
+		return "3 to 63 letters and digits, a letter first, and not tables"
+	}
+	n.value = text
+	return ""
+}
+
+var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)

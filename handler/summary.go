@@ -55,6 +55,7 @@ type deliverySummary struct {
 	Sent        int    `json:"sent"`
 	Pending     int    `json:"pending"`
 	Parked      int    `json:"parked,omitempty"`
+	Orphaned    bool   `json:"orphaned,omitempty"`
 	Error       string `json:"error,omitempty"`
 }
 
@@ -75,7 +76,7 @@ func summarize(r detect.Report) *summary {
 		s.Rules = append(s.Rules, out)
 	}
 	for _, d := range r.Deliveries {
-		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, text(d.Err)})
+		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.Orphaned, text(d.Err)})
 	}
 	return s
 }
@@ -111,6 +112,13 @@ func (s *summary) lines() []string {
 		}
 	}
 	for _, d := range s.Deliveries {
+		switch {
+		case d.Orphaned:
+			lines = append(lines, fmt.Sprintf("%s owed to %s, which is not set up any more: see handler outbox", count(int64(d.Pending+d.Parked), "alert"), d.Destination))
+			continue
+		case d.Parked > 0:
+			lines = append(lines, fmt.Sprintf("%s parked for %s, which refused them: see handler outbox", count(int64(d.Parked), "alert"), d.Destination))
+		}
 		if d.Sent+d.Pending > 0 {
 			lines = append(lines, fmt.Sprintf("%s sent to %s, %d still to be sent", count(int64(d.Sent), "alert"), d.Destination, d.Pending))
 		}
@@ -144,6 +152,10 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			raise(slog.LevelWarn)
 			attrs = append(attrs, slog.Int("waiting", run.Waiting))
 		}
+		if run.Cut != nil {
+			raise(slog.LevelWarn)
+			attrs = append(attrs, slog.String("cut", run.Cut.Error()))
+		}
 		// What was skipped is a warning of the rule's, and is logged with those.
 		if err := run.Failure(); err != nil {
 			raise(slog.LevelError)
@@ -158,6 +170,10 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 		}
 		if d.Sent+d.Pending > 0 {
 			level = slog.LevelInfo
+		}
+		if d.Parked > 0 || d.Orphaned {
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.String("see", "handler outbox"), slog.Bool("orphaned", d.Orphaned))
 		}
 		if d.Err != nil {
 			level = slog.LevelError

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
@@ -22,6 +24,7 @@ const (
 	hostStorage        = "AzureWebJobsStorage"
 	hostStorageTables  = hostStorage + "__tableServiceUri"
 	hostStorageAccount = hostStorage + "__accountName"
+	hostStorageClient  = hostStorage + "__clientId"
 )
 
 // tableSuffixes are the domains of table services, by cloud.
@@ -30,6 +33,8 @@ var tableSuffixes = map[string]string{
 	"usgovernment": "table.core.usgovcloudapi.net",
 	"china":        "table.core.chinacloudapi.cn",
 }
+
+var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
 // openLedger returns what remembers how far the rules have run, what they told
 // and what is still to be sent, and makes sure that it can be written.
@@ -56,18 +61,26 @@ func openLedger(ctx context.Context, s settings, log *slog.Logger) (*ledger.Ledg
 // storage account of the host.
 func ledgerOptions(s settings) (ledger.Options, error) {
 	o := ledger.Options{
-		Table: s.TableName, SeenRetention: s.SeenRetention.Duration, SentRetention: s.SentRetention.Duration,
+		Table: s.TableName.value, SeenRetention: s.SeenRetention.Duration, SentRetention: s.SentRetention.Duration,
 		Endpoint: s.TableEndpoint.value, ConnectionString: s.TableConnection.value,
 	}
+	place := ""
 	if o.Endpoint == "" && o.ConnectionString == "" {
 		account := os.Getenv(hostStorageAccount)
 		switch {
 		case os.Getenv(hostStorage) != "":
-			o.ConnectionString = os.Getenv(hostStorage)
+			o.ConnectionString, place = os.Getenv(hostStorage), hostStorage
 		case os.Getenv(hostStorageTables) != "":
-			o.Endpoint = os.Getenv(hostStorageTables)
+			o.Endpoint, place = os.Getenv(hostStorageTables), hostStorageTables
+			var e endpoint
+			if expected := e.read(o.Endpoint, ""); expected != "" {
+				return o, fmt.Errorf("the variable %s is %.100q: expected %s", place, o.Endpoint, expected)
+			}
 		case account != "":
-			o.Endpoint = "https://" + account + "." + tableSuffixes[cmp.Or(s.Cloud.value, "public")]
+			if !accountName.MatchString(account) {
+				return o, fmt.Errorf("the variable %s is %.100q: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, account)
+			}
+			o.Endpoint, place = "https://"+account+"."+tableSuffixes[cmp.Or(s.Cloud.value, "public")], hostStorageAccount
 		default:
 			return o, fmt.Errorf("the ledger has no place: set %s_TABLE_ENDPOINT or %s_TABLE_CONNECTION (see handler --help), since %s is not set either",
 				settingsPrefix, settingsPrefix, hostStorage)
@@ -79,8 +92,21 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 			return o, err
 		}
 		o.ClientOptions = azcore.ClientOptions{Cloud: cloud}
-		if o.Credential, err = identity(o.ClientOptions); err != nil {
+		// The host's storage may have an identity of its own.
+		if id := os.Getenv(hostStorageClient); place != "" && id != "" {
+			o.Credential, err = azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ClientOptions: o.ClientOptions, ID: azidentity.ClientID(id)})
+		} else {
+			o.Credential, err = identity(o.ClientOptions)
+		}
+		if err != nil {
 			return o, fmt.Errorf("the identity for the ledger: %w", err)
+		}
+	}
+	if o.ConnectionString != inMemory {
+		if _, err := ledger.Open(o); err != nil && place != "" {
+			return o, fmt.Errorf("the variable %s: %w", place, err)
+		} else if err != nil {
+			return o, err
 		}
 	}
 	return o, nil

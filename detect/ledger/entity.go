@@ -48,6 +48,7 @@ func encodeRow(r row) (map[string]any, error) {
 	case *seenRow:
 		e["AlertID"] = r.alertID
 		putTime(e, "At", r.at)
+		putTime(e, "Window", r.window)
 		e["Part"], e["Parts"] = r.part, r.parts
 		e["Count"] = len(r.activities)
 		e["Suppressed"] = r.suppressed
@@ -166,7 +167,7 @@ func decodeItem(text []byte) (item, error) {
 		i.row = &purgeRow{at: e.time("At")}
 	case strings.HasPrefix(key, seenPrefix):
 		r := &seenRow{
-			alertID: e.text("AlertID"), at: e.time("At"), suppressed: e.properties["Suppressed"] == true,
+			alertID: e.text("AlertID"), at: e.time("At"), window: e.time("Window"), suppressed: e.properties["Suppressed"] == true,
 			part: e.number("Part"), parts: e.number("Parts"),
 		}
 		e.json("Activities", &r.activities)

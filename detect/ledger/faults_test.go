@@ -92,12 +92,12 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 		return err
 	}
 	for _, d := range townDestinations {
-		due, _, err := l.Due(ctx, d, now, 1000)
+		due, _, err := dueTo(ctx, l, d, now, 1000)
 		if err != nil {
 			return err
 		}
 		for _, o := range due {
-			mine, err := l.Claim(ctx, d, o.Alert, now, now.Add(time.Hour))
+			whole, mine, err := l.Claim(ctx, d, *o.Alert, now, now.Add(time.Hour))
 			if err != nil {
 				return err
 			}
@@ -107,9 +107,9 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 			key := d + " " + o.Alert.ID
 			w.mu.Lock()
 			w.accepted[key]++
-			w.alerts[o.Alert.ID] = o.Alert
+			w.alerts[o.Alert.ID] = whole
 			w.mu.Unlock()
-			if err := l.Sent(ctx, d, o.Alert); err != nil {
+			if err := l.Sent(ctx, d, *o.Alert); err != nil {
 				w.mu.Lock()
 				w.unnoted[key]++
 				w.mu.Unlock()

@@ -15,6 +15,9 @@ type LeasedError struct {
 }
 
 func (e *LeasedError) Error() string {
+	if e.Until.IsZero() {
+		return fmt.Sprintf("ledger: the lease of rule %q was lost: another process ran it meanwhile", e.RuleID)
+	}
 	return fmt.Sprintf("ledger: another process runs rule %q: its lease ends at %s", e.RuleID, e.Until.Format(time.RFC3339))
 }
 
@@ -49,7 +52,8 @@ func (l *Ledger) Lease(ctx context.Context, ruleID string, length time.Duration)
 			lease.renewed(run, etag)
 			break
 		}
-		if run.holder != "" && now.Before(run.until) {
+		// An end that far ahead is of a process whose clock was wrong.
+		if run.holder != "" && now.Before(run.until) && run.until.Before(now.Add(2*length)) {
 			return nil, &LeasedError{RuleID: ruleID, Until: run.until}
 		}
 		if etag == "" {

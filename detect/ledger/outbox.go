@@ -15,9 +15,9 @@ import (
 
 // Owed is an alert that a destination waits for.
 type Owed struct {
-	// Alert is whole in what Due returns. Outbox gives only its ID, RuleID,
-	// RuleName, Title, Severity and Created.
-	Alert       alert.Alert
+	// Alert has for certain only its ID, RuleID, RuleName, Title, Severity and Created: Claim
+	// gives all of it.
+	Alert       *alert.Alert
 	Destination string
 	// Attempts is how often it was tried in vain, and LastError what came of
 	// the last one.
@@ -49,49 +49,12 @@ func (l *Ledger) Pending(ctx context.Context, destination string) ([]alert.Alert
 	return pending, nil
 }
 
-// Due returns at most limit of the alerts that are owed to a destination and
-// are due, in the order in which they were recorded. It reads no other alert
-// than these, however many wait. The number of all that wait, due or not but
-// for the parked ones, is returned with them.
-func (l *Ledger) Due(ctx context.Context, destination string, now time.Time, limit int) (due []Owed, waiting int, err error) {
-	rows, err := l.outbox(ctx, true)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, o := range rows {
-		i := o.find(destination)
-		if i < 0 || o.to[i].Parked {
-			continue
-		}
-		waiting++
-		if len(due) == limit || o.to[i].Next.After(now) {
-			continue
-		}
-		whole, err := l.store.get(ctx, partitionOf(o.alert.RuleID), outKey(o.alert.ID))
-		if errors.Is(err, errMissing) {
-			continue // sent meanwhile
-		}
-		if err == nil {
-			o, err = as[*outRow](whole)
-		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("ledger: reading alert %s: %w", o.alert.ID, err)
-		}
-		if i = o.find(destination); i >= 0 {
-			due = append(due, o.owed(i))
-		}
-	}
-	return due, waiting, nil
-}
-
 // Outbox returns all that is owed to anybody, parked or not, in the order in
-// which it was recorded.
+// which it was recorded. If some of it cannot be read, it returns the rest with
+// the error.
 func (l *Ledger) Outbox(ctx context.Context) ([]Owed, error) {
 	rows, err := l.outbox(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	var all []Owed
+	all := make([]Owed, 0, len(rows))
 	for _, o := range rows {
 		for i, d := range o.to {
 			if !d.settled() {
@@ -99,24 +62,27 @@ func (l *Ledger) Outbox(ctx context.Context) ([]Owed, error) {
 			}
 		}
 	}
-	return all, nil
+	return all, err
 }
 
 func (o *outRow) owed(i int) Owed {
 	d := o.to[i]
 	return Owed{
-		Alert: o.alert, Destination: d.Name,
+		Alert: &o.alert, Destination: d.Name,
 		Attempts: d.Attempts, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
 	}
 }
 
-// outbox returns the out rows of all rules in the order of their recording.
+// outbox returns the out rows of all rules in the order of their recording. A
+// rule or a row that cannot be read does not hide the others: they come with the
+// error.
 func (l *Ledger) outbox(ctx context.Context, brief bool) ([]*outRow, error) {
 	ids, err := l.rules(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var rows []*outRow
+	var errs []error
 	for _, id := range ids {
 		for i, err := range l.store.list(ctx, partitionOf(id), outPrefix, prefixEnd(outPrefix), brief) {
 			var o *outRow
@@ -124,7 +90,8 @@ func (l *Ledger) outbox(ctx context.Context, brief bool) ([]*outRow, error) {
 				o, err = as[*outRow](i)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("ledger: reading what rule %q still has to tell: %w", id, err)
+				errs = append(errs, fmt.Errorf("ledger: reading what rule %q still has to tell: %w", id, err))
+				continue
 			}
 			rows = append(rows, o)
 		}
@@ -132,15 +99,16 @@ func (l *Ledger) outbox(ctx context.Context, brief bool) ([]*outRow, error) {
 	slices.SortFunc(rows, func(a, b *outRow) int {
 		return cmp.Or(cmp.Compare(a.seq, b.seq), strings.Compare(a.alert.ID, b.alert.ID))
 	})
-	return rows, nil
+	return rows, errors.Join(errs...)
 }
 
 // Claim reserves an alert for the caller to send it to a destination until some
-// time: of several that want to, one gets it. If it dies with it, the alert is
-// due again at that time.
-func (l *Ledger) Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (bool, error) {
-	holder, claimed := newHolder(), false
-	err := l.update(ctx, a.RuleID, a.ID, func(o *outRow) bool {
+// time, and returns all of it: of several that want to, one gets it. If it dies
+// with it, the alert is due again at that time.
+func (l *Ledger) Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (whole alert.Alert, claimed bool, err error) {
+	holder := newHolder()
+	err = l.update(ctx, a.RuleID, a.ID, func(o *outRow) bool {
+		whole = o.alert
 		i := o.find(destination)
 		if i < 0 || o.to[i].Parked {
 			return false
@@ -155,7 +123,7 @@ func (l *Ledger) Claim(ctx context.Context, destination string, a alert.Alert, n
 		o.to[i].Holder, o.to[i].Next = holder, until
 		return true
 	}, func() { claimed = true })
-	return claimed, err
+	return whole, claimed, err
 }
 
 // Sent notes that a destination accepted an alert. Noting it twice, or of an

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -24,13 +25,19 @@ func TestOutbox(t *testing.T) {
 		}
 		due := func(destination string, minute, limit, waiting int, want ...alert.Alert) []Owed {
 			t.Helper()
-			got, n, err := l.Due(ctx, destination, at(minute), limit)
+			got, n, err := dueTo(ctx, l, destination, at(minute), limit)
 			check(err)
+			ids := func(alerts []alert.Alert) (ids []string) {
+				for _, a := range alerts {
+					ids = append(ids, a.ID)
+				}
+				return ids
+			}
 			var alerts []alert.Alert
 			for _, o := range got {
-				alerts = append(alerts, o.Alert)
+				alerts = append(alerts, *o.Alert)
 			}
-			if diff := cmp.Diff(want, alerts); diff != "" || n != waiting {
+			if diff := cmp.Diff(ids(want), ids(alerts)); diff != "" || n != waiting {
 				t.Errorf("Due for %s at %d: %d waiting, want %d (-want +got):\n%s", destination, minute, n, waiting, diff)
 			}
 			return got
@@ -93,9 +100,14 @@ func TestOutbox(t *testing.T) {
 		other := open()
 		claim := func(l *Ledger, minute int, want bool) {
 			t.Helper()
-			got, err := l.Claim(ctx, "sentinel", one, at(minute), at(minute+10))
+			whole, got, err := l.Claim(ctx, "sentinel", one, at(minute), at(minute+10))
 			if err != nil || got != want {
 				t.Errorf("Claim at %d = %t, %v; want %t", minute, got, err, want)
+			}
+			if got {
+				if diff := cmp.Diff(one, whole); diff != "" {
+					t.Errorf("the alert that was claimed (-want +got):\n%s", diff)
+				}
 			}
 		}
 		claim(l, 60, true)
@@ -124,4 +136,19 @@ func TestOutbox(t *testing.T) {
 			t.Errorf("its destinations (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// dueTo lists what a destination is owed and is due, and counts what it waits
+// for.
+func dueTo(ctx context.Context, l *Ledger, destination string, now time.Time, limit int) (due []Owed, waiting int, err error) {
+	all, err := l.Outbox(ctx)
+	for _, o := range all {
+		if o.Destination != destination || o.Parked {
+			continue
+		}
+		if waiting++; len(due) < limit && !o.Next.After(now) {
+			due = append(due, o)
+		}
+	}
+	return due, waiting, err
 }

@@ -86,6 +86,9 @@ func (l *Ledger) bundles(e Entry) ([]bundle, error) {
 		if len(rows) == 0 { // an alert about nothing is recorded all the same
 			rows = []*seenRow{{alertID: a.ID, at: at, parts: 1}}
 		}
+		for _, r := range rows {
+			r.window = a.Window.End
+		}
 		b := bundle{hour: seenHour(at, activities), id: a.ID}
 		if len(e.Destinations) > 0 {
 			out := &outRow{seq: l.nextSeq(), recorded: at, alert: a}

@@ -31,6 +31,7 @@ type purgeRow struct{ at time.Time }
 type seenRow struct {
 	alertID    string
 	at         time.Time // the rule's watermark then
+	window     time.Time // the end of the alert's window
 	part       int
 	parts      int
 	suppressed bool

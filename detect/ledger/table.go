@@ -61,9 +61,9 @@ func MinSeenRetention(queryPeriod, lateness, catchUp time.Duration) time.Duratio
 // request fails at once.
 const (
 	tries         = 4
-	tryTimeout    = 20 * time.Second
+	tryTimeout    = 5 * time.Second
 	retryDelay    = 250 * time.Millisecond
-	maxRetryDelay = 15 * time.Second
+	maxRetryDelay = 5 * time.Second
 )
 
 // Table is a ledger in Azure Table Storage. The table is created when something

@@ -68,7 +68,7 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 		}
 		for _, a := range r.activities {
 			if h := histories[a.Fingerprint]; h != nil {
-				h.add(a, r)
+				h.add(a, r, q.Window.End)
 			}
 		}
 	}
@@ -102,14 +102,17 @@ type history struct {
 	told   time.Time // when it was last told of; suppressed does not count
 }
 
-func (h *history) add(a alert.Activity, r *seenRow) {
+// add takes in what a row says. What the window that is asked about told itself
+// suppresses nothing: it may have been recorded in part only, and the rest is
+// still to be told.
+func (h *history) add(a alert.Activity, r *seenRow, window time.Time) {
 	h.spans = append(h.spans, a.Span)
 	if h.events != nil {
 		for _, e := range a.Events {
 			h.events[e] = struct{}{}
 		}
 	}
-	if !r.suppressed && r.at.After(h.told) {
+	if !r.suppressed && r.at.After(h.told) && (window.IsZero() || !r.window.Equal(window)) {
 		h.told = r.at
 	}
 }
