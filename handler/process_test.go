@@ -94,7 +94,15 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 	for _, file := range []string{"host.json", "function-app/function.json"} {
 		h.copy("../"+file, file)
 	}
-	h.copy(bin, h.executable())
+	// Linked, since a file that is being written cannot be run, and a process
+	// that another test starts meanwhile would hold it open.
+	executable := filepath.Join(h.root, h.executable())
+	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(bin, executable); err != nil {
+		t.Fatal(err)
+	}
 
 	h.env = append(c.env(), "PUSHBACK_SCHEDULE=0 */5 * * * *")
 	if _, ok := settings["PUSHBACK_TABLE_CONNECTION"]; !ok {

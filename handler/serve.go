@@ -33,9 +33,9 @@ const (
 	sendTime = 15 * time.Second
 )
 
-// gcPercent has the collector run at a quarter more than what is in use: an
+// gcPercent has the collector run at a tenth more than what is in use: an
 // instance is small, and a tick spends its time waiting.
-const gcPercent = 25
+const gcPercent = 10
 
 func newServe() *cobra.Command {
 	return &cobra.Command{
