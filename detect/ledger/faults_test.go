@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger/azurite"
 )
 
 // testClock is a clock that tests set forward.
@@ -160,8 +161,8 @@ func (w *town) check(t *testing.T) {
 }
 
 // faulty returns the options for a table behind a proxy that gives up soon.
-func faulty(p *proxy, c *testClock) Options {
-	o := tableOptions(p.addr)
+func faulty(p *azurite.Proxy, c *testClock) Options {
+	o := tableOptions(p.Addr)
 	o.Clock = c.now
 	o.ClientOptions.Retry.TryTimeout = 300 * time.Millisecond
 	return o
@@ -175,7 +176,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			seed := uint64(oneIn)
 			rng := rand.New(rand.NewPCG(seed, 1))
-			p := newProxy(t, randomFaults(rng, oneIn))
+			p := azurite.NewProxy(t, azurite.RandomFaults(rng, oneIn))
 			c := &testClock{t: noon}
 			o := faulty(p, c)
 			w := newTown()
@@ -190,13 +191,13 @@ func TestFaults(t *testing.T) {
 					}
 				}
 			}
-			p.set(nil)
+			p.Set(nil)
 			for range 2 {
 				if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Hour)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			t.Logf("%d of 60 ticks failed; faults: %v", failed, p.hits)
+			t.Logf("%d of 60 ticks failed; faults: %v", failed, p.Hits())
 			w.check(t)
 			checkPending(t, open(t, o), "teams")
 			checkPending(t, open(t, o), "sentinel")
@@ -208,7 +209,7 @@ func TestFaults(t *testing.T) {
 // requests go wrong and leases run out.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, randomFaults(rand.New(rand.NewPCG(5, 6)), 15))
+	p := azurite.NewProxy(t, azurite.RandomFaults(rand.New(rand.NewPCG(5, 6)), 15))
 	c := &testClock{t: noon}
 	o := faulty(p, c)
 	w := newTown()
@@ -234,13 +235,13 @@ func TestTwoAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	p.set(nil)
+	p.Set(nil)
 	for range 2 {
 		if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("ticks: %v; faults: %v", outcomes, p.hits)
+	t.Logf("ticks: %v; faults: %v", outcomes, p.Hits())
 	w.check(t)
 	if outcomes["leased"] == 0 || outcomes["done"] == 0 {
 		t.Error("the two did not meet")
@@ -260,12 +261,12 @@ func TestEachFault(t *testing.T) {
 		alerts = append(alerts, newAlert("rule", a))
 	}
 	state := State{First: at(0), Watermark: at(60)}
-	p := newProxy(t, nil)
-	for _, f := range faults() {
+	p := azurite.NewProxy(t, nil)
+	for _, f := range azurite.Faults() {
 		for nth := range 5 {
 			o := faulty(p, &testClock{t: noon})
 			n := 0
-			p.set(func(*http.Request) *fault {
+			p.Set(func(*http.Request) *azurite.Fault {
 				if n++; n == nth+1 {
 					return &f
 				}
@@ -273,21 +274,21 @@ func TestEachFault(t *testing.T) {
 			})
 			l := open(t, o)
 			err := l.Record(t.Context(), "rule", state, alerts, []string{"teams"})
-			p.set(nil)
+			p.Set(nil)
 			if err != nil {
 				// A read does not fail with 409 or 412: it is passed on.
 				if err = l.Record(t.Context(), "rule", state, alerts, []string{"teams"}); err != nil {
-					t.Fatalf("%s at request %d: %v", f.name, nth, err)
+					t.Fatalf("%s at request %d: %v", f.Name, nth, err)
 				}
 			}
 			checkUnseen(t, l, "rule", activities, nil)
 			if got, err := l.Pending(t.Context(), "teams"); err != nil || len(got) != len(alerts) {
-				t.Fatalf("%s at request %d: %d pending, %v; want %d", f.name, nth, len(got), err, len(alerts))
+				t.Fatalf("%s at request %d: %d pending, %v; want %d", f.Name, nth, len(got), err, len(alerts))
 			}
 			if got, err := l.State(t.Context(), "rule"); err != nil || !got.Watermark.Equal(state.Watermark) {
-				t.Fatalf("%s at request %d: state %v, %v", f.name, nth, got, err)
+				t.Fatalf("%s at request %d: state %v, %v", f.Name, nth, got, err)
 			}
 		}
 	}
-	t.Log(slices.Sorted(maps.Keys(p.hits)))
+	t.Log(slices.Sorted(maps.Keys(p.Hits())))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger/azurite"
 )
 
 // model is what a ledger should know of a rule, kept in the plainest way: the
@@ -210,7 +211,7 @@ func TestModel(t *testing.T) {
 		t.Parallel()
 		const sequences = 8
 		for seed := range uint64(sequences) {
-			o := tableOptions(azurite(t))
+			o := tableOptions(azurite.Addr(t))
 			sequence(t, seed, func() *Ledger { return open(t, o).Ledger })
 		}
 		t.Logf("%d sequences, seeds 0 to %d", sequences, sequences-1)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger/azurite"
 )
 
 // addHistory fills a rule's partition with alerts that were told days before.
@@ -79,7 +80,7 @@ func TestRequests(t *testing.T) {
 			t.Run(fmt.Sprintf("%d rows over %d older", rows, older), func(t *testing.T) {
 				t.Parallel()
 				var requests counter
-				o := tableOptions(azurite(t))
+				o := tableOptions(azurite.Addr(t))
 				o.ClientOptions.Transport = &requests
 				l := open(t, o).Ledger
 				addHistory(t, l, older)
@@ -125,7 +126,7 @@ var olderRows = flag.Int("older", 20_000, "how many older rows BenchmarkTable ha
 func BenchmarkTable(b *testing.B) {
 	for _, older := range []int{0, *olderRows} {
 		b.Run(fmt.Sprintf("older=%d", older), func(b *testing.B) {
-			o := tableOptions(azurite(b))
+			o := tableOptions(azurite.Addr(b))
 			o.ClientOptions.Retry.TryTimeout = 2 * time.Minute
 			addHistory(b, open(b, o).Ledger, older)
 			for _, rows := range []int{100, 1_000, 10_000} {

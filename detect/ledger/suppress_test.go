@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger/azurite"
 )
 
 // eachLedger runs a test with every kind of ledger. open returns another one
@@ -23,7 +24,7 @@ func eachLedger(t *testing.T, test func(t *testing.T, open func() *Ledger, c *te
 	t.Run("table", func(t *testing.T) {
 		t.Parallel()
 		c := &testClock{t: noon}
-		o := tableOptions(azurite(t))
+		o := tableOptions(azurite.Addr(t))
 		o.Clock = c.now
 		test(t, func() *Ledger { return open(t, o).Ledger }, c)
 	})
