@@ -16,11 +16,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+
+	"pushback/detect/ledger/azurite"
 )
 
 // built builds the binary once, by the command that builds what ships.
@@ -40,7 +43,7 @@ var built = sync.OnceValues(func() (string, error) {
 var builtDir string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := azurite.Run(m)
 	if builtDir != "" {
 		if err := os.RemoveAll(builtDir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -58,8 +61,9 @@ type functionsHost struct {
 	env            []string // beside what start adds
 	url            string
 	cmd            *exec.Cmd
-	exited         chan struct{} // closed when the process ended
-	exit           error         // how, then
+	process        atomic.Pointer[os.Process] // cmd's, for other goroutines
+	exited         chan struct{}              // closed when the process ended
+	exit           error                      // how, then
 	stdout, stderr *outputBuffer
 	client         *http.Client
 }
@@ -68,9 +72,14 @@ type functionsHost struct {
 type outputBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
+	// wrote, if set, is called with each write after it.
+	wrote func(p []byte)
 }
 
 func (b *outputBuffer) Write(p []byte) (int, error) {
+	if b.wrote != nil {
+		defer b.wrote(p)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
@@ -94,15 +103,7 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 	for _, file := range []string{"host.json", "function-app/function.json"} {
 		h.copy("../"+file, file)
 	}
-	// Linked, since a file that is being written cannot be run, and a process
-	// that another test starts meanwhile would hold it open.
-	executable := filepath.Join(h.root, h.executable())
-	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Link(bin, executable); err != nil {
-		t.Fatal(err)
-	}
+	h.link(bin, h.executable())
 
 	h.env = append(c.env(), "PUSHBACK_SCHEDULE=0 */5 * * * *")
 	if _, ok := settings["PUSHBACK_TABLE_CONNECTION"]; !ok {
@@ -125,7 +126,7 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 			h.stop()
 		}
 		for name, out := range map[string]string{"stdout": h.stdout.String(), "stderr": h.stderr.String()} {
-			for _, secret := range []string{standInToken, standInIdentityHeader} {
+			for _, secret := range []string{standInToken, standInIdentityHeader, azurite.Key} {
 				if strings.Contains(out, secret) {
 					t.Errorf("a secret is on %s", name)
 				}
@@ -146,6 +147,20 @@ func (h *functionsHost) copy(from, to string) {
 		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
 			err = os.WriteFile(to, data, 0o755)
 		}
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// link is copy for the binary. A file that was written here could still be open
+// in a process that another test is starting, and then it cannot be run.
+func (h *functionsHost) link(from, to string) {
+	h.t.Helper()
+	to = filepath.Join(h.root, to)
+	err := os.MkdirAll(filepath.Dir(to), 0o755)
+	if err == nil {
+		err = os.Symlink(from, to)
 	}
 	if err != nil {
 		h.t.Fatal(err)
@@ -185,9 +200,11 @@ func (h *functionsHost) start() {
 			"FUNCTIONS_CUSTOMHANDLER_WORKER_ID="+worker, "FUNCTIONS_HTTPWORKER_ID="+worker,
 			"FUNCTIONS_APP_ROOT_PATH="+h.root)
 		h.cmd.Stdout, h.cmd.Stderr = h.stdout, h.stderr
+		h.process.Store(nil)
 		if err := h.cmd.Start(); err != nil {
 			h.t.Fatal(err)
 		}
+		h.process.Store(h.cmd.Process)
 		h.exited = make(chan struct{})
 		go func(cmd *exec.Cmd, exited chan struct{}) {
 			h.exit = cmd.Wait()
