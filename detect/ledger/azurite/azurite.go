@@ -129,5 +129,5 @@ func try(program string) error {
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	return fmt.Errorf("Azurite did not begin to listen: %s", out.String())
+	return fmt.Errorf("azurite did not begin to listen: %s", out.String())
 }
