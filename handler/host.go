@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,6 +60,9 @@ type host struct {
 	invoke func(context.Context, invocation) (*summary, error)
 	// longest bounds what an invocation takes.
 	longest time.Duration
+	// log is told of invocations that are not understood, since the host does
+	// not show the answer. It may be nil.
+	log *slog.Logger
 }
 
 // ServeHTTP answers GET / at once, which is how the host finds out that the
@@ -86,15 +90,15 @@ func (h *host) function(w http.ResponseWriter, r *http.Request) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		reply(w, http.StatusRequestEntityTooLarge, refusal{Error: fmt.Sprintf("the invocation is larger than %d bytes", maxInvocationBytes)})
+		h.refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the invocation is larger than %d bytes", maxInvocationBytes))
 		return
 	case err != nil:
-		reply(w, http.StatusBadRequest, refusal{Error: "the invocation could not be read: " + err.Error()})
+		h.refuse(w, http.StatusBadRequest, "the invocation could not be read: "+err.Error())
 		return
 	}
 	inv, err := parseInvocation(body)
 	if err != nil {
-		reply(w, http.StatusBadRequest, refusal{Error: "the invocation is malformed: " + err.Error()})
+		h.refuse(w, http.StatusBadRequest, "the invocation is malformed: "+err.Error())
 		return
 	}
 	inv.id = r.Header.Get("X-Azure-Functions-InvocationId")
@@ -113,6 +117,14 @@ func (h *host) function(w http.ResponseWriter, r *http.Request) {
 	default:
 		reply(w, http.StatusOK, answer{Outputs: map[string]any{}, Logs: done.lines(), ReturnValue: done})
 	}
+}
+
+// refuse answers an invocation that is not understood.
+func (h *host) refuse(w http.ResponseWriter, status int, why string) {
+	if h.log != nil {
+		h.log.Error("invocation refused", "status", status, "error", why)
+	}
+	reply(w, status, refusal{Error: why})
 }
 
 // reply sends JSON. That the other side is gone is nothing to be done about.
@@ -191,10 +203,13 @@ func parseObject(raw json.RawMessage, target any) error {
 	if json.Unmarshal(raw, &text) == nil {
 		raw = json.RawMessage(text)
 	}
+	var kind *json.UnmarshalTypeError
 	raw = bytes.TrimSpace(raw)
 	switch err := json.Unmarshal(raw, target); {
 	case isMissing(raw), err == nil && raw[0] == '{':
 		return nil
+	case errors.As(err, &kind):
+		return fmt.Errorf("expected an object in JSON, and this holds a JSON %s in its place", kind.Value)
 	case err != nil:
 		return fmt.Errorf("expected an object in JSON: %w", err)
 	}

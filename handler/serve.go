@@ -80,7 +80,7 @@ func newServe() *cobra.Command {
 // returns within the grace.
 func serve(ctx context.Context, listener net.Listener, f *function, grace time.Duration) error {
 	server := &http.Server{
-		Handler:           &host{invoke: f.tick, longest: f.timeout + time.Minute},
+		Handler:           &host{invoke: f.tick, longest: f.timeout + time.Minute, log: f.log},
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second, // an invocation sets its own

@@ -104,8 +104,11 @@ func (s *summary) lines() []string {
 			if w.Pass > 0 {
 				window += fmt.Sprintf(", late pass %d", w.Pass)
 			}
-			lines = append(lines, fmt.Sprintf("%s: %s: %s, %d new, %d already reported, %d ms",
-				name, window, count(int64(w.Rows), "row"), w.New, w.Dropped, w.Millis))
+			line := fmt.Sprintf("%s: %s: %s, %d new, %d already reported", name, window, count(int64(w.Rows), "row"), w.New, w.Dropped)
+			if w.Suppressed > 0 {
+				line += fmt.Sprintf(", %d suppressed", w.Suppressed)
+			}
+			lines = append(lines, fmt.Sprintf("%s, %d ms", line, w.Millis))
 		}
 		if r.Waiting > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %s left for the next tick", name, count(int64(r.Waiting), "window")))

@@ -350,11 +350,15 @@ func (q Query) queryError(kind string, e *serviceError) *QueryError {
 	return out
 }
 
+// ruler is a line of dashes, with which the SDK sets off what the service said.
+var ruler = regexp.MustCompile(`-{5,}`)
+
 // oneLine puts a text of the service's on one line, without characters that a
 // terminal obeys or hides and not longer than a reader bears.
 func oneLine(s string) string {
+	s = ruler.ReplaceAllString(s, " ")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
-	const longest = 500
+	const longest = 1500
 	if runes := []rune(s); len(runes) > longest {
 		s = string(runes[:longest]) + "..."
 	}
