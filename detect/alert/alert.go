@@ -35,6 +35,13 @@ type Alert struct {
 	Rows []Row `json:"rows,omitempty"`
 	// Notes are for the reader: what could not be filled in, and why.
 	Notes []string `json:"notes,omitempty"`
+	// Context is what was looked up about the entities, nil if nothing was.
+	Context *Context `json:"context,omitempty"`
+	// Updates is the alert that this one brings news of, nil if it stands for
+	// itself.
+	Updates *Reference `json:"updates,omitempty"`
+	// IncidentURL leads to the incident that was made of the alert, if one was.
+	IncidentURL string `json:"incidentUrl,omitempty"`
 	// Created is the time of the tick that made the alert.
 	Created time.Time `json:"created"`
 }

@@ -1,0 +1,66 @@
+package alert
+
+import "time"
+
+// Context is what was looked up about an alert's entities, and what it means.
+// All its texts are plain: they hold values from logs, which may be anything.
+type Context struct {
+	// Findings say what stands out, the weightiest first.
+	Findings []Finding `json:"findings,omitempty"`
+	// RuleSeverity is the severity that the rule gave, and Steps are what led
+	// from it to the alert's, in the order in which they were taken.
+	RuleSeverity Severity `json:"ruleSeverity"`
+	Steps        []Step   `json:"steps,omitempty"`
+	// RiskScore is the figure by which the published rule decides what to tell:
+	// one for a high blast radius, and the investigation priorities that UEBA
+	// gave to the address, added up. It is nil if UEBA had nothing to say.
+	RiskScore *int64 `json:"riskScore,omitempty"`
+	// Sections hold what is known of each entity.
+	Sections []Section `json:"sections,omitempty"`
+	// Timeline lists the prompts and what came after them, oldest first.
+	Timeline []Moment `json:"timeline,omitempty"`
+	// Unavailable has a line for each kind of context that could not be had,
+	// with the reason.
+	Unavailable []string `json:"unavailable,omitempty"`
+}
+
+// Finding is a sentence that an analyst can act on.
+type Finding struct {
+	// Kind names what was found, as the README lists it: success-same-ip.
+	Kind string `json:"kind"`
+	// Text is a sentence without a full stop.
+	Text string `json:"text"`
+}
+
+// Step is a change of the severity.
+type Step struct {
+	Severity Severity `json:"severity"` // after the step
+	// Kind is that of the finding that is the reason.
+	Kind string `json:"kind"`
+	// Text says why in a few words: bombing, 14 prompts in an hour.
+	Text string `json:"text"`
+}
+
+// Section is what one kind of context knows of one entity.
+type Section struct {
+	// Title is short and of our own: Identity, Sign-ins before, UEBA.
+	Title string `json:"title"`
+	// Subject is the entity: an account's name or an address.
+	Subject string   `json:"subject"`
+	Facts   []Detail `json:"facts"`
+}
+
+// Moment is something that happened, for a timeline.
+type Moment struct {
+	Time time.Time `json:"time"`
+	// Kind is rejected, success or method.
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+// Reference names another alert.
+type Reference struct {
+	ID      string    `json:"id"`
+	Title   string    `json:"title"`
+	Created time.Time `json:"created"`
+}
