@@ -24,6 +24,7 @@ type Ledger interface {
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
 	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Keep(ctx context.Context, e ledger.Entry) error
+	Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
 	Outbox(ctx context.Context) ([]ledger.Owed, error)
 	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error)
 	Sent(ctx context.Context, destination string, a alert.Alert) error
@@ -42,6 +43,16 @@ type Notifier interface {
 	// this alert however often it is told, and RetryAfter() time.Duration, that
 	// the destination wants to be left alone so long.
 	Notify(ctx context.Context, a alert.Alert) error
+}
+
+// Enricher adds what is known of their entities to the alerts of a window, as it
+// is at a time, and sets their severity. It returns a warning, a line, for what
+// could not be had. *enrich.Enricher is one.
+type Enricher interface {
+	Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string)
+	// Aftermath returns updates of alerts that were told before: alerts of their
+	// own with Updates set, and an id that is always the same.
+	Aftermath(ctx context.Context, alerts []alert.Alert, now time.Time) (updates []alert.Alert, warnings []string)
 }
 
 // Config says when windows are run, and how a tick uses its time. The zero value
@@ -87,6 +98,14 @@ type Config struct {
 	// alert is parked: it is sent no more unless somebody asks for it. Zero is
 	// never.
 	ParkAfter int
+
+	// Enricher adds context to alerts before they are recorded. Nil is none.
+	Enricher Enricher
+	// MinSeverity and RiskCutoff hold back alerts of a lower severity, and those
+	// whose risk score is known and not above the cutoff: they are recorded as
+	// told, and sent nowhere. Without a RiskCutoff no score matters.
+	MinSeverity alert.Severity
+	RiskCutoff  *int64
 
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are

@@ -30,6 +30,10 @@ type Report struct {
 type RuleRun struct {
 	RuleID, RuleName, RuleVersion string
 	Windows                       []WindowRun // those that were run, oldest first
+	// Updates are alerts with news of earlier ones; UpdatesHeldBack counts those
+	// that are sent nowhere.
+	Updates         []alert.Alert
+	UpdatesHeldBack int
 	// Skipped is what was too long ago to be made up for. It is a gap in what
 	// the rule has seen, but nothing that a retry could mend: so it is a warning,
 	// said once, and no failure.
@@ -64,19 +68,22 @@ type Totals struct {
 	Dropped int // activities that were told before
 	// Suppressed counts activities held back by the rule's suppression.
 	Suppressed int
+	Updates    int // alerts with news of earlier ones
+	HeldBack   int // of Alerts and Updates, those that are sent nowhere
 	Skipped    int // windows and late passes
 	Left       int // windows
 }
 
 // Totals adds up what the tick did for the rule.
 func (r RuleRun) Totals() Totals {
-	t := Totals{Windows: len(r.Windows), Left: r.Left, Skipped: r.Skipped.Windows + r.Skipped.LatePasses}
+	t := Totals{Updates: len(r.Updates), HeldBack: r.UpdatesHeldBack, Windows: len(r.Windows), Left: r.Left, Skipped: r.Skipped.Windows + r.Skipped.LatePasses}
 	for _, w := range r.Windows {
 		t.Rows += w.Rows
 		t.New += w.New
 		t.Alerts += len(w.Alerts)
 		t.Dropped += len(w.Dropped)
 		t.Suppressed += len(w.Suppressed)
+		t.HeldBack += w.HeldBack
 		if w.Err != nil {
 			t.Failed++
 		}
@@ -111,11 +118,14 @@ type WindowRun struct {
 	Window alert.Span // its end is not part of it
 	// Pass is 0 for the first pass when it is due, else the number of the late
 	// pass that was due last: it stands for those that were missed before it.
-	Pass    int
-	Rows    int           // of the result
-	New     int           // activities that were told
-	Alerts  []alert.Alert // that tell them
-	Dropped []Dropped     // activities that were told before
+	Pass   int
+	Rows   int           // of the result
+	New    int           // activities that were told
+	Alerts []alert.Alert // that tell them
+	// HeldBack counts those of Alerts that are sent nowhere: see
+	// Config.MinSeverity and Config.RiskCutoff.
+	HeldBack int
+	Dropped  []Dropped // activities that were told before
 	// Suppressed are activities that nobody is told of because their identity
 	// was told of within the rule's suppression duration.
 	Suppressed []Dropped
@@ -188,6 +198,8 @@ func (r Report) Totals() Totals {
 		sum.Alerts += t.Alerts
 		sum.Dropped += t.Dropped
 		sum.Suppressed += t.Suppressed
+		sum.HeldBack += t.HeldBack
+		sum.Updates += t.Updates
 		sum.Skipped += t.Skipped
 		sum.Left += t.Left
 	}

@@ -91,6 +91,13 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		}
 		turn = next
 	}
+	for _, p := range all {
+		if d.config.Enricher != nil {
+			elapsed := d.stopwatch()
+			d.follow(ctx, p, now)
+			p.run.Duration += elapsed()
+		}
+	}
 	saving, cancel := finishing(ctx, statesTimeout)
 	defer cancel()
 	for _, p := range all {
@@ -182,7 +189,7 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		err = guarded(func() error { return d.finish(ctx, p, due, w.Alerts, held) })
 	}
 	if err != nil {
-		w.Window, w.Pass, w.New, w.Alerts = p.rule.schedule.window(due.end), due.pass, 0, nil
+		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack = p.rule.schedule.window(due.end), due.pass, 0, nil, 0
 		w.Err = p.rule.windowError(w.Window, err)
 	}
 	p.due = p.due[1:]
@@ -223,7 +230,8 @@ func (d *Detector) finish(ctx context.Context, p *progress, due due, alerts []al
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.end.Equal)
 	kept := len(alerts) > 0 || len(held) > 0
 	if kept {
-		e := ledger.Entry{RuleID: p.rule.ID, State: done, Alerts: alerts, Destinations: d.destinations(), Suppressed: held}
+		e := d.entry(p, done, alerts)
+		e.Suppressed = held
 		if err := d.record(ctx, e); err != nil {
 			return err
 		}
@@ -238,7 +246,7 @@ func (d *Detector) record(ctx context.Context, e ledger.Entry) error {
 	ctx, cancel := finishing(ctx, recordTimeout)
 	defer cancel()
 	if err := d.ledger.Keep(ctx, e); err != nil {
-		return &ledgerError{fmt.Sprintf("recording %d alerts", len(e.Alerts)), err}
+		return &ledgerError{fmt.Sprintf("recording %d alerts", len(e.Alerts)+len(e.HeldBack)), err}
 	}
 	return nil
 }
@@ -308,7 +316,37 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	}
 	w.New = len(news)
 	w.Alerts = newBuilder(r.Rule, table, w.Window, now).alerts(news)
+	d.enrich(ctx, r, w.Alerts, now, run)
+	for _, a := range w.Alerts {
+		if d.holdsBack(a) {
+			w.HeldBack++
+		}
+	}
 	return w, held
+}
+
+// enrich adds context to the alerts. Whatever goes wrong with it, they are told.
+func (d *Detector) enrich(ctx context.Context, r scheduledRule, alerts []alert.Alert, now time.Time, run *RuleRun) {
+	if d.config.Enricher == nil || len(alerts) == 0 {
+		return
+	}
+	err := guarded(func() error {
+		for _, warning := range d.config.Enricher.Enrich(ctx, alerts, now) {
+			run.warn(fmt.Sprintf("rule %q: warning: %s", r.Name, warning))
+		}
+		return nil
+	})
+	if err != nil {
+		run.warn(fmt.Sprintf("rule %q: warning: context: %v", r.Name, err))
+	}
+}
+
+// holdsBack reports whether an alert is recorded but sent nowhere.
+func (d *Detector) holdsBack(a alert.Alert) bool {
+	if a.Severity < d.config.MinSeverity {
+		return true
+	}
+	return d.config.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *d.config.RiskCutoff
 }
 
 func isNext(list []alert.Activity, a alert.Activity) bool {

@@ -46,6 +46,16 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	if len(entities) > 0 {
 		r.AddAttrs(slog.Any("entities", entities))
 	}
+	if a.Updates != nil {
+		r.AddAttrs(slog.String("updateOf", a.Updates.ID))
+	}
+	if a.Context != nil && len(a.Context.Findings) > 0 {
+		var found []string
+		for _, f := range a.Context.Findings {
+			found = append(found, shortened(f.Kind+": "+f.Text))
+		}
+		r.AddAttrs(slog.Any("findings", found))
+	}
 	var details []any
 	for _, d := range a.CustomDetails {
 		values := make([]string, 0, min(len(d.Values), mostLogValues))

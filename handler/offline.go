@@ -15,6 +15,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/alert"
+	"pushback/detect/enrich"
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
@@ -56,6 +57,9 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	queries := make([]string, len(enabled))
 	for i, r := range enabled {
 		queries[i] = r.Query.Text
+	}
+	if o.config.Context.value == "on" {
+		queries = append(queries, enrich.Queries()...)
 	}
 	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)})
 	if err != nil {
@@ -132,6 +136,9 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.CatchUp = 0   // nothing is ever missed here
 	config.SendLimit = 0 // and no tick comes after the last
 	config.Start, config.End = first, last
+	if err := withContext(&config, s, client); err != nil {
+		return nil, err
+	}
 	sim.detector, err = detect.New(config, rules, client, told, to)
 	return sim, err
 }

@@ -162,7 +162,7 @@ type textPrinter struct {
 	*console.Console
 	warn *warnings
 
-	windows, passes, late, rows, dropped, suppressed int
+	windows, passes, late, rows, dropped, suppressed, held, updates int
 
 	alerts   [alert.High + 1]int
 	total    int
@@ -178,6 +178,9 @@ func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
 	}
 	p.total++
 	p.alerts[a.Severity]++
+	if a.Updates != nil {
+		p.updates++
+	}
 	if p.entities == nil {
 		p.entities = make(map[string]map[string]bool)
 	}
@@ -233,6 +236,7 @@ func (p *textPrinter) tick(r detect.Report) error {
 	p.warn.ticking(r)
 	var dropped, suppressed []detect.Dropped
 	for _, run := range r.Rules {
+		p.held += run.UpdatesHeldBack
 		for _, w := range run.Windows {
 			p.passes++
 			if w.Pass == 0 {
@@ -243,6 +247,7 @@ func (p *textPrinter) tick(r detect.Report) error {
 			p.rows += w.Rows
 			p.dropped += len(w.Dropped)
 			p.suppressed += len(w.Suppressed)
+			p.held += w.HeldBack
 			dropped, suppressed = append(dropped, w.Dropped...), append(suppressed, w.Suppressed...)
 		}
 	}
@@ -297,6 +302,9 @@ func (p *textPrinter) end(took time.Duration) error {
 		}
 	}
 	told := count(int64(p.total), "alert")
+	if p.updates > 0 {
+		told += fmt.Sprintf(", %s of earlier ones", count(int64(p.updates), "update"))
+	}
 	if len(severities) > 0 {
 		told += " (" + strings.Join(severities, ", ") + ")"
 	}
@@ -306,6 +314,9 @@ func (p *textPrinter) end(took time.Duration) error {
 	facts := []string{"Reported", told, "Dropped", count(int64(p.dropped), "row") + " already reported"}
 	if p.suppressed > 0 {
 		facts = append(facts, "Held back", count(int64(p.suppressed), "row")+" by suppression")
+	}
+	if p.held > 0 {
+		facts = append(facts, "Not sent", count(int64(p.held), "alert")+" below the least severity or the risk cutoff")
 	}
 	return p.Facts(append(facts,
 		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",

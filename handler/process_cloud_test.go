@@ -205,6 +205,15 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // whoever asked has gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if bytes.Contains(body, []byte("// Pushback context ")) { // what is looked up about alerts
+		c.answer(w, r)
+		return
+	}
 	c.mu.Lock()
 	n := c.queries
 	c.queries++
@@ -219,6 +228,11 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	if c.fault != nil && c.fault(n, w, r) {
 		return
 	}
+	c.answer(w, r)
+}
+
+// answer answers a query as the workspace would.
+func (c *cloudStandIn) answer(w http.ResponseWriter, r *http.Request) {
 	resp, err := c.service.Do(r)
 	if err != nil {
 		return // whoever asked has gone

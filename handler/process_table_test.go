@@ -167,7 +167,9 @@ func checkNews(t testing.TB, alerts []logLine) {
 	t.Helper()
 	byID := map[string]logLine{}
 	for _, a := range alerts {
-		byID[a.ID] = a
+		if a.UpdateOf == "" { // an update says other things of the same events
+			byID[a.ID] = a
+		}
 	}
 	var once []logLine
 	for _, a := range byID {

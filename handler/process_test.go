@@ -376,15 +376,16 @@ func (h *functionsHost) retry(c *cloudStandIn, now time.Time, retry, status int)
 
 // logLine is a line of the log.
 type logLine struct {
-	Level   string
-	Msg     string
-	ID      string
-	Rule    string
-	Title   string
-	Error   string
-	Errors  []string
-	Retry   int
-	Details map[string][]string
+	Level    string
+	Msg      string
+	ID       string
+	Rule     string
+	Title    string
+	UpdateOf string // the alert that it brings news of
+	Error    string
+	Errors   []string
+	Retry    int
+	Details  map[string][]string
 }
 
 // log reads what the process wrote, errors last.

@@ -142,6 +142,9 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.CatchUp = a.settings.CatchUp.Duration
 	config.SendTimeout = sendTime
 	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
+	if err := withContext(&config, a.settings, querier); err != nil {
+		return nil, err
+	}
 	detector, err := detect.New(config, rules, querier, ledger, openDestinations(a.settings, a.log)...)
 	if err != nil {
 		return nil, err

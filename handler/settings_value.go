@@ -6,11 +6,13 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"pushback/detect/enrich"
 	"pushback/detect/ledger"
 )
 
@@ -55,6 +57,36 @@ func tagDuration(tag reflect.StructTag, name string) time.Duration {
 		panic(err) // the tags are part of the program
 	}
 	return d
+}
+
+// number is a whole number that is not negative, or nil.
+type number struct {
+	given
+	value *int64
+}
+
+func (n *number) read(text string, _ reflect.StructTag) string {
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || value < 0 {
+		return "a whole number from 0 on"
+	}
+	n.value = &value
+	return ""
+}
+
+// steps are changes of the severity by finding, nil for the usual ones.
+type steps struct {
+	given
+	value enrich.Steps
+}
+
+func (s *steps) read(text string, _ reflect.StructTag) string {
+	value, err := enrich.ParseSteps(text)
+	if err != nil {
+		return "findings with what they do to the severity, such as bombing=+1: " + err.Error()
+	}
+	s.value = value
+	return ""
 }
 
 // choice is one of the words in the tag choices.

@@ -24,6 +24,7 @@ type ruleSummary struct {
 	ID      string          `json:"id"`
 	Name    string          `json:"name"`
 	Windows []windowSummary `json:"windows"`
+	Updates int             `json:"updates,omitempty"`
 	Waiting int             `json:"waiting,omitempty"`
 	Left    int             `json:"left,omitempty"`
 	Skipped *skippedSummary `json:"skipped,omitempty"`
@@ -39,6 +40,7 @@ type windowSummary struct {
 	Dropped int       `json:"dropped"`
 	// Suppressed is left out where there is nothing of it.
 	Suppressed int    `json:"suppressed,omitempty"`
+	HeldBack   int    `json:"heldBack,omitempty"` // alerts, of those that are new
 	Millis     int64  `json:"ms"`
 	Error      string `json:"error,omitempty"`
 }
@@ -62,11 +64,11 @@ type deliverySummary struct {
 func summarize(r detect.Report) *summary {
 	s := &summary{Time: r.Time, Rules: []ruleSummary{}, Deliveries: []deliverySummary{}}
 	for _, run := range r.Rules {
-		out := ruleSummary{ID: run.RuleID, Name: run.RuleName, Windows: []windowSummary{}, Waiting: run.Waiting, Left: run.Left, Error: text(run.Err)}
+		out := ruleSummary{ID: run.RuleID, Name: run.RuleName, Windows: []windowSummary{}, Updates: len(run.Updates), Waiting: run.Waiting, Left: run.Left, Error: text(run.Err)}
 		for _, w := range run.Windows {
 			out.Windows = append(out.Windows, windowSummary{
 				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
-				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed),
+				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed), HeldBack: w.HeldBack,
 				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
 			})
 		}
@@ -108,7 +110,13 @@ func (s *summary) lines() []string {
 			if w.Suppressed > 0 {
 				line += fmt.Sprintf(", %d suppressed", w.Suppressed)
 			}
+			if w.HeldBack > 0 {
+				line += fmt.Sprintf(", %s held back", count(int64(w.HeldBack), "alert"))
+			}
 			lines = append(lines, fmt.Sprintf("%s, %d ms", line, w.Millis))
+		}
+		if r.Updates > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s of earlier alerts", name, count(int64(r.Updates), "update")))
 		}
 		if r.Waiting > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %s left for the next tick", name, count(int64(r.Waiting), "window")))
@@ -144,7 +152,7 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 		if t, span := run.Totals(), run.Span(); t.Windows > 0 {
 			raise(slog.LevelInfo)
 			attrs = append(attrs, slog.Time("from", span.Start), slog.Time("to", span.End),
-				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed),
+				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed), slog.Int("updates", t.Updates), slog.Int("heldBack", t.HeldBack),
 				slog.Int64("ms", run.Duration.Milliseconds()))
 		}
 		if !run.Busy.IsZero() {

@@ -1,6 +1,9 @@
 package alert
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Context is what was looked up about an alert's entities, and what it means.
 // All its texts are plain: they hold values from logs, which may be anything.
@@ -22,6 +25,11 @@ type Context struct {
 	// Unavailable has a line for each kind of context that could not be had,
 	// with the reason.
 	Unavailable []string `json:"unavailable,omitempty"`
+}
+
+// Has reports whether there is a finding of a kind.
+func (c *Context) Has(kind string) bool {
+	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind })
 }
 
 // Finding is a sentence that an analyst can act on.
@@ -53,7 +61,7 @@ type Section struct {
 // Moment is something that happened, for a timeline.
 type Moment struct {
 	Time time.Time `json:"time"`
-	// Kind is rejected, success or method.
+	// Kind is rejected, prompt (one that was not approved) or success.
 	Kind string `json:"kind"`
 	Text string `json:"text"`
 }

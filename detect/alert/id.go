@@ -32,3 +32,8 @@ func NewID(ruleID string, activities []Activity) string {
 	slices.SortFunc(parts, strings.Compare)
 	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, parts...))).String()
 }
+
+// UpdateID returns the id of the update of an alert. There is one.
+func UpdateID(id string) string {
+	return uuid.NewSHA1(idSpace, encode([]string{"update", id})).String()
+}

@@ -17,9 +17,12 @@ import (
 // row.
 const memoryRetention = 30 * 24 * time.Hour
 
+// memorySent is how long Memory keeps what was sent: see Recent.
+const memorySent = 25 * time.Hour
+
 // Memory is a ledger that lives as long as the process: for replay, and for
 // tests. It remembers what a rule told for 30 days of the rule's watermark, and
-// an alert until it is sent.
+// an alert for a day after it is sent.
 type Memory struct{ *Ledger }
 
 // NewMemory returns an empty ledger.
@@ -27,6 +30,7 @@ func NewMemory() *Memory {
 	return &Memory{&Ledger{
 		store:     &mapStore{ranges: map[rangeKey]*mapRange{}},
 		seenFor:   memoryRetention,
+		sentFor:   memorySent,
 		selfPurge: true,
 		leases:    map[string]*Lease{},
 	}}

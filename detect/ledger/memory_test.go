@@ -34,6 +34,7 @@ func TestMemoryForgets(t *testing.T) {
 		}
 	}
 	limit := 3*(int((memoryRetention+purgeInterval).Hours())+2) + 3
+	limit += 3 * int((memorySent + purgeInterval + 2*time.Hour).Hours())
 	n := 0
 	for _, r := range m.store.(*mapStore).ranges {
 		n += len(r.keys)

@@ -227,6 +227,15 @@ func (l *Ledger) settle(ctx context.Context, ruleID, alertID, destination string
 	}, nil)
 }
 
+// sentAt is the time under which an alert is kept that nobody waits for any
+// more: now, or without a clock when it was recorded.
+func (l *Ledger) sentAt(o *outRow) time.Time {
+	if l.clock == nil {
+		return o.recorded
+	}
+	return l.now()
+}
+
 // update changes an out row if it is there and change says so; changed, if set,
 // is called once that is done. A row of which nobody waits any more is moved to
 // what was sent, in one transaction.
@@ -251,7 +260,7 @@ func (l *Ledger) update(ctx context.Context, ruleID, alertID string, edit func(*
 			if next.settled() {
 				changes[0].verb, changes[0].row = remove, nil
 				if l.sentFor > 0 {
-					changes = append(changes, change{verb: replace, key: sentKey(l.now(), alertID), row: &next})
+					changes = append(changes, change{verb: replace, key: sentKey(l.sentAt(&next), alertID), row: &next})
 				}
 			}
 			for j := range changes {

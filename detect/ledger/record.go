@@ -16,6 +16,9 @@ type Entry struct {
 	Alerts []alert.Alert
 	// Destinations are owed each of the alerts.
 	Destinations []string
+	// HeldBack are alerts that nobody is owed. They are kept with those that were
+	// sent, for the audit, and their activities become seen.
+	HeldBack []alert.Alert
 	// Suppressed becomes seen though nobody is told of it.
 	Suppressed []alert.Activity
 }
@@ -76,7 +79,7 @@ func (l *Ledger) bundles(e Entry) ([]bundle, error) {
 	}
 	at := e.State.Watermark
 	known := map[string]bool{}
-	for _, a := range e.Alerts {
+	for i, a := range slices.Concat(e.Alerts, e.HeldBack) {
 		if known[a.ID] {
 			continue
 		}
@@ -90,7 +93,17 @@ func (l *Ledger) bundles(e Entry) ([]bundle, error) {
 			r.window = a.Window.End
 		}
 		b := bundle{hour: seenHour(at, activities), id: a.ID}
-		if len(e.Destinations) > 0 {
+		switch {
+		case i >= len(e.Alerts):
+			if l.sentFor == 0 {
+				break
+			}
+			c, err := l.store.prepare(partition, change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: l.nextSeq(), recorded: at, alert: a}})
+			if err != nil {
+				return nil, err
+			}
+			b.final = append(b.final, c)
+		case len(e.Destinations) > 0:
 			out := &outRow{seq: l.nextSeq(), recorded: at, alert: a}
 			for _, d := range e.Destinations {
 				out.to = append(out.to, delivery{Name: d})

@@ -88,6 +88,50 @@ func testLedger(t *testing.T, open func(t *testing.T) verbs) {
 		checkPending(t, l, "teams")
 	})
 
+	t.Run("what is held back is remembered, and owed to nobody", func(t *testing.T) {
+		t.Parallel()
+		l, ok := open(t).(interface {
+			verbs
+			Keep(ctx context.Context, e Entry) error
+			Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
+		})
+		if !ok {
+			t.Fatal("it cannot hold back")
+		}
+		told, held := newAlert("rule", activity("a", 0, 50)), newAlert("rule", activity("b", 0, 50))
+		told.Created, held.Created = at(61), at(62)
+		held.Context = &alert.Context{Findings: []alert.Finding{{Kind: "bombing", Text: "many"}}, Timeline: []alert.Moment{{Text: "x"}}}
+		held.Rows = []alert.Row{{{Column: "A", Value: []byte("1")}}}
+		e := Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{told}, HeldBack: []alert.Alert{held}, Destinations: to}
+		for range 2 { // as after an answer that got lost
+			if err := l.Keep(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkPending(t, l, "teams", told)
+		checkUnseen(t, l, "rule", []alert.Activity{activity("a", 0, 50), activity("b", 0, 50)}, nil)
+		for _, d := range to {
+			if err := l.Sent(t.Context(), d, told); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkPending(t, l, "teams")
+		light := held
+		light.Rows, light.Context = nil, &alert.Context{Findings: held.Context.Findings}
+		for _, test := range []struct {
+			since time.Time
+			want  []alert.Alert
+		}{{at(60), []alert.Alert{told, light}}, {at(62), []alert.Alert{light}}, {at(63), nil}} {
+			got, err := l.Recent(t.Context(), "rule", test.since)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Recent since %s (-want +got):\n%s", test.since, diff)
+			}
+		}
+	})
+
 	t.Run("events decide what is news where there are any", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)

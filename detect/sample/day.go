@@ -26,6 +26,7 @@ func Generate(o Options) *Day {
 	g.noise()
 	g.singleRejections()
 	g.repeatedRejections()
+	g.aftermath()
 	g.bombings()
 	g.analytics()
 

@@ -81,12 +81,17 @@ func (g *generator) identity(r random, p *person, at time.Time) {
 	if len(p.tags) > 0 {
 		w.text("Tags", `["`+strings.Join(p.tags, `","`)+`"]`)
 	}
-	w.boolean("IsAccountEnabled", true)
+	w.boolean("IsAccountEnabled", !p.disabled)
 	w.boolean("IsMFARegistered", !p.service)
 	w.boolean("IsServiceAccount", p.service)
 	w.instant("LastSeenDate", at.Add(-r.between(time.Hour, 20*time.Hour)))
-	w.text("RiskLevel", "None")
-	w.text("RiskState", "None")
+	if p.risk == "" {
+		w.text("RiskLevel", "None")
+		w.text("RiskState", "None")
+	} else {
+		w.text("RiskLevel", "Medium")
+		w.text("RiskState", p.risk)
+	}
 	w.texts("UserAccountControl", []string{"NormalAccount"})
 	w.text("UserType", p.userType())
 	if p.guest {

@@ -20,6 +20,8 @@ type person struct {
 	roles      []string
 	groups     []string
 	blast      string // blast radius
+	risk       string // the state of risk, if it is not None
+	disabled   bool
 	tags       []string
 	employee   string
 	phone      string

@@ -51,6 +51,12 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
 		}
 	}
+	if a.Updates != nil {
+		for _, line := range wrap("Update of what was reported "+Range(alert.Span{Start: a.Updates.Created, End: a.Updates.Created})+": "+Safe(a.Updates.Title), s.width()-indent) {
+			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
+		}
+	}
+	c.findings(&sb, a.Context)
 	if a.Description != "" {
 		sb.WriteString("\n")
 		for text := range strings.SplitSeq(strings.TrimSpace(a.Description), "\n") {
@@ -120,6 +126,7 @@ func fieldsOf(a alert.Alert) []field {
 	if len(a.Tactics)+len(a.Techniques) > 0 {
 		list = append(list, field{"MITRE ATT&CK", Safe(strings.Join(append(append([]string(nil), a.Tactics...), a.Techniques...), ", "))})
 	}
+	list = append(list, known(a.Context)...)
 	for _, n := range a.Notes {
 		list = append(list, field{"Note", Safe(n)})
 	}

@@ -1,0 +1,380 @@
+package enrich
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// The kinds of findings.
+const (
+	SuccessSameIP      = "success-same-ip"
+	SuccessSameNetwork = "success-same-network"
+	Bombing            = "bombing"
+	PrivilegedRole     = "privileged-role"
+	HighBlastRadius    = "high-blast-radius"
+	RiskyUser          = "risky-user"
+	SharedAddress      = "shared-address"
+	DisabledAccount    = "disabled-account"
+	NewCountry         = "new-country"
+	NewAddress         = "new-address"
+	Repeated           = "repeated"
+	Unusual            = "unusual" // what UEBA says
+	SuccessElsewhere   = "success-elsewhere"
+	KnownDevice        = "known-device"
+)
+
+// kindsOfFindings lists them, the weightiest first.
+var kindsOfFindings = []string{SuccessSameIP, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
+	DisabledAccount, NewCountry, NewAddress, Repeated, Unusual, SuccessElsewhere, KnownDevice}
+
+// Findings lists the kinds of findings, the weightiest first.
+func Findings() []string { return slices.Clone(kindsOfFindings) }
+
+// mostMoments is how many prompts a timeline has room for.
+const mostMoments = 20
+
+// aftermathLasts is how long after a rejection a success still tells something.
+const aftermathLasts = 24 * time.Hour
+
+// subject is an account of an alert with what it did around the alert.
+type subject struct {
+	*account
+	title   string
+	prompts []prompt // until the batch's time, oldest first
+}
+
+// assess fills in the context of an alert and sets its severity.
+func (b *batch) assess(a *alert.Alert, missing map[string]string) {
+	var subjects []subject
+	var addresses []string
+	told := map[any]bool{}
+	for _, e := range a.Entities {
+		id, name := accountOf(e)
+		if acc := b.find(id, name); acc != nil && !told[acc] {
+			told[acc] = true
+			s := subject{account: acc, title: cmp.Or(name, id), prompts: slices.Clone(acc.prompts)}
+			slices.SortFunc(s.prompts, func(x, y prompt) int {
+				return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
+			})
+			subjects = append(subjects, s)
+		}
+		if ip := addressOf(e); ip != "" && !told[ip] {
+			told[ip] = true
+			addresses = append(addresses, ip)
+		}
+	}
+	if len(subjects) == 0 && len(addresses) == 0 {
+		return
+	}
+	c := &alert.Context{RuleSeverity: a.Severity}
+	f := findings{}
+	for _, s := range subjects {
+		b.assessAccount(f, *a, s, addresses, missing)
+		c.Sections = append(c.Sections, b.sections(s)...)
+		c.Timeline = append(c.Timeline, timeline(s)...)
+	}
+	for _, ip := range addresses {
+		b.assessAddress(f, c, ip, subjects)
+	}
+	if len(c.Timeline) > mostMoments { // the last ones matter most
+		c.Timeline = c.Timeline[len(c.Timeline)-mostMoments:]
+	}
+	for _, k := range kinds {
+		if why, ok := missing[k.name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
+			c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", k.name, why))
+		}
+	}
+	c.Findings = f.list()
+	if c.Steps = b.config.Steps.apply(a.Severity, c.Findings); len(c.Steps) > 0 {
+		a.Severity = c.Steps[len(c.Steps)-1].Severity
+	}
+	a.Context = c
+}
+
+// findings are sentences by kind. An alert has one of each kind: about the
+// first entity that it holds for.
+type findings map[string]string
+
+func (f findings) add(kind, format string, args ...any) {
+	if _, ok := f[kind]; !ok {
+		f[kind] = fmt.Sprintf(format, args...)
+	}
+}
+
+func (f findings) list() []alert.Finding {
+	var list []alert.Finding
+	for _, kind := range kindsOfFindings {
+		if text, ok := f[kind]; ok {
+			list = append(list, alert.Finding{Kind: kind, Text: text})
+		}
+	}
+	return list
+}
+
+func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []string, missing map[string]string) {
+	at := func(ip string) bool { return slices.Contains(addresses, ip) }
+	networks, countries, devices := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	var rejections []prompt
+	for _, p := range s.prompts {
+		if p.kind != "success" && at(p.address) && !p.time.Before(a.Span.Start) && !p.time.After(a.Span.End) {
+			if p.network != "" && p.network != "0" {
+				networks[p.network] = true
+			}
+			if p.country != "" {
+				countries[p.country] = true
+			}
+			if p.device != "" {
+				devices[p.address+" "+p.device] = true
+			}
+			rejections = append(rejections, p)
+		}
+	}
+	for _, p := range s.prompts {
+		// Without a prompt that was not approved, a success says nothing.
+		if p.kind != "success" || len(rejections) == 0 || p.time.Before(rejections[0].time) {
+			continue
+		}
+		if p.time.Sub(rejections[0].time) > aftermathLasts {
+			continue
+		}
+		var when string
+		for _, r := range rejections {
+			if !r.time.After(p.time) {
+				when = ago(p.time.Sub(r.time)) + " after " + map[string]string{"rejected": "rejecting", "prompt": "a prompt in vain"}[r.kind]
+			}
+		}
+		switch {
+		case at(p.address):
+			f.add(SuccessSameIP, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, cmp.Or(p.app, "application unknown"))
+		case networks[p.network]:
+			f.add(SuccessSameNetwork, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, cmp.Or(p.app, "application unknown"))
+		default:
+			f.add(SuccessElsewhere, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, cmp.Or(p.app, "application unknown"))
+		}
+	}
+	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {
+		f.add(Bombing, "%d prompts within an hour at %s", n, s.title)
+	}
+	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
+		f.add(PrivilegedRole, "%s holds the role %s", s.title, s.roles[i])
+	}
+	if strings.EqualFold(s.blast, "High") {
+		f.add(HighBlastRadius, "the blast radius of %s is high", s.title)
+	}
+	if s.risk != "" {
+		f.add(RiskyUser, "Entra ID holds %s to be at risk: %s", s.title, s.risk)
+	}
+	if s.disabled {
+		f.add(DisabledAccount, "%s is disabled by now", s.title)
+	}
+	earlier := s.rejections
+	for _, p := range s.prompts {
+		if p.kind == "rejected" && p.time.Before(a.Span.Start) {
+			earlier++
+		}
+	}
+	if earlier > 0 {
+		f.add(Repeated, "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
+	}
+	if len(s.insights) > 0 {
+		f.add(Unusual, "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
+	}
+	// What is new takes something to compare with.
+	if _, unknown := missing["Sign-ins before"]; unknown || s.signIns == 0 {
+		return
+	}
+	for _, country := range slices.Sorted(maps.Keys(countries)) {
+		if s.countries[country] == 0 {
+			f.add(NewCountry, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
+		}
+	}
+	known := len(addresses) > 0
+	for _, ip := range addresses {
+		if s.used[ip] > 0 {
+			continue
+		}
+		known = false
+		if f[NewCountry] == "" { // which says more
+			f.add(NewAddress, "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
+		}
+	}
+	for device := range devices {
+		known = known && s.devices[device] > 0
+	}
+	if known && len(devices) > 0 {
+		f.add(KnownDevice, "%s has signed in from this address and device before", s.title)
+	}
+}
+
+// busiest is the most prompts, rejected or not, in an hour that ends by a time.
+func busiest(prompts []prompt, end time.Time) int {
+	var times []time.Time
+	top := 0
+	for _, p := range prompts {
+		if p.kind == "success" || p.time.After(end) {
+			continue
+		}
+		times = append(times, p.time)
+		for p.time.Sub(times[0]) > time.Hour {
+			times = times[1:]
+		}
+		top = max(top, len(times))
+	}
+	return top
+}
+
+func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects []subject) {
+	known := b.addresses[ip]
+	if known == nil {
+		return
+	}
+	others := func(names []string) []string {
+		names = slices.Compact(slices.Sorted(slices.Values(names)))
+		return slices.DeleteFunc(names, func(n string) bool {
+			return n == "" || slices.ContainsFunc(subjects, func(s subject) bool { return s.name == n })
+		})
+	}
+	failing, succeeded := others(known.failing), others(known.succeeded)
+	if len(failing) > 0 {
+		f.add(SharedAddress, "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
+	}
+	if known.ueba {
+		score := known.sum
+		if slices.ContainsFunc(subjects, func(s subject) bool { return strings.EqualFold(s.blast, "High") }) {
+			score++
+		}
+		if c.RiskScore != nil {
+			score = max(score, *c.RiskScore)
+		}
+		c.RiskScore = &score
+	}
+	var facts []alert.Detail
+	facts = append(facts, fact("Failing accounts", failing...)...)
+	facts = append(facts, fact("Used before by", succeeded...)...)
+	if known.ueba {
+		facts = append(facts, fact("Investigation priority", fmt.Sprintf("%d at most, of %s", known.priority, count(known.records, "UEBA record")))...)
+	}
+	if len(facts) > 0 {
+		c.Sections = append(c.Sections, alert.Section{Title: "Address", Subject: ip, Facts: facts})
+	}
+}
+
+// sections are what is known of an account.
+func (b *batch) sections(s subject) []alert.Section {
+	var list []alert.Section
+	add := func(title string, facts []alert.Detail) {
+		if len(facts) > 0 {
+			list = append(list, alert.Section{Title: title, Subject: s.title, Facts: facts})
+		}
+	}
+	add("Identity", s.facts)
+	if s.records > 0 {
+		add("UEBA", append(fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record"))), fact("Insights", s.unusual(most+1)...)...))
+	}
+	if s.signIns > 0 {
+		add("Sign-ins before", append(append(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...)...), fact("Addresses", ranked(s.used, 3)...)...))
+	}
+	return list
+}
+
+// timeline lists what an account did around an alert, with what it did many
+// times in a row as one moment.
+func timeline(s subject) []alert.Moment {
+	doing := map[string][2]string{
+		"success":  {"signed in", "signed in %d times"},
+		"rejected": {"rejected a prompt", "rejected %d prompts"},
+		"prompt":   {"left a prompt unanswered or failed it", "left %d prompts unanswered or failed them"},
+	}
+	var list []alert.Moment
+	for first := 0; first < len(s.prompts); {
+		p, last := s.prompts[first], first
+		for last+1 < len(s.prompts) {
+			if next := s.prompts[last+1]; next.kind != p.kind || next.address != p.address || next.app != p.app {
+				break
+			}
+			last++
+		}
+		text := doing[p.kind][0]
+		if n := last - first; n > 0 {
+			text = fmt.Sprintf(doing[p.kind][1], n+1) + " in " + ago(s.prompts[last].time.Sub(p.time))
+		}
+		list = append(list, alert.Moment{Time: p.time, Kind: p.kind, Text: fmt.Sprintf("%s from %s (%s)", text, cmp.Or(p.address, "an unknown address"), cmp.Or(p.app, "application unknown"))})
+		first = last + 1
+	}
+	return list
+}
+
+// unusual names the insights that UEBA set, the most frequent first.
+func (a *account) unusual(n int) []string {
+	var list []string
+	for _, name := range byCount(a.insights) {
+		words := strings.ToLower(spaced(name))
+		if a.insights[name] > 1 {
+			words += fmt.Sprintf(" (%d)", a.insights[name])
+		}
+		list = append(list, words)
+	}
+	return head(list, n)
+}
+
+// spaced puts a space before each word of an insight's name.
+func spaced(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	upper := func(i int) bool { return i >= 0 && i < len(runes) && runes[i] >= 'A' && runes[i] <= 'Z' }
+	for i, r := range runes {
+		// A word begins behind a small letter, and before the last capital of ISPUsed.
+		if i > 0 && upper(i) && (!upper(i-1) || i+1 < len(runes) && !upper(i+1)) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// ranked lists the most frequent values with their numbers.
+func ranked(counts map[string]int64, n int) []string {
+	var list []string
+	for _, name := range byCount(counts) {
+		list = append(list, fmt.Sprintf("%s (%d)", name, counts[name]))
+	}
+	return head(list, n)
+}
+
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+}
+
+// head is the beginning of a list, with the number of those left out.
+func head(list []string, n int) []string {
+	if more := len(list) - n; more > 0 {
+		return append(slices.Clone(list[:n]), fmt.Sprintf("and %d more", more))
+	}
+	return list
+}
+
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// ago writes how long something took: 40 s, 3 min, 2 h 5 min.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}

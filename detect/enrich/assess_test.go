@@ -1,0 +1,201 @@
+package enrich
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/alert"
+)
+
+// Each finding has logs that produce it, and neighbours that must not.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	home := record{"IPAddress": "198.51.100.1", "Location": "BG", "AutonomousSystemNumber": 65540}
+	with := func(r record, more record) record {
+		out := record{}
+		for k, v := range r {
+			out[k] = v
+		}
+		for k, v := range more {
+			out[k] = v
+		}
+		return out
+	}
+	identity := func(more record) []record {
+		return []record{with(record{"TimeGenerated": "2026-03-10T10:00:00Z", "AccountObjectId": aliceID, "AccountUPN": "alice@contoso.example", "AccountDisplayName": "Alice"}, more)}
+	}
+	insight := func(at string, priority int, insights record) record {
+		return record{"TimeGenerated": at, "UserPrincipalName": "alice@contoso.example", "SourceIPAddress": badIP, "ActivityType": "FailedLogOn",
+			"InvestigationPriority": priority, "UsersInsights": record{"AccountObjectID": aliceID}, "ActivityInsights": insights}
+	}
+	usual := success("2026-03-12T09:00:00Z", home)
+	laptop := record{"DeviceDetail": record{"deviceId": "laptop"}}
+	var bombing, almost []record
+	for _, at := range []string{"09:10:00", "09:20:00", "09:30:00", "09:40:00"} {
+		bombing = append(bombing, unanswered(at))
+	}
+	almost = append(slices.Clone(bombing[:3]), unanswered("08:59:59"))
+
+	for _, test := range []struct {
+		name     string
+		signIns  []record // beside the rejection at 10:00
+		identity []record
+		ueba     []record
+		rejected record // more about the rejection
+		want     []string
+		severity alert.Severity
+		text     string // in the first finding
+	}{
+		{name: "nothing", severity: alert.Medium},
+		{name: "success from the same address", signIns: []record{success("10:03:00", nil)}, want: []string{SuccessSameIP}, severity: alert.High,
+			text: "alice@contoso.example signed in successfully from the same address, 203.0.113.9, 3 min after rejecting (Portal)"},
+		{name: "success before the rejection", signIns: []record{success("09:58:00", nil)}, severity: alert.Medium},
+		{name: "success of somebody else", signIns: []record{success("10:03:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
+		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
+		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []string{SuccessSameNetwork}, severity: alert.High, text: "AS65550"},
+		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []string{SuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
+		{name: "success after the time of the tick", signIns: []record{success("11:30:00", nil)}, severity: alert.Medium},
+		{name: "bombing", signIns: bombing, want: []string{Bombing}, severity: alert.High, text: "5 prompts within an hour"},
+		{name: "as many prompts in more than an hour", signIns: almost, severity: alert.Medium},
+		{name: "one authentication logged five times", signIns: []record{rejected("10:00:00", nil), rejected("10:00:00", nil), rejected("10:00:00", nil), rejected("10:00:00", nil)}, severity: alert.Medium},
+		{name: "privileged role", identity: identity(record{"AssignedRoles": []string{"Directory Readers", "Global Administrator"}}), want: []string{PrivilegedRole}, severity: alert.High, text: "Global Administrator"},
+		{name: "a role that is not privileged", identity: identity(record{"AssignedRoles": []string{"Directory Readers"}}), severity: alert.Medium},
+		{name: "high blast radius", identity: identity(record{"BlastRadius": "High"}), want: []string{HighBlastRadius}, severity: alert.High},
+		{name: "medium blast radius", identity: identity(record{"BlastRadius": "Medium"}), severity: alert.Medium},
+		{name: "an older record says otherwise", identity: append(identity(record{"BlastRadius": "Low"}), with(identity(record{"BlastRadius": "High"})[0], record{"TimeGenerated": "2026-03-05T10:00:00Z"})), severity: alert.Medium},
+		{name: "risky user", identity: identity(record{"RiskState": "AtRisk"}), want: []string{RiskyUser}, severity: alert.Medium},
+		{name: "risk dismissed", identity: identity(record{"RiskState": "Dismissed"}), severity: alert.Medium},
+		{name: "disabled account", identity: identity(record{"IsAccountEnabled": false}), want: []string{DisabledAccount}, severity: alert.Medium},
+		{name: "enabled account", identity: identity(record{"IsAccountEnabled": true}), severity: alert.Medium},
+		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []string{SharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: bob@contoso.example"},
+		{name: "another account before the alert", signIns: []record{signIn("09:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
+		{name: "another account elsewhere", signIns: []record{signIn("10:10:00", "50126", "", with(home, record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"}))}, severity: alert.Medium},
+		{name: "new country", signIns: []record{usual}, want: []string{NewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG (1)"},
+		{name: "new address in a known country", signIns: []record{success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1"})}, want: []string{NewAddress}, severity: alert.Medium},
+		{name: "a sign-in too long ago to count", signIns: []record{success("2026-03-01T09:00:00Z", home)}, severity: alert.Medium},
+		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []string{Repeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
+		{name: "unusual to UEBA", ueba: []record{insight("10:00:00", 7, record{"FirstTimeUserConnectedViaISP": "True", "FirstTimeUserUsedApp": "False"}), insight("10:01:00", 5, record{"FirstTimeUserConnectedViaISP": "True"})},
+			want: []string{Unusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: first time user connected via isp (2)"},
+		{name: "nothing unusual to UEBA", ueba: []record{insight("10:00:00", 1, record{"FirstTimeUserUsedApp": "False"})}, severity: alert.Medium},
+		{name: "known address and device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: laptop, want: []string{KnownDevice}, severity: alert.Low},
+		{name: "known address, other device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
+		{name: "known address and device, but bombing", signIns: append([]record{success("2026-03-12T09:00:00Z", laptop)}, bombing...), rejected: laptop, want: []string{Bombing, KnownDevice}, severity: alert.High},
+		{name: "what the account can reach counts once", identity: identity(record{"BlastRadius": "High", "AssignedRoles": []string{"Global Administrator"}}), want: []string{PrivilegedRole, HighBlastRadius}, severity: alert.High},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client := localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", test.rejected))...),
+				tableOf(t, "IdentityInfo", test.identity...), tableOf(t, "BehaviorAnalytics", test.ueba...))
+			alerts := []alert.Alert{pushback()}
+			if warnings := New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow); warnings != nil {
+				t.Errorf("warnings %q", warnings)
+			}
+			a := alerts[0]
+			var kinds []string
+			for _, f := range a.Context.Findings {
+				kinds = append(kinds, f.Kind)
+			}
+			if diff := cmp.Diff(test.want, kinds); diff != "" {
+				t.Errorf("findings (-want +got):\n%s\n%v", diff, a.Context.Findings)
+			}
+			if a.Severity != test.severity || a.Context.RuleSeverity != alert.Medium {
+				t.Errorf("severity %s from %s, want %s from Medium; steps %v", a.Severity, a.Context.RuleSeverity, test.severity, a.Context.Steps)
+			}
+			if test.text != "" && !strings.Contains(a.Context.Findings[0].Text, test.text) {
+				t.Errorf("finding %q, want %q in it", a.Context.Findings[0].Text, test.text)
+			}
+			if len(a.Context.Unavailable) > 0 {
+				t.Errorf("unavailable: %q", a.Context.Unavailable)
+			}
+		})
+	}
+}
+
+// The risk score is that of the published rule; the priority is the maximum.
+func TestRiskScore(t *testing.T) {
+	t.Parallel()
+	row := func(priority int, activity string) record {
+		return record{"TimeGenerated": "10:00:00", "SourceIPAddress": badIP, "ActivityType": activity, "InvestigationPriority": priority}
+	}
+	client := localClient(t, tableOf(t, "BehaviorAnalytics", row(7, "FailedLogOn"), row(5, "LogOn"), row(9, "FileShare")),
+		tableOf(t, "IdentityInfo", record{"TimeGenerated": "2026-03-10T10:00:00Z", "AccountObjectId": aliceID, "BlastRadius": "High"}), tableOf(t, "SigninLogs"))
+	alerts := []alert.Alert{pushback()}
+	New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow)
+	c := alerts[0].Context
+	if c.RiskScore == nil || *c.RiskScore != 13 {
+		t.Fatalf("risk score %v, want 13", c.RiskScore)
+	}
+	want := alert.Section{Title: "Address", Subject: badIP, Facts: []alert.Detail{{Name: "Investigation priority", Values: []string{"7 at most, of 2 UEBA records"}}}}
+	if diff := cmp.Diff(want, c.Sections[len(c.Sections)-1]); diff != "" {
+		t.Errorf("section (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseSteps(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                              "",
+		"bombing=+2":                    "",
+		" bombing = High , repeated=-1": "",
+		"bombing":                       `bombing cannot change the severity by ""`,
+		"bombing=0":                     "cannot change",
+		"bombing=+9":                    "cannot change",
+		"bombing=Urgent":                "cannot change",
+		"nothing=+1":                    `"nothing" is not a kind of finding`,
+	} {
+		_, err := ParseSteps(text)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// An alert whose user signs in from the same address later is told again, with
+// the context of then.
+func TestAftermath(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		signIns []record
+		want    bool
+	}{
+		{"nothing", nil, false},
+		{"success later", []record{success("10:59:00", nil)}, true},
+		{"success elsewhere", []record{success("10:59:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1})}, false},
+		{"success of another", []record{success("10:59:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, false},
+		{"success after more than a day", []record{success("2026-03-18T10:00:01Z", nil)}, false},
+		{"success within a day", []record{success("2026-03-18T09:59:59Z", nil)}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			now := moment("2026-03-18T10:05:00Z")
+			earlier := pushback()
+			earlier.Created = moment("10:05:00")
+			asked := &counting{Querier: localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", nil))...),
+				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))}
+			updates, warnings := New(DefaultConfig(), asked).Aftermath(t.Context(), []alert.Alert{earlier}, now)
+			if len(warnings) > 0 {
+				t.Errorf("warnings %q", warnings)
+			}
+			if !test.want {
+				if len(updates) != 0 || len(asked.texts) != 1 {
+					t.Errorf("%d updates after %d queries", len(updates), len(asked.texts))
+				}
+				return
+			}
+			if len(updates) != 1 || len(asked.texts) != 7 {
+				t.Fatalf("%d updates after %d queries", len(updates), len(asked.texts))
+			}
+			u := updates[0]
+			if u.Severity != alert.High || !u.Context.Has(SuccessSameIP) || u.ID != alert.UpdateID("a") || !u.Created.Equal(now) {
+				t.Errorf("update %+v", u)
+			}
+			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created}, u.Updates); diff != "" {
+				t.Errorf("updates (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

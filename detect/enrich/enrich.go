@@ -1,0 +1,275 @@
+// Package enrich looks up what an analyst would look up first about alerts,
+// and says what it means for them.
+//
+// It is entity-driven: whatever rule an alert is of, it gets what is known of
+// its Account and IP entities. The queries are the files in queries/, one for
+// each kind of context. Their number does not depend on that of the alerts: the
+// entities of all go in front of each, as dynamic literals, in lists that are
+// split only past the limits of [Config].
+//
+// Context never stands in an alert's way. What can not be had, because the
+// table does not exist, the time is up or the service fails, becomes a line of
+// each alert that it would have been about, and a warning.
+package enrich
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/workspace"
+)
+
+// Querier answers a query. [*workspace.Client] is one.
+type Querier interface {
+	Query(ctx context.Context, q workspace.Query) (*workspace.Table, error)
+}
+
+// Config limits what is asked, and says what counts.
+type Config struct {
+	// History is how far before an alert its context reaches.
+	History time.Duration
+	// Timeout limits all queries for the alerts of a window together.
+	Timeout time.Duration
+	// MostEntities and MostBytes limit a list in a query; what is more goes
+	// into another query.
+	MostEntities, MostBytes int
+	// Bombing is how many prompts within an hour are a bombing.
+	Bombing int
+	// Steps say how findings change the severity.
+	Steps Steps
+}
+
+// DefaultConfig returns 14 days of history, a minute for the queries, lists of
+// 5,000 entities or 400 kB, a bombing from five prompts on, and [DefaultSteps].
+func DefaultConfig() Config {
+	steps, err := ParseSteps(DefaultSteps)
+	if err != nil {
+		panic(err) // a mistake in the source
+	}
+	return Config{History: 14 * 24 * time.Hour, Timeout: time.Minute, MostEntities: 5000, MostBytes: 400_000, Bombing: 5, Steps: steps}
+}
+
+// Enricher adds context to alerts. It is safe for concurrent use.
+type Enricher struct {
+	config  Config
+	querier Querier
+}
+
+// New returns an Enricher that asks querier.
+func New(config Config, querier Querier) *Enricher { return &Enricher{config, querier} }
+
+// kind is a kind of context: what it is called, its query and how far back
+// that looks, and what is done with each row of the answer.
+type kind struct {
+	name  string
+	table string
+	query query
+	// accounts says that the query is about accounts, else it is about addresses.
+	accounts bool
+	from     func(b *batch) time.Time
+	to       func(b *batch) time.Time
+	row      func(b *batch, r row)
+}
+
+const aftermath = "Aftermath"
+
+func history(b *batch) time.Time { return b.since.Add(-b.config.History) }
+func until(b *batch) time.Time   { return b.now }
+func recent(b *batch) time.Time  { return b.since.Add(-time.Hour) }
+
+var kinds = []kind{
+	{"Identity", "IdentityInfo", loadQuery("identity"), true, history, until, (*batch).identity},
+	{"UEBA of the account", "BehaviorAnalytics", loadQuery("ueba_accounts"), true, history, until, (*batch).uebaAccount},
+	{"UEBA of the address", "BehaviorAnalytics", loadQuery("ueba_addresses"), false, func(b *batch) time.Time { return b.window.Start }, until, (*batch).uebaAddress},
+	{"Sign-ins before", "SigninLogs", loadQuery("history"), true, history, recent, (*batch).before},
+	{aftermath, "SigninLogs", loadQuery("aftermath"), true, recent, until, (*batch).after},
+	{"Prevalence", "SigninLogs", loadQuery("prevalence"), false, history, until, (*batch).prevalence},
+}
+
+// Queries returns the texts of the context queries without the filters on
+// entities and times: they read the columns, and all of the rows, that a query
+// for any alert may need.
+func Queries() []string {
+	texts := make([]string, len(kinds))
+	for i, k := range kinds {
+		for line := range strings.Lines(k.query.text) {
+			if !strings.Contains(line, "in~ (") && !strings.HasPrefix(line, "| where TimeGenerated") {
+				texts[i] += line
+			}
+		}
+	}
+	return texts
+}
+
+// Enrich adds context to the alerts of one window, as it is at a time, and sets
+// their severity. It returns a warning for each kind of context that could not
+// be had. An alert without an Account or IP entity stays as it is.
+func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string) {
+	b := newBatch(e.config, alerts, now)
+	if len(b.accounts) == 0 && len(b.addresses) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	missing := map[string]string{} // by kind
+	for _, k := range kinds {
+		if err := e.ask(ctx, b, k); err != nil {
+			why := reason(ctx, err)
+			missing[k.name] = why
+			warnings = append(warnings, fmt.Sprintf("context: %s: not available, %s", k.name, why))
+		}
+	}
+	for i := range alerts {
+		b.assess(&alerts[i], missing)
+	}
+	return warnings
+}
+
+// Aftermath looks at alerts that were told before, and returns for each after
+// which the account signed in from the same address, within a day, an alert that
+// says so: an update, with the context of now. It takes one query if there is
+// none.
+func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time.Time) (updates []alert.Alert, warnings []string) {
+	b := newBatch(e.config, alerts, now)
+	if len(b.accounts) == 0 || len(b.addresses) == 0 {
+		return nil, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	for _, k := range kinds {
+		if k.name != aftermath {
+			continue
+		}
+		if err := e.ask(limited, b, k); err != nil {
+			return nil, []string{fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.name, reason(limited, err))}
+		}
+	}
+	for _, a := range alerts {
+		told := a
+		told.Context = nil
+		b.assess(&told, nil)
+		if told.Context == nil || !told.Context.Has(SuccessSameIP) {
+			continue
+		}
+		told.ID, told.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created}
+		told.Created, told.Activities, told.Context = now.UTC(), nil, nil
+		if a.Context != nil {
+			told.Severity = a.Context.RuleSeverity
+		}
+		updates = append(updates, told)
+	}
+	return updates, append(warnings, e.Enrich(ctx, updates, now)...)
+}
+
+// ask runs the query of one kind of context for all entities.
+func (e *Enricher) ask(ctx context.Context, b *batch, k kind) error {
+	var lists []map[string]string
+	if k.accounts {
+		for part := range b.parts(b.accountKeys()) {
+			var ids, names []string
+			for _, p := range part {
+				a := b.accounts[p]
+				if a.id != "" {
+					ids = append(ids, a.id)
+				}
+				if a.name != "" {
+					names = append(names, a.name)
+				}
+			}
+			lists = append(lists, map[string]string{"AccountIds": listLiteral(ids), "Accounts": listLiteral(names)})
+		}
+	} else {
+		for part := range b.parts(b.addressKeys()) {
+			lists = append(lists, map[string]string{"Addresses": listLiteral(part)})
+		}
+	}
+	from, to := k.from(b), k.to(b)
+	for _, values := range lists {
+		values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
+		text, err := k.query.bind(values)
+		if err != nil {
+			return err
+		}
+		// The end of the service's time span may not be part of it.
+		table, err := e.querier.Query(ctx, workspace.Query{Text: text, Start: from, End: to.Add(time.Second), Now: b.now,
+			RuleID: "context", RuleVersion: k.query.name})
+		if err != nil {
+			return err
+		}
+		columns := make(map[string]int, len(table.Columns))
+		for i, c := range table.Columns {
+			columns[c.Name] = i
+		}
+		for _, cells := range table.Rows {
+			k.row(b, row{columns, cells})
+		}
+	}
+	return nil
+}
+
+// reason says in a few words why a query has no answer.
+func reason(ctx context.Context, err error) string {
+	if table, missing := workspace.MissingTable(err); missing {
+		return fmt.Sprintf("table %s does not exist", table)
+	}
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		return "the time for looking it up was over"
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if r := []rune(text); len(r) > 300 {
+		text = string(r[:300]) + "…"
+	}
+	return text
+}
+
+// row is a row of an answer.
+type row struct {
+	columns map[string]int
+	cells   []any
+}
+
+func (r row) value(column string) any {
+	if i, ok := r.columns[column]; ok {
+		return r.cells[i]
+	}
+	return nil
+}
+
+func (r row) text(column string) string { return strings.TrimSpace(workspace.Text(r.value(column))) }
+
+func (r row) number(column string) int64 {
+	switch n := r.value(column).(type) {
+	case int64:
+		return n
+	case int32:
+		return int64(n)
+	case int:
+		return int64(n)
+	case float64:
+		return int64(n)
+	}
+	return 0
+}
+
+func (r row) time(column string) time.Time {
+	t, _ := r.value(column).(time.Time)
+	return t
+}
+
+// list returns the elements of an array, or the only value.
+func (r row) list(column string) []string {
+	if d, ok := r.value(column).(workspace.Dynamic); ok {
+		if elements, ok := d.Elements(); ok {
+			return slices.DeleteFunc(slices.Clone(elements), func(s string) bool { return strings.TrimSpace(s) == "" })
+		}
+	}
+	if text := r.text(column); text != "" {
+		return []string{text}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package enrich
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/alert"
+	"pushback/detect/kql"
+	"pushback/detect/workspace"
+)
+
+// nasty are values that an attacker may have put into a log.
+var nasty = []string{
+	"", "'", `"`, `\`, `\"`, `"])`, `"]); SigninLogs | take 1 //`, "a\nb", "a\r\nb", "a\u2028b", "a\u2029b", "a\x00b", "a\x7fb", "a\u0085b",
+	"```", "`", "//", "/*", "*/", "@\"x\"", "h'secret'", "{{Name}}", "<b>&amp;</b>", "[link](https://example.com)", "\u202eevil", "\u200f\u2066x",
+	"\ufeffbom", "\U0001f600", "e\u0301", "\u0130", "$(id)", "%0a", "\\u0022", "\\x22", "datetime(2026-01-01)", "null", "true", " lead and trail ",
+	"\t", "\u00a0", "\ue000", "\uffff", strings.Repeat("x", 10_000), strings.Repeat(`"\`, 5_000),
+}
+
+func readBack(t testing.TB, c *workspace.Client, texts []string) []string {
+	t.Helper()
+	q := parseQuery("let Accounts = dynamic([]);\nprint Count = array_length(Accounts), List = Accounts\n")
+	text, err := q.bind(map[string]string{"Accounts": listLiteral(texts)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := c.Query(t.Context(), workspace.Query{Text: text, Now: testNow, Start: testNow.Add(-time.Hour), End: testNow})
+	if err != nil {
+		t.Fatalf("%.500s: %v", text, err)
+	}
+	if len(table.Rows) != 1 || table.Rows[0][0] != int64(len(texts)) {
+		t.Fatalf("%.500s: rows %v, want one of %d texts", text, table.Rows, len(texts))
+	}
+	got, ok := table.Rows[0][1].(workspace.Dynamic).Elements()
+	if !ok {
+		t.Fatalf("%.500s: not an array", text)
+	}
+	return got
+}
+
+func TestNastyTextsComeBack(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(nasty, readBack(t, localClient(t), nasty)); diff != "" {
+		t.Errorf("texts (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzBind(f *testing.F) {
+	for _, n := range nasty {
+		f.Add(n, "b")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		want := []string{string([]rune(a)), string([]rune(b))}
+		if diff := cmp.Diff(want, readBack(t, localClient(t), []string{a, b})); diff != "" {
+			t.Errorf("texts (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// bound gives the text of a query for one account or address.
+func bound(t testing.TB, k kind, id, name string) string {
+	t.Helper()
+	text, err := k.query.bind(map[string]string{"From": timeLiteral(testNow.Add(-time.Hour)), "To": timeLiteral(testNow), "Since": timeLiteral(testNow),
+		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Whatever is bound, every query means to the official parser what it means
+// without: no diagnostics, and the same columns.
+func TestOfficialParserReadsWhatIsBound(t *testing.T) {
+	t.Parallel()
+	ci := filepath.Join("..", "..", ".ci")
+	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
+		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
+	}
+	var queries []string
+	for _, n := range append([]string{"plain"}, nasty...) {
+		for _, k := range kinds {
+			queries = append(queries, bound(t, k, n, n))
+		}
+	}
+	type column struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+	type table struct {
+		Name    string   `json:"name"`
+		Columns []column `json:"columns"`
+	}
+	var declared []table
+	for name, schema := range kql.KnownTables() {
+		d := table{Name: name}
+		for _, c := range schema {
+			d.Columns = append(d.Columns, column{c.Name, c.Type.String()})
+		}
+		declared = append(declared, d)
+	}
+	var in, stderr bytes.Buffer
+	enc := json.NewEncoder(&in)
+	lines := []any{map[string]any{"tables": declared}}
+	for i, q := range queries {
+		lines = append(lines, map[string]string{"id": strconv.Itoa(i), "query": q})
+	}
+	for _, line := range lines {
+		if err := enc.Encode(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(ci, "kql", "check.js"))
+	cmd.Stdin, cmd.Stderr = &in, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%.2000s", cmd, err, stderr.String())
+	}
+	var columns [][]column
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for dec.More() {
+		var v struct {
+			Columns     []column
+			Diagnostics []struct{ Code, Message string }
+		}
+		if err := dec.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range v.Diagnostics {
+			t.Errorf("%.300s: %s: %s", queries[len(columns)], d.Code, d.Message)
+		}
+		if i := len(columns); i >= len(kinds) && !slices.Equal(v.Columns, columns[i%len(kinds)]) {
+			t.Errorf("%.300s: columns %v, want %v", queries[i], v.Columns, columns[i%len(kinds)])
+		}
+		columns = append(columns, v.Columns)
+	}
+	if len(columns) != len(queries) {
+		t.Errorf("%d queries and %d verdicts", len(queries), len(columns))
+	}
+}
+
+// Each query must narrow its table down by time and by entity right behind its
+// name, before anything that costs.
+func TestQueriesFilterFirst(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		text := bound(t, k, "the-id", "the-name")
+		s, err := (kql.Catalog{Tables: kql.KnownTables()}).Check(text)
+		if err != nil {
+			t.Fatalf("%s: %v", k.name, err)
+		}
+		if len(s.Reads) != 1 || s.Reads[k.table] == nil {
+			t.Errorf("%s reads %v, want %s alone", k.name, s.Reads, k.table)
+		}
+		plan, err := (kql.Catalog{Tables: kql.KnownTables()}).Explain(text, testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The plan is read from its end: the scan, then what comes next.
+		var operators []string
+		for _, line := range slices.Backward(strings.Split(plan, "\n")) {
+			line = strings.TrimSpace(line)
+			for _, verb := range []string{"where ", "scan ", "project ", "summarize ", "mv-expand ", "join ", "extend ", "sort "} {
+				if strings.HasPrefix(line, verb) {
+					operators = append(operators, line)
+				}
+			}
+		}
+		if len(operators) < 3 || !strings.HasPrefix(operators[0], "scan "+k.table) || strings.Count(plan, "scan ") != 1 {
+			t.Fatalf("%s: plan\n%s", k.name, plan)
+		}
+		filters := ""
+		for _, o := range operators[1:] {
+			if !strings.HasPrefix(o, "where ") && !strings.HasPrefix(o, "scan ") {
+				break
+			}
+			filters += o + "\n"
+		}
+		want := []string{"TimeGenerated >= datetime(", "TimeGenerated <", "the-name"}
+		if k.accounts {
+			want = append(want, "the-id")
+		}
+		for _, w := range want {
+			if !strings.Contains(filters, w) {
+				t.Errorf("%s: it filters by %s first, want %s\n%s", k.name, filters, w, plan)
+			}
+		}
+	}
+}
+
+// The number of queries depends on the kinds of context, not on the number of
+// alerts, until a list is full.
+func TestQueriesAreBatched(t *testing.T) {
+	t.Parallel()
+	client := localClient(t, tableOf(t, "SigninLogs"), tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))
+	for _, test := range []struct{ alerts, most, want int }{{1, 5000, 6}, {100, 5000, 6}, {5000, 5000, 6}, {5000, 2500, 12}, {0, 5000, 0}} {
+		alerts := make([]alert.Alert, test.alerts)
+		for i := range alerts {
+			alerts[i] = pushback()
+			alerts[i].Entities = []alert.Entity{
+				{Type: "Account", Fields: []alert.Field{{Identifier: "Name", Value: fmt.Sprintf("user%d", i)}, {Identifier: "UPNSuffix", Value: "contoso.example"}}},
+				{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: fmt.Sprintf("2001:db8::%x", i)}}},
+			}
+		}
+		config := DefaultConfig()
+		config.MostEntities = test.most
+		asked := &counting{Querier: client}
+		New(config, asked).Enrich(t.Context(), alerts, testNow)
+		if len(asked.texts) != test.want {
+			t.Errorf("%d alerts, lists of %d: %d queries, want %d", test.alerts, test.most, len(asked.texts), test.want)
+		}
+		for _, a := range alerts {
+			if a.Context == nil {
+				t.Fatalf("an alert of %d has no context", test.alerts)
+			}
+		}
+	}
+}
+
+// A workspace with SigninLogs alone gives context from it, and says what is
+// missing.
+func TestOnlySignInLogs(t *testing.T) {
+	t.Parallel()
+	alerts := []alert.Alert{pushback()}
+	client := localClient(t, tableOf(t, "SigninLogs", rejected("10:00:00", nil), success("10:03:00", nil)))
+	warnings := New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow)
+	want := []string{
+		"Identity: not available, table IdentityInfo does not exist",
+		"UEBA of the account: not available, table BehaviorAnalytics does not exist",
+		"UEBA of the address: not available, table BehaviorAnalytics does not exist",
+	}
+	if diff := cmp.Diff(want, alerts[0].Context.Unavailable); diff != "" {
+		t.Errorf("unavailable (-want +got):\n%s", diff)
+	}
+	if len(warnings) != 3 || alerts[0].Severity != alert.High {
+		t.Errorf("warnings %q, severity %s", warnings, alerts[0].Severity)
+	}
+}
+
+// What fails is a line, of that kind alone, and on one line.
+func TestQueryFails(t *testing.T) {
+	t.Parallel()
+	alerts := []alert.Alert{pushback()}
+	asked := &counting{Querier: localClient(t, tableOf(t, "SigninLogs", rejected("10:00:00", nil)), tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))}
+	asked.fail = func(q workspace.Query) error {
+		if q.RuleVersion == "history" {
+			return errors.New("the service\nis on fire " + strings.Repeat("x", 1000))
+		}
+		return nil
+	}
+	New(DefaultConfig(), asked).Enrich(t.Context(), alerts, testNow)
+	u := alerts[0].Context.Unavailable
+	if len(u) != 1 || !strings.HasPrefix(u[0], "Sign-ins before: not available, the service is on fire xxx") || len(u[0]) > 400 {
+		t.Errorf("unavailable: %q", u)
+	}
+}
+
+// Hostile names go through every query and come out as they were.
+func TestHostileEntities(t *testing.T) {
+	t.Parallel()
+	for _, n := range nasty {
+		if strings.TrimSpace(n) == "" || n != strings.TrimSpace(n) || strings.Contains(n, "\u0130") {
+			continue // space around a name is not kept, and the dotted I has two lower cases
+		}
+		a := pushback()
+		a.Entities[0].Fields = []alert.Field{{Identifier: "FullName", Value: n}}
+		who := record{"UserPrincipalName": n, "UserId": "x", "AppDisplayName": n}
+		client := localClient(t, tableOf(t, "SigninLogs", rejected("10:00:00", who), success("10:03:00", who)), tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))
+		alerts := []alert.Alert{a}
+		if w := New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow); w != nil {
+			t.Fatalf("%.50q: %.300q", n, w)
+		}
+		f := alerts[0].Context.Findings
+		if len(f) != 1 || f[0].Kind != SuccessSameIP || !strings.HasSuffix(f[0].Text, "("+n+")") {
+			t.Errorf("%.50q: findings %.300q", n, f)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// mostRecent is how many alerts Recent returns.
+const mostRecent = 500
+
+// Recent returns the alerts of a rule that were made since a time, whether they
+// are owed, sent or held back, oldest first: the last 500 of them. They come
+// without their rows, and with the findings alone of their context. What was
+// sent longer ago than it is kept is not among them.
+func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error) {
+	var all []alert.Alert
+	trim := func(most int) {
+		slices.SortStableFunc(all, func(a, b alert.Alert) int { return a.Created.Compare(b.Created) })
+		if n := len(all) - most; n > 0 {
+			all = slices.Delete(all, 0, n)
+		}
+	}
+	partition := partitionOf(ruleID)
+	for _, r := range []struct{ from, to string }{
+		{sentPrefix + hour(since), prefixEnd(sentPrefix)},
+		{outPrefix, prefixEnd(outPrefix)},
+	} {
+		for i, err := range l.store.list(ctx, partition, r.from, r.to, false) {
+			var o *outRow
+			if err == nil {
+				o, err = as[*outRow](i)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("ledger: reading what rule %q told lately: %w", ruleID, err)
+			}
+			if a := o.alert; !a.Created.Before(since) {
+				a.Rows = nil
+				if c := a.Context; c != nil {
+					a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings}
+				}
+				if all = append(all, a); len(all) == 2*mostRecent {
+					trim(mostRecent)
+				}
+			}
+		}
+	}
+	trim(mostRecent)
+	return all, nil
+}

@@ -1,0 +1,32 @@
+package sample
+
+import "time"
+
+// aftermath writes what comes after some of the rejections, or goes with them:
+// what makes the difference between a mistake and an attack.
+func (g *generator) aftermath() {
+	r := g.begin("aftermath")
+
+	// Hours after a rejection the second factor is given after all, from the
+	// attacker's address: by then the rejection was reported.
+	plain := g.cast[PlainRejection]
+	g.emit(g.signIn(r, push{PlainRejection, plain[1], 14, 37, 30, plainAttackers[1], kaliDevice, outlookWeb, approved}))
+
+	// The attacker goes on from another address of the same network.
+	other := attackers[OtherCaseRejection]
+	other.ip = "203.0.113.137"
+	g.emit(g.signIn(r, push{OtherCaseRejection, g.cast[OtherCaseRejection][0], 15, 55, 3, other, rentedDevice, sharePoint, approved}))
+
+	// One address tries the passwords of others too.
+	for i, s := range []Story{Timeout, DuplicateAttempt, WrongNumber} {
+		g.emit(g.signIn(r, push{PlainRejection, g.cast[s][0], 9, 10 + i, 17, plainAttackers[0], rentedDevice, outlookWeb, badPassword}))
+	}
+
+	// The fraud report puts its user at risk, and somebody disables an account.
+	risky := *g.cast[FraudReport][0]
+	risky.risk = "AtRisk"
+	g.identity(r, &risky, g.clock(12, 30, 0).Add(r.between(0, time.Minute)))
+	disabled := *g.cast[LateRejection][0]
+	disabled.disabled = true
+	g.identity(r, &disabled, g.clock(14, 20, 0).Add(r.between(0, time.Minute)))
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"testing"
+
+	"pushback/detect/enrich"
+)
+
+// TestDemoFindings expects the demo's day to show each kind of finding.
+func TestDemoFindings(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	updates := 0
+	for _, a := range handler(t, "demo", "--json").alerts(t) {
+		if a.Updates != nil {
+			updates++
+		}
+		if a.Context == nil {
+			t.Errorf("%s has no context", a.Title)
+			continue
+		}
+		for _, f := range a.Context.Findings {
+			shown[f.Kind] = true
+		}
+		if len(a.Context.Unavailable) > 0 {
+			t.Errorf("%s: %q", a.Title, a.Context.Unavailable)
+		}
+	}
+	for _, kind := range enrich.Findings() {
+		if !shown[kind] {
+			t.Errorf("the day shows no %s", kind)
+		}
+	}
+	if updates != 1 {
+		t.Errorf("%d updates", updates)
+	}
+}
