@@ -1,0 +1,362 @@
+package teams
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/notify/console"
+)
+
+// What a card is made of: https://adaptivecards.io/explorer/, version 1.5.
+// Properties that have their default are left out.
+type (
+	card struct {
+		Type         string   `json:"type"`
+		Schema       string   `json:"$schema"`
+		Version      string   `json:"version"`
+		FallbackText string   `json:"fallbackText"`
+		MSTeams      width    `json:"msteams"`
+		Body         []any    `json:"body"`
+		Actions      []action `json:"actions,omitempty"`
+	}
+	width struct {
+		Width string `json:"width"`
+	}
+	action struct {
+		Type  string `json:"type"`
+		Title string `json:"title"`
+		URL   string `json:"url"`
+	}
+	container struct {
+		Type  string `json:"type"`
+		Style string `json:"style"`
+		Bleed bool   `json:"bleed"`
+		Items []any  `json:"items"`
+	}
+	columnSet struct {
+		Type    string   `json:"type"`
+		Spacing string   `json:"spacing"`
+		Columns []column `json:"columns"`
+	}
+	column struct {
+		Type  string `json:"type"`
+		Width string `json:"width"`
+		Items []any  `json:"items"`
+	}
+	// textBlock is for text of our own only: Markdown and functions are read.
+	textBlock struct {
+		Type     string `json:"type"`
+		Text     string `json:"text"`
+		Spacing  string `json:"spacing,omitempty"`
+		Size     string `json:"size,omitempty"`
+		IsSubtle bool   `json:"isSubtle,omitempty"`
+		Wrap     bool   `json:"wrap"`
+	}
+	// richTextBlock is for text from logs: its runs are shown as they are.
+	richTextBlock struct {
+		Type    string    `json:"type"`
+		Spacing string    `json:"spacing,omitempty"`
+		Inlines []textRun `json:"inlines"`
+	}
+	textRun struct {
+		Type     string `json:"type"`
+		Text     string `json:"text"`
+		Size     string `json:"size,omitempty"`
+		Weight   string `json:"weight,omitempty"`
+		IsSubtle bool   `json:"isSubtle,omitempty"`
+	}
+)
+
+// The most characters of what a card shows, and the most of each kind. What is
+// cut ends in an ellipsis, what is left out of a list is counted.
+const (
+	mostTitle       = 250
+	mostDescription = 1500
+	mostName        = 60
+	mostValue       = 200
+	mostValues      = 10
+	mostLines       = 40
+)
+
+// cardLimit is the most bytes of a card. Teams takes messages of 28 KB at most,
+// in practice less: the whole is to stay under 25,000.
+const cardLimit = 24_800
+
+// Card returns an alert as an Adaptive Card of version 1.5: how bad and what,
+// when in the reader's time and in UTC, who and what else, and where to look.
+//
+// Nothing from a log can make a link, an image, a mention, bold text or a
+// second line: it stands where no Markdown is read, with control characters as
+// escapes and addresses defanged.
+//
+// A card that would be too large loses, in this order and each from its last,
+// the alert's properties, notes, custom details, MITRE, entities and the
+// description, and says so.
+func Card(a alert.Alert, links Links) (json.RawMessage, error) {
+	c := card{
+		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.5",
+		// Shown instead of the card by what can not draw it, with Markdown.
+		FallbackText: a.Severity.String() + ": " + literal(inert(line(a.Title), mostTitle)),
+		MSTeams:      width{"Full"},
+		Body:         []any{header(a)},
+		Actions:      actions(a, links),
+	}
+	if text := when(a.Span); text != "" {
+		c.Body = append(c.Body, small(text))
+	}
+	if earlier := a.Previously(); len(earlier) > 0 {
+		text := "Continues what was reported for " + console.Range(earlier[0])
+		if more := len(earlier) - 1; more > 0 {
+			text += fmt.Sprintf(" and %d other times", more)
+		}
+		c.Body = append(c.Body, small(text+" UTC"))
+	}
+	parts, err := partsOf(a)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := encode(c)
+	if err != nil {
+		return nil, err
+	}
+	parts, left, err := fit(parts, cardLimit-len(whole))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		c.Body = append(c.Body, p.element)
+	}
+	if left != "" {
+		c.Body = append(c.Body, small(left))
+	}
+	return encode(c)
+}
+
+// header is a band in the severity's colour with the severity's word.
+func header(a alert.Alert) container {
+	style := map[alert.Severity]string{alert.High: "attention", alert.Medium: "warning", alert.Low: "accent"}[a.Severity]
+	if style == "" {
+		style = "emphasis"
+	}
+	rule := inert(line(strings.TrimSpace(a.RuleName+" "+a.RuleVersion)), 2*mostName)
+	return container{Type: "Container", Style: style, Bleed: true, Items: []any{
+		rich("", textRun{Text: strings.ToUpper(a.Severity.String()), Weight: "Bolder"}, textRun{Text: " · " + rule}),
+		rich("Small", textRun{Text: inert(line(a.Title), mostTitle), Size: "Large", Weight: "Bolder"}),
+	}}
+}
+
+func rich(spacing string, runs ...textRun) richTextBlock {
+	for i := range runs {
+		runs[i].Type = "TextRun"
+	}
+	return richTextBlock{Type: "RichTextBlock", Spacing: spacing, Inlines: runs}
+}
+
+// small is a line of our own words.
+func small(text string) textBlock {
+	return textBlock{Type: "TextBlock", Text: text, Spacing: "Small", Size: "Small", IsSubtle: true, Wrap: true}
+}
+
+// shown says whether a time is one that the card's functions can write.
+func shown(t time.Time) bool { return t.UTC().Year() >= 1970 && t.UTC().Year() < 9999 }
+
+// when says when it took place, in the reader's zone and in UTC.
+func when(s alert.Span) string {
+	if !shown(s.Start) || !shown(s.End) {
+		return ""
+	}
+	// The functions take no fraction of a second.
+	start, end := s.Start.UTC().Format(time.RFC3339), s.End.UTC().Format(time.RFC3339)
+	here := fmt.Sprintf("{{DATE(%s,SHORT)}} {{TIME(%s)}}", start, start)
+	if s.End.Sub(s.Start) >= 12*time.Hour { // the reader's midnight may lie between
+		here += fmt.Sprintf(" – {{DATE(%s,SHORT)}} {{TIME(%s)}}", end, end)
+	} else if start[:len("2006-01-02T15:04")] != end[:len("2006-01-02T15:04")] {
+		here += fmt.Sprintf(" – {{TIME(%s)}}", end)
+	}
+	return here + " your time · " + console.Range(s) + " UTC"
+}
+
+// kind is what a part of a card is, by how much it matters, least first.
+type kind int
+
+const (
+	aProperty kind = iota
+	aNote
+	aDetail
+	aTechnique
+	anEntity
+	aDescription
+)
+
+var kinds = [...][2]string{
+	aProperty:    {"1 property", "%d properties"},
+	aNote:        {"1 note", "%d notes"},
+	aDetail:      {"1 detail", "%d details"},
+	aTechnique:   {"MITRE", "MITRE"},
+	anEntity:     {"1 entity", "%d entities"},
+	aDescription: {"the description", "the description"},
+}
+
+// part is an element of a card that it can do without.
+type part struct {
+	kind    kind
+	element any
+	stands  int // for so many of its kind
+	size    int // in bytes, as JSON
+}
+
+// partsOf returns the parts in the order of reading.
+func partsOf(a alert.Alert) ([]part, error) {
+	var parts []part
+	add := func(k kind, element any) { parts = append(parts, part{kind: k, element: element, stands: 1}) }
+	// more is the line behind a list that has more than a card shows.
+	more := func(k kind, noun string) func(int) {
+		return func(n int) {
+			parts = append(parts, part{kind: k, element: fact("", fmt.Sprintf("and %d more %s", n, noun)), stands: n})
+		}
+	}
+	if text := inert(line(a.Description), mostDescription); text != "" {
+		add(aDescription, rich("", textRun{Text: text}))
+	}
+	list(a.Entities, func(e alert.Entity) {
+		if len(e.Fields) > 0 {
+			add(anEntity, fact(e.Type, identifiers(e)...))
+		}
+	}, more(anEntity, "entities"))
+	list(a.CustomDetails, func(d alert.Detail) {
+		if text := values(d.Values); text != "" {
+			add(aDetail, fact(d.Name, text))
+		}
+	}, more(aDetail, "details"))
+	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {
+		add(aTechnique, fact("MITRE ATT&CK", values(mitre)))
+	}
+	list(a.Properties, func(p alert.Property) { add(aProperty, fact(p.Name, inert(p.Value, mostValue))) }, more(aProperty, "properties"))
+	list(a.Notes, func(n string) { add(aNote, fact("Note", inert(n, mostValue))) }, more(aNote, "notes"))
+	for i := range parts {
+		text, err := encode(parts[i].element)
+		if err != nil {
+			return nil, err
+		}
+		parts[i].size = len(text) + len(",")
+	}
+	return parts, nil
+}
+
+// list calls one for each item as far as a card has lines, and rest with how
+// many are left.
+func list[T any](items []T, one func(T), rest func(int)) {
+	shown := min(len(items), mostLines)
+	for _, item := range items[:shown] {
+		one(item)
+	}
+	if more := len(items) - shown; more > 0 {
+		rest(more)
+	}
+}
+
+// fact is a name with what stands behind it, in lines. Both may hold anything,
+// and the lines are inert.
+func fact(name string, lines ...string) columnSet {
+	items := make([]any, len(lines))
+	for i, text := range lines {
+		spacing := ""
+		if i > 0 {
+			spacing = "None"
+		}
+		items[i] = rich(spacing, textRun{Text: text})
+	}
+	return columnSet{Type: "ColumnSet", Spacing: "Small", Columns: []column{
+		{Type: "Column", Width: "110px", Items: []any{rich("", textRun{Text: inert(name, mostName), IsSubtle: true})}},
+		{Type: "Column", Width: "stretch", Items: items},
+	}}
+}
+
+// identifiers names an entity by its first identifier, and adds the others in a
+// line each.
+func identifiers(e alert.Entity) []string {
+	var lines []string
+	for i, f := range e.Fields {
+		value := inert(f.Value, mostValue)
+		switch {
+		case i == 0:
+		case i == mostValues:
+			return append(lines, fmt.Sprintf("and %d more", len(e.Fields)-i))
+		case e.Fields[0].Identifier == "FullName" && (f.Identifier == "Name" || f.Identifier == "UPNSuffix") && strings.Contains(e.Fields[0].Value, f.Value):
+			continue // the full name says it
+		default:
+			value = inert(f.Identifier, mostName) + " " + value
+		}
+		lines = append(lines, value)
+	}
+	return lines
+}
+
+// values writes a list in one line.
+func values(list []string) string {
+	var texts []string
+	for i, v := range list {
+		if i == mostValues {
+			texts = append(texts, fmt.Sprintf("and %d more", len(list)-i))
+			break
+		}
+		if v != "" {
+			texts = append(texts, inert(v, mostValue))
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// fit leaves out the least important parts until the others, and a line that
+// says what is missing, are within a size.
+func fit(parts []part, limit int) (kept []part, left string, err error) {
+	size := 0
+	for _, p := range parts {
+		size += p.size
+	}
+	if size <= limit {
+		return parts, "", nil
+	}
+	var lost [len(kinds)]int
+	gone := make([]bool, len(parts))
+	for k := range kind(len(kinds)) {
+		for i := len(parts) - 1; i >= 0; i-- {
+			if parts[i].kind != k {
+				continue
+			}
+			gone[i] = true
+			lost[k] += parts[i].stands
+			size -= parts[i].size
+			left = leftOut(lost)
+			notice, err := encode(small(left))
+			if err != nil {
+				return nil, "", err
+			}
+			if size+len(notice)+len(",") <= limit {
+				for i, p := range parts {
+					if !gone[i] {
+						kept = append(kept, p)
+					}
+				}
+				return kept, left, nil
+			}
+		}
+	}
+	return nil, "", fmt.Errorf("teams: a card of nothing but its title has no room in %d bytes", cardLimit)
+}
+
+func leftOut(lost [len(kinds)]int) string {
+	var texts []string
+	for k, n := range lost {
+		switch {
+		case n == 1:
+			texts = append(texts, kinds[k][0])
+		case n > 1:
+			texts = append(texts, strings.ReplaceAll(kinds[k][1], "%d", fmt.Sprint(n)))
+		}
+	}
+	return "Left out, as Teams takes no larger card: " + strings.Join(texts, ", ")
+}

@@ -1,0 +1,84 @@
+package teams
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// WebhookURL is the address of a Workflows webhook. Whoever holds it can post,
+// so it is a secret: however it is printed it comes out as its host and a few
+// characters that tell it from another and say nothing of it. The zero value is
+// no address.
+type WebhookURL struct {
+	// reveal returns the address. fmt looks into everything but a function where
+	// it may not call the methods above it.
+	reveal func() *url.URL
+}
+
+// ParseWebhookURL reads an address. Its error does not quote the text.
+func ParseWebhookURL(text string) (WebhookURL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return WebhookURL{}, errors.New("teams: the webhook's address is no URL") // err quotes it
+	case u.Scheme != "https":
+		return WebhookURL{}, errors.New("teams: the webhook's address does not start with https://")
+	case u.Hostname() == "":
+		return WebhookURL{}, errors.New("teams: the webhook's address has no host")
+	case u.User != nil:
+		return WebhookURL{}, errors.New("teams: the webhook's address has a user in it")
+	case strings.Trim(u.Path, "/") == "":
+		return WebhookURL{}, errors.New("teams: the webhook's address ends at its host: copy all of it from the workflow")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return WebhookURL{func() *url.URL { return u }}, nil
+}
+
+// IsZero reports whether it is no address.
+func (w WebhookURL) IsZero() bool { return w.reveal == nil }
+
+// String returns the host and the first digits of the address's SHA-256.
+func (w WebhookURL) String() string {
+	if w.IsZero() {
+		return "not set"
+	}
+	sum := sha256.Sum256([]byte(w.reveal().String()))
+	return w.reveal().Host + "/…" + hex.EncodeToString(sum[:2])
+}
+
+// Format writes String, whatever the verb.
+func (w WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, w.String()) }
+
+// MarshalText returns String.
+func (w WebhookURL) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// leastSecret is how long a part of the address must be to be taken for a
+// secret: words such as run and POST are not.
+const leastSecret = 8
+
+// redact takes the address and its parts out of a text that somebody else
+// wrote, such as the webhook's answer.
+func (w WebhookURL) redact(text string) string {
+	u := w.reveal()
+	secrets := []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery}
+	secrets = append(secrets, strings.Split(u.EscapedPath(), "/")...)
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(value)
+		if err == nil {
+			secrets = append(secrets, plain)
+		}
+		secrets = append(secrets, value)
+	}
+	for _, s := range secrets { // whole before part
+		if len(s) >= leastSecret {
+			text = strings.ReplaceAll(text, s, "…")
+		}
+	}
+	return text
+}
