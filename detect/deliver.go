@@ -78,6 +78,7 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 	}
 	defer func() { out.Err = errors.Join(errs...) }()
 	inARow := 0
+	due, digests := digested(n, due, owed, now, d.config.SendLimit)
 	for i, o := range due {
 		if ctx.Err() != nil {
 			out.Left = len(due) - i
@@ -124,6 +125,17 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 		delete(d.unnoted, key)
 		out.Sent++
 		out.Pending--
+	}
+	for i, group := range digests {
+		if ctx.Err() != nil || inARow == maxFailures {
+			for _, left := range digests[i:] {
+				out.Left += len(left)
+			}
+			break
+		}
+		if !d.deliverDigest(ctx, n.(Digester), group, clock, &out, fail) {
+			inARow = maxFailures
+		}
 	}
 	return out
 }

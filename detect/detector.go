@@ -45,6 +45,16 @@ type Notifier interface {
 	Notify(ctx context.Context, a alert.Alert) error
 }
 
+// Digester is a Notifier that can tell several alerts of a rule at once.
+type Digester interface {
+	Notifier
+	// Most is how many alerts of a rule are told one by one in a tick.
+	Most() int
+	// NotifyAll is Notify for several alerts of one rule: they are told, or not,
+	// together.
+	NotifyAll(ctx context.Context, alerts []alert.Alert) error
+}
+
 // Enricher adds what is known of their entities to the alerts of a window, as it
 // is at a time, and sets their severity. It returns a warning, a line, for what
 // could not be had. *enrich.Enricher is one.

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
+	"pushback/detect/notify/teams"
 	"pushback/detect/workspace"
 )
 
@@ -39,7 +41,25 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 	})
 }
 
-// openDestinations returns where alerts go.
-func openDestinations(_ settings, log *slog.Logger) []detect.Notifier {
-	return []detect.Notifier{alertLog{log.Handler()}}
+// openDestinations returns where alerts go: always the log, and Teams if there
+// is a webhook.
+func openDestinations(s settings, log *slog.Logger) ([]detect.Notifier, error) {
+	to := []detect.Notifier{alertLog{log.Handler()}}
+	if !s.TeamsWebhookURL.value.IsZero() {
+		channel, err := teams.New(s.TeamsWebhookURL.value, teams.Options{
+			Links:    cardLinks(s),
+			MaxCards: int(*s.TeamsMaxCards.value),
+			Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
+		})
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, channel)
+	}
+	return to, nil
+}
+
+// cardLinks is what the buttons of cards need to know.
+func cardLinks(s settings) teams.Links {
+	return teams.Links{WorkspaceResourceID: s.WorkspaceResourceID.value, NoPortal: s.Cloud.value != "public"}
 }

@@ -35,6 +35,9 @@ const (
 	standInIdentityHeader = "the-header-of-the-identity-endpoint"
 )
 
+// standInTeams is the host of the webhook.
+const standInTeams = "teams.example"
+
 // cloudStandIn is what a function app sees of Azure: the managed identity's
 // endpoint, and Log Analytics with the local engine behind it. The binary
 // reaches it without being told: through a proxy, as in a locked-down network,
@@ -48,6 +51,9 @@ type cloudStandIn struct {
 	// fault, if set, sees each query first, with the number of those before it,
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
+
+	// teams, if set, answers for the webhook's host.
+	teams http.HandlerFunc
 
 	mu      sync.Mutex
 	now     time.Time
@@ -89,7 +95,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 	go workspace.Serve(tls.NewListener(conns, &tls.Config{Certificates: []tls.Certificate{certificate}}))
 	t.Cleanup(func() { workspace.Close() })
 	c.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != standInHost+":443" {
+		if r.Method != http.MethodConnect || r.Host != standInHost+":443" && (c.teams == nil || r.Host != standInTeams+":443") {
 			t.Errorf("the process reaches for %s %s", r.Method, r.Host)
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -144,7 +150,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -200,6 +206,10 @@ func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
+	if c.teams != nil && r.Host == standInTeams {
+		c.teams(w, r)
+		return
+	}
 	if r.URL.Path != "/v1/workspaces/"+standInWorkspace+"/query" || r.Header.Get("Authorization") != "Bearer "+standInToken {
 		c.t.Errorf("the workspace got %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusForbidden)

@@ -145,7 +145,11 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if err := withContext(&config, a.settings, querier); err != nil {
 		return nil, err
 	}
-	detector, err := detect.New(config, rules, querier, ledger, openDestinations(a.settings, a.log)...)
+	destinations, err := openDestinations(a.settings, a.log)
+	if err != nil {
+		return nil, err
+	}
+	detector, err := detect.New(config, rules, querier, ledger, destinations...)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,9 @@ type settings struct {
 	SeveritySteps        steps    `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
 	MinSeverity          choice   `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number   `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
+	TeamsWebhookURL      webhook  `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsMaxCards        number   `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
+	WorkspaceResourceID  resource `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the card's button to its logs."`
 	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
@@ -71,7 +74,7 @@ func settingsFor(command string) (settings, error) {
 		switch {
 		case text != "":
 			expected := value.read(text, tag)
-			_, hidden := value.(*secret)
+			_, hidden := value.(interface{ hidden() })
 			switch {
 			case expected == "":
 			case hidden:

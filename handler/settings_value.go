@@ -14,6 +14,7 @@ import (
 
 	"pushback/detect/enrich"
 	"pushback/detect/ledger"
+	"pushback/detect/notify/teams"
 )
 
 // setting is a value that is checked.
@@ -59,16 +60,57 @@ func tagDuration(tag reflect.StructTag, name string) time.Duration {
 	return d
 }
 
-// number is a whole number that is not negative, or nil.
+// webhook is the address of a webhook, which is a secret.
+type webhook struct {
+	secretText
+	value teams.WebhookURL
+}
+
+func (w *webhook) read(text string, _ reflect.StructTag) string {
+	value, err := teams.ParseWebhookURL(text)
+	if err != nil {
+		return "the https:// address that the workflow shows; " + strings.TrimPrefix(err.Error(), "teams: ")
+	}
+	w.value = value
+	return ""
+}
+
+// hidden marks it as a secret.
+func (w *webhook) hidden() {}
+
+// secretText is a given text that is not printed.
+type secretText struct{ given }
+
+func (secretText) String() string   { return "not shown" }
+func (secretText) GoString() string { return "not shown" }
+
+// resource is the resource id of a workspace in Azure Resource Manager.
+type resource struct {
+	given
+	value string
+}
+
+var workspaceResource = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/?#\s]{1,90}/providers/Microsoft\.OperationalInsights/workspaces/[a-z0-9-]{4,63}$`)
+
+func (r *resource) read(text string, _ reflect.StructTag) string {
+	if !workspaceResource.MatchString(text) {
+		return "/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.OperationalInsights/workspaces/NAME"
+	}
+	r.value = text
+	return ""
+}
+
+// number is a whole number from the tag min on, or else from 0, or nil.
 type number struct {
 	given
 	value *int64
 }
 
-func (n *number) read(text string, _ reflect.StructTag) string {
-	value, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || value < 0 {
-		return "a whole number from 0 on"
+func (n *number) read(text string, tag reflect.StructTag) string {
+	least, _ := strconv.ParseInt(tag.Get("min"), 10, 64) // 0 without a tag
+	value, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || value < least {
+		return fmt.Sprintf("a whole number from %d on", least)
 	}
 	n.value = &value
 	return ""
@@ -188,6 +230,9 @@ func (s *secret) read(text string, _ reflect.StructTag) string {
 	s.value = text
 	return ""
 }
+
+// hidden marks settings that no error may quote.
+func (s *secret) hidden() {}
 
 // String does not say what it is, nor does GoString.
 func (s secret) String() string {

@@ -93,17 +93,12 @@ const cardLimit = 24_800
 // escapes and addresses defanged.
 //
 // A card that would be too large loses, in this order and each from its last,
-// the alert's properties, notes, custom details, MITRE, entities and the
-// description, and says so.
+// the alert's properties, notes, what is not known of the context, the timeline,
+// what is known of the entities, custom details, MITRE, the entities, the
+// description and the findings, and says so.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
-	c := card{
-		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.5",
-		// Shown instead of the card by what can not draw it, with Markdown.
-		FallbackText: a.Severity.String() + ": " + literal(inert(line(a.Title), mostTitle)),
-		MSTeams:      width{"Full"},
-		Body:         []any{header(a)},
-		Actions:      actions(a, links),
-	}
+	c := newCard(a.Severity.String() + ": " + literal(inert(line(a.Title), mostTitle)))
+	c.Body, c.Actions = []any{header(a)}, actions(a, links)
 	if text := when(a.Span); text != "" {
 		c.Body = append(c.Body, small(text))
 	}
@@ -113,6 +108,13 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 			text += fmt.Sprintf(" and %d other times", more)
 		}
 		c.Body = append(c.Body, small(text+" UTC"))
+	}
+	if u := a.Updates; u != nil {
+		text := "Update of "
+		if shown(u.Created) {
+			text = "Update of what was reported " + console.Range(alert.Span{Start: u.Created, End: u.Created}) + " UTC: "
+		}
+		c.Body = append(c.Body, rich("Small", textRun{Text: text + inert(line(u.Title), mostTitle), Weight: "Bolder"}))
 	}
 	parts, err := partsOf(a)
 	if err != nil {
@@ -133,6 +135,15 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 		c.Body = append(c.Body, small(left))
 	}
 	return encode(c)
+}
+
+// newCard returns an empty card. The text is shown instead of it by what can not
+// draw it, with Markdown.
+func newCard(fallback string) card {
+	return card{
+		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.5",
+		FallbackText: fallback, MSTeams: width{"Full"},
+	}
 }
 
 // header is a band in the severity's colour with the severity's word.
@@ -185,19 +196,27 @@ type kind int
 const (
 	aProperty kind = iota
 	aNote
+	aGap // context that could not be had
+	aMoment
+	aSection
 	aDetail
 	aTechnique
 	anEntity
 	aDescription
+	aFinding
 )
 
 var kinds = [...][2]string{
 	aProperty:    {"1 property", "%d properties"},
 	aNote:        {"1 note", "%d notes"},
+	aGap:         {"what is not known", "what is not known"},
+	aMoment:      {"1 line of the timeline", "%d lines of the timeline"},
+	aSection:     {"1 fact of the context", "%d facts of the context"},
 	aDetail:      {"1 detail", "%d details"},
 	aTechnique:   {"MITRE", "MITRE"},
 	anEntity:     {"1 entity", "%d entities"},
 	aDescription: {"the description", "the description"},
+	aFinding:     {"1 finding", "%d findings"},
 }
 
 // part is an element of a card that it can do without.
@@ -218,6 +237,7 @@ func partsOf(a alert.Alert) ([]part, error) {
 			parts = append(parts, part{kind: k, element: fact("", fmt.Sprintf("and %d more %s", n, noun)), stands: n})
 		}
 	}
+	contextFirst(a, add)
 	if text := inert(line(a.Description), mostDescription); text != "" {
 		add(aDescription, rich("", textRun{Text: text}))
 	}
@@ -226,6 +246,7 @@ func partsOf(a alert.Alert) ([]part, error) {
 			add(anEntity, fact(e.Type, identifiers(e)...))
 		}
 	}, more(anEntity, "entities"))
+	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
 		if text := values(d.Values); text != "" {
 			add(aDetail, fact(d.Name, text))

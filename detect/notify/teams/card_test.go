@@ -48,6 +48,14 @@ func sampleAlert() alert.Alert {
 		Span:          span,
 		Activities:    []alert.Activity{{Span: span, Previously: []alert.Span{{Start: start.Add(-time.Hour), End: start}}}},
 		Notes:         []string{"The severity is the rule's."},
+		Updates:       &alert.Reference{ID: "1", Title: "MFA rejected", Created: start.Add(-time.Hour)},
+		Context: &alert.Context{
+			Findings:     []alert.Finding{{Kind: "success-same-ip", Text: "yael signed in from the same address, 3 min after rejecting"}, {Kind: "bombing", Text: "28 prompts within an hour"}},
+			RuleSeverity: alert.Medium, Steps: []alert.Step{{Severity: alert.High, Kind: "success-same-ip", Text: "x"}},
+			Sections:    []alert.Section{{Title: "Identity", Subject: "yael", Facts: []alert.Detail{{Name: "Job title", Values: []string{"Research Lead"}}}}},
+			Timeline:    []alert.Moment{{Time: start, Kind: "rejected", Text: "rejected a prompt from 203.0.113.66"}},
+			Unavailable: []string{"UEBA: not available, table BehaviorAnalytics does not exist"},
+		},
 	}
 }
 
@@ -116,12 +124,23 @@ func TestCard(t *testing.T) {
 MFA rejected by yael_cohen@fabrikam.example from 203.0.113.66
 {{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC
 Continues what was reported for 2026-03-17 00:28:06–01:28:06 UTC
+Update of what was reported 2026-03-17 00:28:06 UTC: MFA rejected
+• yael signed in from the same address, 3 min after rejecting
+• 28 prompts within an hour
+Severity: Medium by the rule, High for success-same-ip
 Two prompts refused. Ask the user.
 Account
 yael_cohen@fabrikam.example
 AadUserId C99538CD-283F-4C3A-8BCE-8B4F8A79B8F9
 IP
 203.0.113.66
+Identity  yael
+Job title
+Research Lead
+2026-03-17 01:28:06
+rejected a prompt from 203.0.113.66
+Not known
+UEBA: not available, table BehaviorAnalytics does not exist
 Rejections
 2
 Apps
@@ -223,6 +242,27 @@ func TestButtons(t *testing.T) {
 }
 
 // unpack reads a link to Logs as the portal does.
+// The incident has the first button, if its address is one of a portal.
+func TestIncidentButton(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/x": true,
+		"https://portal.azure.us/#asset/x":                                             true,
+		"":                                                                             false,
+		"http://portal.azure.com/#x":                                                   false,
+		"https://portal.azure.com.evil.example/#x":                                     false,
+		"https://user@portal.azure.com/#x":                                             false,
+		"javascript:alert(1)//https://portal.azure.com":                                false,
+	} {
+		a := sampleAlert()
+		a.IncidentURL = address
+		_, c := mustCard(t, a, Links{NoPortal: true})
+		if got := buttons(c)["Incident"]; (got != "") != want || want && got != address {
+			t.Errorf("%q: button to %q", address, got)
+		}
+	}
+}
+
 func unpack(t *testing.T, link string) (query, resource, period string) {
 	t.Helper()
 	const form = "https://portal.azure.com/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/*/source/LogsBlade.AnalyticsShareLinkToQuery/q/*/timespan/*"
@@ -316,12 +356,12 @@ func TestTooLarge(t *testing.T) {
 	if !strings.Contains(got, "Two prompts refused") || !strings.Contains(got, "h20陳") || strings.Contains(got, "Property0") || strings.Contains(got, "Rejections") || strings.Contains(got, "and 12 more entities") {
 		t.Errorf("got\n%.3000s", got)
 	}
-	if m := regexp.MustCompile(`Left out, as Teams takes no larger card: 50 properties, 1 note, 52 details, MITRE, \d+ entities\n$`).FindString(got); m == "" {
+	if m := regexp.MustCompile(`Left out, as Teams takes no larger card: 50 properties, 1 note, what is not known, 1 line of the timeline, 2 facts of the context, 52 details, MITRE, \d+ entities\n$`).FindString(got); m == "" {
 		t.Errorf("the last line is %s", got[strings.LastIndex(got[:len(got)-1], "\n"):])
 	}
 
 	// Without its properties and notes it is too large by some details.
-	a.Entities = a.Entities[:2]
+	a.Entities, a.Context, a.Updates = a.Entities[:2], nil, nil
 	text, c = mustCard(t, a, Links{})
 	got = reading(c)
 	if len(text) > cardLimit || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
@@ -381,7 +421,17 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 		}),
 		CustomDetails: some(r, func() alert.Detail { return alert.Detail{Name: text(), Values: some(r, text)} }),
 		Properties:    some(r, func() alert.Property { return alert.Property{Name: word("AlertLink"), Value: text()} }),
-		Activities:    some(r, func() alert.Activity { return alert.Activity{Span: span(), Previously: some(r, span)} }),
+		IncidentURL:   word("https://portal.azure.com", "https://evil.example/portal.azure.com"), Updates: &alert.Reference{ID: text(), Title: text(), Created: moment()},
+		Context: &alert.Context{
+			Findings: some(r, func() alert.Finding { return alert.Finding{Kind: text(), Text: text()} }),
+			Steps:    some(r, func() alert.Step { return alert.Step{Severity: alert.Severity(r.IntN(6) - 1), Kind: text()} }),
+			Sections: some(r, func() alert.Section {
+				return alert.Section{Title: text(), Subject: text(), Facts: some(r, func() alert.Detail { return alert.Detail{Name: text(), Values: some(r, text)} })}
+			}),
+			Timeline:    some(r, func() alert.Moment { return alert.Moment{Time: moment(), Text: text()} }),
+			Unavailable: some(r, text),
+		},
+		Activities: some(r, func() alert.Activity { return alert.Activity{Span: span(), Previously: some(r, span)} }),
 	}
 }
 

@@ -35,11 +35,14 @@ const (
 // actions returns the buttons. A value from a log comes into one only if it is
 // a GUID, an IP address or a plain user name, so nothing needs escaping.
 func actions(a alert.Alert, l Links) []action {
+	var list []action
+	if incident(a.IncidentURL) {
+		list = append(list, open("Incident", a.IncidentURL))
+	}
 	if l.NoPortal {
-		return nil
+		return list
 	}
 	w := whoOf(a)
-	var list []action
 	for i, id := range w.ids[:min(len(w.ids), mostUserButtons)] {
 		title := "User in Entra"
 		if len(w.ids) > 1 {
@@ -53,6 +56,13 @@ func actions(a alert.Alert, l Links) []action {
 			url.QueryEscape(l.WorkspaceResourceID), url.QueryEscape(packed(query)), url.QueryEscape(period))))
 	}
 	return list
+}
+
+// incident reports whether an address is one of a portal.
+func incident(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https" && u.User == nil && u.String() == address && u.Fragment != "" &&
+		slices.Contains([]string{"portal.azure.com", "portal.azure.us", "portal.azure.cn", "security.microsoft.com"}, u.Host)
 }
 
 func open(title, url string) action { return action{Type: "Action.OpenUrl", Title: title, URL: url} }

@@ -32,6 +32,9 @@ const defaultTimeout = 20 * time.Second
 // Options are what can be set. The zero value is for production.
 type Options struct {
 	Links Links
+	// MaxCards is how many alerts of a rule are posted one by one in a tick:
+	// more are one card. Zero is five.
+	MaxCards int
 	// Timeout limits one request, waiting for its turn not included. Zero is
 	// 20 seconds.
 	Timeout time.Duration
@@ -57,6 +60,9 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 	}
 	if options.Timeout == 0 {
 		options.Timeout = defaultTimeout
+	}
+	if options.MaxCards == 0 {
+		options.MaxCards = 5
 	}
 	if options.Transport == nil {
 		options.Transport = http.DefaultTransport
@@ -84,6 +90,11 @@ func (t *Teams) Notify(ctx context.Context, a alert.Alert) error {
 	if err != nil {
 		return err
 	}
+	return t.send(ctx, card)
+}
+
+// send posts a card when it is its turn.
+func (t *Teams) send(ctx context.Context, card json.RawMessage) error {
 	body, err := encode(message{Type: "message", Attachments: []attachment{{ContentType: contentType, Content: card}}})
 	if err != nil {
 		return err

@@ -1,0 +1,61 @@
+package teams
+
+import (
+	"fmt"
+
+	"pushback/detect/alert"
+	"pushback/detect/notify/console"
+)
+
+// contextFirst adds what an analyst reads first: the findings, and why the
+// severity is what it is.
+func contextFirst(a alert.Alert, add func(kind, any)) {
+	c := a.Context
+	if c == nil {
+		return
+	}
+	for i, f := range c.Findings {
+		if i == mostValues {
+			add(aFinding, rich("Small", textRun{Text: fmt.Sprintf("and %d more findings", len(c.Findings)-i), IsSubtle: true}))
+			break
+		}
+		weight := ""
+		if i == 0 {
+			weight = "Bolder"
+		}
+		add(aFinding, rich("Small", textRun{Text: "• " + inert(line(f.Text), mostTitle), Weight: weight}))
+	}
+	if len(c.Steps) > 0 {
+		text := "Severity: " + c.RuleSeverity.String() + " by the rule"
+		for i, s := range c.Steps {
+			if i == mostValues {
+				break
+			}
+			text += ", " + s.Severity.String() + " for " + inert(line(s.Kind), mostName)
+		}
+		add(aFinding, rich("Small", textRun{Text: text, Size: "Small", IsSubtle: true}))
+	}
+}
+
+// contextRest adds what is known of the entities, what happened in order, and
+// what could not be had.
+func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) func(int)) {
+	if c == nil {
+		return
+	}
+	if c.RiskScore != nil {
+		add(aSection, fact("Risk score", fmt.Sprint(*c.RiskScore)))
+	}
+	list(c.Sections, func(s alert.Section) {
+		add(aSection, rich("Medium", textRun{Text: inert(line(s.Title), mostName), Weight: "Bolder"}, textRun{Text: "  " + inert(line(s.Subject), mostValue), IsSubtle: true}))
+		list(s.Facts, func(f alert.Detail) { add(aSection, fact(f.Name, values(f.Values))) }, more(aSection, "facts"))
+	}, more(aSection, "sections"))
+	list(c.Timeline, func(m alert.Moment) {
+		when := ""
+		if shown(m.Time) {
+			when = console.Range(alert.Span{Start: m.Time, End: m.Time})
+		}
+		add(aMoment, fact(when, inert(line(m.Text), mostValue)))
+	}, more(aMoment, "moments"))
+	list(c.Unavailable, func(u string) { add(aGap, fact("Not known", inert(line(u), mostValue))) }, more(aGap, "gaps"))
+}

@@ -1,0 +1,80 @@
+package teams
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pushback/detect/alert"
+)
+
+func digestOf(t *testing.T, alerts []alert.Alert) (json.RawMessage, map[string]any) {
+	t.Helper()
+	text, err := Digest(alerts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	return text, c
+}
+
+// An attack on 500 users is one card that says so, the worst first.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	var alerts []alert.Alert
+	for i := range 500 {
+		a := sampleAlert()
+		a.ID, a.Severity, a.Context = fmt.Sprint(i), alert.Medium, nil
+		a.Title = fmt.Sprintf("MFA rejected by user%d", i)
+		a.Entities = []alert.Entity{{Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: fmt.Sprint("user", i)}}}, {Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "203.0.113.66"}}}}
+		if i == 321 {
+			a.Severity, a.Context = alert.High, sampleAlert().Context
+		}
+		alerts = append(alerts, a)
+	}
+	text, c := digestOf(t, alerts)
+	if len(text) > cardLimit {
+		t.Errorf("%d bytes", len(text))
+	}
+	const want = `HIGH · MFA Rejected by User 1.0.0
+500 alerts at once, about 500 accounts and 1 address
+{{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC
+Severity
+1 High, 499 Medium
+Findings
+bombing (1), success-same-ip (1)
+The worst of them
+High
+MFA rejected by user321
+yael signed in from the same address, 3 min after rejecting
+Medium
+MFA rejected by user0
+`
+	if got := reading(c); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "And 488 more: each is in the log of the function, with its id\n") {
+		t.Errorf("it reads\n%s", got)
+	}
+	understood(t, []json.RawMessage{text})
+}
+
+func TestHostileDigests(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 8))
+	var cards []json.RawMessage
+	for i := range 100 {
+		var alerts []alert.Alert
+		for range 1 + r.IntN(30) {
+			alerts = append(alerts, hostileAlert(r))
+		}
+		text, c := digestOf(t, alerts)
+		if problems := unsafe(text, c); len(problems) > 0 {
+			t.Fatalf("digest %d: %s", i, strings.Join(problems, "\n"))
+		}
+		cards = append(cards, text)
+	}
+	understood(t, cards)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/alert"
+	"pushback/detect/notify/teams"
+)
+
+// newCard is the command that prints a card for the card designer.
+func newCard() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "card --alert FILE",
+		Short: "Print the Teams card of an alert",
+		Long: "Prints the Adaptive Card that Teams would be sent for an alert, for https://adaptivecards.io/designer.\n" +
+			"FILE holds alerts as demo --json and replay --json print them, one JSON object a line; with several\n" +
+			"the card is their digest. With - it is standard input.",
+		Example: "  handler demo --json | head -1 | handler card --alert -",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSettings()
+			if err != nil {
+				return err
+			}
+			alerts, err := readAlerts(file, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			var card json.RawMessage
+			if len(alerts) == 1 {
+				card, err = teams.Card(alerts[0], cardLinks(s))
+			} else {
+				card, err = teams.Digest(alerts)
+			}
+			if err != nil {
+				return err
+			}
+			var out bytes.Buffer
+			if err := json.Indent(&out, card, "", "  "); err != nil {
+				return err
+			}
+			out.WriteByte('\n')
+			_, err = cmd.OutOrStdout().Write(out.Bytes())
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&file, "alert", "", "file that holds the alert, or - for standard input")
+	if err := cmd.MarkFlagRequired("alert"); err != nil {
+		panic(err) // the flag is right above
+	}
+	return cmd
+}
+
+// mostAlertBytes is the size of a file of alerts that is read.
+const mostAlertBytes = 64 << 20
+
+// readAlerts reads alerts as JSON from a file, or from stdin if it is -.
+func readAlerts(file string, stdin io.Reader) ([]alert.Alert, error) {
+	from := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		from = f
+	}
+	var alerts []alert.Alert
+	decoder := json.NewDecoder(io.LimitReader(from, mostAlertBytes))
+	for decoder.More() {
+		var a alert.Alert
+		if err := decoder.Decode(&a); err != nil {
+			return nil, fmt.Errorf("%s: alert %d: %w: expected an alert as demo --json prints it", file, len(alerts)+1, err)
+		}
+		if a.Title == "" && a.RuleName == "" {
+			return nil, fmt.Errorf("%s: alert %d has neither title nor ruleName: expected an alert as demo --json prints it", file, len(alerts)+1)
+		}
+		alerts = append(alerts, a)
+	}
+	if len(alerts) == 0 {
+		return nil, fmt.Errorf("%s holds no alert: expected one as demo --json prints it", file)
+	}
+	return alerts, nil
+}
