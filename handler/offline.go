@@ -81,9 +81,17 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		return err
 	}
 	told := ledger.NewMemory()
+	to := p.notifier()
+	cards := &page{title: o.title, links: cardLinks(o.config), most: int(*o.config.TeamsMaxCards.value)}
+	if out.open && out.serve == "" {
+		out.serve = ":0"
+	}
+	if out.serve != "" {
+		to = collecting{to, cards}
+	}
 	var failures []error
 	for _, part := range parts(rules, read, first, last) {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, told, p.notifier())
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, told, to)
 		if err != nil {
 			return err
 		}
@@ -104,6 +112,10 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	bar.done()
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
+	}
+	if out.serve != "" {
+		cards.totals = fmt.Sprintf("%s from %s to %s UTC", count(int64(len(cards.alerts)), "alert"), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
+		failures = append(failures, cards.serve(ctx, out.serve, out.open, stderr))
 	}
 	return errors.Join(failures...)
 }

@@ -23,11 +23,12 @@ func (noCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 	return azcore.AccessToken{Token: "local", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// localClient is the production client with our engine behind it.
+// localClient is the production client with our engine behind it. The workspace
+// already holds what happens after the time of the test's tick.
 func localClient(t testing.TB, tables ...*kql.Table) *workspace.Client {
 	t.Helper()
 	c, err := workspace.New("local", noCredential{}, workspace.Options{ClientOptions: azcore.ClientOptions{
-		Transport: &kql.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return testNow }},
+		Transport: &kql.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return testNow.AddDate(0, 0, 7) }},
 		Retry:     policy.RetryOptions{MaxRetries: -1},
 	}})
 	if err != nil {

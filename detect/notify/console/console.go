@@ -117,11 +117,11 @@ func fieldsOf(a alert.Alert) []field {
 			}
 		}
 		if len(values) > 0 {
-			list = append(list, field{spaced(Safe(d.Name)), strings.Join(values, ", ")})
+			list = append(list, field{Label(Safe(d.Name)), strings.Join(values, ", ")})
 		}
 	}
 	for _, p := range a.Properties {
-		list = append(list, field{spaced(Safe(p.Name)), Safe(p.Value)})
+		list = append(list, field{Label(Safe(p.Name)), Safe(p.Value)})
 	}
 	if len(a.Tactics)+len(a.Techniques) > 0 {
 		list = append(list, field{"MITRE ATT&CK", Safe(strings.Join(append(append([]string(nil), a.Tactics...), a.Techniques...), ", "))})
@@ -151,9 +151,9 @@ func entityText(e alert.Entity) string {
 	return strings.Join(append([]string{Safe(first)}, others...), "\n")
 }
 
-// spaced writes a name such as OperatingSystems as Operating systems, and
+// Label writes a name such as OperatingSystems as Operating systems, and
 // MFAMethods as MFA methods.
-func spaced(name string) string {
+func Label(name string) string {
 	runes := []rune(name)
 	lower := func(i int) bool { return i >= 0 && i < len(runes) && unicode.IsLower(runes[i]) }
 	upper := func(i int) bool { return i >= 0 && i < len(runes) && unicode.IsUpper(runes[i]) }

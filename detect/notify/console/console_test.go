@@ -61,8 +61,8 @@ func TestSpaced(t *testing.T) {
 		"MFAMethods": "MFA methods", "ASNs": "ASNs", "UserASNs": "User ASNs", "IPAddress": "IP address", "UPN": "UPN", "": "",
 		"already spaced": "already spaced",
 	} {
-		if got := spaced(in); got != want {
-			t.Errorf("spaced(%q) = %q, want %q", in, got, want)
+		if got := Label(in); got != want {
+			t.Errorf("Label(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -211,7 +211,7 @@ var kinds = [...][2]string{
 	aNote:        {"1 note", "%d notes"},
 	aGap:         {"what is not known", "what is not known"},
 	aMoment:      {"1 line of the timeline", "%d lines of the timeline"},
-	aSection:     {"1 fact of the context", "%d facts of the context"},
+	aSection:     {"1 part of the context", "%d parts of the context"},
 	aDetail:      {"1 detail", "%d details"},
 	aTechnique:   {"MITRE", "MITRE"},
 	anEntity:     {"1 entity", "%d entities"},
@@ -249,7 +249,7 @@ func partsOf(a alert.Alert) ([]part, error) {
 	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
 		if text := values(d.Values); text != "" {
-			add(aDetail, fact(d.Name, text))
+			add(aDetail, fact(console.Label(d.Name), text))
 		}
 	}, more(aDetail, "details"))
 	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {

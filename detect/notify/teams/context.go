@@ -2,9 +2,9 @@ package teams
 
 import (
 	"fmt"
+	"strings"
 
 	"pushback/detect/alert"
-	"pushback/detect/notify/console"
 )
 
 // contextFirst adds what an analyst reads first: the findings, and why the
@@ -47,13 +47,24 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 		add(aSection, fact("Risk score", fmt.Sprint(*c.RiskScore)))
 	}
 	list(c.Sections, func(s alert.Section) {
-		add(aSection, rich("Medium", textRun{Text: inert(line(s.Title), mostName), Weight: "Bolder"}, textRun{Text: "  " + inert(line(s.Subject), mostValue), IsSubtle: true}))
-		list(s.Facts, func(f alert.Detail) { add(aSection, fact(f.Name, values(f.Values))) }, more(aSection, "facts"))
+		lines := []string{inert(line(s.Subject), mostValue)}
+		for i, f := range s.Facts {
+			if i == mostLines {
+				lines = append(lines, fmt.Sprintf("and %d more", len(s.Facts)-i))
+				break
+			}
+			lines = append(lines, inert(line(f.Name), mostName)+": "+values(f.Values))
+		}
+		// A line for the entity, and the facts one behind the other.
+		if len(lines) > 2 {
+			lines = []string{lines[0], strings.Join(lines[1:], " · ")}
+		}
+		add(aSection, fact(s.Title, lines...))
 	}, more(aSection, "sections"))
 	list(c.Timeline, func(m alert.Moment) {
 		when := ""
 		if shown(m.Time) {
-			when = console.Range(alert.Span{Start: m.Time, End: m.Time})
+			when = m.Time.UTC().Format("02 Jan 15:04:05")
 		}
 		add(aMoment, fact(when, inert(line(m.Text), mostValue)))
 	}, more(aMoment, "moments"))
