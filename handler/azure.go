@@ -48,6 +48,7 @@ func openDestinations(s settings, log *slog.Logger) ([]detect.Notifier, error) {
 	if !s.TeamsWebhookURL.value.IsZero() {
 		channel, err := teams.New(s.TeamsWebhookURL.value, teams.Options{
 			Links:    cardLinks(s),
+			Routes:   s.TeamsRoutes.value,
 			MaxCards: int(*s.TeamsMaxCards.value),
 			Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
 		})

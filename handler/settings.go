@@ -41,6 +41,7 @@ type settings struct {
 	RiskCutoff           number   `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
 	TeamsWebhookURL      webhook  `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
 	TeamsMaxCards        number   `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
+	TeamsRoutes          routes   `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
 	WorkspaceResourceID  resource `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the card's button to its logs."`
 	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
@@ -88,6 +89,9 @@ func settingsFor(command string) (settings, error) {
 	}
 	if s.TableEndpoint.value != "" && s.TableConnection.value != "" {
 		problems = append(problems, fmt.Errorf("the settings %s_TABLE_ENDPOINT and %s_TABLE_CONNECTION are both set: expected one of them", settingsPrefix, settingsPrefix))
+	}
+	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
+		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", settingsPrefix))
 	}
 	// A tick keeps two minutes for sending and for its end.
 	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {

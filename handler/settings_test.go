@@ -28,6 +28,7 @@ func TestSettingsOfServe(t *testing.T) {
 			"PUSHBACK_QUERY_TIMEOUT": "11m", "PUSHBACK_TICK_TIMEOUT": "forever\x1b[2J", "PUSHBACK_LOG_LEVEL": "loud",
 			"PUSHBACK_CONTEXT": "maybe", "PUSHBACK_SEVERITY_STEPS": "bombing=+9", "PUSHBACK_MIN_SEVERITY": "urgent", "PUSHBACK_RISK_CUTOFF": "-1",
 			"PUSHBACK_TEAMS_WEBHOOK_URL": "http://example.com/secret", "PUSHBACK_TEAMS_MAX_CARDS": "0", "PUSHBACK_WORKSPACE_RESOURCE_ID": "/subscriptions/1",
+			"PUSHBACK_TEAMS_ROUTES": "High=http://example.com/secret",
 		}, want: []string{
 			`PUSHBACK_WORKSPACE_ID is "urn:uuid:` + id + `": expected a GUID`,
 			`PUSHBACK_ADDITIONAL_WORKSPACES is "` + id + `,,x": expected GUIDs with commas`,
@@ -44,6 +45,7 @@ func TestSettingsOfServe(t *testing.T) {
 			`PUSHBACK_RISK_CUTOFF is "-1": expected a whole number from 0 on`,
 			`PUSHBACK_TEAMS_WEBHOOK_URL is not right: expected the https:// address that the workflow shows; the webhook's address does not start with https://`,
 			`PUSHBACK_TEAMS_MAX_CARDS is "0": expected a whole number from 1 on`,
+			`PUSHBACK_TEAMS_ROUTES is not right: expected routes such as High=https://... with space between them; route 1: the webhook's address does not start`,
 			`PUSHBACK_WORKSPACE_RESOURCE_ID is "/subscriptions/1": expected /subscriptions/ID`,
 			`PUSHBACK_LOG_LEVEL is "loud": expected one of debug, info, warn, error`,
 		}},

@@ -78,6 +78,24 @@ func (w *webhook) read(text string, _ reflect.StructTag) string {
 // hidden marks it as a secret.
 func (w *webhook) hidden() {}
 
+// routes are webhooks for some of the alerts, and secret too.
+type routes struct {
+	secretText
+	value []teams.Route
+}
+
+func (r *routes) read(text string, _ reflect.StructTag) string {
+	value, err := teams.ParseRoutes(text)
+	if err != nil {
+		return "routes such as High=https://... with space between them; " + strings.TrimPrefix(err.Error(), "teams: ")
+	}
+	r.value = value
+	return ""
+}
+
+// hidden marks it as a secret.
+func (r *routes) hidden() {}
+
 // secretText is a given text that is not printed.
 type secretText struct{ given }
 

@@ -17,14 +17,21 @@ const mostDigested = 12
 // Most is how many alerts of a rule are posted one by one: more are a digest.
 func (t *Teams) Most() int { return t.options.MaxCards }
 
-// NotifyAll posts one card about several alerts of a rule: see [Digest]. Its
+// NotifyAll posts one card about several alerts of a rule: see [Digest]. It goes
+// where the worst of them would go. Its
 // errors are like those of Notify.
 func (t *Teams) NotifyAll(ctx context.Context, alerts []alert.Alert) error {
 	card, err := Digest(alerts)
 	if err != nil {
 		return err
 	}
-	return t.send(ctx, card)
+	worst := alerts[0]
+	for _, a := range alerts {
+		if a.Severity > worst.Severity {
+			worst = a
+		}
+	}
+	return t.send(ctx, t.route(worst), card)
 }
 
 // Digest returns several alerts of a rule as one Adaptive Card: how many, how

@@ -35,6 +35,8 @@ type Options struct {
 	// MaxCards is how many alerts of a rule are posted one by one in a tick:
 	// more are one card. Zero is five.
 	MaxCards int
+	// Routes say which alerts go to another webhook.
+	Routes []Route
 	// Timeout limits one request, waiting for its turn not included. Zero is
 	// 20 seconds.
 	Timeout time.Duration
@@ -48,9 +50,9 @@ type Options struct {
 
 // Teams is a channel behind a webhook. It may be used concurrently.
 type Teams struct {
-	webhook WebhookURL
 	options Options
-	turns   turns
+	other   channel   // for what has no route
+	routes  []channel // in the order of the options'
 }
 
 // New returns the channel behind a webhook. Nothing is sent yet.
@@ -73,7 +75,24 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 	if options.Sleep == nil {
 		options.Sleep = sleep
 	}
-	return &Teams{webhook: webhook, options: options}, nil
+	t := &Teams{options: options}
+	// Two routes to one webhook share what it may be sent.
+	all := map[string]*turns{}
+	add := func(w WebhookURL) channel {
+		key := w.reveal().String()
+		if all[key] == nil {
+			all[key] = new(turns)
+		}
+		return channel{w, all[key]}
+	}
+	t.other = add(webhook)
+	for _, r := range options.Routes {
+		if r.Webhook.IsZero() {
+			return nil, errors.New("teams: a route has no webhook")
+		}
+		t.routes = append(t.routes, add(r.Webhook))
+	}
+	return t, nil
 }
 
 // Name is "teams".
@@ -90,22 +109,22 @@ func (t *Teams) Notify(ctx context.Context, a alert.Alert) error {
 	if err != nil {
 		return err
 	}
-	return t.send(ctx, card)
+	return t.send(ctx, t.route(a), card)
 }
 
 // send posts a card when it is its turn.
-func (t *Teams) send(ctx context.Context, card json.RawMessage) error {
+func (t *Teams) send(ctx context.Context, to channel, card json.RawMessage) error {
 	body, err := encode(message{Type: "message", Attachments: []attachment{{ContentType: contentType, Content: card}}})
 	if err != nil {
 		return err
 	}
-	if wait := t.turns.next(t.options.Now()); wait > 0 {
+	if wait := to.turns.next(t.options.Now()); wait > 0 {
 		if err := t.options.Sleep(ctx, wait); err != nil {
-			return fmt.Errorf("teams: waiting for a turn to post to %s: %w", t.webhook, err)
+			return fmt.Errorf("teams: waiting for a turn to post to %s: %w", to.webhook, err)
 		}
 	}
-	if err := t.post(ctx, body); err != nil {
-		return fmt.Errorf("teams: posting to %s: %w", t.webhook, err)
+	if err := t.post(ctx, to.webhook, body); err != nil {
+		return fmt.Errorf("teams: posting to %s: %w", to.webhook, err)
 	}
 	return nil
 }
@@ -131,10 +150,10 @@ const mostAnswer = 64 << 10
 // would hand over the card, and most turn a POST into a GET, whose 200 would
 // look like success. So there is no http.Client, whose errors besides hold the
 // address.
-func (t *Teams) post(ctx context.Context, body []byte) error {
+func (t *Teams) post(ctx context.Context, webhook WebhookURL, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.webhook.reveal().String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook.reveal().String(), bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the address makes no request") // err may quote it
 	}
@@ -142,23 +161,23 @@ func (t *Teams) post(ctx context.Context, body []byte) error {
 	request.Header.Set("User-Agent", "pushback")
 	response, err := t.options.Transport.RoundTrip(request)
 	if err != nil {
-		return t.unanswered(ctx, err)
+		return unanswered(ctx, webhook, err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
 	if err != nil && response.StatusCode != http.StatusAccepted && response.StatusCode < 300 {
-		return t.unanswered(ctx, fmt.Errorf("reading the answer: %w", err)) // which may hold an error
+		return unanswered(ctx, webhook, fmt.Errorf("reading the answer: %w", err)) // which may hold an error
 	}
-	return t.verdict(response, strings.TrimSpace(string(answer)))
+	return t.verdict(response, webhook, strings.TrimSpace(string(answer)))
 }
 
 // unanswered is the error of a request that has no answer.
-func (t *Teams) unanswered(ctx context.Context, err error) error {
+func unanswered(ctx context.Context, webhook WebhookURL, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no answer in time: %w", ctx.Err())
 	}
-	if text := err.Error(); t.webhook.redact(text) != text {
-		return errors.New(t.webhook.redact(text))
+	if text := err.Error(); webhook.redact(text) != text {
+		return errors.New(webhook.redact(text))
 	}
 	return err
 }
@@ -169,13 +188,13 @@ var quotedStatus = regexp.MustCompile(`(?i)\bHTTP error (\d{3})\b`)
 
 // verdict says what an answer means. 202 is success whatever it holds. Any
 // other success is one only if it is empty or "1": else it holds an error.
-func (t *Teams) verdict(response *http.Response, answer string) error {
+func (t *Teams) verdict(response *http.Response, webhook WebhookURL, answer string) error {
 	status := response.StatusCode
 	success := status >= 200 && status < 300
 	if status == http.StatusAccepted || success && (answer == "" || answer == "1") {
 		return nil
 	}
-	r := &refusal{status: status, text: inert(t.webhook.redact(answer), 200)}
+	r := &refusal{status: status, text: inert(webhook.redact(answer), 200)}
 	if success {
 		if m := quotedStatus.FindStringSubmatch(answer); m != nil {
 			status, _ = strconv.Atoi(m[1]) // three digits
