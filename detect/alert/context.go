@@ -61,7 +61,7 @@ type Section struct {
 // Moment is something that happened, for a timeline.
 type Moment struct {
 	Time time.Time `json:"time"`
-	// Kind is rejected, prompt (one that was not approved) or success.
+	// Kind is rejected, prompt (one that was not approved), success or method.
 	Kind string `json:"kind"`
 	Text string `json:"text"`
 }

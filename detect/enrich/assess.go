@@ -14,6 +14,7 @@ import (
 // The kinds of findings.
 const (
 	SuccessSameIP      = "success-same-ip"
+	MethodAdded        = "mfa-method-added"
 	SuccessSameNetwork = "success-same-network"
 	Bombing            = "bombing"
 	PrivilegedRole     = "privileged-role"
@@ -30,7 +31,7 @@ const (
 )
 
 // kindsOfFindings lists them, the weightiest first.
-var kindsOfFindings = []string{SuccessSameIP, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
+var kindsOfFindings = []string{SuccessSameIP, MethodAdded, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
 	DisabledAccount, NewCountry, NewAddress, Repeated, Unusual, SuccessElsewhere, KnownDevice}
 
 // Findings lists the kinds of findings, the weightiest first.
@@ -78,10 +79,14 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		b.assessAccount(f, *a, s, addresses, missing)
 		c.Sections = append(c.Sections, b.sections(s)...)
 		c.Timeline = append(c.Timeline, timeline(s)...)
+		for _, m := range s.methods {
+			c.Timeline = append(c.Timeline, alert.Moment{Time: m.time, Kind: "method", Text: m.what})
+		}
 	}
 	for _, ip := range addresses {
 		b.assessAddress(f, c, ip, subjects)
 	}
+	slices.SortStableFunc(c.Timeline, func(x, y alert.Moment) int { return x.Time.Compare(y.Time) })
 	if len(c.Timeline) > mostMoments { // the last ones matter most
 		c.Timeline = c.Timeline[len(c.Timeline)-mostMoments:]
 	}
@@ -156,6 +161,11 @@ func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []
 			f.add(SuccessSameNetwork, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, cmp.Or(p.app, "application unknown"))
 		default:
 			f.add(SuccessElsewhere, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, cmp.Or(p.app, "application unknown"))
+		}
+	}
+	for _, m := range s.methods {
+		if len(rejections) > 0 && !m.time.Before(rejections[0].time) && m.time.Sub(rejections[0].time) <= aftermathLasts {
+			f.add(MethodAdded, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(m.time.Sub(rejections[0].time)), m.what)
 		}
 	}
 	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {

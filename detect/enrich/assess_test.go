@@ -44,6 +44,7 @@ func TestFindings(t *testing.T) {
 		signIns  []record // beside the rejection at 10:00
 		identity []record
 		ueba     []record
+		audit    []record
 		rejected record // more about the rejection
 		want     []string
 		severity alert.Severity
@@ -57,6 +58,11 @@ func TestFindings(t *testing.T) {
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
 		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []string{SuccessSameNetwork}, severity: alert.High, text: "AS65550"},
 		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []string{SuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
+		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []string{MethodAdded}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
+		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
+		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
+		{name: "a method of another", audit: []record{changed("10:07:00", "User registered security info", "success", "other")}, severity: alert.Medium},
+		{name: "another change", audit: []record{changed("10:07:00", "Update user", "success", aliceID)}, severity: alert.Medium},
 		{name: "success after the time of the tick", signIns: []record{success("11:30:00", nil)}, severity: alert.Medium},
 		{name: "bombing", signIns: bombing, want: []string{Bombing}, severity: alert.High, text: "5 prompts within an hour"},
 		{name: "as many prompts in more than an hour", signIns: almost, severity: alert.Medium},
@@ -88,7 +94,7 @@ func TestFindings(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			client := localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", test.rejected))...),
-				tableOf(t, "IdentityInfo", test.identity...), tableOf(t, "BehaviorAnalytics", test.ueba...))
+				tableOf(t, "IdentityInfo", test.identity...), tableOf(t, "BehaviorAnalytics", test.ueba...), tableOf(t, "AuditLogs", test.audit...))
 			alerts := []alert.Alert{pushback()}
 			if warnings := New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow); warnings != nil {
 				t.Errorf("warnings %q", warnings)
@@ -186,7 +192,7 @@ func TestAftermath(t *testing.T) {
 				}
 				return
 			}
-			if len(updates) != 1 || len(asked.texts) != 7 {
+			if len(updates) != 1 || len(asked.texts) != 8 {
 				t.Fatalf("%d updates after %d queries", len(updates), len(asked.texts))
 			}
 			u := updates[0]

@@ -39,6 +39,7 @@ type account struct {
 	devices    map[string]int64 // by address and device id
 	countries  map[string]int64
 	prompts    []prompt
+	methods    []method
 	priority   int64 // of UEBA, the most
 	insights   map[string]int64
 	records    int64
@@ -49,6 +50,12 @@ type prompt struct {
 	time                                            time.Time
 	kind                                            string // success, rejected or prompt
 	address, network, country, device, app, session string
+}
+
+// method is a change of an account's methods for the second factor.
+type method struct {
+	time time.Time
+	what string
 }
 
 // address is what is known of an IP address.
@@ -264,6 +271,12 @@ func (b *batch) after(r row) {
 			time: r.time("TimeGenerated"), kind: r.text("Kind"), address: strings.ToLower(r.text("IPAddress")),
 			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
 		})
+	}
+}
+
+func (b *batch) method(r row) {
+	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
+		a.methods = append(a.methods, method{r.time("TimeGenerated"), r.text("OperationName")})
 	}
 }
 

@@ -71,6 +71,9 @@ type kind struct {
 	query query
 	// accounts says that the query is about accounts, else it is about addresses.
 	accounts bool
+	// optional says that a workspace may well do without the table: that it is
+	// missing is no news.
+	optional bool
 	from     func(b *batch) time.Time
 	to       func(b *batch) time.Time
 	row      func(b *batch, r row)
@@ -79,16 +82,18 @@ type kind struct {
 const aftermath = "Aftermath"
 
 func history(b *batch) time.Time { return b.since.Add(-b.config.History) }
+func window(b *batch) time.Time  { return b.window.Start }
 func until(b *batch) time.Time   { return b.now }
 func recent(b *batch) time.Time  { return b.since.Add(-time.Hour) }
 
 var kinds = []kind{
-	{"Identity", "IdentityInfo", loadQuery("identity"), true, history, until, (*batch).identity},
-	{"UEBA of the account", "BehaviorAnalytics", loadQuery("ueba_accounts"), true, history, until, (*batch).uebaAccount},
-	{"UEBA of the address", "BehaviorAnalytics", loadQuery("ueba_addresses"), false, func(b *batch) time.Time { return b.window.Start }, until, (*batch).uebaAddress},
-	{"Sign-ins before", "SigninLogs", loadQuery("history"), true, history, recent, (*batch).before},
-	{aftermath, "SigninLogs", loadQuery("aftermath"), true, recent, until, (*batch).after},
-	{"Prevalence", "SigninLogs", loadQuery("prevalence"), false, history, until, (*batch).prevalence},
+	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: history, to: until, row: (*batch).identity},
+	{name: "UEBA of the account", table: "BehaviorAnalytics", query: loadQuery("ueba_accounts"), accounts: true, from: history, to: until, row: (*batch).uebaAccount},
+	{name: "UEBA of the address", table: "BehaviorAnalytics", query: loadQuery("ueba_addresses"), from: window, to: until, row: (*batch).uebaAddress},
+	{name: "Sign-ins before", table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
+	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, from: recent, to: until, row: (*batch).after},
+	{name: "MFA methods", table: "AuditLogs", query: loadQuery("methods"), accounts: true, optional: true, from: recent, to: until, row: (*batch).method},
+	{name: "Prevalence", table: "SigninLogs", query: loadQuery("prevalence"), from: history, to: until, row: (*batch).prevalence},
 }
 
 // Queries returns the texts of the context queries without the filters on
@@ -119,6 +124,9 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 	missing := map[string]string{} // by kind
 	for _, k := range kinds {
 		if err := e.ask(ctx, b, k); err != nil {
+			if _, none := workspace.MissingTable(err); none && k.optional {
+				continue
+			}
 			why := reason(ctx, err)
 			missing[k.name] = why
 			warnings = append(warnings, fmt.Sprintf("context: %s: not available, %s", k.name, why))

@@ -203,8 +203,8 @@ func TestQueriesFilterFirst(t *testing.T) {
 // alerts, until a list is full.
 func TestQueriesAreBatched(t *testing.T) {
 	t.Parallel()
-	client := localClient(t, tableOf(t, "SigninLogs"), tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))
-	for _, test := range []struct{ alerts, most, want int }{{1, 5000, 6}, {100, 5000, 6}, {5000, 5000, 6}, {5000, 2500, 12}, {0, 5000, 0}} {
+	client := localClient(t, tableOf(t, "SigninLogs"), tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"), tableOf(t, "AuditLogs"))
+	for _, test := range []struct{ alerts, most, want int }{{1, 5000, 7}, {100, 5000, 7}, {5000, 5000, 7}, {5000, 2500, 14}, {0, 5000, 0}} {
 		alerts := make([]alert.Alert, test.alerts)
 		for i := range alerts {
 			alerts[i] = pushback()

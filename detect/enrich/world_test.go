@@ -105,6 +105,11 @@ func unanswered(at string) record {
 }
 func success(at string, more record) record { return signIn(at, "0", "", more) }
 
+// changed is a change of a user.
+func changed(at, operation, result, id string) record {
+	return record{"TimeGenerated": at, "OperationName": operation, "Result": result, "TargetResources": []record{{"id": id, "userPrincipalName": id}}}
+}
+
 // pushback is the alert about alice rejecting a prompt at 10:00.
 func pushback() alert.Alert {
 	return alert.Alert{ID: "a", RuleID: "r", Title: "MFA rejected", Severity: alert.Medium,

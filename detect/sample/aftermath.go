@@ -22,6 +22,9 @@ func (g *generator) aftermath() {
 		g.emit(g.signIn(r, push{PlainRejection, g.cast[s][0], 9, 10 + i, 17, plainAttackers[0], rentedDevice, outlookWeb, badPassword}))
 	}
 
+	// Who got in by bombing adds a second factor of their own.
+	g.audit(r, PushBombingAccepted, g.cast[PushBombingAccepted][0], attackers[PushBombingAccepted], g.clock(18, 40, 12).Add(r.fraction()))
+
 	// The fraud report puts its user at risk, and somebody disables an account.
 	risky := *g.cast[FraudReport][0]
 	risky.risk = "AtRisk"

@@ -8,6 +8,7 @@ const (
 	AADNonInteractiveUserSignInLogs = "AADNonInteractiveUserSignInLogs"
 	IdentityInfo                    = "IdentityInfo"
 	BehaviorAnalytics               = "BehaviorAnalytics"
+	AuditLogs                       = "AuditLogs"
 )
 
 // Record is one row of one table.
