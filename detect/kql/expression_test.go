@@ -10,6 +10,8 @@ var literalExpressions = []expressionCase{
 	{expression: `1.5e-7`, want: "real 1.5E-07"},
 	{expression: `true`, want: "bool true"},
 	{expression: `"a\tb\"c\\d\u00e9"`, want: "string a\tb\"c\\dé"},
+	{expression: `"\ud83d\ude00, \ud83d\u0041, \ud83d"`, want: "string 😀, \uFFFDA, \uFFFD"},
+	{expression: `dynamic({"a":"\ud83d\ude00"}).a`, want: "dynamic 😀"},
 	{expression: `'it\'s'`, want: "string it's"},
 	{expression: `@"C:\x""y"`, want: `string C:\x"y`},
 	{expression: `@'a''b'`, want: "string a'b"},

@@ -3,6 +3,7 @@ package kql
 import (
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -321,12 +322,9 @@ func (l *lexer) escape(sb *strings.Builder) {
 		l.at++
 		return
 	}
-	hexLen := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
-	switch {
-	case hexLen > 0:
-		l.at++
+	hex := func(digits int) rune {
 		r := rune(0)
-		for range hexLen {
+		for range digits {
 			if l.at >= len(l.text) {
 				bad()
 			}
@@ -339,6 +337,22 @@ func (l *lexer) escape(sb *strings.Builder) {
 			}
 			r = r<<4 | rune(d)
 			l.at++
+		}
+		return r
+	}
+	hexLen := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
+	switch {
+	case hexLen > 0:
+		l.at++
+		r := hex(hexLen)
+		// \u is a unit of UTF-16, as in JSON: two may make one character.
+		if after := l.at; c == 'u' && utf16.IsSurrogate(r) && strings.HasPrefix(l.text[after:], `\u`) {
+			l.at += len(`\u`)
+			if pair := utf16.DecodeRune(r, hex(4)); pair != unicode.ReplacementChar {
+				r = pair
+			} else {
+				l.at = after
+			}
 		}
 		sb.WriteRune(r)
 	case c >= '0' && c <= '7':
