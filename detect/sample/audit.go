@@ -1,20 +1,18 @@
 package sample
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
+import "time"
 
 // audit writes one record of AuditLogs: somebody registered a method for the
 // second factor in the user's name.
 func (g *generator) audit(r random, s Story, p *person, from place, at time.Time) {
 	w := &g.encoder.row
 	received := at.Add(r.between(2*time.Minute, 6*time.Minute))
-	who := map[string]string{"id": p.id, "userPrincipalName": p.upn, "ipAddress": from.ip}
-	user, err := json.Marshal(who)
-	if err != nil {
-		panic(err) // texts are always valid
+	user := func(part *jsonWriter) {
+		part.open('{')
+		part.text("id", p.id)
+		part.text("ipAddress", from.ip)
+		part.text("userPrincipalName", p.upn)
+		part.close('}')
 	}
 	w.reset()
 	w.open('{')
@@ -32,13 +30,20 @@ func (g *generator) audit(r random, s Story, p *person, from place, at time.Time
 	w.text("Id", r.guid())
 	w.text("Result", "success")
 	w.text("ResultReason", "User registered Authenticator App with Notification and Code")
-	w.value("InitiatedBy", fmt.Appendf(nil, `{"user":%s}`, user))
-	w.value("TargetResources", fmt.Appendf(nil, `[%s]`, user))
+	part := &g.encoder.part
+	part.reset()
+	part.open('{')
+	part.key("user")
+	user(part)
+	part.close('}')
+	w.value("InitiatedBy", part.buf)
+	part.reset()
+	part.open('[')
+	user(part)
+	part.close(']')
+	w.value("TargetResources", part.buf)
 	w.text("SourceSystem", "Azure AD")
 	w.text("Type", AuditLogs)
 	w.close('}')
-	g.records = append(g.records, Record{
-		Table: AuditLogs, Generated: at, Received: received, Story: s,
-		JSON: append([]byte(nil), w.buf...),
-	})
+	g.keep(AuditLogs, at, received, s)
 }

@@ -150,8 +150,5 @@ func (g *generator) behavior(r random, i insight) {
 	w.text("SourceSystem", "Azure")
 	w.text("Type", BehaviorAnalytics)
 	w.close('}')
-	g.records = append(g.records, Record{
-		Table: BehaviorAnalytics, Generated: i.at, Received: received, Story: i.story,
-		JSON: append([]byte(nil), w.buf...),
-	})
+	g.keep(BehaviorAnalytics, i.at, received, i.story)
 }

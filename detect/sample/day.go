@@ -63,6 +63,14 @@ func newGenerator(o Options) *generator {
 	}
 }
 
+// keep adds the record that was written to the encoder's row.
+func (g *generator) keep(table string, generated, received time.Time, s Story) {
+	g.records = append(g.records, Record{
+		Table: table, Generated: generated, Received: received, Story: s,
+		JSON: append([]byte(nil), g.encoder.row.buf...),
+	})
+}
+
 // begin returns the source of choices for one part of the day, and gives its
 // records one of their own for identifiers and delays.
 func (g *generator) begin(part string) random {

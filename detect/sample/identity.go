@@ -102,8 +102,5 @@ func (g *generator) identity(r random, p *person, at time.Time) {
 	w.text("SourceSystem", "Azure AD")
 	w.text("Type", IdentityInfo)
 	w.close('}')
-	g.records = append(g.records, Record{
-		Table: IdentityInfo, Generated: at, Received: received, Story: Directory,
-		JSON: append([]byte(nil), w.buf...),
-	})
+	g.keep(IdentityInfo, at, received, Directory)
 }
