@@ -66,6 +66,7 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 		Severity:    r.Severity,
 		Tactics:     slices.Clone(r.Tactics),
 		Techniques:  slices.Clone(r.Techniques),
+		Guidance:    r.Guidance,
 		Window:      b.window,
 		Span:        found[0].Span,
 		Created:     b.now,

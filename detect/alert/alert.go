@@ -20,6 +20,9 @@ type Alert struct {
 	Severity    Severity `json:"severity"`
 	Tactics     []string `json:"tactics,omitempty"`
 	Techniques  []string `json:"techniques,omitempty"`
+	// Guidance is the address of the page that says what to do, if the rule
+	// names one.
+	Guidance string `json:"guidance,omitempty"`
 
 	Entities      []Entity   `json:"entities,omitempty"`
 	CustomDetails []Detail   `json:"customDetails,omitempty"`

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Context struct {
 	// one for a high blast radius, and the investigation priorities that UEBA
 	// gave to the address, added up. It is nil if UEBA had nothing to say.
 	RiskScore *int64 `json:"riskScore,omitempty"`
+	// New lists those of the alert's values that its accounts were not seen with
+	// before: addresses, countries and names of devices.
+	New []string `json:"new,omitempty"`
 	// Sections hold what is known of each entity.
 	Sections []Section `json:"sections,omitempty"`
 	// Timeline lists the prompts and what came after them, oldest first.
@@ -30,6 +34,14 @@ type Context struct {
 // Has reports whether there is a finding of a kind.
 func (c *Context) Has(kind string) bool {
 	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind })
+}
+
+// IsNew reports whether a value of the alert is new for its accounts. A place
+// is if it ends in a country that is: Sofia, BG.
+func (c *Context) IsNew(value string) bool {
+	return c != nil && slices.ContainsFunc(c.New, func(n string) bool {
+		return strings.EqualFold(n, value) || strings.HasSuffix(value, ", "+n)
+	})
 }
 
 // Finding is a sentence that an analyst can act on.

@@ -14,7 +14,7 @@ import (
 // The kinds of findings.
 const (
 	SuccessSameIP      = "success-same-ip"
-	MethodAdded        = "mfa-method-added"
+	MethodChanged      = "mfa-method-changed"
 	SuccessSameNetwork = "success-same-network"
 	Bombing            = "bombing"
 	PrivilegedRole     = "privileged-role"
@@ -31,7 +31,7 @@ const (
 )
 
 // kindsOfFindings lists them, the weightiest first.
-var kindsOfFindings = []string{SuccessSameIP, MethodAdded, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
+var kindsOfFindings = []string{SuccessSameIP, MethodChanged, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
 	DisabledAccount, NewCountry, NewAddress, Repeated, Unusual, SuccessElsewhere, KnownDevice}
 
 // Findings lists the kinds of findings, the weightiest first.
@@ -63,6 +63,8 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 			slices.SortFunc(s.prompts, func(x, y prompt) int {
 				return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
 			})
+			// Rows come in any order.
+			slices.SortFunc(s.methods, func(x, y method) int { return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.what, y.what)) })
 			subjects = append(subjects, s)
 		}
 		if ip := addressOf(e); ip != "" && !told[ip] {
@@ -76,7 +78,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	c := &alert.Context{RuleSeverity: a.Severity}
 	f := findings{}
 	for _, s := range subjects {
-		b.assessAccount(f, *a, s, addresses, missing)
+		b.assessAccount(f, c, *a, s, addresses, missing)
 		c.Sections = append(c.Sections, b.sections(s)...)
 		c.Timeline = append(c.Timeline, timeline(s)...)
 		for _, m := range s.methods {
@@ -122,9 +124,9 @@ func (f findings) list() []alert.Finding {
 	return list
 }
 
-func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []string, missing map[string]string) {
+func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, addresses []string, missing map[string]string) {
 	at := func(ip string) bool { return slices.Contains(addresses, ip) }
-	networks, countries, devices := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	networks, countries, devices, named := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	var rejections []prompt
 	for _, p := range s.prompts {
 		if p.kind != "success" && at(p.address) && !p.time.Before(a.Span.Start) && !p.time.After(a.Span.End) {
@@ -136,6 +138,9 @@ func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []
 			}
 			if p.device != "" {
 				devices[p.address+" "+p.device] = true
+			}
+			if p.deviceName != "" {
+				named[p.deviceName] = true
 			}
 			rejections = append(rejections, p)
 		}
@@ -165,7 +170,7 @@ func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []
 	}
 	for _, m := range s.methods {
 		if len(rejections) > 0 && !m.time.Before(rejections[0].time) && m.time.Sub(rejections[0].time) <= aftermathLasts {
-			f.add(MethodAdded, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(m.time.Sub(rejections[0].time)), m.what)
+			f.add(MethodChanged, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(m.time.Sub(rejections[0].time)), m.what)
 		}
 	}
 	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {
@@ -201,6 +206,7 @@ func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []
 	}
 	for _, country := range slices.Sorted(maps.Keys(countries)) {
 		if s.countries[country] == 0 {
+			c.New = append(c.New, country)
 			f.add(NewCountry, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
 		}
 	}
@@ -210,8 +216,14 @@ func (b *batch) assessAccount(f findings, a alert.Alert, s subject, addresses []
 			continue
 		}
 		known = false
+		c.New = append(c.New, ip)
 		if f[NewCountry] == "" { // which says more
 			f.add(NewAddress, "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if s.named[name] == 0 {
+			c.New = append(c.New, name)
 		}
 	}
 	for device := range devices {
@@ -288,7 +300,8 @@ func (b *batch) sections(s subject) []alert.Section {
 		add("UEBA", append(fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record"))), fact("Insights", s.unusual(most+1)...)...))
 	}
 	if s.signIns > 0 {
-		add("Sign-ins before", append(append(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...)...), fact("Addresses", ranked(s.used, 3)...)...))
+		add("Sign-ins before", slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...),
+			fact("Addresses", ranked(s.used, 3)...), fact("Devices", ranked(s.named, 3)...)))
 	}
 	return list
 }

@@ -58,7 +58,7 @@ func TestFindings(t *testing.T) {
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
 		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []string{SuccessSameNetwork}, severity: alert.High, text: "AS65550"},
 		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []string{SuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
-		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []string{MethodAdded}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
+		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []string{MethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
 		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
 		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
 		{name: "a method of another", audit: []record{changed("10:07:00", "User registered security info", "success", "other")}, severity: alert.Medium},
@@ -203,5 +203,45 @@ func TestAftermath(t *testing.T) {
 				t.Errorf("updates (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is new about the place is marked, and usual devices are told by name.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	device := func(id, name string) record { return record{"deviceId": id, "displayName": name} }
+	before := success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1", "Location": "BG", "DeviceDetail": device("l", "LAPTOP-7")})
+	again := success("2026-03-13T09:00:00Z", record{"IPAddress": "198.51.100.1", "Location": "BG", "DeviceDetail": device("l", "LAPTOP-7")})
+	for _, test := range []struct {
+		name     string
+		rejected record
+		want     []string
+	}{
+		{"all of it", record{"DeviceDetail": device("k", "KALI")}, []string{"NL", badIP, "KALI"}},
+		{"the address and the country", record{"DeviceDetail": device("l", "LAPTOP-7")}, []string{"NL", badIP}},
+		{"the address", record{"Location": "BG"}, []string{badIP}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client := localClient(t, tableOf(t, "SigninLogs", before, again, rejected("10:00:00", test.rejected)),
+				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"), tableOf(t, "AuditLogs"))
+			alerts := []alert.Alert{pushback()}
+			New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow)
+			c := alerts[0].Context
+			if diff := cmp.Diff(test.want, c.New); diff != "" {
+				t.Errorf("new (-want +got):\n%s", diff)
+			}
+			for _, s := range c.Sections {
+				if s.Title == "Sign-ins before" {
+					want := alert.Detail{Name: "Devices", Values: []string{"LAPTOP-7 (2)"}}
+					if diff := cmp.Diff(want, s.Facts[len(s.Facts)-1]); diff != "" {
+						t.Errorf("devices (-want +got):\n%s", diff)
+					}
+				}
+			}
+		})
+	}
+	if c := (&alert.Context{New: []string{"NL"}}); !c.IsNew("Rotterdam, NL") || c.IsNew("NLX") || c.IsNew("NL, Sofia, BG") {
+		t.Error("a place is new if it ends in a new country, and only then")
 	}
 }

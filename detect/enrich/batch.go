@@ -38,6 +38,7 @@ type account struct {
 	used       map[string]int64 // successful sign-ins by address
 	devices    map[string]int64 // by address and device id
 	countries  map[string]int64
+	named      map[string]int64 // by the name of the device
 	prompts    []prompt
 	methods    []method
 	priority   int64 // of UEBA, the most
@@ -47,9 +48,9 @@ type account struct {
 
 // prompt is a second factor that was asked for, or a sign-in that succeeded.
 type prompt struct {
-	time                                            time.Time
-	kind                                            string // success, rejected or prompt
-	address, network, country, device, app, session string
+	time                                                        time.Time
+	kind                                                        string // success, rejected or prompt
+	address, network, country, device, deviceName, app, session string
 }
 
 // method is a change of an account's methods for the second factor.
@@ -78,7 +79,7 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 		}
 		for _, e := range a.Entities {
 			if id, name := accountOf(e); b.find(id, name) == nil && (id != "" || name != "") {
-				acc := &account{id: id, name: name, used: map[string]int64{}, devices: map[string]int64{}, countries: map[string]int64{}, insights: map[string]int64{}}
+				acc := &account{id: id, name: name, used: map[string]int64{}, devices: map[string]int64{}, countries: map[string]int64{}, named: map[string]int64{}, insights: map[string]int64{}}
 				b.accounts[cmp.Or(id, name)] = acc
 				if name != "" {
 					b.byName[name] = acc
@@ -262,6 +263,9 @@ func (b *batch) before(r row) {
 		if country := r.text("Country"); country != "" {
 			a.countries[country] += n
 		}
+		if name := r.text("Device"); name != "" {
+			a.named[name] += n
+		}
 	}
 }
 
@@ -269,7 +273,7 @@ func (b *batch) after(r row) {
 	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
 		a.prompts = append(a.prompts, prompt{
 			time: r.time("TimeGenerated"), kind: r.text("Kind"), address: strings.ToLower(r.text("IPAddress")),
-			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
+			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), deviceName: r.text("Device"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
 		})
 	}
 }

@@ -21,7 +21,7 @@ type Change struct {
 }
 
 // DefaultSteps are those of ParseSteps's argument when nothing else is set.
-const DefaultSteps = "success-same-ip=High,mfa-method-added=+1,success-same-network=+1,bombing=+1,privileged-role=+1,high-blast-radius=+1,known-device=-1"
+const DefaultSteps = "success-same-ip=High,mfa-method-changed=+1,success-same-network=+1,bombing=+1,privileged-role=+1,high-blast-radius=+1,known-device=-1"
 
 // ParseSteps reads kinds of findings with what each does to the severity, with
 // commas between them.

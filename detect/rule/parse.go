@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -449,5 +450,20 @@ func (p *parser) extension(n *yaml.Node) {
 			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
+		"guidance": p.guidance,
 	})
+}
+
+// guidance reads the address of the rule's runbook.
+func (p *parser) guidance(n *yaml.Node) {
+	text, ok := p.text(n, "guidance")
+	if !ok {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.String() != text {
+		p.errorf(n, "guidance is %.100q: write the address of the page as https://host/path, with what is special in it escaped", text)
+		return
+	}
+	p.rule.Guidance = text
 }

@@ -447,6 +447,13 @@ func TestParseProblems(t *testing.T) {
 		}},
 		{"extension text", add("pushback: x\n"), []string{`r.yaml:9:11: pushback is the single value "x": it must be a mapping of keys to values`}},
 
+		{"guidance", add("pushback: {guidance: \"javascript:alert(1)\"}\n"), []string{
+			`r.yaml:9:22: guidance is "javascript:alert(1)": write the address of the page as https://host/path, with what is special in it escaped`,
+		}},
+		{"guidance with a password", add("pushback: {guidance: \"https://a:b@c.example/\"}\n"), []string{
+			`r.yaml:9:22: guidance is "https://a:b@c.example/": write the address of the page as https://host/path, with what is special in it escaped`,
+		}},
+
 		{"editor lines", strings.Replace(scheduled, "name: R", "name: \"a\u2028b\"", 1) + "kind: x\n", []string{`r.yaml:9:7: kind is "x": use Scheduled or NRT`}},
 		{"everything at once", set("id", "x") + "kind: y\nfoo: 1\ntactics: z\n", []string{
 			`r.yaml:1:5: id "x" is not a GUID: write it as 00000000-0000-0000-0000-000000000000`,

@@ -71,6 +71,10 @@ type Rule struct {
 	// too: `pushback: {events: [Column]}`.
 	Events []string
 
+	// Guidance is the address, https, of the page that says what to do about
+	// the rule's alerts, or nothing: `pushback: {guidance: https://...}`.
+	Guidance string
+
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
 }

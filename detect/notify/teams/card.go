@@ -120,7 +120,14 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The last line has its place before all that can be left out.
+	var footer []any
+	if links.Build != "" {
+		footer = append(footer, small("Pushback "+inert(line(links.Build), mostName)))
+	}
+	c.Body = append(c.Body, footer...)
 	whole, err := encode(c)
+	c.Body = c.Body[:len(c.Body)-len(footer)]
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +141,7 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	if left != "" {
 		c.Body = append(c.Body, small(left))
 	}
+	c.Body = append(c.Body, footer...)
 	return encode(c)
 }
 
@@ -243,17 +251,17 @@ func partsOf(a alert.Alert) ([]part, error) {
 	}
 	list(a.Entities, func(e alert.Entity) {
 		if len(e.Fields) > 0 {
-			add(anEntity, fact(e.Type, identifiers(e)...))
+			add(anEntity, fact(e.Type, identifiers(e, a.Context)...))
 		}
 	}, more(anEntity, "entities"))
 	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
-		if text := values(d.Values); text != "" {
+		if text := values(d.Values, a.Context); text != "" {
 			add(aDetail, fact(console.Label(d.Name), text))
 		}
 	}, more(aDetail, "details"))
 	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {
-		add(aTechnique, fact("MITRE ATT&CK", values(mitre)))
+		add(aTechnique, fact("MITRE ATT&CK", values(mitre, nil)))
 	}
 	list(a.Properties, func(p alert.Property) { add(aProperty, fact(p.Name, inert(p.Value, mostValue))) }, more(aProperty, "properties"))
 	list(a.Notes, func(n string) { add(aNote, fact("Note", inert(n, mostValue))) }, more(aNote, "notes"))
@@ -298,10 +306,10 @@ func fact(name string, lines ...string) columnSet {
 
 // identifiers names an entity by its first identifier, and adds the others in a
 // line each.
-func identifiers(e alert.Entity) []string {
+func identifiers(e alert.Entity, c *alert.Context) []string {
 	var lines []string
 	for i, f := range e.Fields {
-		value := inert(f.Value, mostValue)
+		value := marked(f.Value, c)
 		switch {
 		case i == 0:
 		case i == mostValues:
@@ -316,8 +324,17 @@ func identifiers(e alert.Entity) []string {
 	return lines
 }
 
+// marked writes a value of the alert, and says so if it is unusual.
+func marked(value string, c *alert.Context) string {
+	text := inert(value, mostValue)
+	if c.IsNew(value) {
+		text += " (new for this account)"
+	}
+	return text
+}
+
 // values writes a list in one line.
-func values(list []string) string {
+func values(list []string, c *alert.Context) string {
 	var texts []string
 	for i, v := range list {
 		if i == mostValues {
@@ -325,7 +342,7 @@ func values(list []string) string {
 			break
 		}
 		if v != "" {
-			texts = append(texts, inert(v, mostValue))
+			texts = append(texts, marked(v, c))
 		}
 	}
 	return strings.Join(texts, ", ")

@@ -623,3 +623,29 @@ func askOfficialRenderer(t *testing.T, cards []json.RawMessage) []rendererAnswer
 	}
 	return answers
 }
+
+func TestGuidanceAndNews(t *testing.T) {
+	t.Parallel()
+	a := alert.Alert{Title: "T", Severity: alert.High, Guidance: "https://contoso.example/runbook#mfa",
+		Entities:      []alert.Entity{{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "203.0.113.9"}}}},
+		CustomDetails: []alert.Detail{{Name: "Locations", Values: []string{"Rotterdam, NL", "Sofia, BG"}}},
+		Context:       &alert.Context{New: []string{"NL", "203.0.113.9"}}}
+	text, err := Card(a, Links{NoPortal: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "Rotterdam, NL (new for this account), Sofia, BG\""} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the card lacks %s:\n%s", want, text)
+		}
+	}
+	if text, err := Card(a, Links{Build: "v1.2.3"}); err != nil || !strings.Contains(string(text), `"text":"Pushback v1.2.3"`) {
+		t.Errorf("the card does not say which build made it: %v\n%s", err, text)
+	}
+	for _, bad := range []string{"javascript:alert(1)", "http://contoso.example/", "https://u:p@contoso.example/", "https://contoso.example/a b"} {
+		a.Guidance = bad
+		if text, err := Card(a, Links{NoPortal: true}); err != nil || strings.Contains(string(text), "OpenUrl") {
+			t.Errorf("%s became a button: %v", bad, err)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 				lines = append(lines, fmt.Sprintf("and %d more", len(s.Facts)-i))
 				break
 			}
-			lines = append(lines, inert(line(f.Name), mostName)+": "+values(f.Values))
+			lines = append(lines, inert(line(f.Name), mostName)+": "+values(f.Values, nil))
 		}
 		// A line for the entity, and the facts one behind the other.
 		if len(lines) > 2 {

@@ -101,7 +101,7 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		kinds[i] = fmt.Sprintf("%s (%d)", k, findings[k])
 	}
 	if len(kinds) > 0 {
-		c.Body = append(c.Body, fact("Findings", values(kinds)))
+		c.Body = append(c.Body, fact("Findings", values(kinds, nil)))
 	}
 	c.Body = append(c.Body, rich("Medium", textRun{Text: "The worst of them", Weight: "Bolder"}))
 	for n := min(len(worst), mostDigested); ; n-- {

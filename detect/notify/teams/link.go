@@ -1,136 +1,18 @@
 package teams
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
-	"fmt"
-	"net/netip"
-	"net/url"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
-
 	"pushback/detect/alert"
+	"pushback/detect/notify/portal"
 )
 
-// Links are what a card's buttons need to know. The zero value is the public
-// cloud, without the button to Logs.
-type Links struct {
-	// WorkspaceResourceID is the workspace in Azure Resource Manager,
-	// /subscriptions/.../workspaces/NAME, whose Logs a button opens.
-	WorkspaceResourceID string
-	// NoPortal leaves out all buttons: those that there are lead to the portals
-	// of the public cloud.
-	NoPortal bool
-}
+// Links are what a card's buttons need to know.
+type Links = portal.Links
 
-// The most that one card links to and asks for.
-const (
-	mostUserButtons = 3
-	mostQueried     = 10
-)
-
-// actions returns the buttons. A value from a log comes into one only if it is
-// a GUID, an IP address or a plain user name, so nothing needs escaping.
+// actions returns the buttons.
 func actions(a alert.Alert, l Links) []action {
 	var list []action
-	if incident(a.IncidentURL) {
-		list = append(list, open("Incident", a.IncidentURL))
-	}
-	if l.NoPortal {
-		return list
-	}
-	w := whoOf(a)
-	for i, id := range w.ids[:min(len(w.ids), mostUserButtons)] {
-		title := "User in Entra"
-		if len(w.ids) > 1 {
-			title = fmt.Sprintf("User %d in Entra", i+1)
-		}
-		list = append(list, open(title, "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/"+id))
-	}
-	if query, period := signIns(w, a.Span); query != "" && l.WorkspaceResourceID != "" {
-		list = append(list, open("Sign-ins in Logs", fmt.Sprintf(
-			"https://portal.azure.com/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/%s/source/LogsBlade.AnalyticsShareLinkToQuery/q/%s/timespan/%s",
-			url.QueryEscape(l.WorkspaceResourceID), url.QueryEscape(packed(query)), url.QueryEscape(period))))
+	for _, to := range portal.Of(a, l) {
+		list = append(list, action{Type: "Action.OpenUrl", Title: to.Title, URL: to.URL})
 	}
 	return list
-}
-
-// incident reports whether an address is one of a portal.
-func incident(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "https" && u.User == nil && u.String() == address && u.Fragment != "" &&
-		slices.Contains([]string{"portal.azure.com", "portal.azure.us", "portal.azure.cn", "security.microsoft.com"}, u.Host)
-}
-
-func open(title, url string) action { return action{Type: "Action.OpenUrl", Title: title, URL: url} }
-
-// who is whom an alert is about, as far as it can be asked for.
-type who struct{ ids, names, addresses []string }
-
-var (
-	guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	// userName leaves out what a KQL string or a URL could take for more.
-	userName = regexp.MustCompile(`^[A-Za-z0-9._+#-]{1,120}@[A-Za-z0-9.-]{1,120}$`)
-)
-
-func whoOf(a alert.Alert) who {
-	var w who
-	add := func(list *[]string, value string) {
-		if !slices.Contains(*list, value) && len(*list) < mostQueried {
-			*list = append(*list, value)
-		}
-	}
-	for _, e := range a.Entities {
-		for _, f := range e.Fields {
-			switch {
-			case e.Type == "Account" && f.Identifier == "AadUserId" && guid.MatchString(strings.ToLower(f.Value)):
-				add(&w.ids, strings.ToLower(f.Value))
-			case e.Type == "Account" && f.Identifier == "FullName" && userName.MatchString(f.Value):
-				add(&w.names, f.Value)
-			case e.Type == "IP" && f.Identifier == "Address":
-				if ip, err := netip.ParseAddr(f.Value); err == nil && ip.Zone() == "" {
-					add(&w.addresses, ip.String())
-				}
-			}
-		}
-	}
-	return w
-}
-
-// around is how much before and after the activity a query looks: what led up
-// to it, and what came of it.
-const around = time.Hour
-
-// signIns returns a query for the sign-ins of those users, or if none is named
-// from those addresses, and its period in ISO 8601.
-func signIns(w who, span alert.Span) (query, period string) {
-	column, values := "UserId", w.ids
-	if len(values) == 0 {
-		column, values = "UserPrincipalName", w.names
-	}
-	if len(values) == 0 {
-		column, values = "IPAddress", w.addresses
-	}
-	if len(values) == 0 || !shown(span.Start) || !shown(span.End) {
-		return "", ""
-	}
-	from, to := span.Start.UTC().Add(-around).Format(time.RFC3339), span.End.UTC().Add(around).Format(time.RFC3339)
-	return fmt.Sprintf("union isfuzzy=true SigninLogs, AADNonInteractiveUserSignInLogs\n"+
-		"| where TimeGenerated between (datetime(%s) .. datetime(%s))\n"+
-		"| where %s in~ (\"%s\")\n"+
-		"| sort by TimeGenerated asc", from, to, column, strings.Join(values, `", "`)), from + "/" + to
-}
-
-// packed writes a query as a link to Logs holds it.
-func packed(query string) string {
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	_, err := w.Write([]byte(query))
-	if closeErr := w.Close(); err != nil || closeErr != nil {
-		panic("a buffer takes all that is written") // and nothing else can fail
-	}
-	return base64.StdEncoding.EncodeToString(buf.Bytes())
 }

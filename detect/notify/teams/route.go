@@ -3,6 +3,7 @@ package teams
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"pushback/detect/alert"
@@ -79,3 +80,5 @@ func (t *Teams) route(a alert.Alert) channel {
 	}
 	return t.other
 }
+
+var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
