@@ -55,6 +55,9 @@ func (out *Delivery) count(o *ledger.Owed) {
 		out.Parked++
 	} else {
 		out.Pending++
+		if made := o.Alert.Created; out.Oldest.IsZero() || made.Before(out.Oldest) {
+			out.Oldest = made
+		}
 	}
 }
 

@@ -117,6 +117,9 @@ type Config struct {
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
 
+	// Health, if set, tells what goes wrong with Pushback itself.
+	Health *Health
+
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are
 	// for running rules over logs of a known time.
@@ -160,6 +163,8 @@ type Detector struct {
 	// unnoted are the deliveries that were made, and of which the ledger could
 	// not be told. They are noted later and not made again. Only a tick uses it.
 	unnoted map[delivered]bool
+	// healthState is nil until it is read. Only a tick uses it.
+	healthState *healthState
 }
 
 // delivered is an alert that a destination has.
@@ -260,6 +265,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	defer cancel()
 	report.Rules = d.runRules(querying, now)
 	report.Deliveries = d.deliverAll(sending, func() time.Time { return now.Add(elapsed()) })
+	d.health(sending, &report)
 	d.purge(sending, &report)
 	report.stop(ctx)
 	report.Duration = elapsed()

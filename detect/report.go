@@ -19,6 +19,10 @@ type Report struct {
 	// PurgeErr is why not all were.
 	Purged   int
 	PurgeErr error
+	// Health are the alerts about Pushback itself that were recorded, and
+	// HealthErr is why some were not.
+	Health    []alert.Alert
+	HealthErr error
 	// Stopped says why the tick ended before all was done:
 	// context.DeadlineExceeded if its time was up, context.Canceled if it was
 	// told to end, else nil. What was not done is in the rules' Left and the
@@ -47,6 +51,10 @@ type RuleRun struct {
 	// Busy says until when another process has the rule's lease: this tick left
 	// the rule to it. It is zero if none had.
 	Busy time.Time
+	// Failures counts the ticks in a row, this one too, in which something of the
+	// rule failed, and LastSuccess is when a window of it was run last.
+	Failures    int
+	LastSuccess time.Time
 	// Cut is how the query ended that was running when the tick had to end, or
 	// nil. Its window is one of those Left, and that is no failure.
 	Cut error
@@ -180,6 +188,8 @@ type Delivery struct {
 	// sent.
 	Orphaned bool
 	Left     int // of those, the ones that the tick did not get to
+	// Oldest is when the oldest of those that were pending before was made.
+	Oldest time.Time
 	// Unread says that the tick was cancelled before it read what is owed.
 	Unread   bool
 	Duration time.Duration
@@ -235,7 +245,7 @@ func (r Report) Err() error {
 	for _, d := range r.Deliveries {
 		errs = append(errs, d.Err)
 	}
-	return errors.Join(append(errs, r.PurgeErr, r.stoppedErr())...)
+	return errors.Join(append(errs, r.PurgeErr, r.HealthErr, r.stoppedErr())...)
 }
 
 func (r Report) stoppedErr() error {

@@ -106,6 +106,16 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		if ctx.Err() != nil {
 			p.run.Left = len(p.due)
 		}
+		if len(p.run.Windows) > 0 {
+			switch failed := p.run.Failure() != nil; {
+			case failed:
+				p.state.Failures++
+				p.touched = true
+			case p.state.Failures > 0:
+				p.state.Failures, p.touched = 0, true
+			}
+		}
+		p.run.Failures, p.run.LastSuccess = p.state.Failures, p.state.LastSuccess
 		if p.touched {
 			if err := guarded(func() error { return d.ledger.Keep(saving, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
 				p.fail("saving how far it has run", err)
@@ -186,7 +196,7 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		return false
 	}
 	if err == nil {
-		err = guarded(func() error { return d.finish(ctx, p, due, w.Alerts, held) })
+		err = guarded(func() error { return d.finish(ctx, p, due, now, w.Alerts, held) })
 	}
 	if err != nil {
 		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack = p.rule.schedule.window(due.end), due.pass, 0, nil, 0
@@ -225,9 +235,10 @@ func (d *Detector) keepLease(ctx context.Context, p *progress, now time.Time) bo
 
 // finish notes that a window is done, in the ledger if there is anything to
 // tell.
-func (d *Detector) finish(ctx context.Context, p *progress, due due, alerts []alert.Alert, held []alert.Activity) error {
+func (d *Detector) finish(ctx context.Context, p *progress, due due, now time.Time, alerts []alert.Alert, held []alert.Activity) error {
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.end.Equal)
+	done.LastSuccess = now
 	kept := len(alerts) > 0 || len(held) > 0
 	if kept {
 		e := d.entry(p, done, alerts)

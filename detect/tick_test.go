@@ -184,6 +184,10 @@ func TestReport(t *testing.T) {
 			Duration:   17 * time.Second,
 		},
 	}
+	for i := range want {
+		want[i].Rules[0].LastSuccess = want[i].Time
+		want[i].Deliveries[0].Oldest = want[i].Time
+	}
 	if diff := cmp.Diff(want, d.reports); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
@@ -441,7 +445,7 @@ func TestFailingDestination(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	report.Deliveries[0].Err = nil
-	if diff := cmp.Diff([]Delivery{{Destination: "other", Pending: 3}, {Destination: "inbox", Sent: 3}}, report.Deliveries); diff != "" {
+	if diff := cmp.Diff([]Delivery{{Destination: "other", Pending: 3, Oldest: clock("10:05")}, {Destination: "inbox", Sent: 3, Oldest: clock("10:05")}}, report.Deliveries); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
 	if len(d.inbox.alerts) != 3 {

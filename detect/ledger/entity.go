@@ -32,6 +32,8 @@ func encodeRow(r row) (map[string]any, error) {
 		e["RuleID"] = r.ruleID
 		putTime(e, "First", r.state.First)
 		putTime(e, "Watermark", r.state.Watermark)
+		putTime(e, "LastSuccess", r.state.LastSuccess)
+		e["Failures"] = r.state.Failures
 		if len(r.state.Pending) > 0 {
 			if err := putJSON(e, "Pending", r.state.Pending); err != nil {
 				return nil, err
@@ -161,6 +163,7 @@ func decodeItem(text []byte) (item, error) {
 	case key == runKey:
 		r := &runRow{ruleID: e.text("RuleID"), holder: e.text("Holder"), until: e.time("Until")}
 		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
+		r.state.LastSuccess, r.state.Failures = e.time("LastSuccess"), e.number("Failures")
 		e.json("Pending", &r.state.Pending)
 		i.row = r
 	case key == purgeKey:

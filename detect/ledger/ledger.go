@@ -51,6 +51,10 @@ type State struct {
 	// Pending lists the ends of the windows that are still to be run, oldest
 	// first: a run of them failed or was cut short.
 	Pending []time.Time `json:"pending,omitempty"`
+	// LastSuccess is the time of the last tick that ran a window of the rule, and
+	// Failures counts the ticks since in which something of it failed.
+	LastSuccess time.Time `json:"lastSuccess,omitzero"`
+	Failures    int       `json:"failures,omitempty"`
 }
 
 // IsZero reports whether the rule never ran.

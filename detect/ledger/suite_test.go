@@ -160,14 +160,14 @@ func testLedger(t *testing.T, open func(t *testing.T) verbs) {
 	t.Run("the state of each rule", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)
-		one := State{First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0), at(60)}}
+		one := State{First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0), at(60)}, LastSuccess: at(30), Failures: 3}
 		record(t, l, "one", one, to)
 		record(t, l, "two", state, to)
 		one.Pending = one.Pending[:1]
 		record(t, l, "one", one, to)
 		one.Pending[0] = at(-60) // the ledger must have its own copy
 		want := map[string]State{
-			"one":   {First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0)}},
+			"one":   {First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0)}, LastSuccess: at(30), Failures: 3},
 			"two":   state,
 			"three": {},
 		}
