@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,6 +102,7 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 			if !claimed {
 				continue // another process sends it
 			}
+			d.lead(&whole)
 			if err := d.notify(ctx, n, whole); err != nil {
 				failure, alone := d.failure(o, err, clock())
 				if failure.Park {
@@ -141,6 +143,15 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 		}
 	}
 	return out
+}
+
+// lead has an alert lead to the incident that was made of it, if one was.
+func (d *Detector) lead(a *alert.Alert) {
+	for _, n := range d.notifiers {
+		if o, ok := n.(Opener); ok {
+			a.IncidentURL = cmp.Or(a.IncidentURL, o.IncidentURL(a.ID))
+		}
+	}
 }
 
 // failure is what becomes of an alert that a destination did not take. alone

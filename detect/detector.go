@@ -55,6 +55,15 @@ type Digester interface {
 	NotifyAll(ctx context.Context, alerts []alert.Alert) error
 }
 
+// Opener is a Notifier that makes incidents of alerts. Those behind it in the
+// order of the notifiers can lead to them.
+type Opener interface {
+	Notifier
+	// IncidentURL returns the address of the incident that an alert went into, or
+	// nothing.
+	IncidentURL(alertID string) string
+}
+
 // Enricher adds what is known of their entities to the alerts of a window, as it
 // is at a time, and sets their severity. It returns a warning, a line, for what
 // could not be had. *enrich.Enricher is one.

@@ -1,0 +1,545 @@
+package sentinel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/fake"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
+	sdkfake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2/fake"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"pushback/detect/alert"
+	"pushback/detect/notify/portal"
+	"pushback/detect/notify/sentinel/armtest"
+	"pushback/detect/rule"
+)
+
+const testWorkspace = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/soc (eu)/providers/Microsoft.OperationalInsights/workspaces/logs"
+
+type credential struct{}
+
+func (credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "t", ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
+
+func workspace(t testing.TB) Workspace {
+	t.Helper()
+	w, err := ParseWorkspace(strings.Replace(testWorkspace, "soc (eu)", "soc_eu", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// world is a stand-in with what makes destinations for it.
+type world struct {
+	t      testing.TB
+	arm    *armtest.Server
+	server *httptest.Server
+	rules  []*rule.Rule
+}
+
+func newWorld(t testing.TB, rules ...*rule.Rule) *world {
+	w := &world{t: t, arm: &armtest.Server{Workspace: workspace(t).String()}, rules: rules}
+	w.server = httptest.NewTLSServer(w.arm)
+	w.server.Config.ErrorLog = nil
+	t.Cleanup(func() {
+		w.server.Close()
+		if p := w.arm.Problems(); len(p) > 0 {
+			t.Errorf("%d calls were wrong: %q", len(p), p[:min(len(p), 3)])
+		}
+	})
+	return w
+}
+
+// start returns a destination that remembers nothing, as after a restart.
+func (w *world) start() *Destination {
+	w.t.Helper()
+	d, err := New(workspace(w.t), credential{}, Options{Rules: w.rules, ClientOptions: azcore.ClientOptions{
+		Transport: w.server.Client(), Retry: policy.RetryOptions{MaxRetries: -1},
+		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: "https://login.example/", Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+			cloud.ResourceManager: {Endpoint: w.server.URL, Audience: "https://management.example/"},
+		}},
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+var noon = time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)
+
+func rejection(user string, at time.Time) alert.Alert {
+	field := []alert.Field{{Identifier: "FullName", Value: user}}
+	a := alert.Alert{
+		RuleID: rule.Default().ID, RuleName: "MFA", Title: "MFA rejected by " + user, Description: "d", Severity: alert.Medium,
+		Tactics: []string{"CredentialAccess", "NoSuchTactic"}, Techniques: []string{"T1621"},
+		Entities:   []alert.Entity{{Type: "Account", Fields: field}, {Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "203.0.113.9"}}}},
+		Span:       alert.Span{Start: at, End: at.Add(time.Minute)},
+		Window:     alert.Span{Start: at.Add(-time.Hour), End: at.Add(time.Hour)},
+		Activities: []alert.Activity{{Fingerprint: alert.NewFingerprint("r", field), Span: alert.Span{Start: at, End: at.Add(time.Minute)}}},
+		Rows:       []alert.Row{{{Column: "User", Value: json.RawMessage(`"` + user + `"`)}, {Column: "N", Value: json.RawMessage(`9007199254740993`)}}},
+		Created:    at.Add(time.Hour),
+		Context:    &alert.Context{Findings: []alert.Finding{{Kind: "bombing", Text: "5 prompts"}}},
+	}
+	a.ID = alert.NewID(a.RuleID, a.Activities)
+	return a
+}
+
+func (w *world) notify(d *Destination, a alert.Alert) {
+	w.t.Helper()
+	if err := d.Notify(w.t.Context(), a); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// The attack of the demo: 40 rejections of one user over 5 hours, 3 of another.
+func TestOneStoryOneIncident(t *testing.T) {
+	t.Parallel()
+	reopening := *rule.Default()
+	reopening.Incident.Grouping.ReopenClosedIncident = true
+	bookmarksOnly := *rule.Default()
+	bookmarksOnly.Incident.CreateIncident = false
+	ungrouped := *rule.Default()
+	ungrouped.Incident.Grouping.Enabled = false
+	for _, test := range []struct {
+		name  string
+		rule  *rule.Rule
+		later time.Duration // after the last, when its incident is closed
+		want  []int         // bookmarks of each incident
+	}{
+		{"as shipped", rule.Default(), time.Hour, []int{40, 3, 1}},
+		{"reopened", &reopening, time.Hour, []int{41, 3}},
+		{"too late to be reopened", &reopening, 6 * time.Hour, []int{40, 3, 1}},
+		{"ungrouped", &ungrouped, time.Hour, []int{40, 3, 1}},
+		{"no incidents", &bookmarksOnly, time.Hour, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, test.rule)
+			d := w.start()
+			for n := range 40 {
+				if n == 20 {
+					d = w.start()
+				}
+				w.notify(d, rejection("alice@contoso.example", noon.Add(time.Duration(n)*7*time.Minute)))
+				if n < 3 {
+					w.notify(d, rejection("bob@contoso.example", noon.Add(time.Duration(n)*time.Hour)))
+				}
+			}
+			for _, i := range w.arm.Incidents() {
+				w.arm.Edit(i.ID, map[string]any{"status": "Closed", "classification": "TruePositive"})
+			}
+			last := rejection("alice@contoso.example", noon.Add(39*7*time.Minute).Add(test.later))
+			w.notify(d, last)
+			w.notify(w.start(), last) // again, as after a crash
+			var got []int
+			for _, i := range w.arm.Incidents() {
+				got = append(got, len(i.Relations))
+				if len(i.Comments) != len(i.Relations) {
+					t.Errorf("%d comments on %d bookmarks", len(i.Comments), len(i.Relations))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("bookmarks by incident (-want +got):\n%s", diff)
+			}
+			if n := len(w.arm.Bookmarks()); n != 44 {
+				t.Errorf("%d bookmarks, want 44", n)
+			}
+			if test.name == "reopened" {
+				if i := w.arm.Incidents()[0]; i.Text("status") != "New" || i.Properties["classification"] != nil || i.Text("lastActivityTimeUtc") != last.Span.End.Format(time.RFC3339) {
+					t.Errorf("after reopening: %v", i.Properties)
+				}
+			}
+			if url := d.IncidentURL(last.ID); (url == "") != (test.want == nil) {
+				t.Errorf("the incident's address is %q", url)
+			}
+		})
+	}
+}
+
+func TestGrouping(t *testing.T) {
+	t.Parallel()
+	base := rejection("alice@contoso.example", noon)
+	other := rejection("alice@contoso.example", noon.Add(time.Hour))
+	other.Entities[1].Fields[0].Value = "198.51.100.1"
+	other.Severity = alert.High
+	other.CustomDetails = []alert.Detail{{Name: "Apps", Values: []string{"Teams"}}}
+	for _, test := range []struct {
+		name string
+		g    rule.IncidentGrouping
+		same bool
+	}{
+		{"not enabled, one identity", rule.IncidentGrouping{}, true},
+		{"any alert", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.AnyAlert}, true},
+		{"all entities", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.AllEntities}, false},
+		{"the account", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"Account"}}, true},
+		{"the address", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"IP"}}, false},
+		{"the severity", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"Account"}, GroupByAlertDetails: []string{"Severity"}}, false},
+		{"the title", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByAlertDetails: []string{"DisplayName"}}, true},
+		{"a custom detail", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"Account"}, GroupByCustomDetails: []string{"Apps"}}, false},
+	} {
+		r := &rule.Rule{ID: base.RuleID, Incident: rule.IncidentConfiguration{Grouping: test.g}}
+		if same := storyOf(base, r) == storyOf(other, r); same != test.same {
+			t.Errorf("%s: the same story is %t, want %t", test.name, same, test.same)
+		}
+	}
+	bob := rejection("bob@contoso.example", noon)
+	if storyOf(base, nil) == storyOf(bob, nil) || uuid.Validate(storyOf(base, nil)) != nil {
+		t.Error("the stories of two users are one, or have no GUID")
+	}
+}
+
+// What an analyst changed stays; what rose, rises.
+func TestAnalystWins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	d := w.start()
+	user := "alice@contoso.example"
+	w.notify(d, rejection(user, noon))
+	i := w.arm.Incidents()[0]
+	worse := rejection(user, noon.Add(time.Hour))
+	worse.Severity, worse.Title = alert.High, "Another title"
+	w.notify(d, worse)
+	if i.Text("severity") != "High" || i.Text("title") != "MFA rejected by "+user {
+		t.Fatalf("severity %s, title %q", i.Text("severity"), i.Text("title"))
+	}
+	w.arm.Edit(i.ID, map[string]any{"severity": "Low", "status": "Active", "title": "Alice again", "owner": map[string]any{"assignedTo": "Carol"}})
+	again := rejection(user, noon.Add(2*time.Hour))
+	again.Severity = alert.High
+	w.notify(d, again) // with an ETag that is not right any more
+	want := map[string]any{"severity": "Low", "status": "Active", "title": "Alice again", "owner": map[string]any{"assignedTo": "Carol"},
+		"firstActivityTimeUtc": "2026-03-17T12:00:00Z", "lastActivityTimeUtc": "2026-03-17T14:01:00Z"}
+	for k, v := range want {
+		if diff := cmp.Diff(v, i.Properties[k]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", k, diff)
+		}
+	}
+	if len(i.Relations) != 3 || len(w.arm.Incidents()) != 1 {
+		t.Errorf("%d bookmarks in %d incidents", len(i.Relations), len(w.arm.Incidents()))
+	}
+	b := w.arm.Bookmarks()[again.ID]
+	if b["query"] != rule.Default().Query.Text || b["queryResult"] != `{"User":"`+user+`","N":9007199254740993}` ||
+		cmp.Diff([]any{"CredentialAccess"}, b["tactics"]) != "" || len(b["entityMappings"].([]any)) != 2 {
+		t.Errorf("the bookmark is %v", b)
+	}
+	var labels []string
+	for _, l := range i.Properties["labels"].([]any) {
+		labels = append(labels, l.(map[string]any)["labelName"].(string))
+	}
+	if diff := cmp.Diff([]string{rule.Default().ID, "CredentialAccess", "NoSuchTactic", "T1621", "pushback-severity:High"}, labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
+// Four calls write a new incident and a follow-up, and a read goes before them
+// where the process does not know the incident.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	d := w.start()
+	for n, want := range [][]string{
+		{"GET incident", "PUT incident", "PUT bookmark", "PUT relation", "PUT comment"},
+		{"PUT incident", "PUT bookmark", "PUT relation", "PUT comment"},
+	} {
+		before := len(w.arm.Calls())
+		w.notify(d, rejection("alice@contoso.example", noon.Add(time.Duration(n)*time.Hour)))
+		if diff := cmp.Diff(want, w.arm.Calls()[before:]); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// Whatever call fails in whatever way, before or after it had its effect, the
+// attempts that follow complete the delivery, also in a process that knows
+// nothing of it, and nothing is there twice.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	const runs = 200
+	faults, deliveries := 0, 0
+	for seed := range uint64(runs) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		w := newWorld(t, rule.Default())
+		w.arm.Fault = func(string) armtest.Fault {
+			if rng.IntN(3) > 0 {
+				return armtest.Fault{}
+			}
+			faults++
+			kinds := []int{armtest.Cut, 409, 412, 429, 500, 503, 403}
+			if rng.IntN(2) == 0 {
+				return armtest.Fault{Before: kinds[rng.IntN(len(kinds))]}
+			}
+			return armtest.Fault{After: kinds[rng.IntN(len(kinds))]}
+		}
+		d := w.start()
+		want := map[string]string{}
+		for n := range 6 {
+			user := []string{"alice@contoso.example", "bob@contoso.example"}[n%2]
+			a := rejection(user, noon.Add(time.Duration(n)*time.Hour))
+			want[a.ID] = user
+			for attempt := 0; ; attempt++ {
+				if rng.IntN(2) == 0 {
+					d = w.start()
+				}
+				deliveries++
+				if d.Notify(t.Context(), a) == nil {
+					break
+				}
+				if attempt == 300 {
+					t.Fatalf("seed %d: no end of attempts", seed)
+				}
+			}
+		}
+		if n := len(w.arm.Incidents()); n != 2 {
+			t.Errorf("seed %d: %d incidents, want 2", seed, n)
+		}
+		got := map[string]string{}
+		for _, i := range w.arm.Incidents() {
+			for name, bookmark := range i.Relations {
+				if name != bookmark || got[bookmark] != "" || i.Comments[name] == "" {
+					t.Errorf("seed %d: bookmark %s is in two incidents or has no comment", seed, bookmark)
+				}
+				got[bookmark] = strings.TrimPrefix(i.Text("title"), "MFA rejected by ")
+			}
+			if len(i.Comments) != 3 {
+				t.Errorf("seed %d: %d comments, want 3", seed, len(i.Comments))
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(w.arm.Bookmarks()) != 6 {
+			t.Errorf("seed %d: %d bookmarks (-want +got):\n%s", seed, len(w.arm.Bookmarks()), diff)
+		}
+		w.server.Close()
+	}
+	t.Logf("%d runs, %d faults, %d attempts: 0 incidents, bookmarks or comments too many", runs, faults, deliveries)
+	if faults < runs {
+		t.Errorf("only %d faults", faults)
+	}
+}
+
+// An alert whose delivery was cut off goes on in its incident, even when that
+// was closed meanwhile.
+func TestClosedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	broken := true
+	w.arm.Fault = func(call string) armtest.Fault {
+		if broken && call == "PUT comment" {
+			return armtest.Fault{Before: 500}
+		}
+		return armtest.Fault{}
+	}
+	a := rejection("alice@contoso.example", noon)
+	if err := w.start().Notify(t.Context(), a); err == nil {
+		t.Fatal("the fault was not noticed")
+	}
+	w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"status": "Closed"})
+	broken = false
+	w.notify(w.start(), a)
+	if all := w.arm.Incidents(); len(all) != 1 || len(all[0].Comments) != 1 || all[0].Text("status") != "Closed" {
+		t.Errorf("%d incidents", len(all))
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		call      string
+		status    int
+		want      []string
+		permanent bool
+		after     time.Duration
+	}{
+		{"PUT bookmark", 403, []string{"making the bookmark", "403 AuthorizationFailed", "Microsoft Sentinel Contributor on /subscriptions/", "Responder is not enough"}, false, 0},
+		{"GET incident", 429, []string{"reading incident", "429 TooManyRequests"}, false, 17 * time.Second},
+		{"PUT incident", 400, []string{"making incident", "400"}, true, 0},
+		{"PUT relation", 503, []string{"relating the bookmark", "503"}, false, 0},
+		{"PUT comment", armtest.Cut, []string{"commenting on incident"}, false, 0},
+	} {
+		t.Run(test.call, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, rule.Default())
+			w.arm.Fault = func(call string) armtest.Fault {
+				if call == test.call {
+					return armtest.Fault{Before: test.status}
+				}
+				return armtest.Fault{}
+			}
+			err := w.start().Notify(t.Context(), rejection("alice@contoso.example", noon))
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error %v", err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the error lacks %q: %v", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") || e.Permanent() != test.permanent || e.RetryAfter() != test.after {
+				t.Errorf("permanent %t, after %s: %v", e.Permanent(), e.RetryAfter(), err)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.arm.Workspace += "2"
+	if err := w.start().Notify(t.Context(), rejection("a@contoso.example", noon)); err == nil || !strings.Contains(err.Error(), "exists and has Microsoft Sentinel") {
+		t.Errorf("a workspace that is not there: %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		actions []string
+		want    string
+	}{
+		{"contributor", []string{"Microsoft.SecurityInsights/*"}, ""},
+		{"owner", []string{"*"}, ""},
+		{"responder", []string{"Microsoft.SecurityInsights/*/read", "Microsoft.SecurityInsights/incidents/*"}, "may not Microsoft.SecurityInsights/bookmarks/write: give it the role Microsoft Sentinel Contributor"},
+		{"nobody", []string{}, "incidents/read, "},
+	} {
+		w := newWorld(t)
+		w.arm.Actions = test.actions
+		err := w.start().Check(t.Context())
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+		for _, call := range w.arm.Calls() {
+			if !strings.HasPrefix(call, "GET ") {
+				t.Errorf("%s: the check did %s", test.name, call)
+			}
+		}
+	}
+}
+
+// The SDK's own fakes take what we send.
+func TestSDKFakes(t *testing.T) {
+	t.Parallel()
+	var made []string
+	factory := sdkfake.ServerFactory{
+		IncidentsServer: sdkfake.IncidentsServer{
+			Get: func(_ context.Context, _, _, _ string, _ *armsecurityinsights.IncidentsClientGetOptions) (resp fake.Responder[armsecurityinsights.IncidentsClientGetResponse], errResp fake.ErrorResponder) {
+				errResp.SetResponseError(http.StatusNotFound, "NotFound")
+				return resp, errResp
+			},
+			CreateOrUpdate: func(_ context.Context, group, name, id string, i armsecurityinsights.Incident, _ *armsecurityinsights.IncidentsClientCreateOrUpdateOptions) (resp fake.Responder[armsecurityinsights.IncidentsClientCreateOrUpdateResponse], errResp fake.ErrorResponder) {
+				made = append(made, "incident in "+group+"/"+name+": "+*i.Properties.Title)
+				resp.SetResponse(http.StatusCreated, armsecurityinsights.IncidentsClientCreateOrUpdateResponse{Incident: i}, nil)
+				return resp, errResp
+			},
+		},
+		BookmarksServer: sdkfake.BookmarksServer{
+			CreateOrUpdate: func(_ context.Context, _, _, _ string, b armsecurityinsights.Bookmark, _ *armsecurityinsights.BookmarksClientCreateOrUpdateOptions) (resp fake.Responder[armsecurityinsights.BookmarksClientCreateOrUpdateResponse], errResp fake.ErrorResponder) {
+				made = append(made, "bookmark "+*b.Properties.DisplayName)
+				resp.SetResponse(http.StatusCreated, armsecurityinsights.BookmarksClientCreateOrUpdateResponse{Bookmark: b}, nil)
+				return resp, errResp
+			},
+		},
+		IncidentRelationsServer: sdkfake.IncidentRelationsServer{
+			CreateOrUpdate: func(_ context.Context, _, _, _, name string, r armsecurityinsights.Relation, _ *armsecurityinsights.IncidentRelationsClientCreateOrUpdateOptions) (resp fake.Responder[armsecurityinsights.IncidentRelationsClientCreateOrUpdateResponse], errResp fake.ErrorResponder) {
+				made = append(made, "relation")
+				resp.SetResponse(http.StatusCreated, armsecurityinsights.IncidentRelationsClientCreateOrUpdateResponse{Relation: r}, nil)
+				return resp, errResp
+			},
+		},
+		IncidentCommentsServer: sdkfake.IncidentCommentsServer{
+			CreateOrUpdate: func(_ context.Context, _, _, _, _ string, c armsecurityinsights.IncidentComment, _ *armsecurityinsights.IncidentCommentsClientCreateOrUpdateOptions) (resp fake.Responder[armsecurityinsights.IncidentCommentsClientCreateOrUpdateResponse], errResp fake.ErrorResponder) {
+				made = append(made, "comment")
+				resp.SetResponse(http.StatusCreated, armsecurityinsights.IncidentCommentsClientCreateOrUpdateResponse{IncidentComment: c}, nil)
+				return resp, errResp
+			},
+		},
+	}
+	d, err := New(workspace(t), credential{}, Options{ClientOptions: azcore.ClientOptions{Transport: sdkfake.NewServerFactoryTransport(&factory)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Notify(t.Context(), rejection("alice@contoso.example", noon)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"incident in soc_eu/logs: MFA rejected by alice@contoso.example", "bookmark MFA rejected by alice@contoso.example", "relation", "comment"}
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestComment(t *testing.T) {
+	t.Parallel()
+	a := rejection("<img src=x onerror=alert(1)>", noon)
+	a.Title = "</b><script>x</script>\n[a](https://evil.example)"
+	a.Context.Findings = append(a.Context.Findings, alert.Finding{Text: `"><a href="https://evil.example">`})
+	a.Context.New = []string{"203.0.113.9"}
+	a.CustomDetails = []alert.Detail{{Name: "UserAgents", Values: []string{"&lt;\u202e\x1b[31m"}}}
+	got := Comment(a, portal.Links{})
+	for _, bad := range []string{"<img", "<script", "<a", "\n", "\u202e", "\x1b", "://evil"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("the comment has %q:\n%s", bad, got)
+		}
+	}
+	for _, want := range []string{"&lt;img", "5 prompts", "203.0.113.9 (new for this account)", "&amp;lt;"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the comment lacks %q:\n%s", want, got)
+		}
+	}
+	for range 1000 {
+		a.Context.Timeline = append(a.Context.Timeline, alert.Moment{Time: noon, Text: strings.Repeat("<", 300)})
+	}
+	if got := Comment(a, portal.Links{}); len(got) > 30_000 || !strings.Contains(got, "Left out, as a comment holds no more: ") || !strings.Contains(got, a.ID) {
+		t.Errorf("a long comment has %d bytes", len(got))
+	}
+}
+
+func FuzzComment(f *testing.F) {
+	f.Add("<b>", "https://x")
+	f.Fuzz(func(t *testing.T, title, value string) {
+		a := rejection(value, noon)
+		a.Title = title
+		got := Comment(a, portal.Links{NoPortal: true})
+		for _, known := range []string{"<br>", "<b>", "</b>"} {
+			got = strings.ReplaceAll(got, known, "")
+		}
+		if strings.ContainsAny(got, "<>\"'\n\r") || len(got) > mostComment {
+			t.Errorf("not inert: %q", got)
+		}
+	})
+}
+
+func TestResult(t *testing.T) {
+	t.Parallel()
+	a := rejection("alice", noon)
+	a.Rows[0] = append(a.Rows[0], alert.Cell{Column: "Big", Value: json.RawMessage(`"` + strings.Repeat("x", mostResult) + `"`)}, alert.Cell{Column: "End", Value: json.RawMessage("1")})
+	if got, want := result(a), `{"User":"alice","N":9007199254740993,"End":1,"_leftOut":["Big"]}`; got != want {
+		t.Errorf("result %s, want %s", got, want)
+	}
+	a.Rows = nil
+	if result(a) != "{}" {
+		t.Error("an alert without rows has a result")
+	}
+}
+
+func TestParseWorkspace(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "x", testWorkspace, workspace(t).String() + "/", strings.Replace(workspace(t).String(), "0001", "001", 1),
+		strings.Replace(workspace(t).String(), "logs", "a/../b", 1)} {
+		if w, err := ParseWorkspace(bad); err == nil || !strings.Contains(err.Error(), WorkspaceForm) {
+			t.Errorf("%q is %v: %v", bad, w, err)
+		}
+	}
+	if w := workspace(t); !slices.Equal([]string{w.Subscription, w.Group, w.Name}, []string{"00000000-0000-0000-0000-000000000001", "soc_eu", "logs"}) {
+		t.Errorf("%v", fmt.Sprint(w))
+	}
+}
