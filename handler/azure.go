@@ -27,7 +27,7 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := azcore.ClientOptions{Cloud: cloud}
+	options := clientOptions(cloud)
 	credential, err := identity(options)
 	if err != nil {
 		return nil, fmt.Errorf("the identity for the workspace: %w", err)
@@ -37,6 +37,7 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 		ClientOptions:        options,
 		AdditionalWorkspaces: slices.DeleteFunc(slices.Clone(s.AdditionalWorkspaces.values), isFirst),
 		Timeout:              s.QueryTimeout.Duration,
+		Build:                version,
 		Logger:               log,
 	})
 }
@@ -62,5 +63,5 @@ func openDestinations(s settings, log *slog.Logger) ([]detect.Notifier, error) {
 
 // cardLinks is what the buttons of cards need to know.
 func cardLinks(s settings) teams.Links {
-	return teams.Links{WorkspaceResourceID: s.WorkspaceResourceID.value, NoPortal: s.Cloud.value != "public"}
+	return teams.Links{WorkspaceResourceID: s.WorkspaceResourceID.value, NoPortal: s.Cloud.value != "public", Build: version}
 }

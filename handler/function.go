@@ -13,7 +13,8 @@ import (
 
 // function is the one function of the app: each invocation is a tick.
 type function struct {
-	log *slog.Logger
+	telemetry *telemetry // nil for none
+	log       *slog.Logger
 	// open makes what a tick needs. It is called until it succeeds: a ledger
 	// that cannot be reached now may be there for the next tick.
 	open    func(context.Context) (*opened, error)
@@ -120,7 +121,9 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		now = now.Add(waited) // for its turn: what it claims, it claims from now on
 	}
 	log.Debug("tick", "time", now, "pastDue", inv.pastDue)
+	ctx, exported := f.telemetry.tick(ctx, inv.id)
 	report, err := f.opened.detector.Tick(ctx, now)
+	defer func() { exported(report, err) }()
 	logReport(ctx, log, report)
 	for _, run := range report.Rules {
 		for _, text := range run.Warnings {

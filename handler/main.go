@@ -65,6 +65,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run Sentinel scheduled analytics rules under Azure Functions, or over exported logs",
 		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
 			"It ships with the rule MFA Rejected by User.",
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -70,7 +70,16 @@ func newServe() *cobra.Command {
 				log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
 			}
 			timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
-			return serve(cmd.Context(), listener, newFunction(log, app.open, timeout, cmd.Context()), graceTime)
+			f := newFunction(log, app.open, timeout, cmd.Context())
+			// Without it the rules run all the same.
+			if f.telemetry, err = openTelemetry(cmd.Context(), log); err != nil {
+				log.Error("there is no telemetry: check the OTEL_ variables", "error", err.Error())
+			}
+			err = serve(cmd.Context(), listener, f, graceTime)
+			if late := f.telemetry.close(cmd.Context()); late != nil {
+				log.Warn("telemetry", "error", late.Error())
+			}
+			return err
 		},
 	}
 }
@@ -90,7 +99,7 @@ func serve(ctx context.Context, listener net.Listener, f *function, grace time.D
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	f.log.Info("listening", "address", listener.Addr().String())
+	f.log.Info("listening", "address", listener.Addr().String(), "version", versionText())
 	go f.prepare()
 
 	select {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect/ledger"
@@ -91,7 +90,7 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.ClientOptions = azcore.ClientOptions{Cloud: cloud}
+		o.ClientOptions = clientOptions(cloud)
 		// The host's storage may have an identity of its own.
 		if id := os.Getenv(hostStorageClient); place != "" && id != "" {
 			o.Credential, err = azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ClientOptions: o.ClientOptions, ID: azidentity.ClientID(id)})

@@ -42,6 +42,7 @@ type Client struct {
 	timeout     time.Duration
 	logger      *slog.Logger
 	logs        *azquery.LogsClient
+	build       string
 }
 
 // Options are the settings of a [Client]; the zero value is the public cloud.
@@ -62,6 +63,9 @@ type Options struct {
 	// Logger, if set, gets the statistics of each query at debug level: time,
 	// processor, memory and rows read. They are asked for only if it takes them.
 	Logger *slog.Logger
+	// Build is a version that the comment in front of each query names, or
+	// nothing.
+	Build string
 }
 
 // New returns a client for the workspace with this id (its customer id, a
@@ -76,7 +80,7 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 	case options.Timeout < 0 || options.Timeout > MaxTimeout:
 		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, MaxTimeout)
 	}
-	c := &Client{workspaceID: workspaceID, timeout: options.Timeout, logger: options.Logger}
+	c := &Client{workspaceID: workspaceID, build: options.Build, timeout: options.Timeout, logger: options.Logger}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
 	}
@@ -125,6 +129,7 @@ func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
 	var x exchange
 	bounded, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, &x), c.timeout+grace)
 	defer cancel()
+	q.build = c.build
 	text, span := q.text(), q.timespan()
 	_, err := c.logs.QueryWorkspace(bounded, c.workspaceID,
 		azquery.Body{Query: &text, Timespan: &span, AdditionalWorkspaces: c.additional},

@@ -19,6 +19,8 @@ type Query struct {
 	Now time.Time
 	// RuleID and RuleVersion mark the query in LAQueryLogs.
 	RuleID, RuleVersion string
+
+	build string // of the client
 }
 
 // timeLayout writes all the decimals that Log Analytics keeps.
@@ -28,7 +30,11 @@ const timeLayout = "2006-01-02T15:04:05.0000000Z"
 // number of lines of our own is q.preamble.
 func (q Query) text() string {
 	var b strings.Builder
-	b.WriteString("// Pushback " + commentWord(q.RuleID) + " " + commentWord(q.RuleVersion) + "\n")
+	b.WriteString("// Pushback " + commentWord(q.RuleID) + " " + commentWord(q.RuleVersion))
+	if q.build != "" {
+		b.WriteString(" build " + commentWord(q.build))
+	}
+	b.WriteByte('\n')
 	if !q.Now.IsZero() {
 		b.WriteString("set query_now = datetime(" + q.Now.UTC().Format(timeLayout) + ");\n")
 	}
