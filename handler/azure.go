@@ -10,7 +10,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
+	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
 
@@ -42,23 +44,57 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 	})
 }
 
-// openDestinations returns where alerts go: always the log, and Teams if there
-// is a webhook.
-func openDestinations(s settings, log *slog.Logger) ([]detect.Notifier, error) {
+// openDestinations returns where alerts go: always the log, Sentinel if there
+// is a workspace of it, and Teams if there is a webhook.
+func openDestinations(s settings, rules []*rule.Rule, log *slog.Logger) ([]detect.Notifier, error) {
 	to := []detect.Notifier{alertLog{log.Handler()}}
+	if s.SentinelWorkspace.value != "" { // before Teams, whose cards lead to the incidents
+		incidents, err := openSentinel(s, rules)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, incidents)
+	}
 	if !s.TeamsWebhookURL.value.IsZero() {
-		channel, err := teams.New(s.TeamsWebhookURL.value, teams.Options{
-			Links:    cardLinks(s),
-			Routes:   s.TeamsRoutes.value,
-			MaxCards: int(*s.TeamsMaxCards.value),
-			Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
-		})
+		channel, err := openTeams(s)
 		if err != nil {
 			return nil, err
 		}
 		to = append(to, channel)
 	}
 	return to, nil
+}
+
+// openTeams returns the webhooks that alerts are posted to.
+func openTeams(s settings) (*teams.Teams, error) {
+	most := 5
+	if s.TeamsMaxCards.value != nil { // else it is wrong, and said so
+		most = int(*s.TeamsMaxCards.value)
+	}
+	return teams.New(s.TeamsWebhookURL.value, teams.Options{
+		Links:    cardLinks(s),
+		Routes:   s.TeamsRoutes.value,
+		MaxCards: most,
+		Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
+	})
+}
+
+// openSentinel returns the workspace whose incidents alerts become.
+func openSentinel(s settings, rules []*rule.Rule) (*sentinel.Destination, error) {
+	cloud, err := workspace.Cloud(s.Cloud.value)
+	if err != nil {
+		return nil, err
+	}
+	w, err := sentinel.ParseWorkspace(s.SentinelWorkspace.value)
+	if err != nil {
+		return nil, err
+	}
+	options := clientOptions(cloud)
+	credential, err := identity(options)
+	if err != nil {
+		return nil, fmt.Errorf("the identity for Sentinel: %w", err)
+	}
+	return sentinel.New(w, credential, sentinel.Options{ClientOptions: options, Rules: rules, Links: cardLinks(s)})
 }
 
 // cardLinks is what the buttons of cards need to know.

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,13 @@ const (
 // standInTeams is the host of the webhook.
 const standInTeams = "teams.example"
 
+// standInManager is Azure Resource Manager, and standInSentinel the workspace
+// with Sentinel.
+const (
+	standInManager  = "management.azure.com"
+	standInSentinel = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/logs"
+)
+
 // cloudStandIn is what a function app sees of Azure: the managed identity's
 // endpoint, and Log Analytics with the local engine behind it. The binary
 // reaches it without being told: through a proxy, as in a locked-down network,
@@ -54,6 +62,8 @@ type cloudStandIn struct {
 
 	// teams, if set, answers for the webhook's host.
 	teams http.HandlerFunc
+	// arm, if set, answers for Azure Resource Manager.
+	arm http.HandlerFunc
 
 	mu      sync.Mutex
 	now     time.Time
@@ -95,7 +105,8 @@ func newCloud(t testing.TB) *cloudStandIn {
 	go workspace.Serve(tls.NewListener(conns, &tls.Config{Certificates: []tls.Certificate{certificate}}))
 	t.Cleanup(func() { workspace.Close() })
 	c.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != standInHost+":443" && (c.teams == nil || r.Host != standInTeams+":443") {
+		c.settle()
+		if r.Method != http.MethodConnect || !c.reachable(strings.TrimSuffix(r.Host, ":443")) {
 			t.Errorf("the process reaches for %s %s", r.Method, r.Host)
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -117,6 +128,11 @@ func newCloud(t testing.TB) *cloudStandIn {
 	}))
 	t.Cleanup(c.proxy.Close)
 	return c
+}
+
+// reachable reports whether there is a host in the test.
+func (c *cloudStandIn) reachable(host string) bool {
+	return host == standInHost || host == standInTeams && c.teams != nil || host == standInManager && c.arm != nil
 }
 
 // connListener accepts the connections that it is handed.
@@ -150,7 +166,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInManager},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -189,9 +205,10 @@ func (c *cloudStandIn) setNow(now time.Time) {
 }
 
 func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
+	c.settle()
 	q := r.URL.Query()
 	if r.Method != http.MethodGet || r.URL.Path != "/msi/token" || r.Header.Get("X-IDENTITY-HEADER") != standInIdentityHeader ||
-		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost {
+		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost && (c.arm == nil || strings.TrimRight(q.Get("resource"), "/") != "https://management.core.windows.net" && q.Get("resource") != "https://"+standInManager) {
 		c.t.Errorf("the identity endpoint got %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -205,9 +222,21 @@ func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// settle orders what a test changed before what is served after: between them is
+// a process that the race detector does not see.
+func (c *cloudStandIn) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+}
+
 func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
+	c.settle()
 	if c.teams != nil && r.Host == standInTeams {
 		c.teams(w, r)
+		return
+	}
+	if c.arm != nil && r.Host == standInManager {
+		c.arm(w, r)
 		return
 	}
 	if r.URL.Path != "/v1/workspaces/"+standInWorkspace+"/query" || r.Header.Get("Authorization") != "Bearer "+standInToken {
@@ -220,7 +249,7 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 		return // whoever asked has gone
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if bytes.Contains(body, []byte("// Pushback context ")) { // what is looked up about alerts
+	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) { // what is looked up about alerts
 		c.answer(w, r)
 		return
 	}

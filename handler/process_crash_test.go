@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/ledger/azurite"
+	"pushback/detect/notify/sentinel/armtest"
 )
 
 var (
@@ -26,14 +27,15 @@ var (
 )
 
 // crashWorld is the binary with its ledger in Azurite, and what kills it. Each
-// request that it makes of the table or of the workspace, and each alert that it
-// tells, is a step of it: it can be killed on both sides of any.
+// request that it makes of the table, of the workspace or of Sentinel, and each
+// alert that it tells, is a step of it: it can be killed on both sides of any.
 type crashWorld struct {
-	t     testing.TB
-	cloud *cloudStandIn
-	host  *functionsHost
-	proxy *azurite.Proxy
-	env   []string // of the host, without the table's name
+	t       testing.TB
+	cloud   *cloudStandIn
+	host    *functionsHost
+	proxy   *azurite.Proxy
+	manager *armtest.Server // of the run
+	env     []string        // of the host, without the table's name
 
 	mu      sync.Mutex
 	passed  []string // the boundaries so far
@@ -65,10 +67,33 @@ func newCrashWorld(t testing.TB) *crashWorld {
 		}
 		return false
 	}
-	w.host = startHost(t, w.cloud, map[string]string{"PUSHBACK_TABLE_CONNECTION": azurite.Connection(w.proxy.Addr)})
+	w.manager = &armtest.Server{Workspace: standInSentinel, Token: standInToken, Fault: w.atSentinel}
+	w.cloud.arm = func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		m := w.manager
+		w.mu.Unlock()
+		m.ServeHTTP(rw, r)
+	}
+	w.host = startHost(t, w.cloud, map[string]string{
+		"PUSHBACK_TABLE_CONNECTION":   azurite.Connection(w.proxy.Addr),
+		"PUSHBACK_SENTINEL_WORKSPACE": standInSentinel,
+	})
 	w.host.stop()
 	w.env = w.host.env
 	return w
+}
+
+// atSentinel kills the process at a call of Sentinel, if it is to be.
+func (w *crashWorld) atSentinel(call string) armtest.Fault {
+	if w.pass("before Sentinel's " + call) {
+		w.kill()
+		return armtest.Fault{Before: armtest.Cut}
+	}
+	if w.pass("after Sentinel's " + call) {
+		w.kill()
+		return armtest.Fault{After: armtest.Cut}
+	}
+	return armtest.Fault{}
 }
 
 // pass notes that the process comes to a boundary, and reports whether it is to
@@ -151,6 +176,10 @@ type crashRun struct {
 	// doubtful counts, by alert, the crashes after it was told and before that
 	// was noted.
 	doubtful map[string]int
+	// incidents lists the bookmarks of each incident, and bookmarks and comments
+	// count all there are.
+	incidents           map[string][]string
+	bookmarks, comments int
 }
 
 // run starts the process with an empty ledger, ticks until nothing is owed, and
@@ -159,7 +188,8 @@ type crashRun struct {
 func (w *crashWorld) run(kills []int) *crashRun {
 	table := newLedgerTable(w.t)
 	w.host.env = append(slices.Clone(w.env), "PUSHBACK_TABLE_NAME="+table.name)
-	r := &crashRun{doubtful: map[string]int{}}
+	r := &crashRun{doubtful: map[string]int{}, incidents: map[string][]string{}}
+	w.manager = &armtest.Server{Workspace: standInSentinel, Token: standInToken, Fault: w.atSentinel}
 	w.mu.Lock()
 	w.passed = nil
 	w.mu.Unlock()
@@ -185,7 +215,7 @@ func (w *crashWorld) run(kills []int) *crashRun {
 		if !crash {
 			return
 		}
-		owed, inDoubt := table.outbox(), 0
+		owed, inDoubt := table.outbox("log"), 0
 		for _, a := range told {
 			if owed[a.ID] {
 				r.doubtful[a.ID]++
@@ -251,6 +281,14 @@ func (w *crashWorld) run(kills []int) *crashRun {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.boundaries = slices.Clone(w.passed)
+	if problems := w.manager.Problems(); len(problems) > 0 {
+		w.t.Errorf("Sentinel was called wrongly: %q", problems)
+	}
+	for _, i := range w.manager.Incidents() {
+		r.incidents[i.ID] = slices.Sorted(maps.Keys(i.Relations))
+		r.comments += len(i.Comments)
+	}
+	r.bookmarks = len(w.manager.Bookmarks())
 	return r
 }
 
@@ -280,6 +318,13 @@ func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int
 	if diff := cmp.Diff(ids(undisturbed.told), slices.Sorted(maps.Keys(count))); diff != "" {
 		t.Errorf("alerts (-undisturbed +crashed):\n%s", diff)
 	}
+	// A destination with ids of its own has everything once, whatever happened.
+	if diff := cmp.Diff(undisturbed.incidents, r.incidents); diff != "" {
+		t.Errorf("incidents with their bookmarks (-undisturbed +crashed):\n%s", diff)
+	}
+	if r.bookmarks != undisturbed.bookmarks || r.comments != undisturbed.comments {
+		t.Errorf("%d bookmarks and %d comments, want %d and %d", r.bookmarks, r.comments, undisturbed.bookmarks, undisturbed.comments)
+	}
 	checkNews(t, r.told)
 	return lost, repeats
 }
@@ -308,6 +353,9 @@ func TestProcessCrashes(t *testing.T) {
 	undisturbed := newCrashWorld(t).run(nil)
 	if n := len(undisturbed.told); n < 4 || n != len(slices.Compact(ids(undisturbed.told))) {
 		t.Fatalf("without a crash %d alerts are told: %v", n, ids(undisturbed.told))
+	}
+	if n := len(undisturbed.told); undisturbed.bookmarks != n || undisturbed.comments != n || len(undisturbed.incidents) == 0 {
+		t.Fatalf("without a crash %d alerts have %d incidents, %d bookmarks and %d comments", n, len(undisturbed.incidents), undisturbed.bookmarks, undisturbed.comments)
 	}
 	order := crashOrder(undisturbed.boundaries, rand.New(rand.NewPCG(*crashSeed, 0)))
 
@@ -349,7 +397,7 @@ func TestProcessCrashes(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d runs with the seeds from %d, the first crash at %d of the %d boundaries of a run: %d crashes, %d of them between the telling of an alert and the note of it; %d alerts told, %d lost, %d told again",
+	t.Logf("%d runs with the seeds from %d, the first crash at %d of the %d boundaries of a run: %d crashes, %d of them between the telling of an alert and the note of it; %d alerts told, %d lost, %d told again; no incident, bookmark or comment too many or too few",
 		*crashRuns, *crashSeed, reached, len(order), crashes, inDoubt, told, lost, repeats)
 	for _, boundary := range slices.Sorted(maps.Keys(at)) {
 		t.Logf("%4d killed %s", at[boundary], boundary)

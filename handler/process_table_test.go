@@ -56,7 +56,7 @@ func (l *ledgerTable) settings(addr string) map[string]string {
 }
 
 // outbox returns the ids of the alerts that are still owed.
-func (l *ledgerTable) outbox() map[string]bool {
+func (l *ledgerTable) outbox(destinations ...string) map[string]bool {
 	l.t.Helper()
 	owed, err := l.ledger.Outbox(l.t.Context())
 	if err != nil {
@@ -64,7 +64,9 @@ func (l *ledgerTable) outbox() map[string]bool {
 	}
 	ids := map[string]bool{}
 	for _, o := range owed {
-		ids[o.Alert.ID] = true
+		if len(destinations) == 0 || slices.Contains(destinations, o.Destination) {
+			ids[o.Alert.ID] = true
+		}
 	}
 	return ids
 }
