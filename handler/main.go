@@ -87,6 +87,6 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newQuery(), newCard())
+	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newQuery(), newCard(), newCheck())
 	return root
 }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/kql"
+	"pushback/detect/ledger"
+	"pushback/detect/ledger/azurite"
+	"pushback/detect/notify/sentinel/armtest"
+)
+
+// checkWorld is a cloud in which everything is fine, and the settings for it.
+type checkWorld struct {
+	*cloudStandIn
+	settings map[string]string
+	table    *ledgerTable
+	manager  *armtest.Server
+
+	mu    sync.Mutex
+	posts []string // bodies
+}
+
+func newCheckWorld(t *testing.T) *checkWorld {
+	t.Helper()
+	w := &checkWorld{cloudStandIn: newCloud(t), table: newLedgerTable(t), manager: &armtest.Server{Workspace: standInSentinel, Token: standInToken}}
+	w.setNow(time.Now())
+	w.tables(t, time.Now().Add(-time.Minute))
+	w.arm = w.manager.ServeHTTP
+	w.teams = func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			if r.URL.Path != "/" || r.URL.RawQuery != "" {
+				t.Errorf("the webhook's address is told: %s", r.URL)
+			}
+			rw.WriteHeader(http.StatusNotFound)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.posts = append(w.posts, string(body))
+		rw.WriteHeader(http.StatusAccepted)
+	}
+	w.settings = map[string]string{
+		"PUSHBACK_WORKSPACE_ID": standInWorkspace, "PUSHBACK_SCHEDULE": "0 */5 * * * *", "PUSHBACK_SENTINEL_WORKSPACE": standInSentinel,
+		"PUSHBACK_TEAMS_WEBHOOK_URL": "https://" + standInTeams + "/workflows/x?sig=c2VjcmV0LXNpZ25hdHVyZQ",
+	}
+	for k, v := range w.table.settings(azurite.Addr(t)) {
+		w.settings[k] = v
+	}
+	for _, variable := range w.env() {
+		k, v, _ := strings.Cut(variable, "=")
+		w.settings[k] = v
+	}
+	return w
+}
+
+// tables gives the workspace the tables of the shipped rule with a record each,
+// or those alone that are named.
+func (w *checkWorld) tables(t *testing.T, newest time.Time, names ...string) {
+	t.Helper()
+	if names == nil {
+		names = []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"}
+	}
+	var tables []*kql.Table
+	for _, name := range names {
+		schema := kql.KnownTables()[name]
+		b := kql.NewTableBuilder(name, schema)
+		for i, c := range schema {
+			if c.Name == "TimeGenerated" {
+				b.SetTime(i, newest)
+			}
+		}
+		b.Commit()
+		tables = append(tables, b.Build())
+	}
+	w.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: w.clock}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	ruleFile := func(t *testing.T, change func(string) string) string {
+		t.Helper()
+		text, err := os.ReadFile("../detect/rule/mfa-rejected-by-user.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "r.yaml")
+		if err := os.WriteFile(file, []byte(change(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	fine := []string{
+		"ok settings all", "ok schedule the host ticks at 0 */5", "ok credential", "ok workspace " + standInWorkspace, "ok clock",
+		`"MFA Rejected by User" runs in the workspace`, "ok table SigninLogs, newest record", "ok table AADNonInteractiveUserSignInLogs, newest record",
+		"ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents",
+	}
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, w *checkWorld)
+		args  []string
+		want  []string
+		exit  int
+	}{
+		{name: "everything fine", want: fine},
+		{name: "a setting", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELAY"] = "soon" }, want: []string{"failed settings the setting PUSHBACK_DELAY is", "ok workspace"}, exit: 1},
+		{name: "a setting that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELY"] = "5m" }, want: []string{"warning settings the variable PUSHBACK_DELY", "ok settings"}},
+		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") }, want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is not set", "ok ledger"}, exit: 1},
+		{name: "no schedule", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_SCHEDULE") }, want: []string{"failed schedule the setting PUSHBACK_SCHEDULE is not set", "*/5"}, exit: 1},
+		{name: "a rule that is wrong", spoil: func(t *testing.T, w *checkWorld) {
+			w.settings["PUSHBACK_RULES"] = ruleFile(t, func(s string) string { return strings.Replace(s, "severity: Medium", "severity: Bad", 1) })
+		}, want: []string{"failed rule", "r.yaml:", `unknown severity "Bad"`, "failed rule no rule is left"}, exit: 1},
+		{name: "a rule that the workspace refuses", spoil: func(t *testing.T, w *checkWorld) {
+			w.settings["PUSHBACK_RULES"] = ruleFile(t, func(s string) string { return strings.ReplaceAll(s, "ResultType", "ResultTipe") })
+		}, want: []string{"failed rule", "the workspace does not run its query", "ResultTipe"}, exit: 1},
+		{name: "no token", spoil: func(t *testing.T, w *checkWorld) {
+			nobody := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadRequest) }))
+			t.Cleanup(nobody.Close)
+			w.settings["IDENTITY_ENDPOINT"] = nobody.URL
+		}, want: []string{"failed credential"}, exit: 1},
+		{name: "no permission", spoil: func(_ *testing.T, w *checkWorld) {
+			w.fault = func(_ int, rw http.ResponseWriter, _ *http.Request) bool {
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(rw, `{"error":{"code":"InsufficientAccessError","message":"no"}}`)
+				return true
+			}
+		}, want: []string{"ok credential", "failed workspace", "Log Analytics Reader"}, exit: 1},
+		{name: "a table is missing", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().Add(-time.Minute), "SigninLogs") }, want: []string{"warning table AADNonInteractiveUserSignInLogs is not in the workspace", "ok table SigninLogs"}},
+		{name: "a table is silent", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().AddDate(0, 0, -20)) }, want: []string{"warning table SigninLogs has no record of the last 14 days"}},
+		{name: "a clock that is wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(-10 * time.Minute)) }, want: []string{"failed clock it is 10m", "Set the machine's time"}, exit: 1},
+		{name: "a clock that is a little wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(time.Minute + 20*time.Second)) }, want: []string{"warning clock it is 1m"}},
+		{name: "a table key that is wrong", spoil: func(t *testing.T, w *checkWorld) {
+			w.settings["PUSHBACK_TABLE_CONNECTION"] = strings.Replace(w.settings["PUSHBACK_TABLE_CONNECTION"], azurite.Key, "AAAA"+azurite.Key[4:], 1)
+		}, want: []string{"failed ledger", "ok teams"}, exit: 1},
+		{name: "a ledger in memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_TABLE_CONNECTION"] = inMemory }, want: []string{"warning ledger it is in memory"}},
+		{name: "too short a memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SEEN_RETENTION"] = "24h" }, want: []string{"failed ledger the setting PUSHBACK_SEEN_RETENTION is 24h"}, exit: 1},
+		{name: "a parked alert", spoil: func(t *testing.T, w *checkWorld) {
+			a := alert.Alert{ID: "00000000-0000-0000-0000-0000000000aa", RuleID: "r", Title: "T", Created: time.Now().UTC(),
+				Activities: []alert.Activity{{Fingerprint: "f", Span: alert.Span{Start: time.Now().UTC(), End: time.Now().UTC()}}}}
+			l := w.table.ledger
+			if err := l.Record(t.Context(), "r", ledger.State{Watermark: time.Now().UTC()}, []alert.Alert{a}, []string{"teams"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Failed(t.Context(), "teams", a, ledger.Failure{Err: "refused\x1b[31m it", Park: true}); err != nil {
+				t.Fatal(err)
+			}
+		}, want: []string{"warning outbox alert 00000000-0000-0000-0000-0000000000aa is parked, teams refused it 1 times: refused", "handler outbox retry 00000000-0000-0000-0000-0000000000aa"}},
+		{name: "a webhook that is not there", spoil: func(_ *testing.T, w *checkWorld) {
+			w.teams = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+		}, want: []string{"failed teams teams: reaching teams.example"}, exit: 1},
+		{name: "a test card", args: []string{"--send-test-card"}, want: []string{"ok teams teams.example/…", "took a test card"}},
+		{name: "a test card that is refused", args: []string{"--send-test-card"}, spoil: func(_ *testing.T, w *checkWorld) {
+			w.teams = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) }
+		}, want: []string{"failed teams", "401"}, exit: 1},
+		{name: "no webhook for the test card", args: []string{"--send-test-card"}, spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL") }, want: []string{"failed teams there is no webhook"}, exit: 1},
+		{name: "Sentinel's Responder", spoil: func(_ *testing.T, w *checkWorld) {
+			w.manager.Actions = []string{"Microsoft.SecurityInsights/*/read", "Microsoft.SecurityInsights/incidents/*"}
+		}, want: []string{"failed sentinel", "bookmarks/write", "Microsoft Sentinel Contributor on " + standInSentinel}, exit: 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newCheckWorld(t)
+			if test.spoil != nil {
+				test.spoil(t, w)
+			}
+			w.settle()
+			r := command(t, w.settings, append([]string{"check"}, test.args...)...)
+			text := strings.Join(strings.Fields(r.stdout), " ")
+			for _, want := range test.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the output lacks %q:\n%s%s", want, r.stdout, r.stderr)
+				}
+			}
+			if r.code != test.exit || test.exit == 0 && strings.Contains(text, "failed ") {
+				t.Errorf("exit status %d, want %d:\n%s%s", r.code, test.exit, r.stdout, r.stderr)
+			}
+			if test.name == "everything fine" && strings.Contains(text, "warning ") {
+				t.Errorf("a warning:\n%s", r.stdout)
+			}
+			if strings.Contains(r.stdout+r.stderr, "c2VjcmV0") {
+				t.Error("the webhook is shown")
+			}
+			if cards := strings.Join(w.posts, ""); len(w.posts) > 0 != (test.name == "a test card") || len(w.posts) > 0 && !strings.Contains(cards, "This is a test of Pushback") {
+				t.Errorf("%d posts: %s", len(w.posts), cards)
+			}
+			for _, call := range w.manager.Calls() {
+				if !strings.HasPrefix(call, "GET ") {
+					t.Errorf("the check did %s", call)
+				}
+			}
+			if test.args != nil {
+				return
+			}
+			// As JSON it is the same.
+			for line := range strings.Lines(command(t, w.settings, "check", "--json").stdout) {
+				var l checkLine
+				if err := json.Unmarshal([]byte(line), &l); err != nil || l.Check == "" || l.Text == "" || l.Status != checkOK && l.Status != checkWarning && l.Status != checkFailed {
+					t.Errorf("%v: %s", err, line)
+				}
+			}
+		})
+	}
+}
