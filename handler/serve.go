@@ -151,6 +151,8 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.CatchUp = a.settings.CatchUp.Duration
 	config.SendTimeout = sendTime
 	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
+	config.Health = detect.DefaultHealth()
+	config.Health.Tables = ruleTables(rules)
 	if err := withContext(&config, a.settings, querier); err != nil {
 		return nil, err
 	}

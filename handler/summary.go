@@ -159,6 +159,9 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			raise(slog.LevelInfo)
 			attrs = append(attrs, slog.Time("leasedElsewhereUntil", run.Busy))
 		}
+		if run.Failures > 0 {
+			attrs = append(attrs, slog.Int("failures", run.Failures), slog.Time("lastSuccess", run.LastSuccess))
+		}
 		if run.Waiting > 0 {
 			raise(slog.LevelWarn)
 			attrs = append(attrs, slog.Int("waiting", run.Waiting))
@@ -191,6 +194,9 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			attrs = append(attrs, errorAttrs(d.Err)...)
 		}
 		log.LogAttrs(ctx, level, "delivery", attrs...)
+	}
+	if r.HealthErr != nil {
+		log.Error("health", "tick", r.Time, "error", r.HealthErr.Error())
 	}
 	if r.PurgeErr != nil {
 		log.Error("purge", "tick", r.Time, "removed", r.Purged, "error", r.PurgeErr.Error())
