@@ -3,16 +3,19 @@
 TESTFLAGS ?=
 BIN ?= bin/handler
 
-.PHONY: demo test build chromium clean
+.PHONY: demo test build package chromium clean
 
 demo: ## the shipped rule over a generated day
 	go run ./handler demo
 
-test: .ci/node_modules/.package-lock.json chromium ## all tests
+test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
 	go test $(TESTFLAGS) ./...
 
 build: ## the static binary where the Functions host looks for it
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN) ./handler
+
+package: ## pushback.zip, which a function app is deployed from
+	go run ./infra/package -o pushback.zip
 
 # The tools that tests verify against, at the versions of the lock file.
 .ci/node_modules/.package-lock.json: .ci/package-lock.json
@@ -23,5 +26,12 @@ chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
 
+# What reads the Bicep. Without python3-venv, and root to install it, the test is skipped.
+.ci/venv/.installed: .ci/requirements.txt
+	@python3 -c 'import ensurepip' 2>/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv; }
+	@if python3 -c 'import ensurepip' 2>/dev/null; then rm -rf .ci/venv && python3 -m venv .ci/venv && \
+		.ci/venv/bin/pip install -q --disable-pip-version-check --no-deps -r .ci/requirements.txt && touch $@; fi
+
 clean:
-	rm -rf bin .ci/node_modules
+	rm -rf bin pushback.zip .ci/node_modules .ci/venv

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// bicep returns the Bicep files by name.
+func bicep(t *testing.T) map[string]string {
+	t.Helper()
+	var names []string
+	for _, pattern := range []string{"../infra/*.bicep", "../infra/modules/*.bicep"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, found...)
+	}
+	files := map[string]string{}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[strings.TrimPrefix(name, "../")] = string(text)
+	}
+	if len(files) < 9 {
+		t.Fatalf("only %d Bicep files", len(files))
+	}
+	return files
+}
+
+var (
+	declared  = regexp.MustCompile(`^(param|output) (\w+) `)
+	resources = regexp.MustCompile(`^\s*resource (\w+) '([\w./]+)(?:@[\w-]+)?' (existing )?= `)
+)
+
+// above returns the comments and decorators above a line.
+func above(lines []string, i int) string {
+	first := i
+	for first > 0 && strings.TrimSpace(lines[first-1]) != "" {
+		first--
+	}
+	return strings.Join(lines[first:i], "\n")
+}
+
+// TestInfraDescribed wants every parameter and output described, every role
+// assignment to say why, and every resource to name the page that it was
+// looked up on, or to follow one of its kind in the file.
+func TestInfraDescribed(t *testing.T) {
+	t.Parallel()
+	parameters, roles := 0, 0
+	for name, text := range bicep(t) {
+		lines := strings.Split(text, "\n")
+		known := map[string]bool{}
+		for i, line := range lines {
+			if m := declared.FindStringSubmatch(line); m != nil {
+				parameters++
+				if !strings.Contains(above(lines, i), "@description('") {
+					t.Errorf("%s:%d: %s %s has no description", name, i+1, m[1], m[2])
+				}
+			}
+			m := resources.FindStringSubmatch(line)
+			if m == nil || m[3] != "" {
+				continue
+			}
+			comment := above(lines, i)
+			if strings.Contains(comment, "https://learn.microsoft.com/azure/templates/") {
+				known[m[2]] = true
+			}
+			if !known[m[2]] && !strings.HasPrefix(line, "  ") {
+				t.Errorf("%s:%d: the resource %s does not say where %s was looked up", name, i+1, m[1], m[2])
+			}
+			if m[2] == "Microsoft.Authorization/roleAssignments" {
+				roles++
+				if !strings.Contains(comment, "// Reason: ") {
+					t.Errorf("%s:%d: the role assignment %s has no reason", name, i+1, m[1])
+				}
+			}
+		}
+	}
+	if parameters < 30 || roles < 6 {
+		t.Errorf("%d parameters and %d role assignments: the test does not find them", parameters, roles)
+	}
+}
+
+// TestInfraSecrets wants no key of storage, no public blob and no setting that
+// holds a secret.
+func TestInfraSecrets(t *testing.T) {
+	t.Parallel()
+	forbidden := regexp.MustCompile(`(?i)listKeys|AccountKey|SharedAccessSignature|allowSharedKeyAccess: true|allowBlobPublicAccess: true|publicAccess: '(Blob|Container)'|AzureWebJobsStorage:|` +
+		`FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|PUSHBACK_TABLE_CONNECTION|TLS1_[01]|DisableLocalAuth: false|disableLocalAuth: false`)
+	all := ""
+	for name, text := range bicep(t) {
+		for i, line := range strings.Split(text, "\n") {
+			if m := forbidden.FindString(line); m != "" {
+				t.Errorf("%s:%d: %s", name, i+1, m)
+			}
+		}
+		all += text
+	}
+	for _, want := range []string{"allowSharedKeyAccess: false", "allowBlobPublicAccess: false", "minimumTlsVersion: 'TLS1_2'", "publicAccess: 'None'", "DisableLocalAuth: true",
+		"enableRbacAuthorization: true", "httpsOnly: true"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nothing says %s", want)
+		}
+	}
+	// The webhook goes from a secure parameter to the vault, and the app gets a reference.
+	if !regexp.MustCompile(`PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft\.KeyVault\(`).MatchString(all) || strings.Count(all, "@secure()\nparam teamsWebhookUrl string") != 2 {
+		t.Error("the webhook is not kept in the vault alone")
+	}
+}
+
+// TestInfraSettings compares the settings of the app with those of the binary.
+func TestInfraSettings(t *testing.T) {
+	t.Parallel()
+	known := settingKeys()
+	set := map[string]bool{}
+	for name, text := range bicep(t) {
+		for i, line := range strings.Split(text, "\n") {
+			key := regexp.MustCompile(`^\s+(PUSHBACK_\w+):`).FindStringSubmatch(line)
+			if key == nil {
+				continue
+			}
+			set[key[1]] = true
+			if !slices.Contains(known, key[1]) {
+				t.Errorf("%s:%d: the binary knows no setting %s", name, i+1, key[1])
+			}
+		}
+	}
+	required := []string{"PUSHBACK_SCHEDULE", "PUSHBACK_TABLE_ENDPOINT"} // the host and the ledger do not do without
+	fields := reflect.TypeFor[settings]()
+	for i, key := range known {
+		if fields.Field(i).Tag.Get("needed") == "serve" {
+			required = append(required, key)
+		}
+	}
+	for _, key := range required {
+		if !set[key] {
+			t.Errorf("the app's settings lack %s", key)
+		}
+	}
+}
+
+// TestInfraScanned has checkov parse the Bicep and look for what is insecure.
+// What is waived says why, beside the line.
+func TestInfraScanned(t *testing.T) {
+	t.Parallel()
+	checkov, err := filepath.Abs("../.ci/venv/bin/checkov")
+	if err == nil {
+		_, err = os.Stat(checkov)
+	}
+	if err != nil {
+		t.Skip("checkov is not installed: run make test")
+	}
+	cmd := exec.Command(checkov, "-d", "../infra", "--framework", "bicep", "-o", "json", "--skip-download")
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "LOG_LEVEL=CRITICAL")
+	out, runErr := cmd.Output()
+	type finding struct {
+		ID       string `json:"check_id"`
+		Name     string `json:"check_name"`
+		File     string `json:"file_path"`
+		Lines    []int  `json:"file_line_range"`
+		Resource string
+		Result   struct {
+			Comment string `json:"suppress_comment"`
+		} `json:"check_result"`
+	}
+	var report struct {
+		Results struct {
+			Passed  []finding `json:"passed_checks"`
+			Failed  []finding `json:"failed_checks"`
+			Skipped []finding `json:"skipped_checks"`
+			Errors  []string  `json:"parsing_errors"`
+		}
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatalf("checkov: %v, %v: %.500s", runErr, err, out)
+	}
+	for _, f := range report.Results.Failed {
+		t.Errorf("%s:%v: %s: %s %s", f.File, f.Lines, f.Resource, f.ID, f.Name)
+	}
+	for _, f := range report.Results.Errors {
+		t.Errorf("checkov cannot parse %s", f)
+	}
+	for _, f := range report.Results.Skipped {
+		if len(strings.Fields(f.Result.Comment)) < 5 {
+			t.Errorf("%s:%v: %s is waived without a reason", f.File, f.Lines, f.ID)
+		}
+	}
+	if len(report.Results.Passed) < 25 {
+		t.Errorf("only %d checks passed: the scanner does not see the resources", len(report.Results.Passed))
+	}
+}

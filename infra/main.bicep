@@ -1,0 +1,209 @@
+// Pushback in a resource group: the function app, the storage of its ledger, its identity with the least that it needs,
+// telemetry, and alert rules that say when it stops.
+//
+//   az deployment group create --resource-group GROUP --parameters infra/main.bicepparam
+targetScope = 'resourceGroup'
+
+@description('Short name that all resources are named after: small letters and digits.')
+@minLength(3)
+@maxLength(12)
+param name string = 'pushback'
+
+@description('Region of all resources. It must have Flex Consumption: az functionapp list-flexconsumption-locations.')
+param location string = resourceGroup().location
+
+@description('Resource id of the Log Analytics workspace whose logs the rules query. It may be in another resource group or subscription of the tenant.')
+@minLength(100)
+param workspaceResourceId string
+
+@description('When the rules run, as an NCRONTAB expression of six fields in UTC.')
+@minLength(11)
+param schedule string = '0 */5 * * * *'
+
+@description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone.')
+@secure()
+param teamsWebhookUrl string = ''
+
+@description('Whether alerts become incidents of Microsoft Sentinel in the workspace.')
+param sentinelIncidents bool = false
+
+@description('Folder of rules in the package that run instead of the shipped rule, or nothing.')
+param rulesFolder string = ''
+
+@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. The README lists them.')
+param extraSettings object = {}
+
+@description('Memory of an instance in MB.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemoryMB int = 512
+
+@description('Resource id of the Application Insights to use, or nothing for a new one on the workspace.')
+param applicationInsightsResourceId string = ''
+
+@description('Whether the app reaches storage and key vault through private endpoints in a virtual network of its own, and they refuse all other networks.')
+param privateNetwork bool = false
+
+@description('Resource ids of the action groups that are told when the app fails or stops. Without one the alerts are seen in the portal only.')
+param actionGroupIds array = []
+
+@description('Tags of all resources.')
+param tags object = {}
+
+var suffix = uniqueString(resourceGroup().id, name)
+var workspaceParts = split(workspaceResourceId, '/')
+var insightsParts = split(applicationInsightsResourceId, '/')
+var ownInsights = empty(applicationInsightsResourceId)
+var insightsSubscription = ownInsights ? subscription().subscriptionId : insightsParts[2]
+var insightsGroup = ownInsights ? resourceGroup().name : insightsParts[4]
+var ledgerTable = 'pushback'
+var deploymentContainer = 'deployment'
+
+// The workspace is somebody else's: only its id and a role on it are ours.
+// https://learn.microsoft.com/azure/templates/microsoft.operationalinsights/workspaces
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+  name: workspaceParts[8]
+  scope: resourceGroup(workspaceParts[2], workspaceParts[4])
+}
+
+// https://learn.microsoft.com/azure/templates/microsoft.managedidentity/userassignedidentities
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: '${name}-${suffix}'
+  location: location
+  tags: tags
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: '${name}-network'
+  params: {
+    name: '${name}-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: '${name}-storage'
+  params: {
+    name: take('${name}${suffix}', 24)
+    location: location
+    tags: tags
+    deploymentContainer: deploymentContainer
+    ledgerTable: ledgerTable
+    principalId: identity.properties.principalId
+    privateNetwork: privateNetwork
+  }
+}
+
+module vault 'modules/vault.bicep' = {
+  name: '${name}-vault'
+  params: {
+    name: take('${name}-${suffix}', 24)
+    location: location
+    tags: tags
+    teamsWebhookUrl: teamsWebhookUrl
+    principalId: identity.properties.principalId
+    privateNetwork: privateNetwork
+  }
+}
+
+module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
+  name: '${name}-endpoints'
+  params: {
+    name: '${name}-${suffix}'
+    location: location
+    tags: tags
+    networkId: privateNetwork ? network!.outputs.networkId : ''
+    subnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
+    storageId: storage.outputs.id
+    vaultId: vault.outputs.id
+  }
+}
+
+module insights 'modules/insights.bicep' = {
+  name: '${name}-insights'
+  scope: resourceGroup(insightsSubscription, insightsGroup)
+  params: {
+    name: ownInsights ? '${name}-${suffix}' : insightsParts[8]
+    create: ownInsights
+    location: location
+    tags: tags
+    workspaceResourceId: workspaceResourceId
+    principalId: identity.properties.principalId
+  }
+}
+
+module workspaceRoles 'modules/workspace-roles.bicep' = {
+  name: '${name}-workspace-roles'
+  scope: resourceGroup(workspaceParts[2], workspaceParts[4])
+  params: {
+    workspaceName: workspaceParts[8]
+    principalId: identity.properties.principalId
+    sentinelIncidents: sentinelIncidents
+  }
+}
+
+var requiredSettings = {
+  PUSHBACK_SCHEDULE: schedule
+  PUSHBACK_WORKSPACE_ID: workspace.properties.customerId
+  PUSHBACK_WORKSPACE_RESOURCE_ID: workspaceResourceId
+  PUSHBACK_TABLE_ENDPOINT: storage.outputs.tableEndpoint
+  PUSHBACK_TABLE_NAME: ledgerTable
+}
+var sentinelSettings = sentinelIncidents ? {
+  PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId
+} : {}
+var rulesSettings = empty(rulesFolder) ? {} : {
+  PUSHBACK_RULES: rulesFolder
+}
+var teamsSettings = empty(teamsWebhookUrl) ? {} : {
+  PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})'
+}
+
+module app 'modules/app.bicep' = {
+  name: '${name}-app'
+  params: {
+    name: '${name}-${suffix}'
+    location: location
+    tags: tags
+    identityId: identity.id
+    identityClientId: identity.properties.clientId
+    storageName: storage.outputs.name
+    deploymentContainerUrl: storage.outputs.deploymentContainerUrl
+    instanceMemoryMB: instanceMemoryMB
+    insightsConnectionString: insights.outputs.connectionString
+    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    settings: union(requiredSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
+  }
+  dependsOn: [
+    endpoints
+    workspaceRoles
+  ]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: '${name}-alerts'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    insightsId: insights.outputs.id
+    appName: app.outputs.name
+    actionGroupIds: actionGroupIds
+  }
+}
+
+@description('Name of the function app that the package is deployed to.')
+output functionAppName string = app.outputs.name
+
+@description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
+output identityClientId string = identity.properties.clientId
+
+@description('Name of the storage account that has the ledger.')
+output storageAccountName string = storage.outputs.name
+
+@description('Name of the key vault that has the webhook.')
+output keyVaultName string = vault.outputs.name

@@ -1,0 +1,10 @@
+using 'main.bicep'
+
+// The workspace whose logs are queried: its resource id is on its Properties page.
+param workspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/GROUP/providers/Microsoft.OperationalInsights/workspaces/NAME'
+
+// Secrets come from the environment and are in no file.
+param teamsWebhookUrl = readEnvironmentVariable('TEAMS_WEBHOOK_URL', '')
+
+param sentinelIncidents = false
+param privateNetwork = false

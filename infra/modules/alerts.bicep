@@ -1,0 +1,92 @@
+// Alert rules of Azure Monitor about the app itself: a detection that silently stopped is worse than none.
+
+@description('Name that the rules begin with.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource id of the Application Insights that has the invocations.')
+param insightsId string
+
+@description('Name of the function app.')
+param appName string
+
+@description('Resource ids of the action groups to tell.')
+param actionGroupIds array
+
+// https://learn.microsoft.com/azure/templates/microsoft.insights/scheduledqueryrules
+resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+  name: '${name}-failures'
+  location: location
+  tags: tags
+  properties: {
+    displayName: '${appName}: ticks fail'
+    description: 'Three ticks or more failed within half an hour. The traces of the invocation say what and what to do; so does handler check.'
+    severity: 1
+    enabled: true
+    autoMitigate: true
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT30M'
+    scopes: [
+      insightsId
+    ]
+    criteria: {
+      allOf: [
+        {
+          query: 'requests | where cloud_RoleName =~ "${appName}" and success == false'
+          timeAggregation: 'Count'
+          operator: 'GreaterThanOrEqual'
+          threshold: 3
+          failingPeriods: {
+            minFailingPeriodsToAlert: 1
+            numberOfEvaluationPeriods: 1
+          }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: actionGroupIds
+    }
+  }
+}
+
+// The query has a row whether or not there are invocations, so that silence is seen.
+resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+  name: '${name}-silence'
+  location: location
+  tags: tags
+  properties: {
+    displayName: '${appName}: no successful tick for an hour'
+    description: 'No tick succeeded within the last hour: no rule runs. See whether the app is started and PUSHBACK_SCHEDULE is set.'
+    severity: 1
+    enabled: true
+    autoMitigate: true
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    scopes: [
+      insightsId
+    ]
+    criteria: {
+      allOf: [
+        {
+          query: 'requests | where cloud_RoleName =~ "${appName}" and success == true | summarize Succeeded = count()'
+          metricMeasureColumn: 'Succeeded'
+          timeAggregation: 'Total'
+          operator: 'LessThan'
+          threshold: 1
+          failingPeriods: {
+            minFailingPeriodsToAlert: 1
+            numberOfEvaluationPeriods: 1
+          }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: actionGroupIds
+    }
+  }
+}
