@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"pushback/detect/alert"
@@ -67,6 +68,10 @@ const successSameIP = "success-same-ip"
 // and those that are held back.
 func (d *Detector) entry(p *progress, state ledger.State, alerts []alert.Alert) ledger.Entry {
 	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: d.destinations()}
+	if !slices.ContainsFunc(alerts, d.holdsBack) { // as a rule, and there may be very many
+		e.Alerts = alerts
+		return e
+	}
 	for _, a := range alerts {
 		if d.holdsBack(a) {
 			e.HeldBack = append(e.HeldBack, a)

@@ -129,7 +129,7 @@ type WindowRun struct {
 	Pass   int
 	Rows   int           // of the result
 	New    int           // activities that were told
-	Alerts []alert.Alert // that tell them
+	Alerts []alert.Alert // that tell them, without their rows
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int

@@ -246,6 +246,9 @@ func (d *Detector) finish(ctx context.Context, p *progress, due due, now time.Ti
 		if err := d.record(ctx, e); err != nil {
 			return err
 		}
+		for i := range alerts { // the ledger has them: very many would only take up memory
+			alerts[i].Rows = nil
+		}
 	}
 	p.state, p.touched = done, !kept
 	return nil

@@ -149,9 +149,15 @@ func TestReport(t *testing.T) {
 	d.config.Clock = func() time.Time { ticks++; return midnight.Add(time.Duration(ticks) * time.Second) }
 	d.restart()
 	d.run("09:30", "11:10")
-	told := d.inbox.alerts
+	told := slices.Clone(d.inbox.alerts)
 	if len(told) != 3 {
 		t.Fatalf("told %v", d.inbox.told())
+	}
+	for i := range told {
+		if len(told[i].Rows) == 0 {
+			t.Errorf("alert %d was told without its rows", i)
+		}
+		told[i].Rows = nil // the ledger and the destinations have them
 	}
 	run := func(took time.Duration, windows ...WindowRun) []RuleRun {
 		return []RuleRun{{RuleID: "counting", RuleName: "Counting", RuleVersion: "1.0.0", Windows: windows, Duration: took}}

@@ -33,17 +33,28 @@ type account struct {
 	blast      string
 	risk       string
 	disabled   bool
-	signIns    int64            // that succeeded before
-	rejections int64            // before
-	used       map[string]int64 // successful sign-ins by address
-	devices    map[string]int64 // by address and device id
-	countries  map[string]int64
-	named      map[string]int64 // by the name of the device
+	signIns    int64  // that succeeded before
+	rejections int64  // before
+	used       counts // successful sign-ins by address
+	devices    counts // by address and device id
+	countries  counts
+	named      counts // by the name of the device
 	prompts    []prompt
 	methods    []method
 	priority   int64 // of UEBA, the most
-	insights   map[string]int64
+	insights   counts
 	records    int64
+}
+
+// counts counts by name. It has no map until there is something to count: of
+// most accounts of a large batch little is known.
+type counts map[string]int64
+
+func (c *counts) add(name string, n int64) {
+	if *c == nil {
+		*c = counts{}
+	}
+	(*c)[name] += n
 }
 
 // prompt is a second factor that was asked for, or a sign-in that succeeded.
@@ -79,7 +90,7 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 		}
 		for _, e := range a.Entities {
 			if id, name := accountOf(e); b.find(id, name) == nil && (id != "" || name != "") {
-				acc := &account{id: id, name: name, used: map[string]int64{}, devices: map[string]int64{}, countries: map[string]int64{}, named: map[string]int64{}, insights: map[string]int64{}}
+				acc := &account{id: id, name: name}
 				b.accounts[cmp.Or(id, name)] = acc
 				if name != "" {
 					b.byName[name] = acc
@@ -231,7 +242,7 @@ func (b *batch) uebaAccount(r row) {
 		return
 	}
 	if name := r.text("Insight"); name != "" {
-		a.insights[name] += r.number("Records")
+		a.insights.add(name, r.number("Records"))
 		return
 	}
 	a.records += r.number("Records")
@@ -256,15 +267,15 @@ func (b *batch) before(r row) {
 	a.rejections += r.number("Rejections")
 	if n > 0 {
 		ip := strings.ToLower(r.text("IPAddress"))
-		a.used[ip] += n
+		a.used.add(ip, n)
 		if device := r.text("DeviceId"); device != "" {
-			a.devices[ip+" "+device] += n
+			a.devices.add(ip+" "+device, n)
 		}
 		if country := r.text("Country"); country != "" {
-			a.countries[country] += n
+			a.countries.add(country, n)
 		}
 		if name := r.text("Device"); name != "" {
-			a.named[name] += n
+			a.named.add(name, n)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Entry struct {
 // about the year 9999 would otherwise be kept, and read, until then.
 const maxAhead = 24 * time.Hour
 
-// bundle is what is written of one alert.
+// bundle is what is written of one alert, or of what was suppressed.
 type bundle struct {
 	hour string
 	id   string
@@ -40,93 +40,103 @@ type bundle struct {
 
 // Keep is Record with what was suppressed.
 func (l *Ledger) Keep(ctx context.Context, e Entry) error {
-	bundles, err := l.bundles(e)
-	if err != nil {
-		return fmt.Errorf("ledger: rule %q: %w", e.RuleID, err)
-	}
-	w := writer{l: l, entry: e, partition: partitionOf(e.RuleID), lease: l.leaseOf(e.RuleID), bundles: bundles}
+	w := writer{l: l, entry: e, partition: partitionOf(e.RuleID), lease: l.leaseOf(e.RuleID), known: map[string]bool{}}
 	if err := w.write(ctx); err != nil {
 		return err
 	}
 	if l.selfPurge {
-		_, err = l.purgeRule(ctx, e.RuleID, e.State.Watermark)
+		_, err := l.purgeRule(ctx, e.RuleID, e.State.Watermark)
+		return err
 	}
-	return err
+	return nil
 }
 
-// bundles returns what is to be written, each alert once.
-func (l *Ledger) bundles(e Entry) ([]bundle, error) {
-	partition := partitionOf(e.RuleID)
-	var all []bundle
-	add := func(b bundle, rows []*seenRow, first verb) error {
-		for _, r := range rows {
-			c := change{verb: replace, key: seenKey(b.hour, b.id, r.part), row: r}
-			if r.part == 0 {
-				c.verb = first
-			}
-			c, err := l.store.prepare(partition, c)
-			if err != nil {
-				return err
-			}
-			if r.part == 0 {
-				b.final = slices.Insert(b.final, 0, c)
-			} else {
-				b.parts = append(b.parts, c)
-			}
-		}
-		all = append(all, b)
-		return nil
+// count returns how many bundles the entry is written as, if no alert is in it
+// twice.
+func (e *Entry) count() int {
+	n := len(e.Alerts) + len(e.HeldBack)
+	if len(e.Suppressed) > 0 {
+		n++
 	}
-	at := e.State.Watermark
-	known := map[string]bool{}
-	for i, a := range slices.Concat(e.Alerts, e.HeldBack) {
-		if known[a.ID] {
-			continue
-		}
-		known[a.ID] = true
-		activities := remembered(a.Activities)
-		rows := seenParts(a.ID, at, false, activities)
+	return n
+}
+
+// alert returns the alert of a bundle and whether it is owed, or nil for what
+// was suppressed, which comes last.
+func (e *Entry) alert(i int) (a *alert.Alert, owed bool) {
+	if i < len(e.Alerts) {
+		return &e.Alerts[i], true
+	}
+	if i -= len(e.Alerts); i < len(e.HeldBack) {
+		return &e.HeldBack[i], false
+	}
+	return nil, false
+}
+
+// hour returns the hour under which a bundle's activities are kept.
+func (e *Entry) hour(i int) string {
+	activities := e.Suppressed
+	if a, _ := e.alert(i); a != nil {
+		activities = a.Activities
+	}
+	return seenHour(e.State.Watermark, remembered(activities))
+}
+
+// bundle prepares what is written of the entry's alert at an index.
+func (w *writer) bundle(i int) (bundle, error) {
+	e, at := &w.entry, w.entry.State.Watermark
+	a, owed := e.alert(i)
+	b := bundle{hour: e.hour(i)}
+	var rows []*seenRow
+	first := insert
+	if a == nil {
+		b.id = alert.NewID(e.RuleID, e.Suppressed)
+		rows = seenParts(b.id, at, true, remembered(e.Suppressed))
+		first = replace
+	} else {
+		b.id = a.ID
+		rows = seenParts(a.ID, at, false, remembered(a.Activities))
 		if len(rows) == 0 { // an alert about nothing is recorded all the same
 			rows = []*seenRow{{alertID: a.ID, at: at, parts: 1}}
 		}
 		for _, r := range rows {
 			r.window = a.Window.End
 		}
-		b := bundle{hour: seenHour(at, activities), id: a.ID}
-		switch {
-		case i >= len(e.Alerts):
-			if l.sentFor == 0 {
-				break
-			}
-			c, err := l.store.prepare(partition, change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: l.nextSeq(), recorded: at, alert: a}})
-			if err != nil {
-				return nil, err
-			}
-			b.final = append(b.final, c)
-		case len(e.Destinations) > 0:
-			out := &outRow{seq: l.nextSeq(), recorded: at, alert: a}
-			for _, d := range e.Destinations {
-				out.to = append(out.to, delivery{Name: d})
-			}
-			c, err := l.store.prepare(partition, change{verb: insert, key: outKey(a.ID), row: out})
-			if err != nil {
-				return nil, err
-			}
-			b.final = append(b.final, c)
+	}
+	for _, r := range rows {
+		c := change{verb: replace, key: seenKey(b.hour, b.id, r.part), row: r}
+		if r.part == 0 {
+			c.verb = first
 		}
-		if err := add(b, rows, insert); err != nil {
-			return nil, err
+		c, err := w.l.store.prepare(w.partition, c)
+		if err != nil {
+			return b, err
+		}
+		if r.part == 0 {
+			b.final = append(b.final, c)
+		} else {
+			b.parts = append(b.parts, c)
 		}
 	}
-	if len(e.Suppressed) > 0 {
-		id := alert.NewID(e.RuleID, e.Suppressed)
-		activities := remembered(e.Suppressed)
-		b := bundle{hour: seenHour(at, activities), id: id}
-		if err := add(b, seenParts(id, at, true, activities), replace); err != nil {
-			return nil, err
+	var c change
+	switch {
+	case owed && len(e.Destinations) > 0:
+		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: *a}
+		for _, d := range e.Destinations {
+			out.to = append(out.to, delivery{Name: d})
 		}
+		c = change{verb: insert, key: outKey(a.ID), row: out}
+	case a != nil && !owed && w.l.sentFor > 0:
+		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: *a}}
+	default:
+		return b, nil
 	}
-	return all, nil
+	c, err := w.l.store.prepare(w.partition, c)
+	if err != nil {
+		return b, err
+	}
+	b.final = append(b.final, c)
+	return b, nil
 }
 
 // seenHour returns the hour under which activities are kept.
@@ -143,13 +153,19 @@ func seenHour(at time.Time, activities []alert.Activity) string {
 	return hour(latest)
 }
 
-// writer writes an entry, one transaction after the other.
+// writer writes an entry, one transaction after the other. What a transaction
+// holds is prepared just before it: written out, many alerts take several times
+// the memory that they take as they are.
 type writer struct {
 	l         *Ledger
 	entry     Entry
 	partition string
 	lease     *Lease
-	bundles   []bundle // that are not written yet
+	next      int             // the bundle that is prepared next
+	known     map[string]bool // the alerts of those before
+	bundles   []bundle        // that are prepared and not written yet
+	// written are the keys of rows that turned out to be there already.
+	written map[string]bool
 
 	run  *runRow // as it was read
 	etag string
@@ -211,6 +227,9 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if err := w.fill(); err != nil {
+		return false, err
+	}
 	var changes []change
 	size, whole := runChange.size, 0
 	for _, b := range w.bundles {
@@ -229,7 +248,7 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 		whole++
 	}
 	switch {
-	case whole == len(w.bundles):
+	case whole == len(w.bundles) && w.next == w.entry.count():
 		etag, err := w.l.store.commit(ctx, w.partition, append(changes, runChange)...)
 		if err != nil {
 			return false, err
@@ -265,16 +284,62 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
+// fill prepares as many bundles as the next transaction can hold, and one more
+// if there is one, so that what is left tells whether it is the last.
+func (w *writer) fill() error {
+	changes, size := 0, 0
+	add := func(b bundle) {
+		changes += len(b.final)
+		for _, c := range b.final {
+			size += c.size
+		}
+	}
+	for _, b := range w.bundles {
+		add(b)
+	}
+	for w.next < w.entry.count() && changes < maxChanges && size <= maxBytes {
+		i := w.next
+		w.next++
+		if a, _ := w.entry.alert(i); a != nil {
+			if w.known[a.ID] || w.written[seenKey(w.entry.hour(i), a.ID, 0)] {
+				continue
+			}
+			w.known[a.ID] = true
+		}
+		b, err := w.bundle(i)
+		if err != nil {
+			return err
+		}
+		if b, left := w.unwritten(b); left {
+			w.bundles = append(w.bundles, b)
+			add(b)
+		}
+	}
+	return nil
+}
+
+// unwritten returns what is still to be written of a bundle, if anything is.
+func (w *writer) unwritten(b bundle) (bundle, bool) {
+	there := func(c change) bool { return c.verb == insert && w.written[c.key] }
+	if there(b.final[0]) {
+		return b, false
+	}
+	// Still owed, though told under another hour: only the hour is new.
+	b.final = slices.DeleteFunc(b.final, there)
+	return b, true
+}
+
 // skipWritten drops what is written already.
 func (w *writer) skipWritten(ctx context.Context) error {
-	if len(w.bundles) == 0 {
+	if w.entry.count() == 0 {
 		return nil
 	}
-	first, last := w.bundles[0].hour, w.bundles[0].hour
-	for _, b := range w.bundles {
-		first, last = min(first, b.hour), max(last, b.hour)
+	first, last := w.entry.hour(0), w.entry.hour(0)
+	for i := range w.entry.count() {
+		h := w.entry.hour(i)
+		first, last = min(first, h), max(last, h)
 	}
-	written := map[string]bool{}
+	w.written = map[string]bool{}
 	for _, keys := range [][2]string{
 		{seenPrefix + first, prefixEnd(seenPrefix + last)},
 		{outPrefix, prefixEnd(outPrefix)},
@@ -283,18 +348,15 @@ func (w *writer) skipWritten(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("ledger: rule %q: %w", w.entry.RuleID, err)
 			}
-			written[i.key] = true
+			w.written[i.key] = true
 		}
 	}
-	w.bundles = slices.DeleteFunc(w.bundles, func(b bundle) bool {
-		return b.final[0].verb == insert && written[b.final[0].key]
-	})
-	for i := range w.bundles {
-		// Still owed, though told under another hour: only the hour is new.
-		b := &w.bundles[i]
-		b.final = slices.DeleteFunc(slices.Clone(b.final), func(c change) bool {
-			return c.verb == insert && written[c.key]
-		})
+	var left []bundle
+	for _, b := range w.bundles {
+		if b, ok := w.unwritten(b); ok {
+			left = append(left, b)
+		}
 	}
+	w.bundles = left
 	return nil
 }

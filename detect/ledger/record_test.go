@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"testing"
+)
+
+// watchedStore counts what is prepared and not committed yet, and the lists.
+type watchedStore struct {
+	store
+	prepared, most, lists int
+}
+
+func (s *watchedStore) prepare(partition string, c change) (change, error) {
+	s.prepared++
+	s.most = max(s.most, s.prepared)
+	return s.store.prepare(partition, c)
+}
+
+func (s *watchedStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
+	etag, err := s.store.commit(ctx, partition, changes...)
+	if err == nil {
+		s.prepared -= len(changes)
+	}
+	return etag, err
+}
+
+func (s *watchedStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {
+	s.lists++
+	return s.store.list(ctx, partition, from, to, brief)
+}
+
+// TestRecordMany records very many alerts of which a part is there already, as
+// after a crash: no more of them are written out at a time than a transaction
+// holds, and what is there is read once.
+func TestRecordMany(t *testing.T) {
+	t.Parallel()
+	const many = 2_000
+	var retried []Entry
+	e := Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}, Destinations: []string{"teams"}}
+	for i := range many {
+		a := scaleAlert(fmt.Sprint(i), noon)
+		if i%10 == 9 {
+			e.HeldBack = append(e.HeldBack, a)
+		} else {
+			e.Alerts = append(e.Alerts, a)
+		}
+	}
+	half := e
+	half.Alerts, half.HeldBack = e.Alerts[:len(e.Alerts)/2], e.HeldBack[:len(e.HeldBack)/2]
+	retried = append(retried, half, e, e)
+	for _, test := range []struct {
+		name    string
+		entries []Entry
+	}{{"at once", []Entry{e}}, {"half before", retried}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			l := NewMemory().Ledger
+			l.selfPurge = false
+			s := &watchedStore{store: l.store}
+			l.store = s
+			for n, e := range test.entries {
+				s.prepared, s.most, s.lists = 0, 0, 0
+				if err := l.Keep(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+				if s.most > 3*maxChanges { // what turned out to be there, and a transaction
+					t.Errorf("record %d: %d changes were prepared at a time", n, s.most)
+				}
+				if limit := min(n, 1) * 2; s.lists > limit {
+					t.Errorf("record %d: %d lists, want at most %d", n, s.lists, limit)
+				}
+			}
+			owed, err := l.Outbox(t.Context())
+			if err != nil || len(owed) != len(e.Alerts) {
+				t.Errorf("%d alerts are owed, want %d: %v", len(owed), len(e.Alerts), err)
+			}
+			recent, err := l.Recent(t.Context(), "rule", noon.AddDate(0, 0, -1))
+			if err != nil || len(recent) != mostRecent {
+				t.Errorf("%d recent alerts: %v", len(recent), err)
+			}
+		})
+	}
+}
