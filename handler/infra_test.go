@@ -96,7 +96,7 @@ func TestInfraDescribed(t *testing.T) {
 func TestInfraSecrets(t *testing.T) {
 	t.Parallel()
 	forbidden := regexp.MustCompile(`(?i)listKeys|AccountKey|SharedAccessSignature|allowSharedKeyAccess: true|allowBlobPublicAccess: true|publicAccess: '(Blob|Container)'|AzureWebJobsStorage:|` +
-		`FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|PUSHBACK_TABLE_CONNECTION|TLS1_[01]|DisableLocalAuth: false|disableLocalAuth: false`)
+		`ftpsState:|FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|PUSHBACK_TABLE_CONNECTION|TLS1_[01]|DisableLocalAuth: false|disableLocalAuth: false`)
 	all := ""
 	for name, text := range bicep(t) {
 		for i, line := range strings.Split(text, "\n") {

@@ -4,7 +4,7 @@
 //   az deployment group create --resource-group GROUP --parameters infra/main.bicepparam
 targetScope = 'resourceGroup'
 
-@description('Short name that all resources are named after: small letters and digits.')
+@description('Short name that all resources are named after: small letters and digits, a letter first.')
 @minLength(3)
 @maxLength(12)
 param name string = 'pushback'
@@ -16,7 +16,7 @@ param location string = resourceGroup().location
 @minLength(100)
 param workspaceResourceId string
 
-@description('When the rules run, as an NCRONTAB expression of six fields in UTC.')
+@description('When the rules run, as an NCRONTAB expression of six fields in UTC: at least hourly, or the alert about silence fires.')
 @minLength(11)
 param schedule string = '0 */5 * * * *'
 
@@ -30,7 +30,7 @@ param sentinelIncidents bool = false
 @description('Folder of rules in the package that run instead of the shipped rule, or nothing.')
 param rulesFolder string = ''
 
-@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. The README lists them.')
+@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. The README lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')
 param extraSettings object = {}
 
 @description('Memory of an instance in MB.')
@@ -40,6 +40,13 @@ param extraSettings object = {}
   4096
 ])
 param instanceMemoryMB int = 512
+
+@description('Redundancy of the storage account: Standard_ZRS where the region has zones, else Standard_LRS.')
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+])
+param storageRedundancy string = 'Standard_ZRS'
 
 @description('Resource id of the Application Insights to use, or nothing for a new one on the workspace.')
 param applicationInsightsResourceId string = ''
@@ -88,11 +95,12 @@ module network 'modules/network.bicep' = if (privateNetwork) {
 module storage 'modules/storage.bicep' = {
   name: '${name}-storage'
   params: {
-    name: take('${name}${suffix}', 24)
+    name: take('${toLower(name)}${suffix}', 24)
     location: location
     tags: tags
     deploymentContainer: deploymentContainer
     ledgerTable: ledgerTable
+    redundancy: storageRedundancy
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
@@ -188,7 +196,7 @@ module alerts 'modules/alerts.bicep' = {
   name: '${name}-alerts'
   params: {
     name: name
-    location: location
+    location: insights.outputs.location
     tags: tags
     insightsId: insights.outputs.id
     appName: app.outputs.name

@@ -3,7 +3,7 @@
 @description('Name that the rules begin with.')
 param name string
 
-@description('Region.')
+@description('Region: that of the Application Insights.')
 param location string
 
 @description('Tags.')
@@ -24,10 +24,11 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
   location: location
   tags: tags
   properties: {
-    displayName: '${appName}: ticks fail'
+    displayName: '${appName} has ticks that fail'
     description: 'Three ticks or more failed within half an hour. The traces of the invocation say what and what to do; so does handler check.'
     severity: 1
     enabled: true
+    skipQueryValidation: true // the component is so new that it has no requests yet
     autoMitigate: true
     evaluationFrequency: 'PT15M'
     windowSize: 'PT30M'
@@ -60,10 +61,11 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
   location: location
   tags: tags
   properties: {
-    displayName: '${appName}: no successful tick for an hour'
+    displayName: '${appName} had no successful tick for an hour'
     description: 'No tick succeeded within the last hour: no rule runs. See whether the app is started and PUSHBACK_SCHEDULE is set.'
     severity: 1
     enabled: true
+    skipQueryValidation: true // the component is so new that it has no requests yet
     autoMitigate: true
     evaluationFrequency: 'PT15M'
     windowSize: 'PT1H'

@@ -68,6 +68,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   // checkov:skip=CKV_AZURE_17: nobody calls the app, so there are no client certificates to ask for
   // checkov:skip=CKV_AZURE_222: packages are deployed through its public endpoint, as identities of Entra ID alone
   // checkov:skip=CKV_AZURE_212: Flex Consumption starts an instance when the timer is due; what a lost one did not do the next tick does
+  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP and refuses ftpsState; publishing by FTP is off below
   // checkov:skip=CKV_AZURE_213: there is no health check on Flex Consumption; the alert rules watch the ticks instead
   name: name
   location: location
@@ -102,12 +103,11 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       }
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
-        // The timer runs once over all instances: more than the least would wait. 40 is the least that the plan takes.
+        // The timer runs once over all instances: more than the least would wait. 40 is the least that every region takes.
         maximumInstanceCount: 40
       }
     }
     siteConfig: {
-      ftpsState: 'Disabled'
       http20Enabled: true
       minTlsVersion: '1.2'
       remoteDebuggingEnabled: false

@@ -69,7 +69,9 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01
   }
 ]
 
+// One after the other: the storage account refuses several at once.
 // https://learn.microsoft.com/azure/templates/microsoft.network/privateendpoints
+@batchSize(1)
 resource endpoints 'Microsoft.Network/privateEndpoints@2024-01-01' = [
   for target in targets: {
     name: '${name}-${target.group}'

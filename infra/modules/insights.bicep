@@ -54,5 +54,8 @@ resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 @description('Resource id of the component.')
 output id string = component.id
 
+@description('Region of the component.')
+output location string = create ? location : component.location
+
 @description('Where the telemetry goes. It holds no secret where local authentication is off.')
 output connectionString string = create ? made!.properties.ConnectionString : component.properties.ConnectionString

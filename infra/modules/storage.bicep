@@ -21,6 +21,13 @@ param ledgerTable string
 @description('Object id of the app\'s identity.')
 param principalId string
 
+@description('Redundancy of the account.')
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+])
+param redundancy string
+
 @description('Whether only private endpoints reach it.')
 param privateNetwork bool
 
@@ -35,7 +42,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: redundancy
   }
   properties: {
     allowBlobPublicAccess: false
