@@ -46,8 +46,6 @@ type condition struct {
 	since            time.Time
 	// not is the destination that it is about, and that is not told of it.
 	not string
-	// once says that it is an event, which is never over.
-	once bool
 }
 
 // healthState is what is known to be wrong. It is read from the ledger when a
@@ -55,10 +53,10 @@ type condition struct {
 type healthState struct {
 	open   map[string]alert.Reference
 	rhythm time.Time // when the tables were last asked
-	// silent are the tables' conditions of then, and asked the tables that
-	// answered.
+	// silent are the tables' conditions of then, and newest the hours of the last
+	// records of the tables that answered.
 	silent []condition
-	asked  map[string]bool
+	newest map[string]time.Time
 }
 
 // rhythmHistory is how far back a table's rhythm is looked for, and rhythmLeast
@@ -107,7 +105,7 @@ func (d *Detector) readHealth(ctx context.Context, now time.Time) (*healthState,
 			}
 			if key := detail.Values[0]; a.Updates != nil {
 				delete(s.open, key)
-			} else if !strings.HasPrefix(key, "skipped ") {
+			} else {
 				s.open[key] = alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created}
 			}
 		}
@@ -126,9 +124,7 @@ func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
 		}
 		a := healthAlert(c, now)
 		byMissing[c.not] = append(byMissing[c.not], a)
-		if !c.once {
-			changed = append(changed, func() { s.open[c.key] = alert.Reference{ID: a.ID, Title: a.Title, Created: now} })
-		}
+		changed = append(changed, func() { s.open[c.key] = alert.Reference{ID: a.ID, Title: a.Title, Created: now} })
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.open)) {
 		if !judged(key) || slices.ContainsFunc(found, func(c condition) bool { return c.key == key }) {
@@ -172,8 +168,10 @@ func (d *Detector) conditions(ctx context.Context, report *Report) (found []cond
 	h, now := d.config.Health, report.Time
 	known := map[string]bool{}
 	for _, r := range report.Rules {
-		key := "rule " + r.RuleID
+		key, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
 		known[key] = len(r.Windows) > 0
+		// While it fails, windows grow too old one by one: that is one story.
+		known[skipped] = len(r.Windows) > 0 && r.Failures == 0
 		if r.Failures >= h.FailingTicks {
 			text := fmt.Sprintf("Something of the rule failed in %d ticks in a row.", r.Failures)
 			if !r.LastSuccess.IsZero() {
@@ -187,8 +185,8 @@ func (d *Detector) conditions(ctx context.Context, report *Report) (found []cond
 		}
 		if r.Skipped.Windows > 0 {
 			found = append(found, condition{
-				key: "skipped " + r.RuleID, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
-				text: "These " + r.Skipped.String() + ".", since: r.Skipped.From, once: true,
+				key: skipped, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
+				text: "These " + r.Skipped.String() + ".", since: r.Skipped.From,
 			})
 		}
 	}
@@ -219,7 +217,9 @@ func (d *Detector) conditions(ctx context.Context, report *Report) (found []cond
 	found = append(found, d.healthState.silent...)
 	return found, func(key string) bool {
 		if table, ok := strings.CutPrefix(key, "table "); ok {
-			return d.healthState.asked[table]
+			// What is silent for long has no rhythm any more. A new record ends it.
+			newest := d.healthState.newest[table]
+			return !newest.IsZero() && newest.Add(time.Hour).After(d.healthState.open[key].Created)
 		}
 		return known[key]
 	}
@@ -231,7 +231,7 @@ func (d *Detector) rhythms(ctx context.Context, now time.Time) {
 	if len(h.Tables) == 0 || !s.rhythm.IsZero() && now.Sub(s.rhythm) < h.RhythmEvery {
 		return
 	}
-	s.rhythm, s.silent, s.asked = now, nil, map[string]bool{}
+	s.rhythm, s.silent, s.newest = now, nil, map[string]time.Time{}
 	for _, name := range h.Tables {
 		table, err := d.querier.Query(ctx, workspace.Query{
 			Text:  "['" + name + "'] | summarize Records = count() by Hour = bin(TimeGenerated, 1h) | project Hour",
@@ -249,8 +249,9 @@ func (d *Detector) rhythms(ctx context.Context, now time.Time) {
 				hours = append(hours, hour)
 			}
 		}
-		s.asked[name] = true
-		if newest, longest, silent := silence(hours, now, d.config.Lateness); silent {
+		newest, longest, silent := silence(hours, now, d.config.Lateness)
+		s.newest[name] = newest
+		if silent {
 			s.silent = append(s.silent, condition{
 				key: "table " + name, title: "The table " + name + " is silent",
 				text: fmt.Sprintf("Its newest record is of the hour of %s. In the two weeks before, the longest time without one was %s. The rules see nothing of what is missing: see whether its connector works.",

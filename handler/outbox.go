@@ -142,15 +142,20 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 	return t.Flush()
 }
 
-// newOutboxSettle makes a command that settles one alert by hand.
+// newOutboxSettle makes a command that settles one alert by hand, or all that
+// are parked.
 func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx context.Context, id, destination string) error) *cobra.Command {
 	var to string
+	var parked bool
 	cmd := &cobra.Command{
 		Use:   name + " ALERT",
 		Short: short,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{fmt.Errorf("outbox %s needs the id of one alert, which outbox list shows", name)}
+			if parked && len(args) > 0 {
+				return usageError{fmt.Errorf("outbox %s takes the id of one alert or --parked, not both", name)}
+			}
+			if !parked && len(args) != 1 {
+				return usageError{fmt.Errorf("outbox %s needs the id of one alert, which outbox list shows, or --parked", name)}
 			}
 			return nil
 		},
@@ -158,6 +163,9 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 			l, err := openOutbox(cmd)
 			if err != nil {
 				return err
+			}
+			if parked {
+				return settleParked(cmd, l, to, settle)
 			}
 			err = settle(l, cmd.Context(), args[0], to)
 			if errors.Is(err, ledger.ErrNotOwed) {
@@ -167,5 +175,31 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "only for this destination (default: all that wait for the alert)")
+	cmd.Flags().BoolVar(&parked, "parked", false, "all that are parked, instead of one")
 	return cmd
+}
+
+// settleParked settles all alerts that are parked, and says each.
+func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l *ledger.Ledger, ctx context.Context, id, destination string) error) error {
+	owed, err := l.Outbox(cmd.Context())
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, o := range owed {
+		if !o.Parked || to != "" && o.Destination != to {
+			continue
+		}
+		if err := settle(l, cmd.Context(), o.Alert.ID, o.Destination); err != nil && !errors.Is(err, ledger.ErrNotOwed) { // somebody else did it
+			return err
+		}
+		n++
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s for %s\n", o.Alert.ID, console.Safe(o.Destination)); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "nothing is parked")
+	}
+	return err
 }

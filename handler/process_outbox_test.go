@@ -91,6 +91,7 @@ func TestProcessOutbox(t *testing.T) {
 	for _, verb := range []string{"retry", "drop"} {
 		expect(run(verb, "nobody\x1b[2J"), exitFailed, "", "no such alert is owed")
 		expect(run(verb), exitUsage, "", "needs the id of one alert")
+		expect(run(verb, "--parked", "x"), exitUsage, "", "not both")
 	}
 	expect(run("lst"), exitUsage, "", `unknown command "lst"`)
 
