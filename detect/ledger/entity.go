@@ -72,6 +72,11 @@ func encodeRow(r row) (map[string]any, error) {
 		e["Severity"] = r.alert.Severity.String()
 		putTime(e, "Created", r.alert.Created)
 		putText(e, "Alert", text)
+	case *noteRow:
+		putTime(e, "At", r.at)
+		if err := putJSON(e, "Text", r.text); err != nil { // as JSON, for a property cannot hold every character
+			return nil, err
+		}
 	default:
 		return nil, fmt.Errorf("a %T cannot be kept", r)
 	}
@@ -168,6 +173,10 @@ func decodeItem(text []byte) (item, error) {
 		i.row = r
 	case key == purgeKey:
 		i.row = &purgeRow{at: e.time("At")}
+	case strings.HasPrefix(key, notePrefix):
+		r := &noteRow{at: e.time("At")}
+		e.json("Text", &r.text)
+		i.row = r
 	case strings.HasPrefix(key, seenPrefix):
 		r := &seenRow{
 			alertID: e.text("AlertID"), at: e.time("At"), window: e.time("Window"), suppressed: e.properties["Suppressed"] == true,

@@ -20,6 +20,7 @@ const (
 	outPrefix  = "out:"
 	seenPrefix = "seen:"
 	sentPrefix = "sent:"
+	notePrefix = "note:"
 )
 
 // prefixEnd returns the first key after all that start with a prefix.
@@ -30,6 +31,8 @@ func prefixEnd(prefix string) string {
 
 // partitionOf returns the partition of a rule.
 func partitionOf(ruleID string) string { return rulePrefix + escape(ruleID) }
+
+func noteKey(name string) string { return notePrefix + escape(name) }
 
 func outKey(alertID string) string { return outPrefix + escape(alertID) }
 

@@ -15,6 +15,7 @@
 //	seen:<hour>:<alert id>:<part>      the activities that an alert told
 //	out:<alert id>                     the alert, and what each destination has of it
 //	sent:<hour>:<alert id>             the same once nobody waits for it, for the audit
+//	note:<name>                        what a destination noted of the rule
 //	purge                              when old rows were last removed
 //
 // and a partition that lists the rules. The hour of a seen row is that of the

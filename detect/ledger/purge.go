@@ -59,6 +59,11 @@ func (l *Ledger) purgeRule(ctx context.Context, ruleID string, now time.Time) (r
 	if err != nil {
 		return fail(err)
 	}
+	n, err = l.purgeNotes(ctx, partition, now.Add(-noteRetention))
+	removed += n
+	if err != nil {
+		return fail(err)
+	}
 	c, err := l.store.prepare(partition, change{verb: replace, key: purgeKey, row: &purgeRow{at: now}})
 	if err == nil {
 		_, err = l.store.commit(ctx, partition, c)

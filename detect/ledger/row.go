@@ -46,6 +46,12 @@ type outRow struct {
 	alert    alert.Alert // if brief, only what identifies it
 }
 
+// noteRow is what a destination noted: see Note.
+type noteRow struct {
+	at   time.Time // when it was set
+	text string    // "" if brief
+}
+
 // delivery is what one destination has of an alert.
 type delivery struct {
 	Name      string    `json:"name"`
@@ -65,6 +71,7 @@ func (*ruleRow) isRow()  {}
 func (*purgeRow) isRow() {}
 func (*seenRow) isRow()  {}
 func (*outRow) isRow()   {}
+func (*noteRow) isRow()  {}
 
 // settled reports whether the destination is owed nothing any more.
 func (d delivery) settled() bool { return !d.Sent.IsZero() || !d.Dropped.IsZero() }

@@ -1,0 +1,104 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// noteRetention is how long a note is kept after it was last set.
+const noteRetention = 366 * 24 * time.Hour
+
+// Note returns what is noted of a rule under a name, and a tag of it for
+// SetNote. Both are empty if nothing is.
+//
+// Notes are for destinations, which keep there what they need to know of
+// earlier alerts of a rule. They last a year from when they were last set.
+func (l *Ledger) Note(ctx context.Context, ruleID, name string) (text, tag string, err error) {
+	i, err := l.store.get(ctx, partitionOf(ruleID), noteKey(name))
+	if errors.Is(err, errMissing) {
+		return "", "", nil
+	}
+	var n *noteRow
+	if err == nil {
+		n, err = as[*noteRow](i)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("ledger: reading a note of rule %q: %w", ruleID, err)
+	}
+	return n.text, i.etag, nil
+}
+
+// maxNote is how long a note may be, in UTF-16 units.
+const maxNote = 200_000
+
+// SetNote notes a text of at most 200,000 UTF-16 units of a rule under a name,
+// in the place of the one with this tag, or if the tag is empty of none. It
+// returns the tag of the new one. If there is another by now, possibly the very
+// same one from an attempt whose answer was lost, it changes nothing and reports
+// false.
+func (l *Ledger) SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error) {
+	if head, rest := splitUnits(text, maxNote); rest != "" {
+		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", ruleID, maxNote, head)
+	}
+	c := change{verb: replace, key: noteKey(name), etag: tag, row: &noteRow{at: l.now(), text: text}}
+	if tag == "" {
+		c.verb = insert
+	}
+	partition := partitionOf(ruleID)
+	c, err = l.store.prepare(partition, c)
+	if err == nil {
+		newTag, err = l.store.commit(ctx, partition, c)
+	}
+	switch {
+	case conflict(err):
+		return "", false, nil
+	case err != nil:
+		return "", false, fmt.Errorf("ledger: noting something of rule %q: %w", ruleID, err)
+	}
+	return newTag, true, nil
+}
+
+// purgeNotes removes the notes that were last set before a time.
+func (l *Ledger) purgeNotes(ctx context.Context, partition string, before time.Time) (removed int, err error) {
+	old := func(i item) (bool, error) {
+		n, err := as[*noteRow](i)
+		return err == nil && !n.at.IsZero() && n.at.Before(before), err
+	}
+	var keys []string
+	for i, err := range l.store.list(ctx, partition, notePrefix, prefixEnd(notePrefix), true) {
+		if err != nil {
+			return 0, err
+		}
+		switch is, err := old(i); {
+		case err != nil:
+			return 0, err
+		case is:
+			keys = append(keys, i.key)
+		}
+	}
+	for _, key := range keys { // one by one, for they are few: what was set since stays
+		i, err := l.store.get(ctx, partition, key)
+		if errors.Is(err, errMissing) {
+			continue
+		}
+		if err != nil {
+			return removed, err
+		}
+		if is, err := old(i); err != nil || !is {
+			continue
+		}
+		c, err := l.store.prepare(partition, change{verb: remove, key: key, etag: i.etag})
+		if err == nil {
+			_, err = l.store.commit(ctx, partition, c)
+		}
+		switch {
+		case err == nil:
+			removed++
+		case !conflict(err):
+			return removed, err
+		}
+	}
+	return removed, nil
+}
