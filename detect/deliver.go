@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +101,7 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 			if !claimed {
 				continue // another process sends it
 			}
-			d.lead(&whole)
+			d.lead(ctx, n, &whole)
 			if err := d.notify(ctx, n, whole); err != nil {
 				failure, alone := d.failure(o, err, clock())
 				if failure.Park {
@@ -145,11 +144,17 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 	return out
 }
 
-// lead has an alert lead to the incident that was made of it, if one was.
-func (d *Detector) lead(a *alert.Alert) {
+// lead has an alert for a destination lead to the incident that a destination
+// before it made of it, if one did.
+func (d *Detector) lead(ctx context.Context, to Notifier, a *alert.Alert) {
 	for _, n := range d.notifiers {
-		if o, ok := n.(Opener); ok {
-			a.IncidentURL = cmp.Or(a.IncidentURL, o.IncidentURL(a.ID))
+		if n.Name() == to.Name() {
+			return
+		}
+		if o, ok := n.(Opener); ok && a.IncidentURL == "" {
+			ctx, cancel := finishing(ctx, readTimeout)
+			a.IncidentURL = o.IncidentURL(ctx, *a)
+			cancel()
 		}
 	}
 }

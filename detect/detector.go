@@ -59,9 +59,9 @@ type Digester interface {
 // order of the notifiers can lead to them.
 type Opener interface {
 	Notifier
-	// IncidentURL returns the address of the incident that an alert went into, or
+	// IncidentURL returns the address of the incident that an alert is in, or
 	// nothing.
-	IncidentURL(alertID string) string
+	IncidentURL(ctx context.Context, a alert.Alert) string
 }
 
 // Enricher adds what is known of their entities to the alerts of a window, as it

@@ -87,7 +87,6 @@ func (d *Detector) deliverDigest(ctx context.Context, n Digester, group []*ledge
 			break
 		}
 		if ok {
-			d.lead(&a)
 			claimed, whole = append(claimed, o), append(whole, a)
 		}
 	}

@@ -46,10 +46,10 @@ func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
 
 // openDestinations returns where alerts go: always the log, Sentinel if there
 // is a workspace of it, and Teams if there is a webhook.
-func openDestinations(s settings, rules []*rule.Rule, log *slog.Logger) ([]detect.Notifier, error) {
+func openDestinations(s settings, rules []*rule.Rule, notes sentinel.Notes, log *slog.Logger) ([]detect.Notifier, error) {
 	to := []detect.Notifier{alertLog{log.Handler()}}
 	if s.SentinelWorkspace.value != "" { // before Teams, whose cards lead to the incidents
-		incidents, err := openSentinel(s, rules)
+		incidents, err := openSentinel(s, rules, notes)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func openTeams(s settings) (*teams.Teams, error) {
 }
 
 // openSentinel returns the workspace whose incidents alerts become.
-func openSentinel(s settings, rules []*rule.Rule) (*sentinel.Destination, error) {
+func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes) (*sentinel.Destination, error) {
 	cloud, err := workspace.Cloud(s.Cloud.value)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func openSentinel(s settings, rules []*rule.Rule) (*sentinel.Destination, error)
 	if err != nil {
 		return nil, fmt.Errorf("the identity for Sentinel: %w", err)
 	}
-	return sentinel.New(w, credential, sentinel.Options{ClientOptions: options, Rules: rules, Links: cardLinks(s)})
+	return sentinel.New(w, notes, credential, sentinel.Options{ClientOptions: options, Rules: rules, Links: cardLinks(s)})
 }
 
 // cardLinks is what the buttons of cards need to know.

@@ -378,7 +378,7 @@ func (c *checker) sentinel(ctx context.Context, rules []*rule.Rule) {
 	if c.settings.SentinelWorkspace.value == "" {
 		return
 	}
-	d, err := openSentinel(c.settings, rules)
+	d, err := openSentinel(c.settings, rules, nil)
 	if err == nil {
 		err = d.Check(ctx)
 	}

@@ -156,7 +156,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if err := withContext(&config, a.settings, querier); err != nil {
 		return nil, err
 	}
-	destinations, err := openDestinations(a.settings, rules, a.log)
+	destinations, err := openDestinations(a.settings, rules, ledger, a.log)
 	if err != nil {
 		return nil, err
 	}

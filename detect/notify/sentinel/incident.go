@@ -8,76 +8,11 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
-	"github.com/google/uuid"
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 )
-
-// storySpace is the name space of the incidents' ids. Changing it would open a
-// second incident for every open one.
-var storySpace = uuid.MustParse("0b6f5e1c-8f57-5a3e-9d3f-2a4f1c6b7e90")
-
-// storyOf returns the id of the first incident of the story that an alert
-// belongs to: what the rule groups by, or without grouping its identities.
-func storyOf(a alert.Alert, r *rule.Rule) string {
-	var key []string
-	add := func(parts ...string) {
-		text, err := json.Marshal(parts)
-		if err != nil {
-			panic(err) // texts are always JSON
-		}
-		key = append(key, string(text))
-	}
-	entities := func(wanted func(string) bool) {
-		for _, e := range a.Entities {
-			if wanted(e.Type) {
-				parts := []string{e.Type}
-				for _, f := range e.Fields {
-					parts = append(parts, f.Identifier, f.Value)
-				}
-				add(parts...)
-			}
-		}
-	}
-	switch {
-	case r == nil || !r.Incident.Grouping.Enabled:
-	case r.Incident.Grouping.MatchingMethod == rule.AnyAlert:
-		add("any alert")
-	case r.Incident.Grouping.MatchingMethod == rule.Selected:
-		g := r.Incident.Grouping
-		add("selected")
-		entities(func(kind string) bool { return slices.Contains(g.GroupByEntities, kind) })
-		for _, detail := range g.GroupByAlertDetails {
-			add(detail, map[string]string{"DisplayName": a.Title, "Severity": a.Severity.String()}[detail])
-		}
-		for _, d := range a.CustomDetails {
-			if slices.Contains(g.GroupByCustomDetails, d.Name) {
-				add(append([]string{d.Name}, slices.Sorted(slices.Values(d.Values))...)...)
-			}
-		}
-	default:
-		entities(func(string) bool { return true })
-	}
-	if len(key) == 0 {
-		for _, activity := range a.Activities {
-			add("identity", string(activity.Fingerprint))
-		}
-	}
-	if len(key) == 0 {
-		add("alert", a.ID)
-	}
-	slices.Sort(key)
-	text, err := json.Marshal([]any{a.RuleID, slices.Compact(key)})
-	if err != nil {
-		panic(err)
-	}
-	return uuid.NewSHA1(storySpace, text).String()
-}
-
-// nextChapter returns the id of the incident that follows a closed one.
-func nextChapter(id string) string { return uuid.NewSHA1(storySpace, []byte("after "+id)).String() }
 
 // The most characters of texts.
 const (

@@ -23,6 +23,7 @@ import (
 	"github.com/google/uuid"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/notify/portal"
 	"pushback/detect/notify/sentinel/armtest"
 	"pushback/detect/rule"
@@ -51,10 +52,11 @@ type world struct {
 	arm    *armtest.Server
 	server *httptest.Server
 	rules  []*rule.Rule
+	notes  Notes // which outlive a restart
 }
 
 func newWorld(t testing.TB, rules ...*rule.Rule) *world {
-	w := &world{t: t, arm: &armtest.Server{Workspace: workspace(t).String()}, rules: rules}
+	w := &world{t: t, arm: &armtest.Server{Workspace: workspace(t).String()}, rules: rules, notes: ledger.NewMemory()}
 	w.server = httptest.NewTLSServer(w.arm)
 	w.server.Config.ErrorLog = nil
 	t.Cleanup(func() {
@@ -69,7 +71,7 @@ func newWorld(t testing.TB, rules ...*rule.Rule) *world {
 // start returns a destination that remembers nothing, as after a restart.
 func (w *world) start() *Destination {
 	w.t.Helper()
-	d, err := New(workspace(w.t), credential{}, Options{Rules: w.rules, ClientOptions: azcore.ClientOptions{
+	d, err := New(workspace(w.t), w.notes, credential{}, Options{Rules: w.rules, ClientOptions: azcore.ClientOptions{
 		Transport: w.server.Client(), Retry: policy.RetryOptions{MaxRetries: -1},
 		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: "https://login.example/", Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
 			cloud.ResourceManager: {Endpoint: w.server.URL, Audience: "https://management.example/"},
@@ -165,7 +167,7 @@ func TestOneStoryOneIncident(t *testing.T) {
 					t.Errorf("after reopening: %v", i.Properties)
 				}
 			}
-			if url := d.IncidentURL(last.ID); (url == "") != (test.want == nil) {
+			if url := d.IncidentURL(t.Context(), last); (url == "") != (test.want == nil) {
 				t.Errorf("the incident's address is %q", url)
 			}
 		})
@@ -246,21 +248,158 @@ func TestAnalystWins(t *testing.T) {
 	}
 }
 
-// Four calls write a new incident and a follow-up, and a read goes before them
-// where the process does not know the incident.
+// Four calls write a new incident and a follow-up, also in a process that knows
+// nothing of it. One that others change is read before.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, rule.Default())
+	writes := []string{"PUT incident", "PUT bookmark", "PUT relation", "PUT comment"}
+	edit := func(change map[string]any) func() {
+		return func() {
+			all := w.arm.Incidents()
+			w.arm.Edit(all[len(all)-1].ID, change)
+		}
+	}
 	d := w.start()
-	for n, want := range [][]string{
-		{"GET incident", "PUT incident", "PUT bookmark", "PUT relation", "PUT comment"},
-		{"PUT incident", "PUT bookmark", "PUT relation", "PUT comment"},
+	for n, step := range []struct {
+		name   string
+		before func()
+		want   []string
+	}{
+		{"new", nil, writes},
+		{"again", nil, writes},
+		{"after a restart", func() { d = w.start() }, writes},
+		{"assigned by an analyst", edit(map[string]any{"owner": map[string]any{"assignedTo": "Carol"}}), append([]string{"PUT incident", "GET incident"}, writes...)},
+		{"from then on", nil, append([]string{"GET incident"}, writes...)},
+		{"closed", edit(map[string]any{"status": "Closed"}), append([]string{"GET incident"}, writes...)},
+		{"in the next one", nil, writes},
+		{"closed at once", edit(map[string]any{"status": "Closed"}), append([]string{"PUT incident", "GET incident"}, writes...)},
 	} {
+		if step.before != nil {
+			step.before()
+		}
 		before := len(w.arm.Calls())
 		w.notify(d, rejection("alice@contoso.example", noon.Add(time.Duration(n)*time.Hour)))
-		if diff := cmp.Diff(want, w.arm.Calls()[before:]); diff != "" {
-			t.Errorf("calls (-want +got):\n%s", diff)
+		if diff := cmp.Diff(step.want, w.arm.Calls()[before:]); diff != "" {
+			t.Errorf("%s: calls (-want +got):\n%s", step.name, diff)
 		}
+	}
+	var got []int
+	for _, i := range w.arm.Incidents() {
+		got = append(got, len(i.Relations))
+	}
+	if diff := cmp.Diff([]int{5, 2, 1}, got); diff != "" {
+		t.Errorf("bookmarks by incident (-want +got):\n%s", diff)
+	}
+}
+
+// flakyNotes fail before or after they did what was asked, or say that somebody
+// else did, as a request that was tried twice does.
+type flakyNotes struct {
+	Notes
+	rng *rand.Rand
+}
+
+func (n flakyNotes) Note(ctx context.Context, ruleID, name string) (text, tag string, err error) {
+	if n.rng.IntN(8) == 0 {
+		return "", "", errors.New("the ledger does not answer")
+	}
+	return n.Notes.Note(ctx, ruleID, name)
+}
+
+func (n flakyNotes) SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error) {
+	fault := n.rng.IntN(12)
+	if fault == 0 {
+		return "", false, errors.New("the ledger does not answer")
+	}
+	newTag, ok, err = n.Notes.SetNote(ctx, ruleID, name, text, tag)
+	switch fault {
+	case 1:
+		return "", false, errors.New("the answer was lost")
+	case 2:
+		return "", false, err
+	}
+	return newTag, ok, err
+}
+
+// Whatever fails, whoever closes incidents meanwhile and in whatever order the
+// alerts come again: in the end each has one bookmark in one incident, and one
+// comment.
+func TestInterruptedAndClosed(t *testing.T) {
+	t.Parallel()
+	const runs, alerts = 200, 6
+	faults, deliveries, incidents := 0, 0, 0
+	for seed := range uint64(runs) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		r := *rule.Default()
+		r.Incident.Grouping.ReopenClosedIncident = seed%2 == 0
+		w := newWorld(t, &r)
+		w.notes = flakyNotes{w.notes, rng}
+		w.arm.Restless = seed%3 == 0
+		w.arm.Fault = func(string) armtest.Fault {
+			if rng.IntN(4) > 0 {
+				return armtest.Fault{}
+			}
+			faults++
+			kinds := []int{armtest.Cut, 409, 412, 429, 500, 503}
+			if rng.IntN(2) == 0 {
+				return armtest.Fault{Before: kinds[rng.IntN(len(kinds))]}
+			}
+			return armtest.Fault{After: kinds[rng.IntN(len(kinds))]}
+		}
+		d := w.start()
+		var owed []alert.Alert
+		for n := range alerts {
+			owed = append(owed, rejection("alice@contoso.example", noon.Add(time.Duration(n)*30*time.Minute)))
+		}
+		var ids []string
+		for _, a := range owed {
+			ids = append(ids, a.ID)
+		}
+		slices.Sort(ids)
+		due := 0 // so many alerts were made by now
+		for attempt := 0; len(owed) > 0; attempt++ {
+			if attempt == 2000 {
+				t.Fatalf("seed %d: no end of attempts", seed)
+			}
+			if rng.IntN(3) == 0 {
+				d = w.start()
+			}
+			if all := w.arm.Incidents(); len(all) > 0 && rng.IntN(6) == 0 {
+				w.arm.Edit(all[rng.IntN(len(all))].ID, map[string]any{"status": "Closed"})
+			}
+			due = min(due+rng.IntN(2), alerts)
+			if len(owed) <= alerts-due {
+				continue
+			}
+			n := rng.IntN(len(owed) - (alerts - due)) // any of those, in any order
+			deliveries++
+			if d.Notify(t.Context(), owed[n]) == nil {
+				owed = slices.Delete(owed, n, n+1)
+			}
+		}
+		var got []string
+		for _, i := range w.arm.Incidents() {
+			incidents++
+			for name, bookmark := range i.Relations {
+				got = append(got, bookmark)
+				if name != bookmark || i.Comments[name] == "" {
+					t.Errorf("seed %d: bookmark %s has no comment", seed, bookmark)
+				}
+			}
+			if len(i.Comments) != len(i.Relations) || len(i.Relations) == 0 {
+				t.Errorf("seed %d: %d comments on %d bookmarks of an incident", seed, len(i.Comments), len(i.Relations))
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(ids, got); diff != "" || len(w.arm.Bookmarks()) != alerts {
+			t.Errorf("seed %d: %d bookmarks (-want +got):\n%s", seed, len(w.arm.Bookmarks()), diff)
+		}
+		w.server.Close()
+	}
+	t.Logf("%d runs, %d faults, %d attempts, %d incidents: 0 bookmarks or comments too many", runs, faults, deliveries, incidents)
+	if faults < runs || incidents < runs+runs/4 {
+		t.Error("too little happened")
 	}
 }
 
@@ -372,6 +511,10 @@ func TestErrors(t *testing.T) {
 		t.Run(test.call, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, rule.Default())
+			if test.call == "GET incident" { // that of an alert before, which others changed
+				w.notify(w.start(), rejection("alice@contoso.example", noon.Add(-time.Hour)))
+				w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"owner": map[string]any{"assignedTo": "Carol"}})
+			}
 			w.arm.Fault = func(call string) armtest.Fault {
 				if call == test.call {
 					return armtest.Fault{Before: test.status}
@@ -464,7 +607,7 @@ func TestSDKFakes(t *testing.T) {
 			},
 		},
 	}
-	d, err := New(workspace(t), credential{}, Options{ClientOptions: azcore.ClientOptions{Transport: sdkfake.NewServerFactoryTransport(&factory)}})
+	d, err := New(workspace(t), ledger.NewMemory(), credential{}, Options{ClientOptions: azcore.ClientOptions{Transport: sdkfake.NewServerFactoryTransport(&factory)}})
 	if err != nil {
 		t.Fatal(err)
 	}

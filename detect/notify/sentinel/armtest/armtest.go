@@ -29,6 +29,8 @@ type Server struct {
 	Fault func(call string) Fault
 	// Token, if set, is what the caller must bear.
 	Token string
+	// Restless has an incident's ETag change with each comment and relation.
+	Restless bool
 	// Actions are what the caller may do; nil is everything.
 	Actions []string
 
@@ -269,14 +271,24 @@ func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
 		if !ok || s.bookmarks[bookmark] == nil {
 			return http.StatusBadRequest, "there is no such bookmark"
 		}
+		s.stir(i)
 		i.Relations[sub] = bookmark
 		return http.StatusCreated, map[string]any{"name": sub, "properties": p}
 	}
 	if m := text("message"); m == "" || len([]rune(m)) > 30_000 {
 		return http.StatusBadRequest, "a comment has 1 to 30000 characters"
 	}
+	s.stir(i)
 	i.Comments[sub] = text("message")
 	return http.StatusCreated, map[string]any{"name": sub, "properties": p}
+}
+
+// stir changes an incident's ETag, if it is to.
+func (s *Server) stir(i *Incident) {
+	if s.Restless {
+		s.tag++
+		i.Etag = fmt.Sprintf(`"%d"`, s.tag)
+	}
 }
 
 func (s *Server) incident(i *Incident) any {
