@@ -108,6 +108,31 @@ func TestTickKeepsItsDeadline(t *testing.T) {
 	}
 }
 
+// A destination that is slow and has much to take leaves the next one time.
+func TestDestinationsShareTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))
+		slow := &inbox{name: "slow"}
+		detector, err := New(d.config, d.rules, d.world, d.ledger, slow, d.inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.detector = detector
+		d.run("05:00", "05:10")
+		// The queries leave 72 seconds: half of them are the slow one's, which
+		// finishes what it began.
+		d.world.takes, slow.takes, d.inbox.takes = each(36*time.Second), 22*time.Second, time.Second
+		report, err := d.within(functionTimeout, clock("17:05"))
+		if err != nil {
+			t.Error(err)
+		}
+		if first, second := report.Deliveries[0], report.Deliveries[1]; first.Sent != 2 || first.Left != 5 || second.Sent != 7 || second.Left != 0 {
+			t.Errorf("deliveries %+v", report.Deliveries)
+		}
+	})
+}
+
 // TestTurns is about rules that share a tick.
 func TestTurns(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,9 @@ func (d *Detector) deliverAll(ctx context.Context, clock func() time.Time) []Del
 	}
 	owed, err := d.outbox(ctx)
 	for i, n := range d.notifiers {
-		out := d.deliver(ctx, n, owed[n.Name()], clock)
+		sharing, cancel := share(ctx, len(d.notifiers)-i)
+		out := d.deliver(sharing, n, owed[n.Name()], clock)
+		cancel()
 		if err != nil && i == 0 {
 			out.Err = errors.Join(fmt.Errorf("reading what is owed: %w", err), out.Err)
 		}
@@ -47,6 +49,16 @@ func (d *Detector) deliverAll(ctx context.Context, clock func() time.Time) []Del
 		outs = append(outs, out)
 	}
 	return outs
+}
+
+// share returns a context with an equal part of what is left of another's time:
+// a destination that is slow, and has much to take, leaves the others theirs.
+func share(ctx context.Context, destinations int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || destinations <= 1 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(destinations))
 }
 
 // count counts an alert that is owed.

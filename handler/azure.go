@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -99,5 +100,5 @@ func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes) (*sentin
 
 // cardLinks is what the buttons of cards need to know.
 func cardLinks(s settings) teams.Links {
-	return teams.Links{WorkspaceResourceID: s.WorkspaceResourceID.value, NoPortal: s.Cloud.value != "public", Build: version}
+	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID.value, s.SentinelWorkspace.value), NoPortal: s.Cloud.value != "public", Build: version}
 }

@@ -89,20 +89,22 @@ func (w *checkWorld) tables(t *testing.T, newest time.Time, names ...string) {
 	w.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: w.clock}
 }
 
+// shippedRule writes the shipped rule with a change.
+func shippedRule(t *testing.T, change func(string) string) string {
+	t.Helper()
+	text, err := os.ReadFile("../detect/rule/mfa-rejected-by-user.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "r.yaml")
+	if err := os.WriteFile(file, []byte(change(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	ruleFile := func(t *testing.T, change func(string) string) string {
-		t.Helper()
-		text, err := os.ReadFile("../detect/rule/mfa-rejected-by-user.yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "r.yaml")
-		if err := os.WriteFile(file, []byte(change(string(text))), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
 	fine := []string{
 		"ok settings all", "ok schedule the host ticks at 0 */5", "ok credential", "ok workspace " + standInWorkspace, "ok clock",
 		`"MFA Rejected by User" runs in the workspace`, "ok table SigninLogs, newest record", "ok table AADNonInteractiveUserSignInLogs, newest record",
@@ -121,10 +123,10 @@ func TestCheck(t *testing.T) {
 		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") }, want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is not set", "ok ledger"}, exit: 1},
 		{name: "no schedule", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_SCHEDULE") }, want: []string{"failed schedule the setting PUSHBACK_SCHEDULE is not set", "*/5"}, exit: 1},
 		{name: "a rule that is wrong", spoil: func(t *testing.T, w *checkWorld) {
-			w.settings["PUSHBACK_RULES"] = ruleFile(t, func(s string) string { return strings.Replace(s, "severity: Medium", "severity: Bad", 1) })
+			w.settings["PUSHBACK_RULES"] = shippedRule(t, func(s string) string { return strings.Replace(s, "severity: Medium", "severity: Bad", 1) })
 		}, want: []string{"failed rule", "r.yaml:", `unknown severity "Bad"`, "failed rule no rule is left"}, exit: 1},
 		{name: "a rule that the workspace refuses", spoil: func(t *testing.T, w *checkWorld) {
-			w.settings["PUSHBACK_RULES"] = ruleFile(t, func(s string) string { return strings.ReplaceAll(s, "ResultType", "ResultTipe") })
+			w.settings["PUSHBACK_RULES"] = shippedRule(t, func(s string) string { return strings.ReplaceAll(s, "ResultType", "ResultTipe") })
 		}, want: []string{"failed rule", "the workspace does not run its query", "ResultTipe"}, exit: 1},
 		{name: "no token", spoil: func(t *testing.T, w *checkWorld) {
 			nobody := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadRequest) }))

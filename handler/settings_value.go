@@ -14,6 +14,7 @@ import (
 
 	"pushback/detect/enrich"
 	"pushback/detect/ledger"
+	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 )
 
@@ -108,11 +109,9 @@ type resource struct {
 	value string
 }
 
-var workspaceResource = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/?#\s]{1,90}/providers/Microsoft\.OperationalInsights/workspaces/[a-z0-9-]{4,63}$`)
-
 func (r *resource) read(text string, _ reflect.StructTag) string {
-	if !workspaceResource.MatchString(text) {
-		return "/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.OperationalInsights/workspaces/NAME"
+	if _, err := sentinel.ParseWorkspace(text); err != nil {
+		return sentinel.WorkspaceForm
 	}
 	r.value = text
 	return ""

@@ -83,4 +83,8 @@ type Reference struct {
 	ID      string    `json:"id"`
 	Title   string    `json:"title"`
 	Created time.Time `json:"created"`
+	// Severity is what it was told with, and Identity what it is about: see
+	// Identity. They are zero where nobody needs them.
+	Severity Severity `json:"severity,omitempty"`
+	Identity string   `json:"identity,omitempty"`
 }

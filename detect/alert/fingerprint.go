@@ -38,6 +38,21 @@ func NewFingerprint(ruleID string, identity []Field) Fingerprint {
 	return Fingerprint(hex.EncodeToString(sum[:fingerprintBytes]))
 }
 
+// Identity returns one text for the identities of all activities, whatever their
+// order, or nothing if there are none.
+func Identity(activities []Activity) string {
+	if len(activities) == 0 {
+		return ""
+	}
+	texts := make([]string, len(activities))
+	for i, a := range activities {
+		texts[i] = string(a.Fingerprint)
+	}
+	slices.Sort(texts)
+	sum := sha256.Sum256(encode(slices.Compact(texts)))
+	return hex.EncodeToString(sum[:fingerprintBytes])
+}
+
 // encode joins texts so that no two different lists give the same bytes: each
 // is preceded by its length, so a value that holds a separator, or looks like
 // the next field, cannot pass for another identity.

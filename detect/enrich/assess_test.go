@@ -199,7 +199,7 @@ func TestAftermath(t *testing.T) {
 			if u.Severity != alert.High || !u.Context.Has(SuccessSameIP) || u.ID != alert.UpdateID("a") || !u.Created.Equal(now) {
 				t.Errorf("update %+v", u)
 			}
-			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created}, u.Updates); diff != "" {
+			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created, Severity: alert.Medium, Identity: alert.Identity(earlier.Activities)}, u.Updates); diff != "" {
 				t.Errorf("updates (-want +got):\n%s", diff)
 			}
 		})

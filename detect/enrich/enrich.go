@@ -164,7 +164,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 		if told.Context == nil || !told.Context.Has(SuccessSameIP) {
 			continue
 		}
-		told.ID, told.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created}
+		told.ID, told.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
 		told.Created, told.Activities, told.Context = now.UTC(), nil, nil
 		if a.Context != nil {
 			told.Severity = a.Context.RuleSeverity

@@ -72,8 +72,13 @@ func Of(a alert.Alert, l Links) []Link {
 // incident reports whether an address is one of a portal.
 func incident(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "https" && u.User == nil && u.String() == address && u.Fragment != "" &&
-		slices.Contains([]string{"portal.azure.com", "portal.azure.us", "portal.azure.cn", "security.microsoft.com"}, u.Host)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.String() != address {
+		return false
+	}
+	if u.Host == "security.microsoft.com" { // the Defender portal
+		return len(u.Path) > 1
+	}
+	return u.Fragment != "" && slices.Contains([]string{"portal.azure.com", "portal.azure.us", "portal.azure.cn"}, u.Host)
 }
 
 // guidance reports whether an address is one that a rule may name: see

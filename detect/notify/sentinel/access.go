@@ -15,8 +15,9 @@ import (
 // needed are the actions that a delivery takes.
 var needed = []string{
 	"Microsoft.SecurityInsights/incidents/read", "Microsoft.SecurityInsights/incidents/write",
-	"Microsoft.SecurityInsights/incidents/comments/write", "Microsoft.SecurityInsights/incidents/relations/write",
-	"Microsoft.SecurityInsights/bookmarks/write",
+	"Microsoft.SecurityInsights/incidents/comments/read", "Microsoft.SecurityInsights/incidents/comments/write",
+	"Microsoft.SecurityInsights/incidents/relations/read", "Microsoft.SecurityInsights/incidents/relations/write",
+	"Microsoft.SecurityInsights/bookmarks/read", "Microsoft.SecurityInsights/bookmarks/write",
 }
 
 // permissions is an answer of
@@ -26,6 +27,7 @@ type permissions struct {
 		Actions    []string `json:"actions"`
 		NotActions []string `json:"notActions"`
 	} `json:"value"`
+	NextLink string `json:"nextLink"`
 }
 
 // Check verifies that the workspace has Sentinel and that the identity may do
@@ -35,20 +37,8 @@ func (d *Destination) Check(ctx context.Context) error {
 	if _, err := pager.NextPage(ctx); err != nil {
 		return d.failed("reading the incidents", err)
 	}
-	request, err := runtime.NewRequest(ctx, http.MethodGet, runtime.JoinPaths(d.access.Endpoint(), d.workspace.String(), "/providers/Microsoft.Authorization/permissions"))
+	p, err := d.permissions(ctx)
 	if err != nil {
-		return d.failed("reading the permissions", err)
-	}
-	request.Raw().URL.RawQuery = "api-version=2022-04-01"
-	response, err := d.access.Pipeline().Do(request)
-	if err != nil {
-		return d.failed("reading the permissions", err)
-	}
-	if !runtime.HasStatusCode(response, http.StatusOK) {
-		return d.failed("reading the permissions", runtime.NewResponseError(response))
-	}
-	var p permissions
-	if err := runtime.UnmarshalAsJSON(response, &p); err != nil {
 		return d.failed("reading the permissions", err)
 	}
 	var lacking []string
@@ -62,6 +52,34 @@ func (d *Destination) Check(ctx context.Context) error {
 			"give it the role Microsoft Sentinel Contributor on "+d.workspace.String()+": Microsoft Sentinel Responder is not enough, it cannot make bookmarks"))
 	}
 	return nil
+}
+
+// permissions returns what the identity may do in the workspace.
+func (d *Destination) permissions(ctx context.Context) (all permissions, err error) {
+	first := runtime.JoinPaths(d.access.Endpoint(), d.workspace.String(), "/providers/Microsoft.Authorization/permissions") + "?api-version=2022-04-01"
+	for next := first; next != ""; {
+		request, err := runtime.NewRequest(ctx, http.MethodGet, next)
+		if err != nil {
+			return all, err
+		}
+		response, err := d.access.Pipeline().Do(request)
+		if err != nil {
+			return all, err
+		}
+		if !runtime.HasStatusCode(response, http.StatusOK) {
+			return all, runtime.NewResponseError(response)
+		}
+		var page permissions
+		if err := runtime.UnmarshalAsJSON(response, &page); err != nil {
+			return all, err
+		}
+		all.Value = append(all.Value, page.Value...)
+		// The token goes to the manager and to nobody else.
+		if next = page.NextLink; next != "" && !strings.HasPrefix(next, strings.TrimSuffix(d.access.Endpoint(), "/")+"/") {
+			return all, errors.New("the rest of them is at another host")
+		}
+	}
+	return all, nil
 }
 
 // allow reports whether one of the roles has an action.

@@ -15,19 +15,16 @@ import (
 // of which there are never fewer.
 const mostComment = 30_000
 
-const mostValue = 500
-
-// text makes a value inert: no tag, no entity, no second line, and no address
-// that a reader's program makes a link of.
-func text(value string) string {
-	value = console.Cut(console.Safe(value), mostValue)
-	value = strings.ReplaceAll(value, "://", "[:]//")
-	return html.EscapeString(value)
-}
+// The most characters of a value, and the most values of a fact.
+const (
+	mostValue  = 300
+	mostValues = 8
+)
 
 // Comment returns what was found out about an alert as HTML of at most 30,000
-// characters. Nothing from a log is read as HTML. What has no room is counted.
-func Comment(a alert.Alert, l portal.Links) string {
+// characters, with remarks about the incident. Nothing from a log is read as HTML
+// or Markdown. What has no room is counted.
+func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 	var lines []string
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	list := func(title string, items []string) {
@@ -39,23 +36,30 @@ func Comment(a alert.Alert, l portal.Links) string {
 		}
 	}
 	fact := func(name string, values []string) string {
-		texts := make([]string, len(values))
+		var texts []string
 		for i, v := range values {
-			texts[i] = text(v)
+			if i == mostValues {
+				texts = append(texts, fmt.Sprintf("and %d more", len(values)-i))
+				break
+			}
+			texts = append(texts, inert(v))
 		}
-		return text(name) + ": " + strings.Join(texts, ", ")
+		return inert(name) + ": " + strings.Join(texts, ", ")
 	}
-	line("<b>%s: %s</b>", a.Severity, text(a.Title))
-	line("%s UTC", text(console.Range(a.Span)))
+	line("<b>%s: %s</b>", a.Severity, inert(a.Title))
+	line("%s UTC", inert(console.Range(a.Span)))
 	if earlier := a.Previously(); len(earlier) > 0 {
-		line("Continues what was reported for %s UTC", text(console.Range(earlier[0])))
+		line("Continues what was reported for %s UTC", inert(console.Range(earlier[0])))
 	}
 	if u := a.Updates; u != nil {
-		line("Update of: %s", text(u.Title))
+		line("Update of: %s", inert(u.Title))
+	}
+	for _, r := range remarks {
+		line("%s", html.EscapeString(r))
 	}
 	var links []string
 	for _, link := range portal.Of(a, l) {
-		links = append(links, fmt.Sprintf(`<a href="%s">%s</a>`, html.EscapeString(link.URL), html.EscapeString(link.Title)))
+		links = append(links, fmt.Sprintf(`<a href="%s" target="_blank">%s</a>`, html.EscapeString(link.URL), html.EscapeString(link.Title)))
 	}
 	if len(links) > 0 {
 		line("%s", strings.Join(links, " | "))
@@ -64,13 +68,13 @@ func Comment(a alert.Alert, l portal.Links) string {
 	c := a.Context
 	if c != nil {
 		for _, f := range c.Findings {
-			items = append(items, text(f.Text))
+			items = append(items, inert(f.Text))
 		}
 		list("Findings", items)
 		if len(c.Steps) > 0 {
 			steps := c.RuleSeverity.String() + " by the rule"
 			for _, s := range c.Steps {
-				steps += ", " + s.Severity.String() + " for " + text(s.Kind)
+				steps += ", " + s.Severity.String() + " for " + inert(s.Kind)
 			}
 			line("Severity: %s", steps)
 		}
@@ -79,13 +83,13 @@ func Comment(a alert.Alert, l portal.Links) string {
 	for _, e := range a.Entities {
 		var fields []string
 		for _, f := range e.Fields {
-			value := text(f.Value)
+			value := inert(f.Value)
 			if c.IsNew(f.Value) {
 				value += " (new for this account)"
 			}
-			fields = append(fields, text(f.Identifier)+" "+value)
+			fields = append(fields, inert(f.Identifier)+" "+value)
 		}
-		items = append(items, text(e.Type)+": "+strings.Join(fields, ", "))
+		items = append(items, inert(e.Type)+": "+strings.Join(fields, ", "))
 	}
 	list("Entities", items)
 	items = nil
@@ -103,43 +107,41 @@ func Comment(a alert.Alert, l portal.Links) string {
 			for i, f := range s.Facts {
 				facts[i] = fact(f.Name, f.Values)
 			}
-			items = append(items, text(s.Title)+", "+text(s.Subject)+": "+strings.Join(facts, "; "))
+			items = append(items, inert(s.Title)+", "+inert(s.Subject)+": "+strings.Join(facts, "; "))
 		}
 		list("Context", items)
 		items = nil
 		for _, m := range c.Timeline {
-			items = append(items, m.Time.UTC().Format(time.DateTime)+" "+text(m.Text))
+			items = append(items, m.Time.UTC().Format(time.DateTime)+" "+inert(m.Text))
 		}
 		list("Timeline (UTC)", items)
 		items = nil
 		for _, u := range c.Unavailable {
-			items = append(items, text(u))
+			items = append(items, inert(u))
 		}
 		list("Not known", items)
 	}
 	items = nil
 	for _, n := range a.Notes {
-		items = append(items, text(n))
+		items = append(items, inert(n))
 	}
 	list("Notes", items)
-	return fit(lines, strings.TrimSpace("Pushback "+text(l.Build))+", rule "+text(a.RuleName+" "+a.RuleVersion)+", alert "+text(a.ID))
+	return fit(lines, strings.TrimSpace("Pushback "+inert(l.Build))+", rule "+inert(a.RuleName+" "+a.RuleVersion)+", alert "+inert(a.ID))
 }
 
-// fit joins lines and an end, and leaves out the last lines where there is no
-// room.
+// fit joins lines and an end, and leaves out the lines that have no room.
 func fit(lines []string, end string) string {
 	const br = "<br>"
-	size := len(end)
+	size := len(end) + 100 // to say so
+	var kept []string
 	for _, l := range lines {
-		size += len(l) + len(br)
+		if size+len(l)+len(br) <= mostComment {
+			kept = append(kept, l)
+			size += len(l) + len(br)
+		}
 	}
-	kept := len(lines)
-	for size > mostComment-100 && kept > 0 { // room to say so
-		kept--
-		size -= len(lines[kept]) + len(br)
+	if left := len(lines) - len(kept); left > 0 {
+		kept = append(kept, fmt.Sprintf("Left out, as a comment holds no more: %d lines", left))
 	}
-	if left := len(lines) - kept; left > 0 {
-		lines = append(lines[:kept:kept], fmt.Sprintf("Left out, as a comment holds no more: %d lines", left))
-	}
-	return strings.Join(append(lines, end), br)
+	return strings.Join(append(kept, end), br)
 }

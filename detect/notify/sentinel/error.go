@@ -95,13 +95,20 @@ func messageOf(r *azcore.ResponseError) string {
 	return console.Cut(console.Safe(answer.Error.Message), 300)
 }
 
+// retryAfter reads how long a service wants to be left alone: seconds, or a time
+// that is compared with the service's own.
 func retryAfter(r *http.Response) time.Duration {
 	if r == nil {
 		return 0
 	}
-	seconds, err := strconv.ParseInt(r.Header.Get("Retry-After"), 10, 32)
-	if err != nil || seconds < 0 {
-		return 0
+	text := r.Header.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(text); err == nil {
+		if now, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+			wait = until.Sub(now)
+		}
 	}
-	return min(time.Duration(seconds)*time.Second, longestRetryAfter)
+	return min(max(wait, 0), longestRetryAfter)
 }

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
 
 	"pushback/detect/alert"
-	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 )
 
@@ -21,41 +21,45 @@ const (
 	mostQuery       = 10_000
 	mostResult      = 30_000
 	mostLabel       = 100
+	mostField       = 1000
 )
 
-// toldSeverity is the label that says which severity we gave an incident last:
-// another one is an analyst's.
-const toldSeverity = "pushback-severity:"
+// toldSeverity is the label that says which severity we gave an incident last.
+// Once it has another that is an analyst's, which the label then says for good.
+// It is part of the incident so that both are always written together.
+const (
+	toldSeverity     = "pushback-severity:"
+	analystsSeverity = "analyst"
+)
+
+// labelsOf returns the names of an alert's labels.
+func labelsOf(a alert.Alert) []string {
+	var names []string
+	for _, text := range slices.Concat([]string{a.RuleID}, a.Tactics, a.Techniques) {
+		if name := plain(text, mostLabel); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 func newIncident(a alert.Alert) armsecurityinsights.Incident {
 	i := armsecurityinsights.Incident{Properties: &armsecurityinsights.IncidentProperties{
-		Title:                to.Ptr(cmp.Or(console.Cut(console.Safe(a.Title), mostTitle), "Alert "+a.ID)),
-		Description:          to.Ptr(console.Cut(console.Safe(a.Description), mostDescription)),
+		Title:                to.Ptr(cmp.Or(plain(a.Title, mostTitle), "Alert "+a.ID)),
+		Description:          to.Ptr(plain(a.Description, mostDescription)),
 		Severity:             to.Ptr(armsecurityinsights.IncidentSeverity(a.Severity.String())),
 		Status:               to.Ptr(armsecurityinsights.IncidentStatusNew),
 		FirstActivityTimeUTC: to.Ptr(a.Span.Start.UTC()),
 		LastActivityTimeUTC:  to.Ptr(a.Span.End.UTC()),
 	}}
-	addLabels(i.Properties, a)
-	i.Properties.Labels = append(i.Properties.Labels, label(toldSeverity+a.Severity.String()))
+	for _, name := range append(labelsOf(a), toldSeverity+a.Severity.String()) {
+		i.Properties.Labels = append(i.Properties.Labels, label(name))
+	}
 	return i
 }
 
 func label(text string) *armsecurityinsights.IncidentLabel {
-	return &armsecurityinsights.IncidentLabel{LabelName: to.Ptr(console.Cut(console.Safe(text), mostLabel))}
-}
-
-// addLabels adds the alert's labels that are not there and reports whether there
-// were any.
-func addLabels(p *armsecurityinsights.IncidentProperties, a alert.Alert) bool {
-	before := len(p.Labels)
-	for _, text := range slices.Concat([]string{a.RuleID}, a.Tactics, a.Techniques) {
-		l := label(text)
-		if !slices.ContainsFunc(p.Labels, func(x *armsecurityinsights.IncidentLabel) bool { return value(x.LabelName) == *l.LabelName }) {
-			p.Labels = append(p.Labels, l)
-		}
-	}
-	return len(p.Labels) > before
+	return &armsecurityinsights.IncidentLabel{LabelName: &text}
 }
 
 func value(text *string) string {
@@ -70,25 +74,32 @@ var severities = []armsecurityinsights.IncidentSeverity{armsecurityinsights.Inci
 	armsecurityinsights.IncidentSeverityMedium, armsecurityinsights.IncidentSeverityHigh}
 
 // update returns an incident with an alert more, and whether that changes it.
-// The title, the owner, the status of one that is open, and a severity that is
-// not the one that we gave it are the analyst's.
-func update(i armsecurityinsights.Incident, a alert.Alert, reopen bool) (armsecurityinsights.Incident, bool) {
+// The title, the owner, the status of one that is open, a severity that is not
+// the one that we gave it, and labels of ours that are gone are the analyst's.
+func update(i armsecurityinsights.Incident, a alert.Alert, ours []string, reopen bool) (armsecurityinsights.Incident, bool) {
 	p := *i.Properties
 	// What only the service may set.
-	p.AdditionalData, p.CreatedTimeUTC, p.IncidentNumber, p.LastModifiedTimeUTC, p.RelatedAnalyticRuleIDs = nil, nil, nil, nil, nil
+	p.AdditionalData, p.CreatedTimeUTC, p.IncidentNumber, p.IncidentURL, p.LastModifiedTimeUTC, p.RelatedAnalyticRuleIDs = nil, nil, nil, nil, nil, nil
 	p.Labels = nil
-	told := ""
+	told, changed := "", false
+	have := map[string]bool{}
 	for _, l := range i.Properties.Labels {
 		if l == nil {
 			continue
 		}
-		if severity, ok := strings.CutPrefix(value(l.LabelName), toldSeverity); ok {
+		name := value(l.LabelName)
+		if severity, ok := strings.CutPrefix(name, toldSeverity); ok {
 			told = severity
 			continue
 		}
-		p.Labels = append(p.Labels, &armsecurityinsights.IncidentLabel{LabelName: l.LabelName})
+		have[name] = true
+		p.Labels = append(p.Labels, label(name))
 	}
-	changed := addLabels(&p, a)
+	for _, name := range labelsOf(a) {
+		if !have[name] && !slices.Contains(ours, name) {
+			p.Labels, changed = append(p.Labels, label(name)), true
+		}
+	}
 	if p.FirstActivityTimeUTC == nil || a.Span.Start.Before(*p.FirstActivityTimeUTC) {
 		p.FirstActivityTimeUTC, changed = to.Ptr(a.Span.Start.UTC()), true
 	}
@@ -96,12 +107,13 @@ func update(i armsecurityinsights.Incident, a alert.Alert, reopen bool) (armsecu
 		p.LastActivityTimeUTC, changed = to.Ptr(a.Span.End.UTC()), true
 	}
 	severity := armsecurityinsights.IncidentSeverity(a.Severity.String())
-	if p.Severity != nil && string(*p.Severity) == told && slices.Index(severities, severity) > slices.Index(severities, *p.Severity) {
+	switch {
+	case p.Severity == nil || string(*p.Severity) != told:
+		told = analystsSeverity
+	case slices.Index(severities, severity) > slices.Index(severities, *p.Severity):
 		p.Severity, told, changed = &severity, string(severity), true
 	}
-	if told != "" {
-		p.Labels = append(p.Labels, label(toldSeverity+told))
-	}
+	p.Labels = append(p.Labels, label(toldSeverity+told))
 	if reopen {
 		p.Status, changed = to.Ptr(armsecurityinsights.IncidentStatusNew), true
 		p.Classification, p.ClassificationComment, p.ClassificationReason = nil, nil, nil
@@ -109,30 +121,40 @@ func update(i armsecurityinsights.Incident, a alert.Alert, reopen bool) (armsecu
 	if !changed {
 		return i, false
 	}
-	p.IncidentURL = nil
 	return armsecurityinsights.Incident{Name: i.Name, Etag: i.Etag, Properties: &p}, true
+}
+
+// full reports whether an incident holds no more bookmarks, and no more comments.
+// https://learn.microsoft.com/azure/sentinel/sentinel-service-limits
+func full(i armsecurityinsights.Incident) (bookmarks, comments bool) {
+	if i.Properties == nil || i.Properties.AdditionalData == nil {
+		return false, false
+	}
+	reached := func(n *int32, limit int32) bool { return n != nil && *n >= limit }
+	d := i.Properties.AdditionalData
+	return reached(d.BookmarksCount, 20), reached(d.CommentsCount, 100)
 }
 
 // bookmarkOf returns the bookmark of an alert.
 func bookmarkOf(a alert.Alert, r *rule.Rule) armsecurityinsights.Bookmark {
 	query := "// No rule that runs has the id " + a.RuleID + ": there is no query to show."
 	if r != nil {
-		query = console.Cut(r.Query.Text, mostQuery)
+		query = queryOf(r)
 	}
 	p := &armsecurityinsights.BookmarkProperties{
-		DisplayName:    to.Ptr(cmp.Or(console.Cut(console.Safe(a.Title), mostTitle), "Alert "+a.ID)),
+		DisplayName:    to.Ptr(cmp.Or(plain(a.Title, mostTitle), "Alert "+a.ID)),
 		Query:          &query,
 		QueryResult:    to.Ptr(result(a)),
 		QueryStartTime: to.Ptr(a.Window.Start.UTC()),
 		QueryEndTime:   to.Ptr(a.Window.End.UTC()),
 		EventTime:      to.Ptr(a.Span.Start.UTC()),
 		Created:        to.Ptr(a.Created.UTC()),
-		Notes:          to.Ptr(console.Cut(console.Safe(a.RuleName+" "+a.RuleVersion), mostTitle)),
+		Notes:          to.Ptr(plain(a.RuleName+" "+a.RuleVersion, mostTitle)),
 	}
 	for _, e := range a.Entities {
 		m := &armsecurityinsights.BookmarkEntityMappings{EntityType: to.Ptr(e.Type)}
 		for _, f := range e.Fields {
-			m.FieldMappings = append(m.FieldMappings, &armsecurityinsights.EntityFieldMapping{Identifier: to.Ptr(f.Identifier), Value: to.Ptr(f.Value)})
+			m.FieldMappings = append(m.FieldMappings, &armsecurityinsights.EntityFieldMapping{Identifier: to.Ptr(f.Identifier), Value: to.Ptr(cut(f.Value, mostField))})
 		}
 		p.EntityMappings = append(p.EntityMappings, m)
 	}
@@ -149,44 +171,75 @@ func bookmarkOf(a alert.Alert, r *rule.Rule) armsecurityinsights.Bookmark {
 	return armsecurityinsights.Bookmark{Properties: p}
 }
 
-// result returns the alert's first row as a JSON object, as far as there is
-// room: a column that has none is left out and named.
+// queryOf returns a rule's query, or its beginning.
+func queryOf(r *rule.Rule) string {
+	query := r.Query.Text
+	if len(query) <= mostQuery {
+		return query
+	}
+	return query[:strings.LastIndexByte(query[:mostQuery], '\n')+1] + "// The rest of the rule's query has no room here: see the rule."
+}
+
+// result returns the alert's first row as a JSON object, with what there is of
+// other rows in _moreRows, as far as there is room: a column that has none is
+// left out and named in _leftOut, and rows that have none are counted in
+// _rowsLeftOut.
 func result(a alert.Alert) string {
 	if len(a.Rows) == 0 {
 		return "{}"
 	}
-	var b strings.Builder
-	b.WriteByte('{')
-	var left []string
-	member := func(name string, raw []byte) {
-		key, err := json.Marshal(name)
-		if err != nil {
-			panic(err)
-		}
-		if b.Len()+len(key)+len(raw) > mostResult && !strings.HasPrefix(name, "_") {
-			left = append(left, name)
-			return
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(raw)
+	first, left := object(a.Rows[0], mostResult)
+	if len(left) > 0 {
+		first = append(first, member("_leftOut", raw(left)))
 	}
-	for _, c := range a.Rows[0] {
+	if len(a.Rows) > 1 {
+		room := mostResult
+		for _, m := range first {
+			room -= len(m) + 1
+		}
+		var more []string
+		for _, row := range a.Rows[1:] {
+			members, left := object(row, room)
+			if len(left) > 0 {
+				break
+			}
+			text := "{" + strings.Join(members, ",") + "}"
+			more = append(more, text)
+			room -= len(text) + 1
+		}
+		first = append(first, member("_moreRows", "["+strings.Join(more, ",")+"]"))
+		if n := len(a.Rows) - 1 - len(more); n > 0 {
+			first = append(first, member("_rowsLeftOut", strconv.Itoa(n)))
+		}
+	}
+	return "{" + strings.Join(first, ",") + "}"
+}
+
+// object returns the members of a row as JSON, and the names of those that have
+// no room.
+func object(row alert.Row, room int) (members, left []string) {
+	for _, c := range row {
 		if !json.Valid(c.Value) {
 			continue
 		}
-		member(c.Column, c.Value)
-	}
-	if len(left) > 0 {
-		names, err := json.Marshal(left)
-		if err != nil {
-			panic(err)
+		m := member(c.Column, string(c.Value))
+		if len(m)+1 > room {
+			left = append(left, c.Column)
+			continue
 		}
-		member("_leftOut", names)
+		members = append(members, m)
+		room -= len(m) + 1
 	}
-	b.WriteByte('}')
-	return b.String()
+	return members, left
+}
+
+func member(name, value string) string { return raw(name) + ":" + value }
+
+// raw returns texts as JSON.
+func raw(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // texts always are
+	}
+	return string(text)
 }

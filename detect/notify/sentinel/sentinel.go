@@ -114,35 +114,87 @@ func (d *Destination) Notify(ctx context.Context, a alert.Alert) error {
 	if r != nil && !r.Incident.CreateIncident {
 		return d.bookmark(ctx, a, r)
 	}
-	id, err := d.place(ctx, a, r)
-	if err != nil {
-		return err
+	for range 2 {
+		id, err := d.place(ctx, a, r)
+		if err != nil {
+			return err
+		}
+		if err := d.bookmark(ctx, a, r); err != nil {
+			return err
+		}
+		related, err := d.relate(ctx, a, id)
+		if err != nil {
+			return err
+		}
+		commented, err := d.comment(ctx, a, id, related)
+		if err != nil || related || commented {
+			return err
+		}
+		// Then the story goes on in another incident.
+		if err := d.fill(ctx, a, r, id); err != nil {
+			return err
+		}
 	}
-	if err := d.bookmark(ctx, a, r); err != nil {
-		return err
-	}
+	return fmt.Errorf("sentinel: the new incident of alert %s holds neither a bookmark nor a comment", a.ID)
+}
+
+// relate adds the alert's bookmark to an incident, or reports false if that
+// holds no more.
+func (d *Destination) relate(ctx context.Context, a alert.Alert, id string) (bool, error) {
 	related := armsecurityinsights.Relation{Properties: &armsecurityinsights.RelationProperties{
-		RelatedResourceID: to.Ptr(d.workspace.String() + "/providers/Microsoft.SecurityInsights/Bookmarks/" + a.ID),
+		RelatedResourceID: to.Ptr(d.workspace.String() + "/providers/Microsoft.SecurityInsights/bookmarks/" + a.ID),
 	}}
-	_, err = d.relations.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, related, nil)
+	_, err := d.relations.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, related, nil)
 	if conflict(err) {
-		_, err = d.relations.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil) // it is there
+		if _, getErr := d.relations.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil); getErr == nil {
+			return true, nil // it is there
+		}
 	}
-	if err != nil {
-		return d.failed("relating the bookmark to incident "+id, err)
+	return d.added(ctx, "relating the bookmark to incident "+id, id, err, func(i armsecurityinsights.Incident) bool {
+		bookmarks, _ := full(i)
+		return bookmarks
+	})
+}
+
+// comment says in an incident what was found out about an alert, or reports
+// false if that holds no more.
+func (d *Destination) comment(ctx context.Context, a alert.Alert, id string, related bool) (bool, error) {
+	var remarks []string
+	if !related {
+		remarks = append(remarks, "This incident holds no more bookmarks: that of this alert is among the hunting bookmarks, with the id "+a.ID+".")
 	}
-	comment := armsecurityinsights.IncidentComment{Properties: &armsecurityinsights.IncidentCommentProperties{Message: to.Ptr(Comment(a, d.links))}}
-	_, err = d.comments.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, comment, nil)
+	comment := armsecurityinsights.IncidentComment{Properties: &armsecurityinsights.IncidentCommentProperties{Message: to.Ptr(Comment(a, d.links, remarks...))}}
+	_, err := d.comments.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, comment, nil)
 	if conflict(err) {
-		_, err = d.comments.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil)
+		if _, getErr := d.comments.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil); getErr == nil {
+			return true, nil
+		}
 	}
-	return d.failed("commenting on incident "+id, err)
+	return d.added(ctx, "commenting on incident "+id, id, err, func(i armsecurityinsights.Incident) bool {
+		_, comments := full(i)
+		return comments
+	})
+}
+
+// added reports whether something was added to an incident. It was not, and that
+// is no error, where the service refused it and the incident is full.
+func (d *Destination) added(ctx context.Context, doing, id string, err error, full func(armsecurityinsights.Incident) bool) (bool, error) {
+	failure := d.failed(doing, err)
+	if status := statusOf(err); status < 400 || status >= 500 || status == http.StatusTooManyRequests {
+		return err == nil, failure
+	}
+	if i, readErr := d.read(ctx, id); readErr == nil && i != nil && full(*i) {
+		return false, nil
+	}
+	return false, failure
 }
 
 func (d *Destination) bookmark(ctx context.Context, a alert.Alert, r *rule.Rule) error {
 	_, err := d.bookmarks.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, a.ID, bookmarkOf(a, r), nil)
 	if conflict(err) {
-		_, err = d.bookmarks.Get(ctx, d.workspace.Group, d.workspace.Name, a.ID, nil)
+		if _, getErr := d.bookmarks.Get(ctx, d.workspace.Group, d.workspace.Name, a.ID, nil); getErr == nil {
+			return nil // it is there
+		}
 	}
 	return d.failed("making the bookmark of the alert", err)
 }

@@ -122,7 +122,7 @@ func TestOneStoryOneIncident(t *testing.T) {
 		name  string
 		rule  *rule.Rule
 		later time.Duration // after the last, when its incident is closed
-		want  []int         // bookmarks of each incident
+		want  []int         // comments of each incident
 	}{
 		{"as shipped", rule.Default(), time.Hour, []int{40, 3, 1}},
 		{"reopened", &reopening, time.Hour, []int{41, 3}},
@@ -151,13 +151,13 @@ func TestOneStoryOneIncident(t *testing.T) {
 			w.notify(w.start(), last) // again, as after a crash
 			var got []int
 			for _, i := range w.arm.Incidents() {
-				got = append(got, len(i.Relations))
-				if len(i.Comments) != len(i.Relations) {
+				got = append(got, len(i.Comments))
+				if len(i.Relations) != min(len(i.Comments), 20) { // which is all that an incident holds
 					t.Errorf("%d comments on %d bookmarks", len(i.Comments), len(i.Relations))
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("bookmarks by incident (-want +got):\n%s", diff)
+				t.Errorf("comments by incident (-want +got):\n%s", diff)
 			}
 			if n := len(w.arm.Bookmarks()); n != 44 {
 				t.Errorf("%d bookmarks, want 44", n)
@@ -234,6 +234,18 @@ func TestAnalystWins(t *testing.T) {
 	if len(i.Relations) != 3 || len(w.arm.Incidents()) != 1 {
 		t.Errorf("%d bookmarks in %d incidents", len(i.Relations), len(w.arm.Incidents()))
 	}
+	// A severity that an analyst set once is theirs for good, also if it is what we
+	// said once, and so is a label that they removed.
+	before := rejection(user, noon.Add(-time.Hour))
+	before.Severity = alert.High
+	w.arm.Edit(i.ID, map[string]any{"severity": "High"})
+	w.arm.Edit(i.ID, map[string]any{"severity": "Medium", "labels": slices.DeleteFunc(i.Properties["labels"].([]any), func(l any) bool {
+		return l.(map[string]any)["labelName"] == "NoSuchTactic"
+	})})
+	w.notify(w.start(), before)
+	if i.Text("severity") != "Medium" || i.Text("firstActivityTimeUtc") != "2026-03-17T11:00:00Z" {
+		t.Errorf("severity %s, first activity %s", i.Text("severity"), i.Text("firstActivityTimeUtc"))
+	}
 	b := w.arm.Bookmarks()[again.ID]
 	if b["query"] != rule.Default().Query.Text || b["queryResult"] != `{"User":"`+user+`","N":9007199254740993}` ||
 		cmp.Diff([]any{"CredentialAccess"}, b["tactics"]) != "" || len(b["entityMappings"].([]any)) != 2 {
@@ -243,7 +255,7 @@ func TestAnalystWins(t *testing.T) {
 	for _, l := range i.Properties["labels"].([]any) {
 		labels = append(labels, l.(map[string]any)["labelName"].(string))
 	}
-	if diff := cmp.Diff([]string{rule.Default().ID, "CredentialAccess", "NoSuchTactic", "T1621", "pushback-severity:High"}, labels); diff != "" {
+	if diff := cmp.Diff([]string{rule.Default().ID, "CredentialAccess", "T1621", "pushback-severity:analyst"}, labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 }
@@ -290,6 +302,87 @@ func TestRequests(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{5, 2, 1}, got); diff != "" {
 		t.Errorf("bookmarks by incident (-want +got):\n%s", diff)
+	}
+}
+
+// An incident that holds no more bookmarks gets comments that say where those
+// are, and one that holds no more of these either is followed by another.
+func TestFullIncident(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	var last alert.Alert
+	for n := range 105 {
+		last = rejection("alice@contoso.example", noon.Add(time.Duration(n)*time.Minute))
+		w.notify(w.start(), last)
+	}
+	w.notify(w.start(), last) // again
+	var got [][2]int
+	remarks := 0
+	for _, i := range w.arm.Incidents() {
+		got = append(got, [2]int{len(i.Relations), len(i.Comments)})
+		for id, comment := range i.Comments {
+			if strings.Contains(comment, "holds no more bookmarks") != (i.Relations[id] == "") {
+				t.Errorf("the comment on %s: %s", id, comment)
+			}
+			if i.Relations[id] == "" {
+				remarks++
+			}
+		}
+	}
+	if diff := cmp.Diff([][2]int{{20, 100}, {5, 5}}, got); diff != "" || remarks != 80 || len(w.arm.Bookmarks()) != 105 {
+		t.Errorf("%d remarks, %d bookmarks; bookmarks and comments by incident (-want +got):\n%s", remarks, len(w.arm.Bookmarks()), diff)
+	}
+}
+
+// News of an alert goes where the alert went, whatever the rule groups by.
+func TestUpdatesStory(t *testing.T) {
+	t.Parallel()
+	for _, g := range []rule.IncidentGrouping{
+		{}, {Enabled: true, MatchingMethod: rule.AllEntities}, {Enabled: true, MatchingMethod: rule.AnyAlert},
+		{Enabled: true, MatchingMethod: rule.Selected, GroupByAlertDetails: []string{"Severity"}},
+		{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"Account"}},
+	} {
+		r := *rule.Default()
+		r.Incident.Grouping = g
+		w := newWorld(t, &r)
+		a := rejection("alice@contoso.example", noon)
+		w.notify(w.start(), a)
+		u := a
+		u.ID, u.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
+		u.Activities, u.Severity, u.Created = nil, alert.High, a.Created.Add(time.Hour)
+		w.notify(w.start(), u)
+		if all := w.arm.Incidents(); len(all) != 1 || len(all[0].Relations) != 2 || all[0].Text("severity") != "High" {
+			t.Errorf("%+v: %d incidents", g, len(all))
+		}
+	}
+}
+
+// A conflict is settled within a delivery, whoever made it.
+func TestConflicts(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusConflict, http.StatusPreconditionFailed} {
+		for _, call := range []string{"PUT incident", "PUT bookmark", "PUT relation", "PUT comment"} {
+			for _, after := range []bool{false, true} {
+				w := newWorld(t, rule.Default())
+				done := false
+				w.arm.Fault = func(c string) armtest.Fault {
+					if c != call || done {
+						return armtest.Fault{}
+					}
+					done = true
+					if after {
+						return armtest.Fault{After: status}
+					}
+					return armtest.Fault{Before: status}
+				}
+				err := w.start().Notify(t.Context(), rejection("alice@contoso.example", noon))
+				// Where nothing is there the conflict is what is said.
+				lost := !after && call != "PUT incident"
+				if (err != nil) != lost || lost && !strings.Contains(err.Error(), fmt.Sprint(status)) {
+					t.Errorf("%d at %s, after its effect: %t: %v", status, call, after, err)
+				}
+			}
+		}
 	}
 }
 
@@ -548,15 +641,17 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		actions []string
+		not     []string
 		want    string
 	}{
-		{"contributor", []string{"Microsoft.SecurityInsights/*"}, ""},
-		{"owner", []string{"*"}, ""},
-		{"responder", []string{"Microsoft.SecurityInsights/*/read", "Microsoft.SecurityInsights/incidents/*"}, "may not Microsoft.SecurityInsights/bookmarks/write: give it the role Microsoft Sentinel Contributor"},
-		{"nobody", []string{}, "incidents/read, "},
+		{"contributor", []string{"Microsoft.SecurityInsights/*"}, nil, ""},
+		{"owner", []string{"*"}, nil, ""},
+		{"responder", []string{"Microsoft.SecurityInsights/*/read", "Microsoft.SecurityInsights/incidents/*"}, nil, "may not Microsoft.SecurityInsights/bookmarks/write: give it the role Microsoft Sentinel Contributor"},
+		{"nobody", []string{}, nil, "incidents/read, "},
+		{"somebody who may do less", []string{"*"}, []string{"microsoft.securityinsights/incidents/comments/WRITE"}, "may not Microsoft.SecurityInsights/incidents/comments/write: give"},
 	} {
 		w := newWorld(t)
-		w.arm.Actions = test.actions
+		w.arm.Actions, w.arm.NotActions = test.actions, test.not
 		err := w.start().Check(t.Context())
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
@@ -626,14 +721,14 @@ func TestComment(t *testing.T) {
 	a.Title = "</b><script>x</script>\n[a](https://evil.example)"
 	a.Context.Findings = append(a.Context.Findings, alert.Finding{Text: `"><a href="https://evil.example">`})
 	a.Context.New = []string{"203.0.113.9"}
-	a.CustomDetails = []alert.Detail{{Name: "UserAgents", Values: []string{"&lt;\u202e\x1b[31m"}}}
+	a.CustomDetails = []alert.Detail{{Name: "UserAgents", Values: []string{"&lt;\u202e\x1b[31m", "**b** `c` ~~d~~ | ![x](//evil.example/pixel.png) www.evil.example"}}}
 	got := Comment(a, portal.Links{})
-	for _, bad := range []string{"<img", "<script", "<a", "\n", "\u202e", "\x1b", "://evil"} {
+	for _, bad := range []string{"[", "](", "!", "*", "`", "~", "|", "<img", "<script", "<a", "\n", "\u202e", "\x1b", "://evil"} {
 		if strings.Contains(got, bad) {
 			t.Errorf("the comment has %q:\n%s", bad, got)
 		}
 	}
-	for _, want := range []string{"&lt;img", "5 prompts", "203.0.113.9 (new for this account)", "&amp;lt;"} {
+	for _, want := range []string{"&#60;img", "5 prompts", "203.0.113.9 (new for this account)", "&#38;lt;", "&#91;www.&#93;evil.example"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the comment lacks %q:\n%s", want, got)
 		}
@@ -646,6 +741,47 @@ func TestComment(t *testing.T) {
 	}
 }
 
+// What has no width counts all the same: a name that is made of it does not
+// keep an incident from being made, nor hide the findings.
+func TestWidthless(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	a := rejection("a"+strings.Repeat("\u0301", 40_000), noon)
+	a.Description, a.RuleName = a.Title, a.Title
+	a.Tactics = append(a.Tactics, a.Title)
+	w.notify(w.start(), a)
+	for _, i := range w.arm.Incidents() {
+		if comment := i.Comments[a.ID]; !strings.Contains(comment, "5 prompts") || !strings.Contains(comment, a.ID) {
+			t.Errorf("the comment is %.200s", comment)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		value string
+		want  time.Duration
+	}{
+		{"", 0}, {"17", 17 * time.Second}, {"-1", 0}, {"x", 0}, {"999999999", time.Hour},
+		{"Tue, 17 Mar 2026 12:10:00 GMT", 10 * time.Minute}, {"Tue, 17 Mar 2026 11:00:00 GMT", 0}, {"Tue, 17 Mar 2036 11:00:00 GMT", time.Hour},
+	} {
+		r := &http.Response{Header: http.Header{"Retry-After": {test.value}, "Date": {"Tue, 17 Mar 2026 12:00:00 GMT"}}}
+		if got := retryAfter(r); got != test.want {
+			t.Errorf("Retry-After: %s is %s, want %s", test.value, got, test.want)
+		}
+	}
+	if retryAfter(nil) != 0 {
+		t.Error("no answer wants to be left alone")
+	}
+	d := newWorld(t).start()
+	var e *Error
+	err := d.failed("x", &azcore.ResponseError{StatusCode: http.StatusTooManyRequests, RawResponse: &http.Response{Body: http.NoBody}})
+	if !errors.As(err, &e) || e.RetryAfter() != time.Minute {
+		t.Errorf("a 429 that does not say how long is left alone for %s", e.RetryAfter())
+	}
+}
+
 func FuzzComment(f *testing.F) {
 	f.Add("<b>", "https://x")
 	f.Fuzz(func(t *testing.T, title, value string) {
@@ -655,7 +791,7 @@ func FuzzComment(f *testing.F) {
 		for _, known := range []string{"<br>", "<b>", "</b>"} {
 			got = strings.ReplaceAll(got, known, "")
 		}
-		if strings.ContainsAny(got, "<>\"'\n\r") || len(got) > mostComment {
+		if strings.ContainsAny(got, "<>\"'`*_[](){}!|~\\^\n\r") || len(got) > mostComment {
 			t.Errorf("not inert: %q", got)
 		}
 	})
@@ -666,6 +802,10 @@ func TestResult(t *testing.T) {
 	a := rejection("alice", noon)
 	a.Rows[0] = append(a.Rows[0], alert.Cell{Column: "Big", Value: json.RawMessage(`"` + strings.Repeat("x", mostResult) + `"`)}, alert.Cell{Column: "End", Value: json.RawMessage("1")})
 	if got, want := result(a), `{"User":"alice","N":9007199254740993,"End":1,"_leftOut":["Big"]}`; got != want {
+		t.Errorf("result %s, want %s", got, want)
+	}
+	a.Rows = []alert.Row{{{Column: "N", Value: json.RawMessage("1")}}, {{Column: "N", Value: json.RawMessage("2")}}, {{Column: "N", Value: json.RawMessage(`"` + strings.Repeat("x", mostResult) + `"`)}}}
+	if got, want := result(a), `{"N":1,"_moreRows":[{"N":2}],"_rowsLeftOut":1}`; got != want {
 		t.Errorf("result %s, want %s", got, want)
 	}
 	a.Rows = nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
 	"github.com/google/uuid"
 
@@ -23,12 +24,10 @@ var storySpace = uuid.MustParse("0b6f5e1c-8f57-5a3e-9d3f-2a4f1c6b7e90")
 // groups by, or without grouping its identities.
 func storyOf(a alert.Alert, r *rule.Rule) string {
 	var key []string
-	add := func(parts ...string) {
-		text, err := json.Marshal(parts)
-		if err != nil {
-			panic(err) // texts are always JSON
-		}
-		key = append(key, string(text))
+	add := func(parts ...string) { key = append(key, raw(parts)) }
+	severity, identity := a.Severity, alert.Identity(a.Activities)
+	if a.Updates != nil { // it belongs to what it updates
+		severity, identity = a.Updates.Severity, a.Updates.Identity
 	}
 	entities := func(wanted func(string) bool) {
 		for _, e := range a.Entities {
@@ -50,7 +49,7 @@ func storyOf(a alert.Alert, r *rule.Rule) string {
 		add("selected")
 		entities(func(kind string) bool { return slices.Contains(g.GroupByEntities, kind) })
 		for _, detail := range g.GroupByAlertDetails {
-			add(detail, map[string]string{"DisplayName": a.Title, "Severity": a.Severity.String()}[detail])
+			add(detail, map[string]string{"DisplayName": a.Title, "Severity": severity.String()}[detail])
 		}
 		for _, d := range a.CustomDetails {
 			if slices.Contains(g.GroupByCustomDetails, d.Name) {
@@ -60,20 +59,14 @@ func storyOf(a alert.Alert, r *rule.Rule) string {
 	default:
 		entities(func(string) bool { return true })
 	}
-	if len(key) == 0 {
-		for _, activity := range a.Activities {
-			add("identity", string(activity.Fingerprint))
-		}
+	if len(key) == 0 && identity != "" {
+		add("identity", identity)
 	}
 	if len(key) == 0 {
 		add("alert", a.ID)
 	}
 	slices.Sort(key)
-	text, err := json.Marshal([]any{a.RuleID, slices.Compact(key)})
-	if err != nil {
-		panic(err)
-	}
-	return uuid.NewSHA1(storySpace, text).String()
+	return uuid.NewSHA1(storySpace, []byte(raw([]any{a.RuleID, slices.Compact(key)}))).String()
 }
 
 // incidentOf returns the id of the incident that an alert begins in a story, if
@@ -100,6 +93,10 @@ type chapter struct {
 	// Shared says that others change the incident as well, so that its ETag is
 	// not worth keeping.
 	Shared bool `json:"shared,omitempty"`
+	// Labels are those that we gave it: the ones that are gone an analyst removed.
+	Labels []string `json:"labels,omitempty"`
+	// Full says that it holds no more bookmarks and no more comments.
+	Full bool `json:"full,omitempty"`
 	// URL is the incident's address.
 	URL string `json:"url,omitempty"`
 }
@@ -180,7 +177,7 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 		if past, err := d.inPast(ctx, c, own, a); err != nil || past != "" {
 			return past, err
 		}
-		begins, fresh := c.Incident == "", false
+		begins, fresh := c.Incident == "" || c.Full && c.Incident != own, false
 		i := c.Made
 		if !begins && (i == nil || doubted) {
 			if i, err = d.read(ctx, c.Incident); err != nil {
@@ -189,14 +186,14 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 			fresh = true
 		}
 		next := newIncident(a)
-		if i != nil {
+		if i != nil && !begins {
 			join, joinErr := d.joins(ctx, c, own, *i, a, r)
 			if joinErr != nil {
 				return "", joinErr
 			}
 			changed := false
 			if join != another {
-				next, changed = update(*i, a, join == reopening)
+				next, changed = update(*i, a, c.Labels, join == reopening)
 			}
 			switch {
 			case !fresh && !changed:
@@ -224,7 +221,9 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 				continue // another process did, or we without knowing
 			}
 		}
-		made, putErr := d.incidents.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, c.Incident, next, nil)
+		// Tried again by the client, it would not know what it writes over.
+		once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1})
+		made, putErr := d.incidents.CreateOrUpdate(once, d.workspace.Group, d.workspace.Name, c.Incident, next, nil)
 		if conflict(putErr) {
 			err = d.failed("changing incident "+c.Incident+", which others change too", putErr)
 			shared = shared || !fresh && !begins
@@ -239,6 +238,11 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 		c.Made = nil
 		if !c.Shared && value(made.Etag) != "" && made.Properties != nil {
 			c.Made = &made.Incident
+		}
+		for _, name := range labelsOf(a) {
+			if !slices.Contains(c.Labels, name) {
+				c.Labels = append(c.Labels, name)
+			}
 		}
 		c.touch(a)
 		_, ok, noteErr := d.note(ctx, a.RuleID, story, c, tag)
@@ -314,6 +318,22 @@ func (d *Destination) joins(ctx context.Context, c chapter, own string, i armsec
 		return another, nil
 	}
 	return reopening, nil
+}
+
+// fill notes that the incident of a story holds no more.
+func (d *Destination) fill(ctx context.Context, a alert.Alert, r *rule.Rule, id string) error {
+	story := storyOf(a, r)
+	for range mostAttempts {
+		c, tag, err := d.recall(ctx, a.RuleID, story)
+		if err != nil || c.Incident != id || c.Full {
+			return err
+		}
+		c.Full = true
+		if _, ok, err := d.note(ctx, a.RuleID, story, c, tag); err != nil || ok {
+			return err
+		}
+	}
+	return fmt.Errorf("sentinel: the note of story %s changes all the time", story)
 }
 
 // read returns an incident as it is, or nil if there is none.

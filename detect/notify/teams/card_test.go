@@ -246,13 +246,15 @@ func TestButtons(t *testing.T) {
 func TestIncidentButton(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{
-		"https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/x": true,
-		"https://portal.azure.us/#asset/x":                                             true,
-		"":                                                                             false,
-		"http://portal.azure.com/#x":                                                   false,
-		"https://portal.azure.com.evil.example/#x":                                     false,
-		"https://user@portal.azure.com/#x":                                             false,
-		"javascript:alert(1)//https://portal.azure.com":                                false,
+		"https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/x":         true,
+		"https://portal.azure.us/#asset/x":                                                     true,
+		"https://security.microsoft.com/incidents/42?tid=00000000-0000-0000-0000-000000000000": true,
+		"https://security.microsoft.com/":                                                      false,
+		"":                                                                                     false,
+		"http://portal.azure.com/#x":                                                           false,
+		"https://portal.azure.com.evil.example/#x":                                             false,
+		"https://user@portal.azure.com/#x":                                                     false,
+		"javascript:alert(1)//https://portal.azure.com":                                        false,
 	} {
 		a := sampleAlert()
 		a.IncidentURL = address

@@ -14,6 +14,14 @@ import (
 	"sync"
 )
 
+// What an incident holds.
+// https://learn.microsoft.com/azure/sentinel/sentinel-service-limits
+const (
+	mostBookmarks = 20
+	mostComments  = 100
+	noRoom        = "The incident holds no more of these."
+)
+
 // Cut is a fault: the connection is cut.
 const Cut = -1
 
@@ -32,7 +40,7 @@ type Server struct {
 	// Restless has an incident's ETag change with each comment and relation.
 	Restless bool
 	// Actions are what the caller may do; nil is everything.
-	Actions []string
+	Actions, NotActions []string
 
 	mu        sync.Mutex
 	calls     []string
@@ -145,7 +153,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if actions == nil {
 			actions = []string{"*"}
 		}
-		answer(w, http.StatusOK, map[string]any{"value": []any{map[string]any{"actions": actions, "notActions": []string{}}}})
+		role := func(actions, not []string) map[string]any {
+			return map[string]any{"value": []any{map[string]any{"actions": actions, "notActions": not}}}
+		}
+		if r.URL.Query().Get("$skipToken") == "" { // a role that grants nothing comes first
+			page := role([]string{"Microsoft.SecurityInsights/*"}, []string{"*"})
+			page["nextLink"] = "https://" + r.Host + r.URL.Path + "?api-version=" + version + "&$skipToken=2"
+			answer(w, http.StatusOK, page)
+			return
+		}
+		answer(w, http.StatusOK, role(actions, s.NotActions))
 		return
 	}
 	m := paths.FindStringSubmatch(rest)
@@ -166,6 +183,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	status, result := s.do(r.Method, kind, m[2], m[4], body)
 	switch {
+	case result == noRoom: // no mistake of the caller, who cannot know
+		fail(w, status, "BadRequest", noRoom)
 	case status == http.StatusBadRequest:
 		problem("%v", result)
 	case f.After != 0:
@@ -240,12 +259,34 @@ func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
 		if !json.Valid([]byte(text("queryResult"))) {
 			return http.StatusBadRequest, "the row is no JSON"
 		}
+		mappings, _ := p["entityMappings"].([]any)
+		for _, m := range mappings {
+			entity, _ := m.(map[string]any)
+			fields, _ := entity["fieldMappings"].([]any)
+			if kind, _ := entity["entityType"].(string); kind == "" || len(fields) == 0 {
+				return http.StatusBadRequest, "an entity mapping is empty"
+			}
+			for _, f := range fields {
+				field, _ := f.(map[string]any)
+				if identifier, _ := field["identifier"].(string); identifier == "" || field["value"] == nil || field["value"] == "" {
+					return http.StatusBadRequest, "an entity mapping has a field without identifier or value"
+				}
+			}
+		}
 		s.bookmarks[id] = p
 		return http.StatusCreated, map[string]any{"name": id, "properties": p}
 	case "incident":
 		if text("title") == "" || !slices.Contains([]string{"High", "Medium", "Low", "Informational"}, text("severity")) ||
 			!slices.Contains([]string{"New", "Active", "Closed"}, text("status")) {
 			return http.StatusBadRequest, "an incident needs title, severity and status"
+		}
+		for _, name := range []string{"additionalData", "createdTimeUtc", "incidentNumber", "incidentUrl", "lastModifiedTimeUtc", "relatedAnalyticRuleIds"} {
+			if p[name] != nil {
+				return http.StatusBadRequest, name + " is the service's own"
+			}
+		}
+		if len([]rune(text("title"))) > 256 || len([]rune(text("description"))) > 5000 {
+			return http.StatusBadRequest, "title or description are too long"
 		}
 		status := http.StatusOK
 		switch {
@@ -267,9 +308,12 @@ func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
 		return http.StatusNotFound, "NotFound"
 	}
 	if kind == "relation" {
-		bookmark, ok := strings.CutPrefix(text("relatedResourceId"), s.Workspace+"/providers/Microsoft.SecurityInsights/Bookmarks/")
+		bookmark, ok := strings.CutPrefix(text("relatedResourceId"), s.Workspace+"/providers/Microsoft.SecurityInsights/bookmarks/")
 		if !ok || s.bookmarks[bookmark] == nil {
 			return http.StatusBadRequest, "there is no such bookmark"
+		}
+		if len(i.Relations) == mostBookmarks && i.Relations[sub] == "" {
+			return http.StatusBadRequest, noRoom
 		}
 		s.stir(i)
 		i.Relations[sub] = bookmark
@@ -277,6 +321,9 @@ func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
 	}
 	if m := text("message"); m == "" || len([]rune(m)) > 30_000 {
 		return http.StatusBadRequest, "a comment has 1 to 30000 characters"
+	}
+	if len(i.Comments) == mostComments && i.Comments[sub] == "" {
+		return http.StatusBadRequest, noRoom
 	}
 	s.stir(i)
 	i.Comments[sub] = text("message")
@@ -292,7 +339,7 @@ func (s *Server) stir(i *Incident) {
 }
 
 func (s *Server) incident(i *Incident) any {
-	p := map[string]any{"incidentNumber": slices.Index(s.order, i.ID) + 1,
+	p := map[string]any{"additionalData": map[string]any{"bookmarksCount": len(i.Relations), "commentsCount": len(i.Comments)}, "incidentNumber": slices.Index(s.order, i.ID) + 1,
 		"incidentUrl": "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident" + s.Workspace + "/providers/Microsoft.SecurityInsights/Incidents/" + i.ID}
 	for k, v := range i.Properties {
 		p[k] = v
