@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -18,14 +17,6 @@ func TestMain(m *testing.M) { os.Exit(azurite.Run(m)) }
 
 // tables counts the tables of the tests.
 var tables atomic.Int64
-
-// counter counts the requests that leave a client, each try on its own.
-type counter struct{ n atomic.Int64 }
-
-func (c *counter) Do(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
-	return http.DefaultClient.Do(r)
-}
 
 // tableOptions returns the options for a table of the test's own at an address.
 func tableOptions(addr string) Options {

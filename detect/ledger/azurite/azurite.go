@@ -6,6 +6,7 @@ package azurite
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -31,18 +32,29 @@ func Connection(addr string) string {
 // its own.
 var emulator struct {
 	once sync.Once
-	cmd  *exec.Cmd
-	addr string // host:port
-	err  error
+	*process
+	err error
+}
+
+// process is a running Azurite. It ends with its standard input, so also when
+// the tests are killed.
+type process struct {
+	addr  string // host:port of its table service
+	cmd   *exec.Cmd
+	stdin io.Closer
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
 // Run runs the tests of a package, stops Azurite if one of them needed it, and
 // returns the exit code. It is for TestMain.
 func Run(m *testing.M) int {
 	code := m.Run()
-	if cmd := emulator.cmd; cmd != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	if p := emulator.process; p != nil {
+		p.kill()
 	}
 	return code
 }
@@ -52,18 +64,27 @@ func Run(m *testing.M) int {
 // skipped elsewhere.
 func Addr(t testing.TB) string {
 	t.Helper()
-	emulator.once.Do(func() { emulator.err = start() })
-	if os.IsNotExist(emulator.err) {
+	emulator.once.Do(func() {
+		const follow = "process.stdin.on('end', () => process.exit()).resume();"
+		emulator.process, emulator.err = start(follow, "--inMemoryPersistence")
+	})
+	check(t, emulator.err)
+	return emulator.addr
+}
+
+// check ends a test for which Azurite did not start.
+func check(t testing.TB, err error) {
+	t.Helper()
+	if os.IsNotExist(err) {
 		const what = "Azurite is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)"
 		if os.Getenv("CI") != "" {
 			t.Fatal(what)
 		}
 		t.Skip(what)
 	}
-	if emulator.err != nil {
-		t.Fatal(emulator.err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return emulator.addr
 }
 
 // find returns the path of the program, which is below the top of the module.
@@ -85,49 +106,51 @@ func find() (string, error) {
 	}
 }
 
-func start() error {
+// start starts Azurite with options, after a script in the same process.
+func start(script string, options ...string) (*process, error) {
 	program, err := find()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var p *process
 	for range 3 { // somebody may take the port first
-		if err = try(program); err == nil {
-			return nil
+		if p, err = try(program, script, options); err == nil {
+			return p, nil
 		}
 	}
-	return err
+	return nil, err
 }
 
-func try(program string) error {
+func try(program, script string, options []string) (*process, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	addr := free.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	free.Close()
 	var out bytes.Buffer
-	// It ends with its standard input, so also when the tests are killed.
-	const follow = "process.stdin.on('end', () => process.exit()).resume(); process.argv.splice(1, 0, process.argv[1]); require(process.argv[1])"
-	cmd := exec.Command("node", "-e", follow, program, "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck",
-		"--silent", "--tableHost", "127.0.0.1", "--tablePort", port)
+	script += "process.argv.splice(1, 0, process.argv[1]); require(process.argv[1])"
+	args := []string{"-e", script, program, "--disableTelemetry", "--skipApiVersionCheck",
+		"--silent", "--tableHost", "127.0.0.1", "--tablePort", port}
+	cmd := exec.Command("node", append(args, options...)...)
 	cmd.Dir = os.TempDir()
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if _, err := cmd.StdinPipe(); err != nil {
-		return err
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting Azurite: %w", err)
+		return nil, fmt.Errorf("starting Azurite: %w", err)
 	}
+	p := &process{addr, cmd, stdin}
 	for range 600 {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
-			emulator.cmd, emulator.addr = cmd, addr
-			return nil
+			return p, nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	return fmt.Errorf("azurite did not begin to listen: %s", out.String())
+	p.kill()
+	return nil, fmt.Errorf("azurite did not begin to listen: %s", out.String())
 }
