@@ -83,6 +83,9 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 	now := clock()
 	for _, o := range owed {
 		out.count(o)
+		if !o.Parked && !o.Next.After(now) {
+			out.Behind++
+		}
 		if !o.Parked && !o.Next.After(now) && (len(due) < d.config.SendLimit || d.config.SendLimit == 0) {
 			due = append(due, o)
 		}
@@ -94,6 +97,11 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 	defer func() { out.Err = errors.Join(errs...) }()
 	inARow := 0
 	due, digests := digested(n, due, owed, now, d.config.SendLimit)
+	out.Behind -= len(due)
+	for _, group := range digests {
+		out.Behind -= len(group)
+	}
+	defer func() { out.Behind += out.Left }()
 	for i, o := range due {
 		if ctx.Err() != nil {
 			out.Left = len(due) - i

@@ -30,6 +30,8 @@ type Ledger interface {
 	Sent(ctx context.Context, destination string, a alert.Alert) error
 	Failed(ctx context.Context, destination string, a alert.Alert, f ledger.Failure) error
 	Purge(ctx context.Context, now time.Time) (int, error)
+	Note(ctx context.Context, ruleID, name string) (text, tag string, err error)
+	SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error)
 }
 
 // Notifier is a destination of alerts.
@@ -172,8 +174,6 @@ type Detector struct {
 	// unnoted are the deliveries that were made, and of which the ledger could
 	// not be told. They are noted later and not made again. Only a tick uses it.
 	unnoted map[delivered]bool
-	// healthState is nil until it is read. Only a tick uses it.
-	healthState *healthState
 }
 
 // delivered is an alert that a destination has.

@@ -3,6 +3,8 @@ package detect
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,23 +23,28 @@ const HealthRuleID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
 const healthRuleName = "Pushback health"
 
 // Health says when something is wrong with Pushback itself. Each thing that is
-// wrong is told once, and once more when it is over.
+// wrong is told once, and once more when it is over. What is known of it is
+// noted in the ledger before it is told, so that a restart, a crash or another
+// process repeats nothing and forgets nothing.
 type Health struct {
-	// FailingTicks is how many ticks in a row something of a rule must fail.
+	// FailingTicks is how many ticks in a row something of a rule must fail. A
+	// tick that follows a failed one within two minutes is another try of it.
 	FailingTicks int
-	// Stuck is how long an alert must wait for a destination.
-	Stuck time.Duration
-	// Tables are watched for silence, each by its own rhythm: it is silent if
-	// nothing arrived for half again as long as in its longest silence of the two
-	// weeks before, and the lateness. RhythmEvery is how often they are asked.
+	// Stuck is how long an alert must wait for a destination that takes none, and
+	// Late how long for one that takes others.
+	Stuck, Late time.Duration
+	// Tables are watched for silence, each by its own rhythm: see rhythm.go.
+	// RhythmEvery is how often they are asked.
 	Tables      []string
 	RhythmEvery time.Duration
+	// Broken lists what is wrong with the rules' files: rules that are not run.
+	Broken []string
 }
 
-// DefaultHealth returns three ticks, 20 minutes, and a look at the tables every
-// hour.
+// DefaultHealth returns three ticks, 20 minutes and two hours, and a look at the
+// tables every hour.
 func DefaultHealth() *Health {
-	return &Health{FailingTicks: 3, Stuck: 20 * time.Minute, RhythmEvery: time.Hour}
+	return &Health{FailingTicks: 3, Stuck: 20 * time.Minute, Late: 2 * time.Hour, RhythmEvery: time.Hour}
 }
 
 // condition is something that is wrong.
@@ -48,28 +55,45 @@ type condition struct {
 	not string
 }
 
-// healthState is what is known to be wrong. It is read from the ledger when a
-// process begins, so that a restart repeats nothing.
+// healthState is what is noted in the ledger.
 type healthState struct {
-	open   map[string]alert.Reference
-	rhythm time.Time // when the tables were last asked
-	// silent are the tables' conditions of then, and newest the hours of the last
-	// records of the tables that answered.
-	silent []condition
-	newest map[string]time.Time
+	// Open is what is wrong, by the conditions' keys.
+	Open map[string]*openCondition `json:"open,omitempty"`
+	// Failing counts the ticks in a row that failed, by rule.
+	Failing map[string]failedTicks `json:"failing,omitempty"`
+	Tables  map[string]*rhythm     `json:"tables,omitempty"`
 }
 
-// rhythmHistory is how far back a table's rhythm is looked for, and rhythmLeast
-// how much of it there must be.
+// openCondition is a condition from when it was found until its end was told.
+type openCondition struct {
+	Title string    `json:"title"`
+	Text  string    `json:"text"`
+	Since time.Time `json:"since"`
+	Not   string    `json:"not,omitempty"`
+	// Found and Over are the ticks that saw it begin and end. Told says that its
+	// alert was recorded.
+	Found time.Time `json:"found"`
+	Told  bool      `json:"told"`
+	Over  time.Time `json:"over,omitzero"`
+	// Ending says why it is over.
+	Ending string `json:"ending,omitempty"`
+}
+
+// failedTicks is how long a rule has failed.
+type failedTicks struct {
+	Ticks int       `json:"ticks"`
+	Last  time.Time `json:"last"` // that was counted
+	// Success is when a window of it was run last before.
+	Success time.Time `json:"success,omitzero"`
+}
+
+// sameTick is how soon after a tick another one is a new try of it.
+const sameTick = 2 * time.Minute
+
 const (
-	rhythmHistory = 15 * 24 * time.Hour
-	rhythmLeast   = 8 * 24 * time.Hour
+	healthNote   = "health"
+	healthDetail = "Condition"
 )
-
-// healthMemory is how far back the ledger is read for what is still wrong.
-const healthMemory = 60 * 24 * time.Hour
-
-const healthDetail = "Condition"
 
 // health tells what went wrong and what is over. The alerts are delivered by the
 // next tick.
@@ -77,111 +101,192 @@ func (d *Detector) health(ctx context.Context, report *Report) {
 	if d.config.Health == nil || ctx.Err() != nil {
 		return
 	}
-	err := guarded(func() error {
-		if d.healthState == nil {
-			s, err := d.readHealth(ctx, report.Time)
-			if err != nil {
-				return err
-			}
-			d.healthState = s
-		}
-		return d.tellHealth(ctx, report)
-	})
+	err := guarded(func() error { return d.tellHealth(ctx, report) })
 	if err != nil && ctx.Err() == nil {
 		report.HealthErr = fmt.Errorf("telling what is wrong with Pushback itself: %w", err)
 	}
 }
 
-func (d *Detector) readHealth(ctx context.Context, now time.Time) (*healthState, error) {
-	told, err := d.ledger.Recent(ctx, HealthRuleID, now.Add(-healthMemory))
+func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
+	text, tag, err := d.ledger.Note(ctx, HealthRuleID, healthNote)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &healthState{open: map[string]alert.Reference{}}
-	for _, a := range told {
-		for _, detail := range a.CustomDetails {
-			if detail.Name != healthDetail || len(detail.Values) != 1 {
-				continue
-			}
-			if key := detail.Values[0]; a.Updates != nil {
-				delete(s.open, key)
-			} else {
-				s.open[key] = alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created}
+	s := healthState{}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return fmt.Errorf("the note %q of rule %q was damaged: %w", healthNote, HealthRuleID, err)
+		}
+	}
+	s.Open, s.Failing, s.Tables = orEmpty(s.Open), orEmpty(s.Failing), orEmpty(s.Tables)
+	now := report.Time
+	s.count(report)
+	d.rhythms(ctx, &s, report)
+	found, judged := d.conditions(&s, report)
+	for _, c := range found {
+		if s.Open[c.key] == nil {
+			s.Open[c.key] = &openCondition{Title: c.title, Text: c.text, Since: c.since, Not: c.not, Found: now}
+		}
+	}
+	for key, open := range s.Open {
+		if !open.Over.IsZero() || slices.ContainsFunc(found, func(c condition) bool { return c.key == key }) {
+			continue
+		}
+		if over, why := judged(key, open); over {
+			open.Over, open.Ending = now, why
+			if table, ok := strings.CutPrefix(key, "table "); ok && s.Tables[table] != nil {
+				s.Tables[table].heal(hourOf(open.Since))
 			}
 		}
 	}
-	return s, nil
+	if tag, err = d.noteHealth(ctx, s, text, tag); err != nil || tag == "" {
+		return err // without a tag another process told it
+	}
+	return d.recordHealth(ctx, s, tag, report)
 }
 
-func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
-	now, s := report.Time, d.healthState
-	found, judged := d.conditions(ctx, report)
-	var changed []func()
-	byMissing := map[string][]alert.Alert{} // by the destination that is not told
-	for _, c := range found {
-		if _, open := s.open[c.key]; open {
-			continue
+func orEmpty[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
+}
+
+// noteHealth notes the state in the place of the text that was read with a tag.
+// It returns the new tag, or nothing if another process noted something
+// meanwhile.
+func (d *Detector) noteHealth(ctx context.Context, s healthState, before, tag string) (string, error) {
+	ctx, cancel := finishing(ctx, saveTimeout)
+	defer cancel()
+	text, err := json.Marshal(s)
+	if err != nil || string(text) == before {
+		return tag, err
+	}
+	if before == "" && len(s.Open)+len(s.Failing)+len(s.Tables) == 0 {
+		return "", nil
+	}
+	next, ok, err := d.ledger.SetNote(ctx, HealthRuleID, healthNote, string(text), tag)
+	if err != nil || !ok {
+		return "", err
+	}
+	return next, nil
+}
+
+// recordHealth records the alerts of what was noted and not told. They are made
+// of the note alone: done again after a crash they are the same alerts.
+func (d *Detector) recordHealth(ctx context.Context, s healthState, tag string, report *Report) error {
+	before, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+		open := s.Open[key]
+		first := healthAlert(key, open)
+		if !open.Told {
+			if err := d.recordHealthAlert(ctx, first, open.Not, report); err != nil {
+				return err
+			}
+			open.Told = true
 		}
-		a := healthAlert(c, now)
-		byMissing[c.not] = append(byMissing[c.not], a)
-		changed = append(changed, func() { s.open[c.key] = alert.Reference{ID: a.ID, Title: a.Title, Created: now} })
-	}
-	for _, key := range slices.Sorted(maps.Keys(s.open)) {
-		if !judged(key) || slices.ContainsFunc(found, func(c condition) bool { return c.key == key }) {
-			continue
+		if !open.Over.IsZero() {
+			// Whom it is about is told, since it works again.
+			if err := d.recordHealthAlert(ctx, healthOver(first, open), "", report); err != nil {
+				return err
+			}
+			delete(s.Open, key)
 		}
-		told := s.open[key]
-		a := healthAlert(condition{key: key, title: "Over: " + told.Title, text: "What was told is over.", since: now}, now)
-		a.Severity, a.Updates = alert.Informational, &told
-		byMissing[""] = append(byMissing[""], a)
-		changed = append(changed, func() { delete(s.open, key) })
 	}
-	for _, not := range slices.Sorted(maps.Keys(byMissing)) {
-		to := slices.DeleteFunc(d.destinations(), func(name string) bool { return name == not })
-		e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: now, Watermark: now}, Alerts: byMissing[not], Destinations: to}
-		if err := d.record(ctx, e); err != nil {
-			return err
-		}
-		report.Health = append(report.Health, byMissing[not]...)
+	_, err = d.noteHealth(ctx, s, string(before), tag)
+	return err
+}
+
+func (d *Detector) recordHealthAlert(ctx context.Context, a alert.Alert, not string, report *Report) error {
+	to := slices.DeleteFunc(d.destinations(), func(name string) bool { return name == not })
+	e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: a.Created, Watermark: a.Created}, Alerts: []alert.Alert{a}, Destinations: to}
+	if err := d.record(ctx, e); err != nil {
+		return err
 	}
-	for _, change := range changed {
-		change()
-	}
+	report.Health = append(report.Health, a)
 	return nil
 }
 
-func healthAlert(c condition, now time.Time) alert.Alert {
-	fingerprint := alert.NewFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: c.key}})
-	at := alert.Span{Start: c.since, End: c.since}
+// healthAlert returns the alert of a condition.
+func healthAlert(key string, open *openCondition) alert.Alert {
 	a := alert.Alert{
-		RuleID: HealthRuleID, RuleName: healthRuleName, Title: c.title, Description: c.text, Severity: alert.Medium,
-		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{c.key}}},
-		Window:        at, Span: at, Activities: []alert.Activity{{Fingerprint: fingerprint, Span: at}}, Created: now,
+		RuleID: HealthRuleID, RuleName: healthRuleName, Title: open.Title, Description: open.Text, Severity: alert.Medium,
+		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{key}}},
 	}
+	return healthMoment(a, key, open.Found, open.Since)
+}
+
+// healthOver returns the alert that says that a condition is over. It is as
+// severe as the one that it updates, so that it takes the same way.
+func healthOver(first alert.Alert, open *openCondition) alert.Alert {
+	a := first
+	a.Title, a.Description = "Over: "+first.Title, cmp.Or(open.Ending, "What was told is over.")
+	a.Updates = &alert.Reference{ID: first.ID, Title: first.Title, Created: first.Created, Severity: first.Severity, Identity: alert.Identity(first.Activities)}
+	return healthMoment(a, first.CustomDetails[0].Values[0], open.Over, open.Over)
+}
+
+// healthMoment gives an alert its time and an id of its own.
+func healthMoment(a alert.Alert, key string, created, at time.Time) alert.Alert {
+	span := alert.Span{Start: at, End: at}
+	fingerprint := alert.NewFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: key}})
+	a.Window, a.Span, a.Created = span, span, created
+	// The tick is part of what it is: the same may happen again since the same
+	// time.
+	a.Activities = []alert.Activity{{Fingerprint: fingerprint, Span: span, Events: []alert.EventID{alert.NewEventID(created.Format(time.RFC3339Nano))}}}
 	a.ID = alert.NewID(HealthRuleID, a.Activities)
 	return a
 }
 
-// conditions returns what is wrong after a tick. judged says of a condition's
-// key whether this tick could tell if it still holds.
-func (d *Detector) conditions(ctx context.Context, report *Report) (found []condition, judged func(key string) bool) {
-	h, now := d.config.Health, report.Time
-	known := map[string]bool{}
+// failed reports whether something of the rule failed, or nothing of it could be
+// done because its query took too long.
+func (r RuleRun) failed() bool { return r.Failure() != nil || r.Cut != nil && len(r.Windows) == 0 }
+
+// count counts the ticks that failed.
+func (s *healthState) count(report *Report) {
 	for _, r := range report.Rules {
-		key, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
-		known[key] = len(r.Windows) > 0
+		f, failed := s.Failing[r.RuleID], r.failed()
+		switch {
+		case !failed && len(r.Windows) > 0:
+			delete(s.Failing, r.RuleID)
+		case failed && report.Time.Sub(f.Last) >= sameTick:
+			if f.Ticks == 0 {
+				f.Success = r.LastSuccess
+			}
+			f.Ticks, f.Last = f.Ticks+1, report.Time
+			s.Failing[r.RuleID] = f
+		}
+	}
+	for id := range s.Failing {
+		if !slices.ContainsFunc(report.Rules, func(r RuleRun) bool { return r.RuleID == id }) {
+			delete(s.Failing, id)
+		}
+	}
+}
+
+// conditions returns what is wrong after a tick. judged says of a condition that
+// was not found whether this tick could tell that it is over, and why if it is
+// not for the better.
+func (d *Detector) conditions(s *healthState, report *Report) (found []condition, judged func(key string, open *openCondition) (bool, string)) {
+	h, now := d.config.Health, report.Time
+	const gone = "It is not set up any more."
+	known := map[string]bool{"rules": true} // by the key
+	names := map[string]bool{}              // of what there is
+	for _, r := range report.Rules {
+		fails, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
+		names[fails], names[skipped] = true, true
+		known[fails] = len(r.Windows) > 0
 		// While it fails, windows grow too old one by one: that is one story.
-		known[skipped] = len(r.Windows) > 0 && r.Failures == 0
-		if r.Failures >= h.FailingTicks {
-			text := fmt.Sprintf("Something of the rule failed in %d ticks in a row.", r.Failures)
-			if !r.LastSuccess.IsZero() {
-				text += " A window of it was last run at " + r.LastSuccess.UTC().Format(time.RFC3339) + "."
+		known[skipped] = len(r.Windows) > 0 && !r.failed()
+		if f := s.Failing[r.RuleID]; f.Ticks >= h.FailingTicks {
+			text := fmt.Sprintf("Something of the rule failed in %d ticks in a row.", f.Ticks)
+			if !f.Success.IsZero() {
+				text += " A window of it was last run at " + f.Success.UTC().Format(time.RFC3339) + "."
 			}
-			if err := r.Failure(); err != nil {
-				first, _, _ := strings.Cut(err.Error(), "\n")
-				text += " " + first
-			}
-			found = append(found, condition{key: key, title: fmt.Sprintf("The rule %q fails", r.RuleName), text: text, since: cmp.Or(r.LastSuccess, now)})
+			text += firstLine(cmp.Or(r.Failure(), r.Cut))
+			found = append(found, condition{key: fails, title: fmt.Sprintf("The rule %q fails", r.RuleName), text: text, since: cmp.Or(f.Success, now)})
 		}
 		if r.Skipped.Windows > 0 {
 			found = append(found, condition{
@@ -190,21 +295,33 @@ func (d *Detector) conditions(ctx context.Context, report *Report) (found []cond
 			})
 		}
 	}
+	if len(h.Broken) > 0 {
+		found = append(found, condition{
+			key: "rules", title: "Rules are not run, since their files are wrong",
+			text: strings.Join(h.Broken[:min(len(h.Broken), 5)], "; "), since: now,
+		})
+	}
 	for _, out := range report.Deliveries {
+		stuck, late, parked := "destination "+out.Destination, "late "+out.Destination, "parked "+out.Destination
+		names[stuck], names[late], names[parked] = true, true, true
 		if out.Unread || out.Err != nil && out.Sent+out.Pending+out.Parked == 0 {
 			continue // what is owed is not known
 		}
-		stuck, parked := "destination "+out.Destination, "parked "+out.Destination
 		// That alerts wait no more is not enough: they may have been parked.
 		known[stuck] = out.Sent > 0 && out.Err == nil || out.Pending+out.Parked == 0
+		known[late] = out.Behind == 0
 		known[parked] = true
-		if waits := now.Sub(out.Oldest); out.Pending > 0 && waits >= h.Stuck {
-			text := fmt.Sprintf("%d alerts wait for it, the oldest since %s.", out.Pending, out.Oldest.UTC().Format(time.RFC3339))
-			if out.Err != nil {
-				first, _, _ := strings.Cut(out.Err.Error(), "\n")
-				text += " " + first
-			}
-			found = append(found, condition{key: stuck, title: "The destination " + out.Destination + " does not take alerts", text: text, since: out.Oldest, not: out.Destination})
+		waits := now.Sub(out.Oldest)
+		since := fmt.Sprintf("%d alerts wait for it, the oldest since %s.", out.Pending, out.Oldest.UTC().Format(time.RFC3339)) + firstLine(out.Err)
+		switch {
+		case out.Pending == 0:
+		case out.Orphaned && waits >= h.Stuck:
+			found = append(found, condition{key: stuck, title: "Alerts wait for " + out.Destination + ", which is not set up any more",
+				text: since + " Set it up again, or give them up with handler outbox drop.", since: out.Oldest, not: out.Destination})
+		case out.Sent == 0 && out.Err != nil && waits >= h.Stuck: // without an error they only wait for another try
+			found = append(found, condition{key: stuck, title: "The destination " + out.Destination + " does not take alerts", text: since, since: out.Oldest, not: out.Destination})
+		case out.Behind > 0 && waits >= h.Late:
+			found = append(found, condition{key: late, title: "Alerts for " + out.Destination + " come late", text: "There are more than it takes. " + since, since: out.Oldest, not: out.Destination})
 		}
 		if out.Parked > 0 {
 			found = append(found, condition{
@@ -213,69 +330,72 @@ func (d *Detector) conditions(ctx context.Context, report *Report) (found []cond
 			})
 		}
 	}
-	d.rhythms(ctx, now)
-	found = append(found, d.healthState.silent...)
-	return found, func(key string) bool {
-		if table, ok := strings.CutPrefix(key, "table "); ok {
-			// What is silent for long has no rhythm any more. A new record ends it.
-			newest := d.healthState.newest[table]
-			return !newest.IsZero() && newest.Add(time.Hour).After(d.healthState.open[key].Created)
+	for _, name := range h.Tables {
+		key := "table " + name
+		names[key] = true
+		r := s.Tables[name]
+		if r == nil {
+			continue
 		}
-		return known[key]
+		v := r.judge(now, d.config.Lateness)
+		if v.silent {
+			text := fmt.Sprintf("Its newest record is of the hour of %s. In the four weeks before, the longest time without one was %s. The rules see nothing of what is missing: see whether its connector works.",
+				v.newest.Format(time.RFC3339), v.longest)
+			if r.Missing {
+				text += " The workspace has no such table any more."
+			}
+			found = append(found, condition{key: key, title: "The table " + name + " is silent", text: text, since: v.newest})
+		}
 	}
+	return found, func(key string, open *openCondition) (bool, string) {
+		if key != "rules" && !names[key] {
+			return true, gone
+		}
+		if table, ok := strings.CutPrefix(key, "table "); ok {
+			// Only a new record ends it.
+			r := s.Tables[table]
+			return r != nil && len(r.Hours) > 0 && timeOfHour(r.newest()+1).After(open.Found), ""
+		}
+		return known[key], ""
+	}
+}
+
+// firstLine returns what an error says in its first line, behind a space.
+func firstLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return " " + line
 }
 
 // rhythms asks how the tables' records arrive, if it is time to.
-func (d *Detector) rhythms(ctx context.Context, now time.Time) {
-	h, s := d.config.Health, d.healthState
-	if len(h.Tables) == 0 || !s.rhythm.IsZero() && now.Sub(s.rhythm) < h.RhythmEvery {
-		return
+func (d *Detector) rhythms(ctx context.Context, s *healthState, report *Report) {
+	h, now := d.config.Health, report.Time
+	for name := range s.Tables {
+		if !slices.Contains(h.Tables, name) {
+			delete(s.Tables, name)
+		}
 	}
-	s.rhythm, s.silent, s.newest = now, nil, map[string]time.Time{}
 	for _, name := range h.Tables {
-		table, err := d.querier.Query(ctx, workspace.Query{
-			Text:  "['" + name + "'] | summarize Records = count() by Hour = bin(TimeGenerated, 1h) | project Hour",
-			Start: now.Add(-rhythmHistory), End: now, Now: now, RuleID: "health", RuleVersion: "rhythm",
-		})
-		if err != nil {
-			if hopeless(err) {
-				return // the rules' own failures say it
-			}
-			continue // as handler check says
+		if ctx.Err() != nil {
+			return
 		}
-		var hours []time.Time
-		for _, row := range table.Rows {
-			if hour, ok := row[0].(time.Time); ok {
-				hours = append(hours, hour)
-			}
+		r := s.Tables[name]
+		if r != nil && now.Sub(r.Asked) < h.RhythmEvery {
+			continue
 		}
-		newest, longest, silent := silence(hours, now, d.config.Lateness)
-		s.newest[name] = newest
-		if silent {
-			s.silent = append(s.silent, condition{
-				key: "table " + name, title: "The table " + name + " is silent",
-				text: fmt.Sprintf("Its newest record is of the hour of %s. In the two weeks before, the longest time without one was %s. The rules see nothing of what is missing: see whether its connector works.",
-					newest.UTC().Format(time.RFC3339), longest),
-				since: newest,
-			})
+		if r == nil {
+			r = &rhythm{}
+		}
+		err := r.ask(ctx, d.querier, name, now, d.config.Lateness)
+		switch {
+		case err == nil:
+			s.Tables[name] = r
+		case hopeless(err) && !errors.As(err, new(*workspace.QueryError)):
+			return // the rules' own failures say it
+		case ctx.Err() == nil:
+			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the table %s is not watched for silence: %v", name, err))
 		}
 	}
-}
-
-// silence judges a table by the hours in which it has records: whether the time
-// since the last of them is unusually long.
-func silence(hours []time.Time, now time.Time, lateness time.Duration) (newest time.Time, longest time.Duration, silent bool) {
-	if len(hours) == 0 {
-		return time.Time{}, 0, false // nothing to compare with
-	}
-	slices.SortFunc(hours, time.Time.Compare)
-	newest = hours[len(hours)-1]
-	for i := 1; i < len(hours); i++ {
-		longest = max(longest, hours[i].Sub(hours[i-1])-time.Hour)
-	}
-	if newest.Sub(hours[0]) < rhythmLeast {
-		return newest, longest, false
-	}
-	quiet := now.Sub(newest) - time.Hour
-	return newest, longest, quiet > longest*3/2+lateness+time.Hour
 }

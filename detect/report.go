@@ -20,9 +20,10 @@ type Report struct {
 	Purged   int
 	PurgeErr error
 	// Health are the alerts about Pushback itself that were recorded, and
-	// HealthErr is why some were not.
-	Health    []alert.Alert
-	HealthErr error
+	// HealthErr is why some were not. HealthWarnings say what is not watched.
+	Health         []alert.Alert
+	HealthErr      error
+	HealthWarnings []string
 	// Stopped says why the tick ended before all was done:
 	// context.DeadlineExceeded if its time was up, context.Canceled if it was
 	// told to end, else nil. What was not done is in the rules' Left and the
@@ -188,6 +189,9 @@ type Delivery struct {
 	// sent.
 	Orphaned bool
 	Left     int // of those, the ones that the tick did not get to
+	// Behind counts those that are due and were not tried: those Left, and what is
+	// beyond Config.SendLimit.
+	Behind int
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time
 	// Unread says that the tick was cancelled before it read what is owed.

@@ -142,6 +142,7 @@ func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error 
 	if err != nil {
 		return err
 	}
+	p.state = state // for the report, whatever comes
 	if state.Watermark.After(now.Add(r.schedule.frequency)) {
 		return fmt.Errorf("it has run up to %s, which is ahead of this tick's %s: the clock of one of them was wrong, and nothing of the rule is due until then",
 			state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339))

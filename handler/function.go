@@ -125,6 +125,9 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	report, err := f.opened.detector.Tick(ctx, now)
 	defer func() { exported(report, err) }()
 	logReport(ctx, log, report)
+	for _, text := range report.HealthWarnings {
+		f.warn(text)
+	}
 	for _, run := range report.Rules {
 		for _, text := range run.Warnings {
 			f.warn(text)

@@ -153,6 +153,9 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
 	config.Health = detect.DefaultHealth()
 	config.Health.Tables = ruleTables(rules)
+	if ruleErr != nil {
+		config.Health.Broken = failures(ruleErr)
+	}
 	if err := withContext(&config, a.settings, querier); err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func full(i armsecurityinsights.Incident) (bookmarks, comments bool) {
 
 // bookmarkOf returns the bookmark of an alert.
 func bookmarkOf(a alert.Alert, r *rule.Rule) armsecurityinsights.Bookmark {
-	query := "// No rule that runs has the id " + a.RuleID + ": there is no query to show."
+	query := "// The alert is of no rule that is run here, so there is no query to show: " + a.RuleID
 	if r != nil {
 		query = queryOf(r)
 	}

@@ -1,0 +1,201 @@
+package detect
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"pushback/detect/workspace"
+)
+
+// rhythm is when a table has records, by the hour, as far back as four weeks
+// before the last of them.
+type rhythm struct {
+	// Asked is the time up to which the table was asked, and Hours are the hours
+	// in which it has records, since the Unix epoch and in order.
+	Asked time.Time `json:"asked"`
+	Hours []int64   `json:"hours"`
+	// Gaps are the silences that were told, each from when it was longer than any
+	// before to the first record after. They are no part of the rhythm.
+	Gaps [][2]int64 `json:"gaps,omitempty"`
+	// Missing says that the workspace had no such table when it was asked.
+	Missing bool `json:"missing,omitempty"`
+}
+
+// rhythmHistory is how much is kept, in hours, and rhythmLeast how much of it
+// there must be for a judgement.
+const (
+	rhythmHistory = 29 * 24
+	rhythmLeast   = 8 * 24
+	week          = 7 * 24
+)
+
+func hourOf(t time.Time) int64        { return t.Unix() / 3600 }
+func timeOfHour(h int64) time.Time    { return time.Unix(h*3600, 0).UTC() }
+func hours(h int64) time.Duration     { return time.Duration(h) * time.Hour }
+func (r *rhythm) newest() int64       { return r.Hours[len(r.Hours)-1] }
+func (r *rhythm) active(h int64) bool { _, ok := slices.BinarySearch(r.Hours, h); return ok }
+
+// add takes in hours with records.
+func (r *rhythm) add(active []int64) {
+	if len(active) == 0 {
+		return
+	}
+	r.Hours = slices.Concat(r.Hours, active)
+	slices.Sort(r.Hours)
+	r.Hours = slices.Compact(r.Hours)
+	oldest := r.newest() - rhythmHistory
+	r.Hours = slices.DeleteFunc(r.Hours, func(h int64) bool { return h < oldest })
+	r.Gaps = slices.DeleteFunc(r.Gaps, func(g [2]int64) bool { return g[1] < oldest })
+}
+
+// heal notes that the silence since an hour was told and is over.
+func (r *rhythm) heal(since int64) {
+	i, _ := slices.BinarySearch(r.Hours, since+1)
+	if i == len(r.Hours) {
+		return
+	}
+	if begin := since + r.longest(i); begin < r.Hours[i] {
+		r.Gaps = append(r.Gaps, [2]int64{begin, r.Hours[i]})
+	}
+}
+
+// longest returns the longest time without a record among the first hours, but
+// for what was told.
+func (r *rhythm) longest(first int) int64 {
+	longest := int64(0)
+	for i := 1; i < first; i++ {
+		from, to := r.Hours[i-1], r.Hours[i]
+		quiet := to - from - 1
+		for _, g := range r.Gaps {
+			if g[1] == to {
+				quiet = max(0, g[0]-from)
+			}
+		}
+		longest = max(longest, quiet)
+	}
+	return longest
+}
+
+// known reports whether the table had or had no records in an hour because that
+// is its rhythm.
+func (r *rhythm) known(h int64) bool {
+	return h >= r.Hours[0] && h <= r.newest() &&
+		!slices.ContainsFunc(r.Gaps, func(g [2]int64) bool { return g[0] < h && h < g[1] })
+}
+
+// verdict is what is to be said of a table's silence.
+type verdict struct {
+	newest  time.Time     // the hour of the last record
+	longest time.Duration // the longest silence before, but for those that were told
+	silent  bool
+}
+
+// The silence of a table is unusual if it lasts for half again as long as the
+// longest before, and there were no records in so many hours in which there
+// should have been some: at random that would be once in some thousand silences.
+// A table whose weeks are less alike needs more of them.
+const (
+	missedLeast  = 8
+	missedRandom = 5
+)
+
+// judge says whether the time since the last record is unusually long, given how
+// late records may come.
+func (r *rhythm) judge(now time.Time, lateness time.Duration) verdict {
+	if len(r.Hours) == 0 {
+		return verdict{} // nothing to compare with
+	}
+	v := verdict{newest: timeOfHour(r.newest()), longest: hours(r.longest(len(r.Hours)))}
+	if r.newest()-r.Hours[0] < rhythmLeast {
+		return v
+	}
+	quiet := now.Sub(v.newest) - time.Hour
+	v.silent = quiet > v.longest*3/2+lateness+time.Hour &&
+		r.missed(hourOf(now.Add(-lateness))) >= missedLeast+missedRandom*(1-r.steadiness())
+	return v
+}
+
+// missed returns in how many hours before one there should have been records
+// since the last, going by the same hours of the weeks before. An hour that had
+// some in all of them counts up to twice, if the weeks are alike.
+func (r *rhythm) missed(before int64) float64 {
+	span := r.newest() - r.Hours[0] + 1
+	usual := float64(len(r.Hours)) / float64(span)
+	steady, sum := r.steadiness(), 0.0
+	for h := r.newest() + 1; h < before; h++ {
+		n, active := 0.0, 0.0
+		for same := h - week; same >= r.Hours[0]; same -= week {
+			if r.known(same) {
+				n++
+				if r.active(same) {
+					active++
+				}
+			}
+		}
+		switch {
+		case n == 0:
+			sum += usual
+		case n > 1 && active == n:
+			sum += 1 + steady
+		default:
+			sum += active / n
+		}
+	}
+	return sum
+}
+
+// steadiness returns how alike the weeks are: the share of hours with records
+// in both of those that have some in one, or where a silence that was told took
+// away one of the weeks the share of hours with records.
+func (r *rhythm) steadiness() float64 {
+	both, either, all := 0.0, 0.0, 0.0
+	for h := r.Hours[0]; h <= r.newest(); h++ {
+		if !r.known(h) {
+			continue
+		}
+		all++
+		if !r.known(h - week) {
+			continue
+		}
+		switch now, before := r.active(h), r.active(h-week); {
+		case now && before:
+			both++
+			either++
+		case now || before:
+			either++
+		}
+	}
+	if either == 0 {
+		return float64(len(r.Hours)) / all
+	}
+	return both / either
+}
+
+// ask asks a table for what arrived since it was asked last.
+func (r *rhythm) ask(ctx context.Context, q Querier, name string, now time.Time, lateness time.Duration) error {
+	from := now.Add(-hours(rhythmHistory))
+	if since := r.Asked.Add(-lateness - time.Hour).Truncate(time.Hour); since.After(from) {
+		from = since
+	}
+	table, err := q.Query(ctx, workspace.Query{
+		Text:  "['" + name + "'] | summarize Records = count() by Hour = bin(TimeGenerated, 1h) | project Hour",
+		Start: from, End: now, Now: now, RuleID: "health", RuleVersion: "rhythm",
+	})
+	if _, missing := workspace.MissingTable(err); missing {
+		r.Asked, r.Missing = now, true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var found []int64
+	for _, row := range table.Rows {
+		if hour, ok := row[0].(time.Time); ok {
+			found = append(found, hourOf(hour))
+		}
+	}
+	r.Asked, r.Missing = now, false
+	r.add(found)
+	return nil
+}
