@@ -46,6 +46,9 @@ func openLedger(ctx context.Context, s settings, log *slog.Logger) (*ledger.Ledg
 		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
 		return ledger.NewMemory().Ledger, nil
 	}
+	o.Created = func() {
+		log.Warn("the ledger's table was missing and was created: nothing is known of what was reported before, if anything was", "table", s.TableName.value)
+	}
 	t, err := ledger.Open(o)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,9 @@ type Options struct {
 	SeenRetention, SentRetention time.Duration
 	// Clock is time.Now if nil.
 	Clock func() time.Time
+	// Created, if set, is called when the table was missing and was created: of
+	// what was reported before nothing is known then.
+	Created func()
 	// ClientOptions are for the table service's client. Fields of Retry that
 	// are zero are set to what suits a tick.
 	ClientOptions policy.ClientOptions
@@ -111,7 +114,7 @@ func Open(o Options) (*Table, error) {
 		return nil, err
 	}
 	return &Table{&Ledger{
-		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry},
+		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry, created: o.Created},
 		clock:   o.Clock,
 		seenFor: o.SeenRetention,
 		sentFor: o.SentRetention,
@@ -176,6 +179,8 @@ type tableStore struct {
 	name   string
 	host   string // for errors
 	retry  policy.RetryOptions
+	// created is Options.Created.
+	created func()
 }
 
 func (s *tableStore) get(ctx context.Context, partition, key string) (item, error) {
@@ -286,6 +291,9 @@ func (s *tableStore) pause(ctx context.Context, try int) error {
 func (s *tableStore) create(ctx context.Context) error {
 	_, err := s.client.CreateTable(ctx, nil)
 	if err == nil {
+		if s.created != nil {
+			s.created()
+		}
 		return nil
 	}
 	err = s.wrap("creating", err)

@@ -51,7 +51,10 @@ func TestTable(t *testing.T) {
 
 func TestTableIsCreated(t *testing.T) {
 	t.Parallel()
-	l := newTable(t)
+	o := tableOptions(azurite.Addr(t))
+	created := 0
+	o.Created = func() { created++ }
+	l := open(t, o)
 	ctx := t.Context()
 	checkPending(t, l, "teams")
 	if err := l.Check(ctx); err != nil {
@@ -68,6 +71,12 @@ func TestTableIsCreated(t *testing.T) {
 	if s, err := l.State(ctx, "rule"); err != nil || !s.IsZero() {
 		t.Errorf("State without a table = %v, %v", s, err)
 	}
+	if created != 1 {
+		t.Errorf("the table was created %d times", created)
+	}
 	record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, a)
 	checkPending(t, l, "teams", a)
+	if created != 2 {
+		t.Errorf("the table was created %d times", created)
+	}
 }
