@@ -68,9 +68,12 @@ func (f *function) prepare() {
 // rules have run, so nothing is lost. A tick that has begun goes on when the
 // host hangs up, because what it sends could not be told from what it did not.
 //
-// Everything that fails is logged here, once.
+// Everything that fails is logged here, once, and is in the telemetry.
 func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err error) {
 	arrived := f.clock()
+	var report detect.Report
+	ctx, exported := f.telemetry.tick(ctx, inv.id)
+	defer func() { exported(report, f.clock().Sub(arrived), err) }() // last of all, so that it has a panic and holds up no other tick
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	select {
@@ -121,9 +124,7 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		now = now.Add(waited) // for its turn: what it claims, it claims from now on
 	}
 	log.Debug("tick", "time", now, "pastDue", inv.pastDue)
-	ctx, exported := f.telemetry.tick(ctx, inv.id)
-	report, err := f.opened.detector.Tick(ctx, now)
-	defer func() { exported(report, err) }()
+	report, err = f.opened.detector.Tick(ctx, now)
 	logReport(ctx, log, report)
 	for _, text := range report.HealthWarnings {
 		f.warn(text)

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -103,9 +105,10 @@ func TestProcessTelemetry(t *testing.T) {
 	down = true
 	mu.Unlock()
 	h.tick(c, at(12, 5), http.StatusOK)
+	h.tick(c, at(13, 5), http.StatusOK)
 	h.stop()
-	if !strings.Contains(h.stdout.String()+h.stderr.String(), `"msg":"telemetry"`) {
-		t.Error("nothing is said of a collector that refuses")
+	if n := strings.Count(h.stdout.String(), "telemetry is not exported"); n != 2 {
+		t.Errorf("%d warnings about a collector that refuses two signals", n)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -125,6 +128,108 @@ func TestProcessTelemetry(t *testing.T) {
 	}
 	if diff := cmp.Diff(keys(listed), keys(names)); diff != "" {
 		t.Errorf("metrics (-README +exported):\n%s", diff)
+	}
+}
+
+// TestProcessTelemetryTrouble has what is wrong, with the process or with the
+// collector.
+func TestProcessTelemetryTrouble(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		settings func(url string) map[string]string
+		hangs    bool
+		status   int
+		paths    []string // that the collector is asked for
+		failed   bool     // the tick's span
+		said     map[string]int
+	}{
+		{
+			name: "a setting is wrong",
+			settings: func(url string) map[string]string {
+				return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url, "PUSHBACK_WORKSPACE_ID": "nowhere"}
+			},
+			status: http.StatusInternalServerError, paths: []string{"/v1/metrics", "/v1/traces"}, failed: true,
+		},
+		{
+			name: "traces alone",
+			settings: func(url string) map[string]string {
+				return map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url + "/mine"}
+			},
+			status: http.StatusOK, paths: []string{"/mine"},
+			said: map[string]int{"telemetry is not exported": 0},
+		},
+		{
+			name:     "the collector hangs",
+			settings: func(url string) map[string]string { return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url} },
+			hangs:    true, status: http.StatusOK, paths: []string{"/v1/metrics", "/v1/traces"},
+			said: map[string]int{"telemetry is not exported": 2},
+		},
+		{
+			name: "an endpoint is none",
+			settings: func(url string) map[string]string {
+				return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "me:" + standInToken + "@" + strings.TrimPrefix(url, "http://")}
+			},
+			status: http.StatusOK,
+			said:   map[string]int{"there is no telemetry": 1, "OTEL_EXPORTER_OTLP_ENDPOINT is no address": 1},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			paths := map[string]bool{}
+			failed := false
+			release := make(chan struct{})
+			collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				mu.Lock()
+				paths[r.URL.Path] = true
+				var m traces.ExportTraceServiceRequest
+				if strings.HasSuffix(r.URL.Path, "traces") && err == nil && proto.Unmarshal(body, &m) == nil {
+					for _, rs := range m.ResourceSpans {
+						for _, ss := range rs.ScopeSpans {
+							for _, s := range ss.Spans {
+								failed = failed || s.Name == "tick" && s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR
+							}
+						}
+					}
+				}
+				mu.Unlock()
+				if tc.hangs {
+					<-release
+				}
+			}))
+			defer collector.Close()
+			defer close(release)
+			c := newCloud(t)
+			h := startHost(t, c, tc.settings(collector.URL))
+			h.tick(c, at(11, 5), tc.status)
+			began := time.Now()
+			for minute := 10; minute < 30; minute += 5 {
+				h.tick(c, at(11, minute), tc.status)
+			}
+			if took := time.Since(began); took > 2*flushTime {
+				t.Errorf("four ticks after the first took %s", took)
+			}
+			began = time.Now()
+			h.stop()
+			if took := time.Since(began); took > 2*flushTime {
+				t.Errorf("the end took %s", took)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if diff := cmp.Diff(tc.paths, keys(paths)); diff != "" {
+				t.Errorf("asked of the collector (-want +got):\n%s", diff)
+			}
+			if failed != tc.failed {
+				t.Errorf("a failed tick is exported: %t", failed)
+			}
+			for text, want := range tc.said {
+				if n := strings.Count(h.stdout.String()+h.stderr.String(), text); n != want {
+					t.Errorf("%q is said %d times, want %d", text, n, want)
+				}
+			}
+		})
 	}
 }
 

@@ -26,7 +26,7 @@ const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
 // then may use finishTime to come to its end. Then it is cancelled: the query
 // that runs is cut short, and what is being recorded or sent is finished.
 const (
-	graceTime  = 29 * time.Second
+	graceTime  = 29*time.Second - flushTime // which the last telemetry has
 	finishTime = 4 * time.Second
 	// sendTime is how long sending one alert may take: what is being sent when
 	// the tick is cancelled ends within the grace.
@@ -71,14 +71,13 @@ func newServe() *cobra.Command {
 			}
 			timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
 			f := newFunction(log, app.open, timeout, cmd.Context())
+			// Before anything is opened, since it traces what is opened after it.
 			// Without it the rules run all the same.
 			if f.telemetry, err = openTelemetry(cmd.Context(), log); err != nil {
-				log.Error("there is no telemetry: check the OTEL_ variables", "error", err.Error())
+				log.Error("there is no telemetry: check the OTEL_ variables", "errors", failures(err))
 			}
 			err = serve(cmd.Context(), listener, f, graceTime)
-			if late := f.telemetry.close(cmd.Context()); late != nil {
-				log.Warn("telemetry", "error", late.Error())
-			}
+			f.telemetry.close()
 			return err
 		},
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -16,10 +16,12 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	otelresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"pushback/detect"
 )
@@ -27,59 +29,76 @@ import (
 // telemetry exports a trace and metrics of each tick over OTLP. Nil exports
 // nothing.
 type telemetry struct {
-	traces  *sdktrace.TracerProvider
-	metrics *sdkmetric.MeterProvider
+	signals []*otlpSignal // those that are exported
+	traces  trace.TracerProvider
 	tracer  trace.Tracer
-	log     *slog.Logger
 
 	ticks, windows, rows, alerts, dropped, sent metric.Int64Counter
 	duration                                    metric.Float64Histogram
 	failures, waiting, pending, parked          metric.Int64Gauge
 }
 
-// otlpVariables are OpenTelemetry's own: with one of them set there is an
-// export, to where they and their like say.
-var otlpVariables = []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}
-
 // flushTime is how long a tick waits at its end for its telemetry to be taken:
-// the platform may stop the process as soon as it has the answer.
-const flushTime = 5 * time.Second
+// the platform may stop the process as soon as it has the answer. The process
+// waits as long when it ends.
+const flushTime = 2 * time.Second
 
-// openTelemetry returns where telemetry goes, or nil if nothing says so. From
-// then on the Azure clients are traced too.
+// openTelemetry returns where telemetry goes, or nil if nothing says so. The
+// Azure clients that are made from then on are traced too.
 func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
-	configured := false
-	for _, name := range otlpVariables {
-		configured = configured || os.Getenv(name) != ""
-	}
-	if !configured || os.Getenv("OTEL_SDK_DISABLED") == "true" {
-		return nil, nil
+	withTraces, withMetrics, err := exportedSignals()
+	if err != nil || !withTraces && !withMetrics {
+		return nil, err
 	}
 	what, err := otelresource.New(ctx, otelresource.WithAttributes(
 		attribute.String("service.name", "pushback"), attribute.String("service.version", versionText())), otelresource.WithFromEnv())
 	if err != nil {
 		return nil, err
 	}
-	spans, err := otlptracehttp.New(ctx)
+	var spans sdktrace.SpanExporter
+	if withTraces {
+		if spans, err = otlptracehttp.New(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var points sdkmetric.Exporter
+	if withMetrics {
+		if points, err = otlpmetrichttp.New(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t, err := newTelemetry(what, log, spans, points)
 	if err != nil {
 		return nil, err
 	}
-	points, err := otlpmetrichttp.New(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t := &telemetry{
-		traces:  sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(what)),
-		metrics: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points)), sdkmetric.WithResource(what)),
-		log:     log,
-	}
-	t.tracer = t.traces.Tracer("pushback")
-	if err := t.instruments(t.metrics.Meter("pushback")); err != nil {
-		return nil, err
-	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("telemetry", "error", err.Error()) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		if _, noted := errors.AsType[exportError](err); !noted {
+			log.Warn("telemetry", "error", err.Error())
+		}
+	}))
 	otel.SetTracerProvider(t.traces)
 	return t, nil
+}
+
+// newTelemetry returns telemetry that goes to exporters, either of which may be
+// nil.
+func newTelemetry(what *otelresource.Resource, log *slog.Logger, spans sdktrace.SpanExporter, points sdkmetric.Exporter) (*telemetry, error) {
+	t := &telemetry{traces: tracenoop.NewTracerProvider()}
+	if spans != nil {
+		s := &otlpSignal{name: "traces", log: log}
+		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spanExporter{spans, s}), sdktrace.WithResource(what))
+		s.flush, s.shutdown = provider.ForceFlush, provider.Shutdown
+		t.traces, t.signals = provider, append(t.signals, s)
+	}
+	var meters metric.MeterProvider = metricnoop.NewMeterProvider()
+	if points != nil {
+		s := &otlpSignal{name: "metrics", log: log}
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(pointExporter{points, s})), sdkmetric.WithResource(what))
+		s.flush, s.shutdown = provider.ForceFlush, provider.Shutdown
+		meters, t.signals = provider, append(t.signals, s)
+	}
+	t.tracer = t.traces.Tracer("pushback")
+	return t, t.instruments(meters.Meter("pushback"))
 }
 
 // instruments makes the metrics. The README lists them.
@@ -106,35 +125,37 @@ func (t *telemetry) instruments(m metric.Meter) error {
 	t.pending = gauge("pushback.destination.pending", "{alert}", "Alerts that wait for the destination.")
 	t.parked = gauge("pushback.destination.parked", "{alert}", "Alerts that the destination refused for good.")
 	var err error
-	t.duration, err = m.Float64Histogram("pushback.tick.duration", metric.WithUnit("s"), metric.WithDescription("How long ticks took."))
+	t.duration, err = m.Float64Histogram("pushback.tick.duration", metric.WithUnit("s"), metric.WithDescription("How long ticks took, with the wait for their turn."))
 	return errors.Join(append(errs, err)...)
 }
 
 // tick begins the trace of a tick. The function that it returns ends it, with
 // what came of it, and waits until it is exported.
-func (t *telemetry) tick(ctx context.Context, invocation string) (context.Context, func(detect.Report, error)) {
+func (t *telemetry) tick(ctx context.Context, invocation string) (context.Context, func(detect.Report, time.Duration, error)) {
 	if t == nil {
-		return ctx, func(detect.Report, error) {}
+		return ctx, func(detect.Report, time.Duration, error) {}
 	}
 	ctx, span := t.tracer.Start(ctx, "tick", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("faas.invocation_id", invocation)))
-	return ctx, func(r detect.Report, err error) {
-		t.report(ctx, span, r, err)
-		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
-		defer cancel()
-		if err := errors.Join(t.traces.ForceFlush(flushing), t.metrics.ForceFlush(flushing)); err != nil {
-			t.log.Warn("telemetry", "error", err.Error())
+	return ctx, func(r detect.Report, took time.Duration, err error) {
+		t.report(ctx, span, r, took, err)
+		var flushing sync.WaitGroup
+		for _, s := range t.signals {
+			if !s.isDown() {
+				flushing.Go(func() { s.await(s.flush) })
+			}
 		}
+		flushing.Wait()
 	}
 }
 
-func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report, err error) {
+func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report, took time.Duration, err error) {
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
 		span.SetStatus(codes.Error, err.Error())
 	}
 	t.ticks.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
-	t.duration.Record(ctx, r.Duration.Seconds())
+	t.duration.Record(ctx, took.Seconds())
 	for _, run := range r.Rules {
 		rule, totals := metric.WithAttributes(attribute.String("rule", run.RuleID)), run.Totals()
 		t.windows.Add(ctx, int64(totals.Windows), rule)
@@ -165,14 +186,16 @@ func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report
 	span.End()
 }
 
-// close exports what is left.
-func (t *telemetry) close(ctx context.Context) error {
+// close exports what is left. It takes flushTime at most.
+func (t *telemetry) close() {
 	if t == nil {
-		return nil
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
-	defer cancel()
-	return errors.Join(t.traces.Shutdown(ctx), t.metrics.Shutdown(ctx))
+	var closing sync.WaitGroup
+	for _, s := range t.signals {
+		closing.Go(func() { s.await(s.shutdown) })
+	}
+	closing.Wait()
 }
 
 // clientOptions are those of the Azure clients in a cloud, which are traced if
