@@ -2,6 +2,8 @@
 
 TESTFLAGS ?=
 BIN ?= bin/handler
+# As infra/package has it: files that git does not track are compiled too.
+VERSION = $(shell git describe --tags --always 2>/dev/null)$(shell [ -z "$$(git status --porcelain --untracked-files=normal 2>/dev/null)" ] || echo -dirty)
 
 .PHONY: demo test build package chromium clean
 
@@ -11,8 +13,8 @@ demo: ## the shipped rule over a generated day
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
 	go test $(TESTFLAGS) ./...
 
-build: ## the static binary where the Functions host looks for it
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN) ./handler
+build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler
 
 package: ## pushback.zip, which a function app is deployed from
 	go run ./infra/package -o pushback.zip
@@ -23,7 +25,8 @@ package: ## pushback.zip, which a function app is deployed from
 
 # The browser that the page of cards is tested in. Without root the test is skipped.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	@for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
+		[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
 
 # What reads the Bicep. Without python3-venv, and root to install it, the test is skipped.

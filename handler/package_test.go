@@ -4,15 +4,23 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+)
+
+// The shipped rule's id, and that of a rule of one's own.
+const (
+	shippedID = "d99cf5c3-d660-436c-895b-8a8f8448da23"
+	ownID     = "11111111-2222-4333-8444-555555555555"
 )
 
 // TestPackage builds the zip twice, byte for byte the same, unpacks it, starts
@@ -21,6 +29,10 @@ func TestPackage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rules := filepath.Join(dir, "own")
+	tool := filepath.Join(dir, "package")
+	if text, err := exec.Command("go", "build", "-o", tool, "../infra/package").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
 	if err := os.Mkdir(rules, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -28,19 +40,22 @@ func TestPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"mine.yaml": string(shipped), "notes.txt": "x", "secret.json": "{}"} {
+	mine := strings.Replace(string(shipped), shippedID, ownID, 1)
+	for name, text := range map[string]string{"mine.yaml": mine, "notes.txt": "x", "secret.json": "{}", ".hidden.yaml": "x"} {
 		if err := os.WriteFile(filepath.Join(rules, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pack := func(out string, args ...string) (string, error) {
-		text, err := exec.Command("go", append([]string{"run", "../infra/package", "-root", "..", "-o", out}, args...)...).CombinedOutput()
+	pack := func(out string, env []string, args ...string) (string, error) {
+		cmd := exec.Command(tool, append([]string{"-root", "..", "-o", out}, args...)...)
+		cmd.Env = append(os.Environ(), env...)
+		text, err := cmd.CombinedOutput()
 		return string(text), err
 	}
 	var zips [][]byte
-	for _, name := range []string{"a.zip", "b.zip"} {
+	for name, env := range map[string][]string{"a.zip": nil, "b.zip": {"GOAMD64=v3", "GOFLAGS=-tags=other", "GOEXPERIMENT=nosuch", "GOOS=windows"}} {
 		out := filepath.Join(dir, name)
-		if text, err := pack(out, "-version", "v1.2.3-test", "-rules", rules); err != nil {
+		if text, err := pack(out, env, "-version", "v1.2.3-test", "-rules", rules); err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
 		content, err := os.ReadFile(out)
@@ -53,7 +68,7 @@ func TestPackage(t *testing.T) {
 		t.Error("two builds differ")
 	}
 	for _, args := range [][]string{{"-version", "a b"}, {"-version", "x", "-rules", filepath.Join(dir, "nowhere")}, {"extra"}} {
-		if text, err := pack(filepath.Join(dir, "bad.zip"), args...); err == nil || text == "" {
+		if text, err := pack(filepath.Join(dir, "bad.zip"), nil, args...); err == nil || text == "" {
 			t.Errorf("%q: %v %s", args, err, text)
 		}
 	}
@@ -94,9 +109,6 @@ func TestPackage(t *testing.T) {
 	if text, err := exec.Command(filepath.Join(h.root, "bin/handler"), "--version").Output(); err != nil || !strings.Contains(string(text), "v1.2.3-test") {
 		t.Errorf("version %q: %v", text, err)
 	}
-	if err := os.Remove(filepath.Join(h.root, "rules/mine.yaml")); err != nil { // it has the id of the shipped one
-		t.Fatal(err)
-	}
 	h.env = append(h.env, "PUSHBACK_RULES=rules")
 	h.start()
 	h.tick(c, at(11, 5), http.StatusOK)
@@ -112,4 +124,76 @@ func modeText(m os.FileMode) string {
 		return "755"
 	}
 	return "644"
+}
+
+// TestBuildVersion wants the version of the sources in what make build writes.
+func TestBuildVersion(t *testing.T) {
+	t.Parallel()
+	want, err := exec.Command("git", "describe", "--tags", "--always").Output()
+	if err != nil {
+		want = []byte("development") // the sources are no clone
+	}
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := exec.Command(bin, "--version").Output()
+	if err != nil || !strings.Contains(string(got), strings.TrimSpace(string(want))) {
+		t.Errorf("%q, want %s: %v", got, want, err)
+	}
+}
+
+// TestFuncIgnore reads .funcignore as Core Tools do: a pattern is the beginning
+// of a path, and one with a ! outweighs all without.
+// https://github.com/Azure/azure-functions-core-tools/blob/main/src/Azure.Functions.Cli/Common/GitIgnoreParser.cs
+func TestFuncIgnore(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../.funcignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var denied, kept []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pattern, keep := strings.CutPrefix(line, "!")
+		pattern = strings.ReplaceAll(regexp.QuoteMeta(strings.TrimPrefix(pattern, "/")), `\*`, "[^/]+")
+		if keep {
+			kept = append(kept, pattern)
+		} else {
+			denied = append(denied, pattern)
+		}
+	}
+	begins := func(patterns []string) *regexp.Regexp {
+		return regexp.MustCompile("^(" + strings.Join(patterns, "|") + ")")
+	}
+	denies, keeps := begins(denied), begins(kept)
+
+	files := []string{"pushback.zip", "local.settings.json", "notes.txt", ".env", ".ci/venv/pyvenv.cfg", "bin/handler", "rules/mine.yaml"}
+	err = fs.WalkDir(os.DirFS(".."), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", ".ci", "bin", "rules"}, name):
+			return fs.SkipDir
+		case !d.IsDir():
+			files = append(files, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published []string
+	for _, name := range files {
+		if keeps.MatchString(name) || !denies.MatchString(name) {
+			published = append(published, name)
+		}
+	}
+	slices.Sort(published)
+	if diff := cmp.Diff([]string{"bin/handler", "function-app/function.json", "host.json", "rules/mine.yaml"}, published); diff != "" {
+		t.Errorf("published (-want +got):\n%s", diff)
+	}
 }

@@ -1,6 +1,6 @@
 // Command package builds the zip that a function app is deployed from: the
 // binary, host.json, the function and the rules, and nothing else. The same
-// sources give the same bytes.
+// sources give the same bytes, whatever Go's variables are.
 package main
 
 import (
@@ -18,12 +18,14 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"pushback/detect/rule"
 )
 
 func main() {
 	root := flag.String("root", ".", "the folder of host.json")
 	out := flag.String("o", "pushback.zip", "the file to write")
-	rules := flag.String("rules", "", "a folder of rules of your own to package beside the shipped one")
+	rules := flag.String("rules", "", "a folder of rules of your own to package beside the shipped one, or, with its id, in its place")
 	version := flag.String("version", "", "the version to stamp (default: what git describe says)")
 	arch := flag.String("arch", "amd64", "the architecture of the app: Flex Consumption has amd64")
 	flag.Parse()
@@ -44,14 +46,17 @@ var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
 
 func build(root, out, rules, version, arch string) error {
 	if version == "" {
-		described, err := exec.Command("git", "-C", root, "describe", "--tags", "--always", "--dirty").Output()
-		if err != nil {
-			return fmt.Errorf("git describe does not say the version, so give one by -version: %w", err)
+		var err error
+		if version, err = describe(root); err != nil {
+			return fmt.Errorf("git does not say the version, so give one by -version: %w", err)
 		}
-		version = strings.TrimSpace(string(described))
 	}
 	if !plain.MatchString(version) {
 		return fmt.Errorf("the version %q is no word of letters, digits and ._+-", version)
+	}
+	packaged, err := rulesOf(root, rules)
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "package")
 	if err != nil {
@@ -59,30 +64,57 @@ func build(root, out, rules, version, arch string) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "handler")
-	compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.version="+version, "-o", binary, "./handler")
-	compile.Dir = root
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-	compile.Stderr = os.Stderr
-	if err := compile.Run(); err != nil {
+	if err := compile(root, binary, version, arch); err != nil {
 		return fmt.Errorf("building the binary: %w", err)
 	}
-	files := []file{
+	return write(out, append([]file{
 		{"bin/handler", binary, 0o755},
 		{"function-app/function.json", filepath.Join(root, "function-app/function.json"), 0o644},
 		{"host.json", filepath.Join(root, "host.json"), 0o644},
+	}, packaged...))
+}
+
+// describe returns what git calls the sources. Files that it does not track
+// are compiled too, so they make them dirty as well.
+func describe(root string) (string, error) {
+	version, err := git(root, "describe", "--tags", "--always")
+	if err != nil {
+		return "", err
 	}
-	own, err := rulesOf(rules)
+	changes, err := git(root, "status", "--porcelain", "--untracked-files=normal")
+	if err != nil {
+		return "", err
+	}
+	if changes != "" {
+		version += "-dirty"
+	}
+	return version, nil
+}
+
+func git(root string, args ...string) (string, error) {
+	out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(failed.Stderr)))
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// compile builds the binary with the Go that go.mod names. What may be set of
+// Go's variables on one machine and not on another has one value here, and the
+// lowest level of the processor: the app's is not known.
+func compile(root, binary, version, arch string) error {
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off",
+		"GOWORK=off", "GOFLAGS=-mod=readonly") // an empty one would be that of go env -w
+	ask := exec.Command("go", "list", "-m", "-f", "{{.GoVersion}}")
+	ask.Dir, ask.Env, ask.Stderr = root, env, os.Stderr
+	language, err := ask.Output()
 	if err != nil {
 		return err
 	}
-	files = append(files, file{"rules/" + path.Base(shippedRule), filepath.Join(root, shippedRule), 0o644})
-	for _, f := range own {
-		if f.name == "rules/"+path.Base(shippedRule) {
-			return fmt.Errorf("%s has the name of the shipped rule: give it another, or one of them would be lost", f.from)
-		}
-		files = append(files, f)
-	}
-	return write(out, files)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.version="+version, "-o", binary, "./handler")
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	cmd.Env = append(env, "GOTOOLCHAIN=go"+strings.TrimSpace(string(language)))
+	return cmd.Run()
 }
 
 type file struct {
@@ -90,27 +122,85 @@ type file struct {
 	mode       fs.FileMode
 }
 
-// rulesOf lists the rule files of a folder, in the order of their names.
-func rulesOf(dir string) ([]file, error) {
+// rulesOf lists the rules to package: those of a folder, if there is one, and
+// the shipped one unless one of them has its id. All are right as serve will
+// read them, or it is an error.
+func rulesOf(root, dir string) ([]file, error) {
+	shipped := file{"rules/" + path.Base(shippedRule), filepath.Join(root, shippedRule), 0o644}
+	original, err := load(shipped.from)
+	if err != nil {
+		return nil, err
+	}
 	if dir == "" {
-		return nil, nil
+		return []file{shipped}, nil
+	}
+	if dir, err = regular(dir); err != nil {
+		return nil, err
+	}
+	own, err := load(dir)
+	if err != nil {
+		return nil, err
 	}
 	var files []file
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	replaced := false
+	for _, r := range own {
+		name, err := filepath.Rel(dir, r.File)
+		if err != nil {
+			return nil, err
 		}
-		if ext := strings.ToLower(filepath.Ext(p)); ext != ".yaml" && ext != ".yml" {
+		files = append(files, file{"rules/" + filepath.ToSlash(name), r.File, 0o644})
+		if strings.EqualFold(r.ID, original[0].ID) {
+			replaced = true
+			fmt.Fprintf(os.Stderr, "package: %s has the id of the shipped rule and takes its place\n", r.File)
+		}
+	}
+	if replaced {
+		return files, nil
+	}
+	for _, f := range files {
+		if f.name == shipped.name {
+			return nil, fmt.Errorf("%s has the name of the shipped rule and another id: give it another name, or one of them would be lost", f.from)
+		}
+	}
+	return append([]file{shipped}, files...), nil
+}
+
+// load reads rules. Warnings are said, and the rest is an error.
+func load(path string) ([]*rule.Rule, error) {
+	rules, problems := rule.Load(path)
+	var errs []error
+	for _, p := range problems {
+		if p.Warning {
+			fmt.Fprintln(os.Stderr, "package:", p)
+		} else {
+			errs = append(errs, p)
+		}
+	}
+	return rules, errors.Join(errs...)
+}
+
+// regular returns the folder that dir leads to, and an error if there is
+// anything in it but files and folders: a link could bring a file of somewhere
+// else into the package. Hidden ones are no rules and are left out.
+func regular(dir string) (string, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", errors.Join(err, fmt.Errorf("%s is no folder of rules", dir))
+	}
+	return dir, filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		switch hidden := p != dir && strings.HasPrefix(d.Name(), "."); {
+		case err != nil:
+			return err
+		case hidden && d.IsDir():
+			return fs.SkipDir
+		case hidden || d.IsDir() || d.Type().IsRegular():
 			return nil
 		}
-		name, err := filepath.Rel(dir, p)
-		files = append(files, file{"rules/" + filepath.ToSlash(name), p, 0o644})
-		return err
+		return fmt.Errorf("%s is no regular file, and what it leads to is not packaged: put a copy in its place, or take it away", p)
 	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s has no .yaml file", dir)
-	}
-	return files, err
 }
 
 // long ago, since a zip has times and ours must not differ.
