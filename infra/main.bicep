@@ -16,7 +16,7 @@ param location string = resourceGroup().location
 @minLength(100)
 param workspaceResourceId string
 
-@description('When the rules run, as an NCRONTAB expression of six fields in UTC: at least hourly, or the alert about silence fires.')
+@description('When the rules run, as an NCRONTAB expression of six fields in UTC: at least every 30 minutes, or the alert about an hour without a successful tick fires, since telemetry arrives some minutes late. Every 10 minutes or more often for the alert about failures.')
 @minLength(11)
 param schedule string = '0 */5 * * * *'
 

@@ -18,6 +18,8 @@ param appName string
 @description('Resource ids of the action groups to tell.')
 param actionGroupIds array
 
+// The host tries a tick that failed twice more within a minute or so. That is one failure, so what is counted is the five
+// minutes that have one. A schedule slower than every ten minutes has no three of them; then the rule about silence tells.
 // https://learn.microsoft.com/azure/templates/microsoft.insights/scheduledqueryrules
 resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
   name: '${name}-failures'
@@ -25,7 +27,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
   tags: tags
   properties: {
     displayName: '${appName} has ticks that fail'
-    description: 'Three ticks or more failed within half an hour. The traces of the invocation say what and what to do; so does handler check.'
+    description: 'Ticks failed in three or more of the five-minute spans of half an hour. The traces of the invocation say what and what to do; so does handler check.'
     severity: 1
     enabled: true
     skipQueryValidation: true // the component is so new that it has no requests yet
@@ -38,7 +40,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
     criteria: {
       allOf: [
         {
-          query: 'requests | where cloud_RoleName =~ "${appName}" and success == false'
+          query: 'requests | where cloud_RoleName =~ "${appName}" and success == false | summarize by bin(timestamp, 5m)'
           timeAggregation: 'Count'
           operator: 'GreaterThanOrEqual'
           threshold: 3
