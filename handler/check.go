@@ -282,18 +282,19 @@ func (c *checker) tables(ctx context.Context, q detect.Querier, rules []*rule.Ru
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// ruleTables lists the tables that rules declare, and those that are known and
-// that their queries name.
+// ruleTables lists the tables that the queries of rules read. Of a query that
+// cannot be read here they are those that the rule declares, which may be spelt
+// otherwise than the table is, and those of the known ones that it names.
 func ruleTables(rules []*rule.Rule) []string {
 	var names []string
 	known := kql.KnownTables()
 	for _, r := range rules {
+		if tables, err := kql.Tables(r.Query.Text); err == nil && len(tables) > 0 {
+			names = append(names, tables...)
+			continue
+		}
 		for _, connector := range r.RequiredDataConnectors {
-			for _, name := range connector.DataTypes {
-				if plainName.MatchString(name) {
-					names = append(names, name)
-				}
-			}
+			names = append(names, connector.DataTypes...)
 		}
 		for word := range strings.FieldsFuncSeq(r.Query.Text, func(c rune) bool { return !plainName.MatchString("a" + string(c)) }) {
 			if known[word] != nil {
@@ -301,6 +302,7 @@ func ruleTables(rules []*rule.Rule) []string {
 			}
 		}
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !plainName.MatchString(name) })
 	slices.Sort(names)
 	return slices.Compact(names)
 }

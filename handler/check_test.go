@@ -12,11 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pushback/detect/alert"
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/ledger/azurite"
 	"pushback/detect/notify/sentinel/armtest"
+	"pushback/detect/rule"
 )
 
 // checkWorld is a cloud in which everything is fine, and the settings for it.
@@ -215,5 +218,30 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestRuleTables(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, query string
+		declared    []string
+		want        []string
+	}{
+		{"the query and not the declaration", "MyApp_CL | union (Syslog)", []string{"SecurityEvents"}, []string{"MyApp_CL", "Syslog"}},
+		{"a query that the local engine cannot read", "search in (SigninLogs) 'x'", []string{"Syslog", "OfficeActivity (Exchange)"}, []string{"SigninLogs", "Syslog"}},
+		{"a query of functions", "_Im_Dns() | count", []string{"DnsEvents"}, []string{"DnsEvents"}},
+		{"a name that no query of ours may hold", "['a] | b'] | count", nil, []string{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := &rule.Rule{Query: rule.Query{Text: test.query}, RequiredDataConnectors: []rule.Connector{{DataTypes: test.declared}}}
+			if diff := cmp.Diff(test.want, ruleTables([]*rule.Rule{r, r})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if diff := cmp.Diff([]string{"AADNonInteractiveUserSignInLogs", "SigninLogs"}, ruleTables([]*rule.Rule{rule.Default()})); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -20,6 +20,7 @@ func parseAs(p *parser, at span) operatorNode {
 		}
 	}
 	n := &asNode{name: p.name("for the table")}
+	p.mentions.define(n.name, nil)
 	n.span = at.to(p.last())
 	return n
 }

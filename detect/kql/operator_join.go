@@ -57,6 +57,7 @@ func parseJoinRest(p *parser, at span, n *joinNode, operator string) operatorNod
 		n.kind, n.kindAt = kind.text, o.span
 	}
 	n.right = p.postfix()
+	p.mentions.table(n.right)
 	p.expectWord("on", "after the table to "+operator)
 	for {
 		n.on = append(n.on, p.expr())

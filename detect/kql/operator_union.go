@@ -71,7 +71,9 @@ func (p *parser) unionLeg() unionLeg {
 		pat := p.pattern()
 		return unionLeg{expr: &name{span: pat.span, text: pat.text}, pattern: pat.text}
 	}
-	return unionLeg{expr: p.postfix()}
+	leg := unionLeg{expr: p.postfix()}
+	p.mentions.table(leg.expr)
+	return leg
 }
 
 func (n *unionNode) bindSource(b *binder) relation { return n.bind(b, nil) }

@@ -13,7 +13,8 @@ type parser struct {
 	at     int
 	depth  int
 	// windows counts the calls of window functions in the pipeline being read.
-	windows int
+	windows  int
+	mentions mentions
 }
 
 // maxNesting bounds how deep expressions may be nested, so that no text can
@@ -22,12 +23,18 @@ const maxNesting = 400
 
 // parseQuery reads statements and the query expression.
 func parseQuery(text string) (statements []statement, query node) {
-	p := &parser{text: text, tokens: lex(text)}
+	return newParser(text).query()
+}
+
+func newParser(text string) *parser { return &parser{text: text, tokens: lex(text)} }
+
+// query reads the whole text.
+func (p *parser) query() (statements []statement, query node) {
 	statements = p.statements(tokEnd, "")
 	if p.cur().kind == tokEnd {
 		failSyntax(p.cur().span, "the query has no tabular expression: a table's name, print, range, datatable or union")
 	}
-	query = p.pipeline()
+	query = p.tablePipeline()
 	for p.accept(";") {
 	}
 	if p.cur().kind != tokEnd {
@@ -116,6 +123,7 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 			p.expect("=", "after the name")
 			st.expr = p.letValue()
 			st.span = start.span.to(p.last())
+			p.mentions.define(st.name, st.expr)
 			list = append(list, st)
 		case start.text == "set":
 			p.advance()
@@ -149,7 +157,7 @@ func (p *parser) letValue() node {
 		p.advance()
 		return p.call(name{span: t.span, text: t.text})
 	}
-	return p.pipeline()
+	return p.tablePipeline()
 }
 
 // lambda reads (parameters) { body }, or gives nil with nothing consumed if
@@ -172,12 +180,15 @@ func (p *parser) lambda() *lambda {
 	}
 	fn := &lambda{}
 	start := p.advance().span
+	outer := p.mentions.scope()
+	defer p.mentions.leave(outer)
 	for !p.cur().is(")") {
 		par := p.parameter()
 		if last := len(fn.params) - 1; par.table && last >= 0 && !fn.params[last].table {
 			failSemantic(par.span, "SEM0001", "the parameters that are tables must come first")
 		}
 		fn.params = append(fn.params, par)
+		p.mentions.define(par.name, nil)
 		if !p.accept(",") {
 			break
 		}
@@ -186,7 +197,7 @@ func (p *parser) lambda() *lambda {
 	p.expect("{", "before the body")
 	p.enter()
 	fn.lets = p.statements(tokPunct, "}")
-	fn.body = p.pipeline()
+	fn.body = p.tablePipeline()
 	p.leave()
 	p.accept(";")
 	fn.span = start.to(p.expect("}", "after the body"))
@@ -254,6 +265,7 @@ func (p *parser) pipeline() node {
 	if !p.cur().is("|") {
 		return source
 	}
+	p.mentions.table(source)
 	pl := &pipeline{source: source}
 	windows := p.windows
 	for p.accept("|") {
@@ -262,6 +274,13 @@ func (p *parser) pipeline() node {
 	p.windows = windows
 	pl.span = source.pos().to(p.last())
 	return pl
+}
+
+// tablePipeline is pipeline where a name by itself can only be a table's.
+func (p *parser) tablePipeline() node {
+	n := p.pipeline()
+	p.mentions.table(n)
+	return n
 }
 
 // source reads what a pipeline starts with.
@@ -633,6 +652,7 @@ func (p *parser) call(fn name) node {
 		}
 	}
 	c.span = fn.span.to(p.expect(")", "after the arguments"))
+	p.mentions.call(c)
 	return c
 }
 

@@ -1,0 +1,104 @@
+package kql
+
+import (
+	"maps"
+	"slices"
+)
+
+// Tables lists the tables that a query reads, sorted, as far as its text tells:
+// those that it has from a function of the workspace are not among them, nor
+// are those that a pattern stands for. The query need not be one that this
+// engine can run, since nobody knows the columns of every table, but one that it
+// can parse.
+func Tables(query string) (tables []string, err error) {
+	// With the columns of all its tables known, nothing has to be guessed.
+	if s, err := Check(query, KnownTables()); err == nil && !s.Open {
+		tables = slices.Collect(maps.Keys(s.Reads))
+		// A fuzzy union names tables of which we know nothing. What it says of a
+		// pattern is no table.
+		for _, name := range s.Missing {
+			if plainName.MatchString(name) && !slices.Contains(tables, name) {
+				tables = append(tables, name)
+			}
+		}
+		slices.Sort(tables)
+		return tables, nil
+	}
+	defer caught(query, &err)
+	p := newParser(query)
+	p.query()
+	tables = p.mentions.tables
+	if p.mentions.computed {
+		for _, t := range p.tokens {
+			if t.kind == tokString && knownTables()[t.text] != nil {
+				tables = append(tables, t.text)
+			}
+		}
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables), nil
+}
+
+// mentions are the tables that the parser came across: the names that stand
+// where a table does, but for those that the query defines.
+type mentions struct {
+	tables []string
+	// defined are the names in reach of let statements, parameters and as.
+	defined []definedName
+	// computed says that a table() is given more than a literal: which table it
+	// is one of the query's strings may say.
+	computed bool
+}
+
+type definedName struct {
+	text string
+	fn   *lambda // or nil
+}
+
+func (m *mentions) define(n name, value node) {
+	fn, _ := value.(*lambda)
+	m.defined = append(m.defined, definedName{n.text, fn})
+}
+
+// scope and leave are around what a function defines for itself.
+func (m *mentions) scope() int      { return len(m.defined) }
+func (m *mentions) leave(outer int) { m.defined = m.defined[:outer] }
+
+// find returns the innermost definition of a name, or nil.
+func (m *mentions) find(text string) *definedName {
+	for i := range slices.Backward(m.defined) {
+		if m.defined[i].text == text {
+			return &m.defined[i]
+		}
+	}
+	return nil
+}
+
+// table notes what stands where a table does.
+func (m *mentions) table(n node) {
+	if n, ok := n.(*name); ok && m.find(n.text) == nil {
+		m.tables = append(m.tables, n.text)
+	}
+}
+
+// call notes the tables that a function is given.
+func (m *mentions) call(c *call) {
+	d := m.find(c.fn.text)
+	switch {
+	case d != nil && d.fn != nil:
+		for i, arg := range c.args[:min(len(c.args), len(d.fn.params))] {
+			if d.fn.params[i].table {
+				m.table(arg)
+			}
+		}
+	case len(c.args) == 0:
+	case c.fn.text == "materialize" || c.fn.text == "toscalar":
+		m.table(c.args[0])
+	case c.fn.text == "table":
+		if l, ok := c.args[0].(*literal); ok && l.typ == String {
+			m.tables = append(m.tables, l.val.String())
+		} else {
+			m.computed = true
+		}
+	}
+}
