@@ -66,14 +66,19 @@ func settingsFor(command string) (settings, error) {
 	for i, key := range settingKeys() {
 		tag := fields.Type().Field(i).Tag
 		value, ok := fields.Field(i).Addr().Interface().(setting)
-		if !ok {
-			continue // a plain text, which cannot be wrong
+		if !ok { // a plain text, in which nothing else can be wrong
+			if unresolved(fields.Field(i).String()) {
+				problems = append(problems, unresolvedError(key))
+			}
+			continue
 		}
 		text := value.text()
 		if text == "" { // as if it were not set
 			text = tag.Get("default")
 		}
 		switch {
+		case unresolved(text):
+			problems = append(problems, unresolvedError(key))
 		case text != "":
 			expected := value.read(text, tag)
 			_, hidden := value.(interface{ hidden() })
@@ -100,6 +105,19 @@ func settingsFor(command string) (settings, error) {
 			settingsPrefix, q, tick-135*time.Second, settingsPrefix, tick))
 	}
 	return s, errors.Join(problems...)
+}
+
+// unresolved reports whether a value is a reference to a key vault that the
+// platform did not replace by the secret, which it leaves as it is where it
+// cannot. https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
+func unresolved(value string) bool {
+	const reference = "@Microsoft.KeyVault("
+	return len(value) >= len(reference) && strings.EqualFold(value[:len(reference)], reference)
+}
+
+func unresolvedError(key string) error {
+	return fmt.Errorf("the setting %s is a Key Vault reference that is not resolved: check that the app's identity has the role Key Vault Secrets User on the vault "+
+		"and that the secret exists, and restart the app; outside the app, set it to the secret itself", key)
 }
 
 // settingKeys lists the names of the settings in the order of the fields.

@@ -49,6 +49,16 @@ func TestSettingsOfServe(t *testing.T) {
 			`PUSHBACK_WORKSPACE_RESOURCE_ID is "/subscriptions/1": expected /subscriptions/ID`,
 			`PUSHBACK_LOG_LEVEL is "loud": expected one of debug, info, warn, error`,
 		}},
+		{name: "references that are not resolved", env: map[string]string{
+			"PUSHBACK_WORKSPACE_ID": "@Microsoft.KeyVault(VaultName=v;SecretName=secret)", "PUSHBACK_RULES": "@Microsoft.KeyVault(VaultName=v;SecretName=secret)",
+			"PUSHBACK_TABLE_CONNECTION":  "@microsoft.keyvault(VaultName=v;SecretName=secret)",
+			"PUSHBACK_TEAMS_WEBHOOK_URL": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/secret)",
+		}, want: []string{
+			"PUSHBACK_WORKSPACE_ID is a Key Vault reference that is not resolved: check that the app's identity has the role Key Vault Secrets User",
+			"PUSHBACK_RULES is a Key Vault reference that is not resolved",
+			"PUSHBACK_TABLE_CONNECTION is a Key Vault reference that is not resolved",
+			"PUSHBACK_TEAMS_WEBHOOK_URL is a Key Vault reference that is not resolved",
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for k, v := range tc.env {
@@ -60,7 +70,7 @@ func TestSettingsOfServe(t *testing.T) {
 				t.Fatalf("got %q", got)
 			}
 			for i, want := range tc.want {
-				if !strings.HasPrefix(got[i], "the setting "+want) {
+				if !strings.HasPrefix(got[i], "the setting "+want) || strings.Contains(want, "reference") && strings.Contains(got[i], "vault.azure.net") {
 					t.Errorf("got %s\nwant %s", got[i], want)
 				}
 			}

@@ -203,17 +203,6 @@ func isGUID(text string) bool {
 	return err == nil && len(text) == len(uuid.UUID{}.String()) // it takes other forms too
 }
 
-// ncrontab is a schedule of the Functions host, which reads it: whether it has
-// six fields is all that is checked here.
-type ncrontab struct{ given }
-
-func (n *ncrontab) read(text string, _ reflect.StructTag) string {
-	if len(strings.Fields(text)) != 6 {
-		return "an NCRONTAB expression of six fields, such as 0 */5 * * * *"
-	}
-	return ""
-}
-
 // endpoint is the address of a service.
 type endpoint struct {
 	given
