@@ -2,35 +2,118 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
+	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
 
-// identity is who the process runs as.
+// identity is who the process runs as: the managed identity on Azure, that of
+// the Azure CLI or the AZURE_ variables elsewhere.
 func identity(options azcore.ClientOptions) (azcore.TokenCredential, error) {
-	return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
-}
-
-// openWorkspace returns the workspace that rules query, as the identity that
-// the process runs as: the managed one on Azure, that of the Azure CLI or the
-// AZURE_ variables elsewhere. Nothing is sent yet.
-func openWorkspace(s settings, log *slog.Logger) (detect.Querier, error) {
-	cloud, err := workspace.Cloud(s.Cloud.value)
+	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
 	if err != nil {
 		return nil, err
 	}
+	return plainCredential{credential}, nil
+}
+
+// plainCredential says in a line why there is no token. The SDK does in a dozen,
+// of which most are about what was not tried.
+type plainCredential struct{ azcore.TokenCredential }
+
+func (c plainCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := c.TokenCredential.GetToken(ctx, options)
+	if err != nil {
+		err = &tokenError{scopes: options.Scopes, late: ctx.Err() != nil, err: err}
+	}
+	return token, err
+}
+
+// tokenError says that there is no token, why, and what to do.
+type tokenError struct {
+	scopes []string
+	late   bool // the time was up
+	err    error
+}
+
+// tokenAdvice is what to do without a token.
+const tokenAdvice = "check the app's managed identity and that AZURE_CLIENT_ID is its client id, or off Azure run az login"
+
+func (e *tokenError) Error() string {
+	service := strings.TrimRight(strings.TrimSuffix(strings.Join(e.scopes, ", "), "/.default"), "/")
+	cause := tokenCause(e.err)
+	if endpoint, err := url.Parse(os.Getenv("IDENTITY_ENDPOINT")); e.late && err == nil && endpoint.Host != "" {
+		cause = fmt.Sprintf("the identity's endpoint %s did not answer in time (%s)", endpoint.Host, cause)
+	}
+	return fmt.Sprintf("there is no token for %s: %s: %s", service, cause, tokenAdvice)
+}
+
+func (e *tokenError) Unwrap() error { return e.err }
+
+var (
+	// attempted is between what the SDK tried in turn. What belongs to one is
+	// indented further.
+	attempted = regexp.MustCompile(`\n\t([^\t])`)
+	// chatter is what does not belong in a line.
+	chatter = regexp.MustCompile(`-{5,}|\.? *To troubleshoot, visit https://\S+`)
+)
+
+// tokenCause is the cause in an error of the SDK, on one line. One of the ways to
+// get a token ended the search unless none of them is set up.
+func tokenCause(err error) string {
+	text := err.Error()
+	if _, list, ok := strings.Cut(text, "Attempted credentials:"); ok {
+		text = strings.TrimPrefix(attempted.ReplaceAllString(list, "; $1"), "; ")
+		var failed *azidentity.AuthenticationFailedError
+		if places := attempted.FindAllStringSubmatchIndex(list, -1); errors.As(err, &failed) && len(places) > 0 {
+			text = list[places[len(places)-1][2]:]
+		}
+	}
+	text = strings.Join(strings.Fields(chatter.ReplaceAllString(text, " ")), " ")
+	return console.Cut(console.Safe(text), 600)
+}
+
+// tune changes the options of a client.
+type tune func(*azcore.ClientOptions)
+
+// cloudOptions are the options of the clients in the settings' cloud.
+func cloudOptions(s settings, tunes []tune) (azcore.ClientOptions, error) {
+	cloud, err := workspace.Cloud(s.Cloud.value)
+	if err != nil {
+		return azcore.ClientOptions{}, err
+	}
 	options := clientOptions(cloud)
+	for _, t := range tunes {
+		t(&options)
+	}
+	return options, nil
+}
+
+// openWorkspace returns the workspace that rules query, as the identity that
+// the process runs as. Nothing is sent yet.
+func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier, error) {
+	options, err := cloudOptions(s, tunes)
+	if err != nil {
+		return nil, err
+	}
 	credential, err := identity(options)
 	if err != nil {
 		return nil, fmt.Errorf("the identity for the workspace: %w", err)
@@ -81,8 +164,8 @@ func openTeams(s settings) (*teams.Teams, error) {
 }
 
 // openSentinel returns the workspace whose incidents alerts become.
-func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes) (*sentinel.Destination, error) {
-	cloud, err := workspace.Cloud(s.Cloud.value)
+func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes, tunes ...tune) (*sentinel.Destination, error) {
+	options, err := cloudOptions(s, tunes)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +173,6 @@ func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes) (*sentin
 	if err != nil {
 		return nil, err
 	}
-	options := clientOptions(cloud)
 	credential, err := identity(options)
 	if err != nil {
 		return nil, fmt.Errorf("the identity for Sentinel: %w", err)

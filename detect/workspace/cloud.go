@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/monitor/azquery"
 )
 
 // Clouds are the names that [Cloud] knows.
@@ -23,4 +24,9 @@ func Cloud(name string) (cloud.Configuration, error) {
 		return cloud.AzureChina, nil
 	}
 	return cloud.Configuration{}, fmt.Errorf("workspace: %q is no cloud: expected one of %s", name, strings.Join(Clouds, ", "))
+}
+
+// Scope returns what a token for the service of a cloud is asked for by.
+func Scope(c cloud.Configuration) string {
+	return c.Services[azquery.ServiceNameLogs].Audience + "/.default"
 }

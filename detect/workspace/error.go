@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -151,8 +152,15 @@ func (e *ConnectionError) Error() string {
 	if e.Answered {
 		return fmt.Sprintf("the connection broke while the answer came in (tries: %d): %s", e.Tries, oneLine(e.err.Error()))
 	}
-	return fmt.Sprintf("the service could not be reached (tries: %d): %s: check the cloud, the name resolution and what the network lets through",
-		e.Tries, oneLine(e.err.Error()))
+	host, cause := "the service", e.err
+	var failed *url.Error
+	if errors.As(e.err, &failed) {
+		if u, err := url.Parse(failed.URL); err == nil && u.Host != "" {
+			host, cause = oneLine(u.Host), failed.Err
+		}
+	}
+	return fmt.Sprintf("%s could not be reached (tries: %d): %s: check the cloud that is set, that DNS knows the host, and that the firewall and the proxy let the app connect to it",
+		host, e.Tries, oneLine(cause.Error()))
 }
 
 // Unwrap returns the transport's error.
@@ -161,10 +169,8 @@ func (e *ConnectionError) Unwrap() error { return e.err }
 // CredentialError says that there was no token for the service.
 type CredentialError struct{ err error }
 
-// Error is what the credential says, on one line, and what to do.
-func (e *CredentialError) Error() string {
-	return "there is no token for the service: " + oneLine(e.err.Error()) + ": check the app's managed identity, or sign in with the Azure CLI"
-}
+// Error is what the credential says, on one line.
+func (e *CredentialError) Error() string { return "the credential: " + oneLine(e.err.Error()) }
 
 // Unwrap returns the credential's error.
 func (e *CredentialError) Unwrap() error { return e.err }

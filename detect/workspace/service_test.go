@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -577,5 +578,15 @@ func BenchmarkQuery(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestConnectionErrorNamesTheHost and not the whole address, which is long.
+func TestConnectionErrorNamesTheHost(t *testing.T) {
+	t.Parallel()
+	err := &ConnectionError{Tries: 2, err: &url.Error{Op: "Post", URL: "https://api.example/v1/workspaces/x/query", Err: errors.New("no such host")}}
+	const want = "api.example could not be reached (tries: 2): no such host: check the cloud that is set, that DNS knows the host, and that the firewall"
+	if !strings.HasPrefix(err.Error(), want) {
+		t.Error(err)
 	}
 }
