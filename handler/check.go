@@ -1,23 +1,33 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/kql"
 	"pushback/detect/notify/console"
+	"pushback/detect/notify/sentinel"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -52,8 +62,8 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check settings, rules, permissions and reachability, one line each",
-		Long: "Checks everything that serve needs, with the settings and the identity that it would have: one line each, ok,\n" +
-			"warning or failed, with what to do. Exit status 1 says that something failed.",
+		Long: "Checks everything that serve needs, with the settings in the environment and the identity that it would have: one\n" +
+			"line each, ok, warning or failed, with what to do. Exit status 1 says that something failed.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &checker{now: time.Now, print: func(l checkLine) error { return writeCheck(cmd.OutOrStdout(), l, asJSON) }}
@@ -92,7 +102,9 @@ func (c *checker) tell(check, status, format string, args ...any) {
 		c.failed++
 	}
 	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
-	c.err = errors.Join(c.err, c.print(checkLine{check, status, console.Safe(text)}))
+	if c.err == nil { // what cannot be printed once is not printed at all
+		c.err = c.print(checkLine{check, status, console.Safe(text)})
+	}
 }
 
 // fail prints each of the errors that are joined in err.
@@ -102,8 +114,26 @@ func (c *checker) fail(check string, err error) {
 	}
 }
 
-// checkTimeout is how long one check may take.
-const checkTimeout = time.Minute
+// checkTimeout is how long one check may take, and tokenTimeout a token, which
+// the Azure CLI may need some seconds for.
+const (
+	checkTimeout = time.Minute
+	tokenTimeout = 15 * time.Second
+)
+
+// impatient has a client give up while there is time to say why. With the tries
+// of a tick all that would be told is that the check's time was up.
+func impatient(o *azcore.ClientOptions) {
+	const connectTimeout = 5 * time.Second
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSHandshakeTimeout: connectTimeout,
+		ForceAttemptHTTP2:   true,
+	}
+	o.Transport = &http.Client{Transport: transport}
+	o.Retry = policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second}
+}
 
 func (c *checker) run(ctx context.Context, sendCard bool) {
 	var err error
@@ -120,40 +150,51 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	c.schedule()
 	rules := c.rules()
 	one := func(check func(ctx context.Context)) {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && c.err == nil {
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 			defer cancel()
 			check(ctx)
 		}
 	}
 	quiet := slog.New(slog.DiscardHandler)
+	var querier detect.Querier // nil if it cannot be asked
 	if c.settings.WorkspaceID.value != "" {
-		querier, err := openWorkspace(c.settings, quiet)
-		if err != nil {
-			c.fail("workspace", err)
-		} else if reached := false; true {
-			one(func(ctx context.Context) { reached = c.workspace(ctx, querier) })
-			for _, r := range rules {
-				if reached {
-					one(func(ctx context.Context) { c.query(ctx, querier, r) })
-				}
-			}
-			if reached {
-				c.tables(ctx, querier, rules)
-			}
+		reached := false
+		one(func(ctx context.Context) { reached = c.credential(ctx) })
+		if reached {
+			one(func(ctx context.Context) { querier = c.workspace(ctx, quiet) })
+		}
+	}
+	for _, r := range rules {
+		one(func(ctx context.Context) { c.rule(ctx, querier, r) })
+	}
+	if querier != nil {
+		for _, name := range ruleTables(rules) {
+			one(func(ctx context.Context) { c.table(ctx, querier, name) })
 		}
 	}
 	one(func(ctx context.Context) { c.ledger(ctx, rules, quiet) })
+	c.destinations()
 	one(func(ctx context.Context) { c.teams(ctx, sendCard) })
 	one(func(ctx context.Context) { c.sentinel(ctx, rules) })
 }
 
 func (c *checker) schedule() {
-	if c.settings.Schedule.text() == "" {
+	s := c.settings.Schedule
+	switch {
+	case s.text() == "":
 		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settingsPrefix)
-		return
+	case s.fields == nil: // as was said of the settings
+	case s.pause() > time.Hour:
+		pause := "there are days without a tick"
+		if d := s.pause(); d < 24*time.Hour {
+			pause = fmt.Sprintf("up to %s pass between two ticks", strings.TrimSuffix(d.String(), "0s"))
+		}
+		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and %s: alerts come that late, and Pushback's health and the alert rule for an hour without a successful tick "+
+			"expect one every hour. Tick more often, such as at 0 */5 * * * *", s.text(), pause)
+	default:
+		c.tell("schedule", checkOK, "the host ticks at %s (UTC)", s.text())
 	}
-	c.tell("schedule", checkOK, "the host ticks at %s (UTC)", c.settings.Schedule.text())
 }
 
 // rules reads the rules as serve does.
@@ -184,32 +225,72 @@ const (
 	mostSkew = 2 * time.Minute
 )
 
-// workspace checks who we are, whether the workspace answers and what the time
-// is. It reports whether queries are answered.
-func (c *checker) workspace(ctx context.Context, q detect.Querier) bool {
-	before := c.now()
-	table, err := q.Query(ctx, workspace.Query{Text: "print Now = now()", Start: before.Add(-time.Minute), End: before})
-	after := c.now()
-	var credential *workspace.CredentialError
-	switch {
-	case errors.As(err, &credential):
+// credential checks whether there is a token for the workspace's service.
+func (c *checker) credential(ctx context.Context) bool {
+	options, err := cloudOptions(c.settings, []tune{impatient})
+	if err == nil {
+		err = token(ctx, options, workspace.Scope(options.Cloud))
+	}
+	if err != nil {
 		c.fail("credential", err)
-		return false
-	case err != nil:
-		c.tell("credential", checkOK, "there is a token for the workspace's service")
-		c.tell("workspace", checkFailed, "%s: %v. The identity needs the role Log Analytics Reader on it", c.settings.WorkspaceID.value, err)
 		return false
 	}
 	c.tell("credential", checkOK, "there is a token for the workspace's service")
-	c.tell("workspace", checkOK, "%s answers", c.settings.WorkspaceID.value)
+	return true
+}
+
+// token gets a token only to see whether there is one. Once a client waits for
+// it, it is the client's time that is up.
+func token(ctx context.Context, options azcore.ClientOptions, scope string) error {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	credential, err := identity(options)
+	if err == nil {
+		_, err = credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+	}
+	return err
+}
+
+// workspace checks whether the workspace answers and what the time is, and
+// returns what queries it, or nil if it does not answer.
+func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querier {
+	s := c.settings
+	// Less than the check has, with the time that an answer is waited for beyond
+	// it, so that the client has the last word.
+	const most = checkTimeout - 20*time.Second
+	s.QueryTimeout.Duration = min(cmp.Or(s.QueryTimeout.Duration, most), most)
+	q, err := openWorkspace(s, log, impatient)
+	if err != nil {
+		c.fail("workspace", err)
+		return nil
+	}
+	before := c.now()
+	table, err := q.Query(ctx, workspace.Query{Text: "print Now = now()", Start: before.Add(-time.Minute), End: before})
+	after := c.now()
+	var late *workspace.TimeoutError
+	switch {
+	case errors.As(err, &late) && late.Status == 0: // it is not the query that takes so long
+		c.tell("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID.value, late.Timeout)
+		return nil
+	case err != nil:
+		c.fail("workspace", err)
+		return nil
+	}
+	c.tell("workspace", checkOK, "%s answers", s.WorkspaceID.value)
+	c.clock(table, before, after)
+	return q
+}
+
+// clock compares our time, before and after the workspace was asked, with its.
+func (c *checker) clock(table *workspace.Table, before, after time.Time) {
 	if len(table.Rows) != 1 || len(table.Rows[0]) != 1 {
 		c.tell("clock", checkWarning, "the workspace did not say what time it is")
-		return true
+		return
 	}
 	there, ok := table.Rows[0][0].(time.Time)
 	if !ok {
 		c.tell("clock", checkWarning, "the workspace did not say what time it is")
-		return true
+		return
 	}
 	skew := time.Duration(0)
 	if there.Before(before) {
@@ -225,11 +306,14 @@ func (c *checker) workspace(ctx context.Context, q detect.Querier) bool {
 	default:
 		c.tell("clock", checkOK, "it agrees with the workspace's")
 	}
-	return true
 }
 
-// query runs a rule's query over a minute: the workspace's own schema decides.
-func (c *checker) query(ctx context.Context, q detect.Querier, r *rule.Rule) {
+// rule runs a rule's query over a minute: the workspace's own schema decides.
+func (c *checker) rule(ctx context.Context, q detect.Querier, r *rule.Rule) {
+	if q == nil {
+		c.tell("rule", checkOK, "%s: %q is a valid rule; its query was not run, since the workspace cannot be asked", r.File, r.Name)
+		return
+	}
 	end := c.now().UTC().Truncate(time.Minute)
 	table, err := q.Query(ctx, workspace.Query{Text: r.Query.Text, Start: end.Add(-time.Minute), End: end, Now: end, RuleID: r.ID, RuleVersion: r.Version})
 	if err != nil {
@@ -251,33 +335,28 @@ func (c *checker) query(ctx context.Context, q detect.Querier, r *rule.Rule) {
 // tableSilence is how far back a table's newest record is looked for.
 const tableSilence = 14 * 24 * time.Hour
 
-// tables says which of the tables of the rules exist, and how old their newest
-// record is.
-func (c *checker) tables(ctx context.Context, q detect.Querier, rules []*rule.Rule) {
-	for _, name := range ruleTables(rules) {
-		if ctx.Err() != nil {
-			return
-		}
-		now := c.now().UTC()
-		table, err := q.Query(ctx, workspace.Query{Text: "['" + name + "'] | summarize Newest = max(TimeGenerated)", Start: now.Add(-tableSilence), End: now, Now: now})
-		if missing, none := workspace.MissingTable(err); none {
-			c.tell("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
-			continue
-		}
-		if err != nil {
-			c.tell("table", checkFailed, "%s: %v", name, err)
-			continue
-		}
-		var newest time.Time
-		if len(table.Rows) == 1 && len(table.Rows[0]) == 1 {
-			newest, _ = table.Rows[0][0].(time.Time)
-		}
-		if newest.IsZero() {
-			c.tell("table", checkWarning, "%s has no record of the last 14 days: see whether its connector works", name)
-			continue
-		}
-		c.tell("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
+// table says whether a table of the rules exists, and how old its newest record
+// is.
+func (c *checker) table(ctx context.Context, q detect.Querier, name string) {
+	now := c.now().UTC()
+	table, err := q.Query(ctx, workspace.Query{Text: "['" + name + "'] | summarize Newest = max(TimeGenerated)", Start: now.Add(-tableSilence), End: now, Now: now})
+	if missing, none := workspace.MissingTable(err); none {
+		c.tell("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
+		return
 	}
+	if err != nil {
+		c.tell("table", checkFailed, "%s: %v", name, err)
+		return
+	}
+	var newest time.Time
+	if len(table.Rows) == 1 && len(table.Rows[0]) == 1 {
+		newest, _ = table.Rows[0][0].(time.Time)
+	}
+	if newest.IsZero() {
+		c.tell("table", checkWarning, "%s has no record of the last 14 days: see whether its connector works", name)
+		return
+	}
+	c.tell("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -315,7 +394,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	}
 	l, err := openLedger(ctx, c.settings, log)
 	if err != nil {
-		c.fail("ledger", err)
+		c.fail("ledger", advised(err))
 		return
 	}
 	if c.settings.TableConnection.value == inMemory {
@@ -324,7 +403,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	}
 	owed, err := l.Outbox(ctx)
 	if err != nil {
-		c.fail("ledger", err)
+		c.fail("ledger", advised(err))
 		return
 	}
 	c.tell("ledger", checkOK, "table %s can be read and written", c.settings.TableName.value)
@@ -338,6 +417,13 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 			o.Alert.ID, o.Destination, o.Attempts, console.Cut(o.LastError, 200))
 	}
 	c.tell("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
+}
+
+// destinations warns if there is none but the log.
+func (c *checker) destinations() {
+	if c.settings.TeamsWebhookURL.text() == "" && c.settings.SentinelWorkspace.text() == "" {
+		c.tell("destination", checkWarning, "alerts go to the log only: set %s_TEAMS_WEBHOOK_URL or %[1]s_SENTINEL_WORKSPACE", settingsPrefix)
+	}
 }
 
 func (c *checker) teams(ctx context.Context, sendCard bool) {
@@ -380,13 +466,62 @@ func (c *checker) sentinel(ctx context.Context, rules []*rule.Rule) {
 	if c.settings.SentinelWorkspace.value == "" {
 		return
 	}
-	d, err := openSentinel(c.settings, rules, nil)
+	options, err := cloudOptions(c.settings, []tune{impatient})
 	if err == nil {
-		err = d.Check(ctx)
+		err = token(ctx, options, options.Cloud.Services[cloud.ResourceManager].Audience+"/.default")
 	}
 	if err != nil {
 		c.fail("sentinel", err)
 		return
 	}
+	d, err := openSentinel(c.settings, rules, nil, impatient)
+	if err == nil {
+		err = d.Check(ctx)
+	}
+	if err != nil {
+		var step *sentinel.Error
+		var request *url.Error
+		if errors.As(err, &step) && errors.As(err, &request) {
+			// A destination cuts long errors short, and the cause is at their end.
+			err = fmt.Errorf("sentinel: %s: %w", step.Doing, withHost(request))
+		}
+		c.fail("sentinel", advised(err))
+		return
+	}
 	c.tell("sentinel", checkOK, "incidents and bookmarks can be made in %s", c.settings.SentinelWorkspace.value)
+}
+
+// withHost names only the host of a request that failed and not all of its
+// address.
+func withHost(request *url.Error) error {
+	host := "the service"
+	if u, err := url.Parse(request.URL); err == nil {
+		host = u.Host
+	}
+	return fmt.Errorf("%s could not be reached: %w", host, request.Err)
+}
+
+// advised adds to an error what to do about a service that was not reached at
+// all. Other errors say so themselves.
+func advised(err error) error {
+	var (
+		said     *tokenError
+		refused  *azidentity.AuthenticationFailedError
+		unknown  *net.DNSError
+		distrust *tls.CertificateVerificationError
+		broken   *net.OpError
+	)
+	switch {
+	case errors.As(err, &said):
+		return err
+	case errors.As(err, &refused):
+		return fmt.Errorf("%w: %s", err, tokenAdvice)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w: check the name, and that DNS knows it; a private endpoint needs its DNS zone linked to the app's network", err)
+	case errors.As(err, &distrust):
+		return fmt.Errorf("%w: check that the machine trusts the certificate, which may be that of a proxy", err)
+	case errors.As(err, &broken), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: check the endpoint, and that the firewall and the proxy let the app connect to it", err)
+	}
+	return err
 }

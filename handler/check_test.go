@@ -1,17 +1,25 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
@@ -118,13 +126,28 @@ func TestCheck(t *testing.T) {
 		spoil func(t *testing.T, w *checkWorld)
 		args  []string
 		want  []string
+		lacks []string
 		exit  int
 	}{
-		{name: "everything fine", want: fine},
+		{name: "everything fine", want: fine, lacks: []string{"warning "}},
 		{name: "a setting", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELAY"] = "soon" }, want: []string{"failed settings the setting PUSHBACK_DELAY is", "ok workspace"}, exit: 1},
 		{name: "a setting that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELY"] = "5m" }, want: []string{"warning settings the variable PUSHBACK_DELY", "ok settings"}},
-		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") }, want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is not set", "ok ledger"}, exit: 1},
+		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") },
+			want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is not set", `"MFA Rejected by User" is a valid rule; its query was not run`, "ok ledger"}, exit: 1},
+		{name: "references that are not resolved", spoil: func(_ *testing.T, w *checkWorld) {
+			w.settings["PUSHBACK_TEAMS_WEBHOOK_URL"] = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/c2VjcmV0)"
+			w.settings["PUSHBACK_SENTINEL_WORKSPACE"] = "@Microsoft.KeyVault(VaultName=v;SecretName=c2VjcmV0)"
+		}, want: []string{"failed settings the setting PUSHBACK_TEAMS_WEBHOOK_URL is a Key Vault reference that is not resolved", "failed settings the setting PUSHBACK_SENTINEL_WORKSPACE is a Key Vault", "Key Vault Secrets User", "restart the app"},
+			lacks: []string{"no URL", "alerts go to the log only"}, exit: 1},
 		{name: "no schedule", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_SCHEDULE") }, want: []string{"failed schedule the setting PUSHBACK_SCHEDULE is not set", "*/5"}, exit: 1},
+		{name: "a schedule of nonsense", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "99 x foo * bar *" },
+			want: []string{`failed settings the setting PUSHBACK_SCHEDULE is "99 x foo * bar *"`, `the hour is "foo" and takes 0 to 23`}, lacks: []string{"schedule the host ticks"}, exit: 1},
+		{name: "a schedule of one field", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "x" },
+			want: []string{`failed settings the setting PUSHBACK_SCHEDULE is "x": expected an NCRONTAB expression of six fields`}, lacks: []string{"schedule the host ticks"}, exit: 1},
+		{name: "a schedule of every other hour", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "0 30 */2 * * *" },
+			want: []string{"warning schedule the host ticks at 0 30 */2 * * * (UTC), and up to 2h0m pass between two ticks", "an hour without a successful tick"}},
+		{name: "a schedule of weekdays", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "0 */5 * * * MON-FRI" },
+			want: []string{"warning schedule", "there are days without a tick"}},
 		{name: "a rule that is wrong", spoil: func(t *testing.T, w *checkWorld) {
 			w.settings["PUSHBACK_RULES"] = shippedRule(t, func(s string) string { return strings.Replace(s, "severity: Medium", "severity: Bad", 1) })
 		}, want: []string{"failed rule", "r.yaml:", `unknown severity "Bad"`, "failed rule no rule is left"}, exit: 1},
@@ -132,10 +155,37 @@ func TestCheck(t *testing.T) {
 			w.settings["PUSHBACK_RULES"] = shippedRule(t, func(s string) string { return strings.ReplaceAll(s, "ResultType", "ResultTipe") })
 		}, want: []string{"failed rule", "the workspace does not run its query", "ResultTipe"}, exit: 1},
 		{name: "no token", spoil: func(t *testing.T, w *checkWorld) {
-			nobody := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadRequest) }))
+			nobody := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+				rw.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(rw, "No identity\n\x1b[31m found")
+			}))
 			t.Cleanup(nobody.Close)
 			w.settings["IDENTITY_ENDPOINT"] = nobody.URL
-		}, want: []string{"failed credential"}, exit: 1},
+			delete(w.settings, "PUSHBACK_TABLE_CONNECTION")
+			w.settings["PUSHBACK_TABLE_ENDPOINT"] = "https://account.table.core.windows.net"
+		}, want: []string{
+			"failed credential there is no token for https://api.loganalytics.io: ManagedIdentityCredential authentication failed", "RESPONSE 400", `No identity \x1b[31m found`, "check the app's managed identity and that AZURE_CLIENT_ID",
+			"is a valid rule; its query was not run", "failed ledger", "at account.table.core.windows.net: there is no token for https://storage.azure.com: ManagedIdentityCredential",
+			"failed sentinel there is no token for https://management.",
+		}, lacks: []string{"ok credential", "workspace " + standInWorkspace, "EnvironmentCredential", "To troubleshoot"}, exit: 1},
+		{name: "an identity that does not answer", spoil: func(t *testing.T, w *checkWorld) {
+			silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+			t.Cleanup(silent.Close)
+			w.settings["IDENTITY_ENDPOINT"] = silent.URL
+		}, args: []string{"--json"}, want: []string{`"failed"`, "the identity's endpoint 127.0.0.1:", "did not answer in time", "check the app's managed identity", "its query was not run", `{"check":"sentinel","status":"failed","text":"there is no token for https://management.`},
+			lacks: []string{"there is a token", "Log Analytics Reader"}, exit: 1},
+		{name: "a workspace that is not reached", spoil: func(_ *testing.T, w *checkWorld) { w.settings["HTTPS_PROXY"] = "http://127.0.0.1:1" }, want: []string{
+			"ok credential", "failed workspace querying workspace " + standInWorkspace + ": " + standInHost + " could not be reached (tries: 2): ", "connection refused: check the cloud that is set, that DNS knows the host",
+			"is a valid rule; its query was not run", "failed sentinel sentinel: reading the incidents: " + standInManager + " could not be reached: ", "connection refused: check the endpoint",
+		}, lacks: []string{"Log Analytics Reader", "deadline"}, exit: 1},
+		{name: "a name that DNS does not know", spoil: func(_ *testing.T, w *checkWorld) {
+			w.settings["HTTPS_PROXY"] = "http://proxy.invalid:3128"
+			w.settings["PUSHBACK_TABLE_CONNECTION"] = "AccountName=" + azurite.Account + ";AccountKey=" + azurite.Key + ";TableEndpoint=https://account.invalid"
+			w.settings["NO_PROXY"] = "account.invalid"
+		}, want: []string{
+			"ok credential", "failed workspace querying workspace " + standInWorkspace + ": " + standInHost + " could not be reached", "lookup proxy.invalid", "that DNS knows the host",
+			"failed ledger", "at account.invalid: ", "lookup account.invalid", "check the name, and that DNS knows it",
+		}, lacks: []string{"Log Analytics Reader", "deadline"}, exit: 1},
 		{name: "no permission", spoil: func(_ *testing.T, w *checkWorld) {
 			w.fault = func(_ int, rw http.ResponseWriter, _ *http.Request) bool {
 				rw.Header().Set("Content-Type", "application/json")
@@ -151,6 +201,9 @@ func TestCheck(t *testing.T) {
 		{name: "a table key that is wrong", spoil: func(t *testing.T, w *checkWorld) {
 			w.settings["PUSHBACK_TABLE_CONNECTION"] = strings.Replace(w.settings["PUSHBACK_TABLE_CONNECTION"], azurite.Key, "AAAA"+azurite.Key[4:], 1)
 		}, want: []string{"failed ledger", "ok teams"}, exit: 1},
+		{name: "a table service that is not there", spoil: func(_ *testing.T, w *checkWorld) {
+			w.settings["PUSHBACK_TABLE_CONNECTION"] = "AccountName=" + azurite.Account + ";AccountKey=" + azurite.Key + ";TableEndpoint=http://127.0.0.1:1/" + azurite.Account
+		}, want: []string{"failed ledger", "at 127.0.0.1:1: ", "connection refused: check the endpoint, and that the firewall"}, exit: 1},
 		{name: "a ledger in memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_TABLE_CONNECTION"] = inMemory }, want: []string{"warning ledger it is in memory"}},
 		{name: "too short a memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SEEN_RETENTION"] = "24h" }, want: []string{"failed ledger the setting PUSHBACK_SEEN_RETENTION is 24h"}, exit: 1},
 		{name: "a parked alert", spoil: func(t *testing.T, w *checkWorld) {
@@ -172,6 +225,10 @@ func TestCheck(t *testing.T) {
 			w.teams = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) }
 		}, want: []string{"failed teams", "401"}, exit: 1},
 		{name: "no webhook for the test card", args: []string{"--send-test-card"}, spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL") }, want: []string{"failed teams there is no webhook"}, exit: 1},
+		{name: "nobody to tell", spoil: func(_ *testing.T, w *checkWorld) {
+			delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL")
+			delete(w.settings, "PUSHBACK_SENTINEL_WORKSPACE")
+		}, want: []string{"warning destination alerts go to the log only: set PUSHBACK_TEAMS_WEBHOOK_URL or PUSHBACK_SENTINEL_WORKSPACE"}},
 		{name: "Sentinel's Responder", spoil: func(_ *testing.T, w *checkWorld) {
 			w.manager.Actions = []string{"Microsoft.SecurityInsights/*/read", "Microsoft.SecurityInsights/incidents/*"}
 		}, want: []string{"failed sentinel", "bookmarks/write", "Microsoft Sentinel Contributor on " + standInSentinel}, exit: 1},
@@ -193,8 +250,10 @@ func TestCheck(t *testing.T) {
 			if r.code != test.exit || test.exit == 0 && strings.Contains(text, "failed ") {
 				t.Errorf("exit status %d, want %d:\n%s%s", r.code, test.exit, r.stdout, r.stderr)
 			}
-			if test.name == "everything fine" && strings.Contains(text, "warning ") {
-				t.Errorf("a warning:\n%s", r.stdout)
+			for _, lacks := range append(test.lacks, `\n`, "Attempted credentials", "-----") {
+				if strings.Contains(text, lacks) {
+					t.Errorf("the output has %q:\n%s%s", lacks, r.stdout, r.stderr)
+				}
 			}
 			if strings.Contains(r.stdout+r.stderr, "c2VjcmV0") {
 				t.Error("the webhook is shown")
@@ -211,13 +270,32 @@ func TestCheck(t *testing.T) {
 				return
 			}
 			// As JSON it is the same.
-			for line := range strings.Lines(command(t, w.settings, "check", "--json").stdout) {
+			var shown, encoded []string
+			for line := range strings.Lines(r.stdout) {
+				words := strings.Fields(line)
+				shown = append(shown, strings.Join(words[:2], " "))
+			}
+			inJSON := command(t, w.settings, "check", "--json")
+			for line := range strings.Lines(inJSON.stdout) {
 				var l checkLine
 				if err := json.Unmarshal([]byte(line), &l); err != nil || l.Check == "" || l.Text == "" || l.Status != checkOK && l.Status != checkWarning && l.Status != checkFailed {
 					t.Errorf("%v: %s", err, line)
 				}
+				encoded = append(encoded, l.Status+" "+l.Check)
+			}
+			if diff := cmp.Diff(shown, encoded); diff != "" || inJSON.code != r.code {
+				t.Errorf("exit status %d and %d\n%s", r.code, inJSON.code, diff)
 			}
 		})
+	}
+}
+
+func TestCheckOfWhatCannotBePrinted(t *testing.T) {
+	t.Parallel()
+	var stderr strings.Builder
+	code := run(t.Context(), []string{"check"}, strings.NewReader(""), fullDisk{}, &stderr)
+	if got := stderr.String(); code != exitFailed || strings.Count(got, "the disk is full") != 1 {
+		t.Errorf("exit status %d: %s", code, got)
 	}
 }
 
@@ -243,5 +321,32 @@ func TestRuleTables(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"AADNonInteractiveUserSignInLogs", "SigninLogs"}, ruleTables([]*rule.Rule{rule.Default()})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAdvised(t *testing.T) {
+	t.Parallel()
+	const connect, name = "check the endpoint, and that the firewall", "check the name, and that DNS knows it"
+	for _, test := range []struct {
+		err  error
+		want string // what it says beside the error
+	}{
+		{&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, connect},
+		{&url.Error{Op: "Get", URL: "https://host.example/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "host.example"}}}, name},
+		{&url.Error{Op: "Get", URL: "https://host.example/", Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}, "trusts the certificate"},
+		{context.DeadlineExceeded, connect},
+		{io.EOF, connect},
+		{&azidentity.AuthenticationFailedError{}, tokenAdvice},
+		{&tokenError{err: errors.New("no")}, ""},
+		{errors.New("403 Forbidden"), ""},
+	} {
+		t.Run(fmt.Sprintf("%T", test.err), func(t *testing.T) {
+			t.Parallel()
+			err := fmt.Errorf("ledger: writing: %w", test.err)
+			got, found := strings.CutPrefix(advised(err).Error(), err.Error())
+			if !found || test.want == "" && got != "" || !strings.Contains(got, test.want) {
+				t.Errorf("%s lacks %q", advised(err), test.want)
+			}
+		})
 	}
 }
