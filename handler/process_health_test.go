@@ -232,3 +232,53 @@ func TestProcessHealthWebhook(t *testing.T) {
 		})
 	}
 }
+
+// An outbox that grows for hours is told where alerts arrive in time, once, and
+// once more when it is empty.
+func TestProcessHealthLate(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	many := cannedAnswer(t, 6000) // of which the log is sent 200 in a tick
+	var mu sync.Mutex
+	told := false
+	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		answer := []byte(`{"tables":[{"name":"PrimaryResult","columns":[],"rows":[]}]}`)
+		if !told {
+			answer, told = many, true
+		}
+		_, _ = w.Write(answer)
+		return true
+	}
+	var titles []string
+	c.teams = func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, title := range []string{"Over: Alerts for log come late", "Alerts for log come late"} {
+			if strings.Contains(string(body), `"`+title+`"`) && strings.Contains(string(body), "Pushback health") {
+				titles = append(titles, title)
+				break
+			}
+		}
+		w.WriteHeader(http.StatusAccepted)
+	}
+	h := startHost(t, c, map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": "https://" + standInTeams + "/workflows/x?sig=c2VjcmV0", "PUSHBACK_CONTEXT": "off"})
+	for now := at(11, 5); !now.After(at(14, 30)); now = now.Add(5 * time.Minute) {
+		h.tick(c, now, http.StatusOK)
+	}
+	h.stop()
+	if diff := cmp.Diff([]string{"Alerts for log come late", "Over: Alerts for log come late"}, titles); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	for _, title := range healthTitles(t, h) {
+		if title == "Alerts for log come late" {
+			t.Error("the log was told of itself")
+		}
+	}
+}

@@ -70,3 +70,26 @@ func TestSchedule(t *testing.T) {
 		})
 	}
 }
+
+func FuzzNcrontab(f *testing.F) {
+	for _, seed := range []string{"0 */5 * * * *", "0 0 22-4 1,15 JAN-dec SUN/2", "x", "0 0 0 31 2 *", "60 * * * * *"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var n ncrontab
+		if expected := n.read(text, ""); expected != "" {
+			if n.fields != nil || strings.ContainsAny(expected, "\n\r\x1b") {
+				t.Errorf("%q is refused with %q", text, expected)
+			}
+			return
+		}
+		for i, values := range n.fields {
+			if f := ncrontabFields[i]; values == 0 || values>>(f.most+1) != 0 || values&(1<<f.least-1) != 0 {
+				t.Errorf("%q: the %s has the values %b", text, f.name, values)
+			}
+		}
+		if p := n.pause(); p <= 0 || p > 24*time.Hour {
+			t.Errorf("%q pauses for %s", text, p)
+		}
+	})
+}
