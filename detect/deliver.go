@@ -34,6 +34,7 @@ func (d *Detector) deliverAll(ctx context.Context, clock func() time.Time) []Del
 		sharing, cancel := share(ctx, len(d.notifiers)-i)
 		out := d.deliver(sharing, n, owed[n.Name()], clock)
 		cancel()
+		out.Incomplete = err != nil
 		if err != nil && i == 0 {
 			out.Err = errors.Join(fmt.Errorf("reading what is owed: %w", err), out.Err)
 		}
@@ -42,7 +43,7 @@ func (d *Detector) deliverAll(ctx context.Context, clock func() time.Time) []Del
 	}
 	// What is left is for destinations that there were once.
 	for _, name := range slices.Sorted(maps.Keys(owed)) {
-		out := Delivery{Destination: name, Orphaned: true}
+		out := Delivery{Destination: name, Orphaned: true, Incomplete: err != nil}
 		for _, o := range owed[name] {
 			out.count(o)
 		}
@@ -97,16 +98,12 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 	defer func() { out.Err = errors.Join(errs...) }()
 	inARow := 0
 	due, digests := digested(n, due, owed, now, d.config.SendLimit)
-	out.Behind -= len(due)
-	for _, group := range digests {
-		out.Behind -= len(group)
-	}
-	defer func() { out.Behind += out.Left }()
 	for i, o := range due {
 		if ctx.Err() != nil {
 			out.Left = len(due) - i
 			break
 		}
+		out.Behind--
 		key := delivered{n.Name(), o.Alert.ID}
 		if !d.unnoted[key] {
 			whole, claimed, err := d.claim(ctx, o, clock())
@@ -157,12 +154,17 @@ func (d *Detector) deliver(ctx context.Context, n Notifier, owed []*ledger.Owed,
 			}
 			break
 		}
+		out.Behind -= len(group)
 		if !d.deliverDigest(ctx, n.(Digester), group, clock, &out, fail) {
 			inARow = maxFailures
 		}
 	}
 	return out
 }
+
+// leadTimeout is how long looking for the incident of an alert may take: the
+// alert is claimed already.
+const leadTimeout = 5 * time.Second
 
 // lead has an alert for a destination lead to the incident that a destination
 // before it made of it, if one did.
@@ -172,7 +174,7 @@ func (d *Detector) lead(ctx context.Context, to Notifier, a *alert.Alert) {
 			return
 		}
 		if o, ok := n.(Opener); ok && a.IncidentURL == "" {
-			ctx, cancel := finishing(ctx, readTimeout)
+			ctx, cancel := finishing(ctx, leadTimeout)
 			a.IncidentURL = o.IncidentURL(ctx, *a)
 			cancel()
 		}

@@ -174,6 +174,9 @@ type Detector struct {
 	// unnoted are the deliveries that were made, and of which the ledger could
 	// not be told. They are noted later and not made again. Only a tick uses it.
 	unnoted map[delivered]bool
+	// unnotedSkips are windows that were skipped, of which the ledger could not be
+	// told yet. Only a tick uses it.
+	unnotedSkips []condition
 }
 
 // delivered is an alert that a destination has.
@@ -199,7 +202,7 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	if config.LeaseLength < 0 || config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 {
 		return nil, errors.New("detect: the length of a lease, the send limit, the back-off and the attempts before parking cannot be negative, nor the longest back-off shorter than the first")
 	}
-	if config.Margin > 0 && config.Margin < config.SendTimeout+saveTimeout {
+	if config.Margin > 0 && config.Margin < leadTimeout+config.SendTimeout+saveTimeout {
 		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",
 			config.Margin, config.SendTimeout, saveTimeout)
 	}
@@ -274,8 +277,8 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	defer cancel()
 	report.Rules = d.runRules(querying, now)
 	report.Deliveries = d.deliverAll(sending, func() time.Time { return now.Add(elapsed()) })
-	d.health(sending, &report)
 	d.purge(sending, &report)
+	d.health(sending, &report)
 	report.stop(ctx)
 	report.Duration = elapsed()
 	return report, report.Err()

@@ -73,6 +73,7 @@ func (d *Detector) deliverDigest(ctx context.Context, n Digester, group []*ledge
 	for i, o := range group {
 		if ctx.Err() != nil {
 			out.Left += len(group) - i
+			out.Behind += len(group) - i
 			break
 		}
 		if d.unnoted[delivered{n.Name(), o.Alert.ID}] {

@@ -112,21 +112,16 @@ func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	s := healthState{}
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
-			return fmt.Errorf("the note %q of rule %q was damaged: %w", healthNote, HealthRuleID, err)
-		}
+	s, err := readHealth(text)
+	if err != nil { // who wrote it is not known, and the watch goes on
+		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is begun anew, so that something may be told again: %v", healthNote, HealthRuleID, err))
 	}
-	s.Open, s.Failing, s.Tables = orEmpty(s.Open), orEmpty(s.Failing), orEmpty(s.Tables)
 	now := report.Time
 	s.count(report)
 	d.rhythms(ctx, &s, report)
 	found, judged := d.conditions(&s, report)
 	for _, c := range found {
-		if s.Open[c.key] == nil {
-			s.Open[c.key] = &openCondition{Title: c.title, Text: c.text, Since: c.since, Not: c.not, Found: now}
-		}
+		s.open(c, now)
 	}
 	for key, open := range s.Open {
 		if !open.Over.IsZero() || slices.ContainsFunc(found, func(c condition) bool { return c.key == key }) {
@@ -143,6 +138,87 @@ func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
 		return err // without a tag another process told it
 	}
 	return d.recordHealth(ctx, s, tag, report)
+}
+
+// readHealth returns the state that a note holds, an empty one for none and for
+// one that is damaged.
+func readHealth(text string) (s healthState, err error) {
+	if text != "" {
+		if err = json.Unmarshal([]byte(text), &s); err != nil {
+			s = healthState{}
+		}
+	}
+	s.Open, s.Failing, s.Tables = orEmpty(s.Open), orEmpty(s.Failing), orEmpty(s.Tables)
+	return s, err
+}
+
+// mostOpen is how many things are told to be wrong at a time, and mostText how
+// long their texts are: what else there is is told when others are over.
+const (
+	mostOpen = 100
+	mostText = 500
+)
+
+// open notes a condition that is not known to hold.
+func (s *healthState) open(c condition, now time.Time) {
+	if s.Open[c.key] == nil && len(s.Open) < mostOpen {
+		s.Open[c.key] = &openCondition{Title: shorten(c.title), Text: shorten(c.text), Since: c.since, Not: c.not, Found: now}
+	}
+}
+
+func shorten(text string) string {
+	if r := []rune(text); len(r) > mostText {
+		return string(r[:mostText]) + "…"
+	}
+	return text
+}
+
+// noteSkipped notes the windows that rules did not look at, before the ledger
+// forgets that they were due: no later tick would see it. What cannot be noted
+// is kept for the next tick of this process.
+func (d *Detector) noteSkipped(ctx context.Context, runs []RuleRun, now time.Time) {
+	if d.config.Health == nil {
+		return
+	}
+	for _, r := range runs {
+		if r.Skipped.Windows > 0 {
+			d.unnotedSkips = append(d.unnotedSkips, skippedCondition(r))
+		}
+	}
+	if len(d.unnotedSkips) == 0 {
+		return
+	}
+	ctx, cancel := finishing(ctx, saveTimeout)
+	defer cancel()
+	err := guarded(func() error {
+		for range 5 {
+			text, tag, err := d.ledger.Note(ctx, HealthRuleID, healthNote)
+			if err != nil {
+				return err
+			}
+			s, err := readHealth(text)
+			if err != nil {
+				return err // tellHealth mends it
+			}
+			for _, c := range d.unnotedSkips {
+				s.open(c, now)
+			}
+			if next, err := d.noteHealth(ctx, s, text, tag); err != nil || next != "" {
+				return err
+			}
+		}
+		return errors.New("other processes note something all the time")
+	})
+	if err == nil {
+		d.unnotedSkips = nil
+	}
+}
+
+func skippedCondition(r RuleRun) condition {
+	return condition{
+		key: "skipped " + r.RuleID, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
+		text: "These " + r.Skipped.String() + ".", since: r.Skipped.From,
+	}
 }
 
 func orEmpty[K comparable, V any](m map[K]V) map[K]V {
@@ -279,7 +355,7 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		names[fails], names[skipped] = true, true
 		known[fails] = len(r.Windows) > 0
 		// While it fails, windows grow too old one by one: that is one story.
-		known[skipped] = len(r.Windows) > 0 && !r.failed()
+		known[skipped] = len(r.Windows) > 0 && !r.failed() && r.Skipped.Windows == 0
 		if f := s.Failing[r.RuleID]; f.Ticks >= h.FailingTicks {
 			text := fmt.Sprintf("Something of the rule failed in %d ticks in a row.", f.Ticks)
 			if !f.Success.IsZero() {
@@ -289,22 +365,21 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 			found = append(found, condition{key: fails, title: fmt.Sprintf("The rule %q fails", r.RuleName), text: text, since: cmp.Or(f.Success, now)})
 		}
 		if r.Skipped.Windows > 0 {
-			found = append(found, condition{
-				key: skipped, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
-				text: "These " + r.Skipped.String() + ".", since: r.Skipped.From,
-			})
+			found = append(found, skippedCondition(r))
 		}
 	}
+	found = append(found, d.unnotedSkips...)
 	if len(h.Broken) > 0 {
 		found = append(found, condition{
 			key: "rules", title: "Rules are not run, since their files are wrong",
 			text: strings.Join(h.Broken[:min(len(h.Broken), 5)], "; "), since: now,
 		})
 	}
+	unread := slices.ContainsFunc(report.Deliveries, func(out Delivery) bool { return out.Unread || out.Incomplete })
 	for _, out := range report.Deliveries {
 		stuck, late, parked := "destination "+out.Destination, "late "+out.Destination, "parked "+out.Destination
 		names[stuck], names[late], names[parked] = true, true, true
-		if out.Unread || out.Err != nil && out.Sent+out.Pending+out.Parked == 0 {
+		if out.Unread {
 			continue // what is owed is not known
 		}
 		// That alerts wait no more is not enough: they may have been parked.
@@ -348,6 +423,10 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		}
 	}
 	return found, func(key string, open *openCondition) (bool, string) {
+		kind, _, _ := strings.Cut(key, " ")
+		if unread && slices.Contains([]string{"destination", "late", "parked"}, kind) {
+			return false, "" // there may be more that is owed
+		}
 		if key != "rules" && !names[key] {
 			return true, gone
 		}
@@ -382,19 +461,19 @@ func (d *Detector) rhythms(ctx context.Context, s *healthState, report *Report) 
 			return
 		}
 		r := s.Tables[name]
-		if r != nil && now.Sub(r.Asked) < h.RhythmEvery {
+		if r != nil && now.Sub(r.Tried) < h.RhythmEvery {
 			continue
 		}
 		if r == nil {
 			r = &rhythm{}
 		}
 		err := r.ask(ctx, d.querier, name, now, d.config.Lateness)
-		switch {
-		case err == nil:
-			s.Tables[name] = r
-		case hopeless(err) && !errors.As(err, new(*workspace.QueryError)):
-			return // the rules' own failures say it
-		case ctx.Err() == nil:
+		if ctx.Err() != nil || hopeless(err) && !errors.As(err, new(*workspace.QueryError)) {
+			return // the next tick asks; the rules' own failures say what is wrong
+		}
+		r.Tried = now
+		s.Tables[name] = r
+		if err != nil {
 			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the table %s is not watched for silence: %v", name, err))
 		}
 	}

@@ -229,44 +229,190 @@ func TestHealthGone(t *testing.T) {
 	w.expect(broken, fails, `The rule "Other" fails`, `Over: The rule "Other" fails`, "Over: "+fails, "Over: "+broken)
 }
 
-// A destination that is no more, and one that takes less than there is.
+// titles lists what an inbox was told of Pushback itself.
+func (i *inbox) titles() (list []string) {
+	for _, a := range i.alerts {
+		if a.RuleID == HealthRuleID {
+			list = append(list, a.Title)
+		}
+	}
+	return list
+}
+
+// A destination that takes none, one that is no more, one that takes less than
+// there is, and one that refuses.
 func TestHealthDestinations(t *testing.T) {
 	t.Parallel()
-	c := config()
-	c.Health = DefaultHealth()
-	c.SendLimit = 2
-	d := newDay(t, c, dayOfEvents(), counting(time.Hour, time.Hour))
-	old := &inbox{name: "old", fail: failing(errDown)}
-	detector, err := New(d.config, d.rules, d.world, d.ledger, d.inbox, old)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.detector = detector
-	titles := func() (list []string) {
-		for _, a := range d.inbox.alerts {
-			if a.RuleID == HealthRuleID {
-				list = append(list, a.Title)
+	// watch ticks from 10:05 to the evening, with something done at a time.
+	watch := func(t *testing.T, c Config, fail func(alert.Alert) error, events []event, do func(d *day, now string)) []string {
+		t.Helper()
+		c.Health = DefaultHealth()
+		d := newDay(t, c, events, counting(time.Hour, time.Hour))
+		other := &inbox{name: "other", fail: fail}
+		detector, err := New(d.config, d.rules, d.world, d.ledger, d.inbox, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.detector = detector
+		for now := clock("10:05"); now.Before(clock("20:00")); now = now.Add(10 * time.Minute) {
+			if do != nil {
+				do(d, hhmm(now))
+			}
+			_, _ = d.tick(now)
+		}
+		for _, title := range other.titles() {
+			if !strings.HasPrefix(title, "Over: ") && strings.Contains(title, "other") {
+				t.Errorf("the other was told %q of itself", title)
 			}
 		}
-		return list
+		return d.inbox.titles()
 	}
-	// Seven alerts wait, of which two go in a tick, and to the old one none.
-	for now := clock("17:05"); now.Before(clock("23:00")); now = now.Add(time.Hour) {
-		_, _ = d.tick(now)
-		if now.Equal(clock("19:05")) {
-			d.restart() // without the old one
+	expect := func(t *testing.T, got []string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	}
-	late, stuck := "Alerts for inbox come late", "The destination old does not take alerts"
-	orphaned := "Alerts wait for old, which is not set up any more"
-	for _, title := range titles() {
-		if title != late && title != stuck && title != orphaned && title != "Over: "+late && title != "Over: "+stuck {
-			t.Errorf("told %q", title)
+	one := []event{happened("a1", "alice", "09:10")}
+	var many []event
+	for i := range 40 {
+		many = append(many, happened(fmt.Sprint("m", i), fmt.Sprint("user", i), "09:10"))
+	}
+	const stuck, orphaned = "The destination other does not take alerts", "Alerts wait for other, which is not set up any more"
+	t.Run("down, and the outbox cannot be read for a while", func(t *testing.T) {
+		t.Parallel()
+		broken := false
+		var d *day
+		got := watch(t, config(), func(alert.Alert) error {
+			if d.world.now.Before(clock("16:00")) {
+				return errDown
+			}
+			return nil
+		}, one, func(x *day, now string) {
+			if d = x; now == "10:05" {
+				d.ledger = outboxLedger{d.ledger, &broken}
+				other := d.detector.notifiers[1]
+				d.restart()
+				d.detector.notifiers = append(d.detector.notifiers, other)
+			}
+			broken = now > "12:00" && now < "12:40"
+		})
+		expect(t, got, stuck, "Over: "+stuck)
+	})
+	t.Run("no more", func(t *testing.T) {
+		t.Parallel()
+		got := watch(t, config(), failing(errDown), one, func(d *day, now string) {
+			switch now {
+			case "10:15":
+				d.restart() // without it
+			case "15:05":
+				for _, title := range d.inbox.titles() {
+					if title != orphaned {
+						t.Errorf("told %q", title)
+					}
+				}
+				id := d.inbox.alerts[0].ID
+				if err := d.ledger.(*ledger.Memory).Drop(t.Context(), id, "other"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		expect(t, got, orphaned, "Over: "+orphaned)
+	})
+	t.Run("more than it takes", func(t *testing.T) {
+		t.Parallel()
+		c := config()
+		c.SendLimit = 2
+		got := watch(t, c, nil, many, nil)
+		expect(t, got, "Alerts for other come late", "Over: Alerts for inbox come late", "Over: Alerts for other come late")
+	})
+	t.Run("wants to be left alone", func(t *testing.T) {
+		t.Parallel()
+		n := 0
+		got := watch(t, config(), func(alert.Alert) error {
+			if n++; n%3 == 0 { // two, and then no more in this tick
+				return refusal{retryAfter: time.Minute}
+			}
+			return nil
+		}, many, nil)
+		expect(t, got, "Alerts for other come late", "Over: Alerts for other come late")
+	})
+	t.Run("refuses", func(t *testing.T) {
+		t.Parallel()
+		got := watch(t, config(), failing(refusal{permanent: true}), one, nil)
+		expect(t, got, stuck, "Alerts for other are parked")
+	})
+}
+
+// outboxLedger fails to read what is owed.
+type outboxLedger struct {
+	Ledger
+	broken *bool
+}
+
+func (l outboxLedger) Outbox(ctx context.Context) ([]ledger.Owed, error) {
+	if *l.broken {
+		return nil, errDown
+	}
+	return l.Ledger.Outbox(ctx)
+}
+
+// Windows that were skipped are told, whatever becomes of the tick that skips
+// them.
+func TestHealthSkipped(t *testing.T) {
+	t.Parallel()
+	const skipped = `The rule "Counting" did not look at some windows`
+	for _, test := range []struct {
+		name  string
+		spoil func(w *watched)
+	}{
+		{"at once", func(*watched) {}},
+		{"when the time is up", func(w *watched) {
+			ctx, cancel := context.WithCancel(t.Context())
+			w.world.fail = func(workspace.Query) error { cancel(); return context.Canceled }
+			_, _ = w.detector.Tick(ctx, w.now)
+			w.world.fail = nil
+			w.restart()
+		}},
+		{"when the note fails", func(w *watched) {
+			n := 0
+			w.ledger = flakyLedger{w.ledger, func() (bool, bool) { n++; return n <= 2, false }}
+			w.restart()
+		}},
+		{"when others note something", func(w *watched) {
+			w.ledger = &busyLedger{Ledger: w.ledger}
+			w.restart()
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := watchedDay(t, func(c *Config) { c.CatchUp = 24 * time.Hour })
+			w.ticks(2)
+			w.now = w.now.Add(40 * time.Hour)
+			test.spoil(w)
+			w.ticks(4)
+			w.expect(skipped, "Over: "+skipped)
+		})
+	}
+}
+
+// busyLedger has another process note something before the first note.
+type busyLedger struct {
+	Ledger
+	n int
+}
+
+func (l *busyLedger) SetNote(ctx context.Context, ruleID, name, text, tag string) (string, bool, error) {
+	if l.n++; l.n == 1 {
+		_, now, err := l.Ledger.Note(ctx, ruleID, name)
+		if err != nil {
+			return "", false, err
+		}
+		if _, _, err := l.Ledger.SetNote(ctx, ruleID, name, `{"failing":{"other":{"ticks":1,"last":"2026-03-14T00:00:00Z"}}}`, now); err != nil || tag == now {
+			return "", false, err
 		}
 	}
-	if list := strings.Join(titles(), "|"); !strings.Contains(list, stuck) {
-		t.Errorf("told %q", list)
-	}
+	return l.Ledger.SetNote(ctx, ruleID, name, text, tag)
 }
 
 // A table that the workspace lacks does not keep the others from being watched.
@@ -303,6 +449,11 @@ func TestHealthTables(t *testing.T) {
 	w.ticks(1)
 	w.expect("The table C is silent", "Over: The table C is silent")
 	warnings := strings.Join(w.reports[len(w.reports)-1].HealthWarnings, "\n")
+	note, _, err := w.ledger.Note(t.Context(), HealthRuleID, "health")
+	s, readErr := readHealth(note)
+	if err != nil || readErr != nil || len(s.Tables["C"].Gaps) != 1 {
+		t.Errorf("the silence is not left out of the rhythm: %v, %v, %.300s", err, readErr, note)
+	}
 	if strings.Contains(warnings, "table A") || !strings.Contains(warnings, "the table B is not watched for silence: ") || strings.Contains(warnings, "table C") {
 		t.Errorf("warnings %q", warnings)
 	}
@@ -312,7 +463,7 @@ type querier func(q workspace.Query) (*workspace.Table, error)
 
 func (f querier) Query(_ context.Context, q workspace.Query) (*workspace.Table, error) { return f(q) }
 
-// A note that somebody damaged is said, and stops nothing else.
+// A note that somebody damaged is said and begun anew.
 func TestHealthDamagedNote(t *testing.T) {
 	t.Parallel()
 	w := watchedDay(t, nil)
@@ -320,8 +471,49 @@ func TestHealthDamagedNote(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := w.tick(w.now)
-	if err == nil || !strings.Contains(err.Error(), `the note "health" of rule`) || len(report.Rules[0].Windows) != 1 || !errors.Is(err, report.HealthErr) {
-		t.Errorf("error %v", err)
+	if err != nil || len(report.HealthWarnings) != 1 || !strings.Contains(report.HealthWarnings[0], `the note "health"`) {
+		t.Errorf("warnings %q, %v", report.HealthWarnings, err)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.world.fail = down
+	w.ticks(3)
+	w.expect(fails)
+}
+
+// The note has room for what there can be at the worst.
+func TestHealthNoteIsBounded(t *testing.T) {
+	t.Parallel()
+	w := watchedDay(t, nil)
+	long := strings.Repeat("é", 4000)
+	w.rules = nil
+	for i := range 300 {
+		r := counting(time.Hour, time.Hour)
+		r.ID, r.Name, r.File = fmt.Sprint("r", i), long, fmt.Sprint(i, ".yaml")
+		w.rules = append(w.rules, r)
+	}
+	for i := range 300 {
+		w.config.Health.Tables = append(w.config.Health.Tables, fmt.Sprint("Table", i))
+	}
+	w.config.Health.Broken = []string{long}
+	w.restart()
+	w.detector.querier = querier(func(q workspace.Query) (*workspace.Table, error) {
+		if q.RuleID != "health" {
+			return nil, errors.New(long)
+		}
+		table := &workspace.Table{Columns: []workspace.Column{{Name: "Hour"}}}
+		for h := q.Start.Truncate(time.Hour); h.Before(q.End); h = h.Add(time.Hour) {
+			table.Rows = append(table.Rows, []any{h})
+		}
+		return table, nil
+	})
+	w.ticks(5)
+	for _, r := range w.reports {
+		if r.HealthErr != nil {
+			t.Fatal(r.HealthErr)
+		}
+	}
+	if n := len(w.inbox.titles()); n != mostOpen {
+		t.Errorf("%d were told", n)
 	}
 }
 

@@ -189,15 +189,17 @@ type Delivery struct {
 	// sent.
 	Orphaned bool
 	Left     int // of those, the ones that the tick did not get to
-	// Behind counts those that are due and were not tried: those Left, and what is
-	// beyond Config.SendLimit.
+	// Behind counts those that are due and were not tried: those Left, those that a
+	// destination wants no more of now, and what is beyond Config.SendLimit.
 	Behind int
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time
-	// Unread says that the tick was cancelled before it read what is owed.
-	Unread   bool
-	Duration time.Duration
-	Err      error
+	// Unread says that the tick was cancelled before it read what is owed, and
+	// Incomplete that not all of it could be read.
+	Unread     bool
+	Incomplete bool
+	Duration   time.Duration
+	Err        error
 }
 
 // Totals adds up what the tick did for all rules.

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -11,15 +12,59 @@ import (
 // rhythm is when a table has records, by the hour, as far back as four weeks
 // before the last of them.
 type rhythm struct {
-	// Asked is the time up to which the table was asked, and Hours are the hours
-	// in which it has records, since the Unix epoch and in order.
-	Asked time.Time `json:"asked"`
-	Hours []int64   `json:"hours"`
+	// Asked is the time up to which the table was asked, and Tried when it was
+	// asked last, in vain or not.
+	Asked time.Time
+	Tried time.Time
+	// Hours are the hours in which it has records, since the Unix epoch and in
+	// order.
+	Hours []int64
 	// Gaps are the silences that were told, each from when it was longer than any
 	// before to the first record after. They are no part of the rhythm.
-	Gaps [][2]int64 `json:"gaps,omitempty"`
+	Gaps [][2]int64
 	// Missing says that the workspace had no such table when it was asked.
-	Missing bool `json:"missing,omitempty"`
+	Missing bool
+}
+
+// rhythmNote is how a rhythm is noted: a bit for each hour, so that the note has
+// room for hundreds of tables.
+type rhythmNote struct {
+	Asked   time.Time  `json:"asked"`
+	Tried   time.Time  `json:"tried"`
+	First   int64      `json:"first,omitempty"`
+	Bits    []byte     `json:"bits,omitempty"`
+	Gaps    [][2]int64 `json:"gaps,omitempty"`
+	Missing bool       `json:"missing,omitempty"`
+}
+
+// MarshalJSON writes the rhythm as it is noted.
+func (r *rhythm) MarshalJSON() ([]byte, error) {
+	n := rhythmNote{Asked: r.Asked, Tried: r.Tried, Gaps: r.Gaps, Missing: r.Missing}
+	if len(r.Hours) > 0 {
+		n.First = r.Hours[0]
+		n.Bits = make([]byte, (r.newest()-n.First)/8+1)
+		for _, h := range r.Hours {
+			n.Bits[(h-n.First)/8] |= 1 << ((h - n.First) % 8)
+		}
+	}
+	return json.Marshal(n)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (r *rhythm) UnmarshalJSON(text []byte) error {
+	var n rhythmNote
+	if err := json.Unmarshal(text, &n); err != nil {
+		return err
+	}
+	*r = rhythm{Asked: n.Asked, Tried: n.Tried, Gaps: n.Gaps, Missing: n.Missing}
+	for i, b := range n.Bits {
+		for bit := range 8 {
+			if b&(1<<bit) != 0 {
+				r.Hours = append(r.Hours, n.First+int64(8*i+bit))
+			}
+		}
+	}
+	return nil
 }
 
 // rhythmHistory is how much is kept, in hours, and rhythmLeast how much of it
@@ -172,8 +217,13 @@ func (r *rhythm) steadiness() float64 {
 	return both / either
 }
 
+// rhythmTimeout is how long asking one table may take.
+const rhythmTimeout = 30 * time.Second
+
 // ask asks a table for what arrived since it was asked last.
 func (r *rhythm) ask(ctx context.Context, q Querier, name string, now time.Time, lateness time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, rhythmTimeout)
+	defer cancel()
 	from := now.Add(-hours(rhythmHistory))
 	if since := r.Asked.Add(-lateness - time.Hour).Truncate(time.Hour); since.After(from) {
 		from = since

@@ -62,6 +62,7 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		}
 		runs[i].Duration = elapsed()
 	}
+	d.noteSkipped(ctx, runs, now)
 	// Those first that an earlier tick did not get to, then those that it could
 	// not finish.
 	slices.SortStableFunc(all, func(a, b *progress) int {

@@ -186,7 +186,7 @@ func (c *checker) schedule() {
 		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settingsPrefix)
 	case s.fields == nil: // as was said of the settings
 	case s.pause() > time.Hour:
-		pause := "there are days without a tick"
+		pause := "a day or more passes between two ticks"
 		if d := s.pause(); d < 24*time.Hour {
 			pause = fmt.Sprintf("up to %s pass between two ticks", strings.TrimSuffix(d.String(), "0s"))
 		}

@@ -147,7 +147,7 @@ func TestCheck(t *testing.T) {
 		{name: "a schedule of every other hour", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "0 30 */2 * * *" },
 			want: []string{"warning schedule the host ticks at 0 30 */2 * * * (UTC), and up to 2h0m pass between two ticks", "an hour without a successful tick"}},
 		{name: "a schedule of weekdays", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "0 */5 * * * MON-FRI" },
-			want: []string{"warning schedule", "there are days without a tick"}},
+			want: []string{"warning schedule", "a day or more passes between two ticks"}},
 		{name: "a rule that is wrong", spoil: func(t *testing.T, w *checkWorld) {
 			w.settings["PUSHBACK_RULES"] = shippedRule(t, func(s string) string { return strings.Replace(s, "severity: Medium", "severity: Bad", 1) })
 		}, want: []string{"failed rule", "r.yaml:", `unknown severity "Bad"`, "failed rule no rule is left"}, exit: 1},

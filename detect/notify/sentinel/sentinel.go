@@ -114,8 +114,9 @@ func (d *Destination) Notify(ctx context.Context, a alert.Alert) error {
 	if r != nil && !r.Incident.CreateIncident {
 		return d.bookmark(ctx, a, r)
 	}
+	full := ""
 	for range 2 {
-		id, err := d.place(ctx, a, r)
+		id, err := d.place(ctx, a, r, full)
 		if err != nil {
 			return err
 		}
@@ -134,6 +135,7 @@ func (d *Destination) Notify(ctx context.Context, a alert.Alert) error {
 		if err := d.fill(ctx, a, r, id); err != nil {
 			return err
 		}
+		full = id
 	}
 	return fmt.Errorf("sentinel: the new incident of alert %s holds neither a bookmark nor a comment", a.ID)
 }

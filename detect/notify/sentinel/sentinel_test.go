@@ -334,6 +334,134 @@ func TestFullIncident(t *testing.T) {
 	}
 }
 
+// An alert that a full incident has in a comment alone is in it, also when that
+// was closed, or followed by another, before its delivery was noted.
+func TestFullIncidentAgain(t *testing.T) {
+	t.Parallel()
+	alertAt := func(n int) alert.Alert {
+		return rejection("alice@contoso.example", noon.Add(time.Duration(n)*time.Minute))
+	}
+	count := func(w *world) (list []int) {
+		for _, i := range w.arm.Incidents() {
+			list = append(list, len(i.Comments))
+		}
+		return list
+	}
+	t.Run("closed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, rule.Default())
+		for n := range 25 {
+			w.notify(w.start(), alertAt(n))
+		}
+		w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"status": "Closed"})
+		w.notify(w.start(), alertAt(24))
+		if diff := cmp.Diff([]int{25}, count(w)); diff != "" {
+			t.Errorf("comments by incident (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the last comment, whose answer is lost", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, rule.Default())
+		comments := 0
+		w.arm.Fault = func(call string) armtest.Fault {
+			if call == "PUT comment" {
+				if comments++; comments == 100 {
+					return armtest.Fault{After: http.StatusInternalServerError}
+				}
+			}
+			return armtest.Fault{}
+		}
+		for n := range 100 {
+			if err := w.start().Notify(t.Context(), alertAt(n)); (err != nil) != (n == 99) {
+				t.Fatal(err)
+			}
+		}
+		w.notify(w.start(), alertAt(100))
+		w.notify(w.start(), alertAt(99))
+		if diff := cmp.Diff([]int{100, 1}, count(w)); diff != "" {
+			t.Errorf("comments by incident (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("cut off after it was found full", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, rule.Default())
+		for n := range 100 {
+			w.notify(w.start(), alertAt(n))
+		}
+		full := w.arm.Incidents()[0].ID
+		if err := w.start().fill(t.Context(), alertAt(0), rule.Default(), full); err != nil {
+			t.Fatal(err)
+		}
+		w.notify(w.start(), alertAt(50))
+		w.notify(w.start(), alertAt(101))
+		if diff := cmp.Diff([]int{100, 1}, count(w)); diff != "" {
+			t.Errorf("comments by incident (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("that was begun for an alert which it lacks", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, rule.Default())
+		refused := true
+		w.arm.Fault = func(call string) armtest.Fault {
+			if call == "PUT bookmark" && refused {
+				return armtest.Fault{Before: http.StatusForbidden}
+			}
+			return armtest.Fault{}
+		}
+		if err := w.start().Notify(t.Context(), alertAt(0)); err == nil {
+			t.Fatal("the bookmark was made")
+		}
+		refused = false
+		for n := range 105 {
+			w.notify(w.start(), alertAt(n+1))
+		}
+		for range 2 {
+			w.notify(w.start(), alertAt(0))
+		}
+		got := count(w)
+		if len(got) < 2 || got[0] != 100 || got[0]+got[1]+len(got)-2 != 106 {
+			t.Errorf("comments by incident %v", got)
+		}
+	})
+}
+
+// What an incident covers goes into it no more once it is closed, whatever we
+// remember of it.
+func TestClosedUnnoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	long := rejection("alice@contoso.example", noon)
+	long.Span.End = noon.Add(2 * time.Hour)
+	w.notify(w.start(), long)
+	w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"status": "Closed"})
+	w.notify(w.start(), rejection("alice@contoso.example", noon.Add(time.Hour)))
+	if n := len(w.arm.Incidents()); n != 2 {
+		t.Errorf("%d incidents", n)
+	}
+}
+
+// A note that somebody damaged stops nothing, and overwrites nothing.
+func TestDamagedNote(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rule.Default())
+	a := rejection("alice@contoso.example", noon)
+	w.notify(w.start(), a)
+	w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"owner": map[string]any{"assignedTo": "Carol"}})
+	story := storyOf(a, rule.Default())
+	_, tag, err := w.notes.Note(t.Context(), a.RuleID, story)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := w.notes.SetNote(t.Context(), a.RuleID, story, "{", tag); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	w.notify(w.start(), a)
+	w.notify(w.start(), rejection("alice@contoso.example", noon.Add(time.Hour)))
+	if all := w.arm.Incidents(); len(all) != 1 || len(all[0].Relations) != 2 || all[0].Properties["owner"] == nil {
+		t.Errorf("%d incidents", len(all))
+	}
+}
+
 // News of an alert goes where the alert went, whatever the rule groups by.
 func TestUpdatesStory(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,12 @@ func incidentOf(story string, a alert.Alert) string {
 	return uuid.NewSHA1(storySpace, []byte(story+" "+a.ID)).String()
 }
 
+// secondIncident returns the id of the one that it begins if that is full without
+// it.
+func secondIncident(own string) string {
+	return uuid.NewSHA1(storySpace, []byte("beside "+own)).String()
+}
+
 // chapter is what is noted of a story: its newest incident.
 type chapter struct {
 	// Incident is its id. It is noted before the incident is made: where nothing
@@ -99,6 +105,8 @@ type chapter struct {
 	Full bool `json:"full,omitempty"`
 	// URL is the incident's address.
 	URL string `json:"url,omitempty"`
+	// Damaged says that the note could not be read.
+	Damaged bool `json:"-"`
 }
 
 // pastChapter is what is kept of a chapter that is over.
@@ -136,11 +144,13 @@ func (c *chapter) touch(a alert.Alert) bool {
 // recall returns what is noted of a story, and the note's tag.
 func (d *Destination) recall(ctx context.Context, ruleID, story string) (c chapter, tag string, err error) {
 	text, tag, err := d.notes.Note(ctx, ruleID, story)
-	if err == nil && text != "" {
-		err = json.Unmarshal([]byte(text), &c)
-	}
 	if err != nil {
-		return c, "", fmt.Errorf("sentinel: which incident the alert belongs to: the note %s of rule %q: %w", story, ruleID, err)
+		return c, "", fmt.Errorf("sentinel: which incident the alert belongs to: %w", err)
+	}
+	if text != "" && json.Unmarshal([]byte(text), &c) != nil {
+		// Somebody else wrote there. The story begins anew, and what may be there
+		// already is read first.
+		c = chapter{Damaged: true}
 	}
 	return c, tag, nil
 }
@@ -163,10 +173,13 @@ func (d *Destination) note(ctx context.Context, ruleID, story string, c chapter,
 const mostAttempts = 6
 
 // place makes the incident that an alert belongs to, or brings it up to date,
-// and returns its id.
-func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (id string, err error) {
+// and returns its id. It is not the one that is full, if that is given.
+func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, full string) (id string, err error) {
 	story := storyOf(a, r)
 	own := incidentOf(story, a)
+	if own == full {
+		own = secondIncident(own)
+	}
 	doubted := false // what is noted of the incident is not as it is
 	shared := false
 	for range mostAttempts {
@@ -174,8 +187,13 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 		if recallErr != nil {
 			return "", recallErr
 		}
-		if past, err := d.inPast(ctx, c, own, a); err != nil || past != "" {
+		if past, err := d.inPast(ctx, c, own, full, a); err != nil || past != "" {
 			return past, err
+		}
+		damaged := c.Damaged
+		if damaged {
+			c = c.after(own, a)
+			doubted = true
 		}
 		begins, fresh := c.Incident == "" || c.Full && c.Incident != own, false
 		i := c.Made
@@ -201,7 +219,7 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 				continue
 			case join == another:
 				begins = true
-			case !changed && !c.touch(a):
+			case !changed && !c.touch(a) && !damaged:
 				return c.Incident, nil
 			case !changed:
 				_, ok, err := d.note(ctx, a.RuleID, story, c, tag)
@@ -256,7 +274,7 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule) (i
 
 // inPast returns the incident before the newest one that an alert is in already,
 // or was begun for, if there is one: its delivery was cut off there.
-func (d *Destination) inPast(ctx context.Context, c chapter, own string, a alert.Alert) (string, error) {
+func (d *Destination) inPast(ctx context.Context, c chapter, own, full string, a alert.Alert) (string, error) {
 	if c.Incident == own {
 		return "", nil
 	}
@@ -265,22 +283,32 @@ func (d *Destination) inPast(ctx context.Context, c chapter, own string, a alert
 			return own, nil
 		}
 	}
-	began := c.Began
-	for _, past := range c.Past {
+	past, began := c.Past, c.Began
+	if c.Full { // it is over, though the next is not begun
+		past, began = c.after(own, a).Past, c.Latest
+	}
+	for _, p := range past {
 		if a.Created.After(began) {
 			break
 		}
-		if there, err := d.related(ctx, past.Incident, a); err != nil || there {
-			return past.Incident, err
+		began = p.Began
+		if p.Incident == full {
+			continue
 		}
-		began = past.Began
+		if there, err := d.has(ctx, p.Incident, a); err != nil || there {
+			return p.Incident, err
+		}
 	}
 	return "", nil
 }
 
-// related reports whether an incident has an alert's bookmark.
-func (d *Destination) related(ctx context.Context, id string, a alert.Alert) (bool, error) {
+// has reports whether an incident has an alert's bookmark, or the comment on it:
+// one that was full has that alone.
+func (d *Destination) has(ctx context.Context, id string, a alert.Alert) (bool, error) {
 	_, err := d.relations.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil)
+	if missing(err) {
+		_, err = d.comments.Get(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, nil)
+	}
 	if missing(err) {
 		return false, nil
 	}
@@ -307,7 +335,7 @@ func (d *Destination) joins(ctx context.Context, c chapter, own string, i armsec
 	covers := p.FirstActivityTimeUTC != nil && p.LastActivityTimeUTC != nil &&
 		!a.Span.Start.Before(p.FirstActivityTimeUTC.Add(-time.Second)) && !a.Span.End.After(p.LastActivityTimeUTC.Add(time.Second))
 	if covers {
-		if there, err := d.related(ctx, c.Incident, a); err != nil || there {
+		if there, err := d.has(ctx, c.Incident, a); err != nil || there {
 			return joined, err
 		}
 	}
