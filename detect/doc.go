@@ -15,7 +15,9 @@
 //     nothing ([Ledger].Record). Only then does the window count as done.
 //  8. It sends each destination what is owed to it, including what earlier
 //     ticks could not send (deliver.go).
-//  9. It reports all of that ([Report]).
+//  9. It purges the ledger, and notes and records what is wrong with Pushback
+//     itself (health.go).
+//  10. It reports all of that ([Report]).
 //
 // A failure, also a panic, stays where it is: a rule that fails does not stop
 // the others, a window that fails is run again by the next tick, and an alert
