@@ -283,7 +283,8 @@ func TestCancel(t *testing.T) {
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "0 windows and 1 alerts are left") {
 				t.Errorf("error = %v", err)
 			}
-			if diff := cmp.Diff(Delivery{Destination: "inbox", Sent: 2, Pending: 1, Left: 1, Behind: 1, Oldest: clock("10:05")}, report.Deliveries[0]); diff != "" {
+			if diff := cmp.Diff(Delivery{Destination: "inbox", Sent: 2, Pending: 1, Left: 1, Behind: 1, Oldest: clock("10:05"),
+				Addresses: []AddressRun{{Taken: true, Waiting: 1, Oldest: clock("10:05")}}}, report.Deliveries[0]); diff != "" {
 				t.Errorf("delivery (-want +got):\n%s", diff)
 			}
 			d.inbox.takes = 0

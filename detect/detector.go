@@ -8,6 +8,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -25,45 +26,10 @@ type Ledger interface {
 	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Keep(ctx context.Context, e ledger.Entry) error
 	Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
-	Outbox(ctx context.Context) ([]ledger.Owed, error)
-	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error)
-	Sent(ctx context.Context, destination string, a alert.Alert) error
-	Failed(ctx context.Context, destination string, a alert.Alert, f ledger.Failure) error
+	Tally(ctx context.Context, ruleIDs []string, since time.Time) (ledger.Tally, error)
 	Purge(ctx context.Context, now time.Time) (int, error)
-	Note(ctx context.Context, ruleID, name string) (text, tag string, err error)
-	SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error)
-}
-
-// Notifier is a destination of alerts.
-type Notifier interface {
-	// Name is the destination's name in the ledger and in reports. It must
-	// stay the same from one start to the next.
-	Name() string
-	// Notify tells one alert. If it returns an error, the alert is told again
-	// by a later tick. The error can say more by two methods, of its own or of
-	// one that it wraps: Permanent() bool, that the destination will not take
-	// this alert however often it is told, and RetryAfter() time.Duration, that
-	// the destination wants to be left alone so long.
-	Notify(ctx context.Context, a alert.Alert) error
-}
-
-// Digester is a Notifier that can tell several alerts of a rule at once.
-type Digester interface {
-	Notifier
-	// Most is how many alerts of a rule are told one by one in a tick.
-	Most() int
-	// NotifyAll is Notify for several alerts of one rule: they are told, or not,
-	// together.
-	NotifyAll(ctx context.Context, alerts []alert.Alert) error
-}
-
-// Opener is a Notifier that makes incidents of alerts. Those behind it in the
-// order of the notifiers can lead to them.
-type Opener interface {
-	Notifier
-	// IncidentURL returns the address of the incident that an alert is in, or
-	// nothing.
-	IncidentURL(ctx context.Context, a alert.Alert) string
+	outbox
+	Notes
 }
 
 // Enricher adds what is known of their entities to the alerts of a window, as it
@@ -110,15 +76,20 @@ type Config struct {
 	// SendLimit is how many alerts a tick sends to a destination at most; the
 	// next goes on. Zero is no limit.
 	SendLimit int
-	// Backoff is how long after the first attempt in vain an alert is sent
-	// again, doubled with each other one up to MaxBackoff. Each alert waits up to
-	// a quarter longer or shorter, so that not all come back at once. Zero is to
-	// try on every tick.
+	// Backoff is how long after the first attempt that counts against it an
+	// alert is sent again, doubled with each other one up to MaxBackoff. Each alert
+	// waits up to a quarter longer or shorter, so that not all come back at once.
+	// Zero is to try on every tick. An address that refuses whatever it is sent is
+	// left alone by itself, and its alerts wait for it.
 	Backoff, MaxBackoff time.Duration
-	// ParkAfter is how many attempts a destination may refuse for good until the
-	// alert is parked: it is sent no more unless somebody asks for it. Zero is
-	// never.
+	// ParkAfter is how many attempts that count an alert has until it is parked:
+	// it is sent no more unless somebody asks for it. An attempt counts if the
+	// refusal is about the alert, or if the address took another alert since the
+	// attempt before. Zero is never.
 	ParkAfter int
+	// Heartbeat is after how long without anything else an address is sent a
+	// heartbeat: see [notify.Beater]. Zero is never.
+	Heartbeat time.Duration
 
 	// Enricher adds context to alerts before they are recorded. Nil is none.
 	Enricher Enricher
@@ -168,19 +139,14 @@ type Detector struct {
 	rules     []scheduledRule
 	querier   Querier
 	ledger    Ledger
-	notifiers []Notifier
+	notifiers []notify.Notifier
+	courier   *courier
 
 	ticking chan struct{} // holds a value during a tick
-	// unnoted are the deliveries that were made, and of which the ledger could
-	// not be told. They are noted later and not made again. Only a tick uses it.
-	unnoted map[delivered]bool
 	// unnotedSkips are windows that were skipped, of which the ledger could not be
 	// told yet. Only a tick uses it.
 	unnotedSkips []condition
 }
-
-// delivered is an alert that a destination has.
-type delivered struct{ destination, alertID string }
 
 type scheduledRule struct {
 	*rule.Rule
@@ -189,7 +155,7 @@ type scheduledRule struct {
 
 // New returns a Detector for the rules that are not disabled. Every alert is
 // owed to each of the notifiers.
-func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, notifiers ...Notifier) (*Detector, error) {
+func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, notifiers ...notify.Notifier) (*Detector, error) {
 	if config.Delay < 0 || config.Lateness < 0 || config.CatchUp < 0 {
 		return nil, errors.New("detect: delay, lateness and catch-up cannot be negative")
 	}
@@ -199,8 +165,8 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	if config.LeaseLength == 0 {
 		config.LeaseLength = 5 * time.Minute
 	}
-	if config.LeaseLength < 0 || config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 {
-		return nil, errors.New("detect: the length of a lease, the send limit, the back-off and the attempts before parking cannot be negative, nor the longest back-off shorter than the first")
+	if config.LeaseLength < 0 || config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 || config.Heartbeat < 0 {
+		return nil, errors.New("detect: the length of a lease, the send limit, the back-off, the attempts before parking and the heartbeat cannot be negative, nor the longest back-off shorter than the first")
 	}
 	if config.Margin > 0 && config.Margin < leadTimeout+config.SendTimeout+saveTimeout {
 		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",
@@ -210,7 +176,8 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 		return nil, fmt.Errorf("detect: the start, %s, is not before the end, %s",
 			config.Start.Format(time.RFC3339), config.End.Format(time.RFC3339))
 	}
-	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1), unnoted: map[delivered]bool{}}
+	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1)}
+	d.courier = &courier{config: config, notifiers: notifiers, outbox: ledger, notes: ledger, stopwatch: d.stopwatch, unnoted: map[delivered]bool{}}
 
 	files := map[string]string{}
 	for _, r := range rules {
@@ -276,9 +243,11 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	querying, cancel := before(sending, d.config.DeliveryTime)
 	defer cancel()
 	report.Rules = d.runRules(querying, now)
-	report.Deliveries = d.deliverAll(sending, func() time.Time { return now.Add(elapsed()) })
+	clock := func() time.Time { return now.Add(elapsed()) }
+	report.Deliveries = d.courier.deliverAll(sending, now, clock)
 	d.purge(sending, &report)
 	d.health(sending, &report)
+	d.heartbeat(sending, &report, clock)
 	report.stop(ctx)
 	report.Duration = elapsed()
 	return report, report.Err()

@@ -2,131 +2,100 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 )
 
-// mostDigested is how many alerts one digest tells of at most: each is claimed
-// and noted by itself.
-const mostDigested = 1000
+const (
+	// mostDigested is how many alerts one digest reports at most: each is claimed
+	// and noted by itself.
+	mostDigested = 1000
+	// mostSplits is how many digests a tick divides, for an address, that are
+	// refused because of some of what they report.
+	mostSplits = 20
+)
 
-// digested takes the rules out of what is due of which a destination is owed
-// more than it wants to be told one by one: of them it is told all that is due,
-// at once.
-func digested(n Notifier, due, owed []*ledger.Owed, now time.Time, limit int) (single []*ledger.Owed, digests [][]*ledger.Owed) {
-	d, ok := n.(Digester)
-	if !ok || d.Most() <= 0 {
-		return due, nil
-	}
-	count := map[string]int{}
-	byRule := map[string][]*ledger.Owed{}
-	var rules []string
-	for _, o := range owed {
-		if o.Parked || o.Next.After(now) {
-			continue
-		}
-		id := o.Alert.RuleID
-		if count[id]++; count[id] == 1 {
-			rules = append(rules, id)
-		}
-		if len(byRule[id]) < mostDigested {
-			byRule[id] = append(byRule[id], o)
-		}
-	}
-	for _, id := range rules {
-		if count[id] > d.Most() {
-			digests = append(digests, byRule[id])
-		}
-	}
-	for _, o := range owed { // not due: what digests take makes room for others
-		if o.Parked || o.Next.After(now) || count[o.Alert.RuleID] > d.Most() {
-			continue
-		}
-		if limit == 0 || len(single) < limit {
-			single = append(single, o)
-		}
-	}
-	return single, digests
+// parcel is an alert of a digest that is claimed.
+type parcel struct {
+	owed  *ledger.Owed
+	whole alert.Alert
 }
 
-// deliverDigest tells a destination of several alerts at once. Each is claimed
-// before and noted after, as if it were told alone. It reports whether the
-// destination took it.
-func (d *Detector) deliverDigest(ctx context.Context, n Digester, group []*ledger.Owed, clock func() time.Time, out *Delivery, fail func(string, *ledger.Owed, error)) bool {
-	var claimed []*ledger.Owed
-	var whole []alert.Alert
-	note := func(o *ledger.Owed) bool {
-		key := delivered{n.Name(), o.Alert.ID}
-		if err := d.sent(ctx, o); err != nil {
-			d.unnoted[key] = true
-			fail("noting the sending of", o, err)
-			return false
-		}
-		delete(d.unnoted, key)
-		out.Sent++
-		out.Pending--
-		return true
-	}
+// digest sends several alerts of a rule at once. Each is claimed before and noted
+// after, as if it were sent alone.
+func (t *trip) digest(ctx context.Context, s *stop, group []*ledger.Owed) {
+	var claimed []parcel
+	until := t.clock().Add(t.config.SendTimeout + claimFor)
 	for i, o := range group {
 		if ctx.Err() != nil {
-			out.Left += len(group) - i
-			out.Behind += len(group) - i
+			t.out.Left += len(group) - i
 			break
 		}
-		if d.unnoted[delivered{n.Name(), o.Alert.ID}] {
-			if !note(o) {
-				return false
-			}
-			continue
-		}
-		a, ok, err := d.claim(ctx, o, clock())
-		if err != nil {
-			fail("claiming", o, err)
+		if t.stopped {
 			break
 		}
-		if ok {
-			claimed, whole = append(claimed, o), append(whole, a)
+		if whole, ok := t.take(ctx, o); ok {
+			claimed = append(claimed, parcel{o, whole})
 		}
 	}
-	if len(claimed) == 0 {
-		return true
+	t.several(ctx, s, claimed, until)
+}
+
+// several sends alerts that are claimed until some time. Where they are refused
+// for what one of them holds, each half is sent by itself, until that one is
+// found: the others must not be parked with it.
+func (t *trip) several(ctx context.Context, s *stop, claimed []parcel, until time.Time) {
+	switch len(claimed) {
+	case 0:
+		return
+	case 1:
+		t.one(ctx, s, claimed[0].owed, claimed[0].whole)
+		return
 	}
-	sending, cancel := finishing(ctx, d.config.SendTimeout)
-	err := guarded(func() error { return n.NotifyAll(sending, whole) })
+	list := make([]*ledger.Owed, len(claimed))
+	whole := make([]alert.Alert, len(claimed))
+	for i, p := range claimed {
+		list[i], whole[i] = p.owed, p.whole
+	}
+	sending, cancel := finishing(ctx, t.config.SendTimeout)
+	err := guarded(func() error { return t.n.(notify.Digester).NotifyAll(sending, whole) })
 	cancel()
 	if err == nil {
-		for i, o := range claimed {
-			if !note(o) {
-				// The ledger is down. What is not noted is told again by
-				// another process, and by this one noted later.
-				for _, rest := range claimed[i+1:] {
-					d.unnoted[delivered{n.Name(), rest.Alert.ID}] = true
-				}
-				return false
+		t.took(ctx, s, list...)
+		return
+	}
+	verdict := judge(err)
+	others := slices.ContainsFunc(list, s.othersSince)
+	if s.splits < mostSplits && (verdict.Message || others && !verdict.Shut && !verdict.Repeatable && verdict.RetryAfter == 0) {
+		s.splits++
+		half := len(claimed) / 2
+		for i, part := range [][]parcel{claimed[:half], claimed[half:]} {
+			if i > 0 && (!t.open(ctx, s) || t.clock().Add(t.config.SendTimeout).After(until)) {
+				t.release(ctx, s, part, errors.New("it was to be sent with others, one of which was refused"))
+				return
 			}
+			t.several(ctx, s, part, until)
 		}
-		return true
+		return
 	}
-	fail(fmt.Sprintf("sending %d alerts at once, the first of them", len(claimed)), claimed[0], err)
-	// They wait together: else they would come back a few at a time.
-	var next time.Time
-	for _, o := range claimed {
-		f, _ := d.failure(o, err, clock())
-		if next.IsZero() {
-			next = f.Next
+	t.fail(fmt.Sprintf("sending %d alerts at once, the first of them", len(claimed)), list[0], err)
+	t.missed(s, list[0], verdict, err)
+	t.release(ctx, s, claimed, err)
+}
+
+// release gives claimed alerts back that were not taken. What became of them
+// counts against none.
+func (t *trip) release(ctx context.Context, s *stop, claimed []parcel, why error) {
+	for _, p := range claimed {
+		if t.stopped {
+			return // the claims end by themselves
 		}
-		f.Next = next
-		if f.Park {
-			out.Parked++
-			out.Pending--
-		}
-		if err := d.failed(ctx, o, f); err != nil {
-			fail("noting the failure to send", o, err)
-			break
-		}
+		t.noteFailure(ctx, p.owed, ledger.Failure{Err: why.Error(), Mark: s.state.Count})
 	}
-	return false
 }

@@ -13,6 +13,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/workspace"
 )
 
@@ -20,7 +21,10 @@ import (
 // of a rule, recorded and delivered as they are.
 const HealthRuleID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
 
-const healthRuleName = "Pushback health"
+const (
+	healthRuleName = "Pushback health"
+	healthSeverity = alert.Medium
+)
 
 // Health says when something is wrong with Pushback itself. Each thing that is
 // wrong is told once, and once more when it is over. What is known of it is
@@ -132,6 +136,11 @@ func (d *Detector) tellHealth(ctx context.Context, report *Report) error {
 			if table, ok := strings.CutPrefix(key, "table "); ok && s.Tables[table] != nil {
 				s.Tables[table].heal(hourOf(open.Since))
 			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+		if s.Open[key].Over.IsZero() {
+			report.Wrong = append(report.Wrong, s.Open[key].Title)
 		}
 	}
 	if tag, err = d.noteHealth(ctx, s, text, tag); err != nil || tag == "" {
@@ -289,7 +298,7 @@ func (d *Detector) recordHealthAlert(ctx context.Context, a alert.Alert, not str
 // healthAlert returns the alert of a condition.
 func healthAlert(key string, open *openCondition) alert.Alert {
 	a := alert.Alert{
-		RuleID: HealthRuleID, RuleName: healthRuleName, Title: open.Title, Description: open.Text, Severity: alert.Medium,
+		RuleID: HealthRuleID, RuleName: healthRuleName, Title: open.Title, Description: open.Text, Severity: healthSeverity,
 		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{key}}},
 	}
 	return healthMoment(a, key, open.Found, open.Since)
@@ -380,10 +389,26 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		stuck, late, parked := "destination "+out.Destination, "late "+out.Destination, "parked "+out.Destination
 		names[stuck], names[late], names[parked] = true, true, true
 		if out.Unread {
+			keepOpen(s, stuck, names)
 			continue // what is owed is not known
 		}
-		// That alerts wait no more is not enough: they may have been parked.
-		known[stuck] = out.Sent > 0 && out.Err == nil || out.Pending+out.Parked == 0
+		refused, stuckLong := false, false
+		for _, a := range out.Addresses {
+			if len(out.Addresses) == 1 {
+				a.Name = "" // there is no other
+			}
+			key := "destination " + addressKey(out.Destination, a.Name)
+			names[key], known[key] = true, a.Refused.IsZero()
+			if refused = refused || !a.Refused.IsZero(); !a.Refused.IsZero() && now.Sub(a.Refused) >= h.Stuck {
+				found, stuckLong = append(found, d.refusedCondition(key, out.Destination, a)), true
+			}
+		}
+		if len(out.Addresses) != 1 {
+			known[stuck] = !refused && (len(out.Addresses) > 0 || out.Pending+out.Parked == 0)
+		}
+		if len(out.Addresses) == 0 {
+			keepOpen(s, stuck, names)
+		}
 		known[late] = out.Behind == 0
 		known[parked] = true
 		waits := now.Sub(out.Oldest)
@@ -393,15 +418,13 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		case out.Orphaned && waits >= h.Stuck:
 			found = append(found, condition{key: stuck, title: "Alerts wait for " + out.Destination + ", which is not set up any more",
 				text: since + " Set it up again, or give them up with handler outbox drop.", since: out.Oldest, not: out.Destination})
-		case out.Sent == 0 && out.Err != nil && waits >= h.Stuck: // without an error they only wait for another try
-			found = append(found, condition{key: stuck, title: "The destination " + out.Destination + " does not take alerts", text: since, since: out.Oldest, not: out.Destination})
-		case out.Behind > 0 && waits >= h.Late:
+		case out.Behind > 0 && !stuckLong && waits >= h.Late:
 			found = append(found, condition{key: late, title: "Alerts for " + out.Destination + " come late", text: "There are more than it takes. " + since, since: out.Oldest, not: out.Destination})
 		}
 		if out.Parked > 0 {
 			found = append(found, condition{
 				key: parked, title: "Alerts for " + out.Destination + " are parked",
-				text: fmt.Sprintf("It refused %d alerts so often that they are sent no more: see handler outbox list --parked.", out.Parked), since: now, not: out.Destination,
+				text: fmt.Sprintf("It refused %d alerts so often that they are sent no more: see handler outbox list --parked.", out.Parked), since: now,
 			})
 		}
 	}
@@ -437,6 +460,34 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		}
 		return known[key], ""
 	}
+}
+
+// keepOpen keeps the conditions of a destination whose addresses are not known.
+func keepOpen(s *healthState, stuck string, names map[string]bool) {
+	for key := range s.Open {
+		if strings.HasPrefix(key, stuck+" ") {
+			names[key] = true
+		}
+	}
+}
+
+// refusedCondition says that an address takes nothing. It is reported wherever
+// that does not lead to the same address.
+func (d *Detector) refusedCondition(key, destination string, a AddressRun) condition {
+	c := condition{
+		key: key, title: "The destination " + addressKey(destination, a.Name) + " does not take alerts", since: a.Refused, not: destination,
+		text: fmt.Sprintf("It takes nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),
+	}
+	if a.Waiting > 0 {
+		c.text += fmt.Sprintf(" %d alerts wait for it, the oldest since %s. They are sent when it takes them.", a.Waiting, a.Oldest.UTC().Format(time.RFC3339))
+	}
+	c.text += " " + a.Error
+	for _, n := range d.notifiers {
+		if r, ok := n.(notify.Router); ok && n.Name() == destination && a.Name != "" && r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity}) != a.Name {
+			c.not = ""
+		}
+	}
+	return c
 }
 
 // firstLine returns what an error says in its first line, behind a space.

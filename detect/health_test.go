@@ -12,6 +12,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/workspace"
 )
 
@@ -294,6 +295,7 @@ func TestHealthDestinations(t *testing.T) {
 				other := d.detector.notifiers[1]
 				d.restart()
 				d.detector.notifiers = append(d.detector.notifiers, other)
+				d.detector.courier.notifiers = d.detector.notifiers
 			}
 			broken = now > "12:00" && now < "12:40"
 		})
@@ -331,7 +333,7 @@ func TestHealthDestinations(t *testing.T) {
 		n := 0
 		got := watch(t, config(), func(alert.Alert) error {
 			if n++; n%3 == 0 { // two, and then no more in this tick
-				return refusal{retryAfter: time.Minute}
+				return &notify.Error{Err: errRefused, RetryAfter: time.Minute}
 			}
 			return nil
 		}, many, nil)
@@ -339,8 +341,8 @@ func TestHealthDestinations(t *testing.T) {
 	})
 	t.Run("refuses", func(t *testing.T) {
 		t.Parallel()
-		got := watch(t, config(), failing(refusal{permanent: true}), one, nil)
-		expect(t, got, stuck, "Alerts for other are parked")
+		got := watch(t, config(), failing(&notify.Error{Err: errRefused, Message: true}), one, nil)
+		expect(t, got, "Alerts for other are parked")
 	})
 }
 

@@ -24,6 +24,10 @@ type Report struct {
 	Health         []alert.Alert
 	HealthErr      error
 	HealthWarnings []string
+	// Wrong are the titles of what is wrong with Pushback itself, and Heartbeats
+	// counts those that were sent.
+	Wrong      []string
+	Heartbeats int
 	// Stopped says why the tick ended before all was done:
 	// context.DeadlineExceeded if its time was up, context.Canceled if it was
 	// told to end, else nil. What was not done is in the rules' Left and the
@@ -182,15 +186,19 @@ func (s *Skipped) add(window alert.Span, neverRun bool) {
 // Delivery is what a tick sent to one destination.
 type Delivery struct {
 	Destination string
-	Sent        int // alerts that were accepted
-	Pending     int // alerts that are still owed, but for parked ones
-	Parked      int // alerts that it refused for good: see Config.ParkAfter
+	// Addresses are those that the destination has, and their state. There are
+	// none if it is not known.
+	Addresses []AddressRun
+	Sent      int // alerts that were accepted
+	Pending   int // alerts that are still owed, but for parked ones
+	Parked    int // alerts that it refused for good: see Config.ParkAfter
 	// Orphaned says that no notifier has this name: what is owed to it is not
 	// sent.
 	Orphaned bool
 	Left     int // of those, the ones that the tick did not get to
-	// Behind counts those that are due and were not tried: those Left, those that a
-	// destination wants no more of now, and what is beyond Config.SendLimit.
+	// Behind counts those that are due and were not tried: those Left, those of an
+	// address that refuses, those that the ledger let nobody claim, and what is
+	// beyond Config.SendLimit.
 	Behind int
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time
@@ -200,6 +208,22 @@ type Delivery struct {
 	Incomplete bool
 	Duration   time.Duration
 	Err        error
+}
+
+// AddressRun is the state of one address of a destination after a tick.
+type AddressRun struct {
+	// Name is empty if the destination has no addresses of its own.
+	Name string
+	// Refused is since when it takes nothing, Next when it is tried again and
+	// Error why it refused. Refused is zero while it takes what it is sent.
+	Refused, Next time.Time
+	Error         string
+	// Waiting counts the alerts that are owed to it, but for parked ones, and
+	// Oldest is when the oldest of them was made.
+	Waiting int
+	Oldest  time.Time
+	// Taken says that it took something in this tick.
+	Taken bool
 }
 
 // Totals adds up what the tick did for all rules.

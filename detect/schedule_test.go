@@ -9,6 +9,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/rule"
 )
 
@@ -334,7 +335,7 @@ func TestNewRefuses(t *testing.T) {
 		name      string
 		config    Config
 		rules     []*rule.Rule
-		notifiers []Notifier
+		notifiers []notify.Notifier
 	}{
 		{"a negative delay", Config{Delay: -1}, nil, nil},
 		{"a negative margin", Config{Margin: -1}, nil, nil},
@@ -344,8 +345,8 @@ func TestNewRefuses(t *testing.T) {
 		{"no frequency", Config{}, []*rule.Rule{counting(0, time.Hour)}, nil},
 		{"a period under the frequency", Config{}, []*rule.Rule{counting(time.Hour, time.Minute)}, nil},
 		{"NRT without a frequency", Config{}, []*rule.Rule{nrt}, nil},
-		{"two destinations of one name", Config{}, nil, []Notifier{&inbox{name: "a"}, &inbox{name: "a"}}},
-		{"a destination without a name", Config{}, nil, []Notifier{&inbox{}}},
+		{"two destinations of one name", Config{}, nil, []notify.Notifier{&inbox{name: "a"}, &inbox{name: "a"}}},
+		{"a destination without a name", Config{}, nil, []notify.Notifier{&inbox{}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -171,8 +171,8 @@ func TestReport(t *testing.T) {
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 2, Duration: 4 * time.Second}},
-			Duration:   14 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{Taken: true}}, Sent: 2, Duration: 7 * time.Second}},
+			Duration:   18 * time.Second,
 		},
 		{
 			Time: clock("11:05"),
@@ -186,8 +186,8 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Sent: 1, Duration: 3 * time.Second}},
-			Duration:   17 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{Taken: true}}, Sent: 1, Duration: 5 * time.Second}},
+			Duration:   20 * time.Second,
 		},
 	}
 	for i := range want {
@@ -451,7 +451,13 @@ func TestFailingDestination(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	report.Deliveries[0].Err = nil
-	if diff := cmp.Diff([]Delivery{{Destination: "other", Pending: 3, Oldest: clock("10:05")}, {Destination: "inbox", Sent: 3, Oldest: clock("10:05")}}, report.Deliveries); diff != "" {
+	wantOut := []Delivery{
+		{Destination: "other", Pending: 3, Oldest: clock("10:05"), Addresses: []AddressRun{{
+			Refused: clock("10:05"), Next: clock("10:06"), Error: "it is down", Waiting: 3, Oldest: clock("10:05"),
+		}}},
+		{Destination: "inbox", Sent: 3, Oldest: clock("10:05"), Addresses: []AddressRun{{Taken: true}}},
+	}
+	if diff := cmp.Diff(wantOut, report.Deliveries); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
 	if len(d.inbox.alerts) != 3 {
@@ -478,6 +484,11 @@ func TestFailingDestination(t *testing.T) {
 		t.Error(err)
 	}
 	want := append(slices.Delete(slices.Clone(d.inbox.alerts), 1, 2), d.inbox.alerts[1])
+	for i, at := range []string{"11:10", "11:10", "11:10", "11:15"} {
+		if want[i].Created.Equal(clock("10:05")) { // the one of 11:05 is not late
+			want[i].SentAt = clock(at)
+		}
+	}
 	if diff := cmp.Diff(want, other.alerts); diff != "" {
 		t.Errorf("alerts of the other (-want +got):\n%s", diff)
 	}

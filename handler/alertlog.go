@@ -46,6 +46,9 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	if len(entities) > 0 {
 		r.AddAttrs(slog.Any("entities", entities))
 	}
+	if late := a.Late(); late > 0 {
+		r.AddAttrs(slog.String("late", late.Round(time.Second).String()))
+	}
 	if a.Updates != nil {
 		r.AddAttrs(slog.String("updateOf", a.Updates.ID))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
@@ -130,8 +131,8 @@ func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier,
 
 // openDestinations returns where alerts go: always the log, Sentinel if there
 // is a workspace of it, and Teams if there is a webhook.
-func openDestinations(s settings, rules []*rule.Rule, notes sentinel.Notes, log *slog.Logger) ([]detect.Notifier, error) {
-	to := []detect.Notifier{alertLog{log.Handler()}}
+func openDestinations(s settings, rules []*rule.Rule, notes sentinel.Notes, log *slog.Logger) ([]notify.Notifier, error) {
+	to := []notify.Notifier{alertLog{log.Handler()}}
 	if s.SentinelWorkspace.value != "" { // before Teams, whose cards lead to the incidents
 		incidents, err := openSentinel(s, rules, notes)
 		if err != nil {

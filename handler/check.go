@@ -413,8 +413,15 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 			waiting++
 			continue
 		}
-		c.tell("outbox", checkWarning, "alert %s is parked, %s refused it %d times: %s. Mend the cause, then handler outbox retry %[1]s, or drop it",
+		c.tell("outbox", checkWarning, "alert %s is parked, %s refused it %d times: %s. Remove the cause, then handler outbox retry %[1]s, or drop it",
 			o.Alert.ID, o.Destination, o.Attempts, console.Cut(o.LastError, 200))
+	}
+	refusals, err := detect.Refusals(ctx, l)
+	if err != nil {
+		c.fail("outbox", advised(err))
+	}
+	for _, r := range refusals {
+		c.tell("outbox", checkWarning, "%s", refusalLine(r))
 	}
 	c.tell("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
 }

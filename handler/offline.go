@@ -19,6 +19,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
@@ -127,7 +128,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings, first, last time.Time, told detect.Ledger, to detect.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings, first, last time.Time, told detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
 	db := kql.NewDatabase(l.Tables...)
 	db.Watchlists = lists

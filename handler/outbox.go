@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pushback/detect"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/console"
 )
@@ -30,7 +31,7 @@ func newOutbox() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newOutboxList(),
-		newOutboxSettle("retry", "Send an alert again in the next tick, parked or not", (*ledger.Ledger).Retry),
+		newOutboxSettle("retry", "Send an alert again in the next tick, parked or not", retry),
 		newOutboxSettle("drop", "Give an alert up: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
 	return cmd
 }
@@ -100,7 +101,10 @@ func newOutboxList() *cobra.Command {
 			if asJSON {
 				return writeOutboxJSON(cmd.OutOrStdout(), list)
 			}
-			return writeOutbox(cmd.OutOrStdout(), list)
+			if err := writeOutbox(cmd.OutOrStdout(), list); err != nil {
+				return err
+			}
+			return writeRefusals(cmd, l)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per alert and destination")
@@ -140,6 +144,33 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 			e.ID, e.Severity, console.Cut(console.Safe(e.Title), 40), console.Safe(e.Destination), e.Attempts, next, console.Cut(console.Safe(e.LastError), 80))
 	}
 	return t.Flush()
+}
+
+// writeRefusals lists the addresses that take nothing: what is owed to them waits
+// for no attempt of its own.
+func writeRefusals(cmd *cobra.Command, l *ledger.Ledger) error {
+	refusals, err := detect.Refusals(cmd.Context(), l)
+	for _, r := range refusals {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), refusalLine(r)); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func refusalLine(r detect.Refusal) string {
+	const form = "2006-01-02 15:04:05Z"
+	return fmt.Sprintf("%s takes nothing since %s and is tried again at %s: %s",
+		console.Safe(r.Destination), r.Since.UTC().Format(form), r.Next.UTC().Format(form), console.Cut(console.Safe(r.Error), 300))
+}
+
+// retry has an alert be sent again in the next tick, also where its address
+// refuses.
+func retry(l *ledger.Ledger, ctx context.Context, id, destination string) error {
+	if err := l.Retry(ctx, id, destination); err != nil {
+		return err
+	}
+	return detect.TryRefused(ctx, l)
 }
 
 // newOutboxSettle makes a command that settles one alert by hand, or all that

@@ -19,6 +19,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/logs"
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 )
@@ -41,7 +42,7 @@ func (o *output) flags(cmd *cobra.Command) {
 // printer writes a run as it goes: what was read, the alerts, what was
 // dropped, the totals.
 type printer interface {
-	notifier() detect.Notifier
+	notifier() notify.Notifier
 	start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error
 	tick(detect.Report) error
 	end(took time.Duration) error
@@ -148,7 +149,7 @@ func escaped(text []byte) []byte {
 	return out
 }
 
-func (p *jsonPrinter) notifier() detect.Notifier { return p }
+func (p *jsonPrinter) notifier() notify.Notifier { return p }
 
 func (p *jsonPrinter) start(o *offline, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
 	for _, text := range append(o.warnings, notes...) {
@@ -177,7 +178,7 @@ type textPrinter struct {
 	entities map[string]map[string]bool // type -> first identifier
 }
 
-func (p *textPrinter) notifier() detect.Notifier { return p }
+func (p *textPrinter) notifier() notify.Notifier { return p }
 
 // Notify also counts.
 func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {

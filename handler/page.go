@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
-	"pushback/detect"
 	"pushback/detect/alert"
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/teams"
 )
@@ -227,7 +227,7 @@ func openBrowser(url string) error {
 
 // collecting is a notifier that also keeps what it is told.
 type collecting struct {
-	detect.Notifier
+	notify.Notifier
 	page *page
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSettingsOfServe(t *testing.T) {
@@ -86,5 +88,21 @@ func TestUnknownSettings(t *testing.T) {
 	t.Setenv("PUSHBACK_LATENESS", "3h")
 	if got := unknownSettings(); !slices.Equal(got, []string{"PUSHBACK_LATENES"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestPeriod(t *testing.T) {
+	const limits = reflect.StructTag(`min:"24h" max:"2160h"`)
+	for text, want := range map[string]time.Duration{"off": 0, "OFF": 0, "30d": 30 * 24 * time.Hour, "1d": 24 * time.Hour, "90d": 90 * 24 * time.Hour, "36h30m": 36*time.Hour + 30*time.Minute} {
+		var p period
+		if expected := p.read(text, limits); expected != "" || p.Duration != want {
+			t.Errorf("%s is %s, expected %s", text, p.Duration, expected)
+		}
+	}
+	for _, text := range []string{"", "0d", "91d", "23h", "d", "1.5d", "-1d", "99999999999999999999d", "1d1h", "on"} {
+		var p period
+		if p.read(text, limits) == "" || p.Duration != 0 {
+			t.Errorf("%q is taken for %s", text, p.Duration)
+		}
 	}
 }

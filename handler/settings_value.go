@@ -53,6 +53,31 @@ func (d *duration) read(text string, tag reflect.StructTag) string {
 	return ""
 }
 
+// period is a length of time in days, or in what a duration takes, between the
+// tags min and max. It is zero for off.
+type period struct {
+	given
+	time.Duration
+}
+
+func (p *period) read(text string, tag reflect.StructTag) string {
+	if strings.EqualFold(text, "off") {
+		p.Duration = 0
+		return ""
+	}
+	parsed, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int64
+		n, err = strconv.ParseInt(days, 10, 16)
+		parsed = time.Duration(n) * 24 * time.Hour
+	}
+	if least, most := tagDuration(tag, "min"), tagDuration(tag, "max"); err != nil || parsed < least || parsed > most {
+		return fmt.Sprintf("off, or a number of days or a duration from %s to %s, such as 30d", tag.Get("min"), tag.Get("max"))
+	}
+	p.Duration = parsed
+	return ""
+}
+
 func tagDuration(tag reflect.StructTag, name string) time.Duration {
 	d, err := time.ParseDuration(tag.Get(name))
 	if err != nil {

@@ -47,6 +47,17 @@ type Alert struct {
 	IncidentURL string `json:"incidentUrl,omitempty"`
 	// Created is the time of the tick that made the alert.
 	Created time.Time `json:"created"`
+	// SentAt is when the alert is sent, if that is long after it was made, since
+	// its destination refused it till then; else it is zero.
+	SentAt time.Time `json:"sentAt,omitzero"`
+}
+
+// Late returns how much later than it was made the alert is sent, or zero.
+func (a Alert) Late() time.Duration {
+	if a.SentAt.IsZero() || a.Created.IsZero() {
+		return 0
+	}
+	return max(a.SentAt.Sub(a.Created), 0)
 }
 
 // Previously returns what had been told of the same activities before, merged

@@ -20,8 +20,11 @@ type Owed struct {
 	Alert       *alert.Alert
 	Destination string
 	// Attempts is how often it was tried in vain, and LastError what came of
-	// the last one.
+	// the last one. Counted is how many of the attempts count against the alert,
+	// and Mark is the Mark of the last failure.
 	Attempts  int
+	Counted   int
+	Mark      int
 	LastError string
 	// Next is when it is due again. The zero time is at once.
 	Next time.Time
@@ -69,7 +72,7 @@ func (o *outRow) owed(i int) Owed {
 	d := o.to[i]
 	return Owed{
 		Alert: &o.alert, Destination: d.Name,
-		Attempts: d.Attempts, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
+		Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
 	}
 }
 
@@ -143,6 +146,12 @@ func (l *Ledger) noted() time.Time {
 // Failure is an attempt to send an alert in vain.
 type Failure struct {
 	Err string
+	// Counts says that the attempt counts against the alert, and not only
+	// against the destination.
+	Counts bool
+	// Mark is how many deliveries the address had taken by then. It is kept for
+	// the caller, who compares it with the next.
+	Mark int
 	// Next is when to try again.
 	Next time.Time
 	// Park says not to, until Retry.
@@ -162,12 +171,16 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 		f.Err = f.Err[:cut] + "…"
 	}
 	f.Err = strings.ToValidUTF8(f.Err, "\uFFFD")
-	attempts := -1
+	attempts, counted := -1, 0
 	return l.settle(ctx, a.RuleID, a.ID, destination, func(d *delivery) {
-		if attempts < 0 {
-			attempts = d.Attempts + 1 // once, however often this is tried
+		if attempts < 0 { // once, however often this is tried
+			attempts, counted = d.Attempts+1, d.Counted
+			if f.Counts {
+				counted++
+			}
 		}
-		d.Attempts, d.LastError, d.Next, d.Parked, d.Holder = attempts, f.Err, f.Next, f.Park, ""
+		d.Attempts, d.Counted, d.Mark = attempts, counted, f.Mark
+		d.LastError, d.Next, d.Parked, d.Holder = f.Err, f.Next, f.Park, ""
 	})
 }
 
@@ -175,7 +188,7 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 // to all that wait for it if that is empty.
 func (l *Ledger) Retry(ctx context.Context, alertID, destination string) error {
 	return l.byHand(ctx, alertID, destination, func(d *delivery) {
-		d.Attempts, d.Next, d.Parked, d.Holder = 0, time.Time{}, false, ""
+		d.Attempts, d.Counted, d.Mark, d.Next, d.Parked, d.Holder = 0, 0, 0, time.Time{}, false, ""
 	})
 }
 

@@ -52,12 +52,15 @@ func TestOutbox(t *testing.T) {
 
 		// One destination's failure is not the other's.
 		check(l.Failed(ctx, "teams", one, Failure{Err: strings.Repeat("é", maxError), Next: at(70)}))
-		check(l.Failed(ctx, "teams", one, Failure{Err: "503", Next: at(75)}))
+		check(l.Failed(ctx, "teams", one, Failure{Err: "503", Next: at(75), Counts: true, Mark: 7}))
 		check(l.Failed(ctx, "teams", two, Failure{Err: "400", Park: true}))
 		due("teams", 74, 5, 2, three)
 		due("sentinel", 60, 5, 3, one, two, three)
 		got := due("teams", 75, 5, 2, one, three)
 		if got[0].Attempts != 2 || got[0].LastError != "503" {
+			t.Errorf("Owed = %+v", got[0])
+		}
+		if got[0].Counted != 1 || got[0].Mark != 7 {
 			t.Errorf("Owed = %+v", got[0])
 		}
 		checkPending(t, &Memory{l}, "teams", one, three)
@@ -129,7 +132,7 @@ func TestOutbox(t *testing.T) {
 			t.Errorf("the alert that was sent (-want +got):\n%s", diff)
 		}
 		wantTo := []delivery{
-			{Name: "teams", Attempts: 2, LastError: "503", Next: at(75), Sent: c.now()},
+			{Name: "teams", Attempts: 2, Counted: 1, Mark: 7, LastError: "503", Next: at(75), Sent: c.now()},
 			{Name: "sentinel", Next: at(80), Sent: noon},
 		}
 		if diff := cmp.Diff(wantTo, sent.to, cmpopts.IgnoreFields(delivery{}, "Holder")); diff != "" {

@@ -51,3 +51,46 @@ func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) ([]
 	trim(mostRecent)
 	return all, nil
 }
+
+// Tally is how many alerts were recorded.
+type Tally struct {
+	Reported int // and are owed or were sent
+	HeldBack int
+	More     bool // than the 10,000 that are counted at most
+}
+
+// mostTallied bounds what Tally reads.
+const mostTallied = 10_000
+
+// Tally counts the alerts of rules that were made since a time. What was sent
+// longer ago than it is kept is not counted.
+func (l *Ledger) Tally(ctx context.Context, ruleIDs []string, since time.Time) (Tally, error) {
+	var t Tally
+	for _, id := range ruleIDs {
+		for _, r := range []struct{ from, to string }{
+			{sentPrefix + hour(since), prefixEnd(sentPrefix)},
+			{outPrefix, prefixEnd(outPrefix)},
+		} {
+			for i, err := range l.store.list(ctx, partitionOf(id), r.from, r.to, true) {
+				var o *outRow
+				if err == nil {
+					o, err = as[*outRow](i)
+				}
+				if err != nil {
+					return t, fmt.Errorf("ledger: counting the alerts of rule %q: %w", id, err)
+				}
+				switch {
+				case o.alert.Created.Before(since):
+				case t.Reported+t.HeldBack == mostTallied:
+					t.More = true
+					return t, nil
+				case len(o.to) == 0:
+					t.HeldBack++
+				default:
+					t.Reported++
+				}
+			}
+		}
+	}
+	return t, nil
+}

@@ -56,6 +56,8 @@ type noteRow struct {
 type delivery struct {
 	Name      string    `json:"name"`
 	Attempts  int       `json:"attempts,omitempty"`
+	Counted   int       `json:"counted,omitempty"` // of Attempts, against the alert
+	Mark      int       `json:"mark,omitempty"`    // see Failure
 	Next      time.Time `json:"next,omitzero"`
 	LastError string    `json:"lastError,omitempty"`
 	Parked    bool      `json:"parked,omitempty"`

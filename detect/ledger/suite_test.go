@@ -94,6 +94,7 @@ func testLedger(t *testing.T, open func(t *testing.T) verbs) {
 			verbs
 			Keep(ctx context.Context, e Entry) error
 			Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
+			Tally(ctx context.Context, ruleIDs []string, since time.Time) (Tally, error)
 		})
 		if !ok {
 			t.Fatal("it cannot hold back")
@@ -128,6 +129,17 @@ func testLedger(t *testing.T, open func(t *testing.T) verbs) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("Recent since %s (-want +got):\n%s", test.since, diff)
+			}
+			wantTally := Tally{}
+			for _, a := range test.want {
+				if a.ID == held.ID {
+					wantTally.HeldBack++
+				} else {
+					wantTally.Reported++
+				}
+			}
+			if got, err := l.Tally(t.Context(), []string{"rule", "another"}, test.since); err != nil || got != wantTally {
+				t.Errorf("Tally since %s = %+v, %v; want %+v", test.since, got, err, wantTally)
 			}
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // Console writes alerts to a terminal or a file. Its methods return the first
@@ -44,6 +45,9 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	}
 	for _, line := range wrap(when(a), s.width()-indent) {
 		sb.WriteString(strings.Repeat(" ", indent) + s.Dim(line) + "\n")
+	}
+	if late := text.Late(a); late != "" {
+		sb.WriteString(strings.Repeat(" ", indent) + late + "\n")
 	}
 	if earlier := a.Previously(); len(earlier) > 0 {
 		text := "Continues what was reported for " + spans(earlier)

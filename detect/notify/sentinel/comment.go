@@ -9,6 +9,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/portal"
+	"pushback/detect/notify/text"
 )
 
 // mostComment is how many characters a comment holds. It is counted in bytes,
@@ -48,6 +49,9 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 	}
 	line("<b>%s: %s</b>", a.Severity, inert(a.Title))
 	line("%s UTC", inert(console.Range(a.Span)))
+	if late := text.Late(a); late != "" {
+		line("%s", late)
+	}
 	if earlier := a.Previously(); len(earlier) > 0 {
 		line("Continues what was reported for %s UTC", inert(console.Range(earlier[0])))
 	}

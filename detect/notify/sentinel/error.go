@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 )
 
@@ -35,16 +37,30 @@ func (e *Error) Error() string { return "sentinel: " + e.Doing + ": " + e.text }
 // Unwrap returns the SDK's error.
 func (e *Error) Unwrap() error { return e.err }
 
-// Permanent reports whether the service will not take it however often it is
-// told.
-func (e *Error) Permanent() bool {
-	return e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge
+// verdict says what the failure is about. Where Sentinel does not answer, the
+// same is sent again without harm: each resource has an id of its own.
+func (e *Error) verdict() *notify.Error {
+	v := &notify.Error{Err: e, RetryAfter: e.after}
+	switch {
+	case e.Status == 0:
+		v.Repeatable = true
+	case e.Status == http.StatusRequestEntityTooLarge:
+		v.Message = true
+	case e.Status == http.StatusBadRequest:
+		v.Message = !aboutWorkspace.MatchString(e.Code) && !aboutWorkspace.MatchString(e.text)
+		v.Shut = !v.Message
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusNotFound, e.Status == http.StatusTooManyRequests:
+		v.Shut = true
+	}
+	return v
 }
 
-// RetryAfter returns how long the service wants to be left alone.
-func (e *Error) RetryAfter() time.Duration { return e.after }
+// aboutWorkspace is what a 400 says that is about the workspace and not about
+// what was sent.
+var aboutWorkspace = regexp.MustCompile(`(?i)onboard|subscription|notregistered|notenabled|not enabled|disabled|api-?version`)
 
-// failed returns what a step's error means, nil if there is none.
+// failed returns what a step's error means, a [*notify.Error] of an [*Error], or
+// nil if there is none.
 func (d *Destination) failed(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -53,7 +69,7 @@ func (d *Destination) failed(doing string, err error) error {
 	var r *azcore.ResponseError
 	if !errors.As(err, &r) {
 		e.text = console.Cut(console.Safe(err.Error()), 400)
-		return e
+		return e.verdict()
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
 	e.text = fmt.Sprintf("%d %s", r.StatusCode, console.Cut(console.Safe(r.ErrorCode), 60))
@@ -74,7 +90,7 @@ func (d *Destination) failed(doing string, err error) error {
 			e.after = time.Minute
 		}
 	}
-	return e
+	return e.verdict()
 }
 
 // messageOf returns what the service says, which may quote what it was sent.

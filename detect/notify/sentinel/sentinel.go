@@ -24,9 +24,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
 	"pushback/detect/notify/portal"
 	"pushback/detect/rule"
 )
+
+var _ notify.Opener = (*Destination)(nil)
 
 // Name is the destination's name in the ledger.
 const Name = "sentinel"
@@ -108,8 +111,17 @@ func (d *Destination) IncidentURL(ctx context.Context, a alert.Alert) string {
 }
 
 // Notify makes an incident of an alert or adds it to the one of its story. What
-// of it is there already stays as it is.
+// of it is there already stays as it is. The error is a [*notify.Error].
 func (d *Destination) Notify(ctx context.Context, a alert.Alert) error {
+	err := d.deliver(ctx, a)
+	var verdict *notify.Error
+	if err != nil && !errors.As(err, &verdict) { // of the ledger's notes, for example
+		return &notify.Error{Err: err, Repeatable: true}
+	}
+	return err
+}
+
+func (d *Destination) deliver(ctx context.Context, a alert.Alert) error {
 	r := d.rules[a.RuleID]
 	if r != nil && !r.Incident.CreateIncident {
 		return d.bookmark(ctx, a, r)

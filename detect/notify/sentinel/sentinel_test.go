@@ -24,6 +24,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/notify/portal"
 	"pushback/detect/notify/sentinel/armtest"
 	"pushback/detect/rule"
@@ -717,17 +718,16 @@ func TestClosedMeanwhile(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		call      string
-		status    int
-		want      []string
-		permanent bool
-		after     time.Duration
+		call   string
+		status int
+		want   []string
+		says   notify.Error
 	}{
-		{"PUT bookmark", 403, []string{"making the bookmark", "403 AuthorizationFailed", "Microsoft Sentinel Contributor on /subscriptions/", "Responder is not enough"}, false, 0},
-		{"GET incident", 429, []string{"reading incident", "429 TooManyRequests"}, false, 17 * time.Second},
-		{"PUT incident", 400, []string{"making incident", "400"}, true, 0},
-		{"PUT relation", 503, []string{"relating the bookmark", "503"}, false, 0},
-		{"PUT comment", armtest.Cut, []string{"commenting on incident"}, false, 0},
+		{"PUT bookmark", 403, []string{"making the bookmark", "403 AuthorizationFailed", "Microsoft Sentinel Contributor on /subscriptions/", "Responder is not enough"}, notify.Error{Shut: true}},
+		{"GET incident", 429, []string{"reading incident", "429 TooManyRequests"}, notify.Error{Shut: true, RetryAfter: 17 * time.Second}},
+		{"PUT incident", 400, []string{"making incident", "400"}, notify.Error{Message: true}},
+		{"PUT relation", 503, []string{"relating the bookmark", "503"}, notify.Error{}},
+		{"PUT comment", armtest.Cut, []string{"commenting on incident"}, notify.Error{Repeatable: true}},
 	} {
 		t.Run(test.call, func(t *testing.T) {
 			t.Parallel()
@@ -752,8 +752,9 @@ func TestErrors(t *testing.T) {
 					t.Errorf("the error lacks %q: %v", part, err)
 				}
 			}
-			if strings.Contains(err.Error(), "\n") || e.Permanent() != test.permanent || e.RetryAfter() != test.after {
-				t.Errorf("permanent %t, after %s: %v", e.Permanent(), e.RetryAfter(), err)
+			got := notify.Judge(err)
+			if got.Err = nil; strings.Contains(err.Error(), "\n") || got != test.says {
+				t.Errorf("it says %+v: %v", got, err)
 			}
 		})
 	}
@@ -903,10 +904,9 @@ func TestRetryAfter(t *testing.T) {
 		t.Error("no answer wants to be left alone")
 	}
 	d := newWorld(t).start()
-	var e *Error
 	err := d.failed("x", &azcore.ResponseError{StatusCode: http.StatusTooManyRequests, RawResponse: &http.Response{Body: http.NoBody}})
-	if !errors.As(err, &e) || e.RetryAfter() != time.Minute {
-		t.Errorf("a 429 that does not say how long is left alone for %s", e.RetryAfter())
+	if v := notify.Judge(err); v.RetryAfter != time.Minute || !v.Shut {
+		t.Errorf("a 429 that does not say how long: %+v", v)
 	}
 }
 

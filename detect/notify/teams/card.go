@@ -8,6 +8,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // What a card is made of: https://adaptivecards.io/explorer/, version 1.5.
@@ -81,10 +82,6 @@ const (
 	mostLines       = 40
 )
 
-// cardLimit is the most bytes of a card. Teams takes messages of 28 KB at most,
-// in practice less: the whole is to stay under 25,000.
-const cardLimit = 24_800
-
 // Card returns an alert as an Adaptive Card of version 1.5: how bad and what,
 // when in the reader's time and in UTC, who and what else, and where to look.
 //
@@ -99,8 +96,11 @@ const cardLimit = 24_800
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	c := newCard(a.Severity.String() + ": " + literal(inert(line(a.Title), mostTitle)))
 	c.Body, c.Actions = []any{header(a)}, actions(a, links)
-	if text := when(a.Span); text != "" {
-		c.Body = append(c.Body, small(text))
+	if span := when(a.Span); span != "" {
+		c.Body = append(c.Body, small(span))
+	}
+	if late := text.Late(a); late != "" {
+		c.Body = append(c.Body, rich("Small", textRun{Text: late, Weight: "Bolder"}))
 	}
 	if earlier := a.Previously(); len(earlier) > 0 {
 		text := "Continues what was reported for " + console.Range(earlier[0])
@@ -131,7 +131,7 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, left, err := fit(parts, cardLimit-len(whole))
+	parts, left, err := fit(parts, mostSize-Size(whole))
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,7 @@ type part struct {
 	kind    kind
 	element any
 	stands  int // for so many of its kind
-	size    int // in bytes, as JSON
+	size    int // see escapedLen
 }
 
 // partsOf returns the parts in the order of reading.
@@ -270,7 +270,7 @@ func partsOf(a alert.Alert) ([]part, error) {
 		if err != nil {
 			return nil, err
 		}
-		parts[i].size = len(text) + len(",")
+		parts[i].size = escapedLen(text) + len(",")
 	}
 	return parts, nil
 }
@@ -373,7 +373,7 @@ func fit(parts []part, limit int) (kept []part, left string, err error) {
 			if err != nil {
 				return nil, "", err
 			}
-			if size+len(notice)+len(",") <= limit {
+			if size+escapedLen(notice)+len(",") <= limit {
 				for i, p := range parts {
 					if !gone[i] {
 						kept = append(kept, p)
@@ -383,7 +383,7 @@ func fit(parts []part, limit int) (kept []part, left string, err error) {
 			}
 		}
 	}
-	return nil, "", fmt.Errorf("teams: a card of nothing but its title has no room in %d bytes", cardLimit)
+	return nil, "", fmt.Errorf("teams: a card of nothing but its title has no room in %d bytes", mostSize)
 }
 
 func leftOut(lost [len(kinds)]int) string {

@@ -352,8 +352,8 @@ func TestTooLarge(t *testing.T) {
 	a := large()
 	text, c := mustCard(t, a, Links{WorkspaceResourceID: workspaceID})
 	got := reading(c)
-	if len(text) > cardLimit || len(text) < cardLimit-2000 {
-		t.Errorf("%d bytes of %d", len(text), cardLimit)
+	if n := counted(t, text); n > mostSize || n < mostSize-3000 {
+		t.Errorf("%d of %d, %d bytes", n, mostSize, len(text))
 	}
 	if !strings.Contains(got, "Two prompts refused") || !strings.Contains(got, "h20陳") || strings.Contains(got, "Property0") || strings.Contains(got, "Rejections") || strings.Contains(got, "and 12 more entities") {
 		t.Errorf("got\n%.3000s", got)
@@ -366,7 +366,7 @@ func TestTooLarge(t *testing.T) {
 	a.Entities, a.Context, a.Updates = a.Entities[:2], nil, nil
 	text, c = mustCard(t, a, Links{})
 	got = reading(c)
-	if len(text) > cardLimit || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
+	if counted(t, text) > mostSize || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
 		t.Errorf("%d bytes\n%.3000s", len(text), got)
 	}
 }
@@ -415,7 +415,7 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 	span := func() alert.Span { return alert.Between(moment(), moment()) }
 	return alert.Alert{
 		ID: text(), RuleID: text(), RuleName: text(), RuleVersion: text(), Title: text(), Description: text(), Severity: alert.Severity(r.IntN(6) - 1),
-		Tactics: some(r, text), Techniques: some(r, text), Notes: some(r, text), Span: span(), Window: span(), Created: moment(),
+		Tactics: some(r, text), Techniques: some(r, text), Notes: some(r, text), Span: span(), Window: span(), Created: moment(), SentAt: moment(),
 		Entities: some(r, func() alert.Entity {
 			return alert.Entity{Type: word("Account", "IP", "Host"), Fields: some(r, func() alert.Field {
 				return alert.Field{Identifier: word("FullName", "AadUserId", "Address", "Name"), Value: word(userID, "203.0.113.7")}
@@ -452,7 +452,7 @@ var (
 // unsafe says what is wrong with a card, whatever its alert held.
 func unsafe(text []byte, c map[string]any) (problems []string) {
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	if len(text) > cardLimit || !utf8.Valid(text) || bytes.ContainsRune(text, utf8.RuneError) && !json.Valid(text) {
+	if Size(text) > mostSize || !utf8.Valid(text) || bytes.ContainsRune(text, utf8.RuneError) && !json.Valid(text) {
 		complain("%d bytes, valid UTF-8: %v", len(text), utf8.Valid(text))
 	}
 	if s := c["fallbackText"].(string); bare.MatchString(s) || strings.Contains(strings.ReplaceAll(s, `\[://\]`, " "), "://") {
@@ -511,6 +511,9 @@ func TestHostileAlerts(t *testing.T) {
 		if problems := unsafe(text, c); len(problems) > 0 {
 			t.Fatalf("alert %d: %s", i, strings.Join(problems, "\n"))
 		}
+		if n := counted(t, text); n > 28<<10-1<<10 {
+			t.Fatalf("alert %d is %d characters as Teams counts", i, n)
+		}
 		if strings.Contains(string(text), "Left out, as") {
 			trimmed++
 		}
@@ -545,7 +548,9 @@ func FuzzCard(f *testing.F) {
 func TestOfficialRendererTakesTheCards(t *testing.T) {
 	t.Parallel()
 	var cards []json.RawMessage
-	for _, a := range []alert.Alert{{}, sampleAlert(), large()} {
+	late := sampleAlert()
+	late.SentAt = late.Created.Add(3 * time.Hour)
+	for _, a := range []alert.Alert{{}, sampleAlert(), late, large()} {
 		text, _ := mustCard(t, a, Links{WorkspaceResourceID: workspaceID})
 		cards = append(cards, text)
 	}

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
+	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // mostDigested is how many alerts a digest names.
@@ -17,13 +20,13 @@ const mostDigested = 12
 // Most is how many alerts of a rule are posted one by one: more are a digest.
 func (t *Teams) Most() int { return t.options.MaxCards }
 
-// NotifyAll posts one card about several alerts of a rule: see [Digest]. It goes
-// where the worst of them would go. Its
-// errors are like those of Notify.
+// NotifyAll posts one card about several alerts of a rule: see [Digest]. Where
+// they have different addresses it goes where the worst of them would. Its errors
+// are like those of Notify.
 func (t *Teams) NotifyAll(ctx context.Context, alerts []alert.Alert) error {
 	card, err := Digest(alerts)
 	if err != nil {
-		return err
+		return &notify.Error{Err: err, Message: true}
 	}
 	worst := alerts[0]
 	for _, a := range alerts {
@@ -109,6 +112,9 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		whole.Body = slices.Clone(c.Body)
 		for _, a := range worst[:n] {
 			lines := []string{inert(line(a.Title), mostValue)}
+			if late := text.Late(a); late != "" {
+				lines = append(lines, console.Range(a.Span)+" UTC. "+late)
+			}
 			if a.Context != nil && len(a.Context.Findings) > 0 {
 				lines = append(lines, inert(line(a.Context.Findings[0].Text), mostValue))
 			}
@@ -117,12 +123,12 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		if more := len(worst) - n; more > 0 {
 			whole.Body = append(whole.Body, rich("Small", textRun{Text: fmt.Sprintf("And %d more: each is in the log of the function, with its id", more), IsSubtle: true}))
 		}
-		text, err := encode(whole)
-		if err != nil || len(text) <= cardLimit {
-			return text, err
+		card, err := encode(whole)
+		if err != nil || Size(card) <= mostSize {
+			return card, err
 		}
 		if n == 0 {
-			return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", cardLimit)
+			return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", mostSize)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func TestDigest(t *testing.T) {
 		alerts = append(alerts, a)
 	}
 	text, c := digestOf(t, alerts)
-	if len(text) > cardLimit {
-		t.Errorf("%d bytes", len(text))
+	if n := counted(t, text); n > mostSize {
+		t.Errorf("%d of %d", n, mostSize)
 	}
 	const want = `HIGH · MFA Rejected by User 1.0.0
 500 alerts at once, about 500 accounts and 1 address
@@ -73,6 +73,9 @@ func TestHostileDigests(t *testing.T) {
 		text, c := digestOf(t, alerts)
 		if problems := unsafe(text, c); len(problems) > 0 {
 			t.Fatalf("digest %d: %s", i, strings.Join(problems, "\n"))
+		}
+		if n := counted(t, text); n > mostSize {
+			t.Fatalf("digest %d is %d characters as Teams counts", i, n)
 		}
 		cards = append(cards, text)
 	}

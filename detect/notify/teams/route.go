@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pushback/detect/alert"
@@ -59,6 +60,7 @@ func ParseRoutes(text string) ([]Route, error) {
 
 // channel is a webhook with the requests that it may be sent.
 type channel struct {
+	name    string
 	webhook WebhookURL
 	turns   *turns
 }
@@ -79,6 +81,21 @@ func (t *Teams) route(a alert.Alert) channel {
 		return t.routes[bySeverity]
 	}
 	return t.other
+}
+
+// Address returns the name of the webhook that an alert goes to: its host and a
+// few characters that tell it from another.
+func (t *Teams) Address(a alert.Alert) string { return t.route(a).name }
+
+// Addresses lists the names of all webhooks.
+func (t *Teams) Addresses() []string {
+	names := []string{t.other.name}
+	for _, r := range t.routes {
+		if !slices.Contains(names, r.name) {
+			names = append(names, r.name)
+		}
+	}
+	return names
 }
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

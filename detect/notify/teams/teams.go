@@ -1,4 +1,4 @@
-// Package teams tells alerts in a Microsoft Teams channel: as Adaptive Cards,
+// Package teams sends alerts to Microsoft Teams channels: as Adaptive Cards,
 // posted to a Workflows webhook ("When a Teams webhook request is received").
 //
 // What an alert holds comes from logs, and with it whatever an attacker wrote
@@ -8,18 +8,25 @@ package teams
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
-	"strconv"
+	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
+)
+
+var (
+	_ notify.Digester = (*Teams)(nil)
+	_ notify.Beater   = (*Teams)(nil)
 )
 
 // Teams throttles a webhook past this many requests a second.
@@ -76,14 +83,21 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 		options.Sleep = sleep
 	}
 	t := &Teams{options: options}
-	// Two routes to one webhook share what it may be sent.
-	all := map[string]*turns{}
+	// Two routes to one webhook share what it may be sent. Two webhooks have
+	// different names, also in the rare case that a few digits do not tell them
+	// apart.
+	all, names := map[string]channel{}, map[string]bool{}
 	add := func(w WebhookURL) channel {
 		key := w.reveal().String()
-		if all[key] == nil {
-			all[key] = new(turns)
+		if _, known := all[key]; !known {
+			name := w.String()
+			if names[name] {
+				name = w.hashed(sha256.Size)
+			}
+			names[name] = true
+			all[key] = channel{name, w, new(turns)}
 		}
-		return channel{w, all[key]}
+		return all[key]
 	}
 	t.other = add(webhook)
 	for _, r := range options.Routes {
@@ -101,22 +115,20 @@ func (t *Teams) Name() string { return "teams" }
 // Notify posts one alert's card. No more than four requests a second leave a
 // Teams: the others wait for their turn.
 //
-// The error never holds the webhook's address. Its method Permanent says that
-// the webhook will not take this card, RetryAfter how long it wants to be left
-// alone.
+// The error is a [*notify.Error] and never holds the webhook's address.
 func (t *Teams) Notify(ctx context.Context, a alert.Alert) error {
 	card, err := Card(a, t.options.Links)
 	if err != nil {
-		return err
+		return &notify.Error{Err: err, Message: true}
 	}
 	return t.send(ctx, t.route(a), card)
 }
 
 // send posts a card when it is its turn.
 func (t *Teams) send(ctx context.Context, to channel, card json.RawMessage) error {
-	body, err := encode(message{Type: "message", Attachments: []attachment{{ContentType: contentType, Content: card}}})
+	body, err := messageOf(card)
 	if err != nil {
-		return err
+		return &notify.Error{Err: err, Message: true}
 	}
 	if wait := to.turns.next(t.options.Now()); wait > 0 {
 		if err := t.options.Sleep(ctx, wait); err != nil {
@@ -143,6 +155,11 @@ type attachment struct {
 	Content     json.RawMessage `json:"content"`
 }
 
+// messageOf returns the message that brings a card.
+func messageOf(card json.RawMessage) ([]byte, error) {
+	return encode(message{Type: "message", Attachments: []attachment{{ContentType: contentType, Content: card}}})
+}
+
 // mostAnswer is how much of an answer is read.
 const mostAnswer = 64 << 10
 
@@ -153,22 +170,25 @@ const mostAnswer = 64 << 10
 func (t *Teams) post(ctx context.Context, webhook WebhookURL, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
+	var reached, written atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { reached.Store(true) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
+	})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook.reveal().String(), bytes.NewReader(body))
 	if err != nil {
-		return errors.New("the address makes no request") // err may quote it
+		return &notify.Error{Err: errors.New("the address makes no request"), Shut: true} // err may quote it
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "pushback")
 	response, err := t.options.Transport.RoundTrip(request)
 	if err != nil {
-		return unanswered(ctx, webhook, err)
+		return &notify.Error{Err: unanswered(ctx, webhook, err), Shut: !reached.Load(), Unanswered: written.Load()}
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
-	if err != nil && response.StatusCode != http.StatusAccepted && response.StatusCode < 300 {
-		return unanswered(ctx, webhook, fmt.Errorf("reading the answer: %w", err)) // which may hold an error
-	}
-	return t.verdict(response, webhook, strings.TrimSpace(string(answer)))
+	// A status is an answer, also if what should follow it does not come.
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	return t.verdict(response, webhook, body, strings.TrimSpace(string(answer)))
 }
 
 // unanswered is the error of a request that has no answer.
@@ -180,84 +200,6 @@ func unanswered(ctx context.Context, webhook WebhookURL, err error) error {
 		return errors.New(webhook.redact(text))
 	}
 	return err
-}
-
-// quotedStatus is how an answer of 200 says what went wrong behind the webhook:
-// "... returned HTTP error 429 with ContextId ...".
-var quotedStatus = regexp.MustCompile(`(?i)\bHTTP error (\d{3})\b`)
-
-// verdict says what an answer means. 202 is success whatever it holds. Any
-// other success is one only if it is empty or "1": else it holds an error.
-func (t *Teams) verdict(response *http.Response, webhook WebhookURL, answer string) error {
-	status := response.StatusCode
-	success := status >= 200 && status < 300
-	if status == http.StatusAccepted || success && (answer == "" || answer == "1") {
-		return nil
-	}
-	r := &refusal{status: status, text: inert(webhook.redact(answer), 200)}
-	if success {
-		if m := quotedStatus.FindStringSubmatch(answer); m != nil {
-			status, _ = strconv.Atoi(m[1]) // three digits
-		} else {
-			status = http.StatusInternalServerError // of what kind it does not say
-		}
-	}
-	switch {
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		r.retryAfter = retryAfter(response.Header.Get("Retry-After"), t.options.Now())
-	default:
-		r.permanent = true
-	}
-	return r
-}
-
-// refusal is an answer that is not success.
-type refusal struct {
-	status     int
-	text       string
-	permanent  bool
-	retryAfter time.Duration
-}
-
-func (r *refusal) Error() string {
-	text := fmt.Sprintf("it answered %d", r.status)
-	if name := http.StatusText(r.status); name != "" {
-		text += " " + name
-	}
-	switch {
-	case r.status < 300:
-		text += " with an error in it"
-	case r.status < 400:
-		text += ", and redirects are not followed: copy the address from the workflow again"
-	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, r.status == http.StatusNotFound, r.status == http.StatusGone:
-		text += ": is the workflow still there and turned on?"
-	}
-	if r.text != "" {
-		text += ": " + r.text
-	}
-	return text
-}
-
-// Permanent reports whether the same card will be refused again.
-func (r *refusal) Permanent() bool { return r.permanent }
-
-// RetryAfter returns how long the webhook wants to be left alone, or zero.
-func (r *refusal) RetryAfter() time.Duration { return r.retryAfter }
-
-// mostRetryAfter bounds what a webhook can ask for: a slip of its own must not
-// silence a channel.
-const mostRetryAfter = time.Hour
-
-// retryAfter reads the header Retry-After: seconds, or a date.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
-		return time.Duration(min(seconds, uint64(mostRetryAfter/time.Second))) * time.Second
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return min(max(date.Sub(now), 0), mostRetryAfter)
-	}
-	return 0
 }
 
 // turns spaces requests out.

@@ -16,7 +16,49 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 )
+
+// A webhook that cannot be reached has not been sent anything.
+func TestNotReached(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t)
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(untrusted.Close)
+	closed := httptest.NewTLSServer(nil)
+	closed.Close()
+	for name, address := range map[string]string{"a closed port": closed.URL, "a name that is none": "https://webhook.invalid", "a certificate of somebody": untrusted.URL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, err := ParseWebhookURL(address + secretPath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := New(w, Options{Now: s.clock.Now, Sleep: s.clock.Sleep})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = n.Notify(t.Context(), sampleAlert())
+			if v := notify.Judge(err); err == nil || !v.Shut || v.Unanswered || v.Message || strings.Contains(err.Error(), "S3cr3t") {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// An answer that may only repeat what it was sent reports nothing for certain:
+// an attacker chose the text.
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t)
+	s.faults = []http.HandlerFunc{answer(200, "Posted: returned HTTP error 429, from Bucharest")}
+	a := sampleAlert()
+	a.Title = "returned HTTP error 429, from Bucharest"
+	err := s.teams(t, time.Minute).Notify(t.Context(), a)
+	if v := notify.Judge(err); err == nil || !v.Unanswered || v.Shut || v.Message || v.RetryAfter != 0 {
+		t.Errorf("%+v", v)
+	}
+}
 
 // A stand-in's path and signature, which no error may hold.
 const secretPath = "/workflows/0123456789abcdef/invoke?sig=S3cr3t-Signature"
@@ -139,39 +181,75 @@ func slow(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // outcome is what a fault makes of an alert.
 type outcome struct {
-	name       string
-	fault      http.HandlerFunc
-	want       string // in the error; empty if it was sent
-	permanent  bool
-	retryAfter time.Duration
+	name  string
+	fault http.HandlerFunc
+	want  string // in the error; empty if it was sent
+	notify.Error
 }
 
 func outcomes() []outcome {
 	date := newClock().now.Add(90 * time.Second).Format(http.TimeFormat)
+	type says = notify.Error
+	message, shut := says{Message: true}, says{Shut: true}
+	wait := func(d time.Duration) says { return says{Shut: true, RetryAfter: d} }
 	return []outcome{
 		{name: "202", fault: answer(202, "")},
-		{name: "202 with a body", fault: answer(202, `{"error": "looks like one"}`)},
+		{name: "202 with a body", fault: answer(202, `{"id": "looks like one", "errors": ["no"]}`)},
 		{name: "202 cut", fault: cutAnswer(202)},
 		{name: "200", fault: answer(200, "")},
 		{name: "200 with 1", fault: answer(200, " 1\n")},
-		{name: "200 with an error", fault: answer(200, "Summary or Text is required.\x1b[2J"), want: `200 OK with an error in it: Summary or Text is required.\x1b[2J`},
-		{name: "200 with a quoted 429", fault: answer(200, "Microsoft Teams endpoint returned HTTP error 429 with ContextId x", "Retry-After", "3"), want: "error 429", retryAfter: 3 * time.Second},
-		{name: "200 with a quoted 413", fault: answer(200, "returned HTTP error 413 with ContextId x"), want: "error 413", permanent: true},
-		{name: "200 cut", fault: cutAnswer(200), want: "reading the answer"},
-		{name: "429", fault: answer(429, "", "Retry-After", "7"), want: "429 Too Many Requests", retryAfter: 7 * time.Second},
-		{name: "429 without a time", fault: answer(429, "", "Retry-After", "soon"), want: "429"},
-		{name: "429 for ever", fault: answer(429, "", "Retry-After", "999999999999999"), want: "429", retryAfter: time.Hour},
-		{name: "503 until a date", fault: answer(503, "", "Retry-After", date), want: "503", retryAfter: 90 * time.Second},
+		{name: "200 with a text", fault: answer(200, "Summary or Text is required.\x1b[2J")},
+		{name: "200 OK", fault: answer(200, "OK")},
+		{name: "200 with a quoted 1", fault: answer(200, `"1"`)},
+		{name: "200 with 2", fault: answer(200, "2")},
+		{name: "200 null", fault: answer(200, "null")},
+		{name: "200 true", fault: answer(200, "true")},
+		{name: "200 false", fault: answer(200, "false")},
+		{name: "200 list", fault: answer(200, `["HTTP error 500"]`)},
+		{name: "200 with a status", fault: answer(200, `{"statusCode":200,"isSuccessStatusCode":true}`)},
+		{name: "200 page", fault: answer(200, "<!doctype html><title>Signed in</title>")},
+		{name: "200 no failure", fault: answer(200, `{"error": null}`)},
+		{name: "200 empty failure", fault: answer(200, `{"error": "", "Error": {}}`)},
+		{name: "200 HTTP error of success", fault: answer(200, "No HTTP error 200 here")},
+		{name: "201", fault: answer(201, `{"id":"17"}`)},
+		{name: "204", fault: answer(204, "")},
+		{name: "206", fault: answer(206, "x")},
+		{name: "200 cut", fault: cutAnswer(200)},
+		{name: "200 with a failure", fault: answer(200, `{"error": {"code": "TriggerInputSchemaMismatch", "message": "no"}}`), want: "200 OK with an error in it", Error: message},
+		{name: "202 with a failure", fault: answer(202, `{"error": "the connection is broken"}`), want: "202 Accepted with an error in it"},
+		{name: "200 off", fault: answer(200, `{"error": {"code": "WorkflowTriggerIsNotEnabled"}}`), want: "with an error in it", Error: shut},
+		{name: "200 with a quoted 429", fault: answer(200, "Microsoft Teams endpoint returned HTTP error 429 with ContextId x", "Retry-After", "3"), want: "error 429", Error: wait(3 * time.Second)},
+		{name: "200 with a quoted 413", fault: answer(200, "returned HTTP error 413 with ContextId x"), want: "error 413", Error: message},
+		{name: "200 with a quoted 412", fault: answer(200, `"... returned HTTP error 412"`), want: "error 412", Error: shut},
+		{name: "429", fault: answer(429, "", "Retry-After", "7"), want: "429 Too Many Requests", Error: wait(7 * time.Second)},
+		{name: "429 without a time", fault: answer(429, "", "Retry-After", "soon"), want: "429", Error: shut},
+		{name: "429 for ever", fault: answer(429, "", "Retry-After", "999999999999999"), want: "429", Error: wait(time.Hour)},
+		{name: "503 until a date", fault: answer(503, "", "Retry-After", date), want: "503", Error: says{RetryAfter: 90 * time.Second}},
 		{name: "500", fault: answer(500, "oops"), want: "500 Internal Server Error: oops"},
+		{name: "502", fault: answer(502, ""), want: "502"},
+		{name: "504", fault: answer(504, ""), want: "504"},
 		{name: "408", fault: answer(408, ""), want: "408"},
-		{name: "400", fault: answer(400, "no such card"), want: "400 Bad Request: no such card", permanent: true},
-		{name: "404", fault: answer(404, ""), want: "is the workflow still there", permanent: true},
-		{name: "413", fault: answer(413, ""), want: "413", permanent: true},
-		{name: "redirect", fault: answer(307, "", "Location", "https://evil.example"+secretPath), want: "redirects are not followed", permanent: true},
-		{name: "redirect to nowhere", fault: answer(302, "", "Location", "https://%zz"+secretPath), want: "redirects are not followed", permanent: true},
+		{name: "400", fault: answer(400, "no such card"), want: "400 Bad Request: no such card", Error: message},
+		{name: "400 schema", fault: answer(400, `{"error":{"code":"TriggerInputSchemaMismatch","message":"The input body for trigger 'manual' of type 'Request' did not match its schema definition."}}`), want: "400 Bad Request", Error: message},
+		{name: "400 content", fault: answer(400, `{"error":{"code":"InvalidRequestContent","message":"The request content is not valid."}}`), want: "400 Bad Request", Error: message},
+		{name: "400 off", fault: answer(400, `{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"Could not execute workflow 'x' trigger 'manual' with state 'Disabled': trigger is not enabled."}}`), want: "is the workflow still there and turned on", Error: shut},
+		{name: "400 version", fault: answer(400, `{"error":{"code":"InvalidApiVersionParameter","message":"no"}}`), want: "400", Error: shut},
+		{name: "400 of a kind that is not known", fault: answer(400, `{"error":{"code":"Strange","message":"no"}}`), want: "400"},
+		{name: "400 empty", fault: answer(400, ""), want: "400", Error: message},
+		{name: "400 off, in words", fault: answer(400, "This workflow is not enabled"), want: "400", Error: shut},
+		{name: "400 BadRequest", fault: answer(400, `{"error":{"code":"BadRequest","message":"no"}}`), want: "400", Error: message},
+		{name: "401", fault: answer(401, `{"error":{"code":"DirectApiAuthorizationRequired"}}`), want: "is the workflow still there", Error: shut},
+		{name: "403", fault: answer(403, `{"error":{"code":"AuthorizationFailed"}}`), want: "is the workflow still there", Error: shut},
+		{name: "404", fault: answer(404, `{"error":{"code":"WorkflowNotFound"}}`), want: "is the workflow still there", Error: shut},
+		{name: "405", fault: answer(405, ""), want: "405", Error: shut},
+		{name: "410", fault: answer(410, ""), want: "is the workflow still there", Error: shut},
+		{name: "413", fault: answer(413, ""), want: "413", Error: message},
+		{name: "422", fault: answer(422, ""), want: "422", Error: message},
+		{name: "redirect", fault: answer(307, "", "Location", "https://evil.example"+secretPath), want: "redirects are not followed", Error: shut},
+		{name: "redirect to nowhere", fault: answer(302, "", "Location", "https://%zz"+secretPath), want: "redirects are not followed", Error: shut},
 		{name: "an error that quotes the address", fault: answer(500, "cannot run "+secretPath), want: "cannot run …"},
-		{name: "cut", fault: cut, want: "EOF"},
-		{name: "slow", fault: slow, want: "no answer in time"},
+		{name: "cut", fault: cut, want: "EOF", Error: says{Unanswered: true}},
+		{name: "slow", fault: slow, want: "no answer in time", Error: says{Unanswered: true}},
 	}
 }
 
@@ -204,13 +282,9 @@ func TestNotify(t *testing.T) {
 			if text := err.Error(); strings.Contains(text, "S3cr3t") || strings.Contains(text, "0123456789abcdef") {
 				t.Errorf("the error holds the address: %s", text)
 			}
-			var refused interface{ Permanent() bool }
-			if got := errors.As(err, &refused) && refused.Permanent(); got != tc.permanent {
-				t.Errorf("permanent: %v", got)
-			}
-			var busy interface{ RetryAfter() time.Duration }
-			if errors.As(err, &busy) && busy.RetryAfter() != tc.retryAfter || busy == nil && tc.retryAfter != 0 {
-				t.Errorf("retry after %v, want %s", busy, tc.retryAfter)
+			got := notify.Judge(err)
+			if got.Err = nil; got != tc.Error {
+				t.Errorf("it says %+v, want %+v", got, tc.Error)
 			}
 		})
 	}

@@ -47,8 +47,13 @@ func (w WebhookURL) String() string {
 	if w.IsZero() {
 		return "not set"
 	}
+	return w.hashed(2)
+}
+
+// hashed returns the host and so many bytes of the address's SHA-256.
+func (w WebhookURL) hashed(n int) string {
 	sum := sha256.Sum256([]byte(w.reveal().String()))
-	return w.reveal().Host + "/…" + hex.EncodeToString(sum[:2])
+	return w.reveal().Host + "/…" + hex.EncodeToString(sum[:n])
 }
 
 // Format writes String, whatever the verb.

@@ -1,0 +1,165 @@
+package teams
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"pushback/detect/notify"
+)
+
+// quotedStatus is how the body of a success says what went wrong behind the
+// webhook: "... returned HTTP error 429 with ContextId ...".
+var quotedStatus = regexp.MustCompile(`(?i)\bHTTP error ([45]\d\d)\b`)
+
+// verdict says what an answer to a message means.
+//
+// A success is one whatever its body says, unless that reports a failure itself:
+// workflows answer with whatever their authors like. What is taken for a failure
+// is posted again.
+func (t *Teams) verdict(response *http.Response, webhook WebhookURL, message []byte, answer string) error {
+	status := response.StatusCode
+	about := status
+	if status >= 200 && status < 300 {
+		failed := false
+		if about, failed = reported(answer); !failed {
+			return nil
+		}
+		if quoted := quotedStatus.FindString(answer); quoted != "" && about != http.StatusBadRequest && bytes.Contains(message, []byte(quoted)) {
+			// It may only repeat what it was sent, which comes from logs.
+			return &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200)), Unanswered: true}
+		}
+	}
+	e := &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200))}
+	switch {
+	case about == http.StatusRequestEntityTooLarge, about == http.StatusUnprocessableEntity:
+		e.Message = true
+	case about == http.StatusBadRequest:
+		e.Message = aboutMessage(answer)
+		e.Shut = !e.Message && shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
+	case about == http.StatusTooManyRequests:
+		e.Shut, e.RetryAfter = true, retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+	case about == http.StatusRequestTimeout:
+		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+	case about >= 500:
+		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+	default: // redirects, and what needs somebody's hand
+		e.Shut = true
+	}
+	return e
+}
+
+// reported reports whether the body of a success says that it is none, and what
+// the status would have been.
+func reported(answer string) (status int, failed bool) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal([]byte(answer), &object) == nil {
+		for name, value := range object {
+			if strings.EqualFold(name, "error") && !empty(value) {
+				if errorCode(answer) != "" {
+					return http.StatusBadRequest, true
+				}
+				return http.StatusBadGateway, true // of what kind it does not say
+			}
+		}
+		return 0, false
+	}
+	if json.Valid([]byte(answer)) && !strings.HasPrefix(answer, `"`) {
+		return 0, false // a list, or a number
+	}
+	if m := quotedStatus.FindStringSubmatch(answer); m != nil {
+		status, _ = strconv.Atoi(m[1]) // three digits
+		return status, true
+	}
+	return 0, false
+}
+
+// empty reports whether a value of JSON says nothing.
+func empty(value json.RawMessage) bool {
+	switch text := strings.Join(strings.Fields(string(value)), ""); text {
+	case "null", "false", "0", `""`, "{}", "[]":
+		return true
+	}
+	return false
+}
+
+// What the codes of a 400 are about. The service documents no list of them; the
+// names are seen in its answers. A code that is not known is taken for one about
+// the address: then no alert is given up for it while the address takes no other.
+// A 400 without a code comes from something else on the way, which says what it
+// thinks of the request.
+var (
+	shutCode = regexp.MustCompile(`(?i)notenabled|disabled|notfound|suspended|stopped|deleted|authori[sz]|authenti|signature|forbidden|expired|quota|throttl|apiversion|environment|subscription|license`)
+	bodyCode = regexp.MustCompile(`(?i)schema|content|payload|card|json|toolarge|invalidinput|inputinvalid`)
+)
+
+// errorCode returns the code in an answer such as {"error": {"code": "..."}}.
+func errorCode(answer string) string {
+	var object struct {
+		Code  string
+		Error json.RawMessage
+	}
+	if json.Unmarshal([]byte(answer), &object) != nil {
+		return ""
+	}
+	var inner struct{ Code string }
+	if json.Unmarshal(object.Error, &inner) == nil && inner.Code != "" {
+		return inner.Code
+	}
+	return object.Code
+}
+
+// aboutMessage reports whether a 400 is about what was sent, and not about the
+// workflow.
+func aboutMessage(answer string) bool {
+	code := errorCode(answer)
+	switch {
+	case shutCode.MatchString(code):
+		return false
+	case code == "" || strings.EqualFold(code, "BadRequest"):
+		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
+	}
+	return bodyCode.MatchString(code)
+}
+
+// refusal is the error of an answer that is not success.
+func refusal(status int, answer string) error {
+	text := fmt.Sprintf("it answered %d", status)
+	if name := http.StatusText(status); name != "" {
+		text += " " + name
+	}
+	switch {
+	case status < 300:
+		text += " with an error in it"
+	case status < 400:
+		text += ", and redirects are not followed: copy the address from the workflow again"
+	case status == http.StatusBadRequest && shutCode.MatchString(errorCode(answer)),
+		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone:
+		text += ": is the workflow still there and turned on?"
+	}
+	if answer != "" {
+		text += ": " + answer
+	}
+	return fmt.Errorf("%s", text)
+}
+
+// mostRetryAfter bounds what a webhook can ask for: a slip of its own must not
+// silence a channel.
+const mostRetryAfter = time.Hour
+
+// retryAfter reads the header Retry-After: seconds, or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
+		return time.Duration(min(seconds, uint64(mostRetryAfter/time.Second))) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return min(max(date.Sub(now), 0), mostRetryAfter)
+	}
+	return 0
+}
