@@ -104,7 +104,10 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	var tables []*kql.Table
 	if q.logs != "" {
 		bar := newProgress(stderr)
-		l, err := logs.Read(ctx, q.logs, logs.Options{Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text), Progress: bar.bytes})
+		l, err := logs.Read(ctx, q.logs, logs.Options{
+			Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text),
+			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder,
+		})
 		bar.done()
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func newReplay() *cobra.Command {
 			}
 			run.read = func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 				bar := newProgress(cmd.ErrOrStderr())
-				opts.Progress = bar.bytes
+				opts.Progress, opts.DateOrder = bar.bytes, lists.dates.DateOrder
 				defer bar.done()
 				return logs.Read(ctx, dir, opts)
 			}
@@ -67,13 +68,16 @@ func newReplay() *cobra.Command {
 	return cmd
 }
 
+var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)
+
 // flagTime reads a time given on the command line; empty is the zero time.
 func flagTime(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	t, ok := kql.ParseTime(text)
-	if !ok {
+	// The engine takes 04/03/2026 to be 3 April, but whoever types it may mean March.
+	if !ok || !startsWithYear.MatchString(text) {
 		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a date or a time in ISO 8601, such as 2026-03-17 or 2026-03-17T09:00:00Z", flag, text)}
 	}
 	if t.Year() < 1970 || t.Year() >= 2200 {

@@ -15,20 +15,43 @@ type watchlistSource = func(alias string) (*kql.Table, error)
 
 // watchlists are those that the command line names.
 type watchlists struct {
-	dir  string
-	once sync.Once
-	find watchlistSource
+	dir   string
+	dates dateOrder
+	once  sync.Once
+	find  watchlistSource
 }
 
 func (w *watchlists) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.dir, "watchlists", "", "folder of watchlists, each a CSV file named after its alias, for _GetWatchlist()")
+	w.dates.flag(cmd)
 }
+
+// dateOrder is the order of dates that the command line says the logs and the
+// watchlists have.
+type dateOrder struct{ logs.DateOrder }
+
+func (o *dateOrder) flag(cmd *cobra.Command) {
+	cmd.Flags().Var(o, "date-order", "order of dates such as 04/03/2026 in files that do not show theirs by another date: dmy or mdy")
+}
+
+// Set makes it a flag's value.
+func (o *dateOrder) Set(text string) error {
+	order, ok := logs.ParseDateOrder(text)
+	if !ok {
+		return errors.New("expected dmy (the day first) or mdy (the month first)")
+	}
+	o.DateOrder = order
+	return nil
+}
+
+// Type names the value in the help.
+func (o *dateOrder) Type() string { return "dmy|mdy" }
 
 // get reads each watchlist once: a whole run sees the same items.
 func (w *watchlists) get(alias string) (*kql.Table, error) {
 	if w.dir == "" {
 		return nil, errors.New("_GetWatchlist() needs --watchlists DIR, a folder of CSV files named after the watchlists' aliases")
 	}
-	w.once.Do(func() { w.find = logs.Watchlists(w.dir) })
+	w.once.Do(func() { w.find = logs.Watchlists(w.dir, w.dates.DateOrder) })
 	return w.find(alias)
 }

@@ -127,6 +127,30 @@ func (b *TableBuilder) Retype(col int, to Type) {
 	b.schema[col].Type = to
 }
 
+// RetypeTime makes a String column one of times, each of which the function
+// reads. What it does not read becomes null.
+func (b *TableBuilder) RetypeTime(col int, read func(text string) (time.Time, bool)) {
+	old, c := b.cols[col], &columnBuilder{typ: DateTime}
+	set := func(row int, v Value) {
+		val := Value{}
+		if t, ok := read(v.s); ok {
+			val = datetimeValue(timeToTicks(t))
+		}
+		c.setValue(row, val)
+	}
+	for _, sealed := range old.sealed {
+		for row := range sealed.n {
+			set(row, sealed.value(row))
+		}
+		c.seal(chunkRows)
+	}
+	for row := range old.n {
+		set(row, old.value(row))
+	}
+	b.cols[col] = c
+	b.schema[col].Type = DateTime
+}
+
 // Cell returns a committed cell, for a caller who wants to decide on a type.
 func (b *TableBuilder) Cell(row, col int) Value {
 	c := b.cols[col]

@@ -140,9 +140,9 @@ func TestBadFiles(t *testing.T) {
 			"logs: SigninLogs.csv holds nothing that can be read\n" +
 				"  SigninLogs.csv:1: column TimeGenerated: its times are in \"Local Time\", which is not known here; " +
 				"set the portal's display time zone to UTC and download the file again"},
-		{"CSV with days first", "SigninLogs.csv", "TimeGenerated [UTC],UserId\n\"17/03/2026, 09:58:03\",u\n",
+		{"CSV with a day that is not", "SigninLogs.csv", "TimeGenerated [UTC],UserId\n\"31/02/2026, 09:58:03\",u\n",
 			"logs: SigninLogs.csv holds nothing that can be read\n" +
-				"  SigninLogs.csv:2:1: TimeGenerated: \"17/03/2026, 09:58:03\" is not a time; expected ISO 8601, such as 2026-03-17T09:58:03Z"},
+				"  SigninLogs.csv:2:1: TimeGenerated: \"31/02/2026, 09:58:03\" is not a time; expected ISO 8601, such as 2026-03-17T09:58:03Z"},
 		{"an empty gzip", "SigninLogs.json.gz", "\x1f\x8b", "logs: SigninLogs.json.gz holds nothing that can be read\n" +
 			"  SigninLogs.json.gz: the gzip data is cut off and what follows is lost; copy the file again"},
 		{"a gzip that is none", "SigninLogs.json.gz", "\x1f\x8bxxxxxxxxxxxxxxxxxx", "logs: SigninLogs.json.gz holds nothing that can be read\n" +

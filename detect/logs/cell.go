@@ -16,6 +16,10 @@ type writer struct {
 	table  *table
 	origin origin
 	line   int
+
+	member   []byte   // the one that is being written
+	declared kql.Type // what the file says it is, or 0
+	err      error    // why the file cannot be read on
 }
 
 // resolve finds out where a member goes that the mapping has not seen before,
@@ -155,9 +159,13 @@ func (w *writer) setText(c *column, text []byte) {
 			w.setQuoted(c, text)
 		}
 	case kql.DateTime:
-		if t, ok := parseTime(text); ok {
+		t, ok, err := w.file.time(w.table, w.member, text, w.line)
+		switch {
+		case err != nil:
+			w.err = err
+		case ok:
 			b.SetTime(c.index, t)
-		} else {
+		default:
 			w.fail(c, text)
 		}
 	default:

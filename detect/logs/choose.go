@@ -103,44 +103,32 @@ func (r *Reader) table(name string) (*table, error) {
 }
 
 // generated reads the time of a record, without which it is in no window.
-func (f *file) generated(m *member, exported bool) (t time.Time, reason string) {
+func (f *file) generated(table *table, m *member, exported bool, line int) (t time.Time, reason string, err error) {
 	name := timeGenerated
 	if exported {
 		name = "time"
 	}
 	const expected = "expected ISO 8601, such as 2026-03-17T09:58:03Z"
 	if m == nil || m.value.kind == 'n' {
-		return t, name + " is missing; " + expected
+		return t, name + " is missing; " + expected, nil
 	}
 	text := f.parser.text(m.value)
 	if m.value.kind == '"' || m.value.kind == plainText {
 		if len(text) == 0 {
-			return t, name + " is empty; " + expected
+			return t, name + " is empty; " + expected, nil
 		}
 		var ok bool
-		if t, ok = parseTime(text); ok {
+		if t, ok, err = f.time(table, m.name, text, line); err != nil {
+			return t, "", err
+		}
+		if ok {
 			if !plausibleTime(t) {
-				return t, fmt.Sprintf("%s: %s is not the time of a log record; expected one between 1970 and 2200", name, excerpt(text))
+				return t, fmt.Sprintf("%s: %s is not the time of a log record; expected one between 1970 and 2200", name, excerpt(text)), nil
 			}
-			return t, ""
+			return t, "", nil
 		}
 	}
-	return t, fmt.Sprintf("%s: %s is not a time; %s", name, excerpt(text), expected)
-}
-
-// parseTime reads a time in any form that the engine reads, or as the portal
-// writes it into CSV: 3/17/2026, 9:58:03.123 AM, in UTC.
-func parseTime(text []byte) (time.Time, bool) {
-	if len(text) > maxScalar {
-		return time.Time{}, false
-	}
-	if t, ok := kql.ParseTime(string(text)); ok {
-		return t, true
-	}
-	// Browsers put one of several spaces before AM and PM.
-	portal := strings.NewReplacer("\u202f", " ", "\u00a0", " ").Replace(string(text))
-	t, err := time.Parse("1/2/2006, 3:04:05 PM", portal)
-	return t, err == nil
+	return t, fmt.Sprintf("%s: %s is not a time; %s", name, excerpt(text), expected), nil
 }
 
 // plausibleTime says whether a record can be of that time. Programs write the

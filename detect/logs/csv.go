@@ -83,15 +83,15 @@ func (c *csvFile) header(p piece) bool {
 	generated := false
 	for i, text := range c.fields {
 		name := strings.TrimSpace(string(text))
-		if at := strings.LastIndex(name, " ["); at > 0 && strings.HasSuffix(name, "]") {
-			zone := name[at+2 : len(name)-1]
-			name = strings.TrimSpace(name[:at])
-			if zone != "UTC" {
+		if plain, zone, ok := cutZone(name); ok {
+			name = plain
+			if !isUTC(zone) {
 				c.bad(nil, p.line, 0, fmt.Sprintf("column %s: its times are in %s, which is not known here; "+
 					"set the portal's display time zone to UTC and download the file again", name, excerpt([]byte(zone))))
 				return false
 			}
 			c.origin.types[i] = kql.DateTime
+			c.zoned = true
 		}
 		generated = generated || strings.EqualFold(name, timeGenerated)
 		c.columns = append(c.columns, member{name: []byte(name)})
@@ -100,6 +100,30 @@ func (c *csvFile) header(p piece) bool {
 		c.bad(nil, p.line, 0, "the header has no column TimeGenerated, so no record has a time; keep that column in the query")
 	}
 	return generated
+}
+
+// cutZone takes the zone off a column of times, as in TimeGenerated [UTC].
+func cutZone(name string) (plain, zone string, ok bool) {
+	at := strings.LastIndex(name, " [")
+	if at <= 0 || !strings.HasSuffix(name, "]") {
+		return name, "", false
+	}
+	return strings.TrimSpace(name[:at]), name[at+2 : len(name)-1], true
+}
+
+// isUTC says whether a header means UTC by the name of its times' zone: the
+// portal writes it in several ways.
+func isUTC(zone string) bool {
+	zone = strings.Join(strings.Fields(plainSpaces(zone)), " ")
+	for _, name := range []string{
+		"UTC", "(UTC)", "Etc/UTC", "UTC+00:00", "Coordinated Universal Time",
+		"(UTC) Coordinated Universal Time", "(UTC+00:00) Coordinated Universal Time",
+	} {
+		if strings.EqualFold(zone, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // next consumes a record and its line break. The text is nil if it is bad,

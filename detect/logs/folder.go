@@ -148,8 +148,12 @@ func (r *Reader) files(ctx context.Context, f *found) error {
 	for _, s := range f.sources {
 		err := r.open(ctx, s)
 		var unusable *FileError
+		var order *DateOrderError
 		if errors.As(err, &unusable) {
 			bad = append(bad, err)
+		} else if errors.As(err, &order) {
+			bad = append(bad, err)
+			r.failed = nil // the other files are read for their errors alone
 		} else if err != nil {
 			return err
 		}

@@ -17,6 +17,9 @@ type inference struct {
 	times bool  // strings were seen that are times
 	text  bool  // text was seen that can stand for any type
 	can   guess // what all of that text can be
+
+	regional bool      // some of it is a time in a regional format
+	order    DateOrder // of its dates, where they need one
 }
 
 // guess is a set of types that a text can be.
@@ -62,6 +65,12 @@ func (w *writer) setInferred(c *column, v value) {
 	in, p := c.infer, &w.file.parser
 	if v.kind == plainText || v.kind == '"' {
 		text := p.text(v)
+		if w.declared == kql.DateTime && v.kind == plainText {
+			t, ok, err := w.file.time(w.table, w.member, text, w.line)
+			if w.err = err; ok {
+				text = []byte(t.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+			}
+		}
 		if c.typ != kql.String {
 			w.retype(c, kql.String)
 		}
@@ -73,7 +82,10 @@ func (w *writer) setInferred(c *column, v value) {
 			if !in.text {
 				in.text, in.can = true, canAll
 			}
-			if in.can != 0 {
+			switch {
+			case in.can&canTime != 0 && v.kind == plainText && !isTime(text) && w.guessTime(c, text):
+				in.can = canTime
+			case in.can != 0:
 				in.can &= guessOf(text)
 			}
 			return

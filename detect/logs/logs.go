@@ -47,6 +47,9 @@ type Options struct {
 	// MaxRows bounds the rows of all tables together. Going past it is an
 	// error, because results over a part of the logs would mislead.
 	MaxRows int
+	// DateOrder is that of dates such as 04/03/2026 in columns of which no date
+	// tells it. What a file proves to be otherwise is an error.
+	DateOrder DateOrder
 }
 
 // Logs is what was read.

@@ -46,7 +46,8 @@ func NewReader(opts Options) *Reader {
 // File reads one file from src. The name is what messages call it; its parts
 // may also name the table and the kind, as for a file on disk. Of a file that
 // holds nothing but bad lines it returns a *FileError, and the Reader can go
-// on; after any other error it cannot.
+// on; after any other error it cannot. A source that is an io.ReaderAt may be
+// read twice: see DateOrderError.
 func (r *Reader) File(ctx context.Context, name string, src io.Reader) error {
 	return r.file(ctx, name, name, src)
 }
@@ -92,6 +93,13 @@ type file struct {
 	problems   []Problem
 	pathTable  string            // the table that the path names
 	byCategory map[string]*table // of the categories that the path has a say in
+
+	ctx      context.Context
+	again    func() io.Reader // the file from its start; nil if it can be read only once
+	dates    dateOrders
+	inferred map[*column]*dateColumn // of columns whose type nothing declares
+	looking  bool                    // only for what its dates prove
+	zoned    bool                    // its header says which columns are times
 }
 
 func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) error {
@@ -106,6 +114,8 @@ func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) er
 		report:     File{Path: path},
 		pathTable:  r.names.fromPath(named),
 		byCategory: make(map[string]*table),
+		ctx:        ctx,
+		again:      fromStart(src),
 	}
 	text, compressed, err := contents(stored)
 	f.report.Compressed = compressed
@@ -134,6 +144,7 @@ func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) er
 // close adds the file to the report.
 func (f *file) close() error {
 	r := f.Reader
+	f.inferOrders()
 	r.report.Files = append(r.report.Files, f.report)
 	r.report.Bytes += f.report.Bytes
 	r.report.Bad += f.report.Bad

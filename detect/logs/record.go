@@ -164,7 +164,14 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 		f.Reader.report.Ignored++
 		return nil
 	}
-	generated, reason := f.generated(m.generated, exported)
+	if f.looking {
+		f.look(t, members, line)
+		return nil
+	}
+	generated, reason, err := f.generated(t, m.generated, exported, line)
+	if err != nil {
+		return err
+	}
 	if reason != "" {
 		f.bad(t, line, column, reason)
 		return nil
@@ -211,7 +218,11 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 		}
 		previous = fd
 		if this.value.kind != 'n' && t.claim(fd.column, fd.rank) {
+			w.member, w.declared = this.name, o.typeOf(i)
 			w.set(fd.column, this.value)
+			if w.err != nil {
+				return w.err
+			}
 		}
 	}
 	t.b.Commit()

@@ -192,7 +192,11 @@ func (t *table) build() *kql.Table {
 			continue
 		}
 		if typ := c.infer.decide(c.typ); typ != c.typ {
-			t.b.Retype(c.index, typ)
+			if typ == kql.DateTime && c.infer.regional {
+				t.b.RetypeTime(c.index, func(text string) (time.Time, bool) { return inferredTime(text, c.infer.order) })
+			} else {
+				t.b.Retype(c.index, typ)
+			}
 			c.typ = typ
 		}
 	}

@@ -33,8 +33,9 @@ const maxWatchlist = 500 << 20
 // file named after the watchlist's alias, its first line naming the columns.
 // All columns are strings, as Sentinel has them. SearchKey is the first column
 // unless the file has one of that name. A file is read when it is first asked
-// for.
-func Watchlists(dir string) func(alias string) (*kql.Table, error) {
+// for. The order is that of dates in LastUpdatedTimeUTC which the file does not
+// tell: see Options.DateOrder.
+func Watchlists(dir string, order DateOrder) func(alias string) (*kql.Table, error) {
 	var mu sync.Mutex
 	tables := make(map[string]*kql.Table)
 	return func(alias string) (*kql.Table, error) {
@@ -54,7 +55,7 @@ func Watchlists(dir string) func(alias string) (*kql.Table, error) {
 				aliases = append(aliases, f.alias)
 				continue
 			}
-			t, err := readWatchlist(f)
+			t, err := readWatchlist(f, order)
 			if err == nil {
 				tables[alias] = t
 			}
@@ -88,7 +89,7 @@ func watchlistFiles(dir string) ([]watchlistFile, error) {
 
 // readWatchlist reads a file. A watchlist decides what a rule finds, so one
 // that is not quite right is an error and never a part of itself.
-func readWatchlist(f watchlistFile) (*kql.Table, error) {
+func readWatchlist(f watchlistFile, order DateOrder) (*kql.Table, error) {
 	src, err := os.Open(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("the watchlist '%s': %w", f.alias, err)
@@ -101,18 +102,27 @@ func readWatchlist(f watchlistFile) (*kql.Table, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("the watchlist '%s': %s is not a regular file", f.alias, f.path)
 	}
-	text, _, err := contents(src)
-	if err != nil {
-		return nil, fmt.Errorf("the watchlist '%s': %s: %w", f.alias, f.path, err)
+	again := fromStart(src)
+	open := func() (io.Reader, error) {
+		text, _, err := contents(again())
+		return &bounded{text, maxWatchlist}, err
 	}
-	t, err := watchlistTable(f.alias, info.ModTime(), &bounded{text, maxWatchlist})
+	t, err := watchlistTable(f, info.ModTime(), open, order)
+	var dates *DateOrderError
+	if errors.As(err, &dates) {
+		return nil, fmt.Errorf("the watchlist '%s': %s", f.alias, dates.Problem) // which names the file
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the watchlist '%s': %s: %w", f.alias, f.path, err)
 	}
 	return t, nil
 }
 
-func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table, error) {
+func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, error), order DateOrder) (*kql.Table, error) {
+	text, err := open()
+	if err != nil {
+		return nil, err
+	}
 	in := csv.NewReader(text)
 	in.ReuseRecord = true
 	header, err := in.Read()
@@ -127,6 +137,9 @@ func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table
 	at := make([]int, 0, len(header)) // where each column of the file goes
 	for i, name := range header {
 		name = strings.TrimSpace(name)
+		if plain, zone, ok := cutZone(name); ok && plain == watchlistUpdated && isUTC(zone) {
+			name = plain
+		}
 		to := schema.Index(name)
 		switch {
 		case name == "":
@@ -142,7 +155,13 @@ func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table
 		at = append(at, to)
 	}
 	hasID, hasKey := slices.Contains(at, id), slices.Contains(at, searchKey)
-	b := kql.NewTableBuilder(alias, schema)
+	dates := &watchlistDates{file: file{Reader: NewReader(Options{DateOrder: order}), path: f.path}}
+	if i := slices.Index(at, lastUpdated); i >= 0 {
+		if err := dates.look(open, i); err != nil {
+			return nil, err
+		}
+	}
+	b := kql.NewTableBuilder(f.alias, schema)
 	for {
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -152,15 +171,27 @@ func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table
 			return nil, err
 		}
 		item := sha256.New()
-		fmt.Fprintf(item, "%q", alias)
+		fmt.Fprintf(item, "%q", f.alias)
 		b.SetTime(lastUpdated, updated)
 		for i, cell := range cells {
 			line, column := in.FieldPos(i)
 			if !utf8.ValidString(cell) {
 				return nil, fmt.Errorf("line %d, column %d: the text is not UTF-8", line, column)
 			}
-			if !b.SetText(at[i], []byte(cell)) && cell != "" {
-				return nil, fmt.Errorf("line %d, column %d: '%s' is not a time", line, column, cell)
+			switch {
+			case at[i] != lastUpdated:
+				b.SetString(at[i], []byte(cell))
+			case cell != "":
+				t, ok, err := dates.time(watchlistDatesOf, []byte(watchlistUpdated), []byte(cell), line)
+				if err != nil {
+					return nil, err
+				}
+				if !ok {
+					return nil, fmt.Errorf("line %d, column %d: %s is not a time", line, column, excerpt([]byte(cell)))
+				}
+				b.SetTime(lastUpdated, t)
+			default:
+				b.SetText(lastUpdated, nil) // null, and not when the file was written
 			}
 			fmt.Fprintf(item, "%q", cell)
 		}
@@ -171,6 +202,39 @@ func watchlistTable(alias string, updated time.Time, text io.Reader) (*kql.Table
 			b.SetString(id, []byte(hex.EncodeToString(item.Sum(nil)[:16])))
 		}
 		b.Commit()
+	}
+}
+
+// watchlistDates reads the times of a watchlist's items.
+type watchlistDates struct{ file }
+
+// watchlistDatesOf stands for the table: a watchlist's file has one.
+var watchlistDatesOf = new(table)
+
+// look finds what the dates of a column prove, before any of them is read.
+func (d *watchlistDates) look(open func() (io.Reader, error), column int) error {
+	text, err := open()
+	if err != nil {
+		return err
+	}
+	in := csv.NewReader(text)
+	in.ReuseRecord = true
+	for {
+		cells, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			d.dates.complete = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(cells[column]) > maxScalar {
+			continue
+		}
+		if w, ok := scanTime(cells[column]); ok {
+			line, _ := in.FieldPos(column)
+			d.dates.column(watchlistDatesOf.name, []byte(watchlistUpdated)).note(w.proof(), line, cells[column])
+		}
 	}
 }
 
