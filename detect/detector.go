@@ -218,6 +218,18 @@ func (d *Detector) Next(after time.Time) time.Time {
 	return next
 }
 
+// LastPass returns when the last pass of a rule over an event of that time is
+// due, or reports false if none of its windows has it. What is received later
+// is not found.
+func (d *Detector) LastPass(ruleID string, event time.Time) (time.Time, bool) {
+	for _, r := range d.rules {
+		if r.ID == ruleID {
+			return r.schedule.lastPass(event)
+		}
+	}
+	return time.Time{}, false
+}
+
 // Tick runs what is due at a time and sends what is owed. The report is
 // complete whatever happened; the error is the report's. Only one tick of a
 // Detector runs at a time: another waits for it as long as its context lasts.

@@ -93,6 +93,22 @@ func (s schedule) next(after time.Time) time.Time {
 	return next
 }
 
+// lastPass returns when the last pass over an event of that time is due, or
+// reports false if no window has it. Windows overlap if the period is longer
+// than the frequency, so it is the last pass of the last of them.
+func (s schedule) lastPass(at time.Time) (time.Time, bool) {
+	end := s.lastEnd(at.Add(s.period))
+	if !s.end.IsZero() {
+		if last := s.lastEnd(s.end.Add(s.frequency - 1)); end.After(last) {
+			end = last
+		}
+	}
+	if !end.After(at) || s.limited(end) {
+		return time.Time{}, false
+	}
+	return end.Add(s.delay + s.offsets[len(s.offsets)-1]), true
+}
+
 // due is a window that is to be run now.
 type due struct {
 	end  time.Time

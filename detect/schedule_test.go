@@ -326,6 +326,49 @@ func TestPlanModel(t *testing.T) {
 	}
 }
 
+// TestLastPass compares lastPass with the passes that Next gives.
+func TestLastPass(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ frequency, period, lateness time.Duration }{
+		{time.Hour, time.Hour, 2 * time.Hour}, {time.Hour, time.Hour, 0}, {45 * time.Minute, 2 * time.Hour, 100 * time.Minute},
+		{time.Hour, 6 * time.Hour, 2 * time.Hour}, {7 * time.Minute, 7 * time.Minute, time.Hour}, {5 * time.Hour, 5 * time.Hour, time.Hour},
+	} {
+		c := config()
+		c.Lateness = tt.lateness
+		c.Start, c.End = clock("05:30"), clock("20:10")
+		s, err := newSchedule(c, counting(tt.frequency, tt.period))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type pass struct {
+			window alert.Span
+			at     time.Time
+		}
+		var passes []pass
+		var state ledger.State
+		for now := s.next(clock("00:00")); !now.IsZero(); now = s.next(now) {
+			p := s.plan(state, now)
+			for _, w := range p.windows {
+				passes = append(passes, pass{s.window(w.end), now})
+			}
+			state = p.state
+			state.Pending = nil
+		}
+		for at := clock("00:00"); at.Before(clock("26:00")); at = at.Add(30 * time.Second) {
+			var want time.Time
+			for _, p := range passes {
+				if !at.Before(p.window.Start) && at.Before(p.window.End) {
+					want = p.at // they are in order
+				}
+			}
+			got, ok := s.lastPass(at)
+			if !got.Equal(want) || ok == want.IsZero() {
+				t.Fatalf("%v: the last pass over %s is at %s, want %s", tt, hhmm(at), hhmm(got), hhmm(want))
+			}
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	hourly := counting(time.Hour, time.Hour)

@@ -62,7 +62,10 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if o.config.Context.value == "on" {
 		queries = append(queries, enrich.Queries()...)
 	}
-	l, err := o.read(ctx, logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)})
+	late := lateRecords{after: o.config.Delay.Duration + o.config.Lateness.Duration}
+	l, err := o.read(ctx, logs.Options{
+		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
+	})
 	if err != nil {
 		return err
 	}
@@ -91,11 +94,13 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures []error
+	var detectors []*detect.Detector
 	for _, part := range parts(rules, read, first, last) {
 		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, told, to)
 		if err != nil {
 			return err
 		}
+		detectors = append(detectors, sim.detector)
 		failed, err := sim.run(ctx, func(r detect.Report) error {
 			if time.Since(begin) > progressAfter {
 				bar.run(r.Time.Sub(first), last.Sub(first))
@@ -111,6 +116,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		}
 	}
 	bar.done()
+	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness.Duration, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -306,17 +312,10 @@ var contextTables = map[string]bool{"IdentityInfo": true}
 // tablesRead lists the tables of events that the rules read, or if there are
 // none the others.
 func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.Table {
-	schemas := make(map[string]kql.Schema)
-	for _, t := range l.Tables {
-		schemas[t.Name()] = t.Schema()
-	}
 	names := make(map[string]bool)
-	for _, r := range rules {
-		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
-		if err == nil { // it was checked before
-			for table := range s.Reads {
-				names[table] = true
-			}
+	for _, tables := range tablesOfRules(rules, l, lists) {
+		for _, table := range tables {
+			names[table] = true
 		}
 	}
 	var events, others []*kql.Table
@@ -333,6 +332,22 @@ func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.
 		return others
 	}
 	return events
+}
+
+// tablesOfRules lists the tables that each rule reads.
+func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) map[*rule.Rule][]string {
+	schemas := make(map[string]kql.Schema)
+	for _, t := range l.Tables {
+		schemas[t.Name()] = t.Schema()
+	}
+	reads := make(map[*rule.Rule][]string)
+	for _, r := range rules {
+		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		if err == nil { // it was checked before
+			reads[r] = slices.Sorted(maps.Keys(s.Reads))
+		}
+	}
+	return reads
 }
 
 // span is the time to run over: what was asked for, else that of the records

@@ -45,6 +45,8 @@ type printer interface {
 	notifier() notify.Notifier
 	start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error
 	tick(detect.Report) error
+	// tooLate is given what no pass found, before the end.
+	tooLate(warnings []string)
 	end(took time.Duration) error
 }
 
@@ -164,6 +166,12 @@ func (p *jsonPrinter) tick(r detect.Report) error {
 	return nil
 }
 
+func (p *jsonPrinter) tooLate(warnings []string) {
+	for _, text := range warnings {
+		p.warn.tell(text)
+	}
+}
+
 func (p *jsonPrinter) end(time.Duration) error { return nil }
 
 // textPrinter writes for somebody who reads.
@@ -172,6 +180,8 @@ type textPrinter struct {
 	warn *warnings
 
 	windows, passes, late, rows, dropped, suppressed, held, updates int
+
+	missed []string // records that came too late
 
 	alerts   [alert.High + 1]int
 	total    int
@@ -295,6 +305,8 @@ func droppedText(d detect.Dropped) string {
 	return strings.Join(append(parts, console.Range(d.Span)), ", ")
 }
 
+func (p *textPrinter) tooLate(warnings []string) { p.missed = warnings }
+
 func (p *textPrinter) end(took time.Duration) error {
 	if err := p.Heading("Totals"); err != nil {
 		return err
@@ -327,6 +339,9 @@ func (p *textPrinter) end(took time.Duration) error {
 	if p.held > 0 {
 		facts = append(facts, "Not sent", count(int64(p.held), "alert")+" below the least severity or the risk cutoff")
 	}
+	for _, text := range p.missed {
+		facts = append(facts, "Too late", console.Safe(text))
+	}
 	return p.Facts(append(facts,
 		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",
 			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)))...)
@@ -353,6 +368,11 @@ func short(d time.Duration) string {
 	if d%(24*time.Hour) == 0 && d > 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
 	}
+	return shortHours(d)
+}
+
+// shortHours does so without days, which a setting does not take.
+func shortHours(d time.Duration) string {
 	text := d.String()
 	text = strings.TrimSuffix(text, "0s")
 	if !strings.HasSuffix(text, "h0m") || d == 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,7 +20,8 @@ type writer struct {
 
 	member   []byte   // the one that is being written
 	declared kql.Type // what the file says it is, or 0
-	err      error    // why the file cannot be read on
+	received time.Time
+	err      error // why the file cannot be read on
 }
 
 // resolve finds out where a member goes that the mapping has not seen before,
@@ -165,6 +167,9 @@ func (w *writer) setText(c *column, text []byte) {
 			w.err = err
 		case ok:
 			b.SetTime(c.index, t)
+			if c.name == timeReceived {
+				w.received = t
+			}
 		default:
 			w.fail(c, text)
 		}

@@ -226,6 +226,9 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 		}
 	}
 	t.b.Commit()
+	if f.opts.Received != nil && !w.received.IsZero() {
+		f.opts.Received(t.name, generated, w.received)
+	}
 	return nil
 }
 

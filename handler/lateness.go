@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect"
+	"pushback/detect/rule"
+)
+
+// lateRecords are those of the logs that the workspace received so long after
+// they were generated that a window may have had its last pass by then.
+type lateRecords struct {
+	after  time.Duration // sooner after it was generated, every record is found
+	tables map[string][]lateRecord
+}
+
+type lateRecord struct{ generated, received time.Time }
+
+// add takes a record of a table if it is one of them.
+func (l *lateRecords) add(table string, generated, received time.Time) {
+	if received.Sub(generated) <= l.after {
+		return
+	}
+	if l.tables == nil {
+		l.tables = make(map[string][]lateRecord)
+	}
+	l.tables[table] = append(l.tables[table], lateRecord{generated, received})
+}
+
+// lost says how many records of a table no pass of a rule found, and what would
+// have.
+type lost struct {
+	records  int
+	latest   time.Duration   // after it was generated
+	lateness []time.Duration // that each of them takes
+}
+
+// of counts the records that a rule lost in a run, which may have had several
+// parts. One that was in none of its windows is not lost.
+func (l *lateRecords) of(table string, r *rule.Rule, lateness time.Duration, detectors []*detect.Detector) lost {
+	var sum lost
+	for _, record := range l.tables[table] {
+		var last time.Time
+		for _, d := range detectors {
+			if at, ok := d.LastPass(r.ID, record.generated); ok && at.After(last) {
+				last = at
+			}
+		}
+		if last.IsZero() || !record.received.After(last) {
+			continue
+		}
+		sum.records++
+		sum.latest = max(sum.latest, record.received.Sub(record.generated))
+		sum.lateness = append(sum.lateness, lateness+record.received.Sub(last))
+	}
+	return sum
+}
+
+// warnings says what was lost, by table. Rules that lost the same are named
+// together, and not at all if there is no other.
+func (l *lateRecords) warnings(reads map[*rule.Rule][]string, lateness time.Duration, detectors []*detect.Detector) []string {
+	var texts []string
+	for _, table := range slices.Sorted(maps.Keys(l.tables)) {
+		rules := make(map[string][]string) // what was lost -> the rules' names
+		readers := 0
+		for r, tables := range reads {
+			if !slices.Contains(tables, table) {
+				continue
+			}
+			readers++
+			if sum := l.of(table, r, lateness, detectors); sum.records > 0 {
+				text := sum.text(table, lateness)
+				rules[text] = append(rules[text], fmt.Sprintf("%q", r.Name))
+			}
+		}
+		for _, text := range slices.Sorted(maps.Keys(rules)) {
+			names := rules[text]
+			of := ""
+			if len(names) < readers {
+				slices.Sort(names)
+				of = " of the rule " + strings.Join(names, ", ")
+			}
+			texts = append(texts, strings.Replace(text, "\x00", of, 1))
+		}
+	}
+	return texts
+}
+
+// text leaves a NUL where the rules go.
+func (l *lost) text(table string, lateness time.Duration) string {
+	setting := settingsPrefix + "_LATENESS"
+	text := fmt.Sprintf("%s: %s came too late for any pass of any window\x00, up to %s after %s generated: ",
+		table, count(int64(l.records), "record"), short(roundUp(l.latest, time.Second)), were(l.records))
+	need := roundUp(slices.Max(l.lateness), time.Minute)
+	if need <= mostLateness {
+		return text + fmt.Sprintf("%s=%s would have caught %s (it is %s)", setting, shortHours(need), them(l.records), shortHours(lateness))
+	}
+	within := 0
+	for _, d := range l.lateness {
+		if d <= mostLateness {
+			within++
+		}
+	}
+	return text + fmt.Sprintf("it takes %s of %s, and at most %s are allowed, which would have caught %d (it is %s)",
+		shortHours(need), setting, shortHours(mostLateness), within, shortHours(lateness))
+}
+
+// mostLateness is the most that the setting takes.
+var mostLateness = func() time.Duration {
+	field, _ := reflect.TypeFor[settings]().FieldByName("Lateness")
+	return tagDuration(field.Tag, "max")
+}()
+
+func were(n int) string {
+	if n == 1 {
+		return "it was"
+	}
+	return "they were"
+}
+
+func them(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// roundUp rounds a duration up to a multiple of a unit.
+func roundUp(d, unit time.Duration) time.Duration {
+	return (d + unit - 1).Truncate(unit)
+}
