@@ -272,14 +272,20 @@ func (d *distinctCount) result() Value { return longValue(int64(len(d.seen))) }
 
 // summing adds up, in the type of the result; of nothing it is zero.
 type summing struct {
-	t   Type
-	sum Value
+	t    Type
+	sum  Value   // of reals and decimals
+	wide wideSum // of the others
 }
+
+// isWide says whether the sum is one of integers.
+func (s *summing) isWide() bool { return s.t == Long || s.t == TimeSpan || s.t == DateTime }
 
 func (s *summing) add(args []Value) {
 	v := convert(args[0], s.t)
 	switch {
 	case v.IsNull():
+	case s.isWide():
+		s.wide.add(v.n)
 	case s.sum.IsNull():
 		s.sum = v
 	default:
@@ -288,6 +294,10 @@ func (s *summing) add(args []Value) {
 }
 
 func (s *summing) result() Value {
+	if s.isWide() {
+		n, ok := s.wide.whole()
+		return wholeValue(s.t, n, ok)
+	}
 	if s.sum.IsNull() {
 		return convert(longValue(0), s.t)
 	}
@@ -323,11 +333,11 @@ func (a *averaging) result() Value {
 		}
 		return Value{}
 	}
-	mean := divided(a.sum.result(), convert(longValue(a.n), map[Type]Type{Real: Real, Decimal: Decimal, TimeSpan: Long, DateTime: Long}[a.t]))
-	if a.t == DateTime {
-		return datetimeValue(mean.n)
+	if a.sum.isWide() { // datetimes of fifteen rows are more ticks than a timespan holds
+		n, ok := a.sum.wide.mean(a.n)
+		return wholeValue(a.t, n, ok)
 	}
-	return mean
+	return divided(a.sum.result(), convert(longValue(a.n), a.t))
 }
 
 // extremum is the least or the greatest value, null of nothing.

@@ -224,7 +224,7 @@ func (e *textExtremes) size() int64 { return 17*int64(len(e.best)) + e.bytes }
 // wholeSums is sum() of integers and timespans.
 type wholeSums struct {
 	t   Type // of the result
-	sum []int64
+	sum []wideSum
 }
 
 func (s *wholeSums) grow(n int) { s.sum = grown(s.sum, n) }
@@ -233,13 +233,17 @@ func (s *wholeSums) add(groups []int32, args []*vector) {
 	v := args[0]
 	for row, at := range groups {
 		if i := v.at(row); at != noKey && (v.nulls == nil || !v.nulls[i]) {
-			s.sum[at] += v.ints[i]
+			s.sum[at].add(v.ints[i])
 		}
 	}
 }
 
-func (s *wholeSums) result(group, _ int) Value { return Value{kind: s.t, n: s.sum[group]} }
-func (s *wholeSums) size() int64               { return 8 * int64(len(s.sum)) }
+func (s *wholeSums) result(group, _ int) Value {
+	n, ok := s.sum[group].whole()
+	return wholeValue(s.t, n, ok)
+}
+
+func (s *wholeSums) size() int64 { return 16 * int64(len(s.sum)) }
 
 // pairs are the values that groups have, each once.
 type pairs struct {

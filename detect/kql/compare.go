@@ -16,10 +16,9 @@ var (
 // negated is the value with its sign changed; null for what has none.
 func negated(v Value) Value {
 	switch v.kind {
-	case Int:
-		return intValue(-v.n)
-	case Long, TimeSpan:
-		return Value{kind: v.kind, n: -v.n}
+	case Int, Long, TimeSpan:
+		n, ok := subtractWhole(0, v.n)
+		return wholeValue(v.kind, n, ok)
 	case Real:
 		return realValue(-v.real())
 	case Decimal:

@@ -98,8 +98,10 @@ func toLong(v Value) Value {
 	case Real:
 		return truncated(v.real())
 	case Decimal:
-		if f, err := v.decimal().Float64(); err == nil {
-			return truncated(f)
+		var whole, fraction apd.Decimal
+		v.decimal().Modf(&whole, &fraction)
+		if n, err := whole.Int64(); err == nil {
+			return longValue(n)
 		}
 	case String:
 		s := strings.TrimSpace(v.s)

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -212,7 +213,7 @@ func parseTimeSpan(text string) (int64, bool) {
 	}
 	if strings.ContainsRune(s, ':') {
 		ticks, ok := parseClock(s)
-		return sign * ticks, ok
+		return signedWhole(sign < 0, ticks, ok)
 	}
 	end := 0
 	for end < len(s) && (s[end] == '.' || s[end]-'0' <= 9) {
@@ -225,11 +226,9 @@ func parseTimeSpan(text string) (int64, bool) {
 			return 0, false
 		}
 	}
-	if n, err := strconv.ParseInt(s[:end], 10, 64); err == nil {
-		if n > 0 && n > (1<<63-1)/unit {
-			return 0, false
-		}
-		return sign * n * unit, true
+	if n, err := strconv.ParseUint(s[:end], 10, 64); err == nil {
+		high, low := bits.Mul64(n, uint64(unit))
+		return signedWhole(sign < 0, low, high == 0)
 	}
 	f, err := strconv.ParseFloat(s[:end], 64)
 	if err != nil || f*float64(unit) >= 1<<63 {
@@ -239,7 +238,7 @@ func parseTimeSpan(text string) (int64, bool) {
 }
 
 // parseClock reads [d(.|:)]hh:mm[:ss[.fffffff]] as ticks.
-func parseClock(s string) (int64, bool) {
+func parseClock(s string) (uint64, bool) {
 	parts := strings.Split(s, ":")
 	if len(parts) < 2 || len(parts) > 4 {
 		return 0, false
@@ -264,13 +263,13 @@ func parseClock(s string) (int64, bool) {
 		hours > 23 || minutes > 59 || seconds > 59 || len(fraction) > 7 {
 		return 0, false
 	}
-	ticks := int64(days)*ticksPerDay + int64(hours)*ticksPerHour + int64(minutes)*ticksPerMinute + int64(seconds)*ticksPerSecond
+	ticks := days*uint64(ticksPerDay) + hours*uint64(ticksPerHour) + minutes*uint64(ticksPerMinute) + seconds*uint64(ticksPerSecond)
 	if fraction != "" {
 		f, err := strconv.ParseUint(fraction+"0000000"[len(fraction):], 10, 32)
 		if err != nil {
 			return 0, false
 		}
-		ticks += int64(f)
+		ticks += f
 	}
 	return ticks, true
 }

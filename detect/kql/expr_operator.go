@@ -331,26 +331,35 @@ func arithmeticType(op string, l, r Type) Type {
 	return kindNull
 }
 
+// checked makes of an operation on integers one that is null where its result
+// does not fit.
+func checked(kind Type, op func(x, y int64) (int64, bool)) func(x, y int64) Value {
+	return func(x, y int64) Value {
+		n, ok := op(x, y)
+		return wholeValue(kind, n, ok)
+	}
+}
+
 func plus(a, b Value) Value {
 	switch {
 	case a.kind == DateTime || b.kind == DateTime:
-		return datetimeValue(a.n + b.n)
+		return checked(DateTime, addWhole)(a.n, b.n)
 	case a.kind == TimeSpan:
-		return timespanValue(a.n + b.n)
+		return checked(TimeSpan, addWhole)(a.n, b.n)
 	}
-	return number(a, b, func(x, y int64) Value { return longValue(x + y) }, func(x, y float64) float64 { return x + y }, (*apd.Context).Add)
+	return number(a, b, checked(Long, addWhole), func(x, y float64) float64 { return x + y }, (*apd.Context).Add)
 }
 
 func subtracted(a, b Value) Value {
 	switch {
 	case a.kind == DateTime && b.kind == DateTime:
-		return timespanValue(a.n - b.n)
+		return checked(TimeSpan, subtractWhole)(a.n, b.n)
 	case a.kind == DateTime:
-		return datetimeValue(a.n - b.n)
+		return checked(DateTime, subtractWhole)(a.n, b.n)
 	case a.kind == TimeSpan:
-		return timespanValue(a.n - b.n)
+		return checked(TimeSpan, subtractWhole)(a.n, b.n)
 	}
-	return number(a, b, func(x, y int64) Value { return longValue(x - y) }, func(x, y float64) float64 { return x - y }, (*apd.Context).Sub)
+	return number(a, b, checked(Long, subtractWhole), func(x, y float64) float64 { return x - y }, (*apd.Context).Sub)
 }
 
 func times(a, b Value) Value {
@@ -359,11 +368,11 @@ func times(a, b Value) Value {
 	}
 	if a.kind == TimeSpan {
 		if b.kind == Int || b.kind == Long {
-			return timespanValue(a.n * b.n)
+			return checked(TimeSpan, multiplyWhole)(a.n, b.n)
 		}
 		return ticksOf(float64(a.n) * toReal(b).real())
 	}
-	return number(a, b, func(x, y int64) Value { return longValue(x * y) }, func(x, y float64) float64 { return x * y }, (*apd.Context).Mul)
+	return number(a, b, checked(Long, multiplyWhole), func(x, y float64) float64 { return x * y }, (*apd.Context).Mul)
 }
 
 func ticksOf(f float64) Value {
@@ -379,14 +388,12 @@ func divided(a, b Value) Value {
 		if b.kind == TimeSpan {
 			return realValue(float64(a.n) / float64(b.n))
 		}
+		if b.kind == Int || b.kind == Long {
+			return checked(TimeSpan, divideWhole)(a.n, b.n)
+		}
 		return ticksOf(float64(a.n) / toReal(b).real())
 	}
-	return number(a, b, func(x, y int64) Value {
-		if y == 0 || x == math.MinInt64 && y == -1 {
-			return Value{}
-		}
-		return longValue(x / y)
-	}, func(x, y float64) float64 { return x / y }, func(c *apd.Context, d, x, y *apd.Decimal) (apd.Condition, error) {
+	return number(a, b, checked(Long, divideWhole), func(x, y float64) float64 { return x / y }, func(c *apd.Context, d, x, y *apd.Decimal) (apd.Condition, error) {
 		cond, err := c.Quo(d, x, y)
 		d.Reduce(d)
 		return cond, err

@@ -18,20 +18,12 @@ func datetimeFunctions() []*scalarFunction {
 	}
 	start := func(f func(t time.Time, offset int) time.Time) func([]Value) Value {
 		return func(a []Value) Value {
-			offset := 0
-			if len(a) > 1 {
-				offset = int(min(max(a[1].n, -1<<20), 1<<20))
-			}
-			return datetimeValue(timeToTicks(f(ticksToTime(a[0].n), offset)))
+			return ticksFrom(f(ticksToTime(a[0].n), startOffset(a)), 0)
 		}
 	}
 	end := func(f func(t time.Time, offset int) time.Time) func([]Value) Value {
 		return func(a []Value) Value {
-			offset := 0
-			if len(a) > 1 {
-				offset = int(min(max(a[1].n, -1<<20), 1<<20))
-			}
-			return datetimeValue(timeToTicks(f(ticksToTime(a[0].n), offset+1)) - 1)
+			return ticksFrom(f(ticksToTime(a[0].n), startOffset(a)+1), -1)
 		}
 	}
 	day := func(t time.Time, n int) time.Time {
@@ -111,6 +103,22 @@ func datetimeFunctions() []*scalarFunction {
 				return timeToTicks(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone))
 			})},
 	}
+}
+
+// startOffset is the second argument of startofday() and its kin. No date is as
+// many days from another as it can be at most.
+func startOffset(a []Value) int {
+	const most = 1 << 22
+	return int(min(max(optional(a, 1, 0), -most), most))
+}
+
+// ticksFrom is a time and some ticks, null outside the years 1 to 9999, of
+// which the last ends where the next begins.
+func ticksFrom(t time.Time, more int64) Value {
+	if t.Year() < 0 || t.Year() > 10_000 {
+		return Value{} // too far away to count ticks
+	}
+	return datetimeValue(timeToTicks(t) + more)
 }
 
 func isoWeek(t time.Time) int {
@@ -319,7 +327,7 @@ func datetimeDiff(a []Value) Value {
 	case "microsecond":
 		return boundaries(10)
 	case "nanosecond":
-		return longValue((l - r) * 100)
+		return checked(Long, multiplyWhole)(l-r, 100)
 	}
 	return Value{}
 }

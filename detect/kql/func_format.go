@@ -20,12 +20,12 @@ func formatFunctions() []*scalarFunction {
 
 // formatField writes a part of a value for so many of its letters, and says
 // whether a pattern may have so many.
-type formatField func(ticks int64, letters int) (text string, ok bool)
+type formatField func(ticks uint64, letters int) (text string, ok bool)
 
 // padded is a number in at least as many digits as there are letters.
-func padded(most int, of func(ticks int64) int64) formatField {
-	return func(ticks int64, letters int) (string, bool) {
-		text := strconv.FormatInt(of(ticks), 10)
+func padded(most int, of func(ticks uint64) uint64) formatField {
+	return func(ticks uint64, letters int) (string, bool) {
+		text := strconv.FormatUint(of(ticks), 10)
 		for len(text) < letters && letters <= most {
 			text = "0" + text
 		}
@@ -33,47 +33,47 @@ func padded(most int, of func(ticks int64) int64) formatField {
 	}
 }
 
-func fraction(ticks int64, letters int) (string, bool) {
+func fraction(ticks uint64, letters int) (string, bool) {
 	if letters > 7 {
 		return "", false
 	}
-	text := strconv.FormatInt(ticksPerSecond+ticks%ticksPerSecond, 10)[1:]
+	text := strconv.FormatUint(uint64(ticksPerSecond)+ticks%uint64(ticksPerSecond), 10)[1:]
 	return text[:letters], true
 }
 
 // fractionIfAny is fraction without zeros at its end.
-func fractionIfAny(ticks int64, letters int) (string, bool) {
+func fractionIfAny(ticks uint64, letters int) (string, bool) {
 	text, ok := fraction(ticks, letters)
 	return strings.TrimRight(text, "0"), ok
 }
 
 var (
-	hourField   = padded(2, func(t int64) int64 { return t / ticksPerHour % 24 })
-	minuteField = padded(2, func(t int64) int64 { return t / ticksPerMinute % 60 })
-	secondField = padded(2, func(t int64) int64 { return t / ticksPerSecond % 60 })
+	hourField   = padded(2, func(t uint64) uint64 { return t / uint64(ticksPerHour) % 24 })
+	minuteField = padded(2, func(t uint64) uint64 { return t / uint64(ticksPerMinute) % 60 })
+	secondField = padded(2, func(t uint64) uint64 { return t / uint64(ticksPerSecond) % 60 })
 
 	datetimeFields = map[byte]formatField{
-		'd': padded(2, func(t int64) int64 { return int64(ticksToTime(t).Day()) }),
-		'M': padded(2, func(t int64) int64 { return int64(ticksToTime(t).Month()) }),
-		'y': func(t int64, letters int) (string, bool) {
-			year := int64(ticksToTime(t).Year())
+		'd': padded(2, func(t uint64) uint64 { return uint64(ticksToTime(int64(t)).Day()) }),
+		'M': padded(2, func(t uint64) uint64 { return uint64(ticksToTime(int64(t)).Month()) }),
+		'y': func(t uint64, letters int) (string, bool) {
+			year := uint64(ticksToTime(int64(t)).Year())
 			if letters < 3 {
 				year %= 100
 			}
-			text, _ := padded(4, func(int64) int64 { return year })(t, letters)
+			text, _ := padded(4, func(uint64) uint64 { return year })(t, letters)
 			return text, letters <= 2 || letters == 4
 		},
 		'H': hourField, 'm': minuteField, 's': secondField, 'f': fraction, 'F': fractionIfAny,
-		'h': padded(2, func(t int64) int64 { return (t/ticksPerHour+11)%12 + 1 }),
-		't': func(t int64, letters int) (string, bool) {
-			if t/ticksPerHour%24 < 12 {
+		'h': padded(2, func(t uint64) uint64 { return (t/uint64(ticksPerHour)+11)%12 + 1 }),
+		't': func(t uint64, letters int) (string, bool) {
+			if t/uint64(ticksPerHour)%24 < 12 {
 				return "AM", letters == 2
 			}
 			return "PM", letters == 2
 		},
 	}
 	timespanFields = map[byte]formatField{
-		'd': padded(8, func(t int64) int64 { return t / ticksPerDay }),
+		'd': padded(8, func(t uint64) uint64 { return t / uint64(ticksPerDay) }),
 		'H': hourField, 'h': hourField, 'm': minuteField, 's': secondField, 'f': fraction, 'F': fractionIfAny,
 	}
 )
@@ -83,7 +83,7 @@ const formatDelimiters = " /-:,._[]"
 
 // formatted writes the ticks as a pattern has it. at is where the pattern has
 // what is neither a field nor a delimiter, else -1.
-func formatted(ticks int64, pattern string, fields map[byte]formatField) (text string, at int) {
+func formatted(ticks uint64, pattern string, fields map[byte]formatField) (text string, at int) {
 	var sb strings.Builder
 	for i := 0; i < len(pattern); {
 		c := pattern[i]
@@ -122,11 +122,7 @@ func bindFormat(fields map[byte]formatField) func(*binder, *call, []expr) expr {
 			if a[0].IsNull() {
 				return stringValue("")
 			}
-			ticks := a[0].n
-			if ticks < 0 {
-				ticks = max(-ticks, 0)
-			}
-			text, _ := formatted(ticks, a[1].s, fields)
+			text, _ := formatted(magnitude(a[0].n), a[1].s, fields)
 			return stringValue(text)
 		}})
 	}

@@ -154,6 +154,9 @@ func bindAround(b *binder, n *call, args []expr) expr {
 		if a[0].IsNull() || a[1].IsNull() || a[2].IsNull() {
 			return Value{}
 		}
+		if order, ok := compare(a[2], convert(longValue(0), delta)); ok && order < 0 {
+			return boolValue(false)
+		}
 		low, high := subtracted(a[1], a[2]), plus(a[1], a[2])
 		return boolValue((low.IsNull() || sortOrder(a[0], low) >= 0) && (high.IsNull() || sortOrder(a[0], high) <= 0))
 	}})
@@ -173,8 +176,8 @@ func bindAbs(b *binder, n *call, args []expr) expr {
 		if v.IsNull() {
 			return v
 		}
-		if n := negated(v); sortOrder(v, n) < 0 {
-			return n
+		if n := negated(v); n.IsNull() || sortOrder(v, n) < 0 {
+			return n // null for the least integer, whose counterpart there is not
 		}
 		return v
 	}})
@@ -205,8 +208,8 @@ func round(a []Value) Value {
 	if digits >= 0 {
 		return a[0]
 	}
-	scale := math.Pow10(int(-digits))
-	return convert(realValue(math.RoundToEven(float64(a[0].n)/scale)*scale), a[0].kind)
+	n, ok := roundWhole(a[0].n, -digits)
+	return wholeValue(a[0].kind, n, ok)
 }
 
 func ceiling(a []Value) Value {
@@ -270,11 +273,12 @@ func rounded(v, size Value) Value {
 	if size.n <= 0 {
 		return Value{}
 	}
-	down := v.n - v.n%size.n
-	if v.n < 0 && v.n%size.n != 0 {
-		down -= size.n
+	down, ok := roundDown(v.n, size.n, 0)
+	kind := v.kind
+	if kind == Int {
+		kind = Long // the size may be one, and the caller knows the type
 	}
-	return Value{kind: v.kind, n: down}
+	return wholeValue(kind, down, ok)
 }
 
 // bindBinAt moves the fixed point to zero, and back.
@@ -292,6 +296,13 @@ func bindBinAt(b *binder, n *call, args []expr) expr {
 	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {
 		if a[0].IsNull() || a[1].IsNull() || a[2].IsNull() {
 			return Value{}
+		}
+		if t == Int || t == Long || t == DateTime || t == TimeSpan {
+			if a[1].n <= 0 {
+				return Value{}
+			}
+			down, ok := roundDown(a[0].n, a[1].n, a[2].n)
+			return wholeValue(t, down, ok)
 		}
 		down := convert(rounded(convert(subtracted(a[0], a[2]), between), a[1]), between)
 		if down.IsNull() {

@@ -26,13 +26,15 @@ var windowings = map[string]windowFunction{
 	"row_number": {
 		result: func([]expr) Type { return Long },
 		fill: func(args []*vector, out *vector) {
-			next := int64(0)
+			next, ok := int64(0), true
 			for i := range out.n {
 				if i == 0 || isTrue(args, 1, i) {
-					next = orLong(args, 0, 0, 1)
+					next, ok = orLong(args, 0, 0, 1), true
 				}
-				out.ints[i] = next
-				next++
+				out.set(i, wholeValue(Long, next, ok))
+				if ok {
+					next, ok = addWhole(next, 1)
+				}
 			}
 		},
 	},
@@ -45,11 +47,21 @@ var windowings = map[string]windowFunction{
 		},
 		fill: func(args []*vector, out *vector) {
 			var sum Value
+			var wide wideSum
 			for i := range out.n {
 				if isTrue(args, 1, i) {
-					sum = Value{}
+					sum, wide = Value{}, wideSum{}
 				}
-				if term := args[0].value(i); sum.IsNull() {
+				if term := args[0].value(i); out.typ == Long || out.typ == TimeSpan {
+					// Past the range a sum is null, and may come back.
+					if term.IsNull() {
+						out.set(i, sum)
+						continue
+					}
+					wide.add(term.n)
+					n, ok := wide.whole()
+					sum = wholeValue(out.typ, n, ok)
+				} else if sum.IsNull() {
 					sum = convert(term, out.typ)
 				} else if !term.IsNull() {
 					sum = convert(plus(sum, term), out.typ)

@@ -758,7 +758,11 @@ func (p *parser) dynamicValue() Value {
 		p.expect(")", "after the dynamic literal")
 		return val
 	case t.is("-") && p.cur().kind == tokNumber:
-		_, val := literalValue(p.advance())
+		number := p.advance()
+		if n, err := strconv.ParseInt("-"+number.text, 10, 64); err == nil {
+			return longValue(n) // the least of them has no counterpart to be negated
+		}
+		_, val := literalValue(number)
 		return negated(val)
 	case t.kind == tokQuoted: // an array of one string looks like a quoted name
 		return arrayValue([]Value{stringValue(t.text)})
