@@ -310,7 +310,11 @@ func healthOver(first alert.Alert, open *openCondition) alert.Alert {
 	a := first
 	a.Title, a.Description = "Over: "+first.Title, cmp.Or(open.Ending, "What was told is over.")
 	a.Updates = &alert.Reference{ID: first.ID, Title: first.Title, Created: first.Created, Severity: first.Severity, Identity: alert.Identity(first.Activities)}
-	return healthMoment(a, first.CustomDetails[0].Values[0], open.Over, open.Over)
+	key := ""
+	if d := first.CustomDetails; len(d) > 0 && len(d[0].Values) > 0 {
+		key = d[0].Values[0]
+	}
+	return healthMoment(a, key, open.Over, open.Over)
 }
 
 // healthMoment gives an alert its time and an id of its own.

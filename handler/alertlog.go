@@ -33,10 +33,11 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 		slog.String("name", a.RuleName),
 		slog.String("severity", a.Severity.String()),
 		slog.String("title", shortened(a.Title)),
-		slog.Time("start", a.Span.Start),
-		slog.Time("end", a.Span.End),
-		slog.Bool("continues", len(a.Previously()) > 0),
 	)
+	if a.Span.Known() {
+		r.AddAttrs(slog.Time("start", a.Span.Start), slog.Time("end", a.Span.End))
+	}
+	r.AddAttrs(slog.Bool("continues", len(a.Previously()) > 0))
 	var entities []string
 	for _, e := range a.Entities {
 		if len(e.Fields) > 0 && len(entities) < mostLogValues {

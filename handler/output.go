@@ -204,6 +204,9 @@ func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
 		p.entities = make(map[string]map[string]bool)
 	}
 	for _, e := range a.Entities {
+		if len(e.Fields) == 0 {
+			continue
+		}
 		if p.entities[e.Type] == nil {
 			p.entities[e.Type] = make(map[string]bool)
 		}
@@ -302,7 +305,10 @@ func droppedText(d detect.Dropped) string {
 	if len(parts) > 2 {
 		parts = []string{parts[0], parts[len(parts)-1]}
 	}
-	return strings.Join(append(parts, console.Range(d.Span)), ", ")
+	if d.Span.Known() {
+		parts = append(parts, console.Range(d.Span))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (p *textPrinter) tooLate(warnings []string) { p.missed = warnings }

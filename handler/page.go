@@ -72,7 +72,7 @@ func (p *page) cards() ([]pageCard, error) {
 		k := tick{a.RuleID, a.Created}
 		group := byTick[k]
 		card := pageCard{Kind: "alert", Severity: a.Severity.String(),
-			Caption: console.Safe(a.RuleName) + ", " + console.Range(alert.Span{Start: a.Created, End: a.Created}) + " UTC"}
+			Caption: strings.TrimSuffix(console.Safe(a.RuleName)+", "+console.Moment(a.Created), ", ")}
 		var err error
 		switch {
 		case len(group) == 0:

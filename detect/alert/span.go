@@ -27,6 +27,13 @@ func Between(a, b time.Time) Span {
 	return Span{Start: a, End: b}
 }
 
+// Known reports whether a time is one that something can have happened at. The
+// zero time stands for one that nobody knows, and is never shown.
+func Known(t time.Time) bool { return t.UTC().Year() >= 1970 && t.UTC().Year() < 9999 }
+
+// Known reports whether both ends are known.
+func (s Span) Known() bool { return Known(s.Start) && Known(s.End) }
+
 // Contains reports whether all of other lies inside s.
 func (s Span) Contains(other Span) bool {
 	return !other.Start.Before(s.Start) && !other.End.After(s.End)

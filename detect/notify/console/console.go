@@ -5,7 +5,6 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -43,20 +42,26 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 			sb.WriteString(strings.Repeat(" ", indent) + s.Bold(line) + "\n")
 		}
 	}
-	for _, line := range wrap(when(a), s.width()-indent) {
-		sb.WriteString(strings.Repeat(" ", indent) + s.Dim(line) + "\n")
+	if text := when(a); text != "" {
+		for _, line := range wrap(text, s.width()-indent) {
+			sb.WriteString(strings.Repeat(" ", indent) + s.Dim(line) + "\n")
+		}
 	}
 	if late := text.Late(a); late != "" {
 		sb.WriteString(strings.Repeat(" ", indent) + late + "\n")
 	}
-	if earlier := a.Previously(); len(earlier) > 0 {
-		text := "Continues what was reported for " + spans(earlier)
+	if earlier := spans(a.Previously()); earlier != "" {
+		text := "Continues what was reported for " + earlier
 		for _, line := range wrap(text, s.width()-indent) {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
 		}
 	}
 	if a.Updates != nil {
-		for _, line := range wrap("Update of what was reported "+Range(alert.Span{Start: a.Updates.Created, End: a.Updates.Created})+": "+Safe(a.Updates.Title), s.width()-indent) {
+		text := "Update of "
+		if at := Moment(a.Updates.Created); at != "" {
+			text = "Update of what was reported " + at + ": "
+		}
+		for _, line := range wrap(text+Safe(a.Updates.Title), s.width()-indent) {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
 		}
 	}
@@ -111,6 +116,9 @@ func (c *Console) field(f field, label int) string {
 func fieldsOf(a alert.Alert) []field {
 	var list []field
 	for _, e := range a.Entities {
+		if len(e.Fields) == 0 {
+			continue
+		}
 		list = append(list, field{Safe(e.Type), entityText(e)})
 	}
 	for _, d := range a.CustomDetails {
@@ -179,31 +187,51 @@ func Label(name string) string {
 
 // when says when it took place, and in which window it was found.
 func when(a alert.Alert) string {
-	text := Range(a.Span) + " UTC"
-	if !a.Window.Start.IsZero() {
-		text += fmt.Sprintf(" · window %s", Range(a.Window))
+	var texts []string
+	if at := Stamp(a.Span); at != "" {
+		texts = append(texts, at)
 	}
-	if !a.Created.IsZero() {
+	if a.Window.Known() {
+		texts = append(texts, "window "+Range(a.Window))
+	}
+	if alert.Known(a.Created) {
 		reported := clock(a.Created)
 		if day := a.Created.UTC().Format(time.DateOnly); day != a.Span.End.UTC().Format(time.DateOnly) {
 			reported = day + " " + reported
 		}
-		text += " · reported " + reported
+		texts = append(texts, "reported "+reported)
 	}
-	return text
+	return strings.Join(texts, " · ")
 }
 
+// spans lists those that are known.
 func spans(list []alert.Span) string {
-	texts := make([]string, len(list))
-	for i, s := range list {
-		texts[i] = Range(s)
+	var texts []string
+	for _, s := range list {
+		if s.Known() {
+			texts = append(texts, Range(s))
+		}
 	}
 	return strings.Join(texts, ", ")
 }
 
+// Stamp is Range and the zone that it is in, or nothing if the span is not known.
+func Stamp(s alert.Span) string {
+	if !s.Known() {
+		return ""
+	}
+	return Range(s) + " UTC"
+}
+
+// Moment is Stamp of a single time.
+func Moment(t time.Time) string { return Stamp(alert.Span{Start: t, End: t}) }
+
 // Range writes a span of time in UTC, as short as it can be without loss of
 // its date: 2026-03-17 09:58:03 – 10:02:11.
 func Range(s alert.Span) string {
+	if !s.Known() {
+		return "an unknown time"
+	}
 	start, end := s.Start.UTC(), s.End.UTC()
 	text := start.Format(time.DateOnly) + " " + clock(start)
 	switch {

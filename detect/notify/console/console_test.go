@@ -203,3 +203,41 @@ func TestWriterFails(t *testing.T) {
 		t.Error("the error of the writer is lost")
 	}
 }
+
+// TestNothingKnown shows alerts whose times and values nobody knows: no line
+// names the year 1, and none is empty.
+func TestNothingKnown(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 17, 9, 58, 0, 0, time.UTC)
+	unknown := alert.Alert{
+		Title: "a title", Severity: alert.High,
+		Entities:      []alert.Entity{{Type: "Account"}, {Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "203.0.113.7"}}}},
+		CustomDetails: []alert.Detail{{Name: "Reasons"}},
+		Activities:    []alert.Activity{{Previously: []alert.Span{{}}}, {}},
+		Updates:       &alert.Reference{Title: "the first"},
+		Context:       &alert.Context{Timeline: []alert.Moment{{Text: "no time"}, {Time: at, Text: "a time"}}},
+	}
+	const title = "────────────────────────────────────────\n HIGH  a title\n"
+	for _, tt := range []struct {
+		name  string
+		known func(*alert.Alert)
+		want  string
+	}{
+		{"nothing", func(*alert.Alert) {}, title + "       Update of the first\n\n  IP        203.0.113.7\n  Timeline  no time\n            2026-03-17 09:58 a time\n\n"},
+		{"when it was reported", func(a *alert.Alert) { a.Created, a.Context = at, nil }, title + "       reported 2026-03-17 09:58\n       Update of the first\n\n  IP  203.0.113.7\n\n"},
+		{"when the first was reported", func(a *alert.Alert) { a.Updates.Created, a.Context = at, nil },
+			title + "       Update of what was reported\n       2026-03-17 09:58 UTC: the first\n\n  IP  203.0.113.7\n\n"},
+	} {
+		a := unknown
+		reference := *unknown.Updates
+		a.Updates = &reference
+		tt.known(&a)
+		var out strings.Builder
+		if err := New(&out, Style{Width: 40}).Notify(context.Background(), a); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, out.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func known(c *alert.Context) []field {
 	}
 	var moments []string
 	for _, m := range c.Timeline {
-		moments = append(moments, Range(alert.Span{Start: m.Time, End: m.Time})+" "+Safe(m.Text))
+		moments = append(moments, moment(m))
 	}
 	if len(moments) > 0 {
 		list = append(list, field{"Timeline", strings.Join(moments, "\n")})
@@ -67,4 +67,12 @@ func known(c *alert.Context) []field {
 		list = append(list, field{"Not known", strings.Join(lines, "\n")})
 	}
 	return list
+}
+
+// moment is a line of the timeline.
+func moment(m alert.Moment) string {
+	if !alert.Known(m.Time) {
+		return Safe(m.Text)
+	}
+	return Range(alert.Span{Start: m.Time, End: m.Time}) + " " + Safe(m.Text)
 }

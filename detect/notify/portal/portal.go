@@ -124,7 +124,7 @@ func whoOf(a alert.Alert) who {
 }
 
 // shown says whether a time is one that a query can write.
-func shown(t time.Time) bool { return t.UTC().Year() >= 1970 && t.UTC().Year() < 9999 }
+func shown(t time.Time) bool { return alert.Known(t) }
 
 // around is how much before and after the activity a query looks: what led up
 // to it, and what came of it.

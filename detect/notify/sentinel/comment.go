@@ -48,12 +48,14 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 		return inert(name) + ": " + strings.Join(texts, ", ")
 	}
 	line("<b>%s: %s</b>", a.Severity, inert(a.Title))
-	line("%s UTC", inert(console.Range(a.Span)))
+	if at := console.Stamp(a.Span); at != "" {
+		line("%s", inert(at))
+	}
 	if late := text.Late(a); late != "" {
 		line("%s", late)
 	}
-	if earlier := a.Previously(); len(earlier) > 0 {
-		line("Continues what was reported for %s UTC", inert(console.Range(earlier[0])))
+	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
+		line("Continues what was reported for %s", inert(console.Stamp(earlier[0])))
 	}
 	if u := a.Updates; u != nil {
 		line("Update of: %s", inert(u.Title))
@@ -93,7 +95,9 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 			}
 			fields = append(fields, inert(f.Identifier)+" "+value)
 		}
-		items = append(items, inert(e.Type)+": "+strings.Join(fields, ", "))
+		if len(fields) > 0 {
+			items = append(items, inert(e.Type)+": "+strings.Join(fields, ", "))
+		}
 	}
 	list("Entities", items)
 	items = nil
@@ -116,7 +120,11 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 		list("Context", items)
 		items = nil
 		for _, m := range c.Timeline {
-			items = append(items, m.Time.UTC().Format(time.DateTime)+" "+inert(m.Text))
+			at := ""
+			if alert.Known(m.Time) {
+				at = m.Time.UTC().Format(time.DateTime) + " "
+			}
+			items = append(items, at+inert(m.Text))
 		}
 		list("Timeline (UTC)", items)
 		items = nil

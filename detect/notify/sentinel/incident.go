@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
@@ -43,14 +44,22 @@ func labelsOf(a alert.Alert) []string {
 	return names
 }
 
+// moment is a time as the service takes it, left out if it is not known.
+func moment(t time.Time) *time.Time {
+	if !alert.Known(t) {
+		return nil
+	}
+	return to.Ptr(t.UTC())
+}
+
 func newIncident(a alert.Alert) armsecurityinsights.Incident {
 	i := armsecurityinsights.Incident{Properties: &armsecurityinsights.IncidentProperties{
 		Title:                to.Ptr(cmp.Or(plain(a.Title, mostTitle), "Alert "+a.ID)),
 		Description:          to.Ptr(plain(a.Description, mostDescription)),
 		Severity:             to.Ptr(armsecurityinsights.IncidentSeverity(a.Severity.String())),
 		Status:               to.Ptr(armsecurityinsights.IncidentStatusNew),
-		FirstActivityTimeUTC: to.Ptr(a.Span.Start.UTC()),
-		LastActivityTimeUTC:  to.Ptr(a.Span.End.UTC()),
+		FirstActivityTimeUTC: moment(a.Span.Start),
+		LastActivityTimeUTC:  moment(a.Span.End),
 	}}
 	for _, name := range append(labelsOf(a), toldSeverity+a.Severity.String()) {
 		i.Properties.Labels = append(i.Properties.Labels, label(name))
@@ -100,10 +109,10 @@ func update(i armsecurityinsights.Incident, a alert.Alert, ours []string, reopen
 			p.Labels, changed = append(p.Labels, label(name)), true
 		}
 	}
-	if p.FirstActivityTimeUTC == nil || a.Span.Start.Before(*p.FirstActivityTimeUTC) {
+	if alert.Known(a.Span.Start) && (p.FirstActivityTimeUTC == nil || a.Span.Start.Before(*p.FirstActivityTimeUTC)) {
 		p.FirstActivityTimeUTC, changed = to.Ptr(a.Span.Start.UTC()), true
 	}
-	if p.LastActivityTimeUTC == nil || a.Span.End.After(*p.LastActivityTimeUTC) {
+	if alert.Known(a.Span.End) && (p.LastActivityTimeUTC == nil || a.Span.End.After(*p.LastActivityTimeUTC)) {
 		p.LastActivityTimeUTC, changed = to.Ptr(a.Span.End.UTC()), true
 	}
 	severity := armsecurityinsights.IncidentSeverity(a.Severity.String())
@@ -145,10 +154,10 @@ func bookmarkOf(a alert.Alert, r *rule.Rule) armsecurityinsights.Bookmark {
 		DisplayName:    to.Ptr(cmp.Or(plain(a.Title, mostTitle), "Alert "+a.ID)),
 		Query:          &query,
 		QueryResult:    to.Ptr(result(a)),
-		QueryStartTime: to.Ptr(a.Window.Start.UTC()),
-		QueryEndTime:   to.Ptr(a.Window.End.UTC()),
-		EventTime:      to.Ptr(a.Span.Start.UTC()),
-		Created:        to.Ptr(a.Created.UTC()),
+		QueryStartTime: moment(a.Window.Start),
+		QueryEndTime:   moment(a.Window.End),
+		EventTime:      moment(a.Span.Start),
+		Created:        moment(a.Created),
 		Notes:          to.Ptr(plain(a.RuleName+" "+a.RuleVersion, mostTitle)),
 	}
 	for _, e := range a.Entities {

@@ -954,3 +954,42 @@ func TestParseWorkspace(t *testing.T) {
 		t.Errorf("%v", fmt.Sprint(w))
 	}
 }
+
+// Times that nobody knows are left out of what is said and of what is sent: the
+// service would take them for the year 1, and show every alert of the incident
+// as two thousand years long.
+func TestNoTimes(t *testing.T) {
+	t.Parallel()
+	a := rejection("ana@fabrikam.example", noon)
+	a.Window, a.Span, a.Created = alert.Span{}, alert.Span{}, time.Time{}
+	a.Activities[0].Previously = []alert.Span{{}}
+	a.Entities = append(a.Entities, alert.Entity{Type: "Host"})
+	a.Updates = &alert.Reference{Title: "the first"}
+	a.Context.Timeline = []alert.Moment{{Text: "no time"}}
+	comment := Comment(a, portal.Links{})
+	for _, bad := range []string{"0001", "unknown time", "Host"} {
+		if strings.Contains(comment, bad) {
+			t.Errorf("the comment has %q:\n%s", bad, comment)
+		}
+	}
+	if !strings.Contains(comment, "&bull; no time") {
+		t.Errorf("the comment lacks the moment:\n%s", comment)
+	}
+	incident := newIncident(a)
+	later, changed := update(incident, rejection("ana@fabrikam.example", noon), nil, false)
+	for name, sent := range map[string]any{"the incident": incident, "the bookmark": bookmarkOf(a, nil)} {
+		text, err := json.Marshal(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "0001-01-01") {
+			t.Errorf("%s is of the year 1: %s", name, text)
+		}
+	}
+	if first := later.Properties.FirstActivityTimeUTC; !changed || first == nil || !first.Equal(noon) {
+		t.Errorf("an alert with times, %t, leaves the incident begin at %v", changed, first)
+	}
+	if again, changed := update(later, a, nil, false); changed || !again.Properties.FirstActivityTimeUTC.Equal(noon) {
+		t.Errorf("an alert without times moves it to %v", again.Properties.FirstActivityTimeUTC)
+	}
+}

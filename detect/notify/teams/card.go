@@ -102,7 +102,7 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	if late := text.Late(a); late != "" {
 		c.Body = append(c.Body, rich("Small", textRun{Text: late, Weight: "Bolder"}))
 	}
-	if earlier := a.Previously(); len(earlier) > 0 {
+	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
 		text := "Continues what was reported for " + console.Range(earlier[0])
 		if more := len(earlier) - 1; more > 0 {
 			text += fmt.Sprintf(" and %d other times", more)
@@ -180,7 +180,7 @@ func small(text string) textBlock {
 }
 
 // shown says whether a time is one that the card's functions can write.
-func shown(t time.Time) bool { return t.UTC().Year() >= 1970 && t.UTC().Year() < 9999 }
+func shown(t time.Time) bool { return alert.Known(t) }
 
 // when says when it took place, in the reader's zone and in UTC.
 func when(s alert.Span) string {

@@ -48,12 +48,18 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	slices.SortStableFunc(worst, func(a, b alert.Alert) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(found(b), found(a)), a.Span.Start.Compare(b.Span.Start), cmp.Compare(a.ID, b.ID))
 	})
-	span := worst[0].Span
+	var span alert.Span
 	severities := map[alert.Severity]int{}
 	findings := map[string]int{}
 	entities := map[string]map[string]bool{}
 	for _, a := range worst {
-		span = span.Hull(a.Span)
+		switch { // a time that is not known would stretch it to the year 1
+		case !a.Span.Known():
+		case !span.Known():
+			span = a.Span
+		default:
+			span = span.Hull(a.Span)
+		}
 		severities[a.Severity]++
 		if a.Context != nil {
 			for _, f := range a.Context.Findings {

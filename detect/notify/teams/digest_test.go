@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/console"
 )
 
 func digestOf(t *testing.T, alerts []alert.Alert) (json.RawMessage, map[string]any) {
@@ -80,4 +82,27 @@ func TestHostileDigests(t *testing.T) {
 		cards = append(cards, text)
 	}
 	understood(t, cards)
+}
+
+// TestNoTimes makes cards of alerts whose times nobody knows, and whose entities
+// have no value.
+func TestNoTimes(t *testing.T) {
+	t.Parallel()
+	a := sampleAlert()
+	unknown := a
+	unknown.Window, unknown.Span, unknown.Created = alert.Span{}, alert.Span{}, time.Time{}
+	unknown.Activities = []alert.Activity{{Previously: []alert.Span{{}}}, {}}
+	unknown.Entities = append([]alert.Entity{{Type: "Host"}}, a.Entities...)
+	unknown.Updates = &alert.Reference{Title: "the first"}
+	card, _ := mustCard(t, unknown, Links{})
+	digest, _ := digestOf(t, []alert.Alert{unknown, a, unknown})
+	none, _ := digestOf(t, []alert.Alert{unknown, unknown})
+	for name, text := range map[string]string{"the card": string(card), "the digest": string(digest), "the digest of nothing else": string(none)} {
+		if strings.Contains(text, "0001") || strings.Contains(text, "unknown time") {
+			t.Errorf("%s says when: %s", name, text)
+		}
+	}
+	if want := console.Range(a.Span); !strings.Contains(string(digest), want) {
+		t.Errorf("the digest does not say %s: %s", want, digest)
+	}
 }
