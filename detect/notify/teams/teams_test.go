@@ -89,6 +89,8 @@ func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 type standIn struct {
 	*httptest.Server
 	clock *fakeClock
+	// silent is told of each request that gets no answer.
+	silent chan struct{}
 
 	mu       sync.Mutex
 	faults   []http.HandlerFunc // of the next requests, one each
@@ -99,7 +101,7 @@ type standIn struct {
 
 func newStandIn(t *testing.T) *standIn {
 	t.Helper()
-	s := &standIn{clock: newClock()}
+	s := &standIn{clock: newClock(), silent: make(chan struct{}, 1)}
 	s.Server = httptest.NewTLSServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -111,11 +113,32 @@ func (s *standIn) teams(t *testing.T, timeout time.Duration) *Teams {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(w, Options{Timeout: timeout, Transport: s.Client().Transport, Now: s.clock.Now, Sleep: s.clock.Sleep})
+	n, err := New(w, Options{Timeout: timeout, Transport: reaching{t.Context(), s}, Now: s.clock.Now, Sleep: s.clock.Sleep})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// reaching is a transport whose time is up only once the stand-in has a request
+// that it does not answer: how long the machine takes to get there counts
+// nothing.
+type reaching struct {
+	test context.Context
+	s    *standIn
+}
+
+func (t reaching) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	go func() {
+		defer cancel()
+		select {
+		case <-t.s.silent:
+			<-r.Context().Done()
+		case <-t.test.Done():
+		}
+	}()
+	return t.s.Client().Transport.RoundTrip(r.WithContext(ctx))
 }
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -151,8 +174,11 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault = answer(http.StatusAccepted, "")
 	}
 	s.mu.Unlock()
-	fault(w, r)
+	fault(w, r.WithContext(context.WithValue(r.Context(), silentKey{}, s.silent)))
 }
+
+// silentKey is the key of the stand-in's channel in a request's context.
+type silentKey struct{}
 
 // answer is a fault of a status, a body and headers.
 func answer(status int, body string, header ...string) http.HandlerFunc {
@@ -177,7 +203,10 @@ func cutAnswer(status int) http.HandlerFunc {
 	}
 }
 
-func slow(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func slow(_ http.ResponseWriter, r *http.Request) {
+	r.Context().Value(silentKey{}).(chan struct{}) <- struct{}{}
+	<-r.Context().Done()
+}
 
 // outcome is what a fault makes of an alert.
 type outcome struct {
@@ -253,10 +282,10 @@ func outcomes() []outcome {
 	}
 }
 
-// timeout is short for what never answers, and else longer than any machine.
+// timeout is short for what never answers; see reaching.
 func (o outcome) timeout() time.Duration {
 	if o.name == "slow" {
-		return 50 * time.Millisecond
+		return time.Nanosecond
 	}
 	return time.Minute
 }
