@@ -298,7 +298,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	}
 
 	reader := newRowReader(r.Rule, table, w.Window)
-	if reader.timeless() && r.schedule.period > r.schedule.frequency {
+	if reader.timeless() && !table.NoData && r.schedule.period > r.schedule.frequency {
 		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime or TimeGenerated: what overlapping windows find is told by each", r.File))
 	}
 	found := reader.activities()
@@ -417,6 +417,9 @@ func (r scheduledRule) windowError(window alert.Span, err error) error {
 // missingColumns returns a warning for every place where the rule names a
 // column that its result lacks.
 func missingColumns(r *rule.Rule, table *workspace.Table) []string {
+	if table.NoData {
+		return nil // the workspace did not look at the query
+	}
 	var warnings []string
 	for _, use := range r.Columns() {
 		if table.Column(use.Column) < 0 {

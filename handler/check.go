@@ -276,6 +276,10 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 		c.fail("workspace", err)
 		return nil
 	}
+	if table.NoData {
+		c.tell("workspace", checkWarning, "%s answers, and holds no data at all: connect the tables that the rules read. Until then no query is looked at", s.WorkspaceID.value)
+		return q
+	}
 	c.tell("workspace", checkOK, "%s answers", s.WorkspaceID.value)
 	c.clock(table, before, after)
 	return q
@@ -318,6 +322,10 @@ func (c *checker) rule(ctx context.Context, q detect.Querier, r *rule.Rule) {
 	table, err := q.Query(ctx, workspace.Query{Text: r.Query.Text, Start: end.Add(-time.Minute), End: end, Now: end, RuleID: r.ID, RuleVersion: r.Version})
 	if err != nil {
 		c.tell("rule", checkFailed, "%s: %q: the workspace does not run its query: %v", r.File, r.Name, err)
+		return
+	}
+	if table.NoData {
+		c.tell("rule", checkWarning, "%s: %q is a valid rule; the workspace holds no data and did not look at its query", r.File, r.Name)
 		return
 	}
 	missing := false

@@ -194,6 +194,15 @@ func TestCheck(t *testing.T) {
 				return true
 			}
 		}, want: []string{"ok credential", "failed workspace", "Log Analytics Reader"}, exit: 1},
+		{name: "no data at all", spoil: func(_ *testing.T, w *checkWorld) {
+			w.fault = func(_ int, rw http.ResponseWriter, _ *http.Request) bool {
+				rw.WriteHeader(http.StatusNoContent)
+				return true
+			}
+		}, want: []string{
+			"ok credential", "warning workspace " + standInWorkspace + " answers, and holds no data at all: connect the tables",
+			`"MFA Rejected by User" is a valid rule; the workspace holds no data`, "warning table SigninLogs has no record of the last 14 days", "ok ledger",
+		}, lacks: []string{"has no column", "clock"}},
 		{name: "a table is missing", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().Add(-time.Minute), "SigninLogs") }, want: []string{"warning table AADNonInteractiveUserSignInLogs is not in the workspace", "ok table SigninLogs"}},
 		{name: "a table is silent", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().AddDate(0, 0, -20)) }, want: []string{"warning table SigninLogs has no record of the last 14 days"}},
 		{name: "a clock that is wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(-10 * time.Minute)) }, want: []string{"failed clock it is 10m", "Set the machine's time"}, exit: 1},

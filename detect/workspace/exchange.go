@@ -30,7 +30,14 @@ func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 		return response, err
 	}
 	x.answered, x.status = true, response.StatusCode
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNoContent: // an error to azquery
+		_ = response.Body.Close()
+		x.answer.table = &Table{Rows: [][]any{}, NoData: true}
+		response.StatusCode, response.Status = http.StatusOK, "200 OK"
+		return replaced(response), nil
+	default:
 		return response, nil
 	}
 	body := &source{r: response.Body, left: maxAnswerBytes}
@@ -39,9 +46,14 @@ func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 	if body.err != nil {
 		return nil, body.err
 	}
+	return replaced(response), nil
+}
+
+// replaced gives an answer the body that azquery gets to read.
+func replaced(response *http.Response) *http.Response {
 	response.Body = io.NopCloser(strings.NewReader(emptyAnswer))
 	response.ContentLength = int64(len(emptyAnswer))
-	return response, nil
+	return response
 }
 
 // errTooLarge is an answer that no service gives.

@@ -154,6 +154,53 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
+// TestNoData has workspaces without any data, which answer without a body: that
+// is no rows. The client is azquery's own, which takes it for an error.
+func TestNoData(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	tests := map[string]struct {
+		turns  []turn
+		logger *slog.Logger
+	}{
+		"at once": {turns: []turn{says(204, "")}},
+		"as a server does": {turns: []turn{func(r *http.Request) (*http.Response, error) {
+			return &http.Response{Request: r, StatusCode: 204, Status: "204 No Content", Body: http.NoBody}, nil
+		}}},
+		"with a body":     {turns: []turn{says(204, oneRow)}},
+		"after a refusal": {turns: []turn{says(503, "", "Retry-After-Ms", "1"), says(204, "")}},
+		"with statistics": {turns: []turn{says(204, "")}, logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+	}
+	for name, tt := range tests {
+		s := &service{turns: tt.turns}
+		c, err := New(workspaceID, fakeCredential{}, Options{Logger: tt.logger, ClientOptions: azcore.ClientOptions{Transport: s}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := c.Query(t.Context(), query)
+		if diff := cmp.Diff(&Table{Rows: [][]any{}, NoData: true}, table); diff != "" || err != nil || s.tries != len(tt.turns) {
+			t.Errorf("%s: %d tries, %v, the table (-want +got):\n%s", name, s.tries, err, diff)
+		}
+		if table != nil && table.Column("TimeGenerated") >= 0 {
+			t.Errorf("%s: it has a column", name)
+		}
+	}
+	if text := log.String(); !strings.Contains(text, `"status":204`) || !strings.Contains(text, `"rows":0`) {
+		t.Errorf("the log: %s", text)
+	}
+	// Data that came in the meantime is no matter of the client's memory.
+	s := &service{turns: []turn{says(204, ""), says(200, oneRow)}}
+	c, err := New(workspaceID, fakeCredential{}, Options{ClientOptions: azcore.ClientOptions{Transport: s}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := range 2 {
+		if table, err := c.Query(t.Context(), query); err != nil || len(table.Rows) != want || table.NoData != (want == 0) {
+			t.Errorf("query %d: %v, %v", want+1, table, err)
+		}
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
