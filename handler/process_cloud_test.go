@@ -283,3 +283,39 @@ func (c *cloudStandIn) answer(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(resp.StatusCode)
 	_, _ = io.Copy(w, resp.Body)
 }
+
+// TestProcessWithoutData ticks over a workspace that holds nothing yet and
+// answers 204, until there is data.
+func TestProcessWithoutData(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	var mu sync.Mutex
+	empty := true
+	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if empty {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return empty
+	}
+	h := startHost(t, c, nil)
+	for now := at(5, 5); !now.After(at(7, 10)); now = now.Add(5 * time.Minute) {
+		h.tick(c, now, http.StatusOK)
+	}
+	mu.Lock()
+	empty = false
+	mu.Unlock()
+	for now := at(7, 15); !now.After(at(11, 10)); now = now.Add(5 * time.Minute) {
+		h.tick(c, now, http.StatusOK)
+	}
+	h.stop()
+	for _, l := range h.log() {
+		if l.Level != "INFO" && l.Level != "DEBUG" && !strings.Contains(l.Msg, "memory") {
+			t.Errorf("%+v", l)
+		}
+	}
+	if alerts := h.logged("alert"); len(alerts) == 0 {
+		t.Error("no alert once there is data")
+	}
+}
