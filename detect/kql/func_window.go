@@ -12,7 +12,7 @@ func windowFunctions() []*scalarFunction {
 			examples: examples{"toscalar(datatable(x:long)[4, 4, 9] | serialize | extend n = row_rank_dense(x) | summarize tostring(make_list(n)))", "[1,1,2]"}},
 		{sig: "row_rank_min(term:scalar, restart:bool?) long", doc: "The number of the first row with the same term: the rank in sorted rows.", special: bindWindow,
 			examples: examples{"toscalar(datatable(x:long)[4, 4, 9] | serialize | extend n = row_rank_min(x) | summarize tostring(make_list(n)))", "[1,1,3]"}},
-		{sig: "row_window_session(time:datetime, first:timespan, between:timespan, restart:bool?) datetime", doc: "When the row's session began: one ends after the time from its first row, or after the time between two.", special: bindWindow,
+		{sig: "row_window_session(time:datetime, first:timespan, between:timespan, restart:bool?) datetime", doc: "When the row's session began: another begins so long after its first row, or so long after the row before.", special: bindWindow,
 			examples: examples{"toscalar(datatable(t:datetime)[datetime(2026-03-17 08:00), datetime(2026-03-17 08:05), datetime(2026-03-17 09:00)] | serialize | extend s = row_window_session(t, 1h, 10m) | summarize dcount(s))", "2"}},
 		{sig: "prev(column:scalar, offset:long?, default:scalar?!) first", doc: "The column's value one row before, or as many as the offset says; else the default.", special: bindWindow,
 			examples: examples{"toscalar(range x from 1 to 3 step 1 | serialize | extend n = prev(x, 1, 0) | summarize tostring(make_list(n)))", "[0,1,2]"}},
@@ -108,7 +108,7 @@ var windowings = map[string]windowFunction{
 			for i := range out.n {
 				at := args[0].value(i)
 				far := func(from Value, most Value) bool {
-					return from.IsNull() || at.IsNull() || most.IsNull() || at.n-from.n > most.n
+					return from.IsNull() || at.IsNull() || most.IsNull() || at.n-from.n >= most.n
 				}
 				if i == 0 || isTrue(args, 3, i) || far(start, args[1].value(i)) || far(last, args[2].value(i)) {
 					start = at
