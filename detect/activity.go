@@ -2,10 +2,10 @@ package detect
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -21,7 +21,8 @@ var (
 // foundActivity is what one or more rows of a result say that somebody did.
 type foundActivity struct {
 	alert.Activity
-	identity []alert.Field
+	identity []alert.Field // for reading
+	trace    ledger.Trace
 	rows     []int // indexes into the result
 }
 
@@ -31,6 +32,7 @@ type rowReader struct {
 	table              *workspace.Table
 	window             alert.Span
 	identity           []int // indexes of the identity columns
+	addresses          []int // indexes of the columns that hold IP addresses
 	rest               []int // indexes of all columns but the times
 	events             []int // indexes of the columns that hold the events' ids
 	start, end, moment int   // indexes of the time columns, or -1
@@ -49,6 +51,11 @@ func newRowReader(r *rule.Rule, table *workspace.Table, window alert.Span) rowRe
 	for _, name := range r.Events {
 		if i := table.Column(name); i >= 0 {
 			reader.events = append(reader.events, i)
+		}
+	}
+	for _, name := range r.AddressColumns() {
+		if i := table.Column(name); i >= 0 {
+			reader.addresses = append(reader.addresses, i)
 		}
 	}
 	for _, name := range r.IdentityColumns() {
@@ -81,7 +88,7 @@ func (r rowReader) activities() []foundActivity {
 		return []foundActivity{{Activity: alert.Activity{
 			Fingerprint: alert.NewFingerprint(r.ruleID, nil),
 			Span:        r.wholeWindow(),
-		}}}
+		}, trace: ledger.Trace{Former: []alert.Fingerprint{alert.FormerFingerprint(r.ruleID, nil)}}}}
 	}
 	type key struct {
 		fingerprint alert.Fingerprint
@@ -90,79 +97,118 @@ func (r rowReader) activities() []foundActivity {
 	found := make([]foundActivity, 0, len(r.table.Rows))
 	index := make(map[key]int, len(r.table.Rows))
 	for i, row := range r.table.Rows {
-		identity := r.identityOf(row)
-		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, identity), Span: r.spanOf(row)}
+		columns := r.identityColumns(row)
+		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, r.encoded(row, columns)), Span: r.spanOf(row)}
 		k := key{a.Fingerprint, a.Span.Start, a.Span.End}
-		a.Events = r.eventsOf(row)
+		trace := ledger.Trace{Former: r.former(row), Events: r.eventsOf(row)}
+		a.Events = recorded(trace.Events)
 		if j, ok := index[k]; ok {
-			found[j].rows = append(found[j].rows, i)
-			found[j].Events = mergedEvents(found[j].Events, a.Events)
+			f := &found[j]
+			f.rows = append(f.rows, i)
+			f.Events = mergedEvents(f.Events, a.Events)
+			f.trace.Events = append(f.trace.Events, trace.Events...)
+			for _, former := range trace.Former {
+				if !slices.Contains(f.trace.Former, former) {
+					f.trace.Former = append(f.trace.Former, former)
+				}
+			}
 			continue
 		}
 		index[k] = len(found)
-		found = append(found, foundActivity{Activity: a, identity: identity, rows: []int{i}})
+		found = append(found, foundActivity{Activity: a, identity: r.readable(row, columns), trace: trace, rows: []int{i}})
 	}
 	return found
 }
 
-// identityOf returns the values that say who a row is about. A row whose
+// identityColumns returns the columns that say who a row is about. A row whose
 // identity columns are all empty is about somebody unknown: then everything it
 // says has to be the same for it to be the same activity.
-func (r rowReader) identityOf(row []any) []alert.Field {
-	known := func(f alert.Field) bool { return f.Value != "" }
-	if fields := r.fields(row, r.identity); slices.ContainsFunc(fields, known) {
-		return fields
+func (r rowReader) identityColumns(row []any) []int {
+	for _, c := range r.identity {
+		if !isEmpty(row[c]) {
+			return r.identity
+		}
 	}
-	return r.fields(row, r.rest)
+	return r.rest
 }
 
-func (r rowReader) fields(row []any, columns []int) []alert.Field {
+// isEmpty reports whether a value says nothing: it is null or the empty text, or
+// an array of such.
+func isEmpty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case workspace.Dynamic:
+		return isEmpty(v.Value())
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !isEmpty(e) })
+	}
+	return false
+}
+
+// encoded returns the values of columns for comparing, each written so that no
+// other is written the same.
+func (r rowReader) encoded(row []any, columns []int) []alert.Field {
 	fields := make([]alert.Field, len(columns))
 	for i, c := range columns {
-		fields[i] = alert.Field{Identifier: r.table.Columns[c].Name, Value: identityText(row[c])}
+		fields[i] = alert.Field{Identifier: r.table.Columns[c].Name, Value: encodedIdentity(row[c], slices.Contains(r.addresses, c))}
 	}
 	return fields
 }
 
-// eventsOf returns the ids of the row's events, sorted and each once.
-func (r rowReader) eventsOf(row []any) []alert.EventID {
-	var ids []alert.EventID
-	for _, c := range r.events {
-		texts := []string{workspace.Text(row[c])}
-		if d, ok := row[c].(workspace.Dynamic); ok {
-			if elements, ok := d.Elements(); ok {
-				texts = elements
-			}
-		}
-		for _, text := range texts {
-			if text != "" {
-				ids = append(ids, alert.NewEventID(text))
-			}
-		}
+// encodedIdentity encodes a value without ambiguity. The elements of an array
+// are sorted: make_set and make_list promise no order, and another order of the
+// same elements is nothing new. An address counts as what it is, however it is
+// spelled.
+func encodedIdentity(value any, isAddress bool) string {
+	elements, isArray := elementsOf(value)
+	if !isArray {
+		return workspace.Canonical(canonical(value, isAddress))
 	}
-	return mergedEvents(ids, nil)
+	texts := make([]string, len(elements))
+	for i, e := range elements {
+		texts[i] = workspace.Canonical(canonical(e, isAddress))
+	}
+	slices.Sort(texts)
+	sorted := make([]any, len(texts))
+	for i, text := range texts {
+		sorted[i] = text
+	}
+	return workspace.Canonical(sorted)
 }
 
-func mergedEvents(a, b []alert.EventID) []alert.EventID {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+func elementsOf(value any) (elements []any, isArray bool) {
+	if d, ok := value.(workspace.Dynamic); ok {
+		elements, isArray = d.Value().([]any)
+	}
+	return elements, isArray
 }
 
-// identityText returns a value for comparing. The elements of an array are
-// sorted: make_set and make_list promise no order, and another order of the
-// same elements is nothing new.
-func identityText(value any) string {
-	d, ok := value.(workspace.Dynamic)
-	if !ok {
-		return workspace.Text(value)
+// canonical returns a value, or if it is a text and an address, that in its one
+// spelling.
+func canonical(value any, isAddress bool) any {
+	if d, ok := value.(workspace.Dynamic); ok {
+		value = d.Value()
 	}
-	elements, ok := d.Elements()
-	if !ok {
-		return string(d.JSON())
+	if text, ok := value.(string); ok && isAddress {
+		return alert.CanonicalAddress(text)
 	}
-	slices.Sort(elements)
-	return strings.Join(elements, "\n")
+	return value
+}
+
+// readable returns the values of columns for a person.
+func (r rowReader) readable(row []any, columns []int) []alert.Field {
+	fields := make([]alert.Field, len(columns))
+	for i, c := range columns {
+		text := workspace.Text(row[c])
+		if slices.Contains(r.addresses, c) {
+			text = alert.CanonicalAddress(text)
+		}
+		fields[i] = alert.Field{Identifier: r.table.Columns[c].Name, Value: text}
+	}
+	return fields
 }
 
 // spanOf returns when what a row is about took place. Where a row has only one
@@ -195,4 +241,73 @@ func (r rowReader) spanOf(row []any) alert.Span {
 // which belongs to the next window: something that happens then is news.
 func (r rowReader) wholeWindow() alert.Span {
 	return alert.Between(r.window.Start, r.window.End.Add(-alert.Resolution))
+}
+
+// idKey and the others are what an element of an events column may say of an
+// event as an object: its id; a group of events, which are the same if they are
+// close; when it was; and what its id was when the rule took another for it.
+const (
+	idKey     = "id"
+	groupKey  = "group"
+	timeKey   = "time"
+	formerKey = "former"
+)
+
+// eventsOf returns the row's events.
+func (r rowReader) eventsOf(row []any) []ledger.Event {
+	var events []ledger.Event
+	for _, c := range r.events {
+		elements, isArray := elementsOf(row[c])
+		if !isArray {
+			elements = []any{row[c]}
+		}
+		for _, e := range elements {
+			if !isEmpty(e) {
+				events = append(events, eventOf(e))
+			}
+		}
+	}
+	return events
+}
+
+// eventOf returns the event that a value stands for.
+func eventOf(value any) ledger.Event {
+	if d, ok := value.(workspace.Dynamic); ok {
+		value = d.Value()
+	}
+	object, _ := value.(map[string]any)
+	if isEmpty(object[idKey]) {
+		return ledger.Event{ID: alert.NewEventID(workspace.Canonical(value)), Former: []alert.EventID{alert.FormerEventID(workspace.Text(value))}}
+	}
+	e := ledger.Event{ID: alert.NewEventID(workspace.Canonical(object[idKey]))}
+	if text, ok := object[timeKey].(string); ok {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			e.Time = at.UTC()
+			if group := object[groupKey]; !isEmpty(group) {
+				e.Group = alert.NewGroupMark(workspace.Canonical(group), e.Time)
+			}
+		}
+	}
+	if former := object[formerKey]; !isEmpty(former) {
+		e.Former = []alert.EventID{alert.FormerEventID(workspace.Text(former))}
+	}
+	return e
+}
+
+// recorded returns what the ledger keeps of events, sorted and each once.
+func recorded(events []ledger.Event) []alert.EventID {
+	var ids []alert.EventID
+	for _, e := range events {
+		ids = append(ids, e.ID)
+		if e.Group != "" {
+			ids = append(ids, e.Group)
+		}
+	}
+	return mergedEvents(ids, nil)
+}
+
+func mergedEvents(a, b []alert.EventID) []alert.EventID {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

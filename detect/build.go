@@ -172,7 +172,7 @@ func (b builder) mapped(row []any, mapping rule.EntityMapping) []alert.Entity {
 		for _, value := range b.values(row, fields[0].Column) {
 			entities = append(entities, alert.Entity{
 				Type:   mapping.EntityType,
-				Fields: []alert.Field{{Identifier: fields[0].Identifier, Value: value}},
+				Fields: []alert.Field{{Identifier: fields[0].Identifier, Value: identifier(mapping.EntityType, fields[0].Identifier, value)}},
 			})
 		}
 		return entities
@@ -180,7 +180,7 @@ func (b builder) mapped(row []any, mapping rule.EntityMapping) []alert.Entity {
 	e := alert.Entity{Type: mapping.EntityType, Fields: make([]alert.Field, 0, len(mapping.FieldMappings))}
 	for _, f := range mapping.FieldMappings {
 		if text := workspace.Text(b.value(row, f.Column)); strings.TrimSpace(text) != "" {
-			e.Fields = append(e.Fields, alert.Field{Identifier: f.Identifier, Value: text})
+			e.Fields = append(e.Fields, alert.Field{Identifier: f.Identifier, Value: identifier(mapping.EntityType, f.Identifier, text)})
 		}
 	}
 	if len(e.Fields) > 0 {
@@ -189,14 +189,45 @@ func (b builder) mapped(row []any, mapping rule.EntityMapping) []alert.Entity {
 	return entities
 }
 
+// identifier returns the value of an entity's identifier: of an address its one
+// spelling, so that it is the same entity however a log spells it.
+func identifier(entityType, name, value string) string {
+	if rule.IsAddress(entityType, name) {
+		return alert.CanonicalAddress(value)
+	}
+	return value
+}
+
+// loggedAddresses is the custom detail that has addresses as the log spells
+// them, where that is not how the entities have them. A rule whose query makes
+// them one spelling can have a custom detail of its own by this name.
+const loggedAddresses = "LoggedAddresses"
+
+// logged returns the spellings of addresses that the entities do not have.
+func (b builder) logged(rows [][]any) []string {
+	var texts []string
+	for _, column := range b.rule.AddressColumns() {
+		for _, text := range b.distinct(rows, column) {
+			if text != alert.CanonicalAddress(text) && !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
+}
+
 // customDetails returns the custom details that have a value, with the distinct
-// values of all rows.
+// values of all rows, and the addresses as the log spells them.
 func (b builder) customDetails(rows [][]any) []alert.Detail {
 	var details []alert.Detail
 	for _, c := range b.rule.CustomDetails {
 		if values := b.distinct(rows, c.Column); len(values) > 0 {
 			details = append(details, alert.Detail{Name: c.Name, Values: values})
 		}
+	}
+	own := slices.ContainsFunc(b.rule.CustomDetails, func(c rule.CustomDetail) bool { return c.Name == loggedAddresses })
+	if texts := b.logged(rows); len(texts) > 0 && !own {
+		details = append(details, alert.Detail{Name: loggedAddresses, Values: texts})
 	}
 	return slices.Clone(details) // without the room that appending made
 }

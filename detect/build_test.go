@@ -420,7 +420,7 @@ entityMappings:
 			fingerprints := map[alert.Fingerprint]bool{}
 			for i := range got {
 				fingerprints[got[i].Fingerprint] = true
-				got[i].Fingerprint, got[i].identity = "", nil
+				got[i].Fingerprint, got[i].identity, got[i].trace = "", nil, ledger.Trace{}
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(foundActivity{})); diff != "" {
 				t.Errorf("activities (-want +got):\n%s", diff)

@@ -21,6 +21,7 @@ type Querier interface {
 // Ledger remembers how far rules have run and what was told, and keeps what is
 // to be sent. [*ledger.Ledger] is one, and says what each method does.
 type Ledger interface {
+	Begin(ctx context.Context) error
 	State(ctx context.Context, ruleID string) (ledger.State, error)
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
 	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
@@ -254,6 +255,10 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	defer cancel()
 	querying, cancel := before(sending, d.config.DeliveryTime)
 	defer cancel()
+	if report.LedgerErr = d.refused(querying); report.LedgerErr != nil {
+		report.Duration = elapsed()
+		return report, report.Err()
+	}
 	report.Rules = d.runRules(querying, now)
 	clock := func() time.Time { return now.Add(elapsed()) }
 	report.Deliveries = d.courier.deliverAll(sending, now, clock)
@@ -263,6 +268,17 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	report.stop(ctx)
 	report.Duration = elapsed()
 	return report, report.Err()
+}
+
+// refused returns why the ledger is not to be touched: a newer version wrote to
+// it. If that cannot be read, what reads next says why.
+func (d *Detector) refused(ctx context.Context) error {
+	err := guarded(func() error { return d.ledger.Begin(ctx) })
+	var newer *ledger.FormatError
+	if errors.As(err, &newer) {
+		return err
+	}
+	return nil
 }
 
 // purge has the ledger forget what is too old to matter, if there is time left.

@@ -320,12 +320,14 @@ func healthOver(first alert.Alert, open *openCondition) alert.Alert {
 // healthMoment gives an alert its time and an id of its own.
 func healthMoment(a alert.Alert, key string, created, at time.Time) alert.Alert {
 	span := alert.Span{Start: at, End: at}
-	fingerprint := alert.NewFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: key}})
+	// Nobody else chooses what these ids are made of. They stay as they ever were,
+	// so that what is noted is recorded once, whatever version goes on with it.
+	fingerprint := alert.FormerFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: key}})
 	a.Window, a.Span, a.Created = span, span, created
 	// The tick is part of what it is: the same may happen again since the same
 	// time.
-	a.Activities = []alert.Activity{{Fingerprint: fingerprint, Span: span, Events: []alert.EventID{alert.NewEventID(created.Format(time.RFC3339Nano))}}}
-	a.ID = alert.NewID(HealthRuleID, a.Activities)
+	a.Activities = []alert.Activity{{Fingerprint: fingerprint, Span: span, Events: []alert.EventID{alert.FormerEventID(created.Format(time.RFC3339Nano))}}}
+	a.ID = alert.FormerID(HealthRuleID, a.Activities)
 	return a
 }
 

@@ -15,6 +15,9 @@ type Report struct {
 	Rules      []RuleRun  // in the rules' order
 	Deliveries []Delivery // in the notifiers' order
 	Duration   time.Duration
+	// LedgerErr is why the tick did nothing at all: the ledger is not to be
+	// touched.
+	LedgerErr error
 	// Purged counts rows of the ledger that were removed for their age, and
 	// PurgeErr is why not all were.
 	Purged   int
@@ -275,7 +278,7 @@ func (r Report) Err() error {
 	for _, d := range r.Deliveries {
 		errs = append(errs, d.Err)
 	}
-	return errors.Join(append(errs, r.PurgeErr, r.HealthErr, r.stoppedErr())...)
+	return errors.Join(append(errs, r.LedgerErr, r.PurgeErr, r.HealthErr, r.stoppedErr())...)
 }
 
 func (r Report) stoppedErr() error {

@@ -302,11 +302,11 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime or TimeGenerated: what overlapping windows find is told by each", r.File))
 	}
 	found := reader.activities()
-	activities := make([]alert.Activity, len(found))
+	activities, traces := make([]alert.Activity, len(found)), make([]ledger.Trace, len(found))
 	for i, f := range found {
-		activities[i] = f.Activity
+		activities[i], traces[i] = f.Activity, f.trace
 	}
-	q := ledger.Question{RuleID: r.ID, Activities: activities, Window: w.Window, Now: now}
+	q := ledger.Question{RuleID: r.ID, Activities: activities, Traces: traces, Window: w.Window, Now: now}
 	if r.SuppressionEnabled {
 		q.Suppression = r.SuppressionDuration
 	}

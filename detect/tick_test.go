@@ -719,7 +719,7 @@ func checkModel(t *testing.T, d *day, apart bool) {
 			}
 			for _, e := range d.world.events {
 				moment := alert.Span{Start: e.at, End: e.at}
-				who := alert.NewFingerprint("counting", []alert.Field{{Identifier: "User", Value: e.user}})
+				who := alert.NewFingerprint("counting", []alert.Field{{Identifier: "User", Value: workspace.Canonical(e.user)}})
 				if who == f && activity.Span.Contains(moment) && !moment.Covered(activity.Previously) {
 					toldBy[e.id]++
 				}

@@ -195,6 +195,9 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 		}
 		log.LogAttrs(ctx, level, "delivery", attrs...)
 	}
+	if r.LedgerErr != nil {
+		log.Error("ledger", "tick", r.Time, "error", r.LedgerErr.Error())
+	}
 	if r.HealthErr != nil {
 		log.Error("health", "tick", r.Time, "error", r.HealthErr.Error())
 	}

@@ -14,28 +14,59 @@ import (
 // storage key whatever the log records hold.
 type Fingerprint string
 
-// fingerprintBytes keeps half of a SHA-256. 128 bits put the first accidental
-// collision at about 10^19 identities, and an attacker who wants to hide behind
-// somebody else's fingerprint would have to find a second preimage, 2^128 tries.
-const fingerprintBytes = 16
+// hashBytes keeps half of a SHA-256 in every id that is made of values from a
+// log. An attacker who chooses them and looks for two that give the same id has
+// to make 2^64 tries and keep as many; one who wants to hide behind somebody
+// else's has to find a second preimage, 2^128 tries.
+const hashBytes = 16
+
+// What a hash is of, so that no two kinds of ids can be made of the same bytes.
+const (
+	identityKind = "identity"
+	eventKind    = "event"
+	groupKind    = "group"
+	alertKind    = "alert"
+	updateKind   = "update"
+)
+
+// hash returns the first half of the SHA-256 of texts.
+func hash(texts ...string) [hashBytes]byte {
+	sum := sha256.Sum256(encode(texts))
+	return [hashBytes]byte(sum[:hashBytes])
+}
+
+func hexHash(texts ...string) string {
+	sum := hash(texts...)
+	return hex.EncodeToString(sum[:])
+}
 
 // NewFingerprint returns the fingerprint of an identity: a rule and the values
 // of its identity columns. The order of the columns does not matter; the case
-// of their names and values does.
+// of their names and values does. A value must be written so that no other is
+// written the same.
 func NewFingerprint(ruleID string, identity []Field) Fingerprint {
+	return Fingerprint(hexHash(append([]string{identityKind}, identityTexts(ruleID, identity)...)...))
+}
+
+// FormerFingerprint returns the fingerprint that format 1 of the ledger has of
+// an identity, whose values are those of its time.
+func FormerFingerprint(ruleID string, identity []Field) Fingerprint {
+	return Fingerprint(hexHash(identityTexts(ruleID, identity)...))
+}
+
+func identityTexts(ruleID string, identity []Field) []string {
 	identity = slices.SortedFunc(slices.Values(identity), func(a, b Field) int {
 		if c := strings.Compare(a.Identifier, b.Identifier); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
-	texts := make([]string, 0, 1+2*len(identity))
+	texts := make([]string, 0, 2+2*len(identity))
 	texts = append(texts, ruleID)
 	for _, f := range identity {
 		texts = append(texts, f.Identifier, f.Value)
 	}
-	sum := sha256.Sum256(encode(texts))
-	return Fingerprint(hex.EncodeToString(sum[:fingerprintBytes]))
+	return texts
 }
 
 // Identity returns one text for the identities of all activities, whatever their
@@ -49,8 +80,7 @@ func Identity(activities []Activity) string {
 		texts[i] = string(a.Fingerprint)
 	}
 	slices.Sort(texts)
-	sum := sha256.Sum256(encode(slices.Compact(texts)))
-	return hex.EncodeToString(sum[:fingerprintBytes])
+	return hexHash(slices.Compact(texts)...)
 }
 
 // encode joins texts so that no two different lists give the same bytes: each

@@ -12,12 +12,25 @@ import (
 // make every open incident look like a new one.
 var idSpace = uuid.MustParse("6f0d6d3c-3b0f-5c0a-9e0b-7a5e1d0b5a11")
 
+// NewGUID returns a GUID that is made of texts: all of it is a hash, for with a
+// version in it fewer than 128 bits would be.
+func NewGUID(texts ...string) string { return uuid.UUID(hash(texts...)).String() }
+
 // NewID returns the id of the alert of a rule about these activities: a GUID,
 // as a Sentinel incident wants one. The same rule and activities always give
-// the same id, in whatever order they come, so telling an alert twice is
-// telling the same alert.
+// the same id, in whatever order they come, so reporting an alert twice is
+// reporting the same alert.
 func NewID(ruleID string, activities []Activity) string {
-	parts := make([]string, len(activities))
+	return NewGUID(append([]string{alertKind, ruleID}, activityTexts(activities)...)...)
+}
+
+// FormerID returns the id that an alert has in format 1 of the ledger.
+func FormerID(ruleID string, activities []Activity) string {
+	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, activityTexts(activities)...))).String()
+}
+
+func activityTexts(activities []Activity) []string {
+	texts := make([]string, len(activities))
 	for i, a := range activities {
 		part := []string{
 			string(a.Fingerprint),
@@ -27,13 +40,11 @@ func NewID(ruleID string, activities []Activity) string {
 		for _, e := range a.Events {
 			part = append(part, string(e))
 		}
-		parts[i] = string(encode(part))
+		texts[i] = string(encode(part))
 	}
-	slices.SortFunc(parts, strings.Compare)
-	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, parts...))).String()
+	slices.SortFunc(texts, strings.Compare)
+	return texts
 }
 
 // UpdateID returns the id of the update of an alert. There is one.
-func UpdateID(id string) string {
-	return uuid.NewSHA1(idSpace, encode([]string{"update", id})).String()
-}
+func UpdateID(id string) string { return NewGUID(updateKind, id) }

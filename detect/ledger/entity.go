@@ -29,7 +29,7 @@ func encodeRow(r row) (map[string]any, error) {
 	e := map[string]any{}
 	switch r := r.(type) {
 	case *runRow:
-		e["RuleID"] = r.ruleID
+		e["RuleID"], e["Format"] = r.ruleID, r.format
 		putTime(e, "First", r.state.First)
 		putTime(e, "Watermark", r.state.Watermark)
 		putTime(e, "LastSuccess", r.state.LastSuccess)
@@ -45,6 +45,8 @@ func encodeRow(r row) (map[string]any, error) {
 		}
 	case *ruleRow:
 		e["RuleID"] = r.ruleID
+	case *formatRow:
+		e["Format"] = r.number
 	case *purgeRow:
 		putTime(e, "At", r.at)
 	case *seenRow:
@@ -163,10 +165,16 @@ func decodeItem(text []byte) (item, error) {
 	partition, key := e.text("PartitionKey"), e.text("RowKey")
 	i := item{key: key}
 	switch {
+	case partition == directory && key == formatKey:
+		r := &formatRow{number: e.number("Format")}
+		if r.number < firstFormat {
+			e.fail("Format", "a number")
+		}
+		i.row = r
 	case partition == directory:
 		i.row = &ruleRow{ruleID: e.text("RuleID")}
 	case key == runKey:
-		r := &runRow{ruleID: e.text("RuleID"), holder: e.text("Holder"), until: e.time("Until")}
+		r := &runRow{ruleID: e.text("RuleID"), format: max(firstFormat, e.number("Format")), holder: e.text("Holder"), until: e.time("Until")}
 		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
 		r.state.LastSuccess, r.state.Failures = e.time("LastSuccess"), e.number("Failures")
 		e.json("Pending", &r.state.Pending)

@@ -13,8 +13,9 @@ import (
 const (
 	directory = "rules" // the partition that lists the rules
 
-	runKey   = "run"
-	purgeKey = "purge"
+	formatKey = "format" // in the directory too, before the rules
+	runKey    = "run"
+	purgeKey  = "purge"
 
 	rulePrefix = "rule:" // of partitions, and of the directory's keys
 	outPrefix  = "out:"

@@ -56,12 +56,18 @@ func (l *Ledger) Lease(ctx context.Context, ruleID string, length time.Duration)
 		if run.holder != "" && now.Before(run.until) && run.until.Before(now.Add(2*length)) {
 			return nil, &LeasedError{RuleID: ruleID, Until: run.until}
 		}
+		if run.format < Format {
+			if err := l.raise(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if etag == "" {
 			if err := l.enlist(ctx, ruleID); err != nil {
 				return nil, err
 			}
 		}
 		next := *run
+		next.format = Format
 		next.holder, next.until = lease.holder, now.Add(length)
 		etag, err = l.setRun(ctx, &next, etag)
 		if err == nil {

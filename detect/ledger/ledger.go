@@ -18,7 +18,8 @@
 //	note:<name>                        what a destination noted of the rule
 //	purge                              when old rows were last removed
 //
-// and a partition that lists the rules. The hour of a seen row is that of the
+// and a partition that lists the rules and has the number of the ledger's
+// format. The hour of a seen row is that of the
 // rule's watermark when it was written or that of the activities' end, whichever
 // is later; so all that a window's rows must be compared with is one range of
 // keys, from the window's start on, and costs what happened lately, not what the
@@ -83,6 +84,11 @@ type Ledger struct {
 	mu     sync.Mutex
 	seq    int64
 	leases map[string]*Lease // by rule
+	// listed is what Begin read of the rules, if isListed. raised says that the
+	// table is known to be of our format.
+	listed   []string
+	isListed bool
+	raised   bool
 }
 
 func (l *Ledger) now() time.Time {
@@ -120,13 +126,16 @@ func (l *Ledger) run(ctx context.Context, ruleID string) (*runRow, string, error
 	i, err := l.store.get(ctx, partitionOf(ruleID), runKey)
 	switch {
 	case errors.Is(err, errMissing):
-		return &runRow{ruleID: ruleID}, "", nil
+		return &runRow{ruleID: ruleID, format: firstFormat}, "", nil
 	case err != nil:
 		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
 	}
 	run, err := as[*runRow](i)
 	if err != nil {
 		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
+	}
+	if run.format > Format {
+		return nil, "", &FormatError{Found: run.format}
 	}
 	return run, i.etag, nil
 }
@@ -161,23 +170,8 @@ func (l *Ledger) enlist(ctx context.Context, ruleID string) error {
 	if err != nil {
 		return fmt.Errorf("ledger: enlisting rule %q: %w", ruleID, err)
 	}
+	l.list(ruleID)
 	return nil
-}
-
-// rules returns the ids of the rules that were ever run.
-func (l *Ledger) rules(ctx context.Context) ([]string, error) {
-	var ids []string
-	for i, err := range l.store.list(ctx, directory, rulePrefix, prefixEnd(rulePrefix), true) {
-		if err != nil {
-			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
-		}
-		r, err := as[*ruleRow](i)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
-		}
-		ids = append(ids, r.ruleID)
-	}
-	return ids, nil
 }
 
 // Unseen returns, in the same order, those of the rule's activities that are

@@ -83,6 +83,18 @@ func (s *mapStore) list(_ context.Context, partition, from, to string, _ bool) i
 func (s *mapStore) between(partition, from, to string) []item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if partition == directory { // its few keys have several prefixes
+		var items []item
+		for k, r := range s.ranges {
+			for key, i := range r.items {
+				if k.partition == partition && from <= key && key < to {
+					items = append(items, i)
+				}
+			}
+		}
+		slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
+		return items
+	}
 	_, r := s.rangeOf(partition, from)
 	if r == nil {
 		return nil

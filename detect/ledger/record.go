@@ -211,6 +211,9 @@ func (w *writer) readRun(ctx context.Context) (err error) {
 			err = &LeasedError{RuleID: w.entry.RuleID, Until: w.run.until}
 		}
 	}
+	if err == nil && w.run.format < Format {
+		err = w.l.raise(ctx)
+	}
 	if err == nil && w.etag == "" {
 		err = w.l.enlist(ctx, w.entry.RuleID)
 	}
@@ -219,7 +222,7 @@ func (w *writer) readRun(ctx context.Context) (err error) {
 
 // step writes the next transaction, and reports whether it was the last.
 func (w *writer) step(ctx context.Context) (done bool, err error) {
-	next := &runRow{ruleID: w.entry.RuleID, state: w.entry.State.clone()}
+	next := &runRow{ruleID: w.entry.RuleID, format: Format, state: w.entry.State.clone()}
 	if w.lease != nil {
 		next.holder, next.until = w.lease.holder, w.l.now().Add(w.lease.length)
 	}

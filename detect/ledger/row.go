@@ -14,6 +14,7 @@ type row interface{ isRow() }
 // runRow says how far a rule has run and who runs it at the moment.
 type runRow struct {
 	ruleID string
+	format int // of what is written of the rule
 	state  State
 	holder string    // of the lease, "" if nobody holds it
 	until  time.Time // when the lease ends
@@ -21,6 +22,9 @@ type runRow struct {
 
 // ruleRow lists a rule in the directory.
 type ruleRow struct{ ruleID string }
+
+// formatRow is the number of the ledger's format.
+type formatRow struct{ number int }
 
 // purgeRow says when a rule's rows were last purged.
 type purgeRow struct{ at time.Time }
@@ -68,12 +72,13 @@ type delivery struct {
 	Dropped time.Time `json:"dropped,omitzero"`
 }
 
-func (*runRow) isRow()   {}
-func (*ruleRow) isRow()  {}
-func (*purgeRow) isRow() {}
-func (*seenRow) isRow()  {}
-func (*outRow) isRow()   {}
-func (*noteRow) isRow()  {}
+func (*runRow) isRow()    {}
+func (*ruleRow) isRow()   {}
+func (*formatRow) isRow() {}
+func (*purgeRow) isRow()  {}
+func (*seenRow) isRow()   {}
+func (*outRow) isRow()    {}
+func (*noteRow) isRow()   {}
 
 // settled reports whether the destination is owed nothing any more.
 func (d delivery) settled() bool { return !d.Sent.IsZero() || !d.Dropped.IsZero() }
@@ -93,7 +98,7 @@ func (o *outRow) find(destination string) int {
 const (
 	maxPartSize   = 100_000 // in characters
 	activitySize  = 150     // of an activity without events
-	eventSize     = 20
+	eventSize     = 50      // of an event's id or mark
 	maxPartEvents = (maxPartSize - activitySize) / eventSize
 )
 

@@ -160,9 +160,12 @@ func (o Options) client() (*aztables.Client, string, error) {
 	return service.NewClient(o.Table), u.Host, nil
 }
 
-// Check makes sure that the table can be reached and written, and creates it if
-// it is missing.
+// Check makes sure that the table can be reached and written, and is of a format
+// that we know, and creates it if it is missing.
 func (t *Table) Check(ctx context.Context) error {
+	if _, _, err := t.format(ctx); err != nil {
+		return err
+	}
 	c, err := t.store.prepare("check", change{verb: replace, key: purgeKey, row: &purgeRow{at: t.now()}})
 	if err == nil {
 		_, err = t.store.commit(ctx, "check", c)
@@ -199,7 +202,7 @@ func (s *tableStore) get(ctx context.Context, partition, key string) (item, erro
 
 // briefProperties are all properties of all rows but the long ones.
 var briefProperties = strings.Join([]string{
-	"PartitionKey", "RowKey", "RuleID", "Watermark", "At", "AlertID", "Part", "Parts", "Suppressed", "Seq", "Recorded",
+	"PartitionKey", "RowKey", "RuleID", "Format", "Watermark", "At", "AlertID", "Part", "Parts", "Suppressed", "Seq", "Recorded",
 	"RuleName", "Title", "Severity", "Created", "To", "To_2", "To_3", "To_4",
 }, ",")
 

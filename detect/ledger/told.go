@@ -13,6 +13,9 @@ import (
 type Question struct {
 	RuleID     string
 	Activities []alert.Activity
+	// Traces says of each of the activities how else the ledger may know it.
+	// Without them it knows each by its fingerprint and the ids of its events.
+	Traces []Trace
 	// Window is what the query looked at. It matters where activities have
 	// events but their spans do not cover these.
 	Window alert.Span
@@ -31,6 +34,33 @@ type Answer struct {
 	Suppressed []alert.Activity
 }
 
+// Trace is how else the ledger may know an activity.
+type Trace struct {
+	// Former are the fingerprints that format 1 has of its identity: one for each
+	// spelling that its rows have of it.
+	Former []alert.Fingerprint
+	// Events are its events. Without any, each id of the activity's Events is one.
+	Events []Event
+}
+
+// Event is a single event of an activity. It was reported if one of its ids was,
+// or something of its group at nearly the same time.
+type Event struct {
+	ID alert.EventID
+	// Group is a mark of the events that are the same as this one if they are
+	// close, or nothing. See alert.NewGroupMark.
+	Group alert.EventID
+	// Former are the ids that format 1 has of it. They count where the event lies
+	// in what was reported then: whoever chooses them may use them again.
+	Former []alert.EventID
+	// Time is when the event was, the zero time if that is not known: then a
+	// former id counts whenever it was reported.
+	Time time.Time
+}
+
+// GroupReach is how far apart events of one group may be to be the same.
+const GroupReach = 2 * time.Minute
+
 // Ask is Unseen with suppression.
 func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	var answer Answer
@@ -38,19 +68,33 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 		return answer, nil
 	}
 	histories := map[alert.Fingerprint]*history{}
+	former := map[alert.Fingerprint][]*history{}
 	from := q.Activities[0].Span.Start
 	earliest := func(t time.Time) {
 		if t.Before(from) {
 			from = t
 		}
 	}
-	for _, a := range q.Activities {
+	for i, a := range q.Activities {
 		earliest(a.Span.Start)
-		if histories[a.Fingerprint] == nil {
-			histories[a.Fingerprint] = &history{}
+		h := histories[a.Fingerprint]
+		if h == nil {
+			h = &history{}
+			histories[a.Fingerprint] = h
 		}
-		if h := histories[a.Fingerprint]; len(a.Events) > 0 && h.events == nil {
-			h.events = map[alert.EventID]struct{}{}
+		if len(a.Events) > 0 && h.events == nil {
+			h.events, h.groups = map[alert.EventID]struct{}{}, map[string][]time.Time{}
+			h.former = map[alert.EventID][]alert.Span{}
+		}
+		for _, f := range q.trace(i).Former {
+			if !slices.Contains(former[f], h) {
+				former[f] = append(former[f], h)
+			}
+		}
+		for _, e := range q.trace(i).Events {
+			if _, at, ok := e.Group.GroupMark(); ok {
+				earliest(at.Add(-GroupReach))
+			}
 		}
 	}
 	if !q.Window.Start.IsZero() {
@@ -69,15 +113,20 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 		for _, a := range r.activities {
 			if h := histories[a.Fingerprint]; h != nil {
 				h.add(a, r, q.Window.End)
+				h.know(a.Events)
+			}
+			for _, h := range former[a.Fingerprint] {
+				h.add(a, r, q.Window.End)
+				h.knowFormer(a)
 			}
 		}
 	}
 	for _, h := range histories {
 		h.spans = alert.Merge(h.spans)
 	}
-	for _, a := range q.Activities {
+	for i, a := range q.Activities {
 		h := histories[a.Fingerprint]
-		if !h.isNews(a) {
+		if !h.isNews(a, q.trace(i).Events) {
 			continue
 		}
 		a.Previously = nil
@@ -95,11 +144,20 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	return answer, nil
 }
 
+func (q *Question) trace(i int) Trace {
+	if i < len(q.Traces) {
+		return q.Traces[i]
+	}
+	return Trace{}
+}
+
 // history is what is known of one identity.
 type history struct {
 	spans  []alert.Span // merged once all are added
 	events map[alert.EventID]struct{}
-	told   time.Time // when it was last told of; suppressed does not count
+	groups map[string][]time.Time         // the moments of groups of events
+	former map[alert.EventID][]alert.Span // by format 1's ids, the spans in which they were reported
+	told   time.Time                      // when it was last told of; suppressed does not count
 }
 
 // add takes in what a row says. What the window that is asked about told itself
@@ -107,24 +165,62 @@ type history struct {
 // still to be told.
 func (h *history) add(a alert.Activity, r *seenRow, window time.Time) {
 	h.spans = append(h.spans, a.Span)
-	if h.events != nil {
-		for _, e := range a.Events {
-			h.events[e] = struct{}{}
-		}
-	}
 	if !r.suppressed && r.at.After(h.told) && (window.IsZero() || !r.window.Equal(window)) {
 		h.told = r.at
 	}
 }
 
-func (h *history) isNews(a alert.Activity) bool {
-	if len(a.Events) == 0 {
-		return !a.Span.Covered(h.spans)
+func (h *history) know(events []alert.EventID) {
+	if h.events == nil {
+		return
 	}
-	return slices.ContainsFunc(a.Events, func(e alert.EventID) bool {
-		_, told := h.events[e]
-		return !told
-	})
+	for _, e := range events {
+		if group, at, ok := e.GroupMark(); ok {
+			h.groups[group] = append(h.groups[group], at)
+		} else {
+			h.events[e] = struct{}{}
+		}
+	}
+}
+
+// knowFormer takes in the events of an activity that was recorded in format 1.
+func (h *history) knowFormer(a alert.Activity) {
+	if h.former == nil {
+		return
+	}
+	for _, e := range a.Events {
+		h.former[e] = append(h.former[e], a.Span)
+	}
+}
+
+func (h *history) isNews(a alert.Activity, events []Event) bool {
+	switch {
+	case len(a.Events) == 0:
+		return !a.Span.Covered(h.spans)
+	case len(events) == 0:
+		return slices.ContainsFunc(a.Events, func(id alert.EventID) bool { return !h.knows(Event{ID: id}) })
+	}
+	return slices.ContainsFunc(events, func(e Event) bool { return !h.knows(e) })
+}
+
+// knows reports whether an event was reported.
+func (h *history) knows(e Event) bool {
+	if _, told := h.events[e.ID]; told {
+		return true
+	}
+	if group, at, ok := e.Group.GroupMark(); ok {
+		if slices.ContainsFunc(h.groups[group], func(told time.Time) bool { return at.Sub(told).Abs() <= GroupReach }) {
+			return true
+		}
+	}
+	for _, id := range e.Former {
+		for _, span := range h.former[id] {
+			if e.Time.IsZero() || (alert.Span{Start: span.Start.Add(-GroupReach), End: span.End.Add(GroupReach)}).Contains(alert.Between(e.Time, e.Time)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // seen yields the rows that hold what ended, or was told, since the hour of a

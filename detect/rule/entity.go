@@ -77,6 +77,15 @@ var entityTypeNames = func() []string {
 	return names
 }()
 
+// IsAddress reports whether an identifier of an entity type is an IP address.
+func IsAddress(entityType, identifier string) bool {
+	switch entityType + " " + identifier {
+	case "IP Address", "MailMessage SenderIP", "SubmissionMail SenderIp":
+		return true
+	}
+	return false
+}
+
 // entityTypeNamed finds an entity type without regard to case.
 func entityTypeNamed(name string) (entityType, bool) {
 	for _, e := range entityTypes {

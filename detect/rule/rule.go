@@ -240,6 +240,20 @@ func nameOf(names []string, i int, typ string) string {
 	return names[i]
 }
 
+// AddressColumns returns the columns that the entity mappings make IP addresses
+// of, each once and in the rule's order.
+func (r *Rule) AddressColumns() []string {
+	var columns []string
+	for _, m := range r.EntityMappings {
+		for _, f := range m.FieldMappings {
+			if IsAddress(m.EntityType, f.Identifier) && !slices.Contains(columns, f.Column) {
+				columns = append(columns, f.Column)
+			}
+		}
+	}
+	return columns
+}
+
 // IdentityColumns returns the columns whose values identify an activity: those
 // of Identity, else those that the entity mappings name, each once and in the
 // rule's order. It is empty if the rule has neither.

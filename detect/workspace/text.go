@@ -30,6 +30,8 @@ func Text(value any) string {
 		return timespanText(v)
 	case Dynamic:
 		return v.String()
+	case []any, map[string]any: // a piece of a Dynamic
+		return jsonText(v)
 	default:
 		return fmt.Sprint(v)
 	}

@@ -1,0 +1,49 @@
+package alert
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// addressSpace is what may surround an address. It is what \s is in KQL.
+const addressSpace = "\t\n\f\r "
+
+// longestAddress is longer than any address, whatever surrounds it.
+const longestAddress = 256
+
+// The forms in which logs write addresses: in brackets, with a port where that
+// can be told from the address, with a zone. They are those of the function
+// Canonical in the queries, which must agree with CanonicalAddress.
+var (
+	bracketed = regexp.MustCompile(`^\[([^\[\]]*)\](?::[0-9]{1,5})?$`)
+	dotted    = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?$`)
+	colons    = regexp.MustCompile(`^((?:[0-9A-Fa-f]{0,4}:)+)(?:([0-9A-Fa-f]{1,4})|([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?)?(?:%[^%\t\n\f\r ]+)?$`)
+)
+
+// CanonicalAddress returns the one spelling of an IP address: IPv4 with dots,
+// also where it is mapped into IPv6, IPv6 in lower case and shortened as RFC
+// 5952 says, and without what surrounds it: white space, brackets, port, zone.
+// A text that is not an address is returned as it is.
+func CanonicalAddress(text string) string {
+	if len(text) > longestAddress || !strings.ContainsAny(text, ":.") {
+		return text
+	}
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" { // as a rule
+		return addr.Unmap().String()
+	}
+	inner := strings.Trim(text, addressSpace)
+	if m := bracketed.FindStringSubmatch(inner); m != nil {
+		inner = m[1]
+	}
+	bare := ""
+	if m := dotted.FindStringSubmatch(inner); m != nil {
+		bare = m[1]
+	} else if m := colons.FindStringSubmatch(inner); m != nil {
+		bare = m[1] + m[2] + m[3]
+	}
+	if addr, err := netip.ParseAddr(bare); err == nil {
+		return addr.Unmap().String()
+	}
+	return text
+}
