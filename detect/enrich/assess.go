@@ -147,7 +147,7 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 	}
 	for _, p := range s.prompts {
 		// Without a prompt that was not approved, a success says nothing.
-		if p.kind != "success" || len(rejections) == 0 || p.time.Before(rejections[0].time) {
+		if p.kind != "success" || len(rejections) == 0 || p.last.Before(rejections[0].time) {
 			continue
 		}
 		if p.time.Sub(rejections[0].time) > aftermathLasts {
@@ -155,8 +155,8 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 		}
 		var when string
 		for _, r := range rejections {
-			if !r.time.After(p.time) {
-				when = ago(p.time.Sub(r.time)) + " after " + map[string]string{"rejected": "rejecting", "prompt": "a prompt in vain"}[r.kind]
+			if !r.time.After(p.last) {
+				when = ago(p.last.Sub(r.time)) + " after " + map[string]string{"rejected": "rejecting", "prompt": "a prompt in vain"}[r.kind]
 			}
 		}
 		switch {

@@ -60,7 +60,8 @@ func (c *counts) add(name string, n int64) {
 // prompt is a second factor that was asked for, or a sign-in that succeeded.
 type prompt struct {
 	time                                                        time.Time
-	kind                                                        string // success, rejected or prompt
+	last                                                        time.Time // of the requests that are one authentication
+	kind                                                        string    // success, rejected or prompt
 	address, network, country, device, deviceName, app, session string
 }
 
@@ -128,11 +129,16 @@ func addressOf(e alert.Entity) string {
 	if e.Type == "IP" {
 		for _, f := range e.Fields {
 			if f.Identifier == "Address" {
-				return strings.ToLower(strings.TrimSpace(f.Value))
+				return canonical(f.Value)
 			}
 		}
 	}
 	return ""
+}
+
+// canonical returns what addresses are compared by.
+func canonical(address string) string {
+	return strings.ToLower(strings.TrimSpace(alert.CanonicalAddress(address)))
 }
 
 // find returns the account with an id, or else with a name.
@@ -250,7 +256,7 @@ func (b *batch) uebaAccount(r row) {
 }
 
 func (b *batch) uebaAddress(r row) {
-	if a := b.addresses[strings.ToLower(r.text("Address"))]; a != nil {
+	if a := b.addresses[canonical(r.text("Address"))]; a != nil {
 		a.ueba, a.records = true, a.records+r.number("Records")
 		a.sum += r.number("Sum")
 		a.priority = max(a.priority, r.number("Priority"))
@@ -266,7 +272,7 @@ func (b *batch) before(r row) {
 	a.signIns += n
 	a.rejections += r.number("Rejections")
 	if n > 0 {
-		ip := strings.ToLower(r.text("IPAddress"))
+		ip := canonical(r.text("IPAddress"))
 		a.used.add(ip, n)
 		if device := r.text("DeviceId"); device != "" {
 			a.devices.add(ip+" "+device, n)
@@ -283,7 +289,7 @@ func (b *batch) before(r row) {
 func (b *batch) after(r row) {
 	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
 		a.prompts = append(a.prompts, prompt{
-			time: r.time("TimeGenerated"), kind: r.text("Kind"), address: strings.ToLower(r.text("IPAddress")),
+			time: r.time("TimeGenerated"), last: r.time("Last"), kind: r.text("Kind"), address: canonical(r.text("IPAddress")),
 			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), deviceName: r.text("Device"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
 		})
 	}
@@ -296,7 +302,7 @@ func (b *batch) method(r row) {
 }
 
 func (b *batch) prevalence(r row) {
-	a := b.addresses[strings.ToLower(r.text("Address"))]
+	a := b.addresses[canonical(r.text("Address"))]
 	if a == nil {
 		return
 	}

@@ -102,7 +102,7 @@ var kinds = []kind{
 func Queries() []string {
 	texts := make([]string, len(kinds))
 	for i, k := range kinds {
-		for line := range strings.Lines(k.query.text) {
+		for line := range strings.Lines(k.query.text) { // each filter is a line
 			if !strings.Contains(line, "in~ (") && !strings.HasPrefix(line, "| where TimeGenerated") {
 				texts[i] += line
 			}

@@ -18,13 +18,15 @@ type query struct {
 }
 
 // parseQuery takes a file apart: the head ends with its first line that is
-// neither a comment nor a let statement.
+// neither a comment nor a let statement that gives a value. Comments before the
+// let statement of a function are left out with it.
 func parseQuery(text string) query {
 	var q query
 	rest := text
 	for {
 		line, after, _ := strings.Cut(rest, "\n")
 		name, isLet := strings.CutPrefix(line, "let ")
+		isLet = isLet && !strings.Contains(line, "= (")
 		switch {
 		case isLet:
 			name, _, _ = strings.Cut(name, " ")
