@@ -158,7 +158,7 @@ func (b *binder) letStatement(st statement) {
 			d.table = n
 			b.tryRelation(n)
 		} else {
-			d.scalar = b.expr(n, nil)
+			d.scalar = shareable(b.expr(n, nil))
 		}
 	}
 	for s := b.scope; s != nil; s = s.outer {
@@ -342,7 +342,7 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 				}
 			}
 		case arg != nil:
-			def.scalar = b.coerce(b.expr(arg, in), p.typ, arg.pos())
+			def.scalar = shareable(b.coerce(b.expr(arg, in), p.typ, arg.pos()))
 		case p.def != nil:
 			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
 		default:
@@ -354,6 +354,14 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		b.statements(d.fn.lets)
 		bindBody(d.fn.body)
 	})
+}
+
+// shareable marks an expression that a name stands for.
+func shareable(e expr) expr {
+	if a, ok := e.(*applyExpr); ok {
+		a.named = true
+	}
+	return e
 }
 
 // matched gives the argument of each parameter, nil where there is none. Those

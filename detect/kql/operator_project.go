@@ -48,9 +48,10 @@ func (p *projection) run(x *execution, emit func(*batch) error) error { return r
 
 func (p *projection) apply(_ *execution, b *batch, emit func(*batch) error) error {
 	out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
+	in := &batch{n: b.n, cols: b.cols, memo: make(map[*applyExpr]*vector)}
 	for i, e := range p.from {
 		if _, passed := e.(*columnExpr); p.need[i] && !passed {
-			out.cols[i] = e.eval(b)
+			out.cols[i] = e.eval(in)
 		}
 	}
 	// After those, so that JSON which they looked into stays so.

@@ -21,6 +21,9 @@ type column struct {
 type batch struct {
 	n    int
 	cols []*vector
+	// memo has what named expressions gave, if whoever made the batch wants each
+	// computed once.
+	memo map[*applyExpr]*vector
 }
 
 // size is about how many bytes the rows take when they are copied.
@@ -73,6 +76,9 @@ type (
 		// show writes what can not be written as an operator between two
 		// arguments or as a call of op.
 		show func(x *explainer, args []string) string
+		// named is set if a let statement or a parameter of a function stands for
+		// it: it may be in several places.
+		named bool
 		// readsTable is set if the value depends on a table too.
 		readsTable bool
 		// rows is what most functions have: a value from values. batch is what
@@ -103,6 +109,18 @@ func (e *applyExpr) typ() Type        { return e.t }
 func (e *applyExpr) children() []expr { return e.args }
 
 func (e *applyExpr) eval(b *batch) *vector {
+	if !e.named || b.memo == nil {
+		return e.compute(b)
+	}
+	out, ok := b.memo[e]
+	if !ok {
+		out = e.compute(b)
+		b.memo[e] = out
+	}
+	return out
+}
+
+func (e *applyExpr) compute(b *batch) *vector {
 	args := make([]*vector, len(e.args))
 	for i, a := range e.args {
 		args[i] = a.eval(b)
