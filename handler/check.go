@@ -28,6 +28,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
+	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -414,7 +415,17 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.fail("ledger", advised(err))
 		return
 	}
-	c.tell("ledger", checkOK, "table %s can be read and written", c.settings.TableName.value)
+	format, err := l.Format(ctx)
+	switch {
+	case err != nil:
+		c.fail("ledger", advised(err))
+		return
+	case format == 0 || format == ledger.Format:
+		c.tell("ledger", checkOK, "table %s can be read and written, in format %d", c.settings.TableName.value, ledger.Format)
+	default:
+		c.tell("ledger", checkOK, "table %s can be read and written; it is in format %d, and from the next tick on in format %d, which versions before this one must not write to",
+			c.settings.TableName.value, format, ledger.Format)
+	}
 	waiting := 0
 	for _, o := range owed {
 		if !o.Parked {

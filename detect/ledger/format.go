@@ -76,12 +76,6 @@ func (l *Ledger) format(ctx context.Context) (found int, etag string, err error)
 // before the run row of a rule says so, and that before anything of the format
 // is written of the rule: no version before this may take it for its own.
 func (l *Ledger) raise(ctx context.Context) error {
-	l.mu.Lock()
-	raised := l.raised
-	l.mu.Unlock()
-	if raised {
-		return nil
-	}
 	for conflicts := 0; ; conflicts++ {
 		found, etag, err := l.format(ctx)
 		if err != nil {
@@ -97,9 +91,6 @@ func (l *Ledger) raise(ctx context.Context) error {
 			}
 		}
 		if err == nil {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.raised = true
 			return nil
 		}
 		if !conflict(err) || conflicts == maxConflicts {

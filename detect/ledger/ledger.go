@@ -84,11 +84,9 @@ type Ledger struct {
 	mu     sync.Mutex
 	seq    int64
 	leases map[string]*Lease // by rule
-	// listed is what Begin read of the rules, if isListed. raised says that the
-	// table is known to be of our format.
+	// listed is what Begin read of the rules, if isListed.
 	listed   []string
 	isListed bool
-	raised   bool
 }
 
 func (l *Ledger) now() time.Time {
