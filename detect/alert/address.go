@@ -9,9 +9,6 @@ import (
 // addressSpace is what may surround an address. It is what \s is in KQL.
 const addressSpace = "\t\n\f\r "
 
-// longestAddress is longer than any address, whatever surrounds it.
-const longestAddress = 256
-
 // The forms in which logs write addresses: in brackets, with a port where that
 // can be told from the address, with a zone. They are those of the function
 // Canonical in the queries, which must agree with CanonicalAddress.
@@ -26,7 +23,7 @@ var (
 // 5952 says, and without what surrounds it: white space, brackets, port, zone.
 // A text that is not an address is returned as it is.
 func CanonicalAddress(text string) string {
-	if len(text) > longestAddress || !strings.ContainsAny(text, ":.") {
+	if !strings.ContainsAny(text, ":.") {
 		return text
 	}
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" { // as a rule

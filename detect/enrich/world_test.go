@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,9 @@ type record map[string]any
 func tableOf(t testing.TB, name string, records ...record) *kql.Table {
 	t.Helper()
 	schema := kql.KnownTables()[name]
+	if name == "SigninLogs" {
+		schema = append(slices.Clip(schema), kql.ColumnSchema{Name: "SessionId", Type: kql.String})
+	}
 	b := kql.NewTableBuilder(name, schema)
 	for _, r := range records {
 		for i, c := range schema {
