@@ -31,13 +31,10 @@ func (e *FormatError) Error() string {
 // over.
 func (l *Ledger) Begin(ctx context.Context) error {
 	ids, err := l.readDirectory(ctx)
-	if err != nil {
-		return err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.listed, l.isListed = ids, true
-	return nil
+	l.listed, l.isListed = ids, err == nil
+	return err
 }
 
 // Format returns the number of the ledger's format, 0 if nothing was written yet.
