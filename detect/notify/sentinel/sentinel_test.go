@@ -197,12 +197,12 @@ func TestGrouping(t *testing.T) {
 		{"a custom detail", rule.IncidentGrouping{Enabled: true, MatchingMethod: rule.Selected, GroupByEntities: []string{"Account"}, GroupByCustomDetails: []string{"Apps"}}, false},
 	} {
 		r := &rule.Rule{ID: base.RuleID, Incident: rule.IncidentConfiguration{Grouping: test.g}}
-		if same := storyOf(base, r) == storyOf(other, r); same != test.same {
+		if same := storyOf(base, r).id == storyOf(other, r).id; same != test.same {
 			t.Errorf("%s: the same story is %t, want %t", test.name, same, test.same)
 		}
 	}
 	bob := rejection("bob@contoso.example", noon)
-	if storyOf(base, nil) == storyOf(bob, nil) || uuid.Validate(storyOf(base, nil)) != nil {
+	if storyOf(base, nil).id == storyOf(bob, nil).id || uuid.Validate(storyOf(base, nil).id) != nil {
 		t.Error("the stories of two users are one, or have no GUID")
 	}
 }
@@ -448,7 +448,7 @@ func TestDamagedNote(t *testing.T) {
 	a := rejection("alice@contoso.example", noon)
 	w.notify(w.start(), a)
 	w.arm.Edit(w.arm.Incidents()[0].ID, map[string]any{"owner": map[string]any{"assignedTo": "Carol"}})
-	story := storyOf(a, rule.Default())
+	story := storyOf(a, rule.Default()).id
 	_, tag, err := w.notes.Note(t.Context(), a.RuleID, story)
 	if err != nil {
 		t.Fatal(err)

@@ -16,13 +16,45 @@ import (
 	"pushback/detect/rule"
 )
 
-// storySpace is the name space of stories and of the incidents' ids. Changing it
-// would open a second incident for every open one.
-var storySpace = uuid.MustParse("0b6f5e1c-8f57-5a3e-9d3f-2a4f1c6b7e90")
+// formerSpace is the name space that the ids of stories and incidents had when
+// they were UUIDs of SHA-1.
+var formerSpace = uuid.MustParse("0b6f5e1c-8f57-5a3e-9d3f-2a4f1c6b7e90")
 
-// storyOf returns the id of the story that an alert belongs to: what the rule
-// groups by, or without grouping its identities.
-func storyOf(a alert.Alert, r *rule.Rule) string {
+// What an id is of.
+const (
+	storyKind    = "story"
+	incidentKind = "incident"
+	besideKind   = "beside"
+)
+
+// story is what the alerts of one incident have in common.
+type story struct {
+	id string
+	// former is the id that versions before gave it. Its note is there if one of
+	// them began the story.
+	former string
+}
+
+// storyOf returns the story that an alert belongs to: what the rule groups by, or
+// without grouping its identities.
+func storyOf(a alert.Alert, r *rule.Rule) story {
+	return story{
+		id:     alert.NewGUID(storyKind, storyKey(a, r, canonicalField)),
+		former: uuid.NewSHA1(formerSpace, []byte(storyKey(a, r, func(_ string, f alert.Field) string { return f.Value }))).String(),
+	}
+}
+
+// canonicalField returns an identifier's value as it counts. Alerts that
+// versions before recorded have addresses as the log spells them.
+func canonicalField(entityType string, f alert.Field) string {
+	if rule.IsAddress(entityType, f.Identifier) {
+		return alert.CanonicalAddress(f.Value)
+	}
+	return f.Value
+}
+
+// storyKey writes what makes a story.
+func storyKey(a alert.Alert, r *rule.Rule, valueOf func(entityType string, f alert.Field) string) string {
 	var key []string
 	add := func(parts ...string) { key = append(key, raw(parts)) }
 	severity, identity := a.Severity, alert.Identity(a.Activities)
@@ -34,7 +66,7 @@ func storyOf(a alert.Alert, r *rule.Rule) string {
 			if wanted(e.Type) {
 				parts := []string{e.Type}
 				for _, f := range e.Fields {
-					parts = append(parts, f.Identifier, f.Value)
+					parts = append(parts, f.Identifier, valueOf(e.Type, f))
 				}
 				add(parts...)
 			}
@@ -66,19 +98,34 @@ func storyOf(a alert.Alert, r *rule.Rule) string {
 		add("alert", a.ID)
 	}
 	slices.Sort(key)
-	return uuid.NewSHA1(storySpace, []byte(raw([]any{a.RuleID, slices.Compact(key)}))).String()
+	return raw([]any{a.RuleID, slices.Compact(key)})
 }
 
 // incidentOf returns the id of the incident that an alert begins in a story, if
-// it begins one.
-func incidentOf(story string, a alert.Alert) string {
-	return uuid.NewSHA1(storySpace, []byte(story+" "+a.ID)).String()
+// it begins one. That of an alert which a version before recorded is the one that
+// it gave, for it may have made it.
+func incidentOf(s story, a alert.Alert) string {
+	if isFormer(a) {
+		return uuid.NewSHA1(formerSpace, []byte(s.former+" "+a.ID)).String()
+	}
+	return alert.NewGUID(incidentKind, s.id, a.ID)
 }
 
 // secondIncident returns the id of the one that it begins if that is full without
 // it.
-func secondIncident(own string) string {
-	return uuid.NewSHA1(storySpace, []byte("beside "+own)).String()
+func secondIncident(own string, a alert.Alert) string {
+	if isFormer(a) {
+		return uuid.NewSHA1(formerSpace, []byte("beside "+own)).String()
+	}
+	return alert.NewGUID(besideKind, own)
+}
+
+// isFormer reports whether the id of an alert is a UUID of SHA-1, as they all
+// were: those of now are all hash, so that a few look like one. Either way an
+// alert stays with what it says.
+func isFormer(a alert.Alert) bool {
+	id, err := uuid.Parse(a.ID)
+	return err == nil && id.Version() == 5 && id.Variant() == uuid.RFC4122
 }
 
 // chapter is what is noted of a story: its newest incident.
@@ -141,9 +188,13 @@ func (c *chapter) touch(a alert.Alert) bool {
 	return true
 }
 
-// recall returns what is noted of a story, and the note's tag.
-func (d *Destination) recall(ctx context.Context, ruleID, story string) (c chapter, tag string, err error) {
-	text, tag, err := d.notes.Note(ctx, ruleID, story)
+// recall returns what is noted of a story, and the note's tag. What a version
+// before noted is noted anew by what comes next.
+func (d *Destination) recall(ctx context.Context, ruleID string, s story) (c chapter, tag string, err error) {
+	text, tag, err := d.notes.Note(ctx, ruleID, s.id)
+	if err == nil && text == "" {
+		text, _, err = d.notes.Note(ctx, ruleID, s.former)
+	}
 	if err != nil {
 		return c, "", fmt.Errorf("sentinel: which incident the alert belongs to: %w", err)
 	}
@@ -157,10 +208,10 @@ func (d *Destination) recall(ctx context.Context, ruleID, story string) (c chapt
 
 // note notes a chapter in the place of the one with this tag, and reports whether
 // that was still the newest.
-func (d *Destination) note(ctx context.Context, ruleID, story string, c chapter, tag string) (newTag string, ok bool, err error) {
+func (d *Destination) note(ctx context.Context, ruleID string, s story, c chapter, tag string) (newTag string, ok bool, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		newTag, ok, err = d.notes.SetNote(ctx, ruleID, story, string(text), tag)
+		newTag, ok, err = d.notes.SetNote(ctx, ruleID, s.id, string(text), tag)
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("sentinel: noting the incident %s: %w", c.Incident, err)
@@ -178,7 +229,7 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, fu
 	story := storyOf(a, r)
 	own := incidentOf(story, a)
 	if own == full {
-		own = secondIncident(own)
+		own = secondIncident(own, a)
 	}
 	doubted := false // what is noted of the incident is not as it is
 	shared := false
@@ -269,7 +320,7 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, fu
 		}
 		doubted = true // somebody noted another meanwhile
 	}
-	return "", cmp.Or(err, fmt.Errorf("sentinel: the note of story %s changes all the time", story))
+	return "", cmp.Or(err, fmt.Errorf("sentinel: the note of story %s changes all the time", story.id))
 }
 
 // inPast returns the incident before the newest one that an alert is in already,
@@ -361,7 +412,7 @@ func (d *Destination) fill(ctx context.Context, a alert.Alert, r *rule.Rule, id 
 			return err
 		}
 	}
-	return fmt.Errorf("sentinel: the note of story %s changes all the time", story)
+	return fmt.Errorf("sentinel: the note of story %s changes all the time", story.id)
 }
 
 // read returns an incident as it is, or nil if there is none.
