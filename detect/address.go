@@ -14,8 +14,9 @@ import (
 
 // address is what is known of one address of a destination.
 type address struct {
-	// Since is when it was first known.
-	Since time.Time `json:"since"`
+	// Since is when it was first known, and Changed when something else changed.
+	Since   time.Time `json:"since"`
+	Changed time.Time `json:"changed,omitzero"`
 	// Taken is when it took something last, and Count how many deliveries it
 	// took. An alert that failed counts its failures by it.
 	Taken time.Time `json:"taken,omitzero"`
@@ -24,10 +25,9 @@ type address struct {
 	// is sent.
 	Refused time.Time `json:"refused,omitzero"`
 	// Tries counts the attempts in vain since then, Next is when the next is due,
-	// Last the alert that was tried, and Error why it was not taken.
+	// and Error is why the last was in vain.
 	Tries int       `json:"tries,omitempty"`
 	Next  time.Time `json:"next,omitzero"`
-	Last  string    `json:"last,omitempty"`
 	Error string    `json:"error,omitempty"`
 	// Beat is when a heartbeat for it was claimed last.
 	Beat time.Time `json:"beat,omitzero"`
@@ -37,7 +37,13 @@ type address struct {
 func (a *address) accepted(now time.Time) {
 	a.Count++
 	a.Taken = now
-	a.Refused, a.Tries, a.Next, a.Last, a.Error = time.Time{}, 0, time.Time{}, "", ""
+	a.reopen(now)
+}
+
+// reopen notes that the address does not refuse whatever it is sent.
+func (a *address) reopen(now time.Time) {
+	a.Changed = now
+	a.Refused, a.Tries, a.Next, a.Error = time.Time{}, 0, time.Time{}, ""
 }
 
 // refused notes that the address takes nothing. A refused address is tried
@@ -47,14 +53,20 @@ func (a *address) refused(tick, now time.Time, retryAfter time.Duration, why str
 	if a.Refused.IsZero() {
 		a.Refused = tick
 	}
-	wait := time.Hour
+	wait := longestWait
 	if a.Tries < 6 {
 		wait = time.Minute << a.Tries
 	}
 	a.Tries++
-	a.Next = later(tick.Add(wait), now.Add(retryAfter))
+	a.Changed, a.Next = now, later(tick.Add(wait), now.Add(min(retryAfter, longestWait)))
 	a.Error = shorten(why)
 }
+
+// longestWait is how long a refused address waits for its next try at most.
+const longestWait = time.Hour
+
+// due reports whether a refused address is to be tried.
+func (a *address) due(now time.Time) bool { return !a.Refused.IsZero() && !a.Next.After(now) }
 
 // addressBook is what a tick knows of the addresses of all destinations. It is a
 // note in the ledger, so that another process, or this one after a restart,
@@ -133,6 +145,28 @@ func readAddresses(ctx context.Context, n Notes) (b *addressBook, damaged error,
 	return b.clone(), damaged, nil
 }
 
+// settle takes back what lies in the future, where the clock of some tick was
+// wrong: else nothing would be tried, or said, until then.
+func (b *addressBook) settle(now time.Time) {
+	past := func(t *time.Time) {
+		if t.After(now) {
+			*t = now
+		}
+	}
+	for _, a := range b.Addresses {
+		for _, t := range []*time.Time{&a.Since, &a.Changed, &a.Taken, &a.Refused, &a.Beat} {
+			past(t)
+		}
+		if a.Next.Sub(now) > 2*longestWait {
+			a.Next = now
+		}
+	}
+	for name, at := range b.Parked {
+		past(&at)
+		b.Parked[name] = at
+	}
+}
+
 // saveAddresses notes what has become of the addresses since they were read. If
 // another process noted something meanwhile, that counts too.
 func saveAddresses(ctx context.Context, n Notes, read, now *addressBook) (*addressBook, error) {
@@ -193,11 +227,8 @@ func mergeAddresses(read, ours, theirs *addressBook) *addressBook {
 			merged.Addresses[key] = &copied
 			continue
 		}
-		sent := a.Count - before.Count
-		count, beat := t.Count+sent, later(t.Beat, a.Beat)
-		taken := later(t.Taken, a.Taken)
-		// Who took something last, or else who was refused later, knows best.
-		if sent > 0 || a.Next.After(t.Next) && !t.Taken.After(a.Refused) {
+		count, beat, taken := t.Count+a.Count-before.Count, later(t.Beat, a.Beat), later(t.Taken, a.Taken)
+		if *t == before || !a.Changed.Before(t.Changed) { // who changed it last knows best
 			since := t.Since
 			*t = *a
 			t.Since = since
@@ -226,8 +257,9 @@ func later(a, b time.Time) time.Time {
 const forgetAfter = 90 * 24 * time.Hour
 
 // forget drops the addresses that there are no more, such as a webhook that was
-// replaced.
-func (b *addressBook) forget(notifiers []notify.Notifier, now time.Time) {
+// replaced: at once if they refused, since nothing is sent there that could show
+// that it is over.
+func (b *addressBook) forget(notifiers []notify.Notifier, now time.Time) (changed bool) {
 	known := map[string]bool{}
 	for _, n := range notifiers {
 		for _, name := range addressesOf(n) {
@@ -235,10 +267,12 @@ func (b *addressBook) forget(notifiers []notify.Notifier, now time.Time) {
 		}
 	}
 	for key, a := range b.Addresses {
-		if !known[key] && now.Sub(later(later(a.Since, a.Taken), a.Next)) > forgetAfter {
+		if !known[key] && (!a.Refused.IsZero() || now.Sub(later(a.Since, a.Changed)) > forgetAfter) {
 			delete(b.Addresses, key)
+			changed = true
 		}
 	}
+	return changed
 }
 
 // addressesOf lists the addresses of a destination. One without addresses of its
@@ -275,7 +309,7 @@ func Refusals(ctx context.Context, n Notes) ([]Refusal, error) {
 }
 
 // TryRefused has every address that takes nothing be tried in the next tick.
-func TryRefused(ctx context.Context, n Notes) error {
+func TryRefused(ctx context.Context, n Notes, at time.Time) error {
 	read, _, err := readAddresses(ctx, n)
 	if err != nil {
 		return err
@@ -283,7 +317,7 @@ func TryRefused(ctx context.Context, n Notes) error {
 	now := read.clone()
 	for _, a := range now.Addresses {
 		if !a.Refused.IsZero() {
-			a.Next, a.Tries = a.Refused, 0
+			a.Next, a.Tries, a.Changed = a.Refused, 0, at
 		}
 	}
 	_, err = saveAddresses(ctx, n, read, now)

@@ -75,8 +75,9 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		err = fmt.Errorf("reading what is owed: %w", err)
 	}
 	known := true
+	var damaged error
 	if c.book == nil || len(owed) > 0 || c.refusing() {
-		var damaged, unread error
+		var unread error
 		if c.book, damaged, unread = readAddresses(ctx, c.notes); unread != nil {
 			// Then nothing is sent: some of them may want to be left alone.
 			c.book, known, err = nil, false, errors.Join(err, unread)
@@ -85,13 +86,15 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		}
 	}
 	read, book := c.book, (&addressBook{}).clone()
+	worth := false // saving
 	if known {
 		book = read.clone()
+		book.settle(tick)
+		worth = damaged != nil
 	}
-	worth := false // saving
 	for i, n := range c.notifiers {
 		sharing, cancel := share(ctx, len(c.notifiers)-i)
-		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, stops: map[string]*stop{}}
+		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, stops: map[string]*stop{}}
 		out := t.deliver(sharing, owed[n.Name()])
 		cancel()
 		worth = worth || t.worth
@@ -119,7 +122,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 	for i := range outs {
 		worth = book.parked(&outs[i], tick) || worth
 	}
-	book.forget(c.notifiers, tick)
+	worth = book.forget(c.notifiers, tick) || worth
 	c.book = book
 	if worth {
 		var err error
@@ -202,8 +205,12 @@ type trip struct {
 	stopped bool
 	// incomplete says that not all that is owed could be read.
 	incomplete bool
-	// unclaimed counts the claims in a row that failed.
-	unclaimed int
+	// unclaimed counts the claims in a row that failed, and unclaimable are the
+	// alerts of all that did.
+	unclaimed   int
+	unclaimable map[*ledger.Owed]bool
+	// singles counts the alerts that are sent one by one.
+	singles int
 	// worth says that the book has something that another process, or this one
 	// after a restart, has to know.
 	worth bool
@@ -230,11 +237,18 @@ func (t *trip) deliver(ctx context.Context, owed []*ledger.Owed) Delivery {
 	t.out.Destination, t.owed = t.n.Name(), owed
 	t.sort(t.clock())
 	t.noteEarlier(ctx)
-	for _, s := range t.order() {
-		if !s.state.Refused.IsZero() {
-			t.probe(ctx, s)
-		}
+	t.send(ctx)
+	// After those that work, since each may take long not to answer.
+	if t.probe(ctx) {
+		t.send(ctx)
 	}
+	t.conclude()
+	t.out.Duration = elapsed()
+	return t.out
+}
+
+// send sends what is due for the addresses that are open.
+func (t *trip) send(ctx context.Context) {
 	for _, p := range t.parcels() {
 		s := t.stopOf(p[0])
 		switch {
@@ -249,9 +263,6 @@ func (t *trip) deliver(ctx context.Context, owed []*ledger.Owed) Delivery {
 			t.digest(ctx, s, p)
 		}
 	}
-	t.conclude()
-	t.out.Duration = elapsed()
-	return t.out
 }
 
 // open says whether an address may be sent something now. Nothing is sent
@@ -260,17 +271,12 @@ func (t *trip) open(ctx context.Context, s *stop) bool {
 	return ctx.Err() == nil && !t.stopped && !s.closed
 }
 
-// sort counts what is owed and takes what is due. A refused address is not due
-// before its next try.
+// sort counts what is owed and takes what is due.
 func (t *trip) sort(now time.Time) {
 	for _, o := range t.owed {
 		t.out.count(o)
-		if o.Parked || o.Next.After(now) {
-			continue
-		}
-		t.due = append(t.due, o)
-		if s := t.stopOf(o); !s.state.Refused.IsZero() && s.state.Next.After(now) {
-			s.closed = true
+		if !o.Parked && !o.Next.After(now) {
+			t.due = append(t.due, o)
 		}
 	}
 }
@@ -288,7 +294,8 @@ func (t *trip) stopAt(name string) *stop {
 	if t.stops[name] == nil {
 		key := addressKey(t.n.Name(), name)
 		t.worth = t.worth || t.book.Addresses[key] == nil && t.beats() // it counts from now on
-		t.stops[name] = &stop{name: name, state: t.book.of(key, t.clock())}
+		state := t.book.of(key, t.clock())
+		t.stops[name] = &stop{name: name, state: state, closed: !state.Refused.IsZero()}
 	}
 	return t.stops[name]
 }
@@ -324,48 +331,44 @@ func (t *trip) noteEarlier(ctx context.Context) {
 	}
 }
 
-// probe tries a refused address with one of the alerts that are due for it, each
-// time with another: one that it never takes must not keep it closed. If it
-// takes it, the address is open again.
-func (t *trip) probe(ctx context.Context, s *stop) {
-	if !t.open(ctx, s) {
-		return
-	}
-	var first, next *ledger.Owed
-	passed := false
-	for _, o := range t.owed {
-		if o.Alert.ID == s.state.Last {
-			passed = true
+// probe tries each refused address that is due, with one of its alerts, and
+// reports whether one takes it: then that address is open again.
+func (t *trip) probe(ctx context.Context) (opened bool) {
+	for _, s := range t.order() {
+		if !s.state.due(t.clock()) || s.tried || ctx.Err() != nil || t.stopped {
 			continue
 		}
-		if t.stopOf(o) != s || t.handled[o] || !slices.Contains(t.due, o) {
-			continue
-		}
-		if first == nil {
-			first = o
-		}
-		if passed && next == nil {
-			next = o
-		}
-	}
-	if next == nil {
-		next = first
-	}
-	if next == nil { // it is the only one
-		for _, o := range t.due {
-			if o.Alert.ID == s.state.Last && t.stopOf(o) == s && !t.handled[o] {
-				next = o
+		s.closed = false
+		for range maxFailures { // some may be another process's
+			o := t.candidate(s)
+			if o == nil || t.single(ctx, s, o) || t.stopped {
+				break
 			}
 		}
+		s.closed = s.closed || !s.state.Refused.IsZero()
+		opened = opened || !s.closed
 	}
-	if next != nil {
-		t.single(ctx, s, next)
-	}
-	s.closed = s.closed || !s.state.Refused.IsZero()
+	return opened
 }
 
-// parcels divides what is due into what is sent one by one and what is sent at
-// once, in the order of the first of each.
+// candidate returns the alert that a refused address is tried with, or nil: one
+// that was tried least, from the first and from the last in turn, so that some
+// that are never taken do not keep it closed.
+func (t *trip) candidate(s *stop) (best *ledger.Owed) {
+	for _, o := range t.due {
+		if t.handled[o] || t.unclaimable[o] || t.stopOf(o) != s {
+			continue
+		}
+		if best == nil || o.Attempts < best.Attempts || o.Attempts == best.Attempts && s.state.Tries%2 == 1 {
+			best = o
+		}
+	}
+	return best
+}
+
+// parcels divides what is due for open addresses into what is sent one by one
+// and what is sent at once, in the order of the first of each. What was refused
+// by itself comes last, and alone: it must not hold up the others again.
 func (t *trip) parcels() [][]*ledger.Owed {
 	type group struct {
 		rule string
@@ -376,24 +379,31 @@ func (t *trip) parcels() [][]*ledger.Owed {
 		most = d.Most()
 	}
 	count := map[group]int{}
+	var list, suspects []*ledger.Owed
 	for _, o := range t.due {
-		if !t.handled[o] {
-			count[group{o.Alert.RuleID, t.stopOf(o)}]++
+		switch s := t.stopOf(o); {
+		case t.handled[o] || s.closed:
+		case o.Counted > 0:
+			suspects = append(suspects, o)
+		default:
+			list = append(list, o)
+			count[group{o.Alert.RuleID, s}]++
 		}
 	}
 	var parcels [][]*ledger.Owed
+	single := func(o *ledger.Owed) {
+		if t.singles < t.config.SendLimit || t.config.SendLimit == 0 {
+			parcels = append(parcels, []*ledger.Owed{o})
+			t.singles++
+		}
+	}
 	digests := map[group]int{} // the index of each
-	singles := 0
-	for _, o := range t.due {
+	for _, o := range list {
 		g := group{o.Alert.RuleID, t.stopOf(o)}
 		i, begun := digests[g]
 		switch {
-		case t.handled[o]:
 		case count[g] <= most:
-			if singles < t.config.SendLimit || t.config.SendLimit == 0 {
-				parcels = append(parcels, []*ledger.Owed{o})
-				singles++
-			}
+			single(o)
 		case !begun:
 			digests[g] = len(parcels)
 			parcels = append(parcels, []*ledger.Owed{o})
@@ -401,15 +411,19 @@ func (t *trip) parcels() [][]*ledger.Owed {
 			parcels[i] = append(parcels[i], o)
 		}
 	}
+	for _, o := range suspects {
+		single(o)
+	}
 	return parcels
 }
 
-// single sends one alert.
-func (t *trip) single(ctx context.Context, s *stop, o *ledger.Owed) {
+// single sends one alert, and reports whether it was sent or tried.
+func (t *trip) single(ctx context.Context, s *stop, o *ledger.Owed) bool {
 	whole, claimed := t.take(ctx, o)
 	if claimed {
 		t.one(ctx, s, o, whole)
 	}
+	return claimed
 }
 
 // take claims an alert. It is false if another process sends it, or if the
@@ -420,6 +434,7 @@ func (t *trip) take(ctx context.Context, o *ledger.Owed) (whole alert.Alert, cla
 	if err != nil {
 		// Of this alert alone, or of the ledger: the next ones tell.
 		t.fail("claiming", o, err)
+		t.unclaimable[o] = true
 		if t.unclaimed++; t.unclaimed == maxFailures {
 			t.stopped = true
 		}
@@ -444,25 +459,26 @@ func (t *trip) one(ctx context.Context, s *stop, o *ledger.Owed, whole alert.Ale
 		return
 	}
 	verdict := judge(err)
-	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Counts: verdict.Message || !verdict.Repeatable && s.othersSince(o)}
+	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && s.othersSince(o)}
 	now := t.clock()
 	switch {
 	case f.Counts && t.config.ParkAfter > 0 && o.Counted+1 >= t.config.ParkAfter:
 		f.Park = true
 		err = fmt.Errorf("%w (refused %d times, it is parked: see handler outbox)", err, o.Counted+1)
-		t.gone[o] = true
-		t.out.Parked++
-		t.out.Pending--
-		t.book.Parked[t.n.Name()] = t.tick // the tick fails for it
-		t.worth = true
 	case f.Counts:
 		if wait := t.backoff(o, o.Counted+1); wait > 0 {
 			f.Next = now.Add(wait)
 		}
 	}
 	t.fail("sending", o, err)
-	t.missed(s, o, verdict, err)
-	t.noteFailure(ctx, o, f)
+	t.missed(s, verdict, err)
+	if t.noteFailure(ctx, o, f) && f.Park {
+		t.gone[o] = true
+		t.out.Parked++
+		t.out.Pending--
+		t.book.Parked[t.n.Name()] = t.tick // which fails for it
+		t.worth = true
+	}
 }
 
 // judge returns what an error of a destination says. A panic is about the alert.
@@ -518,8 +534,8 @@ func (t *trip) note(ctx context.Context, o *ledger.Owed) {
 	t.out.Pending--
 }
 
-// noteFailure notes that an alert was sent in vain.
-func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure) {
+// noteFailure notes that an alert was sent in vain, and reports whether it could.
+func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure) bool {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
 	err := guarded(func() error { return t.outbox.Failed(ctx, o.Destination, *o.Alert, f) })
@@ -527,24 +543,30 @@ func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure
 		t.stopped = true
 		t.fail("noting the failure to send", o, err)
 	}
+	return err == nil
 }
 
 // missed notes that an address did not take an alert, and closes it if that says
 // that it takes no others.
-func (t *trip) missed(s *stop, o *ledger.Owed, verdict notify.Error, err error) {
+func (t *trip) missed(s *stop, verdict notify.Error, err error) {
 	probing := !s.state.Refused.IsZero()
 	s.tried = true
-	s.inARow++
 	if verdict.Message {
 		// It is up, since it knows what it does not like.
-		s.state.Refused, s.state.Tries, s.state.Next = time.Time{}, 0, time.Time{}
-		s.closed = s.closed || s.inARow == maxFailures
-		t.worth = t.worth || probing
+		s.inARow = 0
+		if probing {
+			s.state.reopen(t.clock())
+			t.worth = true
+		}
 		return
 	}
-	s.state.Last, s.failed = o.Alert.ID, err
-	if probing || verdict.Shut || verdict.RetryAfter > 0 || s.inARow >= maxFailures {
+	s.inARow++
+	s.failed = err
+	switch {
+	case probing, verdict.Shut, verdict.RetryAfter > 0, s.inARow >= maxFailures && !s.taken:
 		t.shut(s, verdict.RetryAfter)
+	case s.inARow >= maxFailures && verdict.Unanswered:
+		s.closed = true // for this tick, which has other things to do than to wait
 	}
 }
 
@@ -576,7 +598,7 @@ func (t *trip) conclude() {
 		if s.failed != nil && !s.taken && !s.closed {
 			t.shut(s, 0) // what else is owed to it waits
 		}
-		run := AddressRun{Name: name, Refused: s.state.Refused, Next: s.state.Next, Taken: s.taken, Error: s.state.Error}
+		run := AddressRun{Name: name, Refused: s.state.Refused, Next: s.state.Next, LastTaken: s.state.Taken, Error: s.state.Error}
 		for _, o := range t.owed {
 			if !o.Parked && !t.gone[o] && t.stopOf(o) == s {
 				run.Waiting++
@@ -590,8 +612,8 @@ func (t *trip) conclude() {
 		case run.Waiting > 0 || t.beats() && run.Next.After(t.clock()):
 			t.errs = append(t.errs, refusedError(t.n.Name(), run))
 		case !t.beats() && !t.incomplete: // nothing is left that could be tried, so that is over
-			s.state.Refused, s.state.Tries, s.state.Next, s.state.Error = time.Time{}, 0, time.Time{}, ""
-			run.Refused, t.worth = time.Time{}, true
+			s.state.reopen(t.clock())
+			run.Refused, run.Next, run.Error, t.worth = time.Time{}, time.Time{}, "", true
 		}
 		t.out.Addresses = append(t.out.Addresses, run)
 	}

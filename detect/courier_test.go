@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
@@ -55,7 +56,7 @@ func TestRefusedAddress(t *testing.T) {
 			d := oneAlert(t, config())
 			tried := attempts(d, "10:05", "14:00", failing(err))
 			want := []string{"10:05", "10:06", "10:08", "10:12", "10:20", "10:36", "11:08", "12:08", "13:08"}
-			if diff := cmp.Diff(want, tried); diff != "" {
+			if diff := gocmp.Diff(want, tried); diff != "" {
 				t.Errorf("tried (-want +got):\n%s", diff)
 			}
 			for _, r := range d.reports {
@@ -109,9 +110,9 @@ func TestProbesRotate(t *testing.T) {
 	}
 	down = false
 	report, err := d.tick(clock("11:08"))
-	want := []string{"10:05 user0", "10:06 user1", "10:08 user2", "10:12 user3", "10:20 user4", "10:36 user0",
-		"11:08 user1", "11:08 user0", "11:08 user2", "11:08 user3", "11:08 user4"}
-	if diff := cmp.Diff(want, tried); diff != "" || err != nil || report.Deliveries[0].Pending != 0 {
+	want := []string{"10:05 user0", "10:06 user4", "10:08 user1", "10:12 user3", "10:20 user2", "10:36 user4",
+		"11:08 user0", "11:08 user1", "11:08 user2", "11:08 user3", "11:08 user4"}
+	if diff := gocmp.Diff(want, tried); diff != "" || err != nil || report.Deliveries[0].Pending != 0 {
 		t.Errorf("%+v, %v; tried (-want +got):\n%s", report.Deliveries, err, diff)
 	}
 }
@@ -583,4 +584,229 @@ func (h *halfRecord) Keep(ctx context.Context, e ledger.Entry) error {
 	e.Alerts = e.Alerts[:1]
 	e.State.Pending = append(e.State.Pending, e.Alerts[0].Window.End) // it is still to be run
 	return errors.Join(h.Ledger.Keep(ctx, e), errDown)
+}
+
+// named says whose alert it is.
+func named(a alert.Alert, prefix string) bool {
+	c, _ := a.Rows[0].Get("User")
+	return strings.HasPrefix(c.Text(), prefix)
+}
+
+// Many alerts that are never taken do not hold up those that are, sent alone or
+// with others, whatever the refusal says.
+func TestManyPoisons(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name          string
+		err           error
+		poisons, good int
+		digests       bool
+		most          time.Duration
+	}{
+		{"refused for what they hold", &notify.Error{Err: errRefused, Message: true}, 30, 1, false, 0},
+		{"refused for what they hold, in digests", &notify.Error{Err: errRefused, Message: true}, 12, 100, true, 0},
+		{"many refused for what they hold, in digests", &notify.Error{Err: errRefused, Message: true}, 40, 100, true, time.Hour},
+		{"refused for nothing", errDown, 12, 1, false, 15 * time.Minute},
+		{"refused for nothing, in digests", errDown, 12, 100, true, 15 * time.Minute},
+		{"unanswered", &notify.Error{Err: errRefused, Unanswered: true}, 3, 20, false, time.Hour},
+		{"unanswered, in digests", &notify.Error{Err: errRefused, Unanswered: true}, 1, 40, true, 2 * time.Hour},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var events []event
+			for i := range test.poisons {
+				events = append(events, happened(fmt.Sprint("p", i), fmt.Sprintf("poison%02d", i), "09:10"))
+			}
+			for i := range test.good {
+				events = append(events, happened(fmt.Sprint("g", i), fmt.Sprintf("zgood%d", i), "09:30"))
+			}
+			d := newDay(t, config(), events, counting(time.Hour, time.Hour))
+			b := &board{inbox: inbox{name: "board"}}
+			var to notify.Notifier = &b.inbox
+			if test.digests {
+				to = b
+			}
+			b.refuses = func(list ...alert.Alert) error {
+				if slices.ContainsFunc(list, func(a alert.Alert) bool { return named(a, "poison") }) {
+					return test.err
+				}
+				return nil
+			}
+			b.fail = func(a alert.Alert) error { return b.refuses(a) }
+			var err error
+			if d.detector, err = New(d.config, d.rules, d.world, d.ledger, to); err != nil {
+				t.Fatal(err)
+			}
+			for now := clock("10:05"); now.Before(clock("40:00")); now = now.Add(5 * time.Minute) {
+				_, _ = d.tick(now)
+				sent := len(b.alerts)
+				for _, g := range b.digests {
+					sent += len(g)
+				}
+				if sent == test.good {
+					if late := now.Sub(clock("10:05")); late > test.most {
+						t.Errorf("the good ones are all sent after %s, want %s at most", late, test.most)
+					}
+					return
+				}
+			}
+			t.Errorf("after a day %d alerts and %d digests were sent", len(b.alerts), len(b.digests))
+		})
+	}
+}
+
+// What has no answer is not sent again and again while it is found out which
+// alert is to blame.
+func TestUnansweredDigest(t *testing.T) {
+	t.Parallel()
+	d := newDay(t, config(), users(64, "09:10"), counting(time.Hour, time.Hour))
+	posts := map[string]int{}
+	b := &board{inbox: inbox{name: "board"}}
+	b.refuses = func(list ...alert.Alert) error {
+		for _, a := range list {
+			posts[a.ID]++
+		}
+		return &notify.Error{Err: errRefused, Unanswered: true}
+	}
+	var err error
+	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		_, _ = d.tick(clock("10:05").Add(time.Duration(i) * 5 * time.Minute))
+		for id, n := range posts {
+			if n > i+1 {
+				t.Errorf("after %d ticks %s was posted %d times", i+1, id, n)
+			}
+		}
+	}
+}
+
+// What waits for an address that refuses takes no room from what others are sent.
+func TestSendLimitOfOpenAddresses(t *testing.T) {
+	t.Parallel()
+	other := counting(time.Hour, time.Hour)
+	other.ID, other.Name = "other", "Other"
+	c := config()
+	c.SendLimit = 4
+	d := newDay(t, c, users(8, "09:10"), other, counting(time.Hour, time.Hour))
+	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"other": true}}
+	var err error
+	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, m); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		_, _ = d.tick(clock("10:05").Add(time.Duration(i) * 5 * time.Minute))
+	}
+	if len(m.alerts) != 8 {
+		t.Errorf("the address that works was sent %d of 8", len(m.alerts))
+	}
+}
+
+// An alert that cannot be claimed does not keep an address closed.
+func TestProbeThatCannotBeClaimed(t *testing.T) {
+	t.Parallel()
+	d := newDay(t, config(), users(3, "09:10"), counting(time.Hour, time.Hour))
+	l := &stuckOutbox{Ledger: d.ledger}
+	d.ledger = l
+	d.restart()
+	d.inbox.fail = failing(&notify.Error{Err: errRefused, Shut: true})
+	_, _ = d.tick(clock("10:05"))
+	d.inbox.fail = nil
+	bad := ""
+	l.claim = func(a alert.Alert) error {
+		if bad = cmp.Or(bad, a.ID); a.ID == bad {
+			return errDown
+		}
+		return nil
+	}
+	if report, err := d.tick(clock("10:10")); err == nil || report.Deliveries[0].Sent != 2 || report.Deliveries[0].Behind != 1 {
+		t.Errorf("%+v, %v", report.Deliveries, err)
+	}
+}
+
+// A digest whose claims fail is not sent in part: the ledger could not note it.
+func TestDigestOfFailingClaims(t *testing.T) {
+	t.Parallel()
+	d := newDay(t, config(), users(8, "09:10"), counting(time.Hour, time.Hour))
+	n := 0
+	l := &stuckOutbox{Ledger: d.ledger, claim: func(alert.Alert) error {
+		if n++; n > 3 {
+			return errDown
+		}
+		return nil
+	}}
+	b := &board{inbox: inbox{name: "board"}}
+	var err error
+	if d.detector, err = New(d.config, d.rules, d.world, l, b); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := d.tick(clock("10:05")); err == nil || len(b.digests)+len(b.alerts) != 0 || report.Deliveries[0].Pending != 8 {
+		t.Errorf("%d digests, %+v, %v", len(b.digests), report.Deliveries, err)
+	}
+}
+
+// One tick with a clock that is far ahead does not silence anything for long.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.ParkAfter = 1
+	d := newDay(t, c, []event{happened("a", "alice", "09:10"), happened("p", "poison", "09:10")}, counting(time.Hour, time.Hour))
+	d.inbox.fail = func(a alert.Alert) error {
+		if named(a, "poison") {
+			return &notify.Error{Err: errRefused, Message: true}
+		}
+		return &notify.Error{Err: errRefused, Shut: true}
+	}
+	_, _ = d.tick(clock("10:05"))
+	_, _ = d.tick(clock("10:05").Add(365 * 24 * time.Hour))
+	d.inbox.fail = nil
+	if report, err := d.tick(clock("10:10")); report.Deliveries[0].Sent != 1 {
+		t.Errorf("%+v, %v", report.Deliveries, err)
+	}
+	for hour := 11; hour < 40; hour++ {
+		if report, err := d.tick(midnight.Add(time.Duration(hour) * time.Hour)); err != nil && strings.Contains(fmt.Sprint(report.Deliveries[0].Err), "are parked") {
+			return
+		}
+	}
+	t.Error("no tick says that an alert is parked")
+}
+
+// The addresses that work are sent what is due before those that refuse are
+// tried.
+func TestProbesComeLast(t *testing.T) {
+	t.Parallel()
+	other := counting(time.Hour, time.Hour)
+	other.ID, other.Name = "other", "Other"
+	d := newDay(t, config(), users(1, "09:10"), other, counting(time.Hour, time.Hour))
+	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"other": true}}
+	var order []string
+	m.inbox.fail = func(a alert.Alert) error { order = append(order, a.RuleID); return nil }
+	var err error
+	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, m); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = d.tick(clock("10:05"))
+	d.world.events = append(d.world.events, happened("n", "new", "10:10"))
+	m.down, order = nil, nil
+	if _, err := d.tick(clock("11:05")); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(order, []string{"counting", "other", "other"}) {
+		t.Errorf("sent in the order %v", order)
+	}
+}
+
+// An alert that could not be parked is not counted as such.
+func TestParkingFails(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.ParkAfter = 1
+	d := oneAlert(t, c)
+	d.ledger = &stuckOutbox{Ledger: d.ledger, failed: failing(errDown)}
+	d.restart()
+	d.inbox.fail = failing(&notify.Error{Err: errRefused, Message: true})
+	if report, err := d.tick(clock("10:05")); err == nil || report.Deliveries[0].Parked != 0 || report.Deliveries[0].Pending != 1 {
+		t.Errorf("%+v, %v", report.Deliveries, err)
+	}
 }

@@ -284,7 +284,7 @@ func TestCancel(t *testing.T) {
 				t.Errorf("error = %v", err)
 			}
 			if diff := cmp.Diff(Delivery{Destination: "inbox", Sent: 2, Pending: 1, Left: 1, Behind: 1, Oldest: clock("10:05"),
-				Addresses: []AddressRun{{Taken: true, Waiting: 1, Oldest: clock("10:05")}}}, report.Deliveries[0]); diff != "" {
+				Addresses: []AddressRun{{LastTaken: clock("10:05"), Waiting: 1, Oldest: clock("10:05")}}}, report.Deliveries[0]); diff != "" {
 				t.Errorf("delivery (-want +got):\n%s", diff)
 			}
 			d.inbox.takes = 0

@@ -44,7 +44,35 @@ func (t *trip) digest(ctx context.Context, s *stop, group []*ledger.Owed) {
 			claimed = append(claimed, parcel{o, whole})
 		}
 	}
+	if t.stopped {
+		return // what is claimed is due again when the claims end
+	}
+	// What had no answer is not sent again as it was, while others are taken:
+	// some of it may never have one.
+	again := func(p parcel) bool { return p.owed.Unanswered && s.othersSince(p.owed) }
+	if len(claimed) > 1 && slices.ContainsFunc(claimed, again) {
+		t.halves(ctx, s, claimed, until)
+		return
+	}
 	t.several(ctx, s, claimed, until)
+}
+
+// suspicious reports whether the address took others since some of the alerts
+// were not taken.
+func suspicious(s *stop, claimed []parcel) bool {
+	return slices.ContainsFunc(claimed, func(p parcel) bool { return s.othersSince(p.owed) })
+}
+
+// halves sends each half of the alerts by itself.
+func (t *trip) halves(ctx context.Context, s *stop, claimed []parcel, until time.Time) {
+	half := len(claimed) / 2
+	t.several(ctx, s, claimed[:half], until)
+	rest := claimed[half:]
+	if !t.open(ctx, s) || t.clock().Add(t.config.SendTimeout).After(until) {
+		t.release(ctx, s, rest, errors.New("it was to be sent with others, one of which was refused"))
+		return
+	}
+	t.several(ctx, s, rest, until)
 }
 
 // several sends alerts that are claimed until some time. Where they are refused
@@ -71,21 +99,15 @@ func (t *trip) several(ctx context.Context, s *stop, claimed []parcel, until tim
 		return
 	}
 	verdict := judge(err)
-	others := slices.ContainsFunc(list, s.othersSince)
-	if s.splits < mostSplits && (verdict.Message || others && !verdict.Shut && !verdict.Repeatable && verdict.RetryAfter == 0) {
+	// Not where it may have been taken: what is sent again is repeated.
+	divide := verdict.Message || suspicious(s, claimed) && !verdict.Shut && !verdict.Repeatable && !verdict.Unanswered && verdict.RetryAfter == 0
+	if divide && s.splits < mostSplits {
 		s.splits++
-		half := len(claimed) / 2
-		for i, part := range [][]parcel{claimed[:half], claimed[half:]} {
-			if i > 0 && (!t.open(ctx, s) || t.clock().Add(t.config.SendTimeout).After(until)) {
-				t.release(ctx, s, part, errors.New("it was to be sent with others, one of which was refused"))
-				return
-			}
-			t.several(ctx, s, part, until)
-		}
+		t.halves(ctx, s, claimed, until)
 		return
 	}
 	t.fail(fmt.Sprintf("sending %d alerts at once, the first of them", len(claimed)), list[0], err)
-	t.missed(s, list[0], verdict, err)
+	t.missed(s, verdict, err)
 	t.release(ctx, s, claimed, err)
 }
 
@@ -96,6 +118,6 @@ func (t *trip) release(ctx context.Context, s *stop, claimed []parcel, why error
 		if t.stopped {
 			return // the claims end by themselves
 		}
-		t.noteFailure(ctx, p.owed, ledger.Failure{Err: why.Error(), Mark: s.state.Count})
+		t.noteFailure(ctx, p.owed, ledger.Failure{Err: why.Error(), Mark: s.state.Count, Unanswered: judge(why).Unanswered})
 	}
 }

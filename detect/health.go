@@ -365,6 +365,7 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 	const gone = "It is not set up any more."
 	known := map[string]bool{"rules": true} // by the key
 	names := map[string]bool{}              // of what there is
+	taking := map[string]AddressRun{}       // the addresses, by the key
 	for _, r := range report.Rules {
 		fails, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
 		names[fails], names[skipped] = true, true
@@ -400,18 +401,17 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 		}
 		refused, stuckLong := false, false
 		for _, a := range out.Addresses {
-			if len(out.Addresses) == 1 {
-				a.Name = "" // there is no other
-			}
 			key := "destination " + addressKey(out.Destination, a.Name)
-			names[key], known[key] = true, a.Refused.IsZero()
+			if open := s.Open[stuck]; open != nil && len(out.Addresses) == 1 && key != stuck {
+				s.Open[key] = open // a version before knew no names
+				delete(s.Open, stuck)
+			}
+			names[key], taking[key] = true, a
 			if refused = refused || !a.Refused.IsZero(); !a.Refused.IsZero() && now.Sub(a.Refused) >= h.Stuck {
-				found, stuckLong = append(found, d.refusedCondition(key, out.Destination, a)), true
+				found, stuckLong = append(found, d.refusedCondition(key, out, a)), true
 			}
 		}
-		if len(out.Addresses) != 1 {
-			known[stuck] = !refused && (len(out.Addresses) > 0 || out.Pending+out.Parked == 0)
-		}
+		known[stuck] = !refused && (len(out.Addresses) > 0 || out.Pending+out.Parked == 0)
 		if len(out.Addresses) == 0 {
 			keepOpen(s, stuck, names)
 		}
@@ -464,6 +464,9 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 			r := s.Tables[table]
 			return r != nil && len(r.Hours) > 0 && timeOfHour(r.newest()+1).After(open.Found), ""
 		}
+		if a, ok := taking[key]; ok { // that it was not tried lately shows nothing
+			return a.Refused.IsZero() && (a.Waiting == 0 || a.LastTaken.After(open.Found)), ""
+		}
 		return known[key], ""
 	}
 }
@@ -479,17 +482,20 @@ func keepOpen(s *healthState, stuck string, names map[string]bool) {
 
 // refusedCondition says that an address takes nothing. It is reported wherever
 // that does not lead to the same address.
-func (d *Detector) refusedCondition(key, destination string, a AddressRun) condition {
+func (d *Detector) refusedCondition(key string, out Delivery, a AddressRun) condition {
 	c := condition{
-		key: key, title: "The destination " + addressKey(destination, a.Name) + " does not take alerts", since: a.Refused, not: destination,
+		key: key, title: "The destination " + out.Destination + " does not take alerts", since: a.Refused, not: out.Destination,
 		text: fmt.Sprintf("It takes nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),
+	}
+	if len(out.Addresses) > 1 {
+		c.title = "The destination " + addressKey(out.Destination, a.Name) + " does not take alerts"
 	}
 	if a.Waiting > 0 {
 		c.text += fmt.Sprintf(" %d alerts wait for it, the oldest since %s. They are sent when it takes them.", a.Waiting, a.Oldest.UTC().Format(time.RFC3339))
 	}
 	c.text += " " + a.Error
 	for _, n := range d.notifiers {
-		if r, ok := n.(notify.Router); ok && n.Name() == destination && a.Name != "" && r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity}) != a.Name {
+		if r, ok := n.(notify.Router); ok && n.Name() == out.Destination && r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity}) != a.Name {
 			c.not = ""
 		}
 	}

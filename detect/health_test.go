@@ -520,3 +520,56 @@ func TestHealthNoteIsBounded(t *testing.T) {
 }
 
 func down(workspace.Query) error { return errDown }
+
+// After an upgrade from a version that knew nothing of addresses, what was open
+// stays so until the destination takes something.
+func TestHealthAfterUpgrade(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.Health = DefaultHealth()
+	d := oneAlert(t, c)
+	d.inbox.fail = failing(errDown)
+	other := &inbox{name: "other"}
+	start := func() {
+		t.Helper()
+		var err error
+		if d.detector, err = New(d.config, d.rules, d.world, d.ledger, d.inbox, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(name, text string) {
+		t.Helper()
+		_, tag, err := d.ledger.Note(t.Context(), HealthRuleID, name)
+		if err == nil {
+			_, _, err = d.ledger.SetNote(t.Context(), HealthRuleID, name, text, tag)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	start()
+	_, _ = d.tick(clock("10:05"))
+	owed, err := d.ledger.Outbox(t.Context())
+	if err != nil || len(owed) != 1 {
+		t.Fatal(owed, err)
+	}
+	if err := d.ledger.Failed(t.Context(), "inbox", *owed[0].Alert, ledger.Failure{Err: "down", Next: clock("11:00")}); err != nil {
+		t.Fatal(err)
+	}
+	set(addressNote, "{}")
+	set(healthNote, `{"open":{"destination inbox":{"title":"The destination inbox does not take alerts","text":"x","since":"2026-03-14T10:05:00Z","not":"inbox","found":"2026-03-14T10:25:00Z","told":true}}}`)
+	start()
+	for now := clock("10:30"); now.Before(clock("13:00")); now = now.Add(5 * time.Minute) {
+		_, _ = d.tick(now)
+	}
+	if got := other.titles(); len(got) > 0 {
+		t.Errorf("reported %q while it is down", got)
+	}
+	d.inbox.fail = nil
+	for now := clock("13:00"); now.Before(clock("15:00")); now = now.Add(5 * time.Minute) {
+		_, _ = d.tick(now)
+	}
+	if diff := cmp.Diff([]string{"Over: The destination inbox does not take alerts"}, other.titles()); diff != "" {
+		t.Errorf("reported (-want +got):\n%s", diff)
+	}
+}

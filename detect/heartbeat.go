@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/ledger"
@@ -37,7 +38,7 @@ func (c *courier) beats(deliveries []Delivery, now time.Time) []beat {
 			}
 			last := later(later(a.Since, a.Taken), a.Beat).Truncate(time.Minute) // whatever part of its tick it took
 			switch {
-			case !a.Refused.IsZero() && !a.Next.After(now), a.Refused.IsZero() && now.Sub(last) >= c.config.Heartbeat:
+			case a.due(now), a.Refused.IsZero() && now.Sub(last) >= c.config.Heartbeat:
 				due = append(due, beat{to, name})
 			}
 		}
@@ -60,83 +61,106 @@ func waiting(deliveries []Delivery, destination, name string) bool {
 	return true
 }
 
-// heartbeat sends a heartbeat where one is due. Each is claimed first, so that of
-// two processes one sends it, and after a crash nobody does. One that has no
-// answer counts as sent.
+// heartbeat sends a heartbeat where one is due.
 func (d *Detector) heartbeat(ctx context.Context, report *Report, clock func() time.Time) {
-	if ctx.Err() != nil {
-		return
-	}
-	now := clock()
-	c := d.courier
-	due := c.beats(report.Deliveries, now)
-	if len(due) == 0 {
-		return
-	}
-	fail := func(to notify.Beater, err error) {
+	for _, b := range d.courier.beats(report.Deliveries, clock()) {
+		key := addressKey(b.to.Name(), b.name)
+		var err error
+		switch state := d.courier.known(key); {
+		case ctx.Err() == nil && state != nil:
+			err = d.sendHeartbeat(ctx, b, report, clock)
+		case state != nil && !state.Refused.IsZero(): // the tick fails while it refuses
+			err = refusedError(b.to.Name(), AddressRun{Name: b.name, Refused: state.Refused, Next: state.Next, Error: state.Error})
+		}
+		if err == nil {
+			continue
+		}
 		for i := range report.Deliveries {
-			if out := &report.Deliveries[i]; out.Destination == to.Name() {
+			if out := &report.Deliveries[i]; out.Destination == b.to.Name() {
 				out.Err = errors.Join(out.Err, err)
 			}
 		}
 	}
-	for _, b := range due {
-		if ctx.Err() != nil {
-			return
-		}
-		key := addressKey(b.to.Name(), b.name)
-		since := later(c.book.Addresses[key].Since, c.book.Addresses[key].Taken)
-		what, err := d.alive(ctx, since, now, report)
-		if err != nil {
-			fail(b.to, fmt.Errorf("destination %s: making a heartbeat: %w", key, err))
-			return
-		}
-		claimed := c.book.clone()
-		claimed.of(key, now).Beat = now
-		saving, cancel := finishing(ctx, saveTimeout)
-		claimed, ok, err := claimed.save(saving, c.notes)
-		cancel()
-		if err != nil {
-			fail(b.to, fmt.Errorf("destination %s: claiming a heartbeat: %w", key, err))
-			return
-		}
-		if !ok {
-			c.book = nil // another process was here: the next tick reads what it noted
-			return
-		}
-		c.book = claimed
-		sending, cancel := finishing(ctx, d.config.SendTimeout)
-		err = guarded(func() error { return b.to.Heartbeat(sending, b.name, what) })
-		cancel()
-		read, book := c.book, c.book.clone()
-		a := book.of(key, clock())
-		verdict := judge(err)
-		switch {
-		case err == nil:
-			a.accepted(clock())
-			report.Heartbeats++
-		case verdict.Unanswered:
-			fail(b.to, fmt.Errorf("destination %s: sending a heartbeat, which counts as sent: %w", key, err))
-		default:
-			a.refused(report.Time, clock(), verdict.RetryAfter, err.Error())
-			fail(b.to, fmt.Errorf("destination %s: sending a heartbeat: %w", key, err))
-		}
-		if c.book, err = saveAddresses(ctx, c.notes, read, book); err != nil {
-			fail(b.to, err)
-			return
-		}
+}
+
+// known returns what is known of an address, or nil.
+func (c *courier) known(key string) *address {
+	if c.book == nil {
+		return nil
 	}
+	return c.book.Addresses[key]
+}
+
+// sendHeartbeat sends a heartbeat. It is claimed first, so that of two processes
+// one sends it, and after a crash nobody does. One that has no answer counts as
+// sent, and so does one that is refused for what it holds: nothing else would
+// come of another.
+func (d *Detector) sendHeartbeat(ctx context.Context, b beat, report *Report, clock func() time.Time) error {
+	c, key, now := d.courier, addressKey(b.to.Name(), b.name), clock()
+	state := *c.known(key)
+	what, uncounted := d.alive(ctx, later(state.Since, state.Taken), now, report)
+	if uncounted != nil {
+		uncounted = fmt.Errorf("destination %s: making a heartbeat: %w", key, uncounted)
+	}
+	claimed := c.book.clone()
+	claimed.of(key, now).Beat = now
+	saving, cancel := finishing(ctx, saveTimeout)
+	claimed, ok, err := claimed.save(saving, c.notes)
+	cancel()
+	if err != nil {
+		return errors.Join(uncounted, fmt.Errorf("destination %s: claiming a heartbeat: %w", key, err))
+	}
+	if !ok { // another process was here, and the next tick reads what it noted
+		c.book = nil
+		if state.Refused.IsZero() {
+			return uncounted
+		}
+		return errors.Join(uncounted, refusedError(b.to.Name(), AddressRun{Name: b.name, Refused: state.Refused, Next: state.Next, Error: state.Error}))
+	}
+	c.book = claimed
+	sending, cancel := finishing(ctx, d.config.SendTimeout)
+	err = guarded(func() error { return b.to.Heartbeat(sending, b.name, what) })
+	cancel()
+	read, book := c.book, c.book.clone()
+	a := book.of(key, now)
+	verdict := judge(err)
+	switch {
+	case err == nil:
+		a.accepted(clock())
+		report.Heartbeats++
+	case verdict.Unanswered, verdict.Message:
+		a.reopen(clock())
+		err = fmt.Errorf("destination %s: sending a heartbeat, which counts as sent: %w", key, err)
+	default:
+		a.refused(report.Time, clock(), verdict.RetryAfter, err.Error())
+		err = fmt.Errorf("destination %s: sending a heartbeat: %w", key, err)
+	}
+	var unsaved error
+	c.book, unsaved = saveAddresses(ctx, c.notes, read, book)
+	return errors.Join(uncounted, err, unsaved)
 }
 
 // alive says what was watched since a time, what was found, and what is wrong.
+// If the alerts could not be counted it says so, and returns why.
 func (d *Detector) alive(ctx context.Context, since, now time.Time, report *Report) (notify.Heartbeat, error) {
-	h := notify.Heartbeat{Since: since, Now: now}
+	h := notify.Heartbeat{Since: since, Now: now, Wrong: slices.Clone(report.Wrong)}
 	ids := make([]string, 0, len(report.Rules))
 	for i, r := range report.Rules {
 		h.Rules = append(h.Rules, r.RuleName)
 		ids = append(ids, r.RuleID)
 		if i == 0 || r.LastSuccess.Before(h.LastRun) {
 			h.LastRun = r.LastSuccess
+		}
+		if fails := fmt.Sprintf("The rule %q fails", r.RuleName); r.failed() && !slices.Contains(h.Wrong, fails) {
+			h.Wrong = append(h.Wrong, fails)
+		}
+	}
+	if report.HealthErr != nil {
+		h.Wrong = append(h.Wrong, "What is wrong is not known, since the ledger fails")
+	}
+	for _, out := range report.Deliveries {
+		if out.Err != nil && !slices.ContainsFunc(h.Wrong, func(title string) bool { return strings.Contains(title, out.Destination) }) {
+			h.Wrong = append(h.Wrong, "The destination "+out.Destination+" fails")
 		}
 	}
 	ctx, cancel := finishing(ctx, readTimeout)
@@ -146,10 +170,6 @@ func (d *Detector) alive(ctx context.Context, since, now time.Time, report *Repo
 		tally, err = d.ledger.Tally(ctx, ids, since)
 		return err
 	})
-	if err != nil {
-		return h, err
-	}
-	h.Reported, h.HeldBack, h.More = tally.Reported, tally.HeldBack, tally.More
-	h.Wrong = slices.Clone(report.Wrong)
-	return h, nil
+	h.Reported, h.HeldBack, h.More, h.Uncounted = tally.Reported, tally.HeldBack, tally.More, err != nil
+	return h, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/notify"
 	"pushback/detect/workspace"
 )
@@ -142,5 +143,89 @@ func TestNoHeartbeat(t *testing.T) {
 	beating(t, p, config()).hours(0, 24*100)
 	if len(p.at) != 0 {
 		t.Errorf("heartbeats at %v", p.at)
+	}
+}
+
+// While an address refuses, one heartbeat that has no answer, or that is refused
+// for what it holds, ends the tries: nothing is posted in every tick.
+func TestHeartbeatIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&notify.Error{Err: errRefused, Unanswered: true}, &notify.Error{Err: errRefused, Message: true}} {
+		c := config()
+		c.Heartbeat = 30 * 24 * time.Hour
+		p := &pulse{err: &notify.Error{Err: errRefused}}
+		d := beating(t, p, c)
+		d.hours(0, 24*30+1)
+		p.err, p.at = err, nil
+		d.hours(24*30+1, 24*40)
+		if len(p.at) != 1 {
+			t.Errorf("%+v: %d heartbeats in ten days", err, len(p.at))
+		}
+	}
+}
+
+// brokenNotes is a ledger of which a part fails.
+type brokenNotes struct {
+	Ledger
+	health, claims, tally bool
+}
+
+func (l *brokenNotes) Note(ctx context.Context, ruleID, name string) (string, string, error) {
+	if l.health && name == healthNote {
+		return "", "", errDown
+	}
+	return l.Ledger.Note(ctx, ruleID, name)
+}
+
+func (l *brokenNotes) SetNote(ctx context.Context, ruleID, name, text, tag string) (string, bool, error) {
+	if l.claims && name == addressNote {
+		return "", false, nil
+	}
+	return l.Ledger.SetNote(ctx, ruleID, name, text, tag)
+}
+
+func (l *brokenNotes) Tally(ctx context.Context, ids []string, since time.Time) (ledger.Tally, error) {
+	if l.tally {
+		return ledger.Tally{}, errDown
+	}
+	return l.Ledger.Tally(ctx, ids, since)
+}
+
+// What is not known is not called well, and is no reason to be silent.
+func TestHeartbeatOfTheUnknown(t *testing.T) {
+	t.Parallel()
+	for name, l := range map[string]*brokenNotes{"health": {health: true}, "tally": {tally: true}} {
+		c := config()
+		c.Heartbeat = 24 * time.Hour
+		p := &pulse{}
+		d := beating(t, p, c)
+		l.Ledger = d.ledger
+		var err error
+		if d.detector, err = New(d.config, d.rules, d.world, l, p); err != nil {
+			t.Fatal(err)
+		}
+		d.hours(0, 26)
+		if len(p.beats) != 1 || (len(p.beats[0].Wrong) > 0) != l.health || p.beats[0].Uncounted != l.tally || d.reports[24].Err() == nil {
+			t.Errorf("%s: %+v, %v", name, p.beats, d.reports[24].Err())
+		}
+	}
+}
+
+// A tick fails while an address refuses, also if another process tries it.
+func TestHeartbeatOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.Heartbeat = 24 * time.Hour
+	p := &pulse{err: &notify.Error{Err: errRefused, Shut: true}}
+	d := beating(t, p, c)
+	l := &brokenNotes{Ledger: d.ledger}
+	d.hours(0, 25)
+	var err error
+	if d.detector, err = New(d.config, d.rules, d.world, l, p); err != nil {
+		t.Fatal(err)
+	}
+	l.claims = true
+	if _, err = d.tick(midnight.Add(26 * time.Hour)); err == nil {
+		t.Error("the tick succeeds")
 	}
 }

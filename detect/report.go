@@ -225,8 +225,8 @@ type AddressRun struct {
 	// Oldest is when the oldest of them was made.
 	Waiting int
 	Oldest  time.Time
-	// Taken says that it took something in this tick.
-	Taken bool
+	// LastTaken is when it took something last, or zero.
+	LastTaken time.Time
 }
 
 // Totals adds up what the tick did for all rules.

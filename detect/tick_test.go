@@ -171,8 +171,8 @@ func TestReport(t *testing.T) {
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{Taken: true}}, Sent: 2, Duration: 7 * time.Second}},
-			Duration:   18 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(15 * time.Second)}}, Sent: 2, Duration: 8 * time.Second}},
+			Duration:   19 * time.Second,
 		},
 		{
 			Time: clock("11:05"),
@@ -186,8 +186,8 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{Taken: true}}, Sent: 1, Duration: 5 * time.Second}},
-			Duration:   20 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("11:05").Add(17 * time.Second)}}, Sent: 1, Duration: 6 * time.Second}},
+			Duration:   21 * time.Second,
 		},
 	}
 	for i := range want {
@@ -455,7 +455,7 @@ func TestFailingDestination(t *testing.T) {
 		{Destination: "other", Pending: 3, Oldest: clock("10:05"), Addresses: []AddressRun{{
 			Refused: clock("10:05"), Next: clock("10:06"), Error: "it is down", Waiting: 3, Oldest: clock("10:05"),
 		}}},
-		{Destination: "inbox", Sent: 3, Oldest: clock("10:05"), Addresses: []AddressRun{{Taken: true}}},
+		{Destination: "inbox", Sent: 3, Oldest: clock("10:05"), Addresses: []AddressRun{{LastTaken: clock("10:05")}}},
 	}
 	if diff := cmp.Diff(wantOut, report.Deliveries); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)

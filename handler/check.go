@@ -26,9 +26,9 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/ledger"
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
-	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )

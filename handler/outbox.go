@@ -170,7 +170,7 @@ func retry(l *ledger.Ledger, ctx context.Context, id, destination string) error 
 	if err := l.Retry(ctx, id, destination); err != nil {
 		return err
 	}
-	return detect.TryRefused(ctx, l)
+	return detect.TryRefused(ctx, l, time.Now())
 }
 
 // newOutboxSettle makes a command that settles one alert by hand, or all that

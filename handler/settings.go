@@ -42,7 +42,7 @@ type settings struct {
 	TeamsWebhookURL      webhook  `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
 	TeamsMaxCards        number   `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes   `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
-	TeamsHeartbeat       period   `split_words:"true" default:"30d" min:"24h" max:"2160h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
+	TeamsHeartbeat       period   `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
 	WorkspaceResourceID  resource `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs. Without it that of Sentinel is used."`
 	SentinelWorkspace    resource `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of."`
 	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`

@@ -21,11 +21,12 @@ type Owed struct {
 	Destination string
 	// Attempts is how often it was tried in vain, and LastError what came of
 	// the last one. Counted is how many of the attempts count against the alert,
-	// and Mark is the Mark of the last failure.
-	Attempts  int
-	Counted   int
-	Mark      int
-	LastError string
+	// and Mark and Unanswered are those of the last failure.
+	Attempts   int
+	Counted    int
+	Mark       int
+	Unanswered bool
+	LastError  string
 	// Next is when it is due again. The zero time is at once.
 	Next time.Time
 	// Parked alerts are not sent until Retry.
@@ -72,7 +73,7 @@ func (o *outRow) owed(i int) Owed {
 	d := o.to[i]
 	return Owed{
 		Alert: &o.alert, Destination: d.Name,
-		Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
+		Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, Unanswered: d.Unanswered, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
 	}
 }
 
@@ -152,6 +153,8 @@ type Failure struct {
 	// Mark is how many deliveries the address had taken by then. It is kept for
 	// the caller, who compares it with the next.
 	Mark int
+	// Unanswered says that it may have been taken. It is kept too.
+	Unanswered bool
 	// Next is when to try again.
 	Next time.Time
 	// Park says not to, until Retry.
@@ -179,7 +182,7 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 				counted++
 			}
 		}
-		d.Attempts, d.Counted, d.Mark = attempts, counted, f.Mark
+		d.Attempts, d.Counted, d.Mark, d.Unanswered = attempts, counted, f.Mark, f.Unanswered
 		d.LastError, d.Next, d.Parked, d.Holder = f.Err, f.Next, f.Park, ""
 	})
 }
@@ -188,7 +191,8 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 // to all that wait for it if that is empty.
 func (l *Ledger) Retry(ctx context.Context, alertID, destination string) error {
 	return l.byHand(ctx, alertID, destination, func(d *delivery) {
-		d.Attempts, d.Counted, d.Mark, d.Next, d.Parked, d.Holder = 0, 0, 0, time.Time{}, false, ""
+		d.Attempts, d.Counted, d.Mark, d.Unanswered = 0, 0, 0, false
+		d.Next, d.Parked, d.Holder = time.Time{}, false, ""
 	})
 }
 

@@ -58,13 +58,16 @@ type noteRow struct {
 
 // delivery is what one destination has of an alert.
 type delivery struct {
-	Name      string    `json:"name"`
-	Attempts  int       `json:"attempts,omitempty"`
-	Counted   int       `json:"counted,omitempty"` // of Attempts, against the alert
-	Mark      int       `json:"mark,omitempty"`    // see Failure
-	Next      time.Time `json:"next,omitzero"`
-	LastError string    `json:"lastError,omitempty"`
-	Parked    bool      `json:"parked,omitempty"`
+	Name     string `json:"name"`
+	Attempts int    `json:"attempts,omitempty"`
+	// Counted are those of the attempts that count against the alert. Mark and
+	// Unanswered are those of the last Failure.
+	Counted    int       `json:"counted,omitempty"`
+	Mark       int       `json:"mark,omitempty"`
+	Unanswered bool      `json:"unanswered,omitempty"`
+	Next       time.Time `json:"next,omitzero"`
+	LastError  string    `json:"lastError,omitempty"`
+	Parked     bool      `json:"parked,omitempty"`
 	// Holder is who is sending it now, until Next.
 	Holder string `json:"holder,omitempty"`
 	// Sent is when it was accepted, Dropped when it was given up by hand.

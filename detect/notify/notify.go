@@ -70,9 +70,9 @@ type Heartbeat struct {
 	LastRun time.Time
 	// Reported and HeldBack count the alerts that were recorded in that time,
 	// to be sent anywhere and to be sent nowhere. More says that there were more
-	// than were counted.
+	// than were counted, and Uncounted that they could not be counted.
 	Reported, HeldBack int
-	More               bool
+	More, Uncounted    bool
 	// Wrong lists what is wrong with Pushback, a sentence each.
 	Wrong []string
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -47,7 +48,7 @@ func (e *Error) verdict() *notify.Error {
 	case e.Status == http.StatusRequestEntityTooLarge:
 		v.Message = true
 	case e.Status == http.StatusBadRequest:
-		v.Message = !aboutWorkspace.MatchString(e.Code) && !aboutWorkspace.MatchString(e.text)
+		v.Message = !aboutWorkspace.MatchString(e.Code) && !strings.Contains(strings.ToLower(e.text), "not onboarded")
 		v.Shut = !v.Message
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusNotFound, e.Status == http.StatusTooManyRequests:
 		v.Shut = true

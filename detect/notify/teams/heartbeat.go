@@ -72,7 +72,9 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 		found += fmt.Sprintf(", %d of them held back", h.HeldBack)
 	}
 	found += fmt.Sprintf(" since %s (%s)", utc(h.Since), text.Length(h.Now.Sub(h.Since)))
-	if h.Reported > 0 {
+	if h.Uncounted {
+		found = "The alerts since " + utc(h.Since) + " cannot be counted: see the log"
+	} else if h.Reported > 0 {
 		found += ", and nothing that is sent to this channel"
 	}
 	found += "."

@@ -37,6 +37,8 @@ func TestHeartbeatCard(t *testing.T) {
 	never.LastRun = time.Time{}
 	full := quiet
 	full.Reported, full.More = 10_000, true
+	lost := quiet
+	lost.Uncounted = true
 	var cards []json.RawMessage
 	for _, test := range []struct {
 		h    notify.Heartbeat
@@ -52,6 +54,8 @@ func TestHeartbeatCard(t *testing.T) {
 			"Found\nNothing since 2026-02-15 10:00 UTC (30 d).\nState\nPushback has not run a rule yet. See handler check.\n"},
 		{full, "HEARTBEAT · Pushback\nAll is well\nWatched\n1 rule: MFA Rejected by User. Last run at 2026-03-17 09:55 UTC.\n" +
 			"Found\nMore than 10000 alerts since 2026-02-15 10:00 UTC (30 d), and nothing that is sent to this channel.\nState\nAll is well. This card shows that the channel still takes cards.\n"},
+		{lost, "HEARTBEAT · Pushback\nAll is well\nWatched\n1 rule: MFA Rejected by User. Last run at 2026-03-17 09:55 UTC.\n" +
+			"Found\nThe alerts since 2026-02-15 10:00 UTC cannot be counted: see the log.\nState\nAll is well. This card shows that the channel still takes cards.\n"},
 	} {
 		text, c := heartbeatOf(t, test.h, Links{})
 		if diff := cmp.Diff(test.want, reading(c)); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ var quotedStatus = regexp.MustCompile(`(?i)\bHTTP error ([45]\d\d)\b`)
 func (t *Teams) verdict(response *http.Response, webhook WebhookURL, message []byte, answer string) error {
 	status := response.StatusCode
 	about := status
+	answer = strings.TrimSpace(strings.TrimPrefix(answer, "\ufeff"))
 	if status >= 200 && status < 300 {
 		failed := false
 		if about, failed = reported(answer); !failed {
@@ -81,8 +83,28 @@ func reported(answer string) (status int, failed bool) {
 
 // empty reports whether a value of JSON says nothing.
 func empty(value json.RawMessage) bool {
-	switch text := strings.Join(strings.Fields(string(value)), ""); text {
-	case "null", "false", "0", `""`, "{}", "[]":
+	var v any
+	return json.Unmarshal(value, &v) == nil && saysNothing(v)
+}
+
+func saysNothing(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case float64:
+		return v == 0
+	case string:
+		return strings.TrimSpace(v) == ""
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !saysNothing(e) })
+	case map[string]any:
+		for _, e := range v {
+			if !saysNothing(e) {
+				return false
+			}
+		}
 		return true
 	}
 	return false
@@ -91,11 +113,12 @@ func empty(value json.RawMessage) bool {
 // What the codes of a 400 are about. The service documents no list of them; the
 // names are seen in its answers. A code that is not known is taken for one about
 // the address: then no alert is given up for it while the address takes no other.
-// A 400 without a code comes from something else on the way, which says what it
-// thinks of the request.
+// A 400 without a code comes from something else on the way: what it says can be
+// about either.
 var (
-	shutCode = regexp.MustCompile(`(?i)notenabled|disabled|notfound|suspended|stopped|deleted|authori[sz]|authenti|signature|forbidden|expired|quota|throttl|apiversion|environment|subscription|license`)
+	shutCode = regexp.MustCompile(`(?i)notenabled|disabled|notfound|suspended|stopped|deleted|authori[sz]|authenti|signature|forbidden|expired|quota|throttl|apiversion|environment|subscription|license|denied|triggername|methodnotvalid|hostname|invalidurl|plainhttp|cookie`)
 	bodyCode = regexp.MustCompile(`(?i)schema|content|payload|card|json|toolarge|invalidinput|inputinvalid`)
+	bodyText = regexp.MustCompile(`(?i)\b(card|payload|schema|summary or text|json|too large|message size)\b`)
 )
 
 // errorCode returns the code in an answer such as {"error": {"code": "..."}}.
@@ -122,7 +145,7 @@ func aboutMessage(answer string) bool {
 	case shutCode.MatchString(code):
 		return false
 	case code == "" || strings.EqualFold(code, "BadRequest"):
-		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
+		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", "")) && (code != "" || answer == "" || bodyText.MatchString(answer))
 	}
 	return bodyCode.MatchString(code)
 }
