@@ -94,7 +94,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 	}
 	for i, n := range c.notifiers {
 		sharing, cancel := share(ctx, len(c.notifiers)-i)
-		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, stops: map[string]*stop{}}
+		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, visits: map[string]*visit{}}
 		out := t.deliver(sharing, owed[n.Name()])
 		cancel()
 		worth = worth || t.worth
@@ -199,8 +199,8 @@ type trip struct {
 	// handled are those of due that were tried, or that another process sends.
 	handled map[*ledger.Owed]bool
 	// gone are those that are not owed any more, or parked.
-	gone  map[*ledger.Owed]bool
-	stops map[string]*stop // by the address's name
+	gone   map[*ledger.Owed]bool
+	visits map[string]*visit // by the address's name
 	// stopped says that nothing more is sent: the ledger could not note it.
 	stopped bool
 	// incomplete says that not all that is owed could be read.
@@ -216,8 +216,8 @@ type trip struct {
 	worth bool
 }
 
-// stop is an address on a trip.
-type stop struct {
+// visit is an address on a trip.
+type visit struct {
 	name   string
 	state  *address
 	closed bool // nothing more is sent there in this tick
@@ -250,7 +250,7 @@ func (t *trip) deliver(ctx context.Context, owed []*ledger.Owed) Delivery {
 // send sends what is due for the addresses that are open.
 func (t *trip) send(ctx context.Context) {
 	for _, p := range t.parcels() {
-		s := t.stopOf(p[0])
+		s := t.visitOf(p[0])
 		switch {
 		case ctx.Err() != nil:
 			if !t.stopped && !s.closed {
@@ -267,7 +267,7 @@ func (t *trip) send(ctx context.Context) {
 
 // open says whether an address may be sent something now. Nothing is sent
 // without asking it.
-func (t *trip) open(ctx context.Context, s *stop) bool {
+func (t *trip) open(ctx context.Context, s *visit) bool {
 	return ctx.Err() == nil && !t.stopped && !s.closed
 }
 
@@ -281,23 +281,23 @@ func (t *trip) sort(now time.Time) {
 	}
 }
 
-// stopOf returns the address that an alert goes to.
-func (t *trip) stopOf(o *ledger.Owed) *stop {
+// visitOf returns the address that an alert goes to.
+func (t *trip) visitOf(o *ledger.Owed) *visit {
 	name := ""
 	if r, ok := t.n.(notify.Router); ok {
 		name = r.Address(*o.Alert)
 	}
-	return t.stopAt(name)
+	return t.visitAt(name)
 }
 
-func (t *trip) stopAt(name string) *stop {
-	if t.stops[name] == nil {
+func (t *trip) visitAt(name string) *visit {
+	if t.visits[name] == nil {
 		key := addressKey(t.n.Name(), name)
 		t.worth = t.worth || t.book.Addresses[key] == nil && t.beats() // it counts from now on
 		state := t.book.of(key, t.clock())
-		t.stops[name] = &stop{name: name, state: state, closed: !state.Refused.IsZero()}
+		t.visits[name] = &visit{name: name, state: state, closed: !state.Refused.IsZero()}
 	}
-	return t.stops[name]
+	return t.visits[name]
 }
 
 // beats reports whether the destination's addresses are sent heartbeats.
@@ -307,10 +307,10 @@ func (t *trip) beats() bool {
 }
 
 // order returns the addresses in the order of what is due for them.
-func (t *trip) order() []*stop {
-	var list []*stop
+func (t *trip) order() []*visit {
+	var list []*visit
 	for _, o := range t.due {
-		if s := t.stopOf(o); !slices.Contains(list, s) {
+		if s := t.visitOf(o); !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}
@@ -354,9 +354,9 @@ func (t *trip) probe(ctx context.Context) (opened bool) {
 // candidate returns the alert that a refused address is tried with, or nil: one
 // that was tried least, from the first and from the last in turn, so that some
 // that are never taken do not keep it closed.
-func (t *trip) candidate(s *stop) (best *ledger.Owed) {
+func (t *trip) candidate(s *visit) (best *ledger.Owed) {
 	for _, o := range t.due {
-		if t.handled[o] || t.unclaimable[o] || t.stopOf(o) != s {
+		if t.handled[o] || t.unclaimable[o] || t.visitOf(o) != s {
 			continue
 		}
 		if best == nil || o.Attempts < best.Attempts || o.Attempts == best.Attempts && s.state.Tries%2 == 1 {
@@ -372,7 +372,7 @@ func (t *trip) candidate(s *stop) (best *ledger.Owed) {
 func (t *trip) parcels() [][]*ledger.Owed {
 	type group struct {
 		rule string
-		at   *stop
+		at   *visit
 	}
 	most := math.MaxInt
 	if d, ok := t.n.(notify.Digester); ok && d.Most() > 0 {
@@ -381,7 +381,7 @@ func (t *trip) parcels() [][]*ledger.Owed {
 	count := map[group]int{}
 	var list, suspects []*ledger.Owed
 	for _, o := range t.due {
-		switch s := t.stopOf(o); {
+		switch s := t.visitOf(o); {
 		case t.handled[o] || s.closed:
 		case o.Counted > 0:
 			suspects = append(suspects, o)
@@ -399,7 +399,7 @@ func (t *trip) parcels() [][]*ledger.Owed {
 	}
 	digests := map[group]int{} // the index of each
 	for _, o := range list {
-		g := group{o.Alert.RuleID, t.stopOf(o)}
+		g := group{o.Alert.RuleID, t.visitOf(o)}
 		i, begun := digests[g]
 		switch {
 		case count[g] <= most:
@@ -418,7 +418,7 @@ func (t *trip) parcels() [][]*ledger.Owed {
 }
 
 // single sends one alert, and reports whether it was sent or tried.
-func (t *trip) single(ctx context.Context, s *stop, o *ledger.Owed) bool {
+func (t *trip) single(ctx context.Context, s *visit, o *ledger.Owed) bool {
 	whole, claimed := t.take(ctx, o)
 	if claimed {
 		t.one(ctx, s, o, whole)
@@ -449,7 +449,7 @@ func (t *trip) take(ctx context.Context, o *ledger.Owed) (whole alert.Alert, cla
 }
 
 // one sends an alert that is claimed.
-func (t *trip) one(ctx context.Context, s *stop, o *ledger.Owed, whole alert.Alert) {
+func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Alert) {
 	t.lead(ctx, &whole)
 	sending, cancel := finishing(ctx, t.config.SendTimeout)
 	err := guarded(func() error { return t.n.Notify(sending, whole) })
@@ -492,10 +492,10 @@ func judge(err error) notify.Error {
 
 // othersSince reports whether the address took something else since an alert was
 // tried there in vain.
-func (s *stop) othersSince(o *ledger.Owed) bool { return o.Attempts > 0 && s.state.Count > o.Mark }
+func (s *visit) othersSince(o *ledger.Owed) bool { return o.Attempts > 0 && s.state.Count > o.Mark }
 
 // took notes that an address took alerts.
-func (t *trip) took(ctx context.Context, s *stop, list ...*ledger.Owed) {
+func (t *trip) took(ctx context.Context, s *visit, list ...*ledger.Owed) {
 	t.worth = t.worth || !s.state.Refused.IsZero() || t.heard(s)
 	s.inARow, s.failed, s.taken, s.tried = 0, nil, true, true
 	s.state.accepted(t.clock())
@@ -512,7 +512,7 @@ func (t *trip) took(ctx context.Context, s *stop, list ...*ledger.Owed) {
 
 // heard reports whether it matters that an address takes something: to alerts
 // that it did not take, or to its heartbeat, for which about an hour is enough.
-func (t *trip) heard(s *stop) bool {
+func (t *trip) heard(s *visit) bool {
 	if t.beats() && t.clock().Sub(s.state.Taken) >= time.Hour {
 		return true
 	}
@@ -548,7 +548,7 @@ func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure
 
 // missed notes that an address did not take an alert, and closes it if that says
 // that it takes no others.
-func (t *trip) missed(s *stop, verdict notify.Error, err error) {
+func (t *trip) missed(s *visit, verdict notify.Error, err error) {
 	probing := !s.state.Refused.IsZero()
 	s.tried = true
 	if verdict.Message {
@@ -571,7 +571,7 @@ func (t *trip) missed(s *stop, verdict notify.Error, err error) {
 }
 
 // shut notes that an address takes nothing.
-func (t *trip) shut(s *stop, retryAfter time.Duration) {
+func (t *trip) shut(s *visit, retryAfter time.Duration) {
 	s.closed = true
 	s.state.refused(t.tick, t.clock(), retryAfter, s.failed.Error())
 	t.worth = true
@@ -591,16 +591,16 @@ func (t *trip) conclude() {
 		}
 	}
 	for _, name := range addressesOf(t.n) {
-		t.stopAt(name)
+		t.visitAt(name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.stops)) {
-		s := t.stops[name]
+	for _, name := range slices.Sorted(maps.Keys(t.visits)) {
+		s := t.visits[name]
 		if s.failed != nil && !s.taken && !s.closed {
 			t.shut(s, 0) // what else is owed to it waits
 		}
 		run := AddressRun{Name: name, Refused: s.state.Refused, Next: s.state.Next, LastTaken: s.state.Taken, Error: s.state.Error}
 		for _, o := range t.owed {
-			if !o.Parked && !t.gone[o] && t.stopOf(o) == s {
+			if !o.Parked && !t.gone[o] && t.visitOf(o) == s {
 				run.Waiting++
 				if made := o.Alert.Created; run.Oldest.IsZero() || made.Before(run.Oldest) {
 					run.Oldest = made

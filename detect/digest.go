@@ -29,7 +29,7 @@ type parcel struct {
 
 // digest sends several alerts of a rule at once. Each is claimed before and noted
 // after, as if it were sent alone.
-func (t *trip) digest(ctx context.Context, s *stop, group []*ledger.Owed) {
+func (t *trip) digest(ctx context.Context, s *visit, group []*ledger.Owed) {
 	var claimed []parcel
 	until := t.clock().Add(t.config.SendTimeout + claimFor)
 	for i, o := range group {
@@ -59,12 +59,12 @@ func (t *trip) digest(ctx context.Context, s *stop, group []*ledger.Owed) {
 
 // suspicious reports whether the address took others since some of the alerts
 // were not taken.
-func suspicious(s *stop, claimed []parcel) bool {
+func suspicious(s *visit, claimed []parcel) bool {
 	return slices.ContainsFunc(claimed, func(p parcel) bool { return s.othersSince(p.owed) })
 }
 
 // halves sends each half of the alerts by itself.
-func (t *trip) halves(ctx context.Context, s *stop, claimed []parcel, until time.Time) {
+func (t *trip) halves(ctx context.Context, s *visit, claimed []parcel, until time.Time) {
 	half := len(claimed) / 2
 	t.several(ctx, s, claimed[:half], until)
 	rest := claimed[half:]
@@ -78,7 +78,7 @@ func (t *trip) halves(ctx context.Context, s *stop, claimed []parcel, until time
 // several sends alerts that are claimed until some time. Where they are refused
 // for what one of them holds, each half is sent by itself, until that one is
 // found: the others must not be parked with it.
-func (t *trip) several(ctx context.Context, s *stop, claimed []parcel, until time.Time) {
+func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until time.Time) {
 	switch len(claimed) {
 	case 0:
 		return
@@ -113,7 +113,7 @@ func (t *trip) several(ctx context.Context, s *stop, claimed []parcel, until tim
 
 // release gives claimed alerts back that were not taken. What became of them
 // counts against none.
-func (t *trip) release(ctx context.Context, s *stop, claimed []parcel, why error) {
+func (t *trip) release(ctx context.Context, s *visit, claimed []parcel, why error) {
 	for _, p := range claimed {
 		if t.stopped {
 			return // the claims end by themselves
