@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -205,14 +206,16 @@ func isDate(text []byte) bool {
 			return true
 		}
 	}
-	return text[0] == ' ' || text[0] >= 0x80
+	// What stands before a date is white space or a mark of its direction.
+	return slices.ContainsFunc(text[:2], func(c byte) bool { return c == ' ' || c == '\t' || c >= 0x80 })
 }
 
 // inferOrders decides on the dates of columns whose type nothing declares.
 // Where it cannot, the column stays text, in which no date is wrong.
 func (f *file) inferOrders() {
-	for c, d := range f.inferred {
-		in := c.infer
+	byName := func(a, b *column) int { return strings.Compare(a.name, b.name) }
+	for _, c := range slices.SortedFunc(maps.Keys(f.inferred), byName) {
+		in, d := c.infer, f.inferred[c]
 		order := f.opts.DateOrder
 		switch {
 		case d.day != nil && d.month != nil,

@@ -75,6 +75,11 @@ func TestDateOrder(t *testing.T) {
 		{"NDJSON", "SigninLogs.ndjson", `{"TimeGenerated":"04/03/2026 20:26"}` + "\n" + `{"TimeGenerated":"16\/03\/2026 20:26","CreatedDateTime":"03/31/2026"}`, 0, map[string][]string{
 			"TimeGenerated": {"2026-03-04T20:26:00Z", "2026-03-16T20:26:00Z"}, "CreatedDateTime": {"", "2026-03-31T00:00:00Z"},
 		}, ""},
+		{"marks before a date", "SigninLogs.ndjson", `{"TimeGenerated":"04/03/2026 20:26"}` + "\n{\"TimeGenerated\":\"\u200e16/03/2026\u200e 20:26\"}\n", 0, map[string][]string{
+			"TimeGenerated": {"2026-03-04T20:26:00Z", "2026-03-16T20:26:00Z"},
+		}, ""},
+		{"a table's order is not another's", "x.ndjson", `{"Type":"AuditLogs","TimeGenerated":"16/03/2026 20:26"}` + "\n" + `{"Type":"SigninLogs","TimeGenerated":"04/03/2026 20:26"}`, 0, nil,
+			`logs: x.ndjson:2: TimeGenerated: "04/03/2026 20:26" may be day-first or month-first`},
 		{"a JSON array", "SigninLogs.json", `[{"TimeGenerated":"04/03/2026 20:26"},` + "\n" + `{"TimeGenerated":"03/16/2026 20:26"}]`, 0, map[string][]string{
 			"TimeGenerated": {"2026-04-03T20:26:00Z", "2026-03-16T20:26:00Z"},
 		}, ""},
