@@ -32,7 +32,7 @@ func (anyToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 }
 
 // TestWorkspaceWithoutData ticks over a workspace that answers 204, through the
-// real client: no rule fails, none is told of columns that its result lacks, a
+// real client: no rule fails, none is warned of columns that its result lacks, a
 // rule that fires on nothing does, and its context is simply empty.
 func TestWorkspaceWithoutData(t *testing.T) {
 	t.Parallel()

@@ -41,8 +41,8 @@ type Options struct {
 	// many there are, or 0 if that is not known. Bytes are as stored, so a
 	// compressed file counts as it is on disk.
 	Progress func(done, total int64)
-	// Received is told when the workspace received a record that says so, in
-	// _TimeReceived; records that Rows leaves out count too. Nil is told nothing.
+	// Received is called with each record that says when the workspace received it, in
+	// _TimeReceived; those that Rows leaves out are among them. Nil is never called.
 	Received func(table string, generated, received time.Time)
 	// MaxLine is the longest line, in bytes, and the longest record of a
 	// format that is not made of lines. What is longer is a bad line.

@@ -89,7 +89,7 @@ func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 type standIn struct {
 	*httptest.Server
 	clock *fakeClock
-	// silent is told of each request that gets no answer.
+	// silent gets a token for each request that is left without an answer.
 	silent chan struct{}
 
 	mu       sync.Mutex
