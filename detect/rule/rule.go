@@ -66,8 +66,9 @@ type Rule struct {
 	Identity []string
 
 	// Events names the columns that hold the ids of the single events of a
-	// row, such as CorrelationIds: with them a row is news if one of its events
-	// was not told, and without them if its time was not. It is Pushback's own
+	// row: with them a row is news if one of its events was not reported, and
+	// without them if its time was not. They should be ids that no client
+	// chooses. It is Pushback's own
 	// too: `pushback: {events: [Column]}`.
 	Events []string
 
