@@ -198,11 +198,6 @@ func identifier(entityType, name, value string) string {
 	return value
 }
 
-// loggedAddresses is the custom detail that has addresses as the log spells
-// them, where that is not how the entities have them. A rule whose query makes
-// them one spelling can have a custom detail of its own by this name.
-const loggedAddresses = "LoggedAddresses"
-
 // logged returns the spellings of addresses that the entities do not have.
 func (b builder) logged(rows [][]any) []string {
 	var texts []string
@@ -225,9 +220,9 @@ func (b builder) customDetails(rows [][]any) []alert.Detail {
 			details = append(details, alert.Detail{Name: c.Name, Values: values})
 		}
 	}
-	own := slices.ContainsFunc(b.rule.CustomDetails, func(c rule.CustomDetail) bool { return c.Name == loggedAddresses })
+	own := slices.ContainsFunc(b.rule.CustomDetails, func(c rule.CustomDetail) bool { return c.Name == alert.LoggedAddresses })
 	if texts := b.logged(rows); len(texts) > 0 && !own {
-		details = append(details, alert.Detail{Name: loggedAddresses, Values: texts})
+		details = append(details, alert.Detail{Name: alert.LoggedAddresses, Values: texts})
 	}
 	return slices.Clone(details) // without the room that appending made
 }

@@ -6,6 +6,11 @@ import (
 	"strings"
 )
 
+// LoggedAddresses is the custom detail that has addresses as the log spells
+// them, where that is not how the entities have them. A rule whose query makes
+// them one spelling can have a custom detail of its own by this name.
+const LoggedAddresses = "LoggedAddresses"
+
 // addressSpace is what may surround an address. It is what \s is in KQL.
 const addressSpace = "\t\n\f\r "
 

@@ -97,7 +97,13 @@ var (
 	guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	// userName leaves out what a KQL string or a URL could take for more.
 	userName = regexp.MustCompile(`^[A-Za-z0-9._+#-]{1,120}@[A-Za-z0-9.-]{1,120}$`)
+	spelling = regexp.MustCompile(`^[0-9A-Za-z.:%\[\]]{1,100}$`)
 )
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
 
 func whoOf(a alert.Alert) who {
 	var w who
@@ -115,8 +121,16 @@ func whoOf(a alert.Alert) who {
 				add(&w.names, f.Value)
 			case e.Type == "IP" && f.Identifier == "Address":
 				if ip, err := netip.ParseAddr(f.Value); err == nil && ip.Zone() == "" {
-					add(&w.addresses, ip.String())
+					add(&w.addresses, ip.Unmap().String())
 				}
+			}
+		}
+	}
+	// The log may have them in other spellings.
+	for _, d := range a.CustomDetails {
+		for _, v := range d.Values {
+			if d.Name == alert.LoggedAddresses && spelling.MatchString(v) && isAddress(alert.CanonicalAddress(v)) {
+				add(&w.addresses, v)
 			}
 		}
 	}

@@ -198,9 +198,13 @@ func TestButtons(t *testing.T) {
 		{"two users", []alert.Entity{account(id(userID)), account(id(other)), account(id(userID))}, []string{"User 1 in Entra", "User 2 in Entra"}, `UserId in~ ("` + userID + `", "` + other + `")`},
 		{"a user by name", []alert.Entity{account(name("a_b+c@d.example"))}, nil, `UserPrincipalName in~ ("a_b+c@d.example")`},
 		{"an address", []alert.Entity{ip("2001:DB8::1")}, nil, `IPAddress in~ ("2001:db8::1")`},
+		{"an address that the log spells otherwise", []alert.Entity{ip("203.0.113.7")}, nil, `IPAddress in~ ("203.0.113.7", "[::ffff:203.0.113.7]:443")`},
 		{"hostile ids", []alert.Entity{account(id(userID+`"; drop`), name("a\" or 1==1 //@b.example")), ip(`fe80::1%") | take 1`), ip("1.2.3.4\n")}, nil, ""},
 	} {
 		a := alert.Alert{Span: sampleAlert().Span, Entities: tc.entities}
+		if strings.HasPrefix(tc.name, "an address that") {
+			a.CustomDetails = []alert.Detail{{Name: alert.LoggedAddresses, Values: []string{"[::ffff:203.0.113.7]:443", "x", `fe80::1%")|take`, "203.0.113.7"}}}
+		}
 		_, c := mustCard(t, a, Links{WorkspaceResourceID: workspaceID})
 		got := buttons(c)
 		link := got["Sign-ins in Logs"]
