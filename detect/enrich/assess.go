@@ -126,7 +126,8 @@ func (f findings) list() []alert.Finding {
 
 func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, addresses []string, missing map[string]string) {
 	at := func(ip string) bool { return slices.Contains(addresses, ip) }
-	networks, countries, devices, named := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	networks, countries, devices := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	named := map[string]bool{} // whether a device of that name is not one of before
 	var rejections []prompt
 	for _, p := range s.prompts {
 		if p.kind != "success" && at(p.address) && !p.time.Before(a.Span.Start) && !p.time.After(a.Span.End) {
@@ -140,7 +141,7 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 				devices[p.address+" "+p.device] = true
 			}
 			if p.deviceName != "" {
-				named[p.deviceName] = true
+				named[p.deviceName] = named[p.deviceName] || s.owned[p.device+" "+p.deviceName] == 0
 			}
 			rejections = append(rejections, p)
 		}
@@ -222,7 +223,7 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		if s.named[name] == 0 {
+		if named[name] {
 			c.New = append(c.New, name)
 		}
 	}

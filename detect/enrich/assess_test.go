@@ -219,6 +219,8 @@ func TestNew(t *testing.T) {
 	}{
 		{"all of it", record{"DeviceDetail": device("k", "KALI")}, []string{"NL", badIP, "KALI"}},
 		{"the address and the country", record{"DeviceDetail": device("l", "LAPTOP-7")}, []string{"NL", badIP}},
+		{"another device by the name", record{"Location": "BG", "DeviceDetail": device("k", "LAPTOP-7")}, []string{badIP, "LAPTOP-7"}},
+		{"the name without a device", record{"Location": "BG", "DeviceDetail": device("", "LAPTOP-7")}, []string{badIP, "LAPTOP-7"}},
 		{"the address", record{"Location": "BG"}, []string{badIP}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -39,6 +39,7 @@ type account struct {
 	devices    counts // by address and device id
 	countries  counts
 	named      counts // by the name of the device
+	owned      counts // by the id and the name of the device: a name alone is the client's
 	prompts    []prompt
 	methods    []method
 	priority   int64 // of UEBA, the most
@@ -282,6 +283,7 @@ func (b *batch) before(r row) {
 		}
 		if name := r.text("Device"); name != "" {
 			a.named.add(name, n)
+			a.owned.add(r.text("DeviceId")+" "+name, n)
 		}
 	}
 }
