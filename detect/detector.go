@@ -305,16 +305,6 @@ func before(ctx context.Context, margin time.Duration) (context.Context, context
 	return context.WithCancel(ctx)
 }
 
-// finishing returns a context for what must not be left half-done: it does not
-// end with ctx but after a time of its own, or never if that is zero.
-func finishing(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx = context.WithoutCancel(ctx)
-	if timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, timeout)
-}
-
 // destinations returns the names of the notifiers.
 func (d *Detector) destinations() []string {
 	names := make([]string, len(d.notifiers))
