@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"pushback/detect"
@@ -22,9 +21,10 @@ type function struct {
 	timeout time.Duration // of a tick, counted from its invocation
 
 	// stopping is done when the process is to end. A tick that runs then has
-	// finish to come to its end before it is cancelled.
-	stopping context.Context
-	finish   time.Duration
+	// finish to come to its end before it is cancelled, and write to record and
+	// send what is under way.
+	stopping      context.Context
+	finish, write time.Duration
 
 	turn   chan struct{} // of size 1, full during a tick
 	opened *opened       // guarded by turn
@@ -45,7 +45,7 @@ type opened struct {
 func newFunction(log *slog.Logger, open func(context.Context) (*opened, error), timeout time.Duration, stopping context.Context) *function {
 	return &function{
 		log: log, open: open, clock: time.Now, timeout: timeout,
-		stopping: stopping, finish: finishTime,
+		stopping: stopping, finish: finishTime, write: writeTime,
 		turn: make(chan struct{}, 1), warned: map[string]bool{},
 	}
 }
@@ -92,12 +92,12 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	deadline, _ := ctx.Deadline()
 	ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	stop := context.AfterFunc(f.stopping, func() { time.AfterFunc(f.finish, cancel) })
-	defer stop()
+	ctx, cancel = detect.Stoppable(ctx, f.stopping, f.finish, f.write)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			f.log.Error("tick failed", "invocation", inv.id, "error", fmt.Sprintf("panic: %v", p), "stack", string(debug.Stack()))
-			done, err = nil, errors.New("a mistake in the program ended the tick: its stack is in the log, please report it")
+			logPanic(f.log, "tick failed", p, "invocation", inv.id)
+			done, err = nil, errMistake
 		}
 	}()
 

@@ -53,6 +53,9 @@ type refusal struct {
 // errStopping says that an invocation came too late.
 var errStopping = errors.New("the process is stopping and takes no new work")
 
+// errMistake is what the host gets of a panic. What it said is for the log alone.
+var errMistake = errors.New("a mistake in the program ended the tick: its stack is in the log, please report it")
+
 // host answers the Functions host.
 type host struct {
 	// invoke runs the function. Its error makes the invocation fail; a summary
@@ -66,8 +69,22 @@ type host struct {
 }
 
 // ServeHTTP answers GET / at once, which is how the host finds out that the
-// process listens, and POST on the function's path when the tick is done.
+// process listens, and POST on the function's path when the tick is done. Every
+// answer is an object in JSON: with anything else the invocation would hang, or
+// fail for a reason that is not ours.
 func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch v := recover(); {
+		case v == nil:
+		case v == http.ErrAbortHandler:
+			panic(v)
+		default:
+			if h.log != nil {
+				logPanic(h.log, "invocation failed", v)
+			}
+			reply(w, http.StatusInternalServerError, refusal{Error: errMistake.Error()})
+		}
+	}()
 	allowed := []string{http.MethodGet, http.MethodHead}
 	if r.URL.Path == functionPath {
 		allowed = []string{http.MethodPost}

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -18,19 +16,11 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signalContext()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
-
-// The exit codes.
-const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // 128 + SIGINT, as shells have it
-)
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }
@@ -45,15 +35,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitDone
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	var exit *exitError
+	if !errors.As(err, &exit) && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "handler: interrupted")
+		var signalled *signalError
+		if errors.As(context.Cause(ctx), &signalled) {
+			return signalled.code()
+		}
 		return exitInterrupted
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(stderr, "handler: "+console.SafeLines(text))
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	switch {
+	case exit != nil:
+		return exit.code
+	case errors.As(err, &usage):
 		return exitUsage
 	}
 	return exitFailed

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,6 +60,7 @@ type functionsHost struct {
 	t              testing.TB
 	root           string   // the folder of host.json
 	env            []string // beside what start adds
+	wrap           []string // what runs the binary, if it is not run itself
 	url            string
 	cmd            *exec.Cmd
 	process        atomic.Pointer[os.Process] // cmd's, for other goroutines
@@ -192,7 +194,8 @@ func (h *functionsHost) start() {
 		l.Close()
 
 		h.url = "http://127.0.0.1:" + port
-		h.cmd = exec.Command(filepath.Join(h.root, h.executable()))
+		command := append(slices.Clone(h.wrap), filepath.Join(h.root, h.executable()))
+		h.cmd = exec.Command(command[0], command[1:]...)
 		h.cmd.Dir = h.root
 		worker := uuid.NewString()
 		h.cmd.Env = append(append([]string{}, h.env...),
@@ -241,7 +244,7 @@ func (h *functionsHost) ping() bool {
 	}
 }
 
-// stop ends the process as the host does, and expects it to end well.
+// stop ends the process by a signal, and expects it to end well.
 func (h *functionsHost) stop() {
 	h.t.Helper()
 	h.terminate()
@@ -255,13 +258,21 @@ func (h *functionsHost) terminate() {
 	}
 }
 
-// ended waits for the process, which must have ended in order.
+// ended waits for the process, which must have ended in order after SIGTERM.
 func (h *functionsHost) ended() {
+	h.t.Helper()
+	h.endedWith(exitSignal + int(syscall.SIGTERM))
+}
+
+// endedWith waits for the process, which must have ended with an exit code. It is
+// never 0, with which the host would not start it again.
+func (h *functionsHost) endedWith(code int) {
 	h.t.Helper()
 	select {
 	case <-h.exited:
-		if h.exit != nil {
-			h.t.Errorf("the process ended with %v\n%s", h.exit, h.stderr)
+		var exit *exec.ExitError
+		if !errors.As(h.exit, &exit) || exit.ExitCode() != code {
+			h.t.Errorf("the process ended with %v, want exit status %d\n%s", h.exit, code, h.stderr)
 		}
 	case <-time.After(60 * time.Second):
 		h.kill()

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,14 +24,17 @@ import (
 // portVariable is how the Functions host says where to listen.
 const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
 
-// The host gives a process that it ends 30 seconds. A tick that is under way
-// then may use finishTime to come to its end. Then it is cancelled: the query
-// that runs is cut short, and what is being recorded or sent is finished.
+// The host waits ten seconds for a tick when it stops, and a platform that ends
+// a process seldom longer. A tick that is under way then may use finishTime to
+// come to its end. Then it is cancelled: the query that runs is cut short, and
+// what is being recorded or sent has until writeTime.
 const (
-	graceTime  = 29*time.Second - flushTime // which the last telemetry has
+	stopTime   = 10 * time.Second
+	graceTime  = stopTime - flushTime // which the last telemetry has
+	writeTime  = graceTime - 500*time.Millisecond
 	finishTime = 4 * time.Second
-	// sendTime is how long sending one alert may take: what is being sent when
-	// the tick is cancelled ends within the grace.
+	// sendTime is how long sending one alert may take while nobody waits for
+	// the process to end.
 	sendTime = 15 * time.Second
 )
 
@@ -49,6 +54,7 @@ func newServe() *cobra.Command {
 			if err != nil || port == 0 {
 				return usageError{fmt.Errorf("%s is %.20q: serve is started by the Functions host, which sets it to a port", portVariable, os.Getenv(portVariable))}
 			}
+			keepWriting()
 			// Before all else: the host waits for this.
 			listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 			if err != nil {
@@ -56,31 +62,52 @@ func newServe() *cobra.Command {
 			}
 			var level slog.LevelVar
 			log := newLogger(cmd.OutOrStdout(), cmd.ErrOrStderr(), &level)
-			s, err := settingsFor("serve")
-			if text := s.LogLevel.value; text != "" {
-				if err := level.UnmarshalText([]byte(text)); err != nil {
-					return fmt.Errorf("the log level: %w", err)
-				}
-			}
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(gcPercent)
-			}
-			app := &app{settings: s, settingsErr: err, log: log}
-			for _, name := range unknownSettings() {
-				log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
-			}
-			timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
-			f := newFunction(log, app.open, timeout, cmd.Context())
-			// Before anything is opened, since it traces what is opened after it.
-			// Without it the rules run all the same.
-			if f.telemetry, err = openTelemetry(cmd.Context(), log); err != nil {
-				log.Error("there is no telemetry: check the OTEL_ variables", "errors", failures(err))
-			}
-			err = serve(cmd.Context(), listener, f, graceTime)
-			f.telemetry.close()
-			return err
+			ctx, end := context.WithCancelCause(cmd.Context())
+			defer end(nil)
+			guard(log, end, func() { err = serveApp(ctx, end, listener, log, &level) })
+			return servedError(ctx, err)
 		},
 	}
+}
+
+// keepWriting lets the process outlive its log: a write to a pipe that nobody
+// reads any more fails, and does not end the process in the middle of a tick.
+func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// serveApp sets up the app as the settings say, and serves it until ctx ends.
+// What goes on beside it ends it by end.
+func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Listener, log *slog.Logger, level *slog.LevelVar) error {
+	s, err := settingsFor("serve")
+	if text := s.LogLevel.value; text != "" {
+		if err := level.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("the log level: %w", err)
+		}
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if gone := parentGone(); gone != nil {
+		go guard(log, end, func() {
+			if watchParent(ctx, gone) {
+				end(errOrphaned)
+			}
+		})
+	}
+	app := &app{settings: s, settingsErr: err, log: log}
+	for _, name := range unknownSettings() {
+		log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
+	}
+	timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
+	f := newFunction(log, app.open, timeout, ctx)
+	// Before anything is opened, since it traces what is opened after it.
+	// Without it the rules run all the same.
+	if f.telemetry, err = openTelemetry(ctx, log); err != nil {
+		log.Error("there is no telemetry: check the OTEL_ variables", "errors", failures(err))
+	}
+	go guard(log, end, f.prepare)
+	err = serve(ctx, listener, f, graceTime)
+	f.telemetry.close()
+	return err
 }
 
 // serve answers the host until ctx is done. Then it takes no new work, lets
@@ -99,21 +126,20 @@ func serve(ctx context.Context, listener net.Listener, f *function, grace time.D
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	f.log.Info("listening", "address", listener.Addr().String(), "version", versionText())
-	go f.prepare()
 
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	f.log.Info("stopping")
+	f.log.Info("stopping", "why", context.Cause(ctx).Error())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	// Until the tick is done the server answers, with 503 to new work.
 	err := errors.Join(f.wait(ctx), server.Shutdown(ctx))
 	if err != nil {
 		_ = server.Close() // what is left is cut off: err says so
-		return fmt.Errorf("stopped with a tick under way, %s after being told to: the next one makes up for it: %w", grace, err)
+		return fmt.Errorf("stopped with a tick under way, since it took longer than %s: the next one goes on from there: %w", grace, err)
 	}
 	f.log.Info("stopped")
 	return nil

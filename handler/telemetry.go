@@ -32,6 +32,8 @@ type telemetry struct {
 	signals []*otlpSignal // those that are exported
 	traces  trace.TracerProvider
 	tracer  trace.Tracer
+	// stopping, if set, is done when the process is to end.
+	stopping context.Context
 
 	ticks, windows, rows, alerts, dropped, sent metric.Int64Counter
 	duration                                    metric.Float64Histogram
@@ -71,6 +73,7 @@ func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.stopping = ctx
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		if _, noted := errors.AsType[exportError](err); !noted {
 			log.Warn("telemetry", "error", err.Error())
@@ -130,7 +133,8 @@ func (t *telemetry) instruments(m metric.Meter) error {
 }
 
 // tick begins the trace of a tick. The function that it returns ends it, with
-// what came of it, and waits until it is exported.
+// what came of it, and waits until it is exported. A process that ends waits
+// once for all, in close.
 func (t *telemetry) tick(ctx context.Context, invocation string) (context.Context, func(detect.Report, time.Duration, error)) {
 	if t == nil {
 		return ctx, func(detect.Report, time.Duration, error) {}
@@ -138,6 +142,9 @@ func (t *telemetry) tick(ctx context.Context, invocation string) (context.Contex
 	ctx, span := t.tracer.Start(ctx, "tick", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("faas.invocation_id", invocation)))
 	return ctx, func(r detect.Report, took time.Duration, err error) {
 		t.report(ctx, span, r, took, err)
+		if t.stopping != nil && t.stopping.Err() != nil {
+			return
+		}
 		var flushing sync.WaitGroup
 		for _, s := range t.signals {
 			if !s.isDown() {
