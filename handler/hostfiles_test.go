@@ -30,11 +30,12 @@ func readJSON(t *testing.T, path string, target any) {
 	}
 }
 
-// hostJSON is host.json as far as it is used here.
+// hostJSON is all that may stand in host.json. There is no extension bundle: the
+// timer is part of the host, which does not start without internet if it has to
+// fetch one.
 type hostJSON struct {
 	Version         string
 	FunctionTimeout string
-	ExtensionBundle struct{ ID, Version string }
 	Logging         struct {
 		ApplicationInsights struct {
 			SamplingSettings struct {
@@ -45,8 +46,7 @@ type hostJSON struct {
 	}
 	CustomHandler struct {
 		Description struct {
-			DefaultExecutablePath          string
-			UseStdErrorStreamForErrorsOnly bool
+			DefaultExecutablePath string
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestHostJSON(t *testing.T) {
 	t.Parallel()
 	var h hostJSON
 	readJSON(t, "host.json", &h)
-	if h.Version != "2.0" || h.ExtensionBundle.ID != "Microsoft.Azure.Functions.ExtensionBundle" || h.ExtensionBundle.Version != "[4.0.0, 5.0.0)" {
+	if h.Version != "2.0" {
 		t.Errorf("%+v", h)
 	}
 	// What failed is a request, an exception or an error line, which is a trace.
