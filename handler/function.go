@@ -82,7 +82,7 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	case <-f.stopping.Done():
 	case <-ctx.Done():
 		err = fmt.Errorf("another tick was still running: what is due is left for the next one: %w", ctx.Err())
-		f.logFailure("tick failed", err, slog.String("invocation", inv.id))
+		f.logFailure("tick failed", err, inv.attrs()...)
 		return nil, err
 	}
 	if f.stopping.Err() != nil {
@@ -96,15 +96,12 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			logPanic(f.log, "tick failed", p, "invocation", inv.id)
+			logPanic(f.log, "tick failed", p, inv.attrs()...)
 			done, err = nil, errMistake
 		}
 	}()
 
-	attrs := []any{slog.String("invocation", inv.id)}
-	if inv.retry > 0 {
-		attrs = append(attrs, slog.Int("retry", inv.retry))
-	}
+	attrs := inv.attrs()
 	log := f.log.With(attrs...)
 	if err := f.ready(ctx); err != nil {
 		f.logFailure("tick failed", err, attrs...)
@@ -123,7 +120,6 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	if waited := f.clock().Sub(arrived); waited >= time.Second {
 		now = now.Add(waited) // for its turn: what it claims, it claims from now on
 	}
-	log.Debug("tick", "time", now, "pastDue", inv.pastDue)
 	report, err = f.opened.detector.Tick(ctx, now)
 	logReport(ctx, log, report)
 	for _, text := range report.HealthWarnings {
@@ -137,6 +133,10 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	if f.opened.err != nil {
 		f.logFailure("tick failed", f.opened.err, attrs...)
 		err = errors.Join(f.opened.err, err)
+	}
+	if err != nil {
+		// The host does not read the lines of an answer that says so.
+		log.Error("tick", "tick", report.Time, "failures", len(failures(err)), "ms", report.Duration.Milliseconds())
 	}
 	return summarize(report), err
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect"
 	"pushback/detect/alert"
@@ -194,7 +193,7 @@ func TestServeGivesUp(t *testing.T) {
 	<-ticked
 }
 
-// TestSummaryLines says what a tick did, to a reader.
+// TestSummaryLines says what a tick did, to a reader and to queries.
 func TestSummaryLines(t *testing.T) {
 	t.Parallel()
 	window := alert.Span{Start: at(10, 0), End: at(11, 0)}
@@ -211,15 +210,22 @@ func TestSummaryLines(t *testing.T) {
 		},
 		Deliveries: []detect.Delivery{{Destination: "log", Sent: 1, Pending: 2, Left: 2}, {Destination: "idle"}},
 	}
-	want := []string{
-		"Busy\\x1b[2J: skipped 1 window and 2 late passes between 2026-03-17 01:00–03:00: longer ago than PUSHBACK_CATCH_UP",
-		"Busy\\x1b[2J: window 2026-03-17 10:00–11:00, late pass 2: 1,234 rows, 1 new, 4 already reported, 1500 ms",
-		"Busy\\x1b[2J: window 2026-03-17 10:00–11:00: 0 rows, 0 new, 0 already reported, 0 ms",
-		"Busy\\x1b[2J: 3 windows left for the next tick",
-		"1 alert sent to log, 2 still to be sent",
-	}
-	if diff := cmp.Diff(want, summarize(report).lines()); diff != "" {
-		t.Error(diff)
+	for _, tc := range []struct {
+		inv    invocation
+		report detect.Report
+		want   string
+	}{
+		{report: report, want: "tick 2026-03-17 11:05:00: 2 windows run, 1 new; 3 windows skipped, longer ago than PUSHBACK_CATCH_UP; 3 windows left for the next tick; " +
+			"2 alerts still to be sent to log"},
+		{report: detect.Report{Time: at(11, 5), Rules: report.Rules[:1]}, want: "tick 2026-03-17 11:05:00: nothing was due"},
+		{inv: invocation{manual: true, pastDue: true, retry: 1, maxRetries: 2}, report: detect.Report{Time: at(11, 5), Deliveries: []detect.Delivery{
+			{Destination: "teams\x1b[2J", Sent: 1000, Parked: 2}, {Destination: "gone", Orphaned: true, Pending: 1, Parked: 1}}},
+			want: "tick 2026-03-17 11:05:00, run by hand, past due, retry 1 of 2: 1,000 alerts sent to teams\\x1b[2J; " +
+				"1 alert owed to gone, which is not set up any more: see handler outbox; 3 alerts parked: see handler outbox"},
+	} {
+		if got := summarize(tc.report).line(tc.inv); got != tc.want {
+			t.Errorf("got  %s\nwant %s", got, tc.want)
+		}
 	}
 
 	var stdout, stderr bytes.Buffer

@@ -32,11 +32,31 @@ type invocation struct {
 	id      string
 	now     time.Time // the tick's; zero if the host did not say
 	pastDue bool
-	// retry is how many times the host tried this invocation before.
+	// manual says that somebody asked for it, and not the timer. The host says so
+	// only of a run with an input, be it empty.
+	manual bool
+	// retry is how many times the host tried this invocation before, of
+	// maxRetries at most. Its id stays the same.
 	retry, maxRetries int
 }
 
-// answer is what the host expects of an invocation that succeeded.
+// attrs are those of each line of the log about the invocation.
+func (inv invocation) attrs() []any {
+	attrs := []any{slog.String("invocation", inv.id)}
+	if inv.manual {
+		attrs = append(attrs, slog.Bool("manual", true))
+	}
+	if inv.pastDue {
+		attrs = append(attrs, slog.Bool("pastDue", true))
+	}
+	if inv.retry > 0 {
+		attrs = append(attrs, slog.Int("retry", inv.retry), slog.Int("maxRetries", inv.maxRetries))
+	}
+	return attrs
+}
+
+// answer is what the host expects of an invocation that succeeded. It logs Logs
+// as lines of the invocation, which standard output is not.
 type answer struct {
 	Outputs     map[string]any
 	Logs        []string
@@ -132,7 +152,7 @@ func (h *host) function(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		reply(w, http.StatusInternalServerError, refusal{Error: err.Error(), Failures: failures(err), Summary: done})
 	default:
-		reply(w, http.StatusOK, answer{Outputs: map[string]any{}, Logs: done.lines(), ReturnValue: done})
+		reply(w, http.StatusOK, answer{Outputs: map[string]any{}, Logs: []string{done.line(inv)}, ReturnValue: done})
 	}
 }
 
@@ -201,6 +221,8 @@ func parseInvocation(body []byte) (invocation, error) {
 	if err := parseObject(metadata["RetryContext"], &retry); err != nil {
 		return inv, fmt.Errorf("in Metadata.RetryContext: %w", err)
 	}
+	var input string
+	inv.manual = json.Unmarshal(metadata[timerBinding], &input) == nil && !isMissing(metadata[timerBinding])
 	inv.pastDue, inv.retry, inv.maxRetries = timer.IsPastDue, retry.RetryCount, retry.MaxRetryCount
 	if sys.UTCNow != "" {
 		now, err := parseUTC(sys.UTCNow)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,7 +129,7 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 			h.stop()
 		}
 		for name, out := range map[string]string{"stdout": h.stdout.String(), "stderr": h.stderr.String()} {
-			for _, secret := range []string{standInToken, standInIdentityHeader, azurite.Key} {
+			for _, secret := range h.secrets() {
 				if strings.Contains(out, secret) {
 					t.Errorf("a secret is on %s", name)
 				}
@@ -139,6 +140,17 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 		}
 	})
 	return h
+}
+
+// secrets are the values that must not leave the process.
+func (h *functionsHost) secrets() []string {
+	secrets := []string{standInToken, standInIdentityHeader, azurite.Key}
+	for _, variable := range h.env {
+		if address, err := url.Parse(strings.TrimPrefix(variable, "PUSHBACK_TEAMS_WEBHOOK_URL=")); err == nil && address.Query().Has("sig") {
+			secrets = append(secrets, address.Query().Get("sig"))
+		}
+	}
+	return secrets
 }
 
 func (h *functionsHost) copy(from, to string) {
@@ -355,6 +367,14 @@ func (h *functionsHost) post(body string, wrote func()) invoked {
 		h.t.Errorf("invocation: %v", err)
 	}
 	got.status, got.body = resp.StatusCode, string(text)
+	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") || !strings.HasPrefix(got.body, "{") {
+		h.t.Errorf("the host would not take this: %d %s %s", got.status, kind, text)
+	}
+	for _, secret := range h.secrets() {
+		if strings.Contains(got.body, secret) {
+			h.t.Error("a secret is in an answer")
+		}
+	}
 	target := any(&got.refusal)
 	if got.status == http.StatusOK {
 		target = &got.answer
@@ -362,7 +382,7 @@ func (h *functionsHost) post(body string, wrote func()) invoked {
 	if err := json.Unmarshal(text, target); err != nil {
 		h.t.Errorf("invocation answered %d %s: %v", got.status, text, err)
 	}
-	if got.status == http.StatusOK && (got.answer.Outputs == nil || len(got.answer.Logs) == 0 || got.answer.ReturnValue == nil) {
+	if got.status == http.StatusOK && (got.answer.Outputs == nil || len(got.answer.Logs) != 1 || got.answer.ReturnValue == nil) {
 		h.t.Errorf("the host would not take this: %s", text)
 	}
 	return got
@@ -387,16 +407,20 @@ func (h *functionsHost) retry(c *cloudStandIn, now time.Time, retry, status int)
 
 // logLine is a line of the log.
 type logLine struct {
-	Level    string
-	Msg      string
-	ID       string
-	Rule     string
-	Title    string
-	UpdateOf string // the alert that it brings news of
-	Error    string
-	Errors   []string
-	Retry    int
-	Details  map[string][]string
+	Level      string
+	Msg        string
+	ID         string
+	Invocation string
+	Rule       string
+	Title      string
+	UpdateOf   string // the alert that it brings news of
+	Error      string
+	Errors     []string
+	Manual     bool
+	PastDue    bool
+	Retry      int
+	MaxRetries int
+	Details    map[string][]string
 }
 
 // log reads what the process wrote, errors last.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"pushback/detect"
-	"pushback/detect/alert"
 	"pushback/detect/notify/console"
 )
 
@@ -90,58 +89,63 @@ func text(err error) string {
 	return err.Error()
 }
 
-// lines tells the summary to somebody who reads the function's log in the
-// portal.
-func (s *summary) lines() []string {
-	lines := []string{}
+// line says what the tick did to somebody who reads the log of the invocation in
+// the portal. What each rule found is in the lines that logReport writes.
+func (s *summary) line(inv invocation) string {
+	did := "tick " + s.Time.UTC().Format("2006-01-02 15:04:05")
+	if inv.manual {
+		did += ", run by hand"
+	}
+	if inv.pastDue {
+		did += ", past due"
+	}
+	if inv.retry > 0 {
+		did += fmt.Sprintf(", retry %d of %d", inv.retry, inv.maxRetries)
+	}
+	var parts []string
+	say := func(n int, format, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf(format, count(int64(n), what)))
+		}
+	}
+	var windows, found, updates, waiting, skipped, parked int
 	for _, r := range s.Rules {
-		name := console.Safe(r.Name)
-		if k := r.Skipped; k != nil {
-			lines = append(lines, fmt.Sprintf("%s: skipped %s and %s between %s: longer ago than %s_CATCH_UP",
-				name, count(int64(k.Windows), "window"), count(int64(k.LatePasses), "late pass"),
-				console.Range(alert.Span{Start: k.From, End: k.To}), settingsPrefix))
+		windows += len(r.Windows)
+		updates += r.Updates
+		waiting += r.Waiting
+		if r.Skipped != nil {
+			skipped += r.Skipped.Windows + r.Skipped.LatePasses
 		}
 		for _, w := range r.Windows {
-			window := "window " + console.Range(alert.Span{Start: w.Start, End: w.End})
-			if w.Pass > 0 {
-				window += fmt.Sprintf(", late pass %d", w.Pass)
-			}
-			line := fmt.Sprintf("%s: %s: %s, %d new, %d already reported", name, window, count(int64(w.Rows), "row"), w.New, w.Dropped)
-			if w.Suppressed > 0 {
-				line += fmt.Sprintf(", %d suppressed", w.Suppressed)
-			}
-			if w.HeldBack > 0 {
-				line += fmt.Sprintf(", %s held back", count(int64(w.HeldBack), "alert"))
-			}
-			lines = append(lines, fmt.Sprintf("%s, %d ms", line, w.Millis))
-		}
-		if r.Updates > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %s of earlier alerts", name, count(int64(r.Updates), "update")))
-		}
-		if r.Waiting > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %s left for the next tick", name, count(int64(r.Waiting), "window")))
+			found += w.New
 		}
 	}
+	if windows > 0 {
+		parts = append(parts, fmt.Sprintf("%s run, %d new", count(int64(windows), "window"), found))
+	}
+	say(updates, "%s of earlier alerts", "update")
+	say(skipped, "%s skipped, longer ago than "+settingsPrefix+"_CATCH_UP", "window")
+	say(waiting, "%s left for the next tick", "window")
 	for _, d := range s.Deliveries {
-		switch {
-		case d.Orphaned:
-			lines = append(lines, fmt.Sprintf("%s owed to %s, which is not set up any more: see handler outbox", count(int64(d.Pending+d.Parked), "alert"), d.Destination))
-			continue
-		case d.Parked > 0:
-			lines = append(lines, fmt.Sprintf("%s parked for %s, which refused them: see handler outbox", count(int64(d.Parked), "alert"), d.Destination))
+		parked += d.Parked
+		if d.Destination != (alertLog{}).Name() || len(s.Deliveries) == 1 { // beside others, the alerts there say enough
+			say(d.Sent, "%s sent to "+d.Destination, "alert")
 		}
-		if d.Sent+d.Pending > 0 {
-			lines = append(lines, fmt.Sprintf("%s sent to %s, %d still to be sent", count(int64(d.Sent), "alert"), d.Destination, d.Pending))
+		if d.Orphaned {
+			say(d.Pending, "%s owed to "+d.Destination+", which is not set up any more: see handler outbox", "alert")
+		} else {
+			say(d.Pending, "%s still to be sent to "+d.Destination, "alert")
 		}
 	}
-	if len(lines) == 0 {
-		lines = append(lines, "nothing was due")
+	say(parked, "%s parked: see handler outbox", "alert")
+	if len(parts) == 0 {
+		parts = append(parts, "nothing was due")
 	}
-	return lines
+	return console.Safe(did + ": " + strings.Join(parts, "; "))
 }
 
-// logReport writes one line per rule and one per destination of a tick. One
-// that had nothing to do is for debugging only.
+// logReport writes one line per rule and one per destination of a tick, for
+// queries and dashboards. One that had nothing to do is for debugging only.
 func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	for _, run := range r.Rules {
 		level, attrs := slog.LevelDebug, []slog.Attr{
@@ -182,7 +186,8 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			slog.Time("tick", r.Time), slog.String("destination", d.Destination),
 			slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
 		}
-		if d.Sent+d.Pending > 0 {
+		// What was sent to the log is there already.
+		if d.Sent > 0 && d.Destination != (alertLog{}).Name() || d.Pending > 0 {
 			level = slog.LevelInfo
 		}
 		if d.Parked > 0 || d.Orphaned {

@@ -27,7 +27,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
   tags: tags
   properties: {
     displayName: '${appName} has ticks that fail'
-    description: 'Ticks failed in three or more of the five-minute spans of half an hour. The traces of the invocation say what and what to do; so does handler check.'
+    description: 'Ticks failed in three or more of the five-minute spans of half an hour. The error traces that name the invocation say what and what to do; so does handler check.'
     severity: 1
     enabled: true
     skipQueryValidation: true // the component is so new that it has no requests yet
