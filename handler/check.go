@@ -149,6 +149,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		c.tell("settings", checkOK, "all of them can be read")
 	}
 	c.schedule()
+	c.host()
 	rules := c.rules()
 	one := func(check func(ctx context.Context)) {
 		if ctx.Err() == nil && c.err == nil {
@@ -182,18 +183,26 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 
 func (c *checker) schedule() {
 	s := c.settings.Schedule
-	switch {
-	case s.text() == "":
+	if s.text() == "" {
 		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settingsPrefix)
-	case s.fields == nil: // as was said of the settings
-	case s.pause() > time.Hour:
+		return
+	}
+	if s.fields == nil { // as was said of the settings
+		return
+	}
+	if s.severalAMinute() {
+		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and less than a minute passes between two ticks: it does not note the last one then, so that it knows of none that was missed. "+
+			"Tick less often, such as at 0 */5 * * * *", s.text())
+	}
+	if s.pause() > time.Hour {
 		pause := "a day or more passes between two ticks"
 		if d := s.pause(); d < 24*time.Hour {
 			pause = fmt.Sprintf("up to %s pass between two ticks", strings.TrimSuffix(d.String(), "0s"))
 		}
 		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and %s: alerts come that late, and Pushback's health and the alert rule for an hour without a successful tick "+
 			"expect one every hour. Tick more often, such as at 0 */5 * * * *", s.text(), pause)
-	default:
+	}
+	if !s.severalAMinute() && s.pause() <= time.Hour {
 		c.tell("schedule", checkOK, "the host ticks at %s (UTC)", s.text())
 	}
 }

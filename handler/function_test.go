@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"

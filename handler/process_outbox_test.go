@@ -20,12 +20,19 @@ import (
 // and no others.
 func command(t *testing.T, settings map[string]string, args ...string) result {
 	t.Helper()
+	return commandIn(t, "", settings, args...)
+}
+
+// commandIn is command in a folder.
+func commandIn(t *testing.T, dir string, settings map[string]string, args ...string) result {
+	t.Helper()
 	bin, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
 	cmd := exec.Command(bin, args...)
+	cmd.Dir = dir
 	cmd.Env = []string{"HOME=" + t.TempDir()}
 	for k, v := range settings {
 		cmd.Env = append(cmd.Env, k+"="+v)

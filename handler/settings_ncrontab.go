@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 	"reflect"
 	"strconv"
 	"strings"
@@ -153,3 +154,6 @@ func (n *ncrontab) pause() time.Duration {
 	}
 	return max(longest, day-last+first)
 }
+
+// severalAMinute reports whether two ticks can be less than a minute apart.
+func (n *ncrontab) severalAMinute() bool { return bits.OnesCount64(n.fields[cronSecond]) > 1 }
