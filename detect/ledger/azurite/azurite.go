@@ -53,8 +53,10 @@ func (p *process) kill() {
 // returns the exit code. It is for TestMain.
 func Run(m *testing.M) int {
 	code := m.Run()
-	if p := emulator.process; p != nil {
-		p.kill()
+	for _, p := range []*process{emulator.process, storage.process} {
+		if p != nil {
+			p.kill()
+		}
 	}
 	return code
 }
