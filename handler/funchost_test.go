@@ -495,6 +495,14 @@ func (h *azureHost) manual() {
 	})
 }
 
+// tickByHand asks for a run by hand and waits until it has succeeded.
+func (h *azureHost) tickByHand() {
+	h.t.Helper()
+	before := h.ended("Succeeded")
+	h.manual()
+	h.wait("the run by hand", func() bool { return h.ended("Succeeded") > before })
+}
+
 // hostEntry is an entry of the host's log.
 type hostEntry struct{ level, category, text string }
 

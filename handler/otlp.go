@@ -56,7 +56,14 @@ func (s *otlpSignal) note(err error) {
 // cut off then, or what a slow collector is about to take would be lost.
 func (s *otlpSignal) await(export func(context.Context) error) {
 	done := make(chan error, 1)
-	go func() { done <- export(context.Background()) }()
+	go func() {
+		defer func() {
+			if v := recover(); v != nil { // it is no reason to end
+				done <- &panicError{v}
+			}
+		}()
+		done <- export(context.Background())
+	}()
 	select {
 	case err := <-done:
 		if err != nil { // a success may be that there was nothing to export

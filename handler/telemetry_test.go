@@ -306,3 +306,15 @@ func TestTelemetryVariables(t *testing.T) {
 		})
 	}
 }
+
+// TestTelemetryPanics has an exporter panic, which is no reason for the process to
+// end.
+func TestTelemetryPanics(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr outputBuffer
+	s := &otlpSignal{name: "traces", log: newLogger(&stdout, &stderr, slog.LevelInfo)}
+	s.await(func(context.Context) error { panic("in the exporter") })
+	if !s.isDown() || strings.Count(stdout.String(), "panic: in the exporter") != 1 {
+		t.Errorf("%s%s", stdout.String(), stderr.String())
+	}
+}
