@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,24 +15,30 @@ import (
 	"pushback/detect/kql"
 )
 
+// alertQuery returns the query of an alert rule and the end of its criterion.
+func alertQuery(t *testing.T, name string) (query, criterion string) {
+	t.Helper()
+	text := bicep(t)["infra/modules/alerts.bicep"]
+	m := regexp.MustCompile(`(?s)resource ` + name + ` '.*?query: '([^\n]*)'\n(.*?)failingPeriods`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("the alert rule %s is not found", name)
+	}
+	return strings.ReplaceAll(m[1], "${appName}", "app"), strings.Join(strings.Fields(m[2]), " ")
+}
+
 // TestInfraAlertFires runs the query of the alert about failures over what
 // Application Insights would have of half an hour.
 func TestInfraAlertFires(t *testing.T) {
 	t.Parallel()
-	text := bicep(t)["infra/modules/alerts.bicep"]
-	m := regexp.MustCompile(`(?s)resource failures .*?query: '([^\n]*)'\n\s+timeAggregation: 'Count'\n\s+operator: 'GreaterThanOrEqual'\n\s+threshold: (\d+)\n`).FindStringSubmatch(text)
-	if m == nil {
-		t.Fatal("the alert about failures is not found")
-	}
-	query := strings.ReplaceAll(m[1], "${appName}", "app")
-	threshold, err := strconv.Atoi(m[2])
-	if err != nil {
-		t.Fatal(err)
+	query, criterion := alertQuery(t, "failures")
+	if criterion != "timeAggregation: 'Count' operator: 'GreaterThanOrEqual' threshold: 1" {
+		t.Errorf("it fires if %s", criterion)
 	}
 	const retried = "0s 30s 60s" // a tick that fails and both its retries
 	for _, tc := range []struct {
 		name   string
 		failed []string // when ticks failed, each with its retries
+		alone  bool     // there are no others
 		fires  bool
 	}{
 		{name: "none"},
@@ -40,6 +47,9 @@ func TestInfraAlertFires(t *testing.T) {
 		{name: "two ticks", failed: []string{"10m", "15m"}},
 		{name: "three ticks", failed: []string{"10m", "15m", "20m"}, fires: true},
 		{name: "three ticks of one every ten minutes", failed: []string{"1m", "11m", "21m"}, fires: true},
+		{name: "no tick", alone: true},
+		{name: "the only tick", failed: []string{"5m"}, alone: true, fires: true},
+		{name: "both of one every quarter of an hour", failed: []string{"1m", "16m"}, alone: true, fires: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +59,9 @@ func TestInfraAlertFires(t *testing.T) {
 			}
 			start := at(11, 0)
 			for minute := range 30 {
-				add(start.Add(time.Duration(minute)*time.Minute), true, "app")
+				if !tc.alone {
+					add(start.Add(time.Duration(minute)*time.Minute), true, "app")
+				}
 				add(start.Add(time.Duration(minute)*time.Minute), false, "another")
 			}
 			for _, text := range tc.failed {
@@ -70,8 +82,72 @@ func TestInfraAlertFires(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := result.Rows(); (n >= threshold) != tc.fires {
-				t.Errorf("%d rows, and it fires from %d", n, threshold)
+			if n := result.Rows(); (n > 0) != tc.fires {
+				t.Errorf("%d rows", n)
+			}
+		})
+	}
+}
+
+// TestInfraTraceAlerts runs the queries of the alerts about silence and about
+// what is parked over what the binary logs: of ticks that succeed, of ticks that
+// fail since a webhook refuses, and of ticks that cannot run.
+func TestInfraTraceAlerts(t *testing.T) {
+	t.Parallel()
+	silence, criterion := alertQuery(t, "silence")
+	if criterion != "metricMeasureColumn: 'Ended' timeAggregation: 'Total' operator: 'LessThan' threshold: 1" {
+		t.Errorf("silence fires if %s", criterion)
+	}
+	parked, criterion := alertQuery(t, "parked")
+	if criterion != "timeAggregation: 'Count' operator: 'GreaterThan' threshold: 0" {
+		t.Errorf("parked fires if %s", criterion)
+	}
+	for _, tc := range []struct {
+		name     string
+		settings map[string]string
+		webhook  int
+		ended    int64
+		parked   bool
+	}{
+		{name: "all is well", webhook: http.StatusAccepted, ended: 30},
+		{name: "the webhook is off", webhook: http.StatusNotFound, ended: 30},
+		{name: "the webhook refuses cards", webhook: http.StatusRequestEntityTooLarge, ended: 30, parked: true},
+		{name: "a setting is wrong", webhook: http.StatusAccepted, settings: map[string]string{"PUSHBACK_DELAY": "soon"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.teams = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.webhook) }
+			settings := map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": standInWebhook, "PUSHBACK_CONTEXT": "off"}
+			maps.Copy(settings, tc.settings)
+			h := startHost(t, c, settings)
+			var messages []string
+			for tick := range 30 {
+				now := at(2, 5).Add(time.Duration(tick) * 5 * time.Minute)
+				c.setNow(now)
+				messages = append(messages, h.post(timerBody(now, 0), nil).answer.Logs...)
+			}
+			h.stop()
+			for line := range strings.Lines(h.stdout.String() + h.stderr.String()) {
+				messages = append(messages, strings.TrimSpace(line))
+			}
+			var rows []string
+			for _, m := range messages {
+				rows = append(rows, fmt.Sprintf("datetime(%s), 'app', @'%s'", at(5, 0).Format(time.RFC3339), strings.ReplaceAll(m, "'", "''")))
+			}
+			traces := "let traces = datatable(timestamp: datetime, cloud_RoleName: string, message: string)[" + strings.Join(rows, ",\n") + "];\n"
+			run := func(query string) *kql.Table {
+				result, err := kql.Run(t.Context(), traces+query, kql.NewDatabase(), kql.Options{Now: at(5, 0)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return result
+			}
+			if got := run(silence).Value(0, 0); fmt.Sprint(got) != fmt.Sprint(tc.ended) {
+				t.Errorf("%v ticks came to an end, want %d", got, tc.ended)
+			}
+			if n := run(parked).Rows(); (n > 0) != tc.parked {
+				t.Errorf("%d lines say that alerts are parked", n)
 			}
 		})
 	}

@@ -19,7 +19,8 @@ param appName string
 param actionGroupIds array
 
 // The host tries a tick that failed twice more within a minute or so. That is one failure, so what is counted is the five
-// minutes that have one. A schedule slower than every ten minutes has no three of them; then the rule about silence tells.
+// minutes that have one. A schedule slower than every ten minutes has no three of them in half an hour: then it is enough that no
+// tick succeeded.
 // https://learn.microsoft.com/azure/templates/microsoft.insights/scheduledqueryrules
 resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
   name: '${name}-failures'
@@ -27,7 +28,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
   tags: tags
   properties: {
     displayName: '${appName} has ticks that fail'
-    description: 'Ticks failed in three or more of the five-minute spans of half an hour. The error traces that name the invocation say what and what to do; so does handler check.'
+    description: 'Ticks failed in three or more of the five-minute spans of half an hour, or all of them did. The error traces that name the invocation say what and what to do; so does handler check.'
     severity: 1
     enabled: true
     skipQueryValidation: true // the component is so new that it has no requests yet
@@ -40,10 +41,10 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
     criteria: {
       allOf: [
         {
-          query: 'requests | where cloud_RoleName =~ "${appName}" and success == false | summarize by bin(timestamp, 5m)'
+          query: 'requests | where cloud_RoleName =~ "${appName}" | summarize Failed = countif(success == false), Succeeded = countif(success == true) by bin(timestamp, 5m) | summarize Spans = countif(Failed > 0), Succeeded = sum(Succeeded) | where Spans >= 3 or Spans > 0 and Succeeded == 0'
           timeAggregation: 'Count'
           operator: 'GreaterThanOrEqual'
-          threshold: 3
+          threshold: 1
           failingPeriods: {
             minFailingPeriodsToAlert: 1
             numberOfEvaluationPeriods: 1
@@ -57,14 +58,15 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
   }
 }
 
-// The query has a row whether or not there are invocations, so that silence is seen.
+// What is counted is ticks that came to an end, whatever came of them: a tick that fails since alerts are parked or a webhook refuses
+// runs its rules all the same. The query has a row whether or not there are invocations, so that silence is seen.
 resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
   name: '${name}-silence'
   location: location
   tags: tags
   properties: {
-    displayName: '${appName} had no successful tick for an hour'
-    description: 'No tick succeeded within the last hour: no rule runs. See whether the app is started and PUSHBACK_SCHEDULE is set.'
+    displayName: '${appName} had no tick for an hour'
+    description: 'No tick came to its end within the last hour: no rule runs. See whether the app is started and PUSHBACK_SCHEDULE is set.'
     severity: 1
     enabled: true
     skipQueryValidation: true // the component is so new that it has no requests yet
@@ -77,11 +79,48 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
     criteria: {
       allOf: [
         {
-          query: 'requests | where cloud_RoleName =~ "${appName}" and success == true | summarize Succeeded = count()'
-          metricMeasureColumn: 'Succeeded'
+          query: 'traces | where cloud_RoleName =~ "${appName}" and message has "tick" | where message startswith "tick 2" or parse_json(message).msg == "tick" | summarize Ended = count()'
+          metricMeasureColumn: 'Ended'
           timeAggregation: 'Total'
           operator: 'LessThan'
           threshold: 1
+          failingPeriods: {
+            minFailingPeriodsToAlert: 1
+            numberOfEvaluationPeriods: 1
+          }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: actionGroupIds
+    }
+  }
+}
+
+// One tick a day fails while alerts are parked, which is too rare for the rule about failures.
+resource parked 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+  name: '${name}-parked'
+  location: location
+  tags: tags
+  properties: {
+    displayName: '${appName} has alerts that nobody was sent'
+    description: 'A destination refused alerts for what they hold, so that they are parked. See handler outbox list --parked; outbox retry sends them again, outbox drop gives them up.'
+    severity: 1
+    enabled: true
+    skipQueryValidation: true // the component is so new that it has no traces yet
+    autoMitigate: true
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    scopes: [
+      insightsId
+    ]
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where cloud_RoleName =~ "${appName}" and message startswith "{" and message has "delivery" | extend line = parse_json(message) | where line.msg == "delivery" and toint(line.parked) > 0'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
           failingPeriods: {
             minFailingPeriodsToAlert: 1
             numberOfEvaluationPeriods: 1
