@@ -58,8 +58,8 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	}
 	if a.Updates != nil {
 		text := "Update of "
-		if first := a.Updates.Created; alert.Known(first) {
-			text = "Update of what was reported " + Range(alert.Span{Start: first, End: first}) + ": "
+		if at := Moment(a.Updates.Created); at != "" {
+			text = "Update of what was reported " + at + ": "
 		}
 		for _, line := range wrap(text+Safe(a.Updates.Title), s.width()-indent) {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")

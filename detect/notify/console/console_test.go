@@ -226,7 +226,7 @@ func TestNothingKnown(t *testing.T) {
 		{"nothing", func(*alert.Alert) {}, title + "       Update of the first\n\n  IP        203.0.113.7\n  Timeline  no time\n            2026-03-17 09:58 a time\n\n"},
 		{"when it was reported", func(a *alert.Alert) { a.Created, a.Context = at, nil }, title + "       reported 2026-03-17 09:58\n       Update of the first\n\n  IP  203.0.113.7\n\n"},
 		{"when the first was reported", func(a *alert.Alert) { a.Updates.Created, a.Context = at, nil },
-			title + "       Update of what was reported\n       2026-03-17 09:58: the first\n\n  IP  203.0.113.7\n\n"},
+			title + "       Update of what was reported\n       2026-03-17 09:58 UTC: the first\n\n  IP  203.0.113.7\n\n"},
 	} {
 		a := unknown
 		reference := *unknown.Updates
