@@ -9,11 +9,14 @@ import "os"
 var startedBy = os.Getppid()
 
 // parentGone returns a function that says whether the process that started this
-// one has ended, or nil if that cannot be known: who is a child of process 1
-// from the start may have lost its parent before.
-func parentGone() func() bool {
+// one has ended, or nil if that cannot be known.
+func parentGone() func() bool { return orphanedFrom(startedBy, os.Getppid) }
+
+// orphanedFrom is parentGone for a parent. Who is a child of process 1 from the
+// start may have lost its parent before.
+func orphanedFrom(startedBy int, parent func() int) func() bool {
 	if startedBy == 1 {
 		return nil
 	}
-	return func() bool { return os.Getppid() != startedBy }
+	return func() bool { return parent() != startedBy }
 }

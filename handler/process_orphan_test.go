@@ -226,3 +226,23 @@ func TestProcessOrphaned(t *testing.T) {
 		})
 	}
 }
+
+// TestOrphanedFrom looks who the parent is: process 1, or another that adopts what
+// is left behind.
+func TestOrphanedFrom(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		startedBy, now int
+		known, gone    bool
+	}{
+		{startedBy: 1, now: 1},
+		{startedBy: 40, now: 40, known: true},
+		{startedBy: 40, now: 1, known: true, gone: true},
+		{startedBy: 40, now: 7, known: true, gone: true},
+	} {
+		gone := orphanedFrom(tc.startedBy, func() int { return tc.now })
+		if (gone != nil) != tc.known || gone != nil && gone() != tc.gone {
+			t.Errorf("%+v", tc)
+		}
+	}
+}
