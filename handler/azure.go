@@ -23,12 +23,17 @@ import (
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/rule"
+	"pushback/detect/transport"
 	"pushback/detect/workspace"
 )
+
+// mostToken is how many bytes are read of an answer that holds a token.
+const mostToken = 1 << 20
 
 // identity is who the process runs as: the managed identity on Azure, that of
 // the Azure CLI or the AZURE_ variables elsewhere.
 func identity(options azcore.ClientOptions) (azcore.TokenCredential, error) {
+	options.Transport = transport.Bounded(options.Transport, transport.Limits{Service: "the identity's endpoint", Answer: mostToken})
 	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ import (
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/rule"
+	"pushback/detect/transport"
 	"pushback/detect/workspace"
 )
 
@@ -126,13 +127,7 @@ const (
 // of a tick all that would be told is that the check's time was up.
 func impatient(o *azcore.ClientOptions) {
 	const connectTimeout = 5 * time.Second
-	transport := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSHandshakeTimeout: connectTimeout,
-		ForceAttemptHTTP2:   true,
-	}
-	o.Transport = &http.Client{Transport: transport}
+	o.Transport = &http.Client{Transport: transport.New(connectTimeout)}
 	o.Retry = policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second}
 }
 
@@ -279,7 +274,7 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 	after := c.now()
 	var late *workspace.TimeoutError
 	switch {
-	case errors.As(err, &late) && late.Status == 0: // it is not the query that takes so long
+	case errors.As(err, &late) && late.Status == 0 && late.Broke == nil: // it is not the query that takes so long
 		c.tell("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID.value, late.Timeout)
 		return nil
 	case err != nil:

@@ -16,6 +16,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"pushback/detect/transport"
 )
 
 // Options says where a ledger's table is and how long it remembers.
@@ -122,9 +124,14 @@ func Open(o Options) (*Table, error) {
 	}}, nil
 }
 
+// mostAnswer is how many bytes of an answer are read. The service ends a page
+// before it has 4 MiB; the emulator by the number of rows, which are smaller.
+const mostAnswer = 32 << 20
+
 // client returns the client of the table, and the host that it talks to.
 func (o Options) client() (*aztables.Client, string, error) {
 	options := &aztables.ClientOptions{ClientOptions: o.ClientOptions}
+	options.Transport = transport.Bounded(options.Transport, transport.Limits{Service: "the table service", Answer: mostAnswer})
 	var service *aztables.ServiceClient
 	endpoint := o.Endpoint
 	if o.ConnectionString != "" {

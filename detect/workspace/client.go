@@ -21,6 +21,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/monitor/azquery"
+
+	"pushback/detect/transport"
 )
 
 const (
@@ -99,6 +101,7 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 	o := options.ClientOptions
 	o.Retry = retries(o.Retry)
 	o.PerRetryPolicies = append(slices.Clone(o.PerRetryPolicies), reader{})
+	o.Transport = transport.Bounded(o.Transport, transport.Limits{Service: "the workspace's service", Answer: maxAnswerBytes})
 	var err error
 	c.logs, err = azquery.NewLogsClient(namedCredential{credential}, &azquery.LogsClientOptions{ClientOptions: o})
 	if err != nil {
@@ -114,6 +117,8 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 //   - a [*PartialError] if the answer is incomplete,
 //   - a [*ServiceError] for any other refusal,
 //   - a [*TimeoutError] if there was no answer in the query's time,
+//   - a [*transport.TooLargeError] or [*transport.RedirectError] if what
+//     answered is not the service,
 //   - a [*ConnectionError] if the service could not be reached,
 //   - a [*CredentialError] if there was no token for it,
 //
@@ -168,6 +173,7 @@ type exchange struct {
 	status   int  // of the last answer, or 0
 	answered bool // by the last try
 	answer   answer
+	broke    error // why the last try that broke off did, or nil
 }
 
 // exchangeKey is the key of the *exchange in a request's context.

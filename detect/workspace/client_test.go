@@ -32,13 +32,13 @@ func (c fakeCredential) GetToken(context.Context, policy.TokenRequestOptions) (a
 	return azcore.AccessToken{Token: secret, ExpiresOn: time.Now().Add(24 * time.Hour)}, c.err
 }
 
-// transport answers requests in process.
-type transport func(*http.Request) (*http.Response, error)
+// carrier answers requests in process.
+type carrier func(*http.Request) (*http.Response, error)
 
-func (t transport) Do(r *http.Request) (*http.Response, error) { return t(r) }
+func (t carrier) Do(r *http.Request) (*http.Response, error) { return t(r) }
 
-// answering returns a transport that always gives the same answer.
-func answering(status int, body string) transport {
+// answering returns a carrier that always gives the same answer.
+func answering(status int, body string) carrier {
 	return func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
 			Request:    r,
@@ -50,7 +50,7 @@ func answering(status int, body string) transport {
 	}
 }
 
-func newClient(t *testing.T, do transport, credential azcore.TokenCredential) *Client {
+func newClient(t *testing.T, do carrier, credential azcore.TokenCredential) *Client {
 	t.Helper()
 	c, err := New(workspaceID, credential, Options{ClientOptions: azcore.ClientOptions{
 		Transport: do,
@@ -128,7 +128,7 @@ func TestOtherCloud(t *testing.T) {
 	t.Parallel()
 	c, err := New(workspaceID, fakeCredential{}, Options{ClientOptions: azcore.ClientOptions{
 		Cloud: cloud.AzureGovernment,
-		Transport: transport(func(r *http.Request) (*http.Response, error) {
+		Transport: carrier(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Host != "api.loganalytics.us" {
 				t.Errorf("host = %s", r.URL.Host)
 			}

@@ -42,9 +42,10 @@ func (a *answer) failure() error {
 }
 
 // read reads a body as it comes in.
-func (a *answer) read(body io.Reader) {
+func (a *answer) read(body *source) {
 	// As tolerant as encoding/json.
 	d := jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	body.parsed = d.InputOffset
 	if err := a.decode(d); err != nil {
 		a.table, a.err = nil, fmt.Errorf("reading the answer: %w", err)
 	}
@@ -104,6 +105,7 @@ type answerTable struct {
 
 	parsers []parser
 	early   json.RawMessage // rows that came before the columns
+	held    int64           // about how many bytes the rows take
 }
 
 func (t *answerTable) decode(d *jsontext.Decoder) error {
@@ -170,6 +172,10 @@ func (t *answerTable) setColumns(v jsontext.Value) error {
 	return nil
 }
 
+// What a row and a cell take, beside a cell's text: the place in the slice of
+// rows, which doubles as it grows, and the value with its type.
+const rowBytes, cellBytes = 56, 32
+
 func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 	return array(d, func() error {
 		if t.err != nil {
@@ -187,6 +193,7 @@ func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 			if row[n-1], err = t.parsers[n-1](json.RawMessage(cell)); err != nil {
 				t.err = fmt.Errorf("reading the answer: row %d, column %q: %w", len(t.rows)+1, t.columns[n-1].Name, err)
 			}
+			t.held += cellBytes + int64(len(cell))
 			return nil
 		})
 		if err != nil {
@@ -196,6 +203,9 @@ func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 			t.err = fmt.Errorf("reading the answer: row %d has %d values for %d columns", len(t.rows)+1, n, len(row))
 		}
 		t.rows = append(t.rows, row)
+		if t.held += rowBytes; t.held > maxHeldBytes {
+			return &TooMuchError{Rows: len(t.rows)}
+		}
 		return nil
 	})
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"pushback/detect/transport"
 )
 
 // QueryError is the service's refusal of a query's text: the query is wrong
@@ -117,12 +119,25 @@ func (e *serviceError) limit() string {
 	return ""
 }
 
+// TooMuchError says that an answer holds more rows than fit in the memory that
+// is set aside for them.
+type TooMuchError struct {
+	Rows int // that did fit
+}
+
+// Error says the limit and what to do.
+func (e *TooMuchError) Error() string {
+	return fmt.Sprintf("the answer takes more than %d MiB of memory, the limit, after %d rows: let the query return less, by summarizing, projecting fewer columns or a shorter period", maxHeldBytes>>20, e.Rows)
+}
+
 // TimeoutError says that there was no answer in the query's time. It is a
 // context.DeadlineExceeded.
 type TimeoutError struct {
 	Timeout time.Duration // the query's
 	Tries   int
 	Status  int // of the last answer, or 0 if there was none
+	// Broke is how the last try that broke off did, or nil if none did.
+	Broke error
 }
 
 // Error says how long, how often and what to do.
@@ -131,6 +146,10 @@ func (e *TimeoutError) Error() string {
 	if e.Status != 0 {
 		return text + fmt.Sprintf(" but %d %s, in %d tries: the service is overloaded or down; a later tick tries again",
 			e.Status, http.StatusText(e.Status), e.Tries)
+	}
+	if e.Broke != nil { // it is not the query that takes so long
+		host, cause := reached(e.Broke)
+		return text + fmt.Sprintf(", in %d tries, since the connection to %s broke each time, at last with %s: %s", e.Tries, host, cause, connectAdvice)
 	}
 	return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", MaxTimeout)
 }
@@ -152,15 +171,23 @@ func (e *ConnectionError) Error() string {
 	if e.Answered {
 		return fmt.Sprintf("the connection broke while the answer came in (tries: %d): %s", e.Tries, oneLine(e.err.Error()))
 	}
-	host, cause := "the service", e.err
-	var failed *url.Error
-	if errors.As(e.err, &failed) {
-		if u, err := url.Parse(failed.URL); err == nil && u.Host != "" {
-			host, cause = oneLine(u.Host), failed.Err
+	host, cause := reached(e.err)
+	return fmt.Sprintf("%s could not be reached (tries: %d): %s: %s", host, e.Tries, cause, connectAdvice)
+}
+
+// connectAdvice is what to do when there is no connection.
+const connectAdvice = "check the cloud that is set, that DNS knows the host, and that the firewall and the proxy let the app connect to it"
+
+// reached returns the host that a request was sent to, if that is known, and why
+// it failed.
+func reached(err error) (host, cause string) {
+	host = "the service"
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		if u, parseErr := url.Parse(failed.URL); parseErr == nil && u.Host != "" {
+			host, err = oneLine(u.Host), failed.Err
 		}
 	}
-	return fmt.Sprintf("%s could not be reached (tries: %d): %s: check the cloud that is set, that DNS knows the host, and that the firewall and the proxy let the app connect to it",
-		host, e.Tries, oneLine(cause.Error()))
+	return host, oneLine(err.Error())
 }
 
 // Unwrap returns the transport's error.
@@ -280,6 +307,8 @@ func beside(raw json.RawMessage) (warnings []string, err error) {
 func (c *Client) failure(ctx, bounded context.Context, q Query, x *exchange, err error) error {
 	var response *azcore.ResponseError
 	var credential *CredentialError
+	var large *transport.TooLargeError
+	var redirected *transport.RedirectError
 	switch {
 	case errors.As(err, &response):
 		return q.refusal(response)
@@ -288,11 +317,19 @@ func (c *Client) failure(ctx, bounded context.Context, q Query, x *exchange, err
 		if x.tries > 0 && x.status != 0 {
 			return fmt.Errorf("the wait ended after the service had answered %d %s: %w", x.status, http.StatusText(x.status), ctx.Err())
 		}
+		if x.broke != nil {
+			host, cause := reached(x.broke)
+			return fmt.Errorf("the wait ended after %d tries in which the connection to %s broke, at last with %s: %w", x.tries, host, cause, ctx.Err())
+		}
 		return ctx.Err()
 	case bounded.Err() != nil:
-		return &TimeoutError{Timeout: c.timeout, Tries: x.tries, Status: x.status}
+		return &TimeoutError{Timeout: c.timeout, Tries: x.tries, Status: x.status, Broke: x.broke}
 	case errors.As(err, &credential):
 		return credential
+	case errors.As(err, &large):
+		return large
+	case errors.As(err, &redirected):
+		return redirected
 	default:
 		return &ConnectionError{Tries: x.tries, Answered: x.answered, err: err}
 	}

@@ -2,19 +2,28 @@ package workspace
 
 import (
 	"cmp"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"pushback/detect/transport"
 )
 
-// maxAnswerBytes is more than the service ever answers, which is about 100 MB.
-const maxAnswerBytes = 256 << 20
+const (
+	// maxAnswerBytes is more than the service ever answers, which is about 100 MB.
+	maxAnswerBytes = 128 << 20
+	// maxValueBytes is more than a cell can hold. A value is in memory as a
+	// whole while it is read.
+	maxValueBytes = 16 << 20
+	// maxHeldBytes is what the rows of an answer may take in memory: many times
+	// what they take as text, if they are small.
+	maxHeldBytes = 128 << 20
+)
 
 // emptyAnswer is what azquery gets to read.
 const emptyAnswer = `{"tables":[]}`
@@ -27,6 +36,7 @@ func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 	x.answered, x.answer = false, answer{}
 	response, err := req.Next()
 	if err != nil {
+		x.failed(req, err)
 		return response, err
 	}
 	x.answered, x.status = true, response.StatusCode
@@ -40,10 +50,11 @@ func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 	default:
 		return response, nil
 	}
-	body := &source{r: response.Body, left: maxAnswerBytes}
+	body := &source{r: response.Body}
 	x.answer.read(body)
 	_ = response.Body.Close() // it is read, or of no use
 	if body.err != nil {
+		x.failed(req, body.err)
 		return nil, body.err
 	}
 	return replaced(response), nil
@@ -56,22 +67,34 @@ func replaced(response *http.Response) *http.Response {
 	return response
 }
 
-// errTooLarge is an answer that no service gives.
-var errTooLarge = errors.New("the answer is larger than 256 MiB")
+// failed remembers why a try broke off. When the time is over that is all that
+// can be said, since azcore gives the end of the time as its error.
+func (x *exchange) failed(req *policy.Request, err error) {
+	if req.Raw().Context().Err() == nil {
+		x.broke = err
+	}
+}
+
+// errValueTooLarge is a value that no service gives.
+var errValueTooLarge = fmt.Errorf("a single value in it is larger than %d MiB, the limit: no workspace gives such", maxValueBytes>>20)
 
 // source is a body that remembers how reading it failed, so that a cut
 // connection can be told from bad JSON.
 type source struct {
-	r    io.Reader
-	left int64
-	err  error
+	r   io.Reader
+	err error
+	// read is how much of the body was read, and parsed how much of that the
+	// decoder is done with.
+	read   int64
+	parsed func() int64
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if s.left -= int64(n); s.left < 0 {
-		return 0, errTooLarge
+	if s.parsed != nil && s.read-s.parsed() > maxValueBytes {
+		return 0, errValueTooLarge
 	}
+	n, err := s.r.Read(p)
+	s.read += int64(n)
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
@@ -106,21 +129,5 @@ func worthRetrying(response *http.Response, err error) bool {
 		return true
 	}
 	deadline, ok := response.Request.Context().Deadline()
-	return !ok || retryAfter(response.Header) < time.Until(deadline)
-}
-
-// retryAfter returns how long the service asks to wait, or 0.
-func retryAfter(h http.Header) time.Duration {
-	for _, header := range []struct {
-		name string
-		unit time.Duration
-	}{{"Retry-After-Ms", time.Millisecond}, {"X-Ms-Retry-After-Ms", time.Millisecond}, {"Retry-After", time.Second}} {
-		if n, err := strconv.ParseInt(h.Get(header.name), 10, 32); err == nil && n > 0 {
-			return time.Duration(n) * header.unit
-		}
-	}
-	if t, err := http.ParseTime(h.Get("Retry-After")); err == nil {
-		return max(time.Until(t), 0)
-	}
-	return 0
+	return !ok || transport.RetryAfter(response.Header, time.Now()) < time.Until(deadline)
 }

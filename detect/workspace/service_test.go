@@ -107,6 +107,11 @@ func TestMisbehaviour(t *testing.T) {
 			"the wait ended after the service had answered 503 Service Unavailable: context deadline exceeded", context.DeadlineExceeded},
 		{"no connection", 0, 0, []turn{refuses}, 6, [2]time.Duration{40 * time.Second, 80 * time.Second},
 			"the service could not be reached (tries: 6): dial tcp: connection refused: check the cloud", nil},
+		{"every connection is cut", 10 * time.Second, 0, []turn{refuses}, 5, [2]time.Duration{25 * time.Second, 25 * time.Second},
+			" tries, since the connection to the service broke each time, at last with dial tcp: connection refused: check the cloud", context.DeadlineExceeded},
+		{"every connection is cut until the caller's time is up", 0, 3 * time.Second, []turn{refuses}, 2, [2]time.Duration{3 * time.Second, 3 * time.Second},
+			"the wait ended after 2 tries in which the connection to the service broke, at last with dial tcp: connection refused: context deadline exceeded", context.DeadlineExceeded},
+		{"a Retry-After that no integer holds", 0, 0, []turn{retried("1000000000000000000000000000000")}, 1, [2]time.Duration{}, "429 Too Many Requests", nil},
 		{"no connection once", 0, 0, []turn{refuses, says(200, oneRow)}, 2, [2]time.Duration{time.Millisecond, 2 * time.Second}, "", nil},
 		{"an answer cut once", 0, 0, []turn{cutAfter(oneRow[:70]), says(200, oneRow)}, 2, [2]time.Duration{time.Millisecond, 2 * time.Second}, "", nil},
 		{"an answer cut each time", 0, 0, []turn{cutAfter(oneRow[:70])}, 6, [2]time.Duration{40 * time.Second, 80 * time.Second},
@@ -201,29 +206,6 @@ func TestNoData(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for _, tt := range []struct {
-			name, value string
-			want        time.Duration
-		}{
-			{"Retry-After", "30", 30 * time.Second},
-			{"Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat), time.Minute},
-			{"Retry-After", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat), 0},
-			{"Retry-After", "soon", 0},
-			{"Retry-After", "-1", 0},
-			{"Retry-After-Ms", "20", 20 * time.Millisecond},
-			{"X-Ms-Retry-After-Ms", "20", 20 * time.Millisecond},
-			{"Other", "20", 0},
-		} {
-			if got := retryAfter(http.Header{http.CanonicalHeaderKey(tt.name): {tt.value}}); got != tt.want {
-				t.Errorf("%s: %s is %s, want %s", tt.name, tt.value, got, tt.want)
-			}
-		}
-	})
-}
-
 func TestPrefer(t *testing.T) {
 	t.Parallel()
 	debug := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -286,7 +268,7 @@ func TestClouds(t *testing.T) {
 			credential := &scopes{}
 			c, err := New(workspaceID, credential, Options{ClientOptions: azcore.ClientOptions{
 				Cloud: configuration,
-				Transport: transport(func(r *http.Request) (*http.Response, error) {
+				Transport: carrier(func(r *http.Request) (*http.Response, error) {
 					if want := "https://" + host + "/v1/workspaces/" + workspaceID + "/query"; r.URL.String() != want {
 						t.Errorf("URL = %s, want %s", r.URL, want)
 					}
@@ -314,7 +296,7 @@ func TestAdditionalWorkspaces(t *testing.T) {
 	others := []string{"aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002"}
 	var body struct{ Workspaces []string }
 	c, err := New(workspaceID, fakeCredential{}, Options{AdditionalWorkspaces: others, ClientOptions: azcore.ClientOptions{
-		Transport: transport(func(r *http.Request) (*http.Response, error) {
+		Transport: carrier(func(r *http.Request) (*http.Response, error) {
 			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 				t.Error(err)
 			}
@@ -503,18 +485,71 @@ func TestLayouts(t *testing.T) {
 func TestAnswerWithoutEnd(t *testing.T) {
 	t.Parallel()
 	var a answer
-	s := &source{r: io.MultiReader(strings.NewReader(`{"x":"`), endless{}), left: 1 << 20}
-	if a.read(s); !errors.Is(a.err, errTooLarge) || s.err != nil {
+	s := &source{r: io.MultiReader(strings.NewReader(`{"x":"`), endless("x"))}
+	if a.read(s); !errors.Is(a.err, errValueTooLarge) || s.err != nil {
 		t.Errorf("error = %v, %v", a.err, s.err)
+	}
+	const columns = `{"tables":[{"name":"PrimaryResult","columns":[{"name":"N","type":"string"}],"rows":[[""]`
+	for _, row := range []string{`,[""]`, `,["` + strings.Repeat("x", 1000) + `"]`} {
+		a = answer{}
+		s = &source{r: io.MultiReader(strings.NewReader(columns), endless(row))}
+		var much *TooMuchError
+		if a.read(s); !errors.As(a.err, &much) || much.Rows < 1000 {
+			t.Errorf("rows of %.10s: error = %v", row, a.err)
+		}
 	}
 }
 
-// endless is a body that never ends.
-type endless struct{}
+// TestHostileAnswers has the workspace answer what no workspace does.
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	endlessly := func(status int, text string) turn {
+		return func(r *http.Request) (*http.Response, error) {
+			response, err := answering(status, "")(r)
+			response.Body = io.NopCloser(endless(text))
+			return response, err
+		}
+	}
+	skipped := func(r *http.Request) (*http.Response, error) {
+		response, err := answering(200, "")(r)
+		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"x":[1`), endless(",1")))
+		return response, err
+	}
+	for _, tt := range []struct {
+		name string
+		turn turn
+		want string
+	}{
+		{"a value without end", endlessly(200, " "), "a single value in it is larger than 16 MiB, the limit"},
+		{"success without end", skipped, "the workspace's service sent an answer (200) of more than 128 MiB, the limit"},
+		{"refusal without end", endlessly(403, "x"), "the workspace's service sent an answer (403) of more than 1 MiB, the limit"},
+		{"overload without end", endlessly(503, "x"), "(503) of more than 1 MiB"},
+		{"redirect", says(307, oneRow, "Location", "https://user:pw@evil.example\u202e/x?token=1"), "answered 307 with a redirect"},
+		{"redirect to another host", says(302, "", "Location", "http://evil.example/x?token=1"), `answered 302 with a redirect to the host "evil.example", which is not followed`},
+	} {
+		s := &service{turns: []turn{tt.turn}}
+		_, err := newClient(t, s.Do, fakeCredential{}).Query(t.Context(), Query{Text: "T"})
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "token") || strings.Contains(err.Error(), "role") {
+			t.Errorf("%s: error = %v", tt.name, err)
+		}
+		if s.tries != 1 {
+			t.Errorf("%s: tried %d times", tt.name, s.tries)
+		}
+	}
+}
 
-func (endless) Read(p []byte) (int, error) {
+// endless is a body that says the same for ever.
+func endless(text string) io.Reader { return &repeating{text: text} }
+
+type repeating struct {
+	text string
+	at   int
+}
+
+func (r *repeating) Read(p []byte) (int, error) {
 	for i := range p {
-		p[i] = 'x'
+		p[i] = r.text[r.at]
+		r.at = (r.at + 1) % len(r.text)
 	}
 	return len(p), nil
 }
@@ -563,7 +598,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"error":{"innererror":{"code":1,"details":[{}]}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var a answer
-		a.read(bytes.NewReader(body))
+		a.read(&source{r: bytes.NewReader(body)})
 		if a.err != nil {
 			return
 		}

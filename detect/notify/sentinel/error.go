@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,11 +14,8 @@ import (
 
 	"pushback/detect/notify"
 	"pushback/detect/notify/console"
+	"pushback/detect/transport"
 )
-
-// longestRetryAfter is how long at most a service is left alone because it asks
-// for it.
-const longestRetryAfter = time.Hour
 
 // Error is a step of a delivery that failed.
 type Error struct {
@@ -44,7 +40,8 @@ func (e *Error) verdict() *notify.Error {
 	v := &notify.Error{Err: e, RetryAfter: e.after}
 	switch {
 	case e.Status == 0:
-		v.Repeatable = true
+		_, redirected := errors.AsType[*transport.RedirectError](e.err)
+		v.Repeatable, v.Shut = true, redirected
 	case e.Status == http.StatusRequestEntityTooLarge:
 		v.Message = true
 	case e.Status == http.StatusBadRequest:
@@ -86,7 +83,9 @@ func (d *Destination) failed(doing string, err error) error {
 	case http.StatusNotFound:
 		e.text += ". Check that " + d.workspace.String() + " exists and has Microsoft Sentinel"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		e.after = retryAfter(r.RawResponse)
+		if r.RawResponse != nil {
+			e.after = transport.RetryAfter(r.RawResponse.Header, time.Now())
+		}
 		if e.after == 0 && r.StatusCode == http.StatusTooManyRequests {
 			e.after = time.Minute
 		}
@@ -110,22 +109,4 @@ func messageOf(r *azcore.ResponseError) string {
 		return ""
 	}
 	return console.Cut(console.Safe(answer.Error.Message), 300)
-}
-
-// retryAfter reads how long a service wants to be left alone: seconds, or a time
-// that is compared with the service's own.
-func retryAfter(r *http.Response) time.Duration {
-	if r == nil {
-		return 0
-	}
-	text := r.Header.Get("Retry-After")
-	wait := time.Duration(0)
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		wait = time.Duration(seconds) * time.Second
-	} else if until, err := http.ParseTime(text); err == nil {
-		if now, err := http.ParseTime(r.Header.Get("Date")); err == nil {
-			wait = until.Sub(now)
-		}
-	}
-	return min(max(wait, 0), longestRetryAfter)
 }

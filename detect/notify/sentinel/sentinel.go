@@ -27,6 +27,7 @@ import (
 	"pushback/detect/notify"
 	"pushback/detect/notify/portal"
 	"pushback/detect/rule"
+	"pushback/detect/transport"
 )
 
 var _ notify.Opener = (*Destination)(nil)
@@ -65,6 +66,10 @@ type Destination struct {
 	access    *arm.Client
 }
 
+// mostAnswer is how many bytes of an answer are read: a page of incidents or
+// comments takes less than one.
+const mostAnswer = 16 << 20
+
 // New returns a Destination. Nothing is sent yet. Check needs no notes.
 func New(w Workspace, notes Notes, credential azcore.TokenCredential, o Options) (*Destination, error) {
 	options := &arm.ClientOptions{ClientOptions: o.ClientOptions, DisableRPRegistration: true}
@@ -73,6 +78,7 @@ func New(w Workspace, notes Notes, credential azcore.TokenCredential, o Options)
 		options.Retry = policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: time.Second,
 			StatusCodes: []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout}}
 	}
+	options.Transport = transport.Bounded(options.Transport, transport.Limits{Service: "Azure Resource Manager", Answer: mostAnswer})
 	f, err := armsecurityinsights.NewClientFactory(w.Subscription, credential, options)
 	if err != nil {
 		return nil, fmt.Errorf("sentinel: %w", err)

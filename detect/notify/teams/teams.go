@@ -22,6 +22,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
+	"pushback/detect/transport"
 )
 
 var (
@@ -74,7 +75,7 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 		options.MaxCards = 5
 	}
 	if options.Transport == nil {
-		options.Transport = http.DefaultTransport
+		options.Transport = transport.New(transport.DefaultConnect)
 	}
 	if options.Now == nil {
 		options.Now = time.Now

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"pushback/detect/notify"
+	"pushback/detect/transport"
 )
 
 // quotedStatus is how the body of a success says what went wrong behind the
@@ -45,11 +45,11 @@ func (t *Teams) verdict(response *http.Response, webhook WebhookURL, message []b
 		e.Message = aboutMessage(answer)
 		e.Shut = !e.Message && shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
 	case about == http.StatusTooManyRequests:
-		e.Shut, e.RetryAfter = true, retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+		e.Shut, e.RetryAfter = true, transport.RetryAfter(response.Header, t.options.Now())
 	case about == http.StatusRequestTimeout:
-		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+		e.RetryAfter = transport.RetryAfter(response.Header, t.options.Now())
 	case about >= 500:
-		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), t.options.Now())
+		e.RetryAfter = transport.RetryAfter(response.Header, t.options.Now())
 	default: // redirects, and what needs somebody's hand
 		e.Shut = true
 	}
@@ -169,20 +169,4 @@ func refusal(status int, answer string) error {
 		text += ": " + answer
 	}
 	return fmt.Errorf("%s", text)
-}
-
-// mostRetryAfter bounds what a webhook can ask for: a slip of its own must not
-// silence a channel.
-const mostRetryAfter = time.Hour
-
-// retryAfter reads the header Retry-After: seconds, or a date.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
-		return time.Duration(min(seconds, uint64(mostRetryAfter/time.Second))) * time.Second
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return min(max(date.Sub(now), 0), mostRetryAfter)
-	}
-	return 0
 }
