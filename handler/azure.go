@@ -23,6 +23,7 @@ import (
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/rule"
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 	"pushback/detect/workspace"
 )
@@ -94,6 +95,8 @@ func tokenCause(err error) string {
 		}
 	}
 	text = strings.Join(strings.Fields(chatter.ReplaceAllString(text, " ")), " ")
+	// The endpoint may repeat what it was sent.
+	text = secret.Remove(text, os.Getenv("IDENTITY_HEADER"), os.Getenv("MSI_SECRET"), os.Getenv("AZURE_CLIENT_SECRET"))
 	return console.Cut(console.Safe(text), 600)
 }
 
@@ -137,7 +140,7 @@ func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier,
 // openDestinations returns where alerts go: always the log, Sentinel if there
 // is a workspace of it, and Teams if there is a webhook.
 func openDestinations(s settings, rules []*rule.Rule, notes sentinel.Notes, log *slog.Logger) ([]notify.Notifier, error) {
-	to := []notify.Notifier{alertLog{log.Handler()}}
+	to := []notify.Notifier{alertLog{withSecrets(log.Handler())}}
 	if s.SentinelWorkspace.value != "" { // before Teams, whose cards lead to the incidents
 		incidents, err := openSentinel(s, rules, notes)
 		if err != nil {

@@ -30,6 +30,7 @@ import (
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/rule"
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 	"pushback/detect/workspace"
 )
@@ -105,7 +106,7 @@ func (c *checker) tell(check, status, format string, args ...any) {
 	}
 	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
 	if c.err == nil { // what cannot be printed once is not printed at all
-		c.err = c.print(checkLine{check, status, console.Safe(text)})
+		c.err = c.print(checkLine{check, status, console.Safe(secret.Hide(text))})
 	}
 }
 

@@ -17,14 +17,14 @@ import (
 // is.
 //
 // Values may come from a log that an attacker wrote: neither form lets one end
-// its line or move a terminal's cursor.
+// its line or move a terminal's cursor. Secrets are hidden in both.
 func newLogger(stdout, stderr io.Writer, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	handler := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(harmlessJSON{w}, options) }
 	if f, ok := stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	}
-	return slog.New(byLevel{low: handler(stdout), high: handler(stderr)})
+	return slog.New(hiding{byLevel{low: handler(stdout), high: handler(stderr)}})
 }
 
 // byLevel hands errors to one handler and all else to another.

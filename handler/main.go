@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pushback/detect/notify/console"
+	"pushback/detect/secret"
 )
 
 func main() {
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitInterrupted
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "handler: "+console.SafeLines(text))
+		fmt.Fprintln(stderr, "handler: "+console.SafeLines(secret.Hide(text)))
 	}
 	var usage usageError
 	switch {

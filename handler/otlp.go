@@ -15,6 +15,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"pushback/detect/notify/console"
+	"pushback/detect/secret"
 )
 
 // otlpSignal is a kind of telemetry, traces or metrics, on its way to a collector.
@@ -45,7 +48,7 @@ func (s *otlpSignal) note(err error) {
 	defer s.mu.Unlock()
 	switch {
 	case err != nil && !s.down:
-		s.log.Warn("telemetry is not exported: is the collector of the OTEL_EXPORTER_OTLP_ variables there? Ticks go on and do not wait for it", "signal", s.name, "error", err.Error())
+		s.log.Warn("telemetry is not exported: is the collector of the OTEL_EXPORTER_OTLP_ variables there? Ticks go on and do not wait for it", "signal", s.name, "error", console.Cut(secret.Hide(err.Error()), 400))
 	case err == nil && s.down:
 		s.log.Info("telemetry is exported again", "signal", s.name)
 	}

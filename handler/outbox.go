@@ -14,6 +14,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/console"
+	"pushback/detect/secret"
 )
 
 func newOutbox() *cobra.Command {
@@ -91,7 +92,7 @@ func newOutboxList() *cobra.Command {
 				}
 				e := outboxEntry{
 					ID: o.Alert.ID, Rule: o.Alert.RuleName, Title: o.Alert.Title, Severity: o.Alert.Severity.String(), Created: o.Alert.Created,
-					Destination: o.Destination, Attempts: o.Attempts, Parked: o.Parked, LastError: o.LastError,
+					Destination: o.Destination, Attempts: o.Attempts, Parked: o.Parked, LastError: secret.Hide(o.LastError),
 				}
 				if !o.Next.IsZero() && !o.Parked {
 					e.Next = &o.Next

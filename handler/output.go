@@ -22,6 +22,7 @@ import (
 	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/rule"
+	"pushback/detect/secret"
 )
 
 // output is how demo and replay say what they found.
@@ -84,7 +85,7 @@ func (w *warnings) tell(text string) {
 	}
 	if !w.seen[text] {
 		w.seen[text] = true
-		fmt.Fprintln(w.w, "warning: "+console.Safe(text))
+		fmt.Fprintln(w.w, "warning: "+console.Safe(secret.Hide(text)))
 	}
 }
 

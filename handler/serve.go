@@ -52,7 +52,7 @@ func newServe() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			port, err := strconv.ParseUint(os.Getenv(portVariable), 10, 16)
 			if err != nil || port == 0 {
-				return usageError{fmt.Errorf("%s is %.20q: serve is started by the Functions host, which sets it to a port", portVariable, os.Getenv(portVariable))}
+				return usageError{fmt.Errorf("%s %s: serve is started by the Functions host, which sets it to a port", portVariable, shown(os.Getenv(portVariable)))}
 			}
 			keepWriting()
 			// Before all else: the host waits for this.

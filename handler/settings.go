@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
+
+	"pushback/detect/secret"
 )
 
 // settings are the environment variables that start with PUSHBACK_. The tags
@@ -20,32 +22,32 @@ import (
 // A needed tag names the command that does not work without the setting. The
 // other tags are those of the setting's type.
 type settings struct {
-	WorkspaceID          guid     `split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
-	AdditionalWorkspaces guids    `split_words:"true" desc:"Ids of further workspaces that every query covers too, with commas between them."`
-	Cloud                choice   `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
-	Schedule             ncrontab `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
-	Rules                string   `desc:"A rule file, or a folder of them, that serve and replay run instead of the shipped rule."`
-	Delay                duration `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
-	Lateness             duration `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
-	CatchUp              duration `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
-	QueryTimeout         duration `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
-	TickTimeout          duration `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
-	TableEndpoint        endpoint `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
-	TableConnection      secret   `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
-	TableName            name     `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
-	SeenRetention        duration `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
-	SentRetention        duration `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
-	Context              choice   `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
-	SeveritySteps        steps    `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
-	MinSeverity          choice   `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
-	RiskCutoff           number   `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
-	TeamsWebhookURL      webhook  `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
-	TeamsMaxCards        number   `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
-	TeamsRoutes          routes   `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
-	TeamsHeartbeat       period   `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
-	WorkspaceResourceID  resource `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs. Without it that of Sentinel is used."`
-	SentinelWorkspace    resource `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of."`
-	LogLevel             choice   `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
+	WorkspaceID          guid       `split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
+	AdditionalWorkspaces guids      `split_words:"true" desc:"Ids of further workspaces that every query covers too, with commas between them."`
+	Cloud                choice     `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
+	Schedule             ncrontab   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
+	Rules                string     `desc:"A rule file, or a folder of them, that serve and replay run instead of the shipped rule."`
+	Delay                duration   `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
+	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
+	CatchUp              duration   `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
+	QueryTimeout         duration   `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
+	TickTimeout          duration   `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
+	TableEndpoint        endpoint   `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
+	TableConnection      connection `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
+	TableName            name       `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
+	SeenRetention        duration   `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
+	SentRetention        duration   `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
+	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
+	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
+	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
+	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
+	TeamsWebhookURL      webhook    `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
+	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
+	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
+	WorkspaceResourceID  resource   `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs. Without it that of Sentinel is used."`
+	SentinelWorkspace    resource   `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of."`
+	LogLevel             choice     `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
 const settingsPrefix = "PUSHBACK"
@@ -86,9 +88,9 @@ func settingsFor(command string) (settings, error) {
 			switch {
 			case expected == "":
 			case hidden:
-				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, expected))
+				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, secret.Hide(expected)))
 			default:
-				problems = append(problems, fmt.Errorf("the setting %s is %.100q: expected %s", key, text, expected))
+				problems = append(problems, fmt.Errorf("the setting %s %s: expected %s", key, shown(text), secret.Hide(expected)))
 			}
 		case command != "" && tag.Get("needed") == command:
 			problems = append(problems, fmt.Errorf("the setting %s is not set: expected %s", key, value.read("", tag)))

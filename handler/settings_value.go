@@ -243,8 +243,8 @@ func (e *endpoint) read(text string, _ reflect.StructTag) string {
 	return ""
 }
 
-// secret is a text that is never shown: the connection string of a table.
-type secret struct {
+// connection is a text that is never shown: the connection string of a table.
+type connection struct {
 	given
 	value string
 }
@@ -252,29 +252,29 @@ type secret struct {
 // inMemory is the connection of a ledger that is not kept.
 const inMemory = "memory"
 
-func (s *secret) read(text string, _ reflect.StructTag) string {
+func (c *connection) read(text string, _ reflect.StructTag) string {
 	if text != inMemory {
 		if _, err := ledger.Open(ledger.Options{ConnectionString: text}); err != nil {
 			return "the connection string of a storage account, UseDevelopmentStorage=true or " + inMemory
 		}
 	}
-	s.value = text
+	c.value = text
 	return ""
 }
 
 // hidden marks settings that no error may quote.
-func (s *secret) hidden() {}
+func (c *connection) hidden() {}
 
 // String does not say what it is, nor does GoString.
-func (s secret) String() string {
-	if s.value == "" {
+func (c connection) String() string {
+	if c.value == "" {
 		return "not set"
 	}
 	return "set, and not shown"
 }
 
 // GoString is String.
-func (s secret) GoString() string { return s.String() }
+func (c connection) GoString() string { return c.String() }
 
 // name is the name of a table.
 type name struct {

@@ -76,11 +76,11 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 			o.Endpoint, place = os.Getenv(hostStorageTables), hostStorageTables
 			var e endpoint
 			if expected := e.read(o.Endpoint, ""); expected != "" {
-				return o, fmt.Errorf("the variable %s is %.100q: expected %s", place, o.Endpoint, expected)
+				return o, fmt.Errorf("the variable %s %s: expected %s", place, shown(o.Endpoint), expected)
 			}
 		case account != "":
 			if !accountName.MatchString(account) {
-				return o, fmt.Errorf("the variable %s is %.100q: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, account)
+				return o, fmt.Errorf("the variable %s %s: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, shown(account))
 			}
 			o.Endpoint, place = "https://"+account+"."+tableSuffixes[cmp.Or(s.Cloud.value, "public")], hostStorageAccount
 		default:

@@ -26,6 +26,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"pushback/detect"
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 )
 
@@ -175,7 +176,7 @@ func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
-		span.SetStatus(codes.Error, err.Error())
+		span.SetStatus(codes.Error, secret.Hide(err.Error()))
 	}
 	t.ticks.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
 	t.duration.Record(ctx, took.Seconds())
@@ -190,7 +191,7 @@ func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report
 		attributes := []attribute.KeyValue{attribute.String("rule", run.RuleID), attribute.Int("windows", totals.Windows),
 			attribute.Int("rows", totals.Rows), attribute.Int("alerts", totals.Alerts), attribute.Int("dropped", totals.Dropped)}
 		if failure := run.Failure(); failure != nil {
-			attributes = append(attributes, attribute.String("error", failure.Error()))
+			attributes = append(attributes, attribute.String("error", secret.Hide(failure.Error())))
 		}
 		span.AddEvent("rule", trace.WithAttributes(attributes...))
 	}
@@ -202,7 +203,7 @@ func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report
 		attributes := []attribute.KeyValue{attribute.String("destination", d.Destination), attribute.Int("sent", d.Sent),
 			attribute.Int("pending", d.Pending), attribute.Int("parked", d.Parked)}
 		if d.Err != nil {
-			attributes = append(attributes, attribute.String("error", d.Err.Error()))
+			attributes = append(attributes, attribute.String("error", secret.Hide(d.Err.Error())))
 		}
 		span.AddEvent("delivery", trace.WithAttributes(attributes...))
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"pushback/detect/secret"
 )
 
 // storageError is a request to the table service that failed. Its text names no
@@ -33,7 +35,7 @@ func (e *storageError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s table %q at %s: ", e.doing, e.table, e.host)
 	if e.status == 0 {
-		b.WriteString(e.err.Error())
+		b.WriteString(secret.Hide(e.err.Error()))
 		return b.String()
 	}
 	b.WriteString(strconv.Itoa(e.status))
@@ -127,5 +129,5 @@ func readFailure(answer *azcore.ResponseError) (status int, code, message string
 // request id and time.
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
-	return strings.TrimSpace(cut(printable(text), 200))
+	return strings.TrimSpace(cut(printable(secret.Hide(text)), 200))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"pushback/detect/secret"
 )
 
 // Format is a text with the values of columns in it, written {{Column}}. The
@@ -95,9 +97,9 @@ func (f Format) Render(lookup func(column string) (string, bool)) (string, bool)
 
 // clip shortens a text for a message.
 func clip(s string) string {
-	r := []rune(s)
+	r := []rune(secret.Hide(s)) // which a part of one would not be
 	if len(r) > 40 {
 		return string(r[:40]) + "..."
 	}
-	return s
+	return string(r)
 }

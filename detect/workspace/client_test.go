@@ -23,13 +23,13 @@ const workspaceID = "11111111-2222-3333-4444-555555555555"
 // prefix begins every error of a query.
 const prefix = "querying workspace " + workspaceID + ": "
 
-// secret is the access token: no error may hold it.
-const secret = "ey-secret-token"
+// tokenText is the access token: no error may hold it.
+const tokenText = "ey-secret-token"
 
 type fakeCredential struct{ err error }
 
 func (c fakeCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	return azcore.AccessToken{Token: secret, ExpiresOn: time.Now().Add(24 * time.Hour)}, c.err
+	return azcore.AccessToken{Token: tokenText, ExpiresOn: time.Now().Add(24 * time.Hour)}, c.err
 }
 
 // carrier answers requests in process.
@@ -106,7 +106,7 @@ func TestRequest(t *testing.T) {
 				if want := "https://api.loganalytics.io/v1/workspaces/" + workspaceID + "/query"; r.URL.String() != want || r.Method != http.MethodPost {
 					t.Errorf("request = %s %s, want POST %s", r.Method, r.URL, want)
 				}
-				if got := r.Header.Get("Authorization"); got != "Bearer "+secret {
+				if got := r.Header.Get("Authorization"); got != "Bearer "+tokenText {
 					t.Errorf("Authorization = %q", got)
 				}
 				if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
@@ -304,7 +304,7 @@ func checkLine(t *testing.T, err error) {
 	if strings.ContainsAny(text, "\r\n\t\x1b") || len(text) > 700 {
 		t.Errorf("not a short single line: %q", text)
 	}
-	if strings.Contains(text, secret) {
+	if strings.Contains(text, tokenText) {
 		t.Errorf("the token is in the error: %q", text)
 	}
 }

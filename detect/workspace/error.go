@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 )
 
@@ -399,7 +400,7 @@ var ruler = regexp.MustCompile(`-{5,}`)
 // oneLine puts a text of the service's on one line, without characters that a
 // terminal obeys or hides and not longer than a reader bears.
 func oneLine(s string) string {
-	s = ruler.ReplaceAllString(s, " ")
+	s = ruler.ReplaceAllString(secret.Hide(s), " ")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
 	const longest = 1500
 	if runes := []rune(s); len(runes) > longest {

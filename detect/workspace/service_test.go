@@ -250,7 +250,7 @@ type scopes struct{ asked []string }
 
 func (s *scopes) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	s.asked = append(s.asked, o.Scopes...)
-	return azcore.AccessToken{Token: secret, ExpiresOn: time.Now().Add(time.Hour)}, nil
+	return azcore.AccessToken{Token: tokenText, ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
 func TestClouds(t *testing.T) {
@@ -560,7 +560,7 @@ func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	tries := 0
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+secret {
+		if r.Header.Get("Authorization") != "Bearer "+tokenText {
 			t.Errorf("Authorization = %q", r.Header.Get("Authorization"))
 		}
 		switch tries++; tries {

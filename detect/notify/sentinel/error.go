@@ -14,6 +14,7 @@ import (
 
 	"pushback/detect/notify"
 	"pushback/detect/notify/console"
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 )
 
@@ -66,7 +67,7 @@ func (d *Destination) failed(doing string, err error) error {
 	e := &Error{Doing: doing, err: err}
 	var r *azcore.ResponseError
 	if !errors.As(err, &r) {
-		e.text = console.Cut(console.Safe(err.Error()), 400)
+		e.text = console.Cut(console.Safe(secret.Hide(err.Error())), 400)
 		return e.verdict()
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
@@ -108,5 +109,5 @@ func messageOf(r *azcore.ResponseError) string {
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
 	}
-	return console.Cut(console.Safe(answer.Error.Message), 300)
+	return console.Cut(console.Safe(secret.Hide(answer.Error.Message)), 300)
 }

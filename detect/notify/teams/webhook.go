@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"pushback/detect/secret"
 )
 
 // WebhookURL is the address of a Workflows webhook. Whoever holds it can post,
@@ -62,28 +64,16 @@ func (w WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, w.Str
 // MarshalText returns String.
 func (w WebhookURL) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
-// leastSecret is how long a part of the address must be to be taken for a
-// secret: words such as run and POST are not.
-const leastSecret = 8
-
 // redact takes the address and its parts out of a text that somebody else
-// wrote, such as the webhook's answer.
+// wrote, such as the webhook's answer, and what else looks like a secret. Words
+// such as run and POST stay.
 func (w WebhookURL) redact(text string) string {
 	u := w.reveal()
-	secrets := []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery}
-	secrets = append(secrets, strings.Split(u.EscapedPath(), "/")...)
+	known := []string{u.String(), u.RequestURI(), u.EscapedPath(), u.RawQuery}
+	known = append(known, strings.Split(u.EscapedPath(), "/")...)
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		_, value, _ := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(value)
-		if err == nil {
-			secrets = append(secrets, plain)
-		}
-		secrets = append(secrets, value)
+		known = append(known, value)
 	}
-	for _, s := range secrets { // whole before part
-		if len(s) >= leastSecret {
-			text = strings.ReplaceAll(text, s, "…")
-		}
-	}
-	return text
+	return secret.Remove(text, known...)
 }

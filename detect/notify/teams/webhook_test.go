@@ -3,6 +3,7 @@ package teams
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -73,9 +74,12 @@ func TestRedact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{workflow, "sig=S3cr3t-Signature_of%2Bthe-webhook", "S3cr3t-Signature_of+the-webhook", "/workflows/0123456789abcdef/", "0123456789abcdef"} {
+	for _, text := range []string{workflow, "sig=S3cr3t-Signature_of%2Bthe-webhook", "S3cr3t-Signature_of+the-webhook", "/workflows/0123456789abcdef/", "0123456789abcdef",
+		url.QueryEscape(workflow), url.QueryEscape(url.QueryEscape(workflow)), strings.ToUpper(workflow), strings.ToLower(workflow),
+		"S3CR3T-SIGNATURE_OF+THE-WEBHOOK", "s3cr3t-signature_of%2bthe-webhook", "%533cr3t-Signature_of%2Bthe-webhook", "S3cr3t-Signature_of&#43;the-webhook",
+		`S3cr3t-Signature_of\u002bthe-webhook`, "sig%3DS3cr3t-Signature_of%252Bthe-webhook", "0123456789ABCDEF", "%30123456789abcdef"} {
 		got := w.redact("before " + text + " after")
-		if strings.Contains(got, "S3cr3t") || strings.Contains(got, "0123456789") || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+		if lower := strings.ToLower(got); strings.Contains(lower, "cr3t") || strings.Contains(lower, "123456789") || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
 			t.Errorf("%s stays %s", text, got)
 		}
 	}
