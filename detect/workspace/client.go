@@ -162,7 +162,11 @@ type namedCredential struct{ azcore.TokenCredential }
 func (c namedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	token, err := c.TokenCredential.GetToken(ctx, options)
 	if err != nil {
-		err = &CredentialError{err: err}
+		failed := &CredentialError{err: err}
+		if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+			x.credential = failed
+		}
+		err = failed
 	}
 	return token, err
 }
@@ -174,6 +178,9 @@ type exchange struct {
 	answered bool // by the last try
 	answer   answer
 	broke    error // why the last try that broke off did, or nil
+	// credential is why there was no token, or nil. When the time is over azcore
+	// does not say.
+	credential *CredentialError
 }
 
 // exchangeKey is the key of the *exchange in a request's context.

@@ -144,6 +144,9 @@ type TimeoutError struct {
 // Error says how long, how often and what to do.
 func (e *TimeoutError) Error() string {
 	text := fmt.Sprintf("there was no answer in %s", e.Timeout)
+	if e.Status == http.StatusOK {
+		return fmt.Sprintf("the answer began and did not end in %s: let the query return less, and check what stands between, such as a proxy", e.Timeout)
+	}
 	if e.Status != 0 {
 		return text + fmt.Sprintf(" but %d %s, in %d tries: the service is overloaded or down; a later tick tries again",
 			e.Status, http.StatusText(e.Status), e.Tries)
@@ -318,11 +321,16 @@ func (c *Client) failure(ctx, bounded context.Context, q Query, x *exchange, err
 		if x.tries > 0 && x.status != 0 {
 			return fmt.Errorf("the wait ended after the service had answered %d %s: %w", x.status, http.StatusText(x.status), ctx.Err())
 		}
+		if x.tries == 0 && x.credential != nil {
+			return fmt.Errorf("the wait ended without a token: %w: %w", x.credential, ctx.Err())
+		}
 		if x.broke != nil {
 			host, cause := reached(x.broke)
 			return fmt.Errorf("the wait ended after %d tries in which the connection to %s broke, at last with %s: %w", x.tries, host, cause, ctx.Err())
 		}
 		return ctx.Err()
+	case bounded.Err() != nil && x.tries == 0 && x.credential != nil:
+		return x.credential // it is not the query that takes so long
 	case bounded.Err() != nil:
 		return &TimeoutError{Timeout: c.timeout, Tries: x.tries, Status: x.status, Broke: x.broke}
 	case errors.As(err, &credential):

@@ -71,7 +71,7 @@ func (d *Destination) failed(doing string, err error) error {
 		return e.verdict()
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
-	e.text = fmt.Sprintf("%d %s", r.StatusCode, console.Cut(console.Safe(r.ErrorCode), 60))
+	e.text = strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, console.Cut(console.Safe(r.ErrorCode), 60)))
 	if message := messageOf(r); message != "" {
 		e.text += ": " + message
 	}
