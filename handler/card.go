@@ -2,14 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pushback/detect/alert"
+	"pushback/detect/input"
 	"pushback/detect/notify/teams"
 )
 
@@ -29,7 +31,7 @@ func newCard() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			alerts, err := readAlerts(file, cmd.InOrStdin())
+			alerts, err := readAlerts(cmd.Context(), file, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -62,18 +64,23 @@ func newCard() *cobra.Command {
 const mostAlertBytes = 64 << 20
 
 // readAlerts reads alerts as JSON from a file, or from stdin if it is -.
-func readAlerts(file string, stdin io.Reader) ([]alert.Alert, error) {
-	from := stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		from = f
+func readAlerts(ctx context.Context, file string, stdin io.Reader) ([]alert.Alert, error) {
+	var text []byte
+	var err error
+	if file == "-" {
+		text, err = input.ReadAll(ctx, stdin, "it", mostAlertBytes)
+	} else {
+		text, err = input.ReadNamed(ctx, file, mostAlertBytes)
+	}
+	var plain string
+	if err == nil {
+		plain, err = input.Text(text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("card: --alert %s: %w", file, withoutPath(err))
 	}
 	var alerts []alert.Alert
-	decoder := json.NewDecoder(io.LimitReader(from, mostAlertBytes))
+	decoder := json.NewDecoder(strings.NewReader(plain))
 	for decoder.More() {
 		var a alert.Alert
 		if err := decoder.Decode(&a); err != nil {

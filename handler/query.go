@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"pushback/detect/input"
 	"pushback/detect/kql"
 	"pushback/detect/logs"
 )
@@ -25,6 +26,17 @@ type querying struct {
 	from, to time.Time
 	format   string
 	explain  bool
+}
+
+// mostQueryBytes is how long a query may be.
+const mostQueryBytes = 64 << 20
+
+// withoutPath is an error of a file without its path, which is said before it.
+func withoutPath(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // queryFormats are the forms of the answer.
@@ -72,17 +84,22 @@ func newQuery() *cobra.Command {
 			}
 			switch {
 			case file != "":
-				text, err := os.ReadFile(file)
-				if err != nil {
-					return fmt.Errorf("query: %w", err)
+				text, err := input.ReadNamed(cmd.Context(), file, mostQueryBytes)
+				if err == nil {
+					q.text, err = input.Text(text)
 				}
-				q.text, q.name = string(text), file
+				if err != nil {
+					return fmt.Errorf("query: --file %s: %w", file, withoutPath(err))
+				}
+				q.name = file
 			case args[0] == "-":
-				text, err := io.ReadAll(cmd.InOrStdin())
-				if err != nil {
-					return fmt.Errorf("query: read standard input: %w", err)
+				text, err := input.ReadAll(cmd.Context(), cmd.InOrStdin(), "it", mostQueryBytes)
+				if err == nil {
+					q.text, err = input.Text(text)
 				}
-				q.text = string(text)
+				if err != nil {
+					return fmt.Errorf("query: reading standard input: %w", err)
+				}
 			default:
 				q.text = args[0]
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -394,4 +395,65 @@ func TestPartialAnswer(t *testing.T) {
 	if len(l.Report.Warnings) != 1 || l.Report.Warnings[0].String() != `SigninLogs.json:2: the answer is partial, it carries an error: "{\"code\":\"PartialError\"}"` {
 		t.Errorf("warnings: %v", l.Report.Warnings)
 	}
+}
+
+// TestNestedTooDeep gives the real reason when folders are nested deeper than a
+// path can say.
+func TestNestedTooDeep(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	at, err := os.OpenRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2500 {
+		if err := at.Mkdir("d", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		next, err := at.OpenRoot("d")
+		if closing := at.Close(); err != nil || closing != nil {
+			t.Fatal(err, closing)
+		}
+		at = next
+	}
+	if err := at.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Read(t.Context(), root, Options{})
+	if err == nil || !strings.Contains(err.Error(), "the folders are nested too deep") || len(err.Error()) > 1000 {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// TestOtherEncodings names the encoding of a file that is not read.
+func TestOtherEncodings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		wide func(string) string
+	}{
+		{"UTF-32", func(s string) string { return "\xff\xfe\x00\x00" + widened(s, "\x00\x00\x00") }},
+		{"UTF-32", func(s string) string { return widened(s, "\x00\x00\x00") }},
+		{"UTF-16", func(s string) string { return widened(s, "\x00") }},
+	} {
+		for _, text := range []string{goodLine, "TimeGenerated,Type\n"} {
+			dir := folder(t, map[string]string{"SigninLogs.json": tt.wide(text)})
+			if _, err := Read(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "the file is in "+tt.name+": save it as UTF-8") {
+				t.Errorf("%s: error = %v", tt.name, err)
+			}
+			lists := folder(t, map[string]string{"list.csv": tt.wide(text)})
+			if _, err := Watchlists(lists, 0)("list"); err == nil || !strings.Contains(err.Error(), "the file is in "+tt.name) {
+				t.Errorf("%s: error = %v", tt.name, err)
+			}
+		}
+	}
+}
+
+// widened puts zeros behind each character.
+func widened(text, zeros string) string {
+	var sb strings.Builder
+	for _, r := range text {
+		sb.WriteString(string(r) + zeros)
+	}
+	return sb.String()
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"pushback/detect/input"
 )
 
 // source is a file to be read.
@@ -71,7 +73,7 @@ func find(root string) (*found, error) {
 		}
 		shown := filepath.Join(root, inside)
 		if err != nil {
-			f.skip(shown, err.Error())
+			f.skip(input.ShortPath(shown), input.Reason(err))
 			return nil
 		}
 		switch {
@@ -104,8 +106,8 @@ func find(root string) (*found, error) {
 	case len(f.sources) == 0 && len(f.skipped) == 0:
 		return nil, fmt.Errorf("logs: the folder %s is empty; it should hold exported logs (%s)", shownPath(root), knownKinds)
 	case len(f.sources) == 0:
-		return nil, fmt.Errorf("logs: the folder %s has no file of a known kind (%s) among its %d, such as %s",
-			shownPath(root), knownKinds, len(f.skipped), shownPath(f.skipped[0].Path))
+		return nil, fmt.Errorf("logs: the folder %s has no file of a known kind (%s) among its %d, such as %s: %s",
+			shownPath(root), knownKinds, len(f.skipped), shownPath(f.skipped[0].Path), f.skipped[0].Reason)
 	}
 	return f, nil
 }
@@ -166,7 +168,7 @@ func (r *Reader) files(ctx context.Context, f *found) error {
 }
 
 func (r *Reader) open(ctx context.Context, s source) error {
-	file, err := os.Open(s.path)
+	file, err := input.Open(s.path)
 	if err != nil {
 		return fmt.Errorf("logs: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"golang.org/x/text/encoding/unicode"
+
+	"pushback/detect/input"
 )
 
 // raw reads the bytes of a file as they are stored. It counts them, stops when
@@ -51,12 +53,16 @@ func contents(src io.Reader) (text io.Reader, compressed bool, err error) {
 		compressed = true
 		b = bufio.NewReaderSize(unzipped{z}, 64<<10)
 	}
+	head, _ := b.Peek(4)
+	name, marked := input.Encoding(head)
 	switch mark, _ := b.Peek(3); {
+	case name != "" && !(name == "UTF-16" && marked):
+		return nil, compressed, &input.EncodingError{Encoding: name}
 	case len(mark) == 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf:
 		if _, err := b.Discard(3); err != nil {
 			return nil, compressed, err
 		}
-	case len(mark) >= 2 && (mark[0] == 0xff && mark[1] == 0xfe || mark[0] == 0xfe && mark[1] == 0xff):
+	case name != "":
 		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Reader(b), compressed, nil
 	}
 	return b, compressed, nil

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pushback/detect/input"
 	"pushback/detect/kql"
 )
 
@@ -90,24 +91,17 @@ func watchlistFiles(dir string) ([]watchlistFile, error) {
 // readWatchlist reads a file. A watchlist decides what a rule finds, so one
 // that is not quite right is an error and never a part of itself.
 func readWatchlist(f watchlistFile, order DateOrder) (*kql.Table, error) {
-	src, err := os.Open(f.path)
+	src, err := input.Open(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("the watchlist '%s': %w", f.alias, err)
 	}
 	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("the watchlist '%s': %w", f.alias, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("the watchlist '%s': %s is not a regular file", f.alias, f.path)
-	}
 	again := fromStart(src)
 	open := func() (io.Reader, error) {
 		text, _, err := contents(again())
 		return &bounded{text, maxWatchlist}, err
 	}
-	t, err := watchlistTable(f, info.ModTime(), open, order)
+	t, err := watchlistTable(f, src.Info().ModTime(), open, order)
 	var dates *DateOrderError
 	if errors.As(err, &dates) {
 		return nil, fmt.Errorf("the watchlist '%s': %s", f.alias, dates.Problem) // which names the file

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"pushback/detect/input"
 )
 
 // maxFileSize is far beyond any rule; what is longer was meant as something
@@ -30,8 +32,8 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 	if len(data) > maxFileSize {
 		return fail(0, 0, "the file is longer than 1 MiB: that is not a rule")
 	}
-	if utf16 := bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}); utf16 {
-		return fail(0, 0, "the file is in UTF-16: save it as UTF-8")
+	if name, _ := input.Encoding(data); name != "" {
+		return fail(0, 0, "%v", &input.EncodingError{Encoding: name})
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {

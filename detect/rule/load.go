@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"pushback/detect/input"
 )
 
 // Load reads the rule in a file, or every rule in a folder: all files below it
@@ -82,7 +84,7 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 }
 
 func loadFile(path string) (*Rule, []Problem) {
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, []Problem{readProblem(path, err)}
 	}
@@ -99,9 +101,8 @@ func readProblem(path string, err error) Problem {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Problem{File: path, Message: "there is no such file or folder: give the path of a rule file, or of a folder with rule files"}
 	}
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err // the path is already said
+	if errors.Is(err, input.ErrNotRegular) {
+		return Problem{File: path, Message: "it is not a regular file: give a file or a folder of files, and no pipe or device"}
 	}
-	return Problem{File: path, Message: fmt.Sprintf("cannot read it: %v", err)}
+	return Problem{File: input.ShortPath(path), Message: "cannot read it: " + input.Reason(err)}
 }

@@ -281,6 +281,8 @@ func TestParseProblems(t *testing.T) {
 		{"list", "\n- a\n", []string{"r.yaml:2:1: the file is a list: a rule is a YAML mapping with id, name, severity and query"}},
 		{"text", "hello\n", []string{`r.yaml:1:1: the file is the single value "hello": a rule is a YAML mapping with id, name, severity and query`}},
 		{"UTF-16", "\xff\xfei\x00d\x00", []string{"r.yaml: the file is in UTF-16: save it as UTF-8"}},
+		{"UTF-32", "\xff\xfe\x00\x00i\x00\x00\x00", []string{"r.yaml: the file is in UTF-32: save it as UTF-8"}},
+		{"UTF-32 without a mark", "i\x00\x00\x00d\x00\x00\x00", []string{"r.yaml: the file is in UTF-32: save it as UTF-8"}},
 		{"latin 1", "id: x\nname: gr\xf6\xdfer\n", []string{"r.yaml:2:9: the file is not UTF-8 text: save it as UTF-8"}},
 		{"two documents", scheduled + "---\n" + scheduled, []string{"r.yaml:9:1: the file has a second YAML document: put each rule into a file of its own"}},
 		{"too long", "# " + strings.Repeat("x", 1<<20), []string{"r.yaml: the file is longer than 1 MiB: that is not a rule"}},
