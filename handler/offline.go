@@ -22,6 +22,7 @@ import (
 	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 	"pushback/detect/rule"
+	"pushback/detect/secret"
 	"pushback/detect/workspace"
 )
 
@@ -280,18 +281,36 @@ func queryProblem(r *rule.Rule, e *kql.Error) string {
 	return fmt.Sprintf("%s:%d:%d: %s%s", r.File, line, column, e.Message, caret(r.Query.Text, e.Line, e.Column))
 }
 
-// caret shows a line of a text with a mark under a place in it; line and
-// column count from 1. It is empty if the text has no such line.
+// excerptWidth is how many characters of a line are shown on either side of a
+// place: queries that programs write have lines of a megabyte.
+const excerptWidth = 60
+
+// caret shows a line of a text, or what is around the place of a longer one,
+// with a mark under the place; line and column count from 1. It is empty if the
+// text has no such line.
 func caret(text string, line, column int) string {
 	lines := strings.Split(text, "\n")
 	if line > len(lines) {
 		return ""
 	}
 	// A tab would be as wide as the terminal likes.
-	source := strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " ")
-	before := []rune(source)
-	before = before[:min(max(column-1, 0), len(before))]
-	return "\n    " + source + "\n    " + strings.Repeat(" ", console.Width(string(before))) + "^"
+	source := []rune(strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " "))
+	at := min(max(column-1, 0), len(source))
+	before, after := source[:at], source[at:]
+	if len(before) > excerptWidth || len(after) > excerptWidth {
+		const around = 4000
+		if secret.In(string(source[max(0, at-around):min(len(source), at+around)])) {
+			return "" // a part of a secret does not look like one
+		}
+		if len(before) > excerptWidth {
+			before = append([]rune("…"), before[len(before)-excerptWidth:]...)
+		}
+		if len(after) > excerptWidth {
+			after = append(after[:excerptWidth:excerptWidth], '…')
+		}
+	}
+	left := console.Safe(string(before))
+	return "\n    " + left + console.Safe(string(after)) + "\n    " + strings.Repeat(" ", console.Width(left)) + "^"
 }
 
 func tablesOf(l *logs.Logs) string {

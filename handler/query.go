@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"pushback/detect/input"
 	"pushback/detect/kql"
 	"pushback/detect/logs"
+	"pushback/detect/notify/console"
 )
 
 // querying is one run of the query command.
@@ -41,10 +43,11 @@ func withoutPath(err error) error {
 
 // queryFormats are the forms of the answer.
 var queryFormats = map[string]func(w io.Writer, t *kql.Table) error{
-	"table":  writeTable,
-	"csv":    writeCSV,
-	"json":   writeJSON,
-	"ndjson": writeNDJSON,
+	"table":    writeTable,
+	"csv":      func(w io.Writer, t *kql.Table) error { return writeCSV(w, t, isTerminal(w), false) },
+	"csv-safe": func(w io.Writer, t *kql.Table) error { return writeCSV(w, t, isTerminal(w), true) },
+	"json":     writeJSON,
+	"ndjson":   writeNDJSON,
 }
 
 func newQuery() *cobra.Command {
@@ -80,7 +83,7 @@ func newQuery() *cobra.Command {
 				return usageError{fmt.Errorf("--from %s is not before --to %s", from, to)}
 			}
 			if queryFormats[q.format] == nil {
-				return usageError{fmt.Errorf("--output is %q: expected table, csv, json or ndjson", q.format)}
+				return usageError{fmt.Errorf("--output is %q: expected table, csv, csv-safe, json or ndjson", q.format)}
 			}
 			switch {
 			case file != "":
@@ -111,7 +114,7 @@ func newQuery() *cobra.Command {
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "leave out records with an earlier TimeGenerated")
 	cmd.Flags().StringVar(&to, "to", "", "leave out records with this TimeGenerated or a later one")
-	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, json or ndjson")
+	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, csv-safe (no cell is a formula), json or ndjson")
 	cmd.Flags().BoolVar(&q.explain, "explain", false, "print how the query would run, and do not run it")
 	return cmd
 }
@@ -142,7 +145,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		if err != nil {
 			return q.problem(err)
 		}
-		_, err = io.WriteString(stdout, plan)
+		_, err = io.WriteString(stdout, console.SafeLines(plan))
 		return err
 	}
 	db := kql.NewDatabase(tables...)
@@ -182,17 +185,32 @@ func texts(t *kql.Table, row int) []string {
 	return cells
 }
 
-func writeCSV(w io.Writer, t *kql.Table) error {
+// writeCSV writes a table as RFC 4180 has it, with every character of a cell as
+// it is. To a terminal it escapes what one would obey. With apostrophes, it puts
+// one before a cell that a spreadsheet would take for a formula.
+func writeCSV(w io.Writer, t *kql.Table, terminal, apostrophes bool) error {
 	out := csv.NewWriter(w)
+	write := func(cells []string) error {
+		for i, cell := range cells {
+			if apostrophes && cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				cell = "'" + cell
+			}
+			if terminal {
+				cell = console.Safe(cell)
+			}
+			cells[i] = cell
+		}
+		return out.Write(cells)
+	}
 	header := make([]string, len(t.Schema()))
 	for i, c := range t.Schema() {
 		header[i] = c.Name
 	}
-	if err := out.Write(header); err != nil {
+	if err := write(header); err != nil {
 		return err
 	}
 	for row := range t.Rows() {
-		if err := out.Write(texts(t, row)); err != nil {
+		if err := write(texts(t, row)); err != nil {
 			return err
 		}
 	}

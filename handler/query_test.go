@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/csv"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
+	"pushback/detect/kql"
 	"pushback/detect/notify/console"
 )
 
@@ -85,7 +89,7 @@ func TestQueryErrors(t *testing.T) {
 		{"no query", nil, exitUsage, "query needs a query"},
 		{"two", []string{"print 1", "print 2"}, exitUsage, "put it in quotes"},
 		{"twice", []string{"--file", file, "print 1"}, exitUsage, "given twice"},
-		{"another output", []string{"--output", "xml", "print 1"}, exitUsage, "expected table, csv, json or ndjson"},
+		{"another output", []string{"--output", "xml", "print 1"}, exitUsage, "expected table, csv, csv-safe, json or ndjson"},
 		{"no such file", []string{"--file", "nowhere.kql"}, exitFailed, "nowhere.kql"},
 		{"a mistake", []string{"print x = 1 | wher x == 1"}, exitFailed, "1:15: unknown operator 'wher'; did you mean 'where'?\n    print x = 1 | wher x == 1\n                  ^"},
 		{"a mistake in a file", []string{"--file", file}, exitFailed, "q.kql:2:16: Failed to resolve column or scalar expression named 'y'; did you mean 'x'?\n    | where 'é' == y\n                   ^"},
@@ -138,5 +142,104 @@ func TestWideTableIsListed(t *testing.T) {
 		if w := console.Width(strings.TrimSuffix(line, "\n")); w > 100 {
 			t.Errorf("the line takes %d columns: %s", w, line)
 		}
+	}
+}
+
+// TestCSVIsHarmless writes cells that a terminal would obey and cells that a
+// spreadsheet would run.
+func TestCSVIsHarmless(t *testing.T) {
+	t.Parallel()
+	const query = "datatable(['=h\\x1b[2J']: string) ['=1+1', '+1', '-1', '@x', '\\tx', '\\rx', ' =1', 'a=1', '', '\\x1b]52;c;cm0=\\x07', '\\u009b2J', '\\u202e', 'a,\"b\"\\nc']"
+	result, err := kql.Run(t.Context(), query, kql.NewDatabase(), kql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		terminal, apostrophes bool
+		want                  string
+	}{
+		{false, false, "=h\x1b[2J\n=1+1\n+1\n-1\n@x\n\"\tx\"\n\"\rx\"\n\" =1\"\na=1\n\n\x1b]52;c;cm0=\a\n\u009b2J\n\u202e\n\"a,\"\"b\"\"\nc\"\n"},
+		{false, true, "'=h\x1b[2J\n'=1+1\n'+1\n'-1\n'@x\n'\tx\n\"'\rx\"\n\" =1\"\na=1\n\n\x1b]52;c;cm0=\a\n\u009b2J\n\u202e\n\"a,\"\"b\"\"\nc\"\n"},
+		{true, false, `=h\x1b[2J` + "\n=1+1\n+1\n-1\n@x\n" + `\tx` + "\n" + `\rx` + "\n\" =1\"\na=1\n\n" + `\x1b]52;c;cm0=\x07` + "\n" + `\u009b2J` + "\n" + `\u202e` + "\n" + `"a,""b""\nc"` + "\n"},
+		{true, true, `'=h\x1b[2J` + "\n'=1+1\n'+1\n'-1\n'@x\n" + `'\tx` + "\n" + `'\rx` + "\n\" =1\"\na=1\n\n" + `\x1b]52;c;cm0=\x07` + "\n" + `\u009b2J` + "\n" + `\u202e` + "\n" + `"a,""b""\nc"` + "\n"},
+	} {
+		var out strings.Builder
+		if err := writeCSV(&out, result, tt.terminal, tt.apostrophes); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, out.String()); diff != "" {
+			t.Errorf("to a terminal %t, with apostrophes %t (-want +got):\n%s", tt.terminal, tt.apostrophes, diff)
+		}
+	}
+	for _, format := range []string{"table", "json", "ndjson"} {
+		var out strings.Builder
+		if err := queryFormats[format](&out, result); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(out.String(), "\x1b\x07\u009b\u202e\r") {
+			t.Errorf("%s: %q", format, out.String())
+		}
+	}
+	if r := handler(t, "query", "--explain", query); strings.ContainsAny(r.stdout, "\x1b\x07\u009b\u202e\r") || r.code != exitDone {
+		t.Errorf("explain: %q %s", r.stdout, r.stderr)
+	}
+}
+
+// FuzzCSV reads back what is written to a file.
+func FuzzCSV(f *testing.F) {
+	for _, seed := range []string{"=1", "a,\"b\"\nc", "\x1b[2J", "\r", "'", "\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cell string) {
+		if cell == "" || strings.Contains(cell, "\r\n") || !utf8.ValidString(cell) { // which the reader changes
+			return
+		}
+		b := kql.NewTableBuilder("T", kql.Schema{{Name: "C", Type: kql.String}})
+		b.SetString(0, []byte(cell))
+		b.Commit()
+		for _, apostrophes := range []bool{false, true} {
+			var out, shown strings.Builder
+			if err := errors.Join(writeCSV(&out, b.Build(), false, apostrophes), writeCSV(&shown, b.Build(), true, apostrophes)); err != nil {
+				t.Fatal(err)
+			}
+			rows, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
+			if err != nil || len(rows) != 2 {
+				t.Fatalf("%q: %v, %v", out.String(), rows, err)
+			}
+			if got := rows[1][0]; got != cell && !(apostrophes && got == "'"+cell) || apostrophes && strings.ContainsAny(got[:1], "=+-@\t\r") {
+				t.Fatalf("%q becomes %q", cell, got)
+			}
+			for _, r := range shown.String() {
+				if r != '\n' && !console.Harmless(r) {
+					t.Fatalf("%q is shown as %q", cell, shown.String())
+				}
+			}
+		}
+	})
+}
+
+// TestErrorInALongLine shows what is around the place and no more.
+func TestErrorInALongLine(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a + ", 350_000)
+	for name, query := range map[string]string{
+		"at the end":        "print " + long + "(",
+		"in the middle":     "print " + long + "1 ? 2 + " + long + "1",
+		"at the beginning":  "print 1 ? 2 + " + long + "1",
+		"a long name":       strings.Repeat("x", 1_400_000),
+		"a long text":       "print nothing('" + strings.Repeat("x", 1_400_000) + "')",
+		"a text not closed": "print '" + strings.Repeat("x", 1_400_000),
+		"controls":          "print '" + strings.Repeat("\x1b[2J", 300_000) + "' | nothing",
+		"many lines":        strings.Repeat("print 1;\n", 100_000) + "nothing",
+	} {
+		r := handler(t, "query", query)
+		if r.code != exitFailed || len(r.stderr) > 2000 || strings.Contains(r.stderr, "\x1b") {
+			t.Errorf("%s: code %d, %d bytes: %.300s", name, r.code, len(r.stderr), r.stderr)
+		}
+	}
+	r := handler(t, "query", "print "+long+"1 ? 2 + "+long+"1")
+	lines := strings.Split(r.stderr, "\n")
+	if len(lines) < 3 || !strings.Contains(lines[1], "…") || strings.Index(lines[1], "?")-len("…")+1 != strings.Index(lines[2], "^") {
+		t.Errorf("the place is not marked:\n%s", r.stderr)
 	}
 }

@@ -58,10 +58,27 @@ func (p *problem) locate(text string) *Error {
 	line := 1 + strings.Count(text[:start], "\n")
 	lineStart := strings.LastIndexByte(text[:start], '\n') + 1
 	return &Error{
-		Kind: p.kind, Code: p.code, Message: p.msg, Offset: start,
+		Kind: p.kind, Code: p.code, Message: shortened(p.msg), Offset: start,
 		Line: line, Column: 1 + utf8.RuneCountInString(text[lineStart:start]),
 		Token: text[start:end], UnknownTable: p.table,
 	}
+}
+
+// longestMessage is how much of a message is kept: it may quote a name of any
+// length.
+const longestMessage = 400
+
+// shortened cuts the middle out of a long message: what is wrong is at its
+// beginning, and what to do about it at its end.
+func shortened(msg string) string {
+	if len(msg) <= longestMessage {
+		return msg
+	}
+	runes := []rune(msg)
+	if len(runes) <= longestMessage {
+		return msg
+	}
+	return string(runes[:longestMessage/2]) + "…" + string(runes[len(runes)-longestMessage/2:])
 }
 
 // The front end gives up at the first problem, from wherever it is: it panics
