@@ -241,6 +241,8 @@ func (c *conditional) size() int64 {
 	return 0
 }
 
+func (c *conditional) within() accumulator { return c.to }
+
 type counting struct{ n int64 }
 
 func (c *counting) add([]Value)   { c.n++ }
@@ -252,7 +254,12 @@ type distinctCount struct {
 	bytes int64
 }
 
-func (d *distinctCount) size() int64 { return d.bytes }
+func (d *distinctCount) size() int64 {
+	if d.seen == nil {
+		return 0
+	}
+	return mapBytes(len(d.seen), textEntry) + allocated(int64(cap(d.buf))) + d.bytes
+}
 
 func (d *distinctCount) add(args []Value) {
 	if args[0].IsNull() {
@@ -264,7 +271,7 @@ func (d *distinctCount) add(args []Value) {
 			d.seen = make(map[string]struct{})
 		}
 		d.seen[string(d.buf)] = struct{}{}
-		d.bytes += valueSize + int64(len(d.buf))
+		d.bytes += allocated(int64(len(d.buf)))
 	}
 }
 
@@ -292,6 +299,8 @@ func (s *summing) add(args []Value) {
 		s.sum = plus(s.sum, v)
 	}
 }
+
+func (s *summing) size() int64 { return s.sum.held() }
 
 func (s *summing) result() Value {
 	if s.isWide() {
@@ -326,6 +335,8 @@ func (a *averaging) add(args []Value) {
 	a.n++
 }
 
+func (a *averaging) size() int64 { return a.sum.size() }
+
 func (a *averaging) result() Value {
 	if a.n == 0 {
 		if a.t == Real {
@@ -353,6 +364,7 @@ func (e *extremum) add(args []Value) {
 }
 
 func (e *extremum) result() Value { return e.best }
+func (e *extremum) size() int64   { return e.best.held() }
 
 // first keeps the first value that says something.
 type first struct{ v Value }
@@ -364,6 +376,7 @@ func (f *first) add(args []Value) {
 }
 
 func (f *first) result() Value { return f.v }
+func (f *first) size() int64   { return f.v.held() }
 
 // collecting gathers values up to a limit; with seen, each once.
 type collecting struct {
@@ -396,12 +409,19 @@ func (c *collecting) one(v Value, limit int64) {
 			return
 		}
 		c.seen[string(c.buf)] = true
+		c.bytes += allocated(int64(len(c.buf)))
 	}
 	c.items = append(c.items, v)
-	c.bytes += valueSize + v.size() // once more in seen
+	c.bytes += v.held()
 }
 
-func (c *collecting) size() int64 { return c.bytes }
+func (c *collecting) size() int64 {
+	size := allocated(valueBytes*int64(cap(c.items))) + allocated(int64(cap(c.buf))) + c.bytes
+	if c.seen != nil {
+		size += mapBytes(len(c.seen), textBoolEntry)
+	}
+	return size
+}
 
 func (c *collecting) result() Value {
 	if c.items == nil {
@@ -415,7 +435,16 @@ type bagging struct {
 	bytes int64
 }
 
-func (g *bagging) size() int64 { return g.bytes }
+func (g *bagging) size() int64 {
+	if g.b == nil {
+		return 0
+	}
+	size := 96 + allocated(16*int64(cap(g.b.keys))) + allocated(valueBytes*int64(cap(g.b.vals))) + g.bytes
+	if g.b.index != nil {
+		size += mapBytes(len(g.b.index), textIntEntry)
+	}
+	return size
+}
 
 func (g *bagging) add(args []Value) {
 	if args[0].kind != kindBag {
@@ -429,7 +458,7 @@ func (g *bagging) add(args []Value) {
 		if g.b.find(k) < 0 && int64(len(g.b.keys)) < limit {
 			v := args[0].bag().vals[i]
 			g.b.set(k, v)
-			g.bytes += 2*int64(len(k)) + v.size()
+			g.bytes += allocated(int64(len(k))) + v.held()
 		}
 	}
 }
@@ -465,6 +494,15 @@ func (p *picking) prefers(val, old Value, values int) bool {
 		return false
 	}
 	return old.IsNull() || sortOrder(val, old)*p.sign > 0
+}
+
+// size is what the row holds.
+func (p *picking) size() int64 {
+	size := allocated(valueBytes * int64(cap(p.row)))
+	for _, v := range p.row {
+		size += v.held()
+	}
+	return size
 }
 
 func (p *picking) result() Value    { return Value{} } // it has several

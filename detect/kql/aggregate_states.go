@@ -1,5 +1,7 @@
 package kql
 
+import "reflect"
+
 // groupStates are the states of one aggregate in all groups. Aggregates that
 // are used much have theirs column by column; the others have an accumulator
 // per group.
@@ -66,17 +68,33 @@ type accumulators struct {
 	start   func() accumulator
 	several bool // they are severalResults
 	list    []accumulator
-	bytes   int64
+	each    int64 // how many bytes one takes, without what it keeps
+	bytes   int64 // what they keep
 }
 
-// grows is an accumulator that keeps values: it says how many bytes it holds,
+// grows is an accumulator that keeps values: it says how many bytes they take,
 // about, so that the limit on memory knows.
 type grows interface{ size() int64 }
 
+// structBytes is how many bytes an accumulator takes without what it keeps.
+func structBytes(a accumulator) int64 {
+	size := allocated(int64(reflect.TypeOf(a).Elem().Size()))
+	if outer, ok := a.(interface{ within() accumulator }); ok {
+		size += structBytes(outer.within())
+	}
+	return size
+}
+
 func (a *accumulators) grow(n int) {
 	for len(a.list) < n {
-		a.list = append(a.list, a.start())
-		a.bytes += entrySize
+		acc := a.start()
+		if a.each == 0 {
+			a.each = structBytes(acc)
+		}
+		if g, keeps := acc.(grows); keeps {
+			a.bytes += g.size()
+		}
+		a.list = append(a.list, acc)
 	}
 }
 
@@ -111,7 +129,9 @@ func (a *accumulators) result(group, col int) Value {
 	return a.list[group].result()
 }
 
-func (a *accumulators) size() int64 { return a.bytes }
+func (a *accumulators) size() int64 {
+	return 16*int64(cap(a.list)) + a.each*int64(len(a.list)) + a.bytes
+}
 
 // statesIf passes on the rows for which the argument at a position is true,
 // without that argument.
@@ -150,7 +170,7 @@ func (c *counts) add(groups []int32, _ []*vector) {
 }
 
 func (c *counts) result(group, _ int) Value { return longValue(c.n[group]) }
-func (c *counts) size() int64               { return 8 * int64(len(c.n)) }
+func (c *counts) size() int64               { return 8 * int64(cap(c.n)) }
 
 // grown makes a slice longer, with zeroes.
 func grown[T any](s []T, n int) []T {
@@ -187,7 +207,7 @@ func (e *wholeExtremes) result(group, _ int) Value {
 	return Value{kind: e.t, n: e.best[group]}
 }
 
-func (e *wholeExtremes) size() int64 { return 9 * int64(len(e.best)) }
+func (e *wholeExtremes) size() int64 { return 8*int64(cap(e.best)) + int64(cap(e.some)) }
 
 // textExtremes is min() and max() of strings.
 type textExtremes struct {
@@ -206,7 +226,7 @@ func (e *textExtremes) add(groups []int32, args []*vector) {
 			continue
 		}
 		if s := v.strs[v.at(row)]; !e.some[at] || e.sign > 0 && s > e.best[at] || e.sign < 0 && s < e.best[at] {
-			e.bytes += int64(len(s)) - int64(len(e.best[at]))
+			e.bytes += allocated(int64(len(s))) - allocated(int64(len(e.best[at])))
 			e.best[at], e.some[at] = s, true
 		}
 	}
@@ -219,7 +239,7 @@ func (e *textExtremes) result(group, _ int) Value {
 	return stringValue(e.best[group])
 }
 
-func (e *textExtremes) size() int64 { return 17*int64(len(e.best)) + e.bytes }
+func (e *textExtremes) size() int64 { return 16*int64(cap(e.best)) + int64(cap(e.some)) + e.bytes }
 
 // wholeSums is sum() of integers and timespans.
 type wholeSums struct {
@@ -243,7 +263,7 @@ func (s *wholeSums) result(group, _ int) Value {
 	return wholeValue(s.t, n, ok)
 }
 
-func (s *wholeSums) size() int64 { return 16 * int64(len(s.sum)) }
+func (s *wholeSums) size() int64 { return 16 * int64(cap(s.sum)) }
 
 // pairs are the values that groups have, each once.
 type pairs struct {
@@ -270,7 +290,7 @@ func (p *pairs) each(groups []int32, v *vector, fresh func(row int, group int32)
 	}
 }
 
-func (p *pairs) size() int64 { return p.values.bytes + 24*int64(len(p.seen)) }
+func (p *pairs) size() int64 { return p.values.size() + mapBytes(len(p.seen), pairEntry) }
 
 // distinctCounts is dcount() and its kin.
 type distinctCounts struct {
@@ -290,7 +310,7 @@ func (d *distinctCounts) add(groups []int32, args []*vector) {
 }
 
 func (d *distinctCounts) result(group, _ int) Value { return longValue(d.n[group]) }
-func (d *distinctCounts) size() int64               { return d.seen.size() + 8*int64(len(d.n)) }
+func (d *distinctCounts) size() int64               { return d.seen.size() + 8*int64(cap(d.n)) }
 
 // picked is arg_max() and its kin. Only the row that is the best of a batch is
 // looked at beyond its first column.
@@ -321,11 +341,12 @@ func (p *picked) add(groups []int32, args []*vector) {
 	for at, row := range bestRow {
 		if p.rows[at] == nil {
 			p.rows[at] = make([]Value, p.width)
+			p.bytes += allocated(valueBytes * int64(p.width))
 		}
 		for i, v := range args {
-			p.bytes -= p.rows[at][i].size()
+			p.bytes -= p.rows[at][i].held()
 			p.rows[at][i] = v.value(row)
-			p.bytes += p.rows[at][i].size()
+			p.bytes += p.rows[at][i].held()
 		}
 	}
 }
@@ -337,4 +358,4 @@ func (p *picked) result(group, col int) Value {
 	return p.rows[group][col]
 }
 
-func (p *picked) size() int64 { return int64(len(p.rows))*int64(24+48*p.width) + p.bytes }
+func (p *picked) size() int64 { return 24*int64(cap(p.rows)) + p.bytes }

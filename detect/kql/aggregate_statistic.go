@@ -140,7 +140,14 @@ type ranking struct {
 	found           []Value // the results, until there are more values
 }
 
-func (r *ranking) size() int64 { return r.bytes }
+// size counts what the results take to be found, too: a sum for each value.
+func (r *ranking) size() int64 {
+	const sum = 8
+	return allocated((weightedBytes+sum)*int64(cap(r.values))) + allocated(valueBytes*int64(cap(r.percentiles))) + r.bytes
+}
+
+// weightedBytes is what a weightedValue takes beside what it points to.
+const weightedBytes = valueBytes + 8
 
 type weightedValue struct {
 	v      Value
@@ -158,7 +165,7 @@ func (r *ranking) add(args []Value) {
 	}
 	if !w.v.IsNull() && w.weight > 0 {
 		r.values = append(r.values, w)
-		r.bytes += valueSize + w.v.size()
+		r.bytes += w.v.held()
 		r.found = nil
 	}
 }

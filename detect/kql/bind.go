@@ -68,6 +68,9 @@ func (b *binder) weight(e expr) int {
 type scope struct {
 	outer *scope
 	names map[string]*definition
+	// upTo is set in the scopes of let statements, which share their names: of
+	// these only the first so many are defined where the scope stands.
+	upTo int
 	// body marks the outermost scope of a function's body, or of the query:
 	// a name is defined once from there on, and may hide what lies beyond.
 	body bool
@@ -81,11 +84,20 @@ type definition struct {
 	table  node
 	fn     *lambda
 	scope  *scope
+	order  int // among the let statements that share their names, from 1
+}
+
+// visible returns what a name stands for in this very scope, or nil.
+func (s *scope) visible(name string) *definition {
+	if d := s.names[name]; d != nil && (s.upTo == 0 || d.order <= s.upTo) {
+		return d
+	}
+	return nil
 }
 
 func (s *scope) find(name string) *definition {
 	for ; s != nil; s = s.outer {
-		if d := s.names[name]; d != nil {
+		if d := s.visible(name); d != nil {
 			return d
 		}
 	}
@@ -108,7 +120,9 @@ func (s *scope) all() []string {
 	var names []string
 	for ; s != nil; s = s.outer {
 		for n := range s.names {
-			names = append(names, n)
+			if s.visible(n) != nil {
+				names = append(names, n)
+			}
 		}
 	}
 	return names
@@ -162,15 +176,22 @@ func (b *binder) letStatement(st statement) {
 		}
 	}
 	for s := b.scope; s != nil; s = s.outer {
-		if s.names[st.name.text] != nil {
+		if s.visible(st.name.text) != nil {
 			failSemantic(st.name.span, "SEM0001", "'%s' is defined twice", st.name.text)
 		}
 		if s.body {
 			break
 		}
 	}
-	// A later statement sees this one, and this one not itself.
-	b.scope = &scope{outer: b.scope}
+	// A later statement sees this one, and this one not itself. The scopes of
+	// statements that follow one another share their names, so that a name is
+	// found at once however many there are.
+	next := &scope{outer: b.scope, names: make(map[string]*definition), upTo: 1}
+	if s := b.scope; s.upTo > 0 && s.upTo == len(s.names) {
+		next = &scope{outer: s.outer, names: s.names, upTo: s.upTo + 1}
+	}
+	d.order = next.upTo
+	b.scope = next
 	b.scope.define(st.name, d)
 }
 
@@ -403,7 +424,11 @@ func (c *call) unnamed() {
 func (b *binder) expr(n node, in []*column) expr {
 	e := b.unnamedExpr(n, in)
 	ap, ok := e.(*applyExpr)
-	if !ok || ap.op != "" || ap.show != nil {
+	if !ok {
+		return e
+	}
+	ap.x = b.x
+	if ap.op != "" || ap.show != nil {
 		return e
 	}
 	switch n := n.(type) {

@@ -22,8 +22,9 @@ type Limits struct {
 }
 
 // DefaultLimits are those of a query that does not set its own. The time is
-// what the query API gives a query at most.
-var DefaultLimits = Limits{Rows: 5_000_000, Bytes: 2 << 30, Time: 10 * time.Minute}
+// what the query API gives a query at most, and the memory a share of what the
+// process may have.
+var DefaultLimits = Limits{Rows: 5_000_000, Bytes: shareOfMemory(), Time: 10 * time.Minute}
 
 func (l Limits) orDefault() Limits {
 	if l.Rows <= 0 {
@@ -129,30 +130,4 @@ func (m *memory) set(bytes int64) error { return m.add(bytes - m.held) }
 func (m *memory) free() {
 	m.x.held.Add(-m.held)
 	m.held = 0
-}
-
-// size is about how many bytes the rows of a vector take when they are copied.
-// Strings that rows share count for each, as what they are is not looked at.
-func (v *vector) size() int64 {
-	e := v.elements()
-	if v.isFlat() {
-		e = v
-	}
-	var each, text int64 = 8, 0
-	switch {
-	case e.vals != nil:
-		each = 64
-		for i := range e.vals {
-			text += e.vals[i].size()
-		}
-	case e.strs != nil:
-		each = 16
-		for _, s := range e.strs {
-			text += int64(len(s))
-		}
-	}
-	if e.nulls != nil {
-		each++
-	}
-	return int64(v.n)*each + text
 }

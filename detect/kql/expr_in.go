@@ -20,7 +20,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		left = converted(left, String)
 	}
-	set := &itemSet{op: op, of: left.typ()}
+	set := &itemSet{op: op, of: left.typ(), held: memory{x: b.x}}
 	args := []expr{left}
 	var shown []func(x *explainer, args []string) string
 	for _, item := range n.items {
@@ -83,6 +83,8 @@ type itemSet struct {
 	terms  []string        // for has_any and has_all
 	tables []func() *rows  // whose first columns are items too
 	read   func()          // adds these, when the first row asks
+	held   memory          // what the items of tables take
+	text   int64           // bytes of the keys and terms
 }
 
 // add takes one item; a dynamic array stands for its elements.
@@ -94,14 +96,18 @@ func (s *itemSet) add(v Value) {
 		return
 	}
 	if s.op == "has_any" || s.op == "has_all" {
-		s.terms = append(s.terms, v.String())
+		term := v.String()
+		s.terms = append(s.terms, term)
+		s.text += allocated(int64(len(term)))
 		return
 	}
 	if s.keys == nil {
 		s.keys = make(map[string]bool)
 	}
 	if !v.IsNull() {
-		s.keys[string(s.key(v))] = true
+		key := s.key(v)
+		s.keys[string(key)] = true
+		s.text += allocated(int64(len(key)))
 	}
 }
 
@@ -124,8 +130,22 @@ func (s *itemSet) readTables() {
 		r := read()
 		for i := range r.n {
 			s.add(r.cols[0].value(i))
+			if i%chunkRows == chunkRows-1 || i == r.n-1 {
+				if err := s.charge(); err != nil {
+					panic(runFailure{err})
+				}
+			}
 		}
 	}
+}
+
+// charge takes note of what the items take, and fails past the limit or when the
+// query's time is over.
+func (s *itemSet) charge() error {
+	if err := s.held.set(mapBytes(len(s.keys), textBoolEntry) + 16*int64(cap(s.terms)) + s.text); err != nil {
+		return err
+	}
+	return s.held.x.stopped()
 }
 
 func (s *itemSet) accepts(v Value, more []Value) bool {

@@ -14,14 +14,25 @@ type keyIndex struct {
 	mixed map[string]int32
 	null  int32 // of a single integer that is null, -1 if none came yet
 	buf   []byte
-	bytes int64 // held, about
+	text  int64 // bytes of the keys that are text
 }
 
 // noKey stands for a key that is not there.
 const noKey = int32(-1)
 
-// entrySize is about what an entry takes beside its text.
-const entrySize = 48
+// size is how many bytes it holds, about.
+func (k *keyIndex) size() int64 {
+	size := k.text
+	switch {
+	case k.texts != nil:
+		size += mapBytes(len(k.texts), textIntEntry)
+	case k.ints != nil:
+		size += mapBytes(len(k.ints), intEntry)
+	case k.mixed != nil:
+		size += mapBytes(len(k.mixed), textIntEntry)
+	}
+	return size
+}
 
 func newKeyIndex(types []Type) *keyIndex {
 	k := &keyIndex{types: types, null: noKey}
@@ -113,7 +124,7 @@ func (k *keyIndex) find(vecs []*vector, row int, add bool) int32 {
 		}
 		at, ok := k.ints[vecs[0].ints[i]]
 		if !ok {
-			if at = k.next(add, 8); add {
+			if at = k.next(add, 0); add {
 				k.ints[vecs[0].ints[i]] = at
 			}
 		}
@@ -138,7 +149,7 @@ func (k *keyIndex) next(add bool, size int) int32 {
 		return noKey
 	}
 	k.n++
-	k.bytes += entrySize + int64(size)
+	k.text += allocated(int64(size))
 	return k.n - 1
 }
 

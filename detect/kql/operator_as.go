@@ -147,8 +147,8 @@ func (s *shared) rows(x *execution) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range kept.cols {
-		c.settle() // any number of goroutines read it from now on
+	if err := kept.settle(); err != nil { // any number of goroutines read it from now on
+		return nil, err
 	}
 	if s.kept != nil {
 		s.kept.free()

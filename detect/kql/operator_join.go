@@ -247,7 +247,15 @@ func (j *join) run(x *execution, emit func(*batch) error) error {
 	keys := newKeyIndex(typesOf(j.rightKeys))
 	rightKeys := evalAll(j.rightKeys, &batch{n: right.n, cols: right.cols})
 	rightIDs := matchable(keys.number(rightKeys, right.n, true, nil), rightKeys)
-	if err := right.held.add(keys.bytes + 8*int64(right.n)); err != nil {
+	// The keys, unless they are columns, and for each row its key and its place
+	// among the partners.
+	size := keys.size() + 24*int64(right.n)
+	for i, e := range j.rightKeys {
+		if _, ok := e.(*columnExpr); !ok {
+			size += rightKeys[i].capacity() + rightKeys[i].pointed()
+		}
+	}
+	if err := right.held.add(size); err != nil {
 		return err
 	}
 	// leftIDs gives the number of each left row's key, noKey where there is no
@@ -431,11 +439,11 @@ func (j *join) emitSide(n int, cols []*vector, keep func(row int) bool, emit fun
 	if len(sel) == 0 {
 		return nil
 	}
-	out := &rows{n: len(sel), cols: make([]*vector, len(j.cols))}
+	kept := &rows{n: n, cols: make([]*vector, len(j.cols))}
 	for i := range j.cols {
 		if j.need[i] {
-			out.cols[i] = cols[i].gather(sel)
+			kept.cols[i] = cols[i]
 		}
 	}
-	return emitRows(out, emit)
+	return emitPicked(kept, sel, emit)
 }

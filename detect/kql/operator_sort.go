@@ -156,7 +156,13 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	for i := range sel {
 		sel[i] = int32(i)
 	}
-	if err := all.held.add(4 * int64(all.n)); err != nil {
+	size := 4 * int64(all.n)
+	for i, e := range s.by {
+		if _, ok := e.(*columnExpr); !ok {
+			size += vecs[i].capacity() + vecs[i].pointed()
+		}
+	}
+	if err := all.held.add(size); err != nil {
 		return err
 	}
 	// Rows that are equal stay in their order; telling them apart by it is
@@ -172,7 +178,7 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	if s.limit >= 0 && int64(len(sel)) > s.limit {
 		sel = sel[:s.limit]
 	}
-	return emitRows(all.pick(sel), emit)
+	return emitPicked(all, sel, emit)
 }
 
 func (k sortKey) order(v *vector, x, y int) int {

@@ -315,7 +315,10 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 				out.cols[i].appendValue(v.value(row))
 			}
 		})
-		size := 2 * index.bytes // the keys are there as columns too
+		size := index.size() + index.text // the text of the keys is in the columns too
+		for _, c := range out.cols {
+			size += c.capacity()
+		}
 		for i, a := range g.aggs {
 			states[i].grow(int(index.n))
 			states[i].add(groups, evalAll(a.args, b))
@@ -330,26 +333,31 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 		return err
 	}
 	out.n = int(index.n)
-	// What the states give is either theirs or new, and may be larger.
-	given := 2 * index.bytes
+	// What the states give is theirs or new, and is in columns of its own.
+	given := held.held
 	for i, a := range g.aggs {
 		states[i].grow(out.n)
 		for col, c := range a.cols {
 			v := newVector(c.typ, out.n)
+			given += v.capacity()
 			for group := range out.n {
 				val := states[i].result(group, col)
-				if given += checkSize(val); given > held.held {
+				checkSize(val)
+				v.set(group, val)
+				if given += val.held(); given > held.held+chargeStep {
 					if err := held.set(given); err != nil {
 						return err
 					}
 				}
-				v.set(group, val)
 			}
 			out.cols = append(out.cols, v)
 		}
 	}
 	return emitRows(out, emit)
 }
+
+// chargeStep is how many bytes more are worth looking at the limit.
+const chargeStep = 1 << 20
 
 // distinctNode is distinct columns, or distinct *.
 type distinctNode struct {

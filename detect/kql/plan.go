@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -85,6 +86,8 @@ type (
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
 		batch func(args []*vector, n int) *vector
+		// x, if set, says when to stop.
+		x *execution
 	}
 )
 
@@ -176,6 +179,7 @@ func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
 
 // apply computes the value of each row.
 func (e *applyExpr) apply(args []*vector, n int) *vector {
+	e.goOn()
 	if e.batch != nil {
 		return e.batch(args, n)
 	}
@@ -186,6 +190,9 @@ func (e *applyExpr) apply(args []*vector, n int) *vector {
 		for i, a := range args {
 			vals[i] = a.value(row)
 		}
+		if row%rowsBetweenLooks == rowsBetweenLooks-1 {
+			e.goOn()
+		}
 		val := e.rows(vals)
 		total += checkSize(val)
 		out.set(row, val)
@@ -194,6 +201,20 @@ func (e *applyExpr) apply(args []*vector, n int) *vector {
 		failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
 	}
 	return out
+}
+
+// rowsBetweenLooks is how many rows a function computes before it looks whether
+// the query must end: a row can take a while, and looking does not.
+const rowsBetweenLooks = 16
+
+// goOn ends the query if its time is over, or if the caller gave up.
+func (e *applyExpr) goOn() {
+	if e.x == nil || e.x.ctx == nil {
+		return
+	}
+	if err := e.x.stopped(); err != nil {
+		panic(runFailure{err})
+	}
 }
 
 // resolve points the column references of an expression at their places in
@@ -293,8 +314,8 @@ func newSubquery(rel relation, x *execution) func() *rows {
 		if err != nil {
 			panic(runFailure{err})
 		}
-		for _, c := range out.cols {
-			c.settle() // any number of goroutines read it from now on
+		if err := out.settle(); err != nil { // any number of goroutines read it from now on
+			panic(runFailure{err})
 		}
 		return out
 	})
@@ -319,12 +340,40 @@ type rows struct {
 // free gives the memory back, once the rows are not needed any more.
 func (r *rows) free() { r.held.free() }
 
+// settle looks into all JSON of the rows; see vector.settle. What that takes is
+// more than the text.
+func (r *rows) settle() error {
+	for _, c := range r.cols {
+		if c == nil || c.typ != Dynamic {
+			continue
+		}
+		more := int64(0)
+		for i := range c.vals {
+			if c.vals[i].kind != kindJSON {
+				continue
+			}
+			more -= c.vals[i].held()
+			c.vals[i] = parsedJSON(c.vals[i])
+			if more += c.vals[i].held(); more > chargeStep {
+				if err := r.held.add(more); err != nil {
+					return err
+				}
+				more = 0
+			}
+		}
+		if err := r.held.add(more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
 	out := &rows{cols: make([]*vector, len(rel.columns())), held: memory{x: x}}
 	unneeded := make([]bool, len(out.cols))
+	pointed := int64(0)
 	err := rel.run(x, func(b *batch) error {
-		size := int64(0)
 		for i, col := range b.cols {
 			if col == nil || unneeded[i] {
 				// Some batches have it still for an operator below.
@@ -334,10 +383,16 @@ func collect(rel relation, x *execution) (*rows, error) {
 			if out.cols[i] == nil {
 				out.cols[i] = &vector{typ: col.typ}
 			}
-			size += col.size()
+			pointed += col.pointed()
 			out.cols[i].appendVector(col)
 		}
-		if err := out.held.add(size); err != nil {
+		size := pointed
+		for _, col := range out.cols {
+			if col != nil {
+				size += col.capacity()
+			}
+		}
+		if err := out.held.set(size); err != nil {
 			return err
 		}
 		out.n += b.n
@@ -368,13 +423,19 @@ func emitRows(r *rows, emit func(*batch) error) error {
 	return nil
 }
 
-// pick returns the rows that sel names.
-func (r *rows) pick(sel []int32) *rows {
-	out := &rows{n: len(sel), cols: make([]*vector, len(r.cols))}
-	for i, c := range r.cols {
-		if c != nil {
-			out.cols[i] = c.gather(sel)
+// emitPicked pushes the rows that sel names, in batches, so that they are never
+// there twice.
+func emitPicked(r *rows, sel []int32, emit func(*batch) error) error {
+	for part := range slices.Chunk(sel, chunkRows) {
+		b := &batch{n: len(part), cols: make([]*vector, len(r.cols))}
+		for i, c := range r.cols {
+			if c != nil {
+				b.cols[i] = c.gather(part)
+			}
+		}
+		if err := emit(b); err != nil {
+			return err
 		}
 	}
-	return out
+	return nil
 }

@@ -151,10 +151,40 @@ type Summary struct {
 
 // Run runs a query and returns its result, a table named PrimaryResult. An
 // error in the query is an *Error, one of the limits a *LimitError.
-func Run(ctx context.Context, query string, db *Database, opts Options) (result *Table, err error) {
-	defer caught(query, &err)
+//
+// It returns when ctx ends. A function that is busy with a single value then is
+// left to come to its end, and what it gives is thrown away.
+func Run(ctx context.Context, query string, db *Database, opts Options) (*Table, error) {
 	x, done := newExecution(ctx, opts)
-	defer done()
+	type outcome struct {
+		result *Table
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		defer done()
+		result, err := run(x, query, db, opts)
+		ended <- outcome{result, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.result, o.err
+	case <-x.ctx.Done():
+	}
+	// Most of what runs looks at the context, and may have more to say.
+	select {
+	case o := <-ended:
+		return o.result, o.err
+	case <-time.After(graceTime):
+		return nil, x.stopped()
+	}
+}
+
+// graceTime is how long a query that must end may take for it.
+const graceTime = 200 * time.Millisecond
+
+func run(x *execution, query string, db *Database, opts Options) (result *Table, err error) {
+	defer caught(query, &err)
 	plan, err := compile(query, db, opts.Now, x, false)
 	if err != nil {
 		return nil, err
@@ -172,7 +202,9 @@ func Run(ctx context.Context, query string, db *Database, opts Options) (result 
 	for i, c := range plan.root.columns() {
 		schema[i] = ColumnSchema{c.name, c.typ}
 		out.cols[i] = out.cols[i].flat()
-		out.cols[i].settle()
+	}
+	if err := out.settle(); err != nil {
+		return nil, err
 	}
 	result = newTable("PrimaryResult", schema, out.cols, out.n)
 	result.warnings, result.rendering = plan.warnings, plan.rendering

@@ -55,6 +55,7 @@ func bagValue(b *bag) Value {
 	for i, item := range b.vals {
 		v.n += int64(len(b.keys[i])) + item.size()
 	}
+	b.measure()
 	return v
 }
 
@@ -111,6 +112,7 @@ type bag struct {
 	keys  []string
 	vals  []Value
 	index map[string]int // built when the bag is large enough to earn it
+	held  int64          // how many bytes it takes, once it is in a Value
 }
 
 const bagIndexFrom = 12
