@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // The exit codes, which the README lists. The Functions host never starts a
@@ -66,13 +68,37 @@ func signalContext() (context.Context, context.CancelFunc) {
 	go func() {
 		select {
 		case s := <-signals:
-			cancel(&signalError{s})
+			// From now on a signal does what it does to any process: the second one
+			// kills at once.
+			signal.Stop(signals)
+			asked := &signalError{s}
+			cancel(asked)
+			endSoon(asked.code())
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
 		cancel(nil)
+	}
+}
+
+// serving is set by serve, which takes its time to end in order.
+var serving atomic.Bool
+
+// impatience is how long a command may take to end that was asked to. What it is
+// busy with does not look at the context then, and nothing is lost with it.
+const impatience = 3 * time.Second
+
+// interrupted is the last word of a command that did not come to its end.
+const interrupted = "handler: interrupted"
+
+// endSoon ends the process if the command does not.
+func endSoon(code int) {
+	time.Sleep(impatience)
+	if !serving.Load() {
+		fmt.Fprintln(os.Stderr, interrupted)
+		os.Exit(code)
 	}
 }
 

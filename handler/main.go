@@ -9,15 +9,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"pushback/detect/kql"
 	"pushback/detect/notify/console"
 	"pushback/detect/secret"
 )
 
 func main() {
 	ctx, stop := signalContext()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// What is in use stays below a limit of its own. Near to all that there is,
+		// the collector is to work harder rather than let the system end the process.
+		debug.SetMemoryLimit(kql.AvailableMemory() / 10 * 9)
+	}
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -38,7 +45,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "handler: interrupted")
+		fmt.Fprintln(stderr, interrupted)
 		var signalled *signalError
 		if errors.As(context.Cause(ctx), &signalled) {
 			return signalled.code()

@@ -50,6 +50,7 @@ func newServe() *cobra.Command {
 			"which the host sets, and runs a tick for each invocation of " + functionPath + ".",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			serving.Store(true)
 			port, err := strconv.ParseUint(os.Getenv(portVariable), 10, 16)
 			if err != nil || port == 0 {
 				return usageError{fmt.Errorf("%s %s: serve is started by the Functions host, which sets it to a port", portVariable, shown(os.Getenv(portVariable)))}
