@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -27,7 +25,6 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/secret"
-	"pushback/detect/transport"
 )
 
 // telemetry exports a trace and metrics of each tick over OTLP. Nil exports
@@ -49,19 +46,6 @@ type telemetry struct {
 // waits as long when it ends.
 const flushTime = 2 * time.Second
 
-// mostTelemetryAnswer is how many bytes of a collector's answer are read.
-const mostTelemetryAnswer = 64 << 10
-
-// notRedirected has an exporter follow no redirect: the headers that the
-// collector knows a sender by would go along. It is called for every connection
-// that is made, and the exporters let nothing else look at where it leads.
-func notRedirected(r *http.Request) (*url.URL, error) {
-	if r.Response != nil { // which the request comes of
-		return nil, &transport.RedirectError{Service: "the collector", Status: r.Response.StatusCode, Host: r.URL.Host}
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
 // openTelemetry returns where telemetry goes, or nil if nothing says so. The
 // Azure clients that are made from then on are traced too.
 func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
@@ -76,13 +60,21 @@ func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
 	}
 	var spans sdktrace.SpanExporter
 	if withTraces {
-		if spans, err = otlptracehttp.New(ctx, otlptracehttp.WithProxy(notRedirected), otlptracehttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
+		client, err := collectorClient("TRACES")
+		if err != nil {
+			return nil, err
+		}
+		if spans, err = otlptracehttp.New(ctx, otlptracehttp.WithHTTPClient(client), otlptracehttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
 			return nil, err
 		}
 	}
 	var points sdkmetric.Exporter
 	if withMetrics {
-		if points, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithProxy(notRedirected), otlpmetrichttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
+		client, err := collectorClient("METRICS")
+		if err != nil {
+			return nil, err
+		}
+		if points, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
 			return nil, err
 		}
 	}

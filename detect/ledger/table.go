@@ -128,6 +128,10 @@ func Open(o Options) (*Table, error) {
 // before it has 4 MiB; the emulator by the number of rows, which are smaller.
 const mostAnswer = 32 << 20
 
+// mostListed is how many bytes of rows are read at once, over all pages: a service
+// that always has another page would fill the memory.
+const mostListed = 128 << 20
+
 // client returns the client of the table, and the host that it talks to.
 func (o Options) client() (*aztables.Client, string, error) {
 	options := &aztables.ClientOptions{ClientOptions: o.ClientOptions}
@@ -222,6 +226,7 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 	}
 	return func(yield func(item, error) bool) {
 		pager := s.client.NewListEntitiesPager(options)
+		size := 0
 		for pager.More() {
 			page, err := pager.NextPage(ctx)
 			if err != nil {
@@ -231,6 +236,10 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 				return
 			}
 			for _, e := range page.Entities {
+				if size += len(e); size > mostListed {
+					yield(item{}, fmt.Errorf("reading table %q at %s: what was asked for takes more than %d MiB, the limit: is it the ledger's table?", s.name, s.host, mostListed>>20))
+					return
+				}
 				if i, err := decodeItem(e); !yield(i, err) || err != nil {
 					return
 				}

@@ -164,17 +164,13 @@ func (t *answerTable) setColumns(v jsontext.Value) error {
 		t.columns[i] = Column{Name: c.Name, Type: kind}
 		switch parse := parsers[kind]; {
 		case parse != nil:
-			t.parsers[i] = remembering(parse)
+			t.parsers[i] = remembering(parse, &t.held)
 		case t.err == nil:
 			t.err = fmt.Errorf("reading the answer: column %q has the unknown type %q", c.Name, c.Type)
 		}
 	}
 	return nil
 }
-
-// What a row and a cell take, beside a cell's text: the place in the slice of
-// rows, which doubles as it grows, and the value with its type.
-const rowBytes, cellBytes = 56, 32
 
 func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 	return array(d, func() error {
@@ -190,10 +186,13 @@ func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 			if n++; n > len(row) || t.err != nil {
 				return nil
 			}
+			if t.held > maxHeldBytes {
+				return &TooMuchError{Rows: len(t.rows)}
+			}
 			if row[n-1], err = t.parsers[n-1](json.RawMessage(cell)); err != nil {
 				t.err = fmt.Errorf("reading the answer: row %d, column %q: %w", len(t.rows)+1, t.columns[n-1].Name, err)
 			}
-			t.held += cellBytes + int64(len(cell))
+			t.held += cellBytes
 			return nil
 		})
 		if err != nil {

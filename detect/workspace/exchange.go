@@ -19,10 +19,10 @@ const (
 	maxAnswerBytes = 128 << 20
 	// maxValueBytes is more than a cell can hold. A value is in memory as a
 	// whole while it is read.
-	maxValueBytes = 16 << 20
+	maxValueBytes = 4 << 20
 	// maxHeldBytes is what the rows of an answer may take in memory: many times
 	// what they take as text, if they are small.
-	maxHeldBytes = 128 << 20
+	maxHeldBytes = 120 << 20
 )
 
 // emptyAnswer is what azquery gets to read.

@@ -11,13 +11,15 @@ const (
 // remembering returns a parser that reads equal cells once: the rows of a large
 // result say the same of many things, such as an application or a reason, and
 // values cannot be changed, so that they may share them.
-func remembering(parse parser) parser {
+// It adds to held what the values take.
+func remembering(parse parser, held *int64) parser {
 	values := map[string]any{}
 	return func(cell json.RawMessage) (any, error) {
 		if v, ok := values[string(cell)]; ok {
 			return v, nil
 		}
 		v, err := parse(cell)
+		*held += heldBytes(v)
 		if err == nil && len(cell) <= longestRemembered && len(values) < mostRemembered {
 			values[string(cell)] = v
 		}

@@ -17,7 +17,7 @@ func TestRemembering(t *testing.T) {
 			return nil, errors.New("bad")
 		}
 		return string(cell), nil
-	})
+	}, new(int64))
 	long := strings.Repeat("x", longestRemembered+1)
 	buffer := []byte("first")
 	for _, cell := range []json.RawMessage{buffer, json.RawMessage("null"), json.RawMessage("null"), json.RawMessage(long), json.RawMessage(long)} {

@@ -520,7 +520,7 @@ func TestHostileAnswers(t *testing.T) {
 		turn turn
 		want string
 	}{
-		{"a value without end", endlessly(200, " "), "a single value in it is larger than 16 MiB, the limit"},
+		{"a value without end", endlessly(200, " "), "a single value in it is larger than 4 MiB, the limit"},
 		{"success without end", skipped, "the workspace's service sent an answer (200) of more than 128 MiB, the limit"},
 		{"refusal without end", endlessly(403, "x"), "the workspace's service sent an answer (403) of more than 1 MiB, the limit"},
 		{"overload without end", endlessly(503, "x"), "(503) of more than 1 MiB"},

@@ -3,6 +3,7 @@ package sentinel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -54,10 +55,18 @@ func (d *Destination) Check(ctx context.Context) error {
 	return nil
 }
 
+// mostPages is how many pages of permissions are read: an identity has a few roles,
+// and one page holds them.
+const mostPages = 20
+
 // permissions returns what the identity may do in the workspace.
 func (d *Destination) permissions(ctx context.Context) (all permissions, err error) {
 	first := runtime.JoinPaths(d.access.Endpoint(), d.workspace.String(), "/providers/Microsoft.Authorization/permissions") + "?api-version=2022-04-01"
+	pages := 0
 	for next := first; next != ""; {
+		if pages++; pages > mostPages {
+			return all, fmt.Errorf("there are more than %d pages of them, the limit", mostPages)
+		}
 		request, err := runtime.NewRequest(ctx, http.MethodGet, next)
 		if err != nil {
 			return all, err

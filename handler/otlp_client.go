@@ -1,0 +1,64 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"pushback/detect/transport"
+)
+
+// mostTelemetryAnswer is how many bytes of a collector's answer are read.
+const mostTelemetryAnswer = 64 << 10
+
+// collectorClient returns what sends a signal, TRACES or METRICS, to its
+// collector. It is the exporters' own, but that it follows no redirect, along
+// which would go the headers that the collector knows a sender by, and reads no
+// headers without end. The exporters leave the variables about certificates and
+// the time to whoever brings a client:
+// https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+func collectorClient(signal string) (*http.Client, error) {
+	variable := func(name string) (value, of string) {
+		own, all := "OTEL_EXPORTER_OTLP_"+signal+"_"+name, "OTEL_EXPORTER_OTLP_"+name
+		return cmp.Or(otelVariable(own), otelVariable(all)), own
+	}
+	carrier := transport.New(10 * time.Second)
+	if file, name := variable("CERTIFICATE"); file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		carrier.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !carrier.TLSClientConfig.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: the file holds no certificate in PEM", name)
+		}
+	}
+	certificate, name := variable("CLIENT_CERTIFICATE")
+	if key, _ := variable("CLIENT_KEY"); certificate != "" && key != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		carrier.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	timeout := 10 * time.Second
+	if text, name := variable("TIMEOUT"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n <= 0 {
+			return nil, fmt.Errorf("%s is no number of milliseconds", name)
+		}
+		timeout = time.Duration(n) * time.Millisecond
+	}
+	return &http.Client{Transport: carrier, Timeout: timeout, CheckRedirect: func(next *http.Request, _ []*http.Request) error {
+		if next.Response == nil {
+			return errors.New("a redirect that is not followed")
+		}
+		return &transport.RedirectError{Service: "the collector", Status: next.Response.StatusCode, Host: next.URL.Host}
+	}}, nil
+}
