@@ -340,8 +340,9 @@ type rows struct {
 // free gives the memory back, once the rows are not needed any more.
 func (r *rows) free() { r.held.free() }
 
-// settle looks into all JSON of the rows; see vector.settle. What that takes is
-// more than the text.
+// settle looks into all JSON there is, so that reading the rows does not change
+// them any more. What it becomes takes more than the text. A column that nobody
+// needs is nil.
 func (r *rows) settle() error {
 	for _, c := range r.cols {
 		if c == nil || c.typ != Dynamic {

@@ -99,19 +99,6 @@ func (v *vector) looked() *vector {
 	return &out
 }
 
-// settle looks into all JSON there is, so that reading the vector does not
-// change it any more. A nil vector is a column that nobody needs.
-func (v *vector) settle() {
-	if v == nil || v.typ != Dynamic {
-		return
-	}
-	for i := range v.vals {
-		if v.vals[i].kind == kindJSON {
-			v.vals[i] = parsedJSON(v.vals[i])
-		}
-	}
-}
-
 func (v *vector) isNull(row int) bool {
 	i := v.at(row)
 	switch {
