@@ -459,7 +459,7 @@ func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Al
 		return
 	}
 	verdict := judge(err)
-	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && s.othersSince(o)}
+	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && !verdict.Local && s.othersSince(o)}
 	now := t.clock()
 	switch {
 	case f.Counts && t.config.ParkAfter > 0 && o.Counted+1 >= t.config.ParkAfter:
@@ -551,6 +551,10 @@ func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure
 func (t *trip) missed(s *visit, verdict notify.Error, err error) {
 	probing := !s.state.Refused.IsZero()
 	s.tried = true
+	if verdict.Local {
+		s.closed = true // for this tick
+		return
+	}
 	if verdict.Message {
 		// It is up, since it knows what it does not like.
 		s.inARow = 0

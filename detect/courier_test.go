@@ -179,6 +179,28 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// A process that cannot send says nothing of the address: it tries one alert a
+// tick, none of them is counted against, and the next process sends all at once.
+func TestLocalFailure(t *testing.T) {
+	t.Parallel()
+	d := newDay(t, config(), users(8, "09:10"), counting(time.Hour, time.Hour))
+	tries := 0
+	d.inbox.fail = func(alert.Alert) error {
+		tries++
+		return &notify.Error{Err: errRefused, Local: true}
+	}
+	for i, at := range []string{"10:05", "10:06", "10:07", "10:08", "10:09", "10:10", "10:11"} {
+		if report, err := d.tick(clock(at)); err == nil || tries != i+1 || report.Deliveries[0].Parked != 0 || report.Deliveries[0].Pending != 8 {
+			t.Errorf("at %s: %d tries, %+v, %v", at, tries, report.Deliveries, err)
+		}
+	}
+	d.restart()
+	d.inbox.fail = nil
+	if report, err := d.tick(clock("10:11")); err != nil || report.Deliveries[0].Sent != 8 {
+		t.Errorf("the next process: %+v, %v", report.Deliveries, err)
+	}
+}
+
 // An alert that is refused for what it holds is parked after some attempts, and
 // from then on one tick a day fails.
 func TestParking(t *testing.T) {

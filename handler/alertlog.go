@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
 	"pushback/detect/notify/console"
 )
 
@@ -70,7 +71,8 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	}
 	r.AddAttrs(slog.Group("details", details...))
 	if err := l.handler.Handle(ctx, r); err != nil {
-		return fmt.Errorf("writing to the log: %w", err)
+		// The log is this process's own: the next one has another.
+		return &notify.Error{Err: fmt.Errorf("writing to the log: %w", err), Local: true}
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func TestProcessOrphaned(t *testing.T) {
 				t.Errorf("%d cards were posted before the process ended", before)
 			}
 			next := startHost(t, c, settings)
-			next.tick(c, at(11, 10), http.StatusOK)
+			next.tick(c, at(11, 6), http.StatusOK)
 			next.stop()
 			// What the first could not write into its log, the next one does.
 			alerts := append(alertLines(t, o.stdout.String()), next.logged("alert")...)

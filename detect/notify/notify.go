@@ -87,6 +87,9 @@ type Error struct {
 	// Shut says that the address takes nothing, whatever it is sent: it is off,
 	// gone, not reached, or does not let us in.
 	Shut bool
+	// Local says that it is this process that cannot send, which says nothing of
+	// the address: another may send the same at once.
+	Local bool
 	// Repeatable says that sending it again does no harm and will come to an end
 	// of its own, since the outcome can be looked up.
 	Repeatable bool
