@@ -131,7 +131,7 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		}
 	}
 	if f.opened.err != nil {
-		f.logFailure("tick failed", f.opened.err, attrs...)
+		f.logFailure("rules that do not run", f.opened.err, attrs...)
 		err = errors.Join(f.opened.err, err)
 	}
 	if err != nil {
