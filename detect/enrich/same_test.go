@@ -55,6 +55,16 @@ func TestClientDoesNotDecide(t *testing.T) {
 		{"the same request again and again", prompts(9, everyFive, func(int) record { return with("1", "c", "s") }), nil},
 		{"a chain of rows two minutes apart is no one authentication", prompts(9, func(i int) string { return fmt.Sprintf("09:%02d:%02d", 30+i*110/60, i*110%60) },
 			func(i int) record { return with(fmt.Sprint(i), "c", "s") }), []string{Bombing}},
+		{"requests logged again, with a session by then", slices.Concat(prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "") }),
+			prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "s") })), nil},
+		{"requests logged again, with a CorrelationId by then", slices.Concat(prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "", "s") }),
+			prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "s") })), nil},
+		{"requests logged again, with the details by then", slices.Concat(prompts(3, everyFive, func(i int) record {
+			return record{"Id": fmt.Sprint(i), "CorrelationId": "c", "SessionId": "s", "Status": map[string]any{}}
+		}), prompts(3, func(i int) string { return fmt.Sprintf("09:%02d:01", 10+5*i) }, func(i int) record { return with(fmt.Sprint(i), "c", "s") })), nil},
+		{"an authentication that is in progress and then refused", slices.Concat(prompts(3, everyFive, func(i int) record {
+			return record{"Id": fmt.Sprint(i), "CorrelationId": fmt.Sprint(i), "SessionId": "s", "Status": map[string]any{"additionalDetails": "Authentication in progress"}}
+		}), prompts(3, func(i int) string { return fmt.Sprintf("09:%02d:20", 10+5*i) }, func(i int) record { return with(fmt.Sprint("again", i), fmt.Sprint(i), "s") })), nil},
 		{"a success with the CorrelationId of one before", []record{success("09:50:00", with("1", "c", "")), success("10:20:00", with("2", "c", ""))}, []string{SuccessSameIP}},
 		{"a success in the session of one before", []record{success("09:59:30", with("1", "c", "s")), success("10:00:30", with("2", "c", "s"))}, []string{SuccessSameIP}},
 		{"only a success before", []record{success("09:59:30", with("1", "c", "s"))}, nil},
