@@ -172,6 +172,9 @@ func encodedIdentity(value any, isAddress bool) string {
 		texts[i] = workspace.Canonical(canonical(e, isAddress))
 	}
 	slices.Sort(texts)
+	if isAddress {
+		texts = slices.Compact(texts) // two spellings are one address
+	}
 	sorted := make([]any, len(texts))
 	for i, text := range texts {
 		sorted[i] = text

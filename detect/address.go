@@ -29,6 +29,9 @@ type address struct {
 	Tries int       `json:"tries,omitempty"`
 	Next  time.Time `json:"next,omitzero"`
 	Error string    `json:"error,omitempty"`
+	// Only is the id of the alert that it did not take, while it was tried with no
+	// other: then that may be to blame.
+	Only string `json:"only,omitempty"`
 	// Beat is when a heartbeat for it was claimed last.
 	Beat time.Time `json:"beat,omitzero"`
 }
@@ -43,7 +46,7 @@ func (a *address) accepted(now time.Time) {
 // reopen notes that the address does not refuse whatever it is sent.
 func (a *address) reopen(now time.Time) {
 	a.Changed = now
-	a.Refused, a.Tries, a.Next, a.Error = time.Time{}, 0, time.Time{}, ""
+	a.Refused, a.Tries, a.Next, a.Error, a.Only = time.Time{}, 0, time.Time{}, "", ""
 }
 
 // refused notes that the address takes nothing. A refused address is tried

@@ -226,8 +226,9 @@ type visit struct {
 	taken  bool
 	tried  bool
 	// failed is the last failure that was about the address, nil after it took
-	// something.
+	// something. only is the alert that it was of, nil if it was of several.
 	failed error
+	only   *ledger.Owed
 }
 
 // deliver sends a destination what is owed to it and due, in the order in which
@@ -335,7 +336,8 @@ func (t *trip) noteEarlier(ctx context.Context) {
 // reports whether one takes it: then that address is open again.
 func (t *trip) probe(ctx context.Context) (opened bool) {
 	for _, s := range t.order() {
-		if !s.state.due(t.clock()) || s.tried || ctx.Err() != nil || t.stopped {
+		// Another alert than the only one that it did not take need not wait.
+		if !s.state.due(t.clock()) && (s.state.Only == "" || t.candidate(s) == nil) || s.tried || ctx.Err() != nil || t.stopped {
 			continue
 		}
 		s.closed = false
@@ -353,10 +355,12 @@ func (t *trip) probe(ctx context.Context) (opened bool) {
 
 // candidate returns the alert that a refused address is tried with, or nil: one
 // that was tried least, from the first and from the last in turn, so that some
-// that are never taken do not keep it closed.
+// that are never taken do not keep it closed. Before the address is due it is not
+// the only one that it was tried with.
 func (t *trip) candidate(s *visit) (best *ledger.Owed) {
+	due := s.state.due(t.clock())
 	for _, o := range t.due {
-		if t.handled[o] || t.unclaimable[o] || t.visitOf(o) != s {
+		if t.handled[o] || t.unclaimable[o] || t.visitOf(o) != s || !due && o.Alert.ID == s.state.Only {
 			continue
 		}
 		if best == nil || o.Attempts < best.Attempts || o.Attempts == best.Attempts && s.state.Tries%2 == 1 {
@@ -471,7 +475,7 @@ func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Al
 		}
 	}
 	t.fail("sending", o, err)
-	t.missed(s, verdict, err)
+	t.missed(s, o, verdict, err)
 	if t.noteFailure(ctx, o, f) && f.Park {
 		t.gone[o] = true
 		t.out.Parked++
@@ -548,7 +552,7 @@ func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure
 
 // missed notes that an address did not take an alert, and closes it if that says
 // that it takes no others.
-func (t *trip) missed(s *visit, verdict notify.Error, err error) {
+func (t *trip) missed(s *visit, o *ledger.Owed, verdict notify.Error, err error) {
 	probing := !s.state.Refused.IsZero()
 	s.tried = true
 	if verdict.Local {
@@ -565,6 +569,14 @@ func (t *trip) missed(s *visit, verdict notify.Error, err error) {
 		return
 	}
 	s.inARow++
+	if s.failed == nil {
+		s.only = o
+	} else if s.only != o {
+		s.only = nil
+	}
+	if verdict.Shut || verdict.RetryAfter > 0 { // it says so of all
+		s.only = nil
+	}
 	s.failed = err
 	switch {
 	case probing, verdict.Shut, verdict.RetryAfter > 0, s.inARow >= maxFailures && !s.taken:
@@ -574,9 +586,18 @@ func (t *trip) missed(s *visit, verdict notify.Error, err error) {
 	}
 }
 
-// shut notes that an address takes nothing.
+// shut notes that an address takes nothing. Where that is known of one alert
+// alone, whose own attempts were as many, it waits as long as after these.
 func (t *trip) shut(s *visit, retryAfter time.Duration) {
 	s.closed = true
+	switch {
+	case s.only == nil:
+		s.state.Only = ""
+	case s.state.Refused.IsZero():
+		s.state.Only, s.state.Tries = s.only.Alert.ID, s.only.Attempts
+	case s.state.Only != s.only.Alert.ID:
+		s.state.Only = ""
+	}
 	s.state.refused(t.tick, t.clock(), retryAfter, s.failed.Error())
 	t.worth = true
 }

@@ -285,19 +285,35 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// mailroom is a destination with an address for each user.
+// mailroom is a destination with two addresses: one of the rule "other", and one
+// for all else.
 type mailroom struct {
 	inbox
-	down map[string]bool // by rule
+	down map[string]bool // by address
+	at   []string        // where each alert went
 }
 
-func (m *mailroom) Address(a alert.Alert) string { return "to " + a.RuleID }
-func (m *mailroom) Addresses() []string          { return []string{"to counting", "to other"} }
+func (m *mailroom) Address(a alert.Alert) string {
+	switch {
+	case a.Address != "":
+		return a.Address
+	case a.RuleID == "other":
+		return "to other"
+	}
+	return "to counting"
+}
+
+func (m *mailroom) Addresses() []string { return []string{"to counting", "to other"} }
+
 func (m *mailroom) Notify(ctx context.Context, a alert.Alert) error {
-	if m.down[a.RuleID] {
+	if m.down[m.Address(a)] {
 		return &notify.Error{Err: errRefused, Shut: true}
 	}
-	return m.inbox.Notify(ctx, a)
+	err := m.inbox.Notify(ctx, a)
+	if err == nil {
+		m.at = append(m.at, m.Address(a))
+	}
+	return err
 }
 
 // One address that refuses does not stop the others of the destination.
@@ -308,7 +324,7 @@ func TestAddressesAreApart(t *testing.T) {
 	c := config()
 	c.Health = DefaultHealth()
 	d := newDay(t, c, users(4, "09:10"), other, counting(time.Hour, time.Hour))
-	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"other": true}}
+	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to other": true}}
 	var err error
 	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, d.inbox, m); err != nil {
 		t.Fatal(err)
@@ -334,6 +350,80 @@ func TestAddressesAreApart(t *testing.T) {
 	}
 	if got := d.inbox.titles(); len(m.alerts) != 8+2 || !slices.Equal(got, []string{wrong, "Over: " + wrong}) {
 		t.Errorf("%d sent, reported %v", len(m.alerts), got)
+	}
+}
+
+// That an address refuses is reported to the other addresses of its destination,
+// also where that is where such reports would go.
+func TestRefusalIsReportedElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, down := range []string{"to counting", "to other"} {
+		c := config()
+		c.Health = DefaultHealth()
+		other := counting(time.Hour, time.Hour)
+		other.ID, other.Name = "other", "Other"
+		d := newDay(t, c, users(1, "09:10"), other, counting(time.Hour, time.Hour))
+		m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{down: true}}
+		var err error
+		if d.detector, err = New(d.config, d.rules, d.world, d.ledger, m); err != nil {
+			t.Fatal(err)
+		}
+		for now := clock("10:05"); now.Before(clock("12:00")); now = now.Add(5 * time.Minute) {
+			_, _ = d.tick(now)
+		}
+		wrong := "The destination mail " + down + " does not take alerts"
+		if got := m.titles(); !slices.Equal(got, []string{wrong}) || slices.Contains(m.at, down) {
+			t.Errorf("%s: reported %q, sent %q", down, got, m.at)
+		}
+		m.down = nil
+		for now := clock("12:10"); now.Before(clock("13:10")); now = now.Add(5 * time.Minute) {
+			_, _ = d.tick(now)
+		}
+		over := 0
+		for i, a := range m.alerts {
+			if a.Title == "Over: "+wrong && m.at[i] != down {
+				over++
+			}
+		}
+		if over != 1 {
+			t.Errorf("%s: its end is reported %d times to the other: %q at %q", down, over, m.titles(), m.at)
+		}
+	}
+}
+
+// While an address did not take one alert, and was tried with no other, those
+// that come need not wait; and that one is not tried more often for it.
+func TestOneAlertToBlame(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]error{"500": errDown, "cut": &notify.Error{Err: errRefused, Unanswered: true}} {
+		events := []event{happened("p", "poison", "09:10")}
+		for h := 10; h < 16; h++ {
+			events = append(events, happened(fmt.Sprint("e", h), fmt.Sprint("user", h), fmt.Sprintf("%d:30", h)))
+		}
+		c := config()
+		c.CatchUp = 0
+		d := newDay(t, c, events, counting(time.Hour, time.Hour))
+		posts := 0
+		d.inbox.fail = func(a alert.Alert) error {
+			if named(a, "poison") {
+				posts++
+				return refusal
+			}
+			return nil
+		}
+		parked := 0
+		for now := clock("10:05"); now.Before(clock("17:00")); now = now.Add(5 * time.Minute) {
+			report, _ := d.tick(now)
+			parked = report.Deliveries[0].Parked
+		}
+		if len(d.inbox.alerts) != 6 || posts > 15 || parked != 1 {
+			t.Errorf("%s: %d sent, %d posts of the other, %d parked", name, len(d.inbox.alerts), posts, parked)
+		}
+		for _, a := range d.inbox.alerts {
+			if a.Late() != 0 {
+				t.Errorf("%s: sent %s late", name, a.Late())
+			}
+		}
 	}
 }
 
@@ -712,7 +802,7 @@ func TestSendLimitOfOpenAddresses(t *testing.T) {
 	c := config()
 	c.SendLimit = 4
 	d := newDay(t, c, users(8, "09:10"), other, counting(time.Hour, time.Hour))
-	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"other": true}}
+	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to other": true}}
 	var err error
 	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, m); err != nil {
 		t.Fatal(err)
@@ -801,7 +891,7 @@ func TestProbesComeLast(t *testing.T) {
 	other := counting(time.Hour, time.Hour)
 	other.ID, other.Name = "other", "Other"
 	d := newDay(t, config(), users(1, "09:10"), other, counting(time.Hour, time.Hour))
-	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"other": true}}
+	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to other": true}}
 	var order []string
 	m.inbox.fail = func(a alert.Alert) error { order = append(order, a.RuleID); return nil }
 	var err error

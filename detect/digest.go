@@ -107,7 +107,7 @@ func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until ti
 		return
 	}
 	t.fail(fmt.Sprintf("sending %d alerts at once, the first of them", len(claimed)), list[0], err)
-	t.missed(s, verdict, err)
+	t.missed(s, nil, verdict, err)
 	t.release(ctx, s, claimed, err)
 }
 

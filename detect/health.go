@@ -57,6 +57,10 @@ type condition struct {
 	since            time.Time
 	// not is the destination that it is about, and that is not told of it.
 	not string
+	// via is a destination of which only these addresses are sent it, by their
+	// names.
+	via    string
+	others []string
 }
 
 // healthState is what is noted in the ledger.
@@ -74,6 +78,9 @@ type openCondition struct {
 	Text  string    `json:"text"`
 	Since time.Time `json:"since"`
 	Not   string    `json:"not,omitempty"`
+	// Via is a destination of which Others, too, are sent it.
+	Via    string   `json:"via,omitempty"`
+	Others []string `json:"others,omitempty"`
 	// Found and Over are the ticks that saw it begin and end. Told says that its
 	// alert was recorded.
 	Found time.Time `json:"found"`
@@ -171,7 +178,7 @@ const (
 // open notes a condition that is not known to hold.
 func (s *healthState) open(c condition, now time.Time) {
 	if s.Open[c.key] == nil && len(s.Open) < mostOpen {
-		s.Open[c.key] = &openCondition{Title: shorten(c.title), Text: shorten(c.text), Since: c.since, Not: c.not, Found: now}
+		s.Open[c.key] = &openCondition{Title: shorten(c.title), Text: shorten(c.text), Since: c.since, Not: c.not, Via: c.via, Others: c.others, Found: now}
 	}
 }
 
@@ -268,14 +275,14 @@ func (d *Detector) recordHealth(ctx context.Context, s healthState, tag string, 
 		open := s.Open[key]
 		first := healthAlert(key, open)
 		if !open.Told {
-			if err := d.recordHealthAlert(ctx, first, open.Not, report); err != nil {
+			if err := d.recordHealthAlerts(ctx, key, open, first, open.Not, report); err != nil {
 				return err
 			}
 			open.Told = true
 		}
 		if !open.Over.IsZero() {
 			// Whom it is about is told, since it works again.
-			if err := d.recordHealthAlert(ctx, healthOver(first, open), "", report); err != nil {
+			if err := d.recordHealthAlerts(ctx, key, open, healthOver(first, open), "", report); err != nil {
 				return err
 			}
 			delete(s.Open, key)
@@ -285,8 +292,27 @@ func (d *Detector) recordHealth(ctx context.Context, s healthState, tag string, 
 	return err
 }
 
-func (d *Detector) recordHealthAlert(ctx context.Context, a alert.Alert, not string, report *Report) error {
+// recordHealthAlerts records an alert for all destinations but one, and a copy of
+// it for each other address of that which a condition is about.
+func (d *Detector) recordHealthAlerts(ctx context.Context, key string, open *openCondition, a alert.Alert, not string, report *Report) error {
 	to := slices.DeleteFunc(d.destinations(), func(name string) bool { return name == not })
+	if err := d.recordHealthAlert(ctx, a, to, report); err != nil {
+		return err
+	}
+	if !slices.Contains(d.destinations(), open.Via) {
+		return nil
+	}
+	for _, name := range open.Others {
+		copied := healthMoment(a, key+" for "+name, a.Created, a.Span.Start)
+		copied.Address = name
+		if err := d.recordHealthAlert(ctx, copied, []string{open.Via}, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Detector) recordHealthAlert(ctx context.Context, a alert.Alert, to []string, report *Report) error {
 	e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: a.Created, Watermark: a.Created}, Alerts: []alert.Alert{a}, Destinations: to}
 	if err := d.record(ctx, e); err != nil {
 		return err
@@ -480,8 +506,8 @@ func keepOpen(s *healthState, stuck string, names map[string]bool) {
 	}
 }
 
-// refusedCondition says that an address takes nothing. It is reported wherever
-// that does not lead to the same address.
+// refusedCondition says that an address takes nothing. It is reported to all
+// other addresses, those of the same destination among them.
 func (d *Detector) refusedCondition(key string, out Delivery, a AddressRun) condition {
 	c := condition{
 		key: key, title: "The destination " + out.Destination + " does not take alerts", since: a.Refused, not: out.Destination,
@@ -495,9 +521,16 @@ func (d *Detector) refusedCondition(key string, out Delivery, a AddressRun) cond
 	}
 	c.text += " " + a.Error
 	for _, n := range d.notifiers {
-		if r, ok := n.(notify.Router); ok && n.Name() == out.Destination && r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity}) != a.Name {
+		r, ok := n.(notify.Router)
+		if !ok || n.Name() != out.Destination {
+			continue
+		}
+		usual := r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity})
+		if usual != a.Name {
 			c.not = ""
 		}
+		c.via = out.Destination
+		c.others = slices.DeleteFunc(addressesOf(r), func(name string) bool { return name == a.Name || name == usual })
 	}
 	return c
 }

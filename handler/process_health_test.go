@@ -177,7 +177,7 @@ func TestProcessHealthWebhook(t *testing.T) {
 		want   []string
 	}{
 		{"down", http.StatusServiceUnavailable, []string{"The destination teams does not take alerts", "Over: The destination teams does not take alerts"}},
-		{"refusing", http.StatusBadRequest, []string{"Alerts for teams are parked", "Over: Alerts for teams are parked"}},
+		{"refusing", http.StatusRequestEntityTooLarge, []string{"Alerts for teams are parked", "Over: Alerts for teams are parked"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

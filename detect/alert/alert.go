@@ -45,6 +45,9 @@ type Alert struct {
 	Updates *Reference `json:"updates,omitempty"`
 	// IncidentURL leads to the incident that was made of the alert, if one was.
 	IncidentURL string `json:"incidentUrl,omitempty"`
+	// Address is the name of the address that the alert is for, of a destination
+	// with several. It is empty where the rule and the severity decide.
+	Address string `json:"address,omitempty"`
 	// Created is the time of the tick that made the alert.
 	Created time.Time `json:"created"`
 	// SentAt is when the alert is sent, if that is long after it was made, since

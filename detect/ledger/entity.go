@@ -72,6 +72,9 @@ func encodeRow(r row) (map[string]any, error) {
 		e["AlertID"], e["RuleID"] = r.alert.ID, r.alert.RuleID
 		e["RuleName"], e["Title"] = cut(printable(r.alert.RuleName), 200), cut(printable(r.alert.Title), 200)
 		e["Severity"] = r.alert.Severity.String()
+		if r.alert.Address != "" {
+			e["Address"] = r.alert.Address
+		}
 		putTime(e, "Created", r.alert.Created)
 		putText(e, "Alert", text)
 	case *noteRow:
@@ -201,7 +204,7 @@ func decodeItem(text []byte) (item, error) {
 		e.json("To", &r.to)
 		r.alert = alert.Alert{
 			ID: e.text("AlertID"), RuleID: e.text("RuleID"), RuleName: e.text("RuleName"),
-			Title: e.text("Title"), Created: e.time("Created"),
+			Title: e.text("Title"), Created: e.time("Created"), Address: e.text("Address"),
 		}
 		if r.alert.Severity, err = alert.ParseSeverity(e.text("Severity")); err != nil {
 			e.fail("Severity", "a severity")

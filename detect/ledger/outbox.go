@@ -15,7 +15,7 @@ import (
 
 // Owed is an alert that a destination waits for.
 type Owed struct {
-	// Alert has for certain only its ID, RuleID, RuleName, Title, Severity and Created: Claim
+	// Alert has for certain only its ID, RuleID, RuleName, Title, Severity, Address and Created: Claim
 	// gives all of it.
 	Alert       *alert.Alert
 	Destination string

@@ -214,7 +214,7 @@ func (s *tableStore) get(ctx context.Context, partition, key string) (item, erro
 // briefProperties are all properties of all rows but the long ones.
 var briefProperties = strings.Join([]string{
 	"PartitionKey", "RowKey", "RuleID", "Format", "Watermark", "At", "AlertID", "Part", "Parts", "Suppressed", "Seq", "Recorded",
-	"RuleName", "Title", "Severity", "Created", "To", "To_2", "To_3", "To_4",
+	"RuleName", "Title", "Severity", "Created", "Address", "To", "To_2", "To_3", "To_4",
 }, ",")
 
 func (s *tableStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {

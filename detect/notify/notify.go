@@ -43,9 +43,10 @@ type Opener interface {
 // sent does not stop the others.
 type Router interface {
 	Notifier
-	// Address returns the name of the address that an alert goes to. It depends
-	// on the alert's rule and severity alone, is the same from one start to the
-	// next, and holds no secret.
+	// Address returns the name of the address that an alert goes to: its Address,
+	// if there is one of this name. Else it depends on the alert's rule and
+	// severity alone, and is the same from one start to the next. It holds no
+	// secret.
 	Address(a alert.Alert) string
 	// Addresses lists the names of all addresses, each once.
 	Addresses() []string

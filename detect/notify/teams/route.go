@@ -65,9 +65,16 @@ type channel struct {
 	turns   *turns
 }
 
-// route returns where an alert goes: where its rule does, else its severity,
-// else where all others go.
+// route returns where an alert goes: to the address that it is for, or where its
+// rule does, else its severity, else where all others go.
 func (t *Teams) route(a alert.Alert) channel {
+	if a.Address != "" {
+		for _, c := range append([]channel{t.other}, t.routes...) {
+			if c.name == a.Address {
+				return c
+			}
+		}
+	}
 	bySeverity := -1
 	for i, r := range t.options.Routes {
 		switch {

@@ -145,7 +145,7 @@ func aboutMessage(answer string) bool {
 	case shutCode.MatchString(code):
 		return false
 	case code == "" || strings.EqualFold(code, "BadRequest"):
-		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", "")) && (code != "" || answer == "" || bodyText.MatchString(answer))
+		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", "")) && (code != "" || bodyText.MatchString(answer))
 	}
 	return bodyCode.MatchString(code)
 }
