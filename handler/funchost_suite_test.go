@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -106,7 +107,8 @@ func hostCards(t *testing.T) {
 // Then it stops the idle host as Ctrl-C in a terminal does.
 func hostQuiet(t *testing.T) {
 	c := newEventCloud(t)
-	h := newHost(t, c, newLedgerTable(t), map[string]string{"PUSHBACK_RULES": "", "PUSHBACK_DELAY": "5m", "PUSHBACK_SCHEDULE": "*/2 * * * * *"})
+	delay := time.Duration((time.Now().Minute()+30)%60) * time.Minute // so that the next window is due in half an hour
+	h := newHost(t, c, newLedgerTable(t), map[string]string{"PUSHBACK_RULES": "", "PUSHBACK_DELAY": delay.String(), "PUSHBACK_SCHEDULE": "*/2 * * * * *"})
 	h.start()
 	h.ticks(4)
 	var ticks [][]hostEntry
@@ -466,7 +468,7 @@ func hostMemory(t *testing.T) {
 	var early, late float64
 	for n := 10; n <= ticks; n += 10 {
 		h.wait("ten ticks", func() bool { return h.ended("Succeeded") >= n })
-		c.happen("user" + time.Duration(n).String() + ".example")
+		c.happen(fmt.Sprintf("user%d.example", n))
 		switch n {
 		case warm:
 			early = peakMegabytes(t, pids[0])
