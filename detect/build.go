@@ -128,6 +128,11 @@ func (b builder) value(row []any, column string) any {
 	return nil
 }
 
+// text returns a row's value of a column without the space around it.
+func (b builder) text(row []any, column string) string {
+	return strings.TrimSpace(workspace.Text(b.value(row, column)))
+}
+
 // values returns the texts of a row's value of a column that are not empty:
 // those of the elements if it is an array.
 func (b builder) values(row []any, column string) []string {
@@ -296,7 +301,7 @@ func (b builder) overrideSeverity(a *alert.Alert, rows [][]any) {
 	var highest *alert.Severity
 	var bad string
 	for _, row := range rows {
-		text := strings.TrimSpace(workspace.Text(b.value(row, column)))
+		text := b.text(row, column)
 		s, err := alert.ParseSeverity(text)
 		switch {
 		case err != nil:

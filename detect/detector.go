@@ -94,9 +94,14 @@ type Config struct {
 
 	// Enricher adds context to alerts before they are recorded. Nil is none.
 	Enricher Enricher
+	// MaxAlerts is how many alerts a window of a rule may have that makes one of
+	// each result. Where there would be more, one stands for all of them. Zero is
+	// no limit.
+	MaxAlerts int
 	// MinSeverity and RiskCutoff hold back alerts of a lower severity, and those
 	// whose risk score is known and not above the cutoff: they are recorded as
-	// told, and sent nowhere. Without a RiskCutoff no score matters.
+	// told, and sent nowhere. Without a RiskCutoff no score matters. The alert that
+	// stands for more than MaxAlerts is sent all the same.
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
 
@@ -126,6 +131,7 @@ func DefaultConfig() Config {
 		SendTimeout:  30 * time.Second,
 		LeaseLength:  5 * time.Minute,
 		SendLimit:    200,
+		MaxAlerts:    1000,
 		Backoff:      time.Minute,
 		MaxBackoff:   time.Hour,
 		ParkAfter:    5,
@@ -166,8 +172,8 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	if config.LeaseLength == 0 {
 		config.LeaseLength = 5 * time.Minute
 	}
-	if config.LeaseLength < 0 || config.SendLimit < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 || config.Heartbeat < 0 {
-		return nil, errors.New("detect: the length of a lease, the send limit, the back-off, the attempts before parking and the heartbeat cannot be negative, nor the longest back-off shorter than the first")
+	if config.LeaseLength < 0 || config.SendLimit < 0 || config.MaxAlerts < 0 || config.Backoff < 0 || config.MaxBackoff < config.Backoff || config.ParkAfter < 0 || config.Heartbeat < 0 {
+		return nil, errors.New("detect: the length of a lease, the send limit, the most alerts of a window, the back-off, the attempts before parking and the heartbeat cannot be negative, nor the longest back-off shorter than the first")
 	}
 	if config.Margin > 0 && config.Margin < leadTimeout+config.SendTimeout+saveTimeout {
 		return nil, fmt.Errorf("detect: the margin, %s, has no room for sending an alert, %s, and noting that it was sent, %s",

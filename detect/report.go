@@ -82,6 +82,7 @@ type Totals struct {
 	New     int // activities that were told
 	Alerts  int // that tell them
 	Dropped int // activities that were told before
+	Storm   int // alerts that storms took the place of
 	// Suppressed counts activities held back by the rule's suppression.
 	Suppressed int
 	Updates    int // alerts with news of earlier ones
@@ -100,6 +101,7 @@ func (r RuleRun) Totals() Totals {
 		t.Dropped += len(w.Dropped)
 		t.Suppressed += len(w.Suppressed)
 		t.HeldBack += w.HeldBack
+		t.Storm += w.Storm
 		if w.Err != nil {
 			t.Failed++
 		}
@@ -137,11 +139,14 @@ type WindowRun struct {
 	Pass   int
 	Rows   int           // of the result
 	New    int           // activities that were told
-	Alerts []alert.Alert // that tell them, without their rows
+	Alerts []alert.Alert // that tell them, without their rows and a storm's activities
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int
-	Dropped  []Dropped // activities that were told before
+	// Storm is how many alerts the only one of Alerts takes the place of, or
+	// zero: see Config.MaxAlerts.
+	Storm   int
+	Dropped []Dropped // activities that were told before
 	// Suppressed are activities that nobody is told of because their identity
 	// was told of within the rule's suppression duration.
 	Suppressed []Dropped
@@ -242,6 +247,7 @@ func (r Report) Totals() Totals {
 		sum.Dropped += t.Dropped
 		sum.Suppressed += t.Suppressed
 		sum.HeldBack += t.HeldBack
+		sum.Storm += t.Storm
 		sum.Updates += t.Updates
 		sum.Skipped += t.Skipped
 		sum.Left += t.Left

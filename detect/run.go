@@ -201,7 +201,7 @@ func (d *Detector) step(ctx context.Context, p *progress, now time.Time) bool {
 		err = guarded(func() error { return d.finish(ctx, p, due, now, w.Alerts, held) })
 	}
 	if err != nil {
-		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack = p.rule.schedule.window(due.end), due.pass, 0, nil, 0
+		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack, w.Storm = p.rule.schedule.window(due.end), due.pass, 0, nil, 0, 0
 		w.Err = p.rule.windowError(w.Window, err)
 	}
 	p.due = p.due[1:]
@@ -250,6 +250,9 @@ func (d *Detector) finish(ctx context.Context, p *progress, due due, now time.Ti
 		}
 		for i := range alerts { // the ledger has them: very many would only take up memory
 			alerts[i].Rows = nil
+			if alerts[i].Storm != nil {
+				alerts[i].Activities = nil
+			}
 		}
 	}
 	p.state, p.touched = done, !kept
@@ -331,7 +334,13 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		}
 	}
 	w.New = len(news)
-	w.Alerts = newBuilder(r.Rule, table, w.Window, now).alerts(news)
+	b := newBuilder(r.Rule, table, w.Window, now)
+	if d.config.isStorm(r.Rule, len(news)) {
+		w.Storm = len(news)
+		w.Alerts = []alert.Alert{b.storm(news, d.config.MaxAlerts)}
+	} else {
+		w.Alerts = b.alerts(news)
+	}
 	d.enrich(ctx, r, w.Alerts, now, run)
 	for _, a := range w.Alerts {
 		if d.holdsBack(a) {
@@ -355,10 +364,18 @@ func (d *Detector) enrich(ctx context.Context, r scheduledRule, alerts []alert.A
 	if err != nil {
 		run.warn(fmt.Sprintf("rule %q: warning: context: %v", r.Name, err))
 	}
+	for i := range alerts {
+		if alerts[i].Storm != nil {
+			keepStorm(&alerts[i])
+		}
+	}
 }
 
 // holdsBack reports whether an alert is recorded but sent nowhere.
 func (d *Detector) holdsBack(a alert.Alert) bool {
+	if a.Storm != nil {
+		return false // what is known of the worst says nothing of the others
+	}
 	if a.Severity < d.config.MinSeverity {
 		return true
 	}

@@ -51,6 +51,9 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	if late := a.Late(); late > 0 {
 		r.AddAttrs(slog.String("late", late.Round(time.Second).String()))
 	}
+	if s := a.Storm; s != nil {
+		r.AddAttrs(slog.Group("storm", slog.Int("alerts", s.Alerts), slog.Int("identities", s.Identities), slog.Int("rows", s.Rows)))
+	}
 	if a.Updates != nil {
 		r.AddAttrs(slog.String("updateOf", a.Updates.ID))
 	}

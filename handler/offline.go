@@ -155,6 +155,7 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.Delay, config.Lateness = s.Delay.Duration, s.Lateness.Duration
 	config.CatchUp = 0   // nothing is ever missed here
 	config.SendLimit = 0 // and no tick comes after the last
+	config.MaxAlerts = int(*s.MaxAlerts.value)
 	config.Start, config.End = first, last
 	if err := withContext(&config, s, client); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func TestSettingsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := detect.DefaultConfig()
-	if s.Delay.Duration != want.Delay || s.Lateness.Duration != want.Lateness || s.CatchUp.Duration != want.CatchUp || s.Rules != "" {
+	if s.Delay.Duration != want.Delay || s.Lateness.Duration != want.Lateness || s.CatchUp.Duration != want.CatchUp || s.Rules != "" || *s.MaxAlerts.value != int64(want.MaxAlerts) {
 		t.Errorf("%+v", s)
 	}
 }

@@ -176,6 +176,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.Delay, config.Lateness = a.settings.Delay.Duration, a.settings.Lateness.Duration
 	config.CatchUp = a.settings.CatchUp.Duration
 	config.SendTimeout = sendTime
+	config.MaxAlerts = int(*a.settings.MaxAlerts.value)
 	config.Heartbeat = a.settings.TeamsHeartbeat.Duration
 	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
 	config.Health = detect.DefaultHealth()

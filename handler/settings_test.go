@@ -28,7 +28,7 @@ func TestSettingsOfServe(t *testing.T) {
 			"PUSHBACK_WORKSPACE_ID": "urn:uuid:" + id, "PUSHBACK_ADDITIONAL_WORKSPACES": id + ",,x", "PUSHBACK_CLOUD": "germany",
 			"PUSHBACK_SCHEDULE": "*/5 * * * *", "PUSHBACK_DELAY": "-1s", "PUSHBACK_LATENESS": "49h", "PUSHBACK_CATCH_UP": "0s",
 			"PUSHBACK_QUERY_TIMEOUT": "11m", "PUSHBACK_TICK_TIMEOUT": "forever\x1b[2J", "PUSHBACK_LOG_LEVEL": "loud",
-			"PUSHBACK_CONTEXT": "maybe", "PUSHBACK_SEVERITY_STEPS": "bombing=+9", "PUSHBACK_MIN_SEVERITY": "urgent", "PUSHBACK_RISK_CUTOFF": "-1",
+			"PUSHBACK_CONTEXT": "maybe", "PUSHBACK_SEVERITY_STEPS": "bombing=+9", "PUSHBACK_MIN_SEVERITY": "urgent", "PUSHBACK_RISK_CUTOFF": "-1", "PUSHBACK_MAX_ALERTS": "0",
 			"PUSHBACK_TEAMS_WEBHOOK_URL": "http://example.com/secret", "PUSHBACK_TEAMS_MAX_CARDS": "0", "PUSHBACK_WORKSPACE_RESOURCE_ID": "/subscriptions/1",
 			"PUSHBACK_TEAMS_ROUTES": "High=http://example.com/secret",
 		}, want: []string{
@@ -41,6 +41,7 @@ func TestSettingsOfServe(t *testing.T) {
 			`PUSHBACK_CATCH_UP is "0s": expected a duration from 1m to 336h`,
 			`PUSHBACK_QUERY_TIMEOUT is "11m": expected a duration from 1s to 10m`,
 			`PUSHBACK_TICK_TIMEOUT is "forever\x1b[2J": expected a duration from 3m to 24h`,
+			`PUSHBACK_MAX_ALERTS is "0": expected a whole number from 1 on`,
 			`PUSHBACK_CONTEXT is "maybe": expected one of on, off`,
 			`PUSHBACK_SEVERITY_STEPS is "bombing=+9": expected findings with what they do to the severity, such as bombing=+1: bombing cannot change`,
 			`PUSHBACK_MIN_SEVERITY is "urgent": expected one of informational, low, medium, high`,

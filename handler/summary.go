@@ -40,6 +40,7 @@ type windowSummary struct {
 	// Suppressed is left out where there is nothing of it.
 	Suppressed int    `json:"suppressed,omitempty"`
 	HeldBack   int    `json:"heldBack,omitempty"` // alerts, of those that are new
+	Storm      int    `json:"storm,omitempty"`    // alerts that one takes the place of
 	Millis     int64  `json:"ms"`
 	Error      string `json:"error,omitempty"`
 }
@@ -67,7 +68,7 @@ func summarize(r detect.Report) *summary {
 		for _, w := range run.Windows {
 			out.Windows = append(out.Windows, windowSummary{
 				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
-				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed), HeldBack: w.HeldBack,
+				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed), HeldBack: w.HeldBack, Storm: w.Storm,
 				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
 			})
 		}
@@ -108,7 +109,7 @@ func (s *summary) line(inv invocation) string {
 			parts = append(parts, fmt.Sprintf(format, count(int64(n), what)))
 		}
 	}
-	var windows, found, updates, waiting, skipped, parked int
+	var windows, found, storm, updates, waiting, skipped, parked int
 	for _, r := range s.Rules {
 		windows += len(r.Windows)
 		updates += r.Updates
@@ -118,11 +119,13 @@ func (s *summary) line(inv invocation) string {
 		}
 		for _, w := range r.Windows {
 			found += w.New
+			storm += w.Storm
 		}
 	}
 	if windows > 0 {
 		parts = append(parts, fmt.Sprintf("%s run, %d new", count(int64(windows), "window"), found))
 	}
+	say(storm, "%s reported as a storm", "alert")
 	say(updates, "%s of earlier alerts", "update")
 	say(skipped, "%s skipped, longer ago than "+settingsPrefix+"_CATCH_UP", "window")
 	say(waiting, "%s left for the next tick", "window")
@@ -158,6 +161,10 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 			attrs = append(attrs, slog.Time("from", span.Start), slog.Time("to", span.End),
 				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed), slog.Int("updates", t.Updates), slog.Int("heldBack", t.HeldBack),
 				slog.Int64("ms", run.Duration.Milliseconds()))
+		}
+		if n := run.Totals().Storm; n > 0 {
+			raise(slog.LevelWarn)
+			attrs = append(attrs, slog.Int("storm", n))
 		}
 		if !run.Busy.IsZero() {
 			raise(slog.LevelInfo)

@@ -43,6 +43,9 @@ type Alert struct {
 	// Updates is the alert that this one brings news of, nil if it stands for
 	// itself.
 	Updates *Reference `json:"updates,omitempty"`
+	// Storm is set if the alert stands for more than one window may have of the
+	// rule. Of its Activities the outbox has the first only.
+	Storm *Storm `json:"storm,omitempty"`
 	// IncidentURL leads to the incident that was made of the alert, if one was.
 	IncidentURL string `json:"incidentUrl,omitempty"`
 	// Address is the name of the address that the alert is for, of a destination

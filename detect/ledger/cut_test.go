@@ -165,3 +165,23 @@ func TestCutIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestStormIsKept expects of a storm that all of its activities are seen and that
+// its destinations get its rows, whole.
+func TestStormIsKept(t *testing.T) {
+	t.Parallel()
+	bothStores(t, func(t *testing.T, l *Ledger) {
+		var activities []alert.Activity
+		for i := range 3_000 {
+			activities = append(activities, activity(fmt.Sprintf("%032d", i), i%50, i%50+1))
+		}
+		a := newAlert("rule", activities...)
+		a.Storm = &alert.Storm{Alerts: len(activities)}
+		a.Rows = largeAlert(20, "x").Rows
+		record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, a)
+		checkUnseen(t, l, "rule", activities, nil)
+		want := a
+		want.Activities = activities[:mostOutgoing]
+		checkPending(t, l, "teams", want)
+	})
+}

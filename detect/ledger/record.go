@@ -121,13 +121,13 @@ func (w *writer) bundle(i int) (bundle, error) {
 	var c change
 	switch {
 	case owed && len(e.Destinations) > 0:
-		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: *a}
+		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}
 		for _, d := range e.Destinations {
 			out.to = append(out.to, delivery{Name: d})
 		}
 		c = change{verb: insert, key: outKey(a.ID), row: out}
 	case a != nil && !owed && w.l.sentFor > 0:
-		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: *a}}
+		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}}
 	default:
 		return b, nil
 	}

@@ -122,6 +122,18 @@ func remembered(activities []alert.Activity) []alert.Activity {
 	return grown
 }
 
+// mostOutgoing is how many activities of a storm are kept with the alert.
+const mostOutgoing = 200
+
+// outgoing returns an alert as it is kept for its destinations. The activities of
+// a storm are in its seen rows: very many of them say nothing to a reader.
+func outgoing(a alert.Alert) alert.Alert {
+	if a.Storm != nil && len(a.Activities) > mostOutgoing {
+		a.Activities = slices.Clone(a.Activities[:mostOutgoing])
+	}
+	return a
+}
+
 // seenParts divides activities into rows.
 func seenParts(id string, at time.Time, suppressed bool, activities []alert.Activity) []*seenRow {
 	var rows []*seenRow

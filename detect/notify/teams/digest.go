@@ -46,10 +46,11 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	}
 	worst := slices.Clone(alerts)
 	slices.SortStableFunc(worst, func(a, b alert.Alert) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(found(b), found(a)), a.Span.Start.Compare(b.Span.Start), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(takesPlace(b), takesPlace(a)), cmp.Compare(found(b), found(a)), a.Span.Start.Compare(b.Span.Start), cmp.Compare(a.ID, b.ID))
 	})
 	var span alert.Span
 	severities := map[alert.Severity]int{}
+	stormed := 0
 	findings := map[string]int{}
 	entities := map[string]map[string]bool{}
 	for _, a := range worst {
@@ -61,6 +62,7 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 			span = span.Hull(a.Span)
 		}
 		severities[a.Severity]++
+		stormed += takesPlace(a)
 		if a.Context != nil {
 			for _, f := range a.Context.Findings {
 				findings[f.Kind]++
@@ -101,6 +103,9 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		c.Body = append(c.Body, small(text))
 	}
 	c.Body = append(c.Body, fact("Severity", strings.Join(totals, ", ")))
+	if stormed > 0 {
+		c.Body = append(c.Body, fact("Storms", fmt.Sprintf("stand for %d alerts", stormed)))
+	}
 	kinds := make([]string, 0, len(findings))
 	for k := range findings {
 		kinds = append(kinds, k)
@@ -137,6 +142,14 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 			return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", mostSize)
 		}
 	}
+}
+
+// takesPlace is how many alerts a storm takes the place of, 0 if it is none.
+func takesPlace(a alert.Alert) int {
+	if a.Storm == nil {
+		return 0
+	}
+	return a.Storm.Alerts
 }
 
 // found is how many findings an alert has.

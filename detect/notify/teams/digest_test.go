@@ -106,3 +106,23 @@ func TestNoTimes(t *testing.T) {
 		t.Errorf("the digest does not say %s: %s", want, digest)
 	}
 }
+
+// A storm among the alerts of a digest says for how many it stands, and comes
+// first of those of its severity.
+func TestDigestOfStorms(t *testing.T) {
+	t.Parallel()
+	var alerts []alert.Alert
+	for i := range 20 {
+		a := sampleAlert()
+		a.ID, a.Title = fmt.Sprint(i), fmt.Sprint("alert ", i)
+		if i == 15 || i == 17 {
+			a.Context, a.Title, a.Storm = nil, fmt.Sprint("storm ", i), &alert.Storm{Alerts: 1000 * i}
+		}
+		alerts = append(alerts, a)
+	}
+	_, c := digestOf(t, alerts)
+	got := reading(c)
+	if !strings.Contains(got, "Storms\nstand for 32000 alerts\n") || !strings.Contains(got, "The worst of them\nHigh\nstorm 17\nHigh\nstorm 15\n") {
+		t.Error(got)
+	}
+}
