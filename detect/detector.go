@@ -139,8 +139,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Detector runs rules. It holds no state of its own between ticks: that is all
-// in the ledger, so a new Detector goes on where another stopped.
+// Detector runs rules. What it needs between ticks is all in the
+// ledger, so a new Detector goes on where another stopped.
 type Detector struct {
 	config    Config
 	rules     []scheduledRule
@@ -150,9 +150,10 @@ type Detector struct {
 	courier   *courier
 
 	ticking chan struct{} // holds a value during a tick
-	// unnotedSkips are windows that were skipped, of which the ledger could not be
-	// told yet. Only a tick uses it.
-	unnotedSkips []condition
+	// unnoted are what happened once, such as windows that were skipped, and the
+	// ledger could not be told of yet. Only a tick uses it, and recall.
+	unnoted []condition
+	recall  recall
 }
 
 type scheduledRule struct {
@@ -261,11 +262,12 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	defer cancel()
 	querying, cancel := before(sending, d.config.DeliveryTime)
 	defer cancel()
+	defer func() { d.watchLedger(&report) }()
 	if report.LedgerErr = d.refused(querying); report.LedgerErr != nil {
 		report.Duration = elapsed()
 		return report, report.Err()
 	}
-	report.Rules = d.runRules(querying, now)
+	report.Rules, report.LedgerGone = d.runRules(querying, now)
 	clock := func() time.Time { return now.Add(elapsed()) }
 	report.Deliveries = d.courier.deliverAll(sending, now, clock)
 	d.purge(sending, &report)
@@ -276,12 +278,12 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	return report, report.Err()
 }
 
-// refused returns why the ledger is not to be touched: a newer version wrote to
-// it. If that cannot be read, what reads next says why.
+// refused returns why the ledger is not to be touched: it is gone, or a newer
+// version wrote to it. If that cannot be read, what reads next says why.
 func (d *Detector) refused(ctx context.Context) error {
 	err := guarded(func() error { return d.ledger.Begin(ctx) })
 	var newer *ledger.FormatError
-	if errors.As(err, &newer) {
+	if errors.As(err, &newer) || errors.Is(err, ledger.ErrNoTable) {
 		return err
 	}
 	return nil

@@ -189,20 +189,28 @@ func shorten(text string) string {
 	return text
 }
 
-// noteSkipped notes the windows that rules did not look at, before the ledger
-// forgets that they were due: no later tick would see it. What cannot be noted
-// is kept for the next tick of this process.
-func (d *Detector) noteSkipped(ctx context.Context, runs []RuleRun, now time.Time) {
+// noteOnce notes what no later tick would see: the windows that rules did not
+// look at, before the ledger forgets that they were due, and that the ledger was
+// gone, since when it returns. What cannot be noted is kept for the next tick of
+// this process.
+func (d *Detector) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (ledgerGone time.Time) {
+	if ledgerGone = d.recall.since; !ledgerGone.IsZero() {
+		d.unnoted = append(d.unnoted, d.recall.goneCondition())
+		if !slices.ContainsFunc(runs, func(r RuleRun) bool { return r.Err != nil }) { // else one may still have to begin there
+			d.recall.since = time.Time{}
+		}
+	}
 	if d.config.Health == nil {
-		return
+		d.unnoted = nil
+		return ledgerGone
 	}
 	for _, r := range runs {
 		if r.Skipped.Windows > 0 {
-			d.unnotedSkips = append(d.unnotedSkips, skippedCondition(r))
+			d.unnoted = append(d.unnoted, skippedCondition(r))
 		}
 	}
-	if len(d.unnotedSkips) == 0 {
-		return
+	if len(d.unnoted) == 0 {
+		return ledgerGone
 	}
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
@@ -216,7 +224,7 @@ func (d *Detector) noteSkipped(ctx context.Context, runs []RuleRun, now time.Tim
 			if err != nil {
 				return err // tellHealth mends it
 			}
-			for _, c := range d.unnotedSkips {
+			for _, c := range d.unnoted {
 				s.open(c, now)
 			}
 			if next, err := d.noteHealth(ctx, s, text, tag); err != nil || next != "" {
@@ -226,8 +234,9 @@ func (d *Detector) noteSkipped(ctx context.Context, runs []RuleRun, now time.Tim
 		return errors.New("other processes note something all the time")
 	})
 	if err == nil {
-		d.unnotedSkips = nil
+		d.unnoted = nil
 	}
+	return ledgerGone
 }
 
 func skippedCondition(r RuleRun) condition {
@@ -389,9 +398,9 @@ func (s *healthState) count(report *Report) {
 func (d *Detector) conditions(s *healthState, report *Report) (found []condition, judged func(key string, open *openCondition) (bool, string)) {
 	h, now := d.config.Health, report.Time
 	const gone = "It is not set up any more."
-	known := map[string]bool{"rules": true} // by the key
-	names := map[string]bool{}              // of what there is
-	taking := map[string]AddressRun{}       // the addresses, by the key
+	known := map[string]bool{"rules": true, ledgerKey: report.LedgerGone.IsZero()} // by the key
+	names := map[string]bool{ledgerKey: true}                                      // of what there is
+	taking := map[string]AddressRun{}                                              // the addresses, by the key
 	for _, r := range report.Rules {
 		fails, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
 		names[fails], names[skipped] = true, true
@@ -410,7 +419,7 @@ func (d *Detector) conditions(s *healthState, report *Report) (found []condition
 			found = append(found, skippedCondition(r))
 		}
 	}
-	found = append(found, d.unnotedSkips...)
+	found = append(found, d.unnoted...)
 	if len(h.Broken) > 0 {
 		found = append(found, condition{
 			key: "rules", title: "Rules are not run, since their files are wrong",

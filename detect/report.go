@@ -15,9 +15,12 @@ type Report struct {
 	Rules      []RuleRun  // in the rules' order
 	Deliveries []Delivery // in the notifiers' order
 	Duration   time.Duration
-	// LedgerErr is why the tick did nothing at all: the ledger is not to be
-	// touched.
+	// LedgerErr is why the tick did nothing at all: the ledger is gone, or not to
+	// be touched.
 	LedgerErr error
+	// LedgerGone is since when there was no ledger, if this tick is the first that
+	// has one again.
+	LedgerGone time.Time
 	// Purged counts rows of the ledger that were removed for their age, and
 	// PurgeErr is why not all were.
 	Purged   int

@@ -48,8 +48,8 @@ type progress struct {
 // runRules runs the windows that are due, in turns: the oldest of each rule,
 // then the next of each, so that a rule with much to make up for does not keep
 // the others waiting.
-func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
-	runs := make([]RuleRun, len(d.rules))
+func (d *Detector) runRules(ctx context.Context, now time.Time) (runs []RuleRun, ledgerGone time.Time) {
+	runs = make([]RuleRun, len(d.rules))
 	var all []*progress
 	for i, r := range d.rules {
 		elapsed := d.stopwatch()
@@ -62,7 +62,7 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		}
 		runs[i].Duration = elapsed()
 	}
-	d.noteSkipped(ctx, runs, now)
+	ledgerGone = d.noteOnce(ctx, runs, now)
 	// Those first that an earlier tick did not get to, then those that it could
 	// not finish.
 	slices.SortStableFunc(all, func(a, b *progress) int {
@@ -120,6 +120,8 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		if p.touched {
 			if err := guarded(func() error { return d.ledger.Keep(saving, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
 				p.fail("saving how far it has run", err)
+			} else {
+				d.recall.know(p.rule.ID, p.state)
 			}
 		}
 		if p.lease != nil {
@@ -129,7 +131,7 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) []RuleRun {
 		}
 		p.run.Duration += elapsed()
 	}
-	return runs
+	return runs, ledgerGone
 }
 
 func (p *progress) fail(doing string, err error) {
@@ -139,7 +141,7 @@ func (p *progress) fail(doing string, err error) {
 // begin works out which windows of a rule are due.
 func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error {
 	r, run := p.rule, p.run
-	state, err := d.ledger.State(ctx, r.ID)
+	state, recalled, err := d.stateOf(ctx, r, now)
 	if err != nil {
 		return err
 	}
@@ -160,7 +162,7 @@ func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error 
 			return err
 		}
 		// Whoever had it may have moved the state.
-		if state, err = d.ledger.State(ctx, r.ID); err != nil {
+		if state, recalled, err = d.stateOf(ctx, r, now); err != nil {
 			return err
 		}
 		plan = r.schedule.plan(state, now)
@@ -172,7 +174,7 @@ func (d *Detector) begin(ctx context.Context, p *progress, now time.Time) error 
 		run.warn(fmt.Sprintf("rule %q: %s", r.Name, run.Skipped))
 	}
 	// A rule that never ran begins here, even if the tick does not get to it.
-	p.touched = run.Skipped != (Skipped{}) || state.IsZero() && len(p.due) > 0
+	p.touched = run.Skipped != (Skipped{}) || state.IsZero() && len(p.due) > 0 || recalled
 	return nil
 }
 
@@ -256,6 +258,9 @@ func (d *Detector) finish(ctx context.Context, p *progress, due due, now time.Ti
 		}
 	}
 	p.state, p.touched = done, !kept
+	if kept {
+		d.recall.know(p.rule.ID, done)
+	}
 	return nil
 }
 

@@ -406,7 +406,11 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	if err := checkRetention(c.settings, rules); err != nil {
 		c.fail("ledger", err)
 	}
-	l, err := openLedger(ctx, c.settings, log)
+	l, err := openLedger(ctx, c.settings, log, false)
+	if o, _ := ledgerOptions(c.settings); errors.Is(err, ledger.ErrNoTable) && ledger.IsDevelopmentStorage(o.ConnectionString) {
+		c.tell("ledger", checkWarning, "table %s is not in the storage emulator: serve makes it at its start", c.settings.TableName.value)
+		return
+	}
 	if err != nil {
 		c.fail("ledger", advised(err))
 		return

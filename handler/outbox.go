@@ -20,9 +20,10 @@ import (
 func newOutbox() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outbox",
-		Short: "Show and settle the alerts that are still to be sent",
+		Short: "Make the ledger's table; show and settle the alerts that are still to be sent",
 		Long: "The alerts that a destination did not take yet, or refused so often that they are parked. The ledger is the\n" +
-			"one that serve would use: set the PUSHBACK_TABLE_ settings as in the function app.",
+			"one that serve would use: set the PUSHBACK_TABLE_ settings as in the function app. Its table is made by the\n" +
+			"deployment's template, or by init.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see handler outbox --help", args[0])}
@@ -31,29 +32,64 @@ func newOutbox() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newOutboxList(),
+	cmd.AddCommand(newOutboxInit(), newOutboxList(),
 		newOutboxSettle("retry", "Send an alert again in the next tick, parked or not", retry),
 		newOutboxSettle("drop", "Give an alert up: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
 	return cmd
 }
 
-func openOutbox(cmd *cobra.Command) (*ledger.Ledger, error) {
-	s, err := settingsFor("outbox")
-	if err != nil {
-		return nil, err
+func newOutboxInit() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Make the ledger's table, if it is missing",
+		Long: "Makes the ledger's table where it is missing, and makes sure that it can be written. serve never makes it: a\n" +
+			"table that was deleted would be taken for a new one. With UseDevelopmentStorage=true it does, at its start.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, name, err := openTable()
+			if err != nil {
+				return err
+			}
+			made, err := t.Make(cmd.Context())
+			if err != nil {
+				return err
+			}
+			text := "table %s is there already, and can be written\n"
+			if made {
+				text = "table %s is made, and can be written\n"
+			}
+			if err := t.Check(cmd.Context()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), text, name)
+			return err
+		},
 	}
-	if s.TableConnection.value == inMemory {
-		return nil, fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settingsPrefix, inMemory)
-	}
-	o, err := ledgerOptions(s)
-	if err != nil {
-		return nil, err
-	}
-	t, err := ledger.Open(o)
+}
+
+func openOutbox() (*ledger.Ledger, error) {
+	t, _, err := openTable()
 	if err != nil {
 		return nil, err
 	}
 	return t.Ledger, nil
+}
+
+// openTable returns the ledger's table, which may be missing, and its name.
+func openTable() (t *ledger.Table, name string, err error) {
+	s, err := settingsFor("outbox")
+	if err != nil {
+		return nil, "", err
+	}
+	if s.TableConnection.value == inMemory {
+		return nil, "", fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settingsPrefix, inMemory)
+	}
+	o, err := ledgerOptions(s)
+	if err != nil {
+		return nil, "", err
+	}
+	t, err = ledger.Open(o)
+	return t, s.TableName.value, err
 }
 
 // outboxEntry is an alert that is owed, as --json prints it.
@@ -77,7 +113,7 @@ func newOutboxList() *cobra.Command {
 		Short: "List the alerts that are still to be sent, and why they were not",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := openOutbox(cmd)
+			l, err := openOutbox()
 			if err != nil {
 				return err
 			}
@@ -192,7 +228,7 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := openOutbox(cmd)
+			l, err := openOutbox()
 			if err != nil {
 				return err
 			}

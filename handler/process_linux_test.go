@@ -3,14 +3,19 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"pushback/detect"
+	"pushback/detect/ledger"
 	"pushback/detect/ledger/azurite"
 )
 
@@ -65,6 +70,13 @@ func largeTick(t testing.TB, settings map[string]string) float64 {
 func tableOfItsOwn(t testing.TB) map[string]string {
 	t.Helper()
 	addr, _ := azurite.On(t, t.TempDir())
+	table, err := ledger.Open(ledger.Options{ConnectionString: azurite.Connection(addr)})
+	if err == nil {
+		_, err = table.Make(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]string{"PUSHBACK_TABLE_CONNECTION": azurite.Connection(addr)}
 }
 
@@ -109,4 +121,51 @@ func BenchmarkProcessStart(b *testing.B) {
 		h.stop()
 	}
 	b.ReportMetric(float64(total.Microseconds())/1000/float64(n), "ms-to-answer")
+}
+
+// TestProcessDevelopmentStorage expects serve to make the table of the storage
+// emulator at its start, and not in a tick. The emulator's port is always the
+// same: so it is on a loopback address that nobody else uses.
+func TestProcessDevelopmentStorage(t *testing.T) {
+	t.Parallel()
+	target, err := url.Parse("http://" + azurite.Addr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := os.Getpid()
+	address := fmt.Sprintf("127.77.%d.%d", pid>>8&0xff, pid&0xff|1)
+	listener, err := net.Listen("tcp", address+":10002")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target)}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+
+	table := newLedgerTable(t)
+	remove := func() {
+		if _, err := table.client.Delete(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove()
+	c := newCloud(t)
+	settings := map[string]string{"PUSHBACK_TABLE_CONNECTION": "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://" + address, "PUSHBACK_TABLE_NAME": table.name}
+	if r := command(t, settings, "check"); !strings.Contains(r.stdout, "is not in the storage emulator: serve makes it at its start") || table.exists() {
+		t.Errorf("check says\n%s", r.stdout)
+	}
+	h := startHost(t, c, settings)
+	h.tick(c, at(1, 5), http.StatusOK)
+	remove()
+	h.tick(c, at(2, 5), http.StatusInternalServerError)
+	if table.exists() {
+		t.Error("a tick made the table")
+	}
+	h.stop()
+	h.start()
+	h.tick(c, at(3, 5), http.StatusOK)
+	h.stop()
+	if n := strings.Count(h.stdout.String()+h.stderr.String(), "the ledger's table was missing in the storage emulator and was made"); n != 2 {
+		t.Errorf("the log says %d times that the table is new", n)
+	}
 }

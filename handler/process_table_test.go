@@ -43,6 +43,9 @@ func newLedgerTable(t testing.TB) *ledgerTable {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if made, err := l.Make(t.Context()); err != nil || !made {
+		t.Fatalf("making table %s: %v, %v", name, made, err)
+	}
 	service, err := aztables.NewServiceClientFromConnectionString(connection, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -168,7 +168,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if len(rules) == 0 {
 		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
 	}
-	ledger, err := openLedger(ctx, a.settings, a.log)
+	ledger, err := openLedger(ctx, a.settings, a.log, true)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type settings struct {
 	TickTimeout          duration   `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
 	TableEndpoint        endpoint   `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
 	TableConnection      connection `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
-	TableName            name       `split_words:"true" default:"pushback" desc:"The name of the ledger's table, which is created if it is missing."`
+	TableName            name       `split_words:"true" default:"pushback" desc:"The name of the ledger's table. The deployment's template makes it, or handler outbox init; serve never does."`
 	SeenRetention        duration   `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
 	SentRetention        duration   `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
 	MaxAlerts            number     `split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`

@@ -36,8 +36,10 @@ var tableSuffixes = map[string]string{
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
 // openLedger returns what remembers how far the rules have run, what they told
-// and what is still to be sent, and makes sure that it can be written.
-func openLedger(ctx context.Context, s settings, log *slog.Logger) (*ledger.Ledger, error) {
+// and what is still to be sent, and makes sure that it can be written. Its table
+// has to be there, for one that was deleted must not be taken for a new one; only
+// the emulator's is made here if create says so: whoever starts that begins anew.
+func openLedger(ctx context.Context, s settings, log *slog.Logger, create bool) (*ledger.Ledger, error) {
 	o, err := ledgerOptions(s)
 	if err != nil {
 		return nil, err
@@ -46,12 +48,17 @@ func openLedger(ctx context.Context, s settings, log *slog.Logger) (*ledger.Ledg
 		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
 		return ledger.NewMemory().Ledger, nil
 	}
-	o.Created = func() {
-		log.Warn("the ledger's table was missing and was created: nothing is known of what was reported before, if anything was", "table", s.TableName.value)
-	}
 	t, err := ledger.Open(o)
 	if err != nil {
 		return nil, err
+	}
+	if create && ledger.IsDevelopmentStorage(o.ConnectionString) {
+		switch made, err := t.Make(ctx); {
+		case err != nil:
+			return nil, err
+		case made:
+			log.Warn("the ledger's table was missing in the storage emulator and was made: nothing is known of what was reported before, if anything was", "table", s.TableName.value)
+		}
 	}
 	if err := t.Check(ctx); err != nil {
 		return nil, err

@@ -32,9 +32,6 @@ func loadFormer(t *testing.T, table *ledgerTable) (owed []string) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := table.client.CreateTable(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
 	for _, row := range rows {
 		entity, err := json.Marshal(row)
 		if err != nil {
@@ -133,9 +130,6 @@ func TestUpgrade(t *testing.T) {
 // setFormat has the table say that it is of a format.
 func (l *ledgerTable) setFormat(format int) {
 	l.t.Helper()
-	if _, err := l.client.CreateTable(l.t.Context(), nil); err != nil {
-		l.t.Fatal(err)
-	}
 	entity, err := json.Marshal(map[string]any{"PartitionKey": "rules", "RowKey": "format", "Format": format})
 	if err == nil {
 		_, err = l.client.UpsertEntity(l.t.Context(), entity, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})

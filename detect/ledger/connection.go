@@ -36,6 +36,18 @@ var connectionFields = map[string]string{
 	"endpointsuffix":             "EndpointSuffix",
 }
 
+// IsDevelopmentStorage reports whether a connection string is that of the
+// emulator on this machine.
+func IsDevelopmentStorage(connection string) bool {
+	for part := range strings.SplitSeq(connection, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "UseDevelopmentStorage") {
+			return strings.EqualFold(strings.TrimSpace(value), "true")
+		}
+	}
+	return false
+}
+
 func parseConnection(text string) (connection, error) {
 	fields := map[string]string{}
 	for i, part := range strings.Split(text, ";") {

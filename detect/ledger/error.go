@@ -59,7 +59,7 @@ func (e *storageError) hint() string {
 	case e.code == string(aztables.TableBeingDeleted):
 		return "a table of this name is being deleted: wait a minute, or configure another name"
 	case e.code == string(aztables.TableNotFound):
-		return "it was deleted: it is created again when something is written"
+		return "make it with handler outbox init: if it was deleted, what was reported before is not known any more, and may be reported again"
 	case e.status == http.StatusForbidden && strings.HasPrefix(e.code, "Authorization"):
 		return "the identity needs the role Storage Table Data Contributor on the storage account, and the account's firewall must admit it"
 	case e.status == http.StatusForbidden || e.status == http.StatusUnauthorized:
@@ -81,6 +81,8 @@ func (s *tableStore) wrap(doing string, err error) error {
 			e.err = errExists
 		case e.status == http.StatusPreconditionFailed:
 			e.err = errChanged
+		case e.code == string(aztables.TableNotFound):
+			e.err = ErrNoTable
 		case e.code == string(aztables.ResourceNotFound), e.code == string(aztables.EntityNotFound):
 			e.err = errMissing
 		}

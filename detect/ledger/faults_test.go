@@ -161,11 +161,12 @@ func (w *town) check(t *testing.T) {
 }
 
 // faulty returns the options for a table behind a proxy that gives up soon.
-func faulty(p *azurite.Proxy, c *testClock) Options {
+func faulty(t testing.TB, p *azurite.Proxy, c *testClock) Options {
+	t.Helper()
 	o := tableOptions(p.Addr)
 	o.Clock = c.now
 	o.ClientOptions.Retry.TryTimeout = 300 * time.Millisecond
-	return o
+	return makeTable(t, o, azurite.Addr(t))
 }
 
 // TestFaults ticks while requests go wrong in every way.
@@ -178,7 +179,7 @@ func TestFaults(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			p := azurite.NewProxy(t, azurite.RandomFaults(rng, oneIn))
 			c := &testClock{t: noon}
-			o := faulty(p, c)
+			o := faulty(t, p, c)
 			w := newTown()
 			failed := 0
 			for range 60 {
@@ -212,7 +213,7 @@ func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	p := azurite.NewProxy(t, azurite.RandomFaults(rand.New(rand.NewPCG(5, 6)), 15))
 	c := &testClock{t: noon}
-	o := faulty(p, c)
+	o := faulty(t, p, c)
 	w := newTown()
 	var mu sync.Mutex
 	outcomes := map[string]int{}
@@ -266,7 +267,7 @@ func TestEachFault(t *testing.T) {
 	p := azurite.NewProxy(t, nil)
 	for _, f := range azurite.Faults() {
 		for nth := range 5 {
-			o := faulty(p, &testClock{t: noon})
+			o := faulty(t, p, &testClock{t: noon})
 			n := 0
 			p.Set(func(*http.Request) *azurite.Fault {
 				if n++; n == nth+1 {

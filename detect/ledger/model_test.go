@@ -211,7 +211,7 @@ func TestModel(t *testing.T) {
 		t.Parallel()
 		const sequences = 8
 		for seed := range uint64(sequences) {
-			o := tableOptions(azurite.Addr(t))
+			o := makeTable(t, tableOptions(azurite.Addr(t)), azurite.Addr(t))
 			sequence(t, seed, func() *Ledger { return open(t, o).Ledger })
 		}
 		t.Logf("%d sequences, seeds 0 to %d", sequences, sequences-1)

@@ -103,7 +103,7 @@ func withHistory(tb testing.TB, rows int) Options {
 	tb.Helper()
 	dir := tb.TempDir()
 	addr, stop := azurite.On(tb, dir)
-	o := scaleOptions(addr, "history")
+	o := makeTable(tb, scaleOptions(addr, "history"), addr)
 	// The table, and the rule.
 	if err := open(tb, o).Record(context.Background(), "rule", State{First: noon, Watermark: noon}, nil, nil); err != nil {
 		tb.Fatal(err)

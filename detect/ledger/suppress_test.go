@@ -24,7 +24,7 @@ func eachLedger(t *testing.T, test func(t *testing.T, open func() *Ledger, c *te
 	t.Run("table", func(t *testing.T) {
 		t.Parallel()
 		c := &testClock{t: noon}
-		o := tableOptions(azurite.Addr(t))
+		o := makeTable(t, tableOptions(azurite.Addr(t)), azurite.Addr(t))
 		o.Clock = c.now
 		test(t, func() *Ledger { return open(t, o).Ledger }, c)
 	})

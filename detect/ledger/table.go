@@ -39,9 +39,6 @@ type Options struct {
 	SeenRetention, SentRetention time.Duration
 	// Clock is time.Now if nil.
 	Clock func() time.Time
-	// Created, if set, is called when the table was missing and was created: of
-	// what was reported before nothing is known then.
-	Created func()
 	// ClientOptions are for the table service's client. Fields of Retry that
 	// are zero are set to what suits a tick.
 	ClientOptions policy.ClientOptions
@@ -71,9 +68,13 @@ const (
 	maxRetryDelay = 5 * time.Second
 )
 
-// Table is a ledger in Azure Table Storage. The table is created when something
-// is first written, if it is missing. Several processes can use one table.
+// Table is a ledger in Azure Table Storage. Several processes can use one table.
+// It has to be there: only Make makes it. Without it every method returns
+// [ErrNoTable], for a table that is made anew knows nothing of what was reported.
 type Table struct{ *Ledger }
+
+// ErrNoTable says that the ledger's table does not exist.
+var ErrNoTable = errors.New("the ledger's table does not exist")
 
 var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
 
@@ -116,7 +117,7 @@ func Open(o Options) (*Table, error) {
 		return nil, err
 	}
 	return &Table{&Ledger{
-		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry, created: o.Created},
+		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry},
 		clock:   o.Clock,
 		seenFor: o.SeenRetention,
 		sentFor: o.SentRetention,
@@ -171,8 +172,20 @@ func (o Options) client() (*aztables.Client, string, error) {
 	return service.NewClient(o.Table), u.Host, nil
 }
 
+// Make makes the table if there is none, and reports whether it did.
+func (t *Table) Make(ctx context.Context) (made bool, err error) {
+	s, ok := t.store.(*tableStore)
+	if !ok {
+		return false, errors.New("ledger: it is not in a table")
+	}
+	if made, err = s.create(ctx); err != nil {
+		return false, fmt.Errorf("ledger: %w", err)
+	}
+	return made, nil
+}
+
 // Check makes sure that the table can be reached and written, and is of a format
-// that we know, and creates it if it is missing.
+// that we know.
 func (t *Table) Check(ctx context.Context) error {
 	if _, _, err := t.format(ctx); err != nil {
 		return err
@@ -193,18 +206,12 @@ type tableStore struct {
 	name   string
 	host   string // for errors
 	retry  policy.RetryOptions
-	// created is Options.Created.
-	created func()
 }
 
 func (s *tableStore) get(ctx context.Context, partition, key string) (item, error) {
 	answer, err := s.client.GetEntity(ctx, partition, key, nil)
 	if err != nil {
-		err = s.wrap("reading", err)
-		if missingTable(err) {
-			err = errMissing
-		}
-		return item{}, err
+		return item{}, s.wrap("reading", err)
 	}
 	i, err := decodeItem(answer.Value)
 	i.etag = string(answer.ETag)
@@ -230,9 +237,7 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 		for pager.More() {
 			page, err := pager.NextPage(ctx)
 			if err != nil {
-				if err = s.wrap("reading", err); !missingTable(err) {
-					yield(item{}, err)
-				}
+				yield(item{}, s.wrap("reading", err))
 				return
 			}
 			for _, e := range page.Entities {
@@ -270,26 +275,18 @@ func (s *tableStore) prepare(partition string, c change) (change, error) {
 }
 
 func (s *tableStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
-	created := false
 	for try := 1; ; try++ {
 		etag, err := s.submit(ctx, partition, changes)
 		if err == nil {
 			return etag, nil
 		}
 		err = s.wrap("writing", err)
-		switch {
-		case missingTable(err) && !created:
-			if err := s.create(ctx); err != nil {
-				return "", err
-			}
-			created = true
-		case insideBusy(err) && try < tries:
-			// The SDK sees that the transaction was accepted, not that it then
-			// failed inside.
-			if err := s.pause(ctx, try); err != nil {
-				return "", err
-			}
-		default:
+		if !insideBusy(err) || try == tries {
+			return "", err
+		}
+		// The SDK sees that the transaction was accepted, not that it then failed
+		// inside.
+		if err := s.pause(ctx, try); err != nil {
 			return "", err
 		}
 	}
@@ -307,19 +304,16 @@ func (s *tableStore) pause(ctx context.Context, try int) error {
 	}
 }
 
-func (s *tableStore) create(ctx context.Context) error {
-	_, err := s.client.CreateTable(ctx, nil)
-	if err == nil {
-		if s.created != nil {
-			s.created()
-		}
-		return nil
+// create makes the table, and reports false if there is one.
+func (s *tableStore) create(ctx context.Context) (made bool, err error) {
+	if _, err = s.client.CreateTable(ctx, nil); err == nil {
+		return true, nil
 	}
-	err = s.wrap("creating", err)
+	err = s.wrap("making", err)
 	if e := (*storageError)(nil); errors.As(err, &e) && e.code == string(aztables.TableAlreadyExists) {
-		return nil
+		return false, nil
 	}
-	return err
+	return false, err
 }
 
 func (s *tableStore) submit(ctx context.Context, partition string, changes []change) (string, error) {
@@ -381,9 +375,4 @@ func insideBusy(err error) bool {
 		return true
 	}
 	return false
-}
-
-func missingTable(err error) bool {
-	var e *storageError
-	return errors.As(err, &e) && e.code == string(aztables.TableNotFound)
 }

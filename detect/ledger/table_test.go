@@ -2,14 +2,17 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"pushback/detect/alert"
 	"pushback/detect/ledger/azurite"
 )
 
@@ -38,10 +41,23 @@ func open(t testing.TB, o Options) *Table {
 	return table
 }
 
+// makeTable makes the table of options, past whatever stands between it and the
+// test.
+func makeTable(t testing.TB, o Options, addr string) Options {
+	t.Helper()
+	direct := o
+	direct.ConnectionString = azurite.Connection(addr)
+	direct.ClientOptions = policy.ClientOptions{}
+	if made, err := open(t, direct).Make(context.Background()); err != nil || !made {
+		t.Fatalf("making table %s: %v, %v", o.Table, made, err)
+	}
+	return o
+}
+
 // newTable returns a ledger in a table of the test's own.
 func newTable(t testing.TB) *Table {
 	t.Helper()
-	return open(t, tableOptions(azurite.Addr(t)))
+	return open(t, makeTable(t, tableOptions(azurite.Addr(t)), azurite.Addr(t)))
 }
 
 func TestTable(t *testing.T) {
@@ -49,34 +65,59 @@ func TestTable(t *testing.T) {
 	testLedger(t, func(t *testing.T) verbs { return newTable(t) })
 }
 
-func TestTableIsCreated(t *testing.T) {
+// TestTableIsGone asks everything of a ledger without a table: nothing is taken
+// for an answer, and nothing makes the table but Make.
+func TestTableIsGone(t *testing.T) {
 	t.Parallel()
-	o := tableOptions(azurite.Addr(t))
-	created := 0
-	o.Created = func() { created++ }
-	l := open(t, o)
 	ctx := t.Context()
-	checkPending(t, l, "teams")
-	if err := l.Check(ctx); err != nil {
-		t.Fatal(err)
-	}
 	a := newAlert("rule", activity("a", 0, 10))
-	record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, a)
-	checkPending(t, l, "teams", a)
-	if _, err := l.store.(*tableStore).client.Delete(context.WithoutCancel(ctx), nil); err != nil {
+	state := State{First: at(0), Watermark: at(60)}
+	l := newTable(t)
+	record(t, l, "rule", state, []string{"teams"}, a)
+	lease, err := l.Lease(ctx, "rule", time.Minute)
+	if err != nil {
 		t.Fatal(err)
 	}
-	// Deleted meanwhile: it is as empty as a new one.
-	checkPending(t, l, "teams")
+	client := l.store.(*tableStore).client
+	if _, err := client.Delete(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, ask := range map[string]func() error{
+		"Begin":   func() error { return l.Begin(ctx) },
+		"Check":   func() error { return l.Check(ctx) },
+		"Format":  func() error { _, err := l.Format(ctx); return err },
+		"State":   func() error { _, err := l.State(ctx, "rule"); return err },
+		"Unseen":  func() error { _, err := l.Unseen(ctx, "rule", a.Activities); return err },
+		"Record":  func() error { return l.Record(ctx, "rule", state, []alert.Alert{a}, []string{"teams"}) },
+		"state":   func() error { return l.Record(ctx, "rule", state, nil, nil) },
+		"Lease":   func() error { _, err := l.Lease(ctx, "other", time.Minute); return err },
+		"Renew":   func() error { return lease.Renew(ctx) },
+		"Release": func() error { return lease.Release(ctx) },
+		"Pending": func() error { _, err := l.Pending(ctx, "teams"); return err },
+		"Outbox":  func() error { _, err := l.Outbox(ctx); return err },
+		"Claim":   func() error { _, _, err := l.Claim(ctx, "teams", a, noon, at(1)); return err },
+		"Sent":    func() error { return l.Sent(ctx, "teams", a) },
+		"Failed":  func() error { return l.Failed(ctx, "teams", a, Failure{Err: "x"}) },
+		"Retry":   func() error { return l.Retry(ctx, a.ID, "teams") },
+		"Drop":    func() error { return l.Drop(ctx, a.ID, "") },
+		"Note":    func() error { _, _, err := l.Note(ctx, "rule", "n"); return err },
+		"SetNote": func() error { _, _, err := l.SetNote(ctx, "rule", "n", "text", ""); return err },
+		"Recent":  func() error { _, err := l.Recent(ctx, "rule", noon); return err },
+		"Tally":   func() error { _, err := l.Tally(ctx, []string{"rule"}, noon); return err },
+		"Purge":   func() error { _, err := l.Purge(ctx, noon); return err },
+	} {
+		if err := ask(); !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), "handler outbox init") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if made, err := l.Make(ctx); err != nil || !made {
+		t.Fatalf("Make: %v, %v: something else made the table", made, err)
+	}
+	if made, err := l.Make(ctx); err != nil || made {
+		t.Errorf("Make where there is a table: %v, %v", made, err)
+	}
 	if s, err := l.State(ctx, "rule"); err != nil || !s.IsZero() {
-		t.Errorf("State without a table = %v, %v", s, err)
+		t.Errorf("State of a new table = %v, %v", s, err)
 	}
-	if created != 1 {
-		t.Errorf("the table was created %d times", created)
-	}
-	record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, a)
-	checkPending(t, l, "teams", a)
-	if created != 2 {
-		t.Errorf("the table was created %d times", created)
-	}
+	record(t, newTable(t), "rule", state, []string{"teams"}, a)
 }
