@@ -97,7 +97,7 @@ func (l *ledgerTable) endLeases() {
 			if e["Until"] == nil {
 				continue
 			}
-			changed, err := json.Marshal(map[string]any{"PartitionKey": e["PartitionKey"], "RowKey": e["RowKey"], "Until": "2026-01-01T00:00:00Z"})
+			changed, err := json.Marshal(map[string]any{"PartitionKey": e["PartitionKey"], "RowKey": e["RowKey"], "Until": "2026-01-01T00:00:00Z", "Sum": "", "SumAll": ""})
 			if err == nil {
 				_, err = l.client.UpdateEntity(ctx, changed, &aztables.UpdateEntityOptions{UpdateMode: aztables.UpdateModeMerge})
 			}

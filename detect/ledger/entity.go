@@ -39,6 +39,11 @@ func encodeRow(r row) (map[string]any, error) {
 				return nil, err
 			}
 		}
+		if len(r.tally) > 0 {
+			if err := putJSON(e, "Tally", r.tally); err != nil {
+				return nil, err
+			}
+		}
 		if r.holder != "" {
 			e["Holder"] = r.holder
 			putTime(e, "Until", r.until)
@@ -159,14 +164,15 @@ func splitUnits(text string, limit int) (head, rest string) {
 }
 
 // decodeItem reads an entity as a row. Whoever may write to the table can have
-// put anything there.
-func decodeItem(text []byte) (item, error) {
+// put anything there. A brief read has some of the properties only.
+func decodeItem(text []byte, brief bool) (item, error) {
 	e := entity{}
 	if err := json.Unmarshal(text, &e.properties); err != nil {
 		return item{}, fmt.Errorf("an entity of the table is not an object: %w", err)
 	}
 	partition, key := e.text("PartitionKey"), e.text("RowKey")
-	i := item{key: key}
+	i := item{partition: partition, key: key}
+	e.err = checkSums(e.properties, brief)
 	switch {
 	case partition == directory && key == formatKey:
 		r := &formatRow{number: e.number("Format")}
@@ -181,6 +187,7 @@ func decodeItem(text []byte) (item, error) {
 		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
 		r.state.LastSuccess, r.state.Failures = e.time("LastSuccess"), e.number("Failures")
 		e.json("Pending", &r.state.Pending)
+		e.json("Tally", &r.tally)
 		i.row = r
 	case key == purgeKey:
 		i.row = &purgeRow{at: e.time("At")}

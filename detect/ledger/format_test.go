@@ -48,7 +48,7 @@ func loadFirstFormat(t *testing.T, l *Ledger) {
 		t.Fatal(err)
 	}
 	for _, row := range rows {
-		i, err := decodeItem(row)
+		i, err := decodeItem(row, false)
 		if err != nil {
 			t.Fatal(err)
 		}

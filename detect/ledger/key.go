@@ -47,6 +47,12 @@ func seenKey(hour, alertID string, part int) string {
 	return fmt.Sprintf("%s%s:%s:%06d", seenPrefix, hour, escape(alertID), part)
 }
 
+// hourOfKey returns the hour in the key of a seen row.
+func hourOfKey(key string) string {
+	h, _, _ := strings.Cut(strings.TrimPrefix(key, seenPrefix), ":")
+	return h
+}
+
 // hour returns the hour of a time for a key. Hours are in order as texts.
 func hour(t time.Time) string {
 	t = t.UTC()

@@ -167,8 +167,9 @@ type writer struct {
 	// written are the keys of rows that turned out to be there already.
 	written map[string]bool
 
-	run  *runRow // as it was read
-	etag string
+	run   *runRow // as it was read
+	etag  string
+	tally tally // of what was written since it was read
 }
 
 func (w *writer) write(ctx context.Context) error {
@@ -203,6 +204,7 @@ func (w *writer) write(ctx context.Context) error {
 
 // readRun reads the run row and makes sure that nobody else runs the rule.
 func (w *writer) readRun(ctx context.Context) (err error) {
+	w.tally = tally{} // what is read may have it
 	if w.lease != nil {
 		w.run, w.etag, err = w.lease.current(ctx)
 	} else {
@@ -220,21 +222,16 @@ func (w *writer) readRun(ctx context.Context) (err error) {
 	return err
 }
 
+// maxRunSize is room for a run row in a transaction.
+const maxRunSize = 100_000
+
 // step writes the next transaction, and reports whether it was the last.
 func (w *writer) step(ctx context.Context) (done bool, err error) {
-	next := &runRow{ruleID: w.entry.RuleID, format: Format, state: w.entry.State.clone()}
-	if w.lease != nil {
-		next.holder, next.until = w.lease.holder, w.l.now().Add(w.lease.length)
-	}
-	runChange, err := w.l.runChange(next, w.etag)
-	if err != nil {
-		return false, err
-	}
 	if err := w.fill(); err != nil {
 		return false, err
 	}
 	var changes []change
-	size, whole := runChange.size, 0
+	size, whole := maxRunSize, 0
 	for _, b := range w.bundles {
 		if len(b.parts) > 0 {
 			break
@@ -252,6 +249,15 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 	}
 	switch {
 	case whole == len(w.bundles) && w.next == w.entry.count():
+		w.tally.count(changes)
+		next := &runRow{ruleID: w.entry.RuleID, format: Format, state: w.entry.State.clone(), tally: w.run.tally.add(w.tally, w.entry.State.Watermark)}
+		if w.lease != nil {
+			next.holder, next.until = w.lease.holder, w.l.now().Add(w.lease.length)
+		}
+		runChange, err := w.l.runChange(next, w.etag)
+		if err != nil {
+			return false, err
+		}
 		etag, err := w.l.store.commit(ctx, w.partition, append(changes, runChange)...)
 		if err != nil {
 			return false, err
@@ -283,6 +289,7 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 	if _, err := w.l.store.commit(ctx, w.partition, changes...); err != nil {
 		return false, err
 	}
+	w.tally.count(changes)
 	w.bundles = w.bundles[whole:]
 	return false, nil
 }

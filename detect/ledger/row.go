@@ -18,6 +18,7 @@ type runRow struct {
 	state  State
 	holder string    // of the lease, "" if nobody holds it
 	until  time.Time // when the lease ends
+	tally  tally     // never modified
 }
 
 // ruleRow lists a rule in the directory.

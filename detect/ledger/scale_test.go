@@ -191,6 +191,9 @@ func TestRequests(t *testing.T) {
 			fresh := history
 			// As long a name as the other's, since answers contain it.
 			fresh.Table = fmt.Sprintf("fresh%02d", i)
+			if made, err := open(t, fresh).Make(t.Context()); err != nil || !made {
+				t.Fatal(made, err)
+			}
 			measure := func(o Options) traffic {
 				t.Helper()
 				var m meter

@@ -29,9 +29,10 @@ type store interface {
 
 // item is a row as it was read. Its value must not be modified.
 type item struct {
-	key  string
-	etag string
-	row  row
+	partition string // as the table service says it; "" in memory
+	key       string
+	etag      string
+	row       row
 }
 
 // change is one operation of a transaction.

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -131,7 +133,7 @@ const mostAnswer = 32 << 20
 
 // mostListed is how many bytes of rows are read at once, over all pages: a service
 // that always has another page would fill the memory.
-const mostListed = 128 << 20
+const mostListed = 512 << 20
 
 // client returns the client of the table, and the host that it talks to.
 func (o Options) client() (*aztables.Client, string, error) {
@@ -213,16 +215,21 @@ func (s *tableStore) get(ctx context.Context, partition, key string) (item, erro
 	if err != nil {
 		return item{}, s.wrap("reading", err)
 	}
-	i, err := decodeItem(answer.Value)
+	i, err := decodeItem(answer.Value, false)
+	if err == nil && (i.partition != partition || i.key != key) {
+		err = fmt.Errorf("reading table %q at %s: the answer is the row %q of partition %q, and not %q of %q", s.name, s.host, i.key, i.partition, key, partition)
+	}
 	i.etag = string(answer.ETag)
 	return i, err
 }
 
-// briefProperties are all properties of all rows but the long ones.
-var briefProperties = strings.Join([]string{
+// briefNames are all properties of all rows but the long ones.
+var briefNames = []string{
 	"PartitionKey", "RowKey", "RuleID", "Format", "Watermark", "At", "AlertID", "Part", "Parts", "Suppressed", "Seq", "Recorded",
 	"RuleName", "Title", "Severity", "Created", "Address", "To", "To_2", "To_3", "To_4",
-}, ",")
+}
+
+var briefProperties = strings.Join(append(slices.Clone(briefNames), sumBrief), ",")
 
 func (s *tableStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {
 	// Keys hold no quote; see escape.
@@ -233,9 +240,13 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 	}
 	return func(yield func(item, error) bool) {
 		pager := s.client.NewListEntitiesPager(options)
-		size := 0
+		size, last := 0, ""
 		for pager.More() {
-			page, err := pager.NextPage(ctx)
+			var answer *http.Response
+			page, err := pager.NextPage(policy.WithCaptureResponse(ctx, &answer))
+			if err == nil && len(page.Entities) == 0 {
+				err = checkList(answer)
+			}
 			if err != nil {
 				yield(item{}, s.wrap("reading", err))
 				return
@@ -245,12 +256,32 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 					yield(item{}, fmt.Errorf("reading table %q at %s: what was asked for takes more than %d MiB, the limit: is it the ledger's table?", s.name, s.host, mostListed>>20))
 					return
 				}
-				if i, err := decodeItem(e); !yield(i, err) || err != nil {
+				i, err := decodeItem(e, brief)
+				if err == nil && (i.partition != partition || i.key < from || i.key >= to || i.key <= last) {
+					err = fmt.Errorf("reading table %q at %s: the answer has the row %q of partition %q out of its place", s.name, s.host, i.key, i.partition)
+				}
+				last = max(last, i.key)
+				if !yield(i, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
+}
+
+// checkList returns an error if an answer without entities is none to a list.
+func checkList(answer *http.Response) error {
+	var list struct {
+		Value *json.RawMessage `json:"value"`
+	}
+	body, err := runtime.Payload(answer)
+	if err == nil {
+		err = json.Unmarshal(body, &list)
+	}
+	if err == nil && list.Value == nil {
+		err = errors.New("the answer is no list of entities")
+	}
+	return err
 }
 
 // operationBytes is what surrounds an entity in a transaction: the lines of its
@@ -266,6 +297,9 @@ func (s *tableStore) prepare(partition string, c change) (change, error) {
 		}
 	}
 	entity["PartitionKey"], entity["RowKey"] = partition, c.key
+	if c.verb != remove {
+		putSums(entity)
+	}
 	wire, err := json.Marshal(entity)
 	if err != nil {
 		return c, fmt.Errorf("row %q: %w", c.key, err)

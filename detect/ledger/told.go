@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -106,20 +108,28 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	// What ends just before a span touches it.
 	from = from.Add(-alert.Resolution)
 
+	expected, err := l.expected(ctx, &q, hour(from))
+	if err != nil {
+		return Answer{}, err
+	}
 	for r, err := range l.seen(ctx, q.RuleID, from) {
 		if err != nil {
 			return Answer{}, err
 		}
+		expected.read(r)
 		for _, a := range r.activities {
 			if h := histories[a.Fingerprint]; h != nil {
-				h.add(a, r, q.Window.End)
+				h.add(a, r.seenRow, q.Window.End)
 				h.know(a.Events)
 			}
 			for _, h := range former[a.Fingerprint] {
-				h.add(a, r, q.Window.End)
+				h.add(a, r.seenRow, q.Window.End)
 				h.knowFormer(a)
 			}
 		}
+	}
+	if err := expected.check(q.RuleID); err != nil {
+		return Answer{}, err
 	}
 	for _, h := range histories {
 		h.spans = alert.Merge(h.spans)
@@ -223,26 +233,59 @@ func (h *history) knows(e Event) bool {
 	return false
 }
 
+// toldRow is a seen row with the hour of its key.
+type toldRow struct {
+	hour string
+	*seenRow
+}
+
 // seen yields the rows that hold what ended, or was told, since the hour of a
-// time. Parts of an alert that was not recorded to the end are left out.
-func (l *Ledger) seen(ctx context.Context, ruleID string, from time.Time) func(yield func(*seenRow, error) bool) {
-	return func(yield func(*seenRow, error) bool) {
-		whole := "" // the alert whose part 0 was read
+// time. Parts of an alert that was not recorded to the end are left out. One that
+// was has all of them: else the answer lacks some.
+func (l *Ledger) seen(ctx context.Context, ruleID string, from time.Time) iter.Seq2[toldRow, error] {
+	return func(yield func(toldRow, error) bool) {
+		fail := func(err error) {
+			yield(toldRow{}, fmt.Errorf("ledger: reading what rule %q told: %w", ruleID, err))
+		}
+		whole := ""         // the key of the alert whose part 0 was read, without the part
+		next, parts := 0, 0 // the part of it that comes next, and how many it has
+		complete := func() error {
+			if next < parts {
+				return fmt.Errorf("part %d of %d is missing of %s: the table's answer was cut, or somebody removed the row", next, parts, whole)
+			}
+			return nil
+		}
 		for i, err := range l.store.list(ctx, partitionOf(ruleID), seenPrefix+hour(from), prefixEnd(seenPrefix), false) {
 			var r *seenRow
 			if err == nil {
 				r, err = as[*seenRow](i)
 			}
 			if err != nil {
-				yield(nil, fmt.Errorf("ledger: reading what rule %q told: %w", ruleID, err))
+				fail(err)
 				return
 			}
-			if r.part == 0 {
-				whole = r.alertID
+			alertKey := i.key[:max(0, strings.LastIndexByte(i.key, ':'))]
+			switch {
+			case r.part == 0:
+				if err := complete(); err != nil {
+					fail(err)
+					return
+				}
+				whole, next, parts = alertKey, 1, r.parts
+			case alertKey != whole:
+				continue
+			case r.part != next && next < parts:
+				fail(complete())
+				return
+			default:
+				next++
 			}
-			if r.alertID == whole && !yield(r, nil) {
+			if !yield(toldRow{hourOfKey(i.key), r}, nil) {
 				return
 			}
+		}
+		if err := complete(); err != nil {
+			fail(err)
 		}
 	}
 }

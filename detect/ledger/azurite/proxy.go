@@ -24,6 +24,9 @@ type Fault struct {
 	Silent bool
 	Inside bool // the status is that of an operation, in an answer that accepts the transaction
 	After  bool // the service has acted
+	// Damage, if set, is what becomes of the body of the service's own answer: it
+	// is all that goes wrong.
+	Damage func(body []byte) []byte
 	// Hit, if set, is called when the fault happens: before the service would
 	// have acted or after it did, and before the client learns of either.
 	Hit func()
@@ -114,7 +117,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Unlock()
 
-	if f == nil || f.After {
+	if f == nil || f.After || f.Damage != nil {
 		// The service acts, even if the client is gone.
 		req, err := http.NewRequest(r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
 		if err != nil {
@@ -130,9 +133,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		if f == nil {
+		if f == nil || f.Damage != nil {
 			for name, values := range answer.Header {
 				w.Header()[name] = values
+			}
+			if f != nil {
+				text = f.Damage(text)
+				w.Header().Del("Content-Length")
 			}
 			w.WriteHeader(answer.StatusCode)
 			_, _ = w.Write(text)
