@@ -18,7 +18,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("x-ms-continuation-NextPartitionKey", "p")
 		w.Header().Set("x-ms-continuation-NextRowKey", fmt.Sprint(requests))
-		_, _ = fmt.Fprintf(w, `{"value":[{"PartitionKey":"p","RowKey":%q,"At":"2026-03-17T10:00:00Z","X":%q}]}`, purgeKey, strings.Repeat("x", 8<<20))
+		_, _ = fmt.Fprintf(w, `{"value":[{"PartitionKey":"p","RowKey":"%s%09d","At":"2026-03-17T10:00:00Z","X":%q}]}`, notePrefix, requests, strings.Repeat("x", 8<<20))
 	}))
 	defer server.Close()
 	l, err := Open(Options{ConnectionString: "AccountName=a;AccountKey=a2V5;TableEndpoint=" + server.URL})
@@ -32,7 +32,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		}
 		rows++
 	}
-	if err == nil || !strings.Contains(err.Error(), "takes more than 128 MiB, the limit") || rows > 16 {
+	if err == nil || !strings.Contains(err.Error(), "takes more than 512 MiB, the limit") || rows > 64 {
 		t.Errorf("%d rows, error = %v", rows, err)
 	}
 }
