@@ -70,6 +70,10 @@ func TestFunctionsHost(t *testing.T) {
 func hostCards(t *testing.T) {
 	c := newEventCloud(t)
 	h := newHost(t, c, nil, nil)
+	// Only in the emulator at its own ports does serve make the table.
+	if r := command(t, map[string]string{"PUSHBACK_TABLE_CONNECTION": azurite.Storage(t)}, "outbox", "init"); r.code != exitDone {
+		t.Fatalf("outbox init: %s", r.stderr)
+	}
 	c.happen("ana.example", "bob.example")
 	h.start()
 	h.wait("the cards", c.delivered)
