@@ -21,17 +21,25 @@ var (
 // foundActivity is what one or more rows of a result say that somebody did.
 type foundActivity struct {
 	alert.Activity
-	identity []alert.Field // for reading
-	trace    ledger.Trace
-	rows     []int // indexes into the result
+	rows []int // indexes into the result
 }
+
+// found is all that a result says, in lists of the same length. There may be very
+// many: what is of no use any more is dropped list by list.
+type found struct {
+	activities []alert.Activity
+	rows       [][]int // of each activity, indexes into the result
+}
+
+// at returns one of the activities.
+func (f *found) at(i int) foundActivity { return foundActivity{f.activities[i], f.rows[i]} }
 
 // rowReader reads rows as activities.
 type rowReader struct {
 	ruleID             string
 	table              *workspace.Table
 	window             alert.Span
-	identity           []int // indexes of the identity columns
+	identities         []int // indexes of the identity columns
 	addresses          []int // indexes of the columns that hold IP addresses
 	rest               []int // indexes of all columns but the times
 	events             []int // indexes of the columns that hold the events' ids
@@ -59,8 +67,8 @@ func newRowReader(r *rule.Rule, table *workspace.Table, window alert.Span) rowRe
 		}
 	}
 	for _, name := range r.IdentityColumns() {
-		if i := table.Column(name); i >= 0 && !slices.Contains(reader.identity, i) {
-			reader.identity = append(reader.identity, i)
+		if i := table.Column(name); i >= 0 && !slices.Contains(reader.identities, i) {
+			reader.identities = append(reader.identities, i)
 		}
 	}
 	return reader
@@ -80,53 +88,75 @@ func timeColumn(table *workspace.Table, names []string) int {
 // timeless reports whether the result does not say when anything took place.
 func (r rowReader) timeless() bool { return r.start < 0 && r.end < 0 && r.moment < 0 }
 
-// activities returns what the rows tell, in their order. Rows with the same
-// identity and span are one activity. If there are no rows, that is the
-// activity: the rule's, over the window.
-func (r rowReader) activities() []foundActivity {
+// found returns what the rows tell, in their order. Rows with the same identity
+// and span are one activity. If there are no rows, that is the activity: the
+// rule's, over the window.
+func (r rowReader) found() found {
 	if len(r.table.Rows) == 0 {
-		return []foundActivity{{Activity: alert.Activity{
-			Fingerprint: alert.NewFingerprint(r.ruleID, nil),
-			Span:        r.wholeWindow(),
-		}, trace: ledger.Trace{Former: []alert.Fingerprint{alert.FormerFingerprint(r.ruleID, nil)}}}}
+		return found{
+			activities: []alert.Activity{{Fingerprint: alert.NewFingerprint(r.ruleID, nil), Span: r.wholeWindow()}},
+			rows:       [][]int{nil},
+		}
 	}
 	type key struct {
 		fingerprint alert.Fingerprint
 		start, end  time.Time // in UTC, so that == compares them
 	}
-	found := make([]foundActivity, 0, len(r.table.Rows))
-	index := make(map[key]int, len(r.table.Rows))
+	n := len(r.table.Rows)
+	f := found{activities: make([]alert.Activity, 0, n), rows: make([][]int, 0, n)}
+	index := make(map[key]int, n)
+	indexes := make([]int, n)
 	for i, row := range r.table.Rows {
 		columns := r.identityColumns(row)
 		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, r.encoded(row, columns)), Span: r.spanOf(row)}
 		k := key{a.Fingerprint, a.Span.Start, a.Span.End}
-		trace := ledger.Trace{Former: r.former(row), Events: r.eventsOf(row)}
-		a.Events = recorded(trace.Events)
+		a.Events = recorded(r.eventsOf(row))
 		if j, ok := index[k]; ok {
-			f := &found[j]
-			f.rows = append(f.rows, i)
-			f.Events = mergedEvents(f.Events, a.Events)
-			f.trace.Events = append(f.trace.Events, trace.Events...)
-			for _, former := range trace.Former {
-				if !slices.Contains(f.trace.Former, former) {
-					f.trace.Former = append(f.trace.Former, former)
-				}
-			}
+			f.rows[j] = append(f.rows[j], i)
+			f.activities[j].Events = mergedEvents(f.activities[j].Events, a.Events)
 			continue
 		}
-		index[k] = len(found)
-		found = append(found, foundActivity{Activity: a, identity: r.readable(row, columns), trace: trace, rows: []int{i}})
+		index[k] = len(f.activities)
+		indexes[i] = i
+		f.activities, f.rows = append(f.activities, a), append(f.rows, indexes[i:i+1:i+1])
 	}
-	return found
+	return f
+}
+
+// trace returns how else the ledger may know the activity of rows.
+func (r rowReader) trace(rows []int) ledger.Trace {
+	if len(rows) == 0 {
+		return ledger.Trace{Former: []alert.Fingerprint{alert.FormerFingerprint(r.ruleID, nil)}}
+	}
+	var t ledger.Trace
+	for _, i := range rows {
+		row := r.table.Rows[i]
+		t.Events = append(t.Events, r.eventsOf(row)...)
+		for _, former := range r.former(row) {
+			if !slices.Contains(t.Former, former) {
+				t.Former = append(t.Former, former)
+			}
+		}
+	}
+	return t
+}
+
+// identity returns who the first of rows is about, for a person.
+func (r rowReader) identity(rows []int) []alert.Field {
+	if len(rows) == 0 {
+		return nil
+	}
+	row := r.table.Rows[rows[0]]
+	return r.readable(row, r.identityColumns(row))
 }
 
 // identityColumns returns the columns that say who a row is about. A row whose
 // identity columns are all empty is about somebody unknown: then everything it
 // says has to be the same for it to be the same activity.
 func (r rowReader) identityColumns(row []any) []int {
-	for _, c := range r.identity {
+	for _, c := range r.identities {
 		if !isEmpty(row[c]) {
-			return r.identity
+			return r.identities
 		}
 	}
 	return r.rest

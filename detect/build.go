@@ -35,17 +35,22 @@ func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now tim
 // them. It lets go of each row that it has made an alert of, so that a large
 // result and its alerts are not in memory together: the builder's table is of
 // no use after it.
-func (b builder) alerts(news []foundActivity) []alert.Alert {
-	if len(news) == 0 {
+func (b builder) alerts(news found) []alert.Alert {
+	n := len(news.activities)
+	if n == 0 {
 		return nil
 	}
 	if b.rule.Grouping == rule.SingleAlert {
-		return []alert.Alert{b.alert(news)}
+		all := make([]foundActivity, n)
+		for i := range all {
+			all[i] = news.at(i)
+		}
+		return []alert.Alert{b.alert(all)}
 	}
-	alerts := make([]alert.Alert, len(news))
-	for i := range news {
-		alerts[i] = b.alert(news[i : i+1])
-		for _, row := range news[i].rows {
+	alerts := make([]alert.Alert, n)
+	for i := range alerts {
+		alerts[i] = b.alert([]foundActivity{news.at(i)})
+		for _, row := range news.rows[i] {
 			b.table.Rows[row] = nil
 		}
 	}

@@ -416,11 +416,14 @@ entityMappings:
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := parse(t, tt.yaml)
-			got := newRowReader(r, &tt.table, alert.Span{Start: clock("09:00"), End: clock("10:00")}).activities()
+			all := newRowReader(r, &tt.table, alert.Span{Start: clock("09:00"), End: clock("10:00")}).found()
+			var got []foundActivity
 			fingerprints := map[alert.Fingerprint]bool{}
-			for i := range got {
-				fingerprints[got[i].Fingerprint] = true
-				got[i].Fingerprint, got[i].identity, got[i].trace = "", nil, ledger.Trace{}
+			for i := range all.activities {
+				a := all.at(i)
+				fingerprints[a.Fingerprint] = true
+				a.Fingerprint = ""
+				got = append(got, a)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(foundActivity{})); diff != "" {
 				t.Errorf("activities (-want +got):\n%s", diff)

@@ -18,7 +18,7 @@ const mostSpellings = 64
 // former returns the fingerprints that format 1 has of what a row is about: one
 // for each spelling of its addresses that is in the row.
 func (r rowReader) former(row []any) []alert.Fingerprint {
-	columns := r.identity
+	columns := r.identities
 	text := func(c int) string { return formerIdentity(row[c]) }
 	if !slices.ContainsFunc(columns, func(c int) bool { return text(c) != "" }) {
 		columns = r.rest

@@ -94,8 +94,8 @@ func TestIdentitiesDoNotCollide(t *testing.T) {
 			}
 		}
 		table.Rows = [][]any{row}
-		reader := rowReader{ruleID: "r", table: &table, identity: []int{0, 1, 2}}
-		f := alert.NewFingerprint("r", reader.encoded(row, reader.identity))
+		reader := rowReader{ruleID: "r", table: &table, identities: []int{0, 1, 2}}
+		f := alert.NewFingerprint("r", reader.encoded(row, reader.identities))
 		if other, ok := byPrint[f]; ok && other != means {
 			t.Fatalf("%s and %s have one fingerprint", means, other)
 		}
@@ -163,7 +163,7 @@ customDetails: {Raw: Ip}
 		}
 		r := parse(t, mapped)
 		window := alert.Span{Start: clock("09:00"), End: clock("10:00")}
-		found := newRowReader(r, table, window).activities()
+		found := newRowReader(r, table, window).found()
 		return newBuilder(r, table, window, clock("10:05")).alerts(found)[0]
 	}
 	a, b := build("2600:0:0:0:0:0:0:1", "203.0.113.7:25"), build("[2600::1]:443", "::ffff:203.0.113.7")

@@ -101,8 +101,8 @@ func (r RuleRun) Totals() Totals {
 		t.Rows += w.Rows
 		t.New += w.New
 		t.Alerts += len(w.Alerts)
-		t.Dropped += len(w.Dropped)
-		t.Suppressed += len(w.Suppressed)
+		t.Dropped += len(w.Dropped) + w.MoreDropped
+		t.Suppressed += len(w.Suppressed) + w.MoreSuppressed
 		t.HeldBack += w.HeldBack
 		t.Storm += w.Storm
 		if w.Err != nil {
@@ -153,8 +153,11 @@ type WindowRun struct {
 	// Suppressed are activities that nobody is told of because their identity
 	// was told of within the rule's suppression duration.
 	Suppressed []Dropped
-	Duration   time.Duration
-	Err        error
+	// MoreDropped and MoreSuppressed count those that are not listed, since there
+	// are very many.
+	MoreDropped, MoreSuppressed int
+	Duration                    time.Duration
+	Err                         error
 }
 
 // Dropped is an activity that is not told because it was told before.

@@ -309,12 +309,9 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	if reader.timeless() && !table.NoData && r.schedule.period > r.schedule.frequency {
 		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime or TimeGenerated: what overlapping windows find is told by each", r.File))
 	}
-	found := reader.activities()
-	activities, traces := make([]alert.Activity, len(found)), make([]ledger.Trace, len(found))
-	for i, f := range found {
-		activities[i], traces[i] = f.Activity, f.trace
-	}
-	q := ledger.Question{RuleID: r.ID, Activities: activities, Traces: traces, Window: w.Window, Now: now}
+	found := reader.found()
+	q := ledger.Question{RuleID: r.ID, Activities: found.activities, Window: w.Window, Now: now,
+		Trace: func(i int) ledger.Trace { return reader.trace(found.rows[i]) }}
 	if r.SuppressionEnabled {
 		q.Suppression = r.SuppressionDuration
 	}
@@ -323,26 +320,12 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 		w.Err = &ledgerError{"asking what was told before", err}
 		return w, held
 	}
-	news := make([]foundActivity, 0, len(answer.News))
-	for _, f := range found {
-		// The answer is in the order of the question.
-		switch {
-		case isNext(answer.News, f.Activity):
-			f.Activity, answer.News = answer.News[0], answer.News[1:]
-			news = append(news, f)
-		case isNext(answer.Suppressed, f.Activity):
-			held = append(held, answer.Suppressed[0])
-			answer.Suppressed = answer.Suppressed[1:]
-			w.Suppressed = append(w.Suppressed, Dropped{Span: f.Span, Identity: f.identity})
-		default:
-			w.Dropped = append(w.Dropped, Dropped{Span: f.Span, Identity: f.identity})
-		}
-	}
-	w.New = len(news)
+	w.New, held = len(answer.News), answer.Suppressed
+	news := reader.sort(found, answer, &w)
 	b := newBuilder(r.Rule, table, w.Window, now)
-	if d.config.isStorm(r.Rule, len(news)) {
-		w.Storm = len(news)
-		w.Alerts = []alert.Alert{b.storm(news, d.config.MaxAlerts)}
+	if d.config.isStorm(r.Rule, w.New) {
+		w.Storm = w.New
+		w.Alerts = []alert.Alert{b.storm(news, d.config.MaxAlerts, reader.identity)}
 	} else {
 		w.Alerts = b.alerts(news)
 	}
@@ -385,6 +368,38 @@ func (d *Detector) holdsBack(a alert.Alert) bool {
 		return true
 	}
 	return d.config.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *d.config.RiskCutoff
+}
+
+// mostListed is how many activities that are not told a window lists: there may
+// be very many.
+const mostListed = 1000
+
+// sort returns what is new of what was found, as the ledger answers, and lists in
+// the window's run what is not.
+func (r rowReader) sort(f found, answer ledger.Answer, w *WindowRun) (news found) {
+	news = found{activities: answer.News, rows: f.rows[:0]}
+	list := func(to *[]Dropped, more *int, i int) {
+		if len(*to) == mostListed {
+			*more++
+			return
+		}
+		*to = append(*to, Dropped{Span: f.activities[i].Span, Identity: r.identity(f.rows[i])})
+	}
+	// The answer is in the order of the question.
+	next, suppressed := answer.News, answer.Suppressed
+	for i, a := range f.activities {
+		switch {
+		case isNext(next, a):
+			next = next[1:]
+			news.rows = append(news.rows, f.rows[i])
+		case isNext(suppressed, a):
+			suppressed = suppressed[1:]
+			list(&w.Suppressed, &w.MoreSuppressed, i)
+		default:
+			list(&w.Dropped, &w.MoreDropped, i)
+		}
+	}
+	return news
 }
 
 func isNext(list []alert.Activity, a alert.Activity) bool {

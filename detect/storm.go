@@ -39,8 +39,9 @@ type suspect struct {
 
 // storm returns the one alert that stands for more than limit: all of their
 // activities, the highest of their severities, and the worst identities by name.
-// The worst come first in it, so that a reader who cuts it keeps them.
-func (b builder) storm(news []foundActivity, limit int) alert.Alert {
+// The worst come first in it, so that a reader who cuts it keeps them. identity
+// returns who rows are about. Like alerts it lets go of the rows.
+func (b builder) storm(news found, limit int, identity func(rows []int) []alert.Field) alert.Alert {
 	suspects := b.suspects(news)
 	var worst []foundActivity
 	shown := 0
@@ -49,27 +50,28 @@ func (b builder) storm(news []foundActivity, limit int) alert.Alert {
 			if shown >= mostStormRows {
 				break
 			}
-			f := news[i]
+			f := news.at(i)
 			f.rows = f.rows[:min(len(f.rows), mostStormRows-shown)]
 			shown += len(f.rows)
 			worst = append(worst, f)
 		}
 	}
-	lines := b.worstLines(suspects, news)
+	lines := b.worstLines(suspects, news, identity)
 	r := *b.rule
 	o := &r.AlertDetails
 	o.DisplayNameFormat, o.DescriptionFormat, o.SeverityColumn = rule.Format{}, rule.Format{}, "" // these are of all
 	b.rule = &r
 	a := b.alert(worst)
+	clear(b.table.Rows)
 
 	a.Severity = max(b.rule.Severity, suspects[0].severity)
-	storm := &alert.Storm{Alerts: len(news), Identities: len(suspects), Limit: limit}
-	a.Activities = make([]alert.Activity, 0, len(news))
+	storm := &alert.Storm{Alerts: len(news.activities), Identities: len(suspects), Limit: limit}
+	a.Activities = make([]alert.Activity, 0, len(news.activities))
 	for _, s := range suspects {
 		storm.Rows += s.rows
 		a.Span = a.Span.Hull(s.span)
 		for _, i := range s.found {
-			a.Activities = append(a.Activities, news[i].Activity)
+			a.Activities = append(a.Activities, news.activities[i])
 		}
 	}
 	a.Storm = storm
@@ -100,10 +102,10 @@ func keepStorm(a *alert.Alert) {
 // suspects returns the identities of a storm, the worst first: by the severity
 // that the rule gives them, the number of their events, that of their rows, and
 // then by what is always the same.
-func (b builder) suspects(news []foundActivity) []suspect {
+func (b builder) suspects(news found) []suspect {
 	index := map[alert.Fingerprint]int{}
-	var all []suspect
-	for i, f := range news {
+	all := make([]suspect, 0, len(news.activities)) // as many as there can be
+	for i, f := range news.activities {
 		j, ok := index[f.Fingerprint]
 		if !ok {
 			j = len(all)
@@ -112,18 +114,18 @@ func (b builder) suspects(news []foundActivity) []suspect {
 		}
 		s := &all[j]
 		s.found = append(s.found, i)
-		s.rows += len(f.rows)
+		s.rows += len(news.rows[i])
 		s.span = s.span.Hull(f.Span)
 		for _, id := range f.Events {
 			if _, _, isMark := id.GroupMark(); !isMark {
 				s.events++
 			}
 		}
-		s.severity = max(s.severity, b.highest(f.rows))
+		s.severity = max(s.severity, b.highest(news.rows[i]))
 	}
 	for _, s := range all {
 		slices.SortFunc(s.found, func(x, y int) int {
-			return cmp.Or(news[x].Span.Start.Compare(news[y].Span.Start), news[x].Span.End.Compare(news[y].Span.End))
+			return cmp.Or(news.activities[x].Span.Start.Compare(news.activities[y].Span.Start), news.activities[x].Span.End.Compare(news.activities[y].Span.End))
 		})
 	}
 	slices.SortFunc(all, func(x, y suspect) int {
@@ -147,7 +149,7 @@ func (b builder) highest(rows []int) alert.Severity {
 }
 
 // worstLines says who the worst are, and what makes them so.
-func (b builder) worstLines(suspects []suspect, news []foundActivity) []string {
+func (b builder) worstLines(suspects []suspect, news found, identity func(rows []int) []alert.Field) []string {
 	var lines []string
 	for _, s := range suspects[:min(len(suspects), mostWorst)] {
 		what := counted(s.rows, "row", "rows")
@@ -157,27 +159,27 @@ func (b builder) worstLines(suspects []suspect, news []foundActivity) []string {
 		if b.rule.AlertDetails.SeverityColumn != "" {
 			what += ", " + s.severity.String()
 		}
-		lines = append(lines, fmt.Sprintf("%s (%s)", b.name(news[s.found[0]]), what))
+		lines = append(lines, fmt.Sprintf("%s (%s)", b.name(news.rows[s.found[0]], identity), what))
 	}
 	return lines
 }
 
 // name returns who an activity is about in few words: the first identifier of
 // each of its entities, or without entities its identity.
-func (b builder) name(f foundActivity) string {
+func (b builder) name(rows []int, identity func(rows []int) []alert.Field) string {
 	var names []string
 	add := func(text string) {
 		if text = strings.TrimSpace(text); text != "" && len(names) < mostWorst {
 			names = append(names, text)
 		}
 	}
-	for _, i := range f.rows[:min(len(f.rows), 1)] {
+	for _, i := range rows[:min(len(rows), 1)] {
 		for _, e := range b.entities([][]any{b.table.Rows[i]}) {
 			add(e.Fields[0].Value)
 		}
 	}
 	if len(names) == 0 {
-		for _, field := range f.identity {
+		for _, field := range identity(rows) {
 			add(field.Value)
 		}
 	}

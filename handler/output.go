@@ -258,6 +258,7 @@ const mostDropped = 5
 func (p *textPrinter) tick(r detect.Report) error {
 	p.warn.ticking(r)
 	var dropped, suppressed []detect.Dropped
+	var moreDropped, moreSuppressed int
 	for _, run := range r.Rules {
 		p.held += run.UpdatesHeldBack
 		for _, w := range run.Windows {
@@ -268,17 +269,18 @@ func (p *textPrinter) tick(r detect.Report) error {
 				p.late++
 			}
 			p.rows += w.Rows
-			p.dropped += len(w.Dropped)
-			p.suppressed += len(w.Suppressed)
+			p.dropped += len(w.Dropped) + w.MoreDropped
+			p.suppressed += len(w.Suppressed) + w.MoreSuppressed
+			moreDropped, moreSuppressed = moreDropped+w.MoreDropped, moreSuppressed+w.MoreSuppressed
 			p.held += w.HeldBack
 			dropped, suppressed = append(dropped, w.Dropped...), append(suppressed, w.Suppressed...)
 		}
 	}
-	return errors.Join(p.untold(r.Time, "dropped, already reported: ", dropped), p.untold(r.Time, "held back by the rule's suppression: ", suppressed))
+	return errors.Join(p.untold(r.Time, "dropped, already reported: ", dropped, moreDropped), p.untold(r.Time, "held back by the rule's suppression: ", suppressed, moreSuppressed))
 }
 
-// untold names activities that nobody is told of.
-func (p *textPrinter) untold(at time.Time, why string, activities []detect.Dropped) error {
+// untold names activities that nobody is told of, of which there are more.
+func (p *textPrinter) untold(at time.Time, why string, activities []detect.Dropped, more int) error {
 	var texts []string
 	for _, a := range activities {
 		if text := droppedText(a); !slices.Contains(texts, text) {
@@ -288,8 +290,8 @@ func (p *textPrinter) untold(at time.Time, why string, activities []detect.Dropp
 	if len(texts) == 0 {
 		return nil
 	}
-	if more := len(texts) - mostDropped; more > 0 {
-		texts = append(texts[:mostDropped], fmt.Sprintf("and %d more", more))
+	if more += max(0, len(texts)-mostDropped); more > 0 {
+		texts = append(texts[:min(len(texts), mostDropped)], fmt.Sprintf("and %d more", more))
 	}
 	return p.Aside(at.Format("2006-01-02 15:04") + "  " + why + strings.Join(texts, "; "))
 }

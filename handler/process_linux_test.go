@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,6 +56,7 @@ func largeTick(t testing.TB, settings map[string]string) float64 {
 		_, _ = w.Write(answer)
 		return true
 	}
+	settings["PUSHBACK_MAX_ALERTS"] = strconv.Itoa(manyRows)
 	h := startHost(t, c, settings)
 	got := h.tick(c, at(11, 5), http.StatusOK)
 	peak := peakMegabytes(t, h.cmd.Process.Pid)
@@ -94,7 +97,7 @@ func BenchmarkProcessMemory(b *testing.B) {
 		name     string
 		settings func() map[string]string
 	}{
-		{"memory", func() map[string]string { return nil }},
+		{"memory", func() map[string]string { return map[string]string{} }},
 		{"table", func() map[string]string { return tableOfItsOwn(b) }},
 	} {
 		b.Run(place.name, func(b *testing.B) {
@@ -167,5 +170,62 @@ func TestProcessDevelopmentStorage(t *testing.T) {
 	h.stop()
 	if n := strings.Count(h.stdout.String()+h.stderr.String(), "the ledger's table was missing in the storage emulator and was made"); n != 2 {
 		t.Errorf("the log says %d times that the table is new", n)
+	}
+}
+
+// stormRows is how many rows a workspace answers at most, and stormMegabytes is
+// what a tick may take for them: the rest of a small instance is the host's. The
+// late passes compare them with as many that were recorded.
+const (
+	stormRows      = 100_000
+	stormMegabytes = 200
+	lateMegabytes  = 250
+)
+
+// emptied returns an answer whose rows have nothing in a column.
+func emptied(t testing.TB, answer []byte, column string) []byte {
+	t.Helper()
+	end := bytes.Index(answer, []byte(`"rows":[[`))
+	names := regexp.MustCompile(`"name":"(\w+)","type"`).FindAllSubmatch(answer[:end], -1)
+	at := slices.IndexFunc(names, func(m [][]byte) bool { return string(m[1]) == column })
+	if at < 0 {
+		t.Fatalf("no column %s in %s", column, answer[:end])
+	}
+	row, _, _ := bytes.Cut(answer[end+len(`"rows":[`):], []byte("],["))
+	var cells []json.RawMessage
+	if err := json.Unmarshal(append(bytes.TrimSuffix(row, []byte("]]")), ']'), &cells); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.ReplaceAll(answer, cells[at], []byte("null"))
+}
+
+// TestProcessStorm gives the process the largest answer there is, and again in the
+// late passes: it reports one alert, within the memory of a small instance.
+func TestProcessStorm(t *testing.T) {
+	c := newCloud(t)
+	answer := cannedAnswer(t, stormRows)
+	// Of 700 bytes a row, what says the same in all of them is left out.
+	for _, column := range []string{"UserAgents", "Reasons", "Applications", "Resources", "SignInTypes", "ClientApps"} {
+		answer = emptied(t, answer, column)
+	}
+	t.Logf("%d bytes a row", len(answer)/stormRows)
+	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer)
+		return true
+	}
+	h := startHost(t, c, tableOfItsOwn(t))
+	for i, now := range []time.Time{at(11, 5), at(12, 5)} {
+		begin := time.Now()
+		got := h.tick(c, now, http.StatusOK)
+		peak := peakMegabytes(t, h.cmd.Process.Pid)
+		t.Logf("tick %d: %.0f MB, %s, %+v", i+1, peak, time.Since(begin), got.answer.ReturnValue.Rules[0].Windows)
+		if most := []float64{stormMegabytes, lateMegabytes}[i]; peak >= most {
+			t.Errorf("tick %d of %d rows took %.0f MB, and should take less than %.0f", i+1, stormRows, peak, most)
+		}
+	}
+	h.stop()
+	if n := len(h.logged("alert")); n != 1 {
+		t.Errorf("%d alerts", n)
 	}
 }

@@ -42,6 +42,10 @@ const (
 // instance is small, and a tick spends its time waiting.
 const gcPercent = 10
 
+// memoryLimit is from where on the collector runs as often as it must: the largest
+// answer of a workspace needs about as much. It is no hard limit.
+const memoryLimit = 160 << 20
+
 func newServe() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
@@ -86,6 +90,9 @@ func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Lis
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	if gone := parentGone(); gone != nil {
 		go guard(log, end, func() {

@@ -68,7 +68,7 @@ func summarize(r detect.Report) *summary {
 		for _, w := range run.Windows {
 			out.Windows = append(out.Windows, windowSummary{
 				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
-				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped), Suppressed: len(w.Suppressed), HeldBack: w.HeldBack, Storm: w.Storm,
+				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped) + w.MoreDropped, Suppressed: len(w.Suppressed) + w.MoreSuppressed, HeldBack: w.HeldBack, Storm: w.Storm,
 				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
 			})
 		}

@@ -32,7 +32,8 @@ type bundle struct {
 	hour string
 	id   string
 	// parts are all but the first part of its activities. Nobody heeds them
-	// until the others are written.
+	// until the others are written. They are prepared when they are: there may be
+	// very many.
 	parts []change
 	// final is written by one transaction: part 0 and the alert.
 	final []change
@@ -108,15 +109,15 @@ func (w *writer) bundle(i int) (bundle, error) {
 		if r.part == 0 {
 			c.verb = first
 		}
+		if r.part > 0 {
+			b.parts = append(b.parts, c)
+			continue
+		}
 		c, err := w.l.store.prepare(w.partition, c)
 		if err != nil {
 			return b, err
 		}
-		if r.part == 0 {
-			b.final = append(b.final, c)
-		} else {
-			b.parts = append(b.parts, c)
-		}
+		b.final = append(b.final, c)
 	}
 	var c change
 	switch {
@@ -275,15 +276,22 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 	case whole == 0:
 		// The first bundle has more parts than one transaction takes.
 		b := &w.bundles[0]
-		n, size := 0, 0
-		for n < len(b.parts) && n < maxChanges && (n == 0 || size+b.parts[n].size <= maxBytes) {
-			size += b.parts[n].size
-			n++
+		var parts []change
+		size := 0
+		for _, c := range b.parts[:min(len(b.parts), maxChanges)] {
+			c, err := w.l.store.prepare(w.partition, c)
+			if err != nil {
+				return false, err
+			}
+			if size += c.size; len(parts) > 0 && size > maxBytes/4 {
+				break
+			}
+			parts = append(parts, c)
 		}
-		if _, err := w.l.store.commit(ctx, w.partition, b.parts[:n]...); err != nil {
+		if _, err := w.l.store.commit(ctx, w.partition, parts...); err != nil {
 			return false, err
 		}
-		b.parts = b.parts[n:]
+		b.parts = b.parts[len(parts):]
 		return false, nil
 	}
 	if _, err := w.l.store.commit(ctx, w.partition, changes...); err != nil {

@@ -231,19 +231,21 @@ var briefNames = []string{
 
 var briefProperties = strings.Join(append(slices.Clone(briefNames), sumBrief), ",")
 
-func (s *tableStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {
+func (s *tableStore) list(ctx context.Context, partition, from, end string, brief bool) iter.Seq2[item, error] {
 	// Keys hold no quote; see escape.
-	filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", partition, from, to)
-	options := &aztables.ListEntitiesOptions{Filter: &filter}
+	filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", partition, from, end)
+	options := aztables.ListEntitiesOptions{Filter: &filter}
 	if brief {
 		options.Select = &briefProperties
+	} else {
+		options.Top = to32(firstPage)
 	}
 	return func(yield func(item, error) bool) {
-		pager := s.client.NewListEntitiesPager(options)
+		options := options // each use of the iterator begins anew
 		size, last := 0, ""
-		for pager.More() {
+		for {
 			var answer *http.Response
-			page, err := pager.NextPage(policy.WithCaptureResponse(ctx, &answer))
+			page, err := s.client.NewListEntitiesPager(&options).NextPage(policy.WithCaptureResponse(ctx, &answer))
 			if err == nil && len(page.Entities) == 0 {
 				err = checkList(answer)
 			}
@@ -257,7 +259,7 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 					return
 				}
 				i, err := decodeItem(e, brief)
-				if err == nil && (i.partition != partition || i.key < from || i.key >= to || i.key <= last) {
+				if err == nil && (i.partition != partition || i.key < from || i.key >= end || i.key <= last) {
 					err = fmt.Errorf("reading table %q at %s: the answer has the row %q of partition %q out of its place", s.name, s.host, i.key, i.partition)
 				}
 				last = max(last, i.key)
@@ -265,9 +267,39 @@ func (s *tableStore) list(ctx context.Context, partition, from, to string, brief
 					return
 				}
 			}
+			if page.NextPartitionKey == nil || *page.NextPartitionKey == "" {
+				return
+			}
+			options.NextPartitionKey, options.NextRowKey = page.NextPartitionKey, page.NextRowKey
+			if !brief {
+				options.Top = to32(pageOf(page.Entities))
+			}
 		}
 	}
 }
+
+// The entities of a page that is read whole. A row can have a megabyte, and a page
+// is in memory at once: so a first page says how large the rows are.
+const (
+	firstPage = 20
+	mostPage  = 1000 // which the service gives at most
+	leastPage = 10
+	pageBytes = 1 << 20
+)
+
+// pageOf returns how many entities the next page may have.
+func pageOf(entities [][]byte) int {
+	size := 0
+	for _, e := range entities {
+		size += len(e)
+	}
+	if size == 0 {
+		return firstPage
+	}
+	return min(max(pageBytes*len(entities)/size, leastPage), mostPage)
+}
+
+func to32(n int) *int32 { return to.Ptr(int32(n)) }
 
 // checkList returns an error if an answer without entities is none to a list.
 func checkList(answer *http.Response) error {

@@ -15,9 +15,10 @@ import (
 type Question struct {
 	RuleID     string
 	Activities []alert.Activity
-	// Traces says of each of the activities how else the ledger may know it.
-	// Without them it knows each by its fingerprint and the ids of its events.
-	Traces []Trace
+	// Trace, if set, returns of the activity at an index how else the ledger may
+	// know it. Without it that knows each by its fingerprint and the ids of its
+	// events. It is called more than once, so that very many need not be kept.
+	Trace func(i int) Trace
 	// Window is what the query looked at. It matters where activities have
 	// events but their spans do not cover these.
 	Window alert.Span
@@ -69,8 +70,10 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	if len(q.Activities) == 0 {
 		return answer, nil
 	}
-	histories := map[alert.Fingerprint]*history{}
-	former := map[alert.Fingerprint][]*history{}
+	// What is asked about, by fingerprint and by format 1's. An identity has no
+	// history, nil, until a row is read that is about it.
+	histories := make(map[alert.Fingerprint]*history, len(q.Activities))
+	former := make(map[alert.Fingerprint][]alert.Fingerprint)
 	from := q.Activities[0].Span.Start
 	earliest := func(t time.Time) {
 		if t.Before(from) {
@@ -79,21 +82,14 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	}
 	for i, a := range q.Activities {
 		earliest(a.Span.Start)
-		h := histories[a.Fingerprint]
-		if h == nil {
-			h = &history{}
-			histories[a.Fingerprint] = h
-		}
-		if len(a.Events) > 0 && h.events == nil {
-			h.events, h.groups = map[alert.EventID]struct{}{}, map[string][]time.Time{}
-			h.former = map[alert.EventID][]alert.Span{}
-		}
-		for _, f := range q.trace(i).Former {
-			if !slices.Contains(former[f], h) {
-				former[f] = append(former[f], h)
+		histories[a.Fingerprint] = nil
+		trace := q.trace(i)
+		for _, f := range trace.Former {
+			if !slices.Contains(former[f], a.Fingerprint) {
+				former[f] = append(former[f], a.Fingerprint)
 			}
 		}
-		for _, e := range q.trace(i).Events {
+		for _, e := range trace.Events {
 			if _, at, ok := e.Group.GroupMark(); ok {
 				earliest(at.Add(-GroupReach))
 			}
@@ -118,11 +114,12 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 		}
 		expected.read(r)
 		for _, a := range r.activities {
-			if h := histories[a.Fingerprint]; h != nil {
+			if h := historyOf(histories, a.Fingerprint); h != nil {
 				h.add(a, r.seenRow, q.Window.End)
 				h.know(a.Events)
 			}
-			for _, h := range former[a.Fingerprint] {
+			for _, f := range former[a.Fingerprint] {
+				h := historyOf(histories, f)
 				h.add(a, r.seenRow, q.Window.End)
 				h.knowFormer(a)
 			}
@@ -132,20 +129,41 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	for _, h := range histories {
-		h.spans = alert.Merge(h.spans)
+		if h != nil {
+			h.sort()
+		}
 	}
+	// The lists are made as long as they have to be: they may be very long.
+	const known, isNew, isSuppressed = 0, 1, 2
+	what, count := make([]byte, len(q.Activities)), [3]int{}
 	for i, a := range q.Activities {
 		h := histories[a.Fingerprint]
-		if !h.isNews(a, q.trace(i).Events) {
+		switch {
+		case h == nil:
+			what[i] = isNew
+		case !h.isNews(a, q.trace(i).Events):
+			what[i] = known
+		case q.Suppression > 0 && h.told.After(q.Now.Add(-q.Suppression)):
+			what[i] = isSuppressed
+		default:
+			what[i] = isNew
+		}
+		count[what[i]]++
+	}
+	answer.News, answer.Suppressed = list(count[isNew]), list(count[isSuppressed])
+	for i, a := range q.Activities {
+		if what[i] == known {
 			continue
 		}
 		a.Previously = nil
-		for _, span := range h.spans {
-			if span.Touches(a.Span) {
-				a.Previously = append(a.Previously, span)
+		if h := histories[a.Fingerprint]; h != nil {
+			for _, span := range h.spans {
+				if span.Touches(a.Span) {
+					a.Previously = append(a.Previously, span)
+				}
 			}
 		}
-		if q.Suppression > 0 && h.told.After(q.Now.Add(-q.Suppression)) {
+		if what[i] == isSuppressed {
 			answer.Suppressed = append(answer.Suppressed, a)
 		} else {
 			answer.News = append(answer.News, a)
@@ -154,20 +172,53 @@ func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
 	return answer, nil
 }
 
-func (q *Question) trace(i int) Trace {
-	if i < len(q.Traces) {
-		return q.Traces[i]
+// list returns a list with room for n activities, nil if there are none.
+func list(n int) []alert.Activity {
+	if n == 0 {
+		return nil
 	}
-	return Trace{}
+	return make([]alert.Activity, 0, n)
 }
 
-// history is what is known of one identity.
+// historyOf returns the history of an identity that is asked about, or nil if it
+// is not.
+func historyOf(histories map[alert.Fingerprint]*history, f alert.Fingerprint) *history {
+	h, asked := histories[f]
+	if asked && h == nil {
+		h = &history{}
+		histories[f] = h
+	}
+	return h
+}
+
+func (q *Question) trace(i int) Trace {
+	if q.Trace == nil {
+		return Trace{}
+	}
+	return q.Trace(i)
+}
+
+// history is what is known of one identity. There may be very many with little
+// in each: so its lists are sorted once all of it is added, and it has no maps.
 type history struct {
-	spans  []alert.Span // merged once all are added
-	events map[alert.EventID]struct{}
-	groups map[string][]time.Time         // the moments of groups of events
-	former map[alert.EventID][]alert.Span // by format 1's ids, the spans in which they were reported
-	told   time.Time                      // when it was last told of; suppressed does not count
+	spans  []alert.Span // then merged
+	events []alert.EventID
+	groups []groupMoment
+	former []formerEvent
+	told   time.Time // when it was last told of; suppressed does not count
+}
+
+// groupMoment is a moment of a group of events.
+type groupMoment struct {
+	group string
+	at    time.Time
+}
+
+// formerEvent is an event by format 1's id, and the span in which it was
+// reported.
+type formerEvent struct {
+	id   alert.EventID
+	span alert.Span
 }
 
 // add takes in what a row says. What the window that is asked about told itself
@@ -181,26 +232,30 @@ func (h *history) add(a alert.Activity, r *seenRow, window time.Time) {
 }
 
 func (h *history) know(events []alert.EventID) {
-	if h.events == nil {
-		return
-	}
 	for _, e := range events {
 		if group, at, ok := e.GroupMark(); ok {
-			h.groups[group] = append(h.groups[group], at)
+			h.groups = append(h.groups, groupMoment{group, at})
 		} else {
-			h.events[e] = struct{}{}
+			h.events = append(h.events, e)
 		}
 	}
 }
 
 // knowFormer takes in the events of an activity that was recorded in format 1.
 func (h *history) knowFormer(a alert.Activity) {
-	if h.former == nil {
-		return
-	}
 	for _, e := range a.Events {
-		h.former[e] = append(h.former[e], a.Span)
+		h.former = append(h.former, formerEvent{e, a.Span})
 	}
+}
+
+// sort readies the history to be asked.
+func (h *history) sort() {
+	if len(h.spans) > 1 {
+		h.spans = alert.Merge(h.spans)
+	}
+	slices.Sort(h.events)
+	slices.SortFunc(h.groups, func(a, b groupMoment) int { return strings.Compare(a.group, b.group) })
+	slices.SortFunc(h.former, func(a, b formerEvent) int { return strings.Compare(string(a.id), string(b.id)) })
 }
 
 func (h *history) isNews(a alert.Activity, events []Event) bool {
@@ -215,17 +270,27 @@ func (h *history) isNews(a alert.Activity, events []Event) bool {
 
 // knows reports whether an event was reported.
 func (h *history) knows(e Event) bool {
-	if _, told := h.events[e.ID]; told {
+	if _, told := slices.BinarySearch(h.events, e.ID); told {
 		return true
 	}
 	if group, at, ok := e.Group.GroupMark(); ok {
-		if slices.ContainsFunc(h.groups[group], func(told time.Time) bool { return at.Sub(told).Abs() <= GroupReach }) {
-			return true
+		first, _ := slices.BinarySearchFunc(h.groups, group, func(m groupMoment, group string) int { return strings.Compare(m.group, group) })
+		for _, m := range h.groups[first:] {
+			if m.group != group {
+				break
+			}
+			if at.Sub(m.at).Abs() <= GroupReach {
+				return true
+			}
 		}
 	}
 	for _, id := range e.Former {
-		for _, span := range h.former[id] {
-			if e.Time.IsZero() || (alert.Span{Start: span.Start.Add(-GroupReach), End: span.End.Add(GroupReach)}).Contains(alert.Between(e.Time, e.Time)) {
+		first, _ := slices.BinarySearchFunc(h.former, id, func(f formerEvent, id alert.EventID) int { return strings.Compare(string(f.id), string(id)) })
+		for _, f := range h.former[first:] {
+			if f.id != id {
+				break
+			}
+			if e.Time.IsZero() || (alert.Span{Start: f.span.Start.Add(-GroupReach), End: f.span.End.Add(GroupReach)}).Contains(alert.Between(e.Time, e.Time)) {
 				return true
 			}
 		}

@@ -39,7 +39,7 @@ func appendCanonical(b []byte, value any) []byte {
 	case time.Duration:
 		return text('p', Text(v))
 	case Dynamic:
-		return appendCanonical(b, v.value)
+		return appendCanonical(b, v.Value())
 	case []any:
 		b = binary.AppendUvarint(append(b, 'a'), uint64(len(v)))
 		for _, e := range v {

@@ -6,12 +6,16 @@ import (
 	"strings"
 )
 
-// Dynamic is a value of KQL's type dynamic: any JSON. It was parsed when it
-// was read, so that asking it costs nothing more. It cannot be changed.
+// Dynamic is a value of KQL's type dynamic: any JSON. It cannot be changed.
 type Dynamic struct {
-	raw   json.RawMessage
+	raw json.RawMessage
+	// value is the value, or nil: then it is parsed whenever it is asked for.
 	value any
 }
+
+// unparsed returns the same value without room for what is parsed, which is
+// several times as large.
+func (d Dynamic) unparsed() Dynamic { return Dynamic{raw: d.raw} }
 
 // NewDynamic returns the dynamic value of a JSON text. A text that is not JSON
 // becomes a string: the service writes a dynamic string without its quotes.
@@ -55,12 +59,18 @@ func (d Dynamic) MarshalJSON() ([]byte, error) { return d.JSON(), nil }
 
 // Value returns what encoding/json makes of the value, with json.Number for
 // numbers. It is shared: do not change it.
-func (d Dynamic) Value() any { return d.value }
+func (d Dynamic) Value() any {
+	if d.value == nil && len(d.raw) > 0 {
+		value, _ := parseJSON(d.raw) // it was, before
+		return value
+	}
+	return d.value
+}
 
 // Elements returns the texts of the elements if the value is an array, and
 // whether it is one. Elements that are null are left out, as make_set does.
 func (d Dynamic) Elements() ([]string, bool) {
-	array, ok := d.value.([]any)
+	array, ok := d.Value().([]any)
 	if !ok {
 		return nil, false
 	}
@@ -79,10 +89,11 @@ func (d Dynamic) String() string {
 	if texts, ok := d.Elements(); ok {
 		return strings.Join(texts, ", ")
 	}
-	if d.value == nil {
+	value := d.Value()
+	if value == nil {
 		return ""
 	}
-	return jsonText(d.value)
+	return jsonText(value)
 }
 
 // Equal reports whether both are written the same.

@@ -10,8 +10,9 @@ const (
 
 // remembering returns a parser that reads equal cells once: the rows of a large
 // result say the same of many things, such as an application or a reason, and
-// values cannot be changed, so that they may share them.
-// It adds to held what the values take.
+// values cannot be changed, so that they may share them. Dynamic values that are
+// not remembered are parsed when they are asked for. It adds to held what the
+// values take.
 func remembering(parse parser, held *int64) parser {
 	values := map[string]any{}
 	return func(cell json.RawMessage) (any, error) {
@@ -19,10 +20,14 @@ func remembering(parse parser, held *int64) parser {
 			return v, nil
 		}
 		v, err := parse(cell)
-		*held += heldBytes(v)
-		if err == nil && len(cell) <= longestRemembered && len(values) < mostRemembered {
+		switch d, isDynamic := v.(Dynamic); {
+		case err != nil:
+		case len(cell) <= longestRemembered && len(values) < mostRemembered:
 			values[string(cell)] = v
+		case isDynamic: // one of very many
+			v = d.unparsed()
 		}
+		*held += heldBytes(v)
 		return v, err
 	}
 }
