@@ -77,9 +77,9 @@ func (s silentInput) Read([]byte) (int, error) { <-s.done; return 0, nil }
 
 func TestStandardInput(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"query", "-"}, {"card", "--alert", "-"}} {
+	for limit, args := range map[string][]string{"2 MiB": {"query", "-"}, "64 MiB": {"card", "--alert", "-"}} {
 		var out bytes.Buffer
-		if code := run(context.Background(), args, endlessInput{}, &out, &out); code != exitFailed || !strings.Contains(out.String(), "larger than 64 MiB, the limit") {
+		if code := run(context.Background(), args, endlessInput{}, &out, &out); code != exitFailed || !strings.Contains(out.String(), "larger than "+limit+", the limit") {
 			t.Errorf("%q of input without end: code %d, %s", args, code, out.String())
 		}
 		out.Reset()

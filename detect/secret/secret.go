@@ -63,14 +63,15 @@ const leastKnown = 8
 
 // suspicious is what a text without which holds no secret: it spares most texts
 // the search.
-var suspicious = regexp.MustCompile(`(?i)://|%|\\|&|=|eyJ|bearer|SharedAccessSignature|webhook|[a-z0-9+/_-]{32}`)
+var suspicious = regexp.MustCompile(`(?i)://|%|\\|&|=|eyJ|bearer|SharedAccessSignature|webhook|["']\s*:|[a-z0-9+/_-]{32}`)
 
 var (
 	// address is a URL. Its parts are its host with what comes before it, its
 	// path and the rest.
 	address = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*:/{2,}([^\s"'<>/?#]*)([^\s"'<>?#]*)([?#][^\s"'<>]*)?`)
-	// field is a name and a value that is a secret whatever its form.
-	field = regexp.MustCompile(`(?i)(?:(?:shared)?access_?key|account_?key|shared_?secret(?:_?value)?|client_?secret|(?:access|refresh|id|client_assertion)_?token|client_?assertion|(?:x-)?identity[-_]header|msi_?secret|api-?key|passw(?:or)?d|\bpwd|\bsig|signature)["']?\s*=\s*["']?([^\s"'<>;,&=][^\s"'<>;,&]*)`)
+	// field is a name and a value that is a secret whatever its form: NAME=VALUE,
+	// or "NAME":"VALUE" as in JSON, with white space that may be escaped.
+	field = regexp.MustCompile(`(?i)(?:(?:shared)?access_?key|account_?key|shared_?secret(?:_?value)?|client_?secret|(?:access|refresh|id|client_assertion)_?token|client_?assertion|(?:x-)?identity[-_]header|msi_?secret|api-?key|passw(?:or)?d|\bpwd|\bsig|signature)(?:\\?["']?(?:\s|\\[tnr])*=(?:\s|\\[tnr])*\\?["']?|\\?["'](?:\s|\\[tnr])*:(?:\s|\\[tnr])*\\?["'])([^\s"'<>;,&=\\][^\s"'<>;,&\\]*)`)
 	// signature is that of a storage account or a service bus, with all of its
 	// parameters.
 	signature = regexp.MustCompile(`(?i)SharedAccessSignature["']?(?:\s*=\s*|\s+)["']?([^\s"'<>;]+)`)

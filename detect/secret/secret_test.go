@@ -32,6 +32,11 @@ func TestHide(t *testing.T) {
 		{"https://account.table.core.windows.net", "https://account.table.core.windows.net"},
 		{"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=" + key + ";EndpointSuffix=core.windows.net", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=…;EndpointSuffix=core.windows.net"},
 		{"accountkey = short; x", "accountkey = …; x"},
+		{`{"AccountKey":"short","x":1}`, `{"AccountKey":"…","x":1}`},
+		{`"{\"client_secret\" : \"short\"}"`, `"{\"client_secret\" : \"…\"}"`},
+		{"{'password': 'short'}", "{'password': '…'}"},
+		{"AccountKey\t=\tshort", "AccountKey\t=\t…"},
+		{`parse "AccountKey\t=\n\tshort": invalid`, `parse "AccountKey\t=\n\t…": invalid`},
 		{"TableEndpoint=https://a.b;SharedAccessSignature=sv=2024&ss=t&sig=short", "TableEndpoint=https://a.b;SharedAccessSignature=…"},
 		{"SharedAccessSignature sr=a&sig=short&se=1", "SharedAccessSignature …"},
 		{"sv=2024&sig=short", "sv=2024&sig=…"},
@@ -48,6 +53,8 @@ func TestHide(t *testing.T) {
 		{"sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
 		{"sha256 9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08", "sha256 9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"},
 		{"where sig == 'x'", "where sig == 'x'"},
+		{"a wrong signature: it is to be made again", "a wrong signature: it is to be made again"},
+		{`"signature": 5`, `"signature": 5`},
 		{"AADNonInteractiveUserSignInLogs and MicrosoftGraphActivityLogs2", "AADNonInteractiveUserSignInLogs and MicrosoftGraphActivityLogs2"},
 	} {
 		if got := Hide(tt.text); got != tt.want {
