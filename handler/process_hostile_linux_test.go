@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -121,6 +122,13 @@ var misbehaviours = []struct {
 	}, "429"},
 }
 
+// successes are those that begin with a status of success: for a webhook that is
+// one, whatever comes behind it.
+var successes = []string{
+	"a success without end", "rows without end", "long rows without end", "arrays without end", "small cells without end", "a text without end",
+	"brackets without end", "a packed success", "a success that drips",
+}
+
 // TestProcessHostileAnswers puts something hostile in the place of each service,
 // which answers in each way.
 func TestProcessHostileAnswers(t *testing.T) {
@@ -182,7 +190,7 @@ func TestProcessHostileAnswers(t *testing.T) {
 					t.Errorf("the failure blames the query: %s", failures)
 				}
 				want := http.StatusInternalServerError
-				if service.name == "collector" { // without which a tick does its work
+				if service.name == "collector" || service.name == "webhook" && slices.Contains(successes, m.name) { // without a collector a tick does its work
 					want = http.StatusOK
 				}
 				if got.status != want {
