@@ -268,7 +268,7 @@ func TestProcessHealthLate(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusAccepted)
 	}
-	h := startHost(t, c, map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": "https://" + standInTeams + "/workflows/x?sig=c2VjcmV0", "PUSHBACK_CONTEXT": "off"})
+	h := startHost(t, c, map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": "https://" + standInTeams + "/workflows/x?sig=c2VjcmV0", "PUSHBACK_CONTEXT": "off", "PUSHBACK_MAX_ALERTS": "10000"})
 	for now := at(11, 5); !now.After(at(14, 30)); now = now.Add(5 * time.Minute) {
 		h.tick(c, now, http.StatusOK)
 	}
