@@ -30,10 +30,10 @@ type courier struct {
 	notifiers []notify.Notifier
 	outbox    outbox
 	notes     Notes
-	// elapsed returns a stopwatch.
+	// stopwatch returns a function that says how long ago it was called.
 	stopwatch func() func() time.Duration
-	// unnoted are the deliveries that were made, and of which the ledger could
-	// not be told. They are noted later and not made again. Only a tick uses it.
+	// unnoted are the deliveries that were made and that the ledger could not
+	// note. They are noted later and not made again. Only a tick uses it.
 	unnoted map[delivered]bool
 	// book is what was known of the addresses at the end of the last tick, or nil.
 	book *addressBook
