@@ -63,23 +63,29 @@ var misbehaviours = []struct {
 	{"rows without end", func(w http.ResponseWriter, _ string) { _, _ = io.WriteString(w, noRows); floods(w, `,["y"]`) }, " MiB"},
 	{"long rows without end", func(w http.ResponseWriter, _ string) {
 		_, _ = io.WriteString(w, noRows)
+		long := strings.Repeat("y", 10_000)
 		for i := 0; ; i++ {
-			if _, err := fmt.Fprintf(w, `,["%d %s"]`, i, strings.Repeat("y", 10_000)); err != nil {
+			if _, err := fmt.Fprintf(w, `,["%d %s"]`, i, long); err != nil {
 				return
 			}
 		}
 	}, " MiB"},
 	{"arrays without end", func(w http.ResponseWriter, _ string) {
 		_, err := io.WriteString(w, `{"tables":[{"name":"PrimaryResult","columns":[{"name":"D","type":"dynamic"}],"rows":[[null]`)
+		many := strings.Repeat(",[],{}", 1000)
 		for i := 0; err == nil; i++ {
-			_, err = fmt.Fprintf(w, `,["[%d%s]"]`, i, strings.Repeat(",[],{}", 1000))
+			_, err = fmt.Fprintf(w, `,["[%d%s]"]`, i, many)
 		}
 	}, " MiB"},
 	{"small cells without end", func(w http.ResponseWriter, _ string) {
-		_, err := io.WriteString(w, `{"tables":[{"name":"PrimaryResult","columns":[{"name":"N","type":"long"}],"rows":[[1]`)
-		for i := 0; err == nil; i++ {
-			_, err = fmt.Fprintf(w, `,[%d]`, i)
+		// Written in large pieces: cell by cell, a busy machine reaches a client's
+		// deadline before its limit.
+		var cells strings.Builder
+		for i := range 10_000 {
+			fmt.Fprintf(&cells, `,[%d]`, i)
 		}
+		_, _ = io.WriteString(w, `{"tables":[{"name":"PrimaryResult","columns":[{"name":"N","type":"long"}],"rows":[[1]`)
+		floods(w, cells.String())
 	}, " MiB"},
 	{"a text without end", func(w http.ResponseWriter, _ string) { _, _ = io.WriteString(w, `{"x":"`); floods(w, "y") }, " MiB, the limit"},
 	{"brackets without end", func(w http.ResponseWriter, _ string) { floods(w, "[") }, ""},
