@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -18,10 +19,11 @@ import (
 
 // outbox is what a courier needs of the ledger: see there what each method does.
 type outbox interface {
-	Outbox(ctx context.Context) ([]ledger.Owed, error)
-	Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error)
-	Sent(ctx context.Context, destination string, a alert.Alert) error
-	Failed(ctx context.Context, destination string, a alert.Alert, f ledger.Failure) error
+	Rules(ctx context.Context) ([]string, error)
+	Waiting(ctx context.Context, ruleID string, from ledger.Place) iter.Seq2[[]ledger.Owed, error]
+	Claim(ctx context.Context, owed ledger.Owed, now, until time.Time) (alert.Alert, bool, error)
+	Sent(ctx context.Context, owed ledger.Owed) error
+	Failed(ctx context.Context, owed ledger.Owed, f ledger.Failure) error
 }
 
 // courier delivers what is owed to the destinations.
@@ -37,6 +39,8 @@ type courier struct {
 	unnoted map[delivered]bool
 	// book is what was known of the addresses at the end of the last tick, or nil.
 	book *addressBook
+	// marks are where what a destination can be sent begins. Only a tick uses them.
+	marks map[marked]*mark
 }
 
 // delivered is an alert that a destination has.
@@ -69,33 +73,48 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		}
 		return outs
 	}
-	owed, err := c.owed(ctx)
+	known := true
+	var damaged error
+	read := func() error { // the book
+		var unread error
+		if c.book, damaged, unread = readAddresses(ctx, c.notes); unread != nil {
+			// Then nothing is sent: some of them may want to be left alone.
+			c.book, known = nil, false
+			return unread
+		}
+		if damaged != nil {
+			return fmt.Errorf("the note %q of rule %q is damaged and begins anew: %w", addressNote, HealthRuleID, damaged)
+		}
+		return nil
+	}
+	var bookErr error
+	fresh := c.book == nil
+	if fresh {
+		bookErr = read()
+	}
+	settled := func() *addressBook {
+		b := (&addressBook{}).clone()
+		if known {
+			b = c.book.clone()
+			b.settle(tick)
+		}
+		return b
+	}
+	pages, err := c.pages(ctx, settled(), clock())
 	incomplete := err != nil
 	if err != nil {
 		err = fmt.Errorf("reading what is owed: %w", err)
 	}
-	known := true
-	var damaged error
-	if c.book == nil || len(owed) > 0 || c.refusing() {
-		var unread error
-		if c.book, damaged, unread = readAddresses(ctx, c.notes); unread != nil {
-			// Then nothing is sent: some of them may want to be left alone.
-			c.book, known, err = nil, false, errors.Join(err, unread)
-		} else if damaged != nil {
-			err = errors.Join(err, fmt.Errorf("the note %q of rule %q is damaged and begins anew: %w", addressNote, HealthRuleID, damaged))
-		}
+	if !fresh && (slices.ContainsFunc(slices.Collect(maps.Values(pages)), (*page).some) || c.refusing()) {
+		bookErr = read()
 	}
-	read, book := c.book, (&addressBook{}).clone()
-	worth := false // saving
-	if known {
-		book = read.clone()
-		book.settle(tick)
-		worth = damaged != nil
-	}
+	err = errors.Join(err, bookErr)
+	before, book := c.book, settled()
+	worth := known && damaged != nil // saving
 	for i, n := range c.notifiers {
 		sharing, cancel := share(ctx, len(c.notifiers)-i)
 		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, visits: map[string]*visit{}}
-		out := t.deliver(sharing, owed[n.Name()])
+		out := t.deliver(sharing, pages[n.Name()])
 		cancel()
 		worth = worth || t.worth
 		out.Incomplete = incomplete
@@ -106,15 +125,15 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 			out.Err = errors.Join(err, out.Err)
 		}
 		outs = append(outs, out)
-		delete(owed, n.Name())
+		delete(pages, n.Name())
 	}
 	// What is left is for destinations that there were once.
-	for _, name := range slices.Sorted(maps.Keys(owed)) {
-		out := Delivery{Destination: name, Orphaned: true, Incomplete: incomplete}
-		for _, o := range owed[name] {
-			out.count(o)
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		if p := pages[name]; p.some() {
+			out := Delivery{Destination: name, Orphaned: true, Incomplete: incomplete}
+			out.count(p)
+			outs = append(outs, out)
 		}
-		outs = append(outs, out)
 	}
 	if !known {
 		return outs
@@ -126,7 +145,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 	c.book = book
 	if worth {
 		var err error
-		if c.book, err = saveAddresses(ctx, c.notes, read, book); err != nil && len(outs) > 0 {
+		if c.book, err = saveAddresses(ctx, c.notes, before, book); err != nil && len(outs) > 0 {
 			outs[0].Err = errors.Join(outs[0].Err, err)
 		}
 	}
@@ -172,18 +191,6 @@ func share(ctx context.Context, destinations int) (context.Context, context.Canc
 	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(destinations))
 }
 
-// count counts an alert that is owed.
-func (out *Delivery) count(o *ledger.Owed) {
-	if o.Parked {
-		out.Parked++
-	} else {
-		out.Pending++
-		if made := o.Alert.Created; out.Oldest.IsZero() || made.Before(out.Oldest) {
-			out.Oldest = made
-		}
-	}
-}
-
 // trip is a tick's deliveries to one destination.
 type trip struct {
 	*courier
@@ -194,8 +201,8 @@ type trip struct {
 	out   Delivery
 	errs  []error
 
-	owed []*ledger.Owed // all that is, in the order in which it was recorded
-	due  []*ledger.Owed // of that
+	page *page
+	due  []*ledger.Owed // of the page
 	// handled are those of due that were tried, or that another process sends.
 	handled map[*ledger.Owed]bool
 	// gone are those that are not owed any more, or parked.
@@ -233,10 +240,10 @@ type visit struct {
 
 // deliver sends a destination what is owed to it and due, in the order in which
 // it was recorded, until ctx ends.
-func (t *trip) deliver(ctx context.Context, owed []*ledger.Owed) Delivery {
+func (t *trip) deliver(ctx context.Context, p *page) Delivery {
 	elapsed := t.stopwatch()
-	t.out.Destination, t.owed = t.n.Name(), owed
-	t.sort(t.clock())
+	t.out.Destination, t.page, t.due = t.n.Name(), p, p.due
+	t.out.count(p)
 	t.noteEarlier(ctx)
 	t.send(ctx)
 	// After those that work, since each may take long not to answer.
@@ -270,16 +277,6 @@ func (t *trip) send(ctx context.Context) {
 // without asking it.
 func (t *trip) open(ctx context.Context, s *visit) bool {
 	return ctx.Err() == nil && !t.stopped && !s.closed
-}
-
-// sort counts what is owed and takes what is due.
-func (t *trip) sort(now time.Time) {
-	for _, o := range t.owed {
-		t.out.count(o)
-		if !o.Parked && !o.Next.After(now) {
-			t.due = append(t.due, o)
-		}
-	}
 }
 
 // visitOf returns the address that an alert goes to.
@@ -520,7 +517,7 @@ func (t *trip) heard(s *visit) bool {
 	if t.beats() && t.clock().Sub(s.state.Taken) >= time.Hour {
 		return true
 	}
-	return slices.ContainsFunc(t.owed, func(o *ledger.Owed) bool { return o.Attempts > 0 }) || s.failed != nil
+	return t.page.tried || s.failed != nil
 }
 
 // note notes that an alert was sent.
@@ -542,7 +539,7 @@ func (t *trip) note(ctx context.Context, o *ledger.Owed) {
 func (t *trip) noteFailure(ctx context.Context, o *ledger.Owed, f ledger.Failure) bool {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
-	err := guarded(func() error { return t.outbox.Failed(ctx, o.Destination, *o.Alert, f) })
+	err := guarded(func() error { return t.outbox.Failed(ctx, *o, f) })
 	if err != nil {
 		t.stopped = true
 		t.fail("noting the failure to send", o, err)
@@ -610,6 +607,7 @@ func (t *trip) fail(doing string, o *ledger.Owed, err error) {
 // conclude says in the report what the destination is still owed, and which of
 // its addresses refuse.
 func (t *trip) conclude() {
+	t.out.Behind += t.page.behind
 	for _, o := range t.due {
 		if !t.handled[o] {
 			t.out.Behind++
@@ -624,14 +622,13 @@ func (t *trip) conclude() {
 			t.shut(s, 0) // what else is owed to it waits
 		}
 		run := AddressRun{Name: name, Refused: s.state.Refused, Next: s.state.Next, LastTaken: s.state.Taken, Error: s.state.Error}
-		for _, o := range t.owed {
-			if !o.Parked && !t.gone[o] && t.visitOf(o) == s {
-				run.Waiting++
-				if made := o.Alert.Created; run.Oldest.IsZero() || made.Before(run.Oldest) {
-					run.Oldest = made
-				}
+		waiting := t.page.waiting[name]
+		for _, o := range t.due {
+			if !t.gone[o] && t.visitOf(o) == s {
+				waiting = waiting.add(1, o.Alert.Created)
 			}
 		}
+		run.Waiting, run.Oldest = waiting.count, waiting.oldest
 		switch {
 		case run.Refused.IsZero() || s.tried:
 		case run.Waiting > 0 || t.beats() && run.Next.After(t.clock()):
@@ -680,30 +677,11 @@ func (c *courier) backoff(o *ledger.Owed, attempts int) time.Duration {
 	return wait + wait/4*time.Duration(int64(h.Sum32()%2001)-1000)/1000
 }
 
-// owed reads what is owed, by destination, also when the time for sending it
-// is up: the report says how much that is. What can be read comes with the error
-// about the rest.
-func (c *courier) owed(ctx context.Context) (map[string][]*ledger.Owed, error) {
-	ctx, cancel := finishing(ctx, readTimeout)
-	defer cancel()
-	var all []ledger.Owed
-	err := guarded(func() (err error) {
-		all, err = c.outbox.Outbox(ctx)
-		return err
-	})
-	owed := make(map[string][]*ledger.Owed)
-	for i := range all {
-		o := &all[i]
-		owed[o.Destination] = append(owed[o.Destination], o)
-	}
-	return owed, err
-}
-
 func (c *courier) claim(ctx context.Context, o *ledger.Owed, now time.Time) (whole alert.Alert, claimed bool, err error) {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
 	err = guarded(func() error {
-		whole, claimed, err = c.outbox.Claim(ctx, o.Destination, *o.Alert, now, now.Add(c.config.SendTimeout+claimFor))
+		whole, claimed, err = c.outbox.Claim(ctx, *o, now, now.Add(c.config.SendTimeout+claimFor))
 		return err
 	})
 	return whole, claimed, err
@@ -712,5 +690,5 @@ func (c *courier) claim(ctx context.Context, o *ledger.Owed, now time.Time) (who
 func (c *courier) sent(ctx context.Context, o *ledger.Owed) error {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
-	return guarded(func() error { return c.outbox.Sent(ctx, o.Destination, *o.Alert) })
+	return guarded(func() error { return c.outbox.Sent(ctx, *o) })
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -433,27 +434,27 @@ type stuckOutbox struct {
 	claim, sent, failed func(alert.Alert) error
 }
 
-func (l *stuckOutbox) Claim(ctx context.Context, to string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error) {
+func (l *stuckOutbox) Claim(ctx context.Context, o ledger.Owed, now, until time.Time) (alert.Alert, bool, error) {
 	if l.claim != nil {
-		if err := l.claim(a); err != nil {
-			return a, false, err
+		if err := l.claim(*o.Alert); err != nil {
+			return *o.Alert, false, err
 		}
 	}
-	return l.Ledger.Claim(ctx, to, a, now, until)
+	return l.Ledger.Claim(ctx, o, now, until)
 }
 
-func (l *stuckOutbox) Sent(ctx context.Context, to string, a alert.Alert) error {
+func (l *stuckOutbox) Sent(ctx context.Context, o ledger.Owed) error {
 	if l.sent != nil {
-		return l.sent(a)
+		return l.sent(*o.Alert)
 	}
-	return l.Ledger.Sent(ctx, to, a)
+	return l.Ledger.Sent(ctx, o)
 }
 
-func (l *stuckOutbox) Failed(ctx context.Context, to string, a alert.Alert, f ledger.Failure) error {
+func (l *stuckOutbox) Failed(ctx context.Context, o ledger.Owed, f ledger.Failure) error {
 	if l.failed != nil {
-		return l.failed(a)
+		return l.failed(*o.Alert)
 	}
-	return l.Ledger.Failed(ctx, to, a, f)
+	return l.Ledger.Failed(ctx, o, f)
 }
 
 // When the ledger cannot note what becomes of a delivery, nothing more is sent,
@@ -660,9 +661,13 @@ func TestOutboxInPart(t *testing.T) {
 
 type halfOutbox struct{ Ledger }
 
-func (h *halfOutbox) Outbox(ctx context.Context) ([]ledger.Owed, error) {
-	owed, err := h.Ledger.Outbox(ctx)
-	return owed, errors.Join(err, errDown)
+func (h *halfOutbox) Waiting(ctx context.Context, ruleID string, from ledger.Place) iter.Seq2[[]ledger.Owed, error] {
+	return func(yield func([]ledger.Owed, error) bool) {
+		if !yield(nil, errDown) {
+			return
+		}
+		h.Ledger.Waiting(ctx, ruleID, from)(yield)
+	}
 }
 
 // What a window recorded in part is not suppressed by itself.
@@ -688,14 +693,14 @@ type halfRecord struct {
 	failed bool
 }
 
-func (h *halfRecord) Keep(ctx context.Context, e ledger.Entry) error {
+func (h *halfRecord) Record(ctx context.Context, e ledger.Entry) error {
 	if h.failed || len(e.Alerts) < 2 {
-		return h.Ledger.Keep(ctx, e)
+		return h.Ledger.Record(ctx, e)
 	}
 	h.failed = true
 	e.Alerts = e.Alerts[:1]
 	e.State.Pending = append(e.State.Pending, e.Alerts[0].Window.End) // it is still to be run
-	return errors.Join(h.Ledger.Keep(ctx, e), errDown)
+	return errors.Join(h.Ledger.Record(ctx, e), errDown)
 }
 
 // named says whose alert it is.

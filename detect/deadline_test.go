@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -328,7 +329,7 @@ func TestSendTimeout(t *testing.T) {
 // silentLedger takes no state: it does not answer.
 type silentLedger struct{ Ledger }
 
-func (l silentLedger) Keep(ctx context.Context, e ledger.Entry) error {
+func (l silentLedger) Record(ctx context.Context, e ledger.Entry) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -460,17 +461,24 @@ func (p *panickyLedger) State(ctx context.Context, ruleID string) (s ledger.Stat
 	return s, err
 }
 
-func (p *panickyLedger) Outbox(ctx context.Context) ([]ledger.Owed, error) {
-	owed, err := p.brokenLedger.Outbox(ctx)
+func (p *panickyLedger) Rules(ctx context.Context) ([]string, error) {
+	ids, err := p.brokenLedger.Rules(ctx)
 	if errors.Is(err, errDown) {
 		panic(err)
 	}
-	return owed, err
+	return ids, err
+}
+
+func (p *panickyLedger) Waiting(ctx context.Context, ruleID string, from ledger.Place) iter.Seq2[[]ledger.Owed, error] {
+	if p.err("Waiting") != nil {
+		panic(errDown)
+	}
+	return p.brokenLedger.Waiting(ctx, ruleID, from)
 }
 
 func TestLedgerPanics(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Outbox"} {
+	for _, verb := range []string{"State", "Rules", "Waiting"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))

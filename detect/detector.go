@@ -24,8 +24,8 @@ type Ledger interface {
 	Begin(ctx context.Context) error
 	State(ctx context.Context, ruleID string) (ledger.State, error)
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
-	Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error)
-	Keep(ctx context.Context, e ledger.Entry) error
+	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
+	Record(ctx context.Context, e ledger.Entry) error
 	Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
 	Tally(ctx context.Context, ruleIDs []string, since time.Time) (ledger.Tally, error)
 	Purge(ctx context.Context, now time.Time) (int, error)
@@ -185,7 +185,7 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 			config.Start.Format(time.RFC3339), config.End.Format(time.RFC3339))
 	}
 	d := &Detector{config: config, querier: querier, ledger: ledger, notifiers: notifiers, ticking: make(chan struct{}, 1)}
-	d.courier = &courier{config: config, notifiers: notifiers, outbox: ledger, notes: ledger, stopwatch: d.stopwatch, unnoted: map[delivered]bool{}}
+	d.courier = &courier{config: config, notifiers: notifiers, outbox: ledger, notes: ledger, stopwatch: d.stopwatch, unnoted: map[delivered]bool{}, marks: map[marked]*mark{}}
 
 	files := map[string]string{}
 	for _, r := range rules {

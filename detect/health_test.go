@@ -85,7 +85,7 @@ func TestHealthFailingRule(t *testing.T) {
 				w.t.Fatal(err)
 			}
 			ahead.Watermark = w.now.Add(9 * time.Hour)
-			if err := w.ledger.Keep(context.Background(), ledger.Entry{RuleID: "counting", State: ahead}); err != nil {
+			if err := w.ledger.Record(context.Background(), ledger.Entry{RuleID: "counting", State: ahead}); err != nil {
 				w.t.Fatal(err)
 			}
 		}, func(w *watched) { w.ticks(9) }, "ahead of this tick's"},
@@ -148,15 +148,15 @@ func (l flakyLedger) SetNote(ctx context.Context, ruleID, name, text, tag string
 	return newTag, ok, err
 }
 
-func (l flakyLedger) Keep(ctx context.Context, e ledger.Entry) error {
+func (l flakyLedger) Record(ctx context.Context, e ledger.Entry) error {
 	if e.RuleID != HealthRuleID {
-		return l.Ledger.Keep(ctx, e)
+		return l.Ledger.Record(ctx, e)
 	}
 	before, after := l.fail()
 	if before {
 		return errDown
 	}
-	err := l.Ledger.Keep(ctx, e)
+	err := l.Ledger.Record(ctx, e)
 	if after {
 		return errDown
 	}
@@ -313,8 +313,12 @@ func TestHealthDestinations(t *testing.T) {
 						t.Errorf("told %q", title)
 					}
 				}
-				id := d.inbox.alerts[0].ID
-				if err := d.ledger.(*ledger.Memory).Drop(t.Context(), id, "other"); err != nil {
+				m := d.ledger.(*ledger.Memory)
+				owed, err := m.OwedOf(t.Context(), d.inbox.alerts[0].ID, "other")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := m.Drop(t.Context(), owed[0]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -352,11 +356,11 @@ type outboxLedger struct {
 	broken *bool
 }
 
-func (l outboxLedger) Outbox(ctx context.Context) ([]ledger.Owed, error) {
+func (l outboxLedger) Rules(ctx context.Context) ([]string, error) {
 	if *l.broken {
 		return nil, errDown
 	}
-	return l.Ledger.Outbox(ctx)
+	return l.Ledger.Rules(ctx)
 }
 
 // Windows that were skipped are told, whatever becomes of the tick that skips
@@ -549,11 +553,11 @@ func TestHealthAfterUpgrade(t *testing.T) {
 	}
 	start()
 	_, _ = d.tick(clock("10:05"))
-	owed, err := d.ledger.Outbox(t.Context())
+	owed, err := outboxOf(t, d.ledger)
 	if err != nil || len(owed) != 1 {
 		t.Fatal(owed, err)
 	}
-	if err := d.ledger.Failed(t.Context(), "inbox", *owed[0].Alert, ledger.Failure{Err: "down", Next: clock("11:00")}); err != nil {
+	if err := d.ledger.Failed(t.Context(), owed[0], ledger.Failure{Err: "down", Next: clock("11:00")}); err != nil {
 		t.Fatal(err)
 	}
 	set(addressNote, "{}")

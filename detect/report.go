@@ -206,6 +206,9 @@ type Delivery struct {
 	Sent      int // alerts that were accepted
 	Pending   int // alerts that are still owed, but for parked ones
 	Parked    int // alerts that it refused for good: see Config.ParkAfter
+	// More says that there are more than Pending and Parked count: a tick does not
+	// look at all that waits.
+	More bool
 	// Orphaned says that no notifier has this name: what is owed to it is not
 	// sent.
 	Orphaned bool

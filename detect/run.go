@@ -118,7 +118,7 @@ func (d *Detector) runRules(ctx context.Context, now time.Time) (runs []RuleRun,
 		}
 		p.run.Failures, p.run.LastSuccess = p.state.Failures, p.state.LastSuccess
 		if p.touched {
-			if err := guarded(func() error { return d.ledger.Keep(saving, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
+			if err := guarded(func() error { return d.ledger.Record(saving, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
 				p.fail("saving how far it has run", err)
 			} else {
 				d.recall.know(p.rule.ID, p.state)
@@ -269,7 +269,7 @@ func (d *Detector) finish(ctx context.Context, p *progress, due due, now time.Ti
 func (d *Detector) record(ctx context.Context, e ledger.Entry) error {
 	ctx, cancel := finishing(ctx, recordTimeout)
 	defer cancel()
-	if err := d.ledger.Keep(ctx, e); err != nil {
+	if err := d.ledger.Record(ctx, e); err != nil {
 		return &ledgerError{fmt.Sprintf("recording %d alerts", len(e.Alerts)+len(e.HeldBack)), err}
 	}
 	return nil
@@ -315,7 +315,7 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	if r.SuppressionEnabled {
 		q.Suppression = r.SuppressionDuration
 	}
-	answer, err := d.ledger.Ask(ctx, q)
+	answer, err := d.ledger.Unseen(ctx, q)
 	if err != nil {
 		w.Err = &ledgerError{"asking what was told before", err}
 		return w, held

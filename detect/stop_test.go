@@ -16,10 +16,10 @@ type slowLedger struct {
 	takes time.Duration
 }
 
-func (l slowLedger) Keep(ctx context.Context, e ledger.Entry) error {
+func (l slowLedger) Record(ctx context.Context, e ledger.Entry) error {
 	select {
 	case <-time.After(l.takes):
-		return l.Ledger.Keep(ctx, e)
+		return l.Ledger.Record(ctx, e)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -235,12 +235,12 @@ type absent struct {
 	before, after int
 }
 
-func (f *absent) Keep(ctx context.Context, e ledger.Entry) error {
+func (f *absent) Record(ctx context.Context, e ledger.Entry) error {
 	if len(e.Alerts) > 0 && f.before > 0 {
 		f.before--
 		return errDown
 	}
-	err := f.Ledger.Keep(ctx, e)
+	err := f.Ledger.Record(ctx, e)
 	if err == nil && len(e.Alerts) > 0 && f.after > 0 {
 		f.after--
 		return errDown

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -133,9 +134,9 @@ func (f *forgetful) State(context.Context, string) (ledger.State, error) {
 	return f.rules["counting"], nil
 }
 
-func (f *forgetful) Keep(ctx context.Context, e ledger.Entry) error {
+func (f *forgetful) Record(ctx context.Context, e ledger.Entry) error {
 	f.rules[e.RuleID] = e.State
-	return f.Ledger.Keep(ctx, e)
+	return f.Ledger.Record(ctx, e)
 }
 
 func TestReport(t *testing.T) {
@@ -171,7 +172,7 @@ func TestReport(t *testing.T) {
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(15 * time.Second)}}, Sent: 2, Duration: 8 * time.Second}},
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(15 * time.Second)}}, Sent: 2, Duration: 7 * time.Second}},
 			Duration:   19 * time.Second,
 		},
 		{
@@ -186,7 +187,7 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("11:05").Add(17 * time.Second)}}, Sent: 1, Duration: 6 * time.Second}},
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("11:05").Add(17 * time.Second)}}, Sent: 1, Duration: 5 * time.Second}},
 			Duration:   21 * time.Second,
 		},
 	}
@@ -521,32 +522,39 @@ func (b *brokenLedger) Lease(ctx context.Context, ruleID string, length time.Dur
 	return b.Ledger.Lease(ctx, ruleID, length)
 }
 
-func (b *brokenLedger) Ask(ctx context.Context, q ledger.Question) (ledger.Answer, error) {
-	if err := b.err("Ask"); err != nil {
+func (b *brokenLedger) Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error) {
+	if err := b.err("Unseen"); err != nil {
 		return ledger.Answer{}, err
 	}
-	return b.Ledger.Ask(ctx, q)
+	return b.Ledger.Unseen(ctx, q)
 }
 
-func (b *brokenLedger) Keep(ctx context.Context, e ledger.Entry) error {
-	if err := b.err("Keep"); err != nil {
+func (b *brokenLedger) Record(ctx context.Context, e ledger.Entry) error {
+	if err := b.err("Record"); err != nil {
 		return err
 	}
-	return b.Ledger.Keep(ctx, e)
+	return b.Ledger.Record(ctx, e)
 }
 
-func (b *brokenLedger) Outbox(ctx context.Context) ([]ledger.Owed, error) {
-	if err := b.err("Outbox"); err != nil {
+func (b *brokenLedger) Rules(ctx context.Context) ([]string, error) {
+	if err := b.err("Rules"); err != nil {
 		return nil, err
 	}
-	return b.Ledger.Outbox(ctx)
+	return b.Ledger.Rules(ctx)
 }
 
-func (b *brokenLedger) Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (alert.Alert, bool, error) {
+func (b *brokenLedger) Waiting(ctx context.Context, ruleID string, from ledger.Place) iter.Seq2[[]ledger.Owed, error] {
+	if err := b.err("Waiting"); err != nil {
+		return func(yield func([]ledger.Owed, error) bool) { yield(nil, err) }
+	}
+	return b.Ledger.Waiting(ctx, ruleID, from)
+}
+
+func (b *brokenLedger) Claim(ctx context.Context, o ledger.Owed, now, until time.Time) (alert.Alert, bool, error) {
 	if err := b.err("Claim"); err != nil {
 		return alert.Alert{}, false, err
 	}
-	return b.Ledger.Claim(ctx, destination, a, now, until)
+	return b.Ledger.Claim(ctx, o, now, until)
 }
 
 func (b *brokenLedger) Purge(ctx context.Context, now time.Time) (int, error) {
@@ -556,18 +564,32 @@ func (b *brokenLedger) Purge(ctx context.Context, now time.Time) (int, error) {
 	return b.Ledger.Purge(ctx, now)
 }
 
-func (b *brokenLedger) Sent(ctx context.Context, destination string, a alert.Alert) error {
+func (b *brokenLedger) Sent(ctx context.Context, o ledger.Owed) error {
 	if err := b.err("Sent"); err != nil {
 		return err
 	}
-	return b.Ledger.Sent(ctx, destination, a)
+	return b.Ledger.Sent(ctx, o)
+}
+
+func (b *brokenLedger) Failed(ctx context.Context, o ledger.Owed, f ledger.Failure) error {
+	if err := b.err("Failed"); err != nil {
+		return err
+	}
+	return b.Ledger.Failed(ctx, o, f)
+}
+
+func (b *brokenLedger) Begin(ctx context.Context) error {
+	if err := b.err("Begin"); err != nil {
+		return err
+	}
+	return b.Ledger.Begin(ctx)
 }
 
 // TestBrokenLedger breaks each verb for a tick: nothing is lost, and only what
 // was sent without a note of it is told again.
 func TestBrokenLedger(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Lease", "Ask", "Keep", "Outbox", "Claim", "Sent", "Purge"} {
+	for _, verb := range []string{"State", "Lease", "Unseen", "Record", "Rules", "Waiting", "Claim", "Sent", "Purge"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))
@@ -579,7 +601,7 @@ func TestBrokenLedger(t *testing.T) {
 			if !errors.Is(err, errDown) {
 				t.Errorf("error = %v", err)
 			}
-			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Outbox", "Claim", "Sent", "Purge"}, verb) {
+			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Rules", "Waiting", "Claim", "Sent", "Purge"}, verb) {
 				t.Errorf("%d alerts were reported", alerts)
 			}
 			broken.verb = ""

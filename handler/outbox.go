@@ -203,8 +203,8 @@ func refusalLine(r detect.Refusal) string {
 
 // retry has an alert be sent again in the next tick, also where its address
 // refuses.
-func retry(l *ledger.Ledger, ctx context.Context, id, destination string) error {
-	if err := l.Retry(ctx, id, destination); err != nil {
+func retry(l *ledger.Ledger, ctx context.Context, owed ledger.Owed) error {
+	if err := l.Retry(ctx, owed); err != nil {
 		return err
 	}
 	return detect.TryRefused(ctx, l, time.Now())
@@ -212,7 +212,7 @@ func retry(l *ledger.Ledger, ctx context.Context, id, destination string) error 
 
 // newOutboxSettle makes a command that settles one alert by hand, or all that
 // are parked.
-func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx context.Context, id, destination string) error) *cobra.Command {
+func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx context.Context, owed ledger.Owed) error) *cobra.Command {
 	var to string
 	var parked bool
 	cmd := &cobra.Command{
@@ -235,9 +235,12 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 			if parked {
 				return settleParked(cmd, l, to, settle)
 			}
-			err = settle(l, cmd.Context(), args[0], to)
+			owed, err := l.OwedOf(cmd.Context(), args[0], to)
 			if errors.Is(err, ledger.ErrNotOwed) {
 				return fmt.Errorf("%w: see handler outbox list", err)
+			}
+			for _, o := range owed {
+				err = errors.Join(err, settle(l, cmd.Context(), o))
 			}
 			return err
 		},
@@ -248,7 +251,7 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 }
 
 // settleParked settles all alerts that are parked, and says each.
-func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l *ledger.Ledger, ctx context.Context, id, destination string) error) error {
+func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l *ledger.Ledger, ctx context.Context, owed ledger.Owed) error) error {
 	owed, err := l.Outbox(cmd.Context())
 	if err != nil {
 		return err
@@ -258,7 +261,7 @@ func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l
 		if !o.Parked || to != "" && o.Destination != to {
 			continue
 		}
-		if err := settle(l, cmd.Context(), o.Alert.ID, o.Destination); err != nil && !errors.Is(err, ledger.ErrNotOwed) { // somebody else did it
+		if err := settle(l, cmd.Context(), o); err != nil {
 			return err
 		}
 		n++

@@ -113,7 +113,7 @@ func TestProcessOutbox(t *testing.T) {
 			if a == dropped.ID {
 				one = dropped
 			}
-			if err := table.ledger.Failed(ctx, "log", one, alert); err != nil {
+			if err := table.ledger.Failed(ctx, ledger.Owed{Alert: &one, Destination: "log"}, alert); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -208,7 +208,7 @@ func (l *ledgerTable) owe(title string, minute int) alert.Alert {
 		Span: activities[0].Span, Activities: activities, Created: at(11, minute),
 	}
 	state := ledger.State{First: at(11, 0), Watermark: at(11, minute)}
-	if err := l.ledger.Record(l.t.Context(), a.RuleID, state, []alert.Alert{a}, []string{"log"}); err != nil {
+	if err := l.ledger.Record(l.t.Context(), ledger.Entry{RuleID: a.RuleID, State: state, Alerts: []alert.Alert{a}, Destinations: []string{"log"}}); err != nil {
 		l.t.Fatal(err)
 	}
 	return a

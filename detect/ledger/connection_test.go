@@ -141,7 +141,7 @@ func TestErrorsTellNoSecret(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: error %v, want %q", name, err, tt.want)
 			}
-			if _, err := l.Unseen(t.Context(), "rule", newAlert("rule", activity("a", 0, 1)).Activities); err == nil || strings.Contains(err.Error(), secret) {
+			if _, err := unseen(t.Context(), l.Ledger, "rule", newAlert("rule", activity("a", 0, 1)).Activities); err == nil || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: error %v", name, err)
 			}
 		}

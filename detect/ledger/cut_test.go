@@ -62,16 +62,16 @@ func TestLargeAlerts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := newTable(t)
+			l := newTable(t).Ledger
 			record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, tt.alert)
 			checkUnseen(t, l, "rule", tt.alert.Activities, nil)
 			if more := tt.alert.Activities[0]; len(more.Events) > 0 {
 				more.Events = append(more.Events[:3:3], "new")
-				if got, err := l.Unseen(t.Context(), "rule", []alert.Activity{more}); err != nil || len(got) != 1 {
+				if got, err := unseen(t.Context(), l, "rule", []alert.Activity{more}); err != nil || len(got) != 1 {
 					t.Errorf("Unseen of one event more = %v, %v", got, err)
 				}
 			}
-			pending, err := l.Pending(t.Context(), "teams")
+			pending, err := owedTo(t.Context(), l, "teams")
 			if err != nil || len(pending) != 1 {
 				t.Fatalf("%d alerts are pending, %v", len(pending), err)
 			}
@@ -92,10 +92,10 @@ func TestLargeAlerts(t *testing.T) {
 					t.Errorf("-want +got:\n%.2000s", diff)
 				}
 			}
-			if err := l.Sent(t.Context(), "teams", got); err != nil {
+			if err := l.Sent(t.Context(), owed("teams", got)); err != nil {
 				t.Fatal(err)
 			}
-			checkPending(t, l, "teams")
+			checkOwed(t, l, "teams")
 		})
 	}
 }
@@ -114,7 +114,7 @@ func TestPartsWithoutTheAlert(t *testing.T) {
 		whole := l.store
 		for commits := 1; ; commits++ {
 			l.store = &downStore{store: whole, commits: commits}
-			err := l.Record(t.Context(), "rule", state, []alert.Alert{large}, []string{"teams"})
+			err := l.Record(t.Context(), Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{large}, Destinations: []string{"teams"}})
 			l.store = whole
 			if err == nil {
 				if commits < 3 {
@@ -122,13 +122,13 @@ func TestPartsWithoutTheAlert(t *testing.T) {
 				}
 				break
 			}
-			got, err := l.Unseen(t.Context(), "rule", large.Activities)
+			got, err := unseen(t.Context(), l, "rule", large.Activities)
 			if err != nil || len(got) != len(large.Activities) {
 				t.Fatalf("%d transactions made %d activities seen, %v", commits, len(large.Activities)-len(got), err)
 			}
-			checkPending(t, &Memory{l}, "teams")
+			checkOwed(t, l, "teams")
 		}
-		checkUnseen(t, &Memory{l}, "rule", large.Activities, nil)
+		checkUnseen(t, l, "rule", large.Activities, nil)
 	})
 }
 
@@ -182,6 +182,6 @@ func TestStormIsKept(t *testing.T) {
 		checkUnseen(t, l, "rule", activities, nil)
 		want := a
 		want.Activities = activities[:mostOutgoing]
-		checkPending(t, l, "teams", want)
+		checkOwed(t, l, "teams", want)
 	})
 }

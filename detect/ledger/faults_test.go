@@ -78,7 +78,7 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	news, err := l.Unseen(ctx, "rule", w.seen())
+	news, err := unseen(ctx, l, "rule", w.seen())
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 	if now.After(state.Watermark) {
 		state.Watermark = now
 	}
-	if err := l.Record(ctx, "rule", state, alerts, townDestinations); err != nil {
+	if err := l.Record(ctx, Entry{RuleID: "rule", State: state, Alerts: alerts, Destinations: townDestinations}); err != nil {
 		return err
 	}
 	for _, d := range townDestinations {
@@ -98,7 +98,7 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 			return err
 		}
 		for _, o := range due {
-			whole, mine, err := l.Claim(ctx, d, *o.Alert, now, now.Add(time.Hour))
+			whole, mine, err := l.Claim(ctx, owed(d, *o.Alert), now, now.Add(time.Hour))
 			if err != nil {
 				return err
 			}
@@ -110,7 +110,7 @@ func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
 			w.accepted[key]++
 			w.alerts[o.Alert.ID] = whole
 			w.mu.Unlock()
-			if err := l.Sent(ctx, d, *o.Alert); err != nil {
+			if err := l.Sent(ctx, owed(d, *o.Alert)); err != nil {
 				w.mu.Lock()
 				w.unnoted[key]++
 				w.mu.Unlock()
@@ -201,8 +201,8 @@ func TestFaults(t *testing.T) {
 			}
 			t.Logf("%d of 60 ticks failed; faults: %v", failed, p.Hits())
 			w.check(t)
-			checkPending(t, open(t, o), "teams")
-			checkPending(t, open(t, o), "sentinel")
+			checkOwed(t, open(t, o).Ledger, "teams")
+			checkOwed(t, open(t, o).Ledger, "sentinel")
 		})
 	}
 }
@@ -276,16 +276,16 @@ func TestEachFault(t *testing.T) {
 				return nil
 			})
 			l := open(t, o)
-			err := l.Record(t.Context(), "rule", state, alerts, []string{"teams"})
+			err := l.Record(t.Context(), Entry{RuleID: "rule", State: state, Alerts: alerts, Destinations: []string{"teams"}})
 			p.Set(nil)
 			if err != nil {
 				// A read does not fail with 409 or 412: it is passed on.
-				if err = l.Record(t.Context(), "rule", state, alerts, []string{"teams"}); err != nil {
+				if err = l.Record(t.Context(), Entry{RuleID: "rule", State: state, Alerts: alerts, Destinations: []string{"teams"}}); err != nil {
 					t.Fatalf("%s at request %d: %v", f.Name, nth, err)
 				}
 			}
-			checkUnseen(t, l, "rule", activities, nil)
-			if got, err := l.Pending(t.Context(), "teams"); err != nil || len(got) != len(alerts) {
+			checkUnseen(t, l.Ledger, "rule", activities, nil)
+			if got, err := owedTo(t.Context(), l.Ledger, "teams"); err != nil || len(got) != len(alerts) {
 				t.Fatalf("%s at request %d: %d pending, %v; want %d", f.Name, nth, len(got), err, len(alerts))
 			}
 			if got, err := l.State(t.Context(), "rule"); err != nil || !got.Watermark.Equal(state.Watermark) {

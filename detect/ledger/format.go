@@ -8,9 +8,10 @@ import (
 )
 
 // Format is the number of the ledger's format that this version writes. It reads
-// the one before too, in which fingerprints joined the elements of an array and
-// the ids of events were half as long, for as long as its rows are kept.
-const Format = 2
+// those before too, for as long as their rows are kept: in format 1 fingerprints
+// joined the elements of an array and the ids of events were half as long, and up
+// to format 2 the outbox was in the order of the alerts' ids.
+const Format = 3
 
 // firstFormat is that of a ledger whose rows say nothing of a format.
 const firstFormat = 1

@@ -94,7 +94,7 @@ func TestFirstFormat(t *testing.T) {
 			{"another event", Trace{[]alert.Fingerprint{long, short}, append([]Event{{ID: "x", Former: []alert.EventID{alert.FormerEventID("x")}, Time: moment(20)}}, events...)}, true},
 			{"the id of one outside of what was reported", Trace{[]alert.Fingerprint{long, short}, append([]Event{{ID: "x", Former: []alert.EventID{alert.FormerEventID("c2")}, Time: moment(55)}}, events...)}, true},
 		} {
-			answer, err := l.Ask(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return test.trace },
+			answer, err := l.Unseen(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return test.trace },
 				Window: alert.Between(day.Add(9*time.Hour), day.Add(10*time.Hour)), Now: day.Add(11 * time.Hour)})
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestFirstFormat(t *testing.T) {
 			former []alert.Fingerprint
 			news   bool
 		}{{[]alert.Fingerprint{long, short}, false}, {[]alert.Fingerprint{short}, true}, {nil, true}} {
-			answer, err := l.Ask(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return Trace{Former: test.former} }})
+			answer, err := l.Unseen(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return Trace{Former: test.former} }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestFirstFormat(t *testing.T) {
 		}
 		// And suppression counts what was reported then.
 		a.Span = alert.Between(moment(50), moment(50))
-		answer, err := l.Ask(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return Trace{Former: []alert.Fingerprint{short}} },
+		answer, err := l.Unseen(t.Context(), Question{RuleID: shippedRule, Activities: []alert.Activity{a}, Trace: func(int) Trace { return Trace{Former: []alert.Fingerprint{short}} },
 			Suppression: 5 * time.Hour, Now: day.Add(11 * time.Hour)})
 		if err != nil || len(answer.Suppressed) != 1 {
 			t.Errorf("suppressed %v, %v", answer.Suppressed, err)
@@ -148,7 +148,7 @@ func TestGroups(t *testing.T) {
 		} {
 			b := activity("f", 0, 90)
 			b.Events = []alert.EventID{test.event.ID}
-			answer, err := l.Ask(t.Context(), Question{RuleID: "rule", Activities: []alert.Activity{b}, Trace: func(int) Trace { return Trace{Events: []Event{test.event}} }})
+			answer, err := l.Unseen(t.Context(), Question{RuleID: "rule", Activities: []alert.Activity{b}, Trace: func(int) Trace { return Trace{Events: []Event{test.event}} }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,14 +208,15 @@ func TestFormat(t *testing.T) {
 			calls := map[string]func() error{
 				"Lease": func() error { _, err := l.Lease(ctx, shippedRule, time.Minute); return err },
 				"Record of a new rule": func() error {
-					return l.Record(ctx, "never ran", State{Watermark: at(0)}, []alert.Alert{a}, []string{"teams"})
+					return l.Record(ctx, Entry{RuleID: "never ran", State: State{Watermark: at(0)}, Alerts: []alert.Alert{a}, Destinations: []string{"teams"}})
 				},
 			}
 			if newer.to == directory {
 				delete(calls, "Lease") // the rule itself is of ours
 				calls["Begin"] = func() error { return l.Begin(ctx) }
 				calls["Outbox"] = func() error { _, err := l.Outbox(ctx); return err }
-				calls["Retry"] = func() error { return l.Retry(ctx, "a", "") }
+				calls["Rules"] = func() error { _, err := l.Rules(ctx); return err }
+				calls["OwedOf"] = func() error { _, err := l.OwedOf(ctx, "a", ""); return err }
 				calls["Purge"] = func() error { _, err := l.Purge(ctx, at(0)); return err }
 				calls["Format"] = func() error { _, err := l.Format(ctx); return err }
 				if table, ok := l.store.(*tableStore); ok {

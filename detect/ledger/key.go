@@ -18,10 +18,15 @@ const (
 	purgeKey  = "purge"
 
 	rulePrefix = "rule:" // of partitions, and of the directory's keys
-	outPrefix  = "out:"
+	outPrefix  = "out:"  // of the queues, and of rows that the version before wrote
 	seenPrefix = "seen:"
 	sentPrefix = "sent:"
 	notePrefix = "note:"
+
+	// The queues of the outbox, in the order in which a tick reads them.
+	dueQueue    = outPrefix + "due:"    // by the time recorded
+	laterQueue  = outPrefix + "later:"  // by the time of the next attempt
+	parkedQueue = outPrefix + "parked:" // by the time recorded
 )
 
 // prefixEnd returns the first key after all that start with a prefix.
@@ -35,7 +40,15 @@ func partitionOf(ruleID string) string { return rulePrefix + escape(ruleID) }
 
 func noteKey(name string) string { return notePrefix + escape(name) }
 
-func outKey(alertID string) string { return outPrefix + escape(alertID) }
+// outKey returns the key of an alert in a queue.
+func outKey(queue string, at time.Time, alertID string) string {
+	return queue + moment(at) + ":" + escape(alertID)
+}
+
+// isOutKeyOf reports whether a key of the outbox is that of an alert.
+func isOutKeyOf(key, alertID string) bool {
+	return key[strings.LastIndexByte(key, ':')+1:] == escape(alertID)
+}
 
 func sentKey(at time.Time, alertID string) string {
 	return sentPrefix + hour(at) + ":" + escape(alertID)
@@ -54,15 +67,21 @@ func hourOfKey(key string) string {
 }
 
 // hour returns the hour of a time for a key. Hours are in order as texts.
-func hour(t time.Time) string {
-	t = t.UTC()
-	switch {
-	case t.Year() < 1:
-		return "0001-01-01T00"
-	case t.Year() > 9999:
-		return "9999-12-31T23"
+func hour(t time.Time) string { return within(t).Format("2006-01-02T15") }
+
+// moment returns a time for a key. Moments are in order as texts.
+func moment(t time.Time) string { return within(t).Format("2006-01-02T15:04:05.000000000Z") }
+
+// within returns a time in UTC, or the nearest that has a year of four digits.
+func within(t time.Time) time.Time {
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	switch t = t.UTC(); {
+	case t.Before(first):
+		return first
+	case t.After(last):
+		return last
 	}
-	return t.Format("2006-01-02T15")
+	return t
 }
 
 // maxEscaped keeps every key far below the limit of 1 KiB.

@@ -22,7 +22,7 @@ func TestLease(t *testing.T) {
 		}
 		write := func(l *Ledger, minute int) error {
 			a := newAlert("rule", activity("a", minute, minute))
-			return l.Record(ctx, "rule", State{First: at(0), Watermark: at(minute)}, []alert.Alert{a}, []string{"teams"})
+			return l.Record(ctx, Entry{RuleID: "rule", State: State{First: at(0), Watermark: at(minute)}, Alerts: []alert.Alert{a}, Destinations: []string{"teams"}})
 		}
 		lease, err := one.Lease(ctx, "rule", time.Minute)
 		if err != nil {
@@ -78,7 +78,7 @@ func TestLease(t *testing.T) {
 		if err := write(one, 8); err != nil {
 			t.Errorf("Record after the release: %v", err)
 		}
-		pending, err := one.Pending(ctx, "teams")
+		pending, err := owedTo(ctx, one, "teams")
 		if err != nil || len(pending) != 8 {
 			t.Errorf("%d pending, %v; want 8: what a lost lease wrote must not be there", len(pending), err)
 		}

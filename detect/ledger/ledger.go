@@ -1,10 +1,10 @@
-// Package ledger remembers, per rule, how far it has run and what it has told,
+// Package ledger records, per rule, how far it has run and what it has reported,
 // and keeps what is still to be sent.
 //
-// A ledger answers four questions: where did the rule stop ([State]); is this
-// activity news (Unseen); keep these alerts and remember their activities, all
-// or nothing (Record); and what does a destination still wait for (Pending,
-// Sent).
+// A tick asks it where a rule stopped ([State]), what of a window is news
+// (Unseen), to record that and put its alerts into the outbox, all or nothing
+// (Record), and what is in the outbox (Waiting); and it notes there what became of
+// each delivery (Claim, Sent, Failed).
 //
 // # What the table holds
 //
@@ -13,7 +13,9 @@
 //
 //	run                                the rule's State and the lease
 //	seen:<hour>:<alert id>:<part>      the activities that an alert told
-//	out:<alert id>                     the alert, and what each destination has of it
+//	out:due:<time>:<alert id>          the alert, and what each destination has of it
+//	out:later:<time>:<alert id>        the same while it waits for its next attempt
+//	out:parked:<time>:<alert id>       the same while nobody is sent it
 //	sent:<hour>:<alert id>             the same once nobody waits for it, for the audit
 //	note:<name>                        what a destination noted of the rule
 //	purge                              when old rows were last removed
@@ -39,8 +41,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"pushback/detect/alert"
 )
 
 // State is how far a rule has run. The zero value is a rule that never ran.
@@ -170,24 +170,4 @@ func (l *Ledger) enlist(ctx context.Context, ruleID string) error {
 	}
 	l.list(ruleID)
 	return nil
-}
-
-// Unseen returns, in the same order, those of the rule's activities that are
-// news: with an event that was not told of their fingerprint or, if they name no
-// events, whose span is not inside what was told of it; each with the told spans
-// that it touches as Previously. It changes nothing, so two activities of the
-// argument do not hide each other.
-func (l *Ledger) Unseen(ctx context.Context, ruleID string, activities []alert.Activity) ([]alert.Activity, error) {
-	answer, err := l.Ask(ctx, Question{RuleID: ruleID, Activities: activities})
-	return answer.News, err
-}
-
-// Record keeps a rule's new alerts: their activities become seen, each alert is
-// owed to every destination, and the rule's state is set. Each alert is kept
-// with its activities or not at all, and the state is set last. If it returns
-// an error, some or all of it may have been kept; to try again with the same
-// arguments keeps the rest. An alert that was recorded with the same watermark,
-// or is still owed, is not owed again.
-func (l *Ledger) Record(ctx context.Context, ruleID string, state State, alerts []alert.Alert, destinations []string) error {
-	return l.Keep(ctx, Entry{RuleID: ruleID, State: state, Alerts: alerts, Destinations: destinations})
 }

@@ -9,7 +9,7 @@ import (
 
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	testLedger(t, func(*testing.T) verbs { return NewMemory() })
+	testLedger(t, func(*testing.T) *Ledger { return NewMemory().Ledger })
 }
 
 // TestMemoryForgets runs a rule for months: what Memory holds stays the same.
@@ -24,11 +24,11 @@ func TestMemoryForgets(t *testing.T) {
 		other := newAlert("rule", activity(time.Duration(hour).String(), end-30, end-20))
 		ancient := newAlert("rule", activity("ancient", -1e6, -1e6)) // a row about a time long before its window
 		if hour%24 == 1 {
-			checkUnseen(t, m, "rule", ancient.Activities, nil)
+			checkUnseen(t, m.Ledger, "rule", ancient.Activities, nil)
 		}
-		record(t, m, "rule", state, []string{"console"}, same, other, ancient)
+		record(t, m.Ledger, "rule", state, []string{"console"}, same, other, ancient)
 		for _, a := range []alert.Alert{same, other, ancient} {
-			if err := m.Sent(t.Context(), "console", a); err != nil {
+			if err := m.Sent(t.Context(), owed("console", a)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -45,5 +45,5 @@ func TestMemoryForgets(t *testing.T) {
 	last := 60 * (days*24 - 1)
 	kept := last - int((memoryRetention - time.Hour).Minutes())
 	kept -= kept % 60
-	checkUnseen(t, m, "rule", []alert.Activity{activity("same", kept-30, kept-20)}, nil)
+	checkUnseen(t, m.Ledger, "rule", []alert.Activity{activity("same", kept-30, kept-20)}, nil)
 }

@@ -132,7 +132,7 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 				want.News = append(want.News, a)
 			}
 		}
-		got, err := l.Ask(t.Context(), Question{RuleID: "rule", Activities: asked, Window: window, Suppression: suppression, Now: at(now)})
+		got, err := l.Unseen(t.Context(), Question{RuleID: "rule", Activities: asked, Window: window, Suppression: suppression, Now: at(now)})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -152,7 +152,7 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 		}
 		entry := Entry{RuleID: "rule", State: State{First: at(0), Watermark: at(now)}, Alerts: alerts, Destinations: []string{"teams"}, Suppressed: got.Suppressed}
 		for range 1 + rng.IntN(2) { // the second time as after a lost answer
-			if err := l.Keep(t.Context(), entry); err != nil {
+			if err := l.Record(t.Context(), entry); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
@@ -169,7 +169,7 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 		news += len(got.News)
 		suppressed += len(got.Suppressed)
 
-		pending, err := l.Pending(t.Context(), "teams")
+		pending, err := owedTo(t.Context(), l, "teams")
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -177,7 +177,7 @@ func sequence(t *testing.T, seed uint64, open func() *Ledger) (news, suppressed 
 			t.Fatalf("seed %d at %d: pending (-model +ledger):\n%s", seed, now, diff)
 		}
 		for _, a := range pending {
-			if err := l.Sent(t.Context(), "teams", a); err != nil {
+			if err := l.Sent(t.Context(), owed("teams", a)); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}

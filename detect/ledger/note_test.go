@@ -45,7 +45,7 @@ func TestNotes(t *testing.T) {
 			t.Error("a note that is too long is taken")
 		}
 		// It goes when it was not set for a year, and nothing else does.
-		record(t, &Memory{l}, "rule", State{First: noon, Watermark: noon}, nil)
+		record(t, l, "rule", State{First: noon, Watermark: noon}, nil)
 		purge := func(want int) {
 			t.Helper()
 			if n, err := l.Purge(ctx, c.now()); err != nil || n != want {

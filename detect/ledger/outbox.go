@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +16,15 @@ import (
 
 // Owed is an alert that a destination waits for.
 type Owed struct {
+	// Place is where it is in the outbox.
+	Place Place
 	// Alert has for certain only its ID, RuleID, RuleName, Title, Severity, Address and Created: Claim
 	// gives all of it.
 	Alert       *alert.Alert
 	Destination string
+	// Recorded is when it was recorded, or when Retry was called after that. It
+	// orders what is owed.
+	Recorded time.Time
 	// Attempts is how often it was tried in vain, and LastError what came of
 	// the last one. Counted is how many of the attempts count against the alert,
 	// and Mark and Unanswered are those of the last failure.
@@ -33,87 +39,109 @@ type Owed struct {
 	Parked bool
 }
 
+// Place is where an alert is in the outbox of its rule. It may change with all
+// that is noted of the alert. Places are in the order in which Waiting yields
+// them.
+type Place string
+
+// Where the parts of a rule's outbox begin.
+const (
+	FirstPlace  Place = outPrefix
+	LaterPlace  Place = laterQueue
+	ParkedPlace Place = parkedQueue
+)
+
 // ErrNotOwed says that no destination waits for an alert of this id.
 var ErrNotOwed = errors.New("no such alert is owed")
 
-// Pending returns the alerts that are owed to a destination, in the order in
-// which they were recorded: what continues an alert comes after it. Parked ones
-// are not among them.
-func (l *Ledger) Pending(ctx context.Context, destination string) ([]alert.Alert, error) {
-	rows, err := l.outbox(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	var pending []alert.Alert
-	for _, o := range rows {
-		if i := o.find(destination); i >= 0 && !o.to[i].Parked {
-			pending = append(pending, o.alert)
+// Rules returns the ids of the rules that may owe an alert.
+func (l *Ledger) Rules(ctx context.Context) ([]string, error) { return l.rules(ctx) }
+
+// Waiting yields the alerts that a rule owes, from a place on, each as what its
+// destinations wait for: first those that are due, in the order in which they
+// were recorded, so that what continues an alert comes after it; from LaterPlace
+// on those that wait for their next attempt, the earliest first; and from
+// ParkedPlace on those of which all is parked. The table is asked a thousand
+// alerts at a time, and no more than are taken. An alert that cannot be read is an
+// error, and those behind it are yielded all the same.
+func (l *Ledger) Waiting(ctx context.Context, ruleID string, from Place) iter.Seq2[[]Owed, error] {
+	return func(yield func([]Owed, error) bool) {
+		for i, err := range l.store.list(ctx, partitionOf(ruleID), string(max(from, FirstPlace)), prefixEnd(outPrefix), true) {
+			var o *outRow
+			if err == nil {
+				o, err = as[*outRow](i)
+			}
+			var owed []Owed
+			if err != nil {
+				err = fmt.Errorf("ledger: reading what rule %q still has to send: %w", ruleID, err)
+			} else if owed = o.owed(i.key); len(owed) == 0 {
+				continue
+			}
+			if !yield(owed, err) {
+				return
+			}
 		}
 	}
-	return pending, nil
 }
+
+// After returns the place behind one.
+func (p Place) After() Place { return p + "!" }
 
 // Outbox returns all that is owed to anybody, parked or not, in the order in
 // which it was recorded. If some of it cannot be read, it returns the rest with
 // the error.
 func (l *Ledger) Outbox(ctx context.Context) ([]Owed, error) {
-	rows, err := l.outbox(ctx, true)
-	all := make([]Owed, 0, len(rows))
-	for _, o := range rows {
-		for i, d := range o.to {
-			if !d.settled() {
-				all = append(all, o.owed(i))
-			}
-		}
-	}
-	return all, err
-}
-
-func (o *outRow) owed(i int) Owed {
-	d := o.to[i]
-	return Owed{
-		Alert: &o.alert, Destination: d.Name,
-		Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, Unanswered: d.Unanswered, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
-	}
-}
-
-// outbox returns the out rows of all rules in the order of their recording. A
-// rule or a row that cannot be read does not hide the others: they come with the
-// error.
-func (l *Ledger) outbox(ctx context.Context, brief bool) ([]*outRow, error) {
 	ids, err := l.rules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var rows []*outRow
+	var rows []item
 	var errs []error
 	for _, id := range ids {
-		for i, err := range l.store.list(ctx, partitionOf(id), outPrefix, prefixEnd(outPrefix), brief) {
-			var o *outRow
+		for i, err := range l.store.list(ctx, partitionOf(id), outPrefix, prefixEnd(outPrefix), true) {
 			if err == nil {
-				o, err = as[*outRow](i)
+				_, err = as[*outRow](i)
 			}
 			if err != nil {
-				errs = append(errs, fmt.Errorf("ledger: reading what rule %q still has to tell: %w", id, err))
+				errs = append(errs, fmt.Errorf("ledger: reading what rule %q still has to send: %w", id, err))
 				continue
 			}
-			rows = append(rows, o)
+			rows = append(rows, i)
 		}
 	}
-	slices.SortFunc(rows, func(a, b *outRow) int {
-		return cmp.Or(cmp.Compare(a.seq, b.seq), strings.Compare(a.alert.ID, b.alert.ID))
+	slices.SortStableFunc(rows, func(a, b item) int {
+		return cmp.Compare(a.row.(*outRow).seq, b.row.(*outRow).seq)
 	})
-	return rows, errors.Join(errs...)
+	all := make([]Owed, 0, len(rows))
+	for _, i := range rows {
+		all = append(all, i.row.(*outRow).owed(i.key)...)
+	}
+	return all, errors.Join(errs...)
 }
 
-// Claim reserves an alert for the caller to send it to a destination until some
+// owed returns what destinations wait for of a row.
+func (o *outRow) owed(key string) []Owed {
+	var list []Owed
+	for _, d := range o.to {
+		if !d.settled() {
+			list = append(list, Owed{
+				Place: Place(key), Alert: &o.alert, Destination: d.Name, Recorded: o.order(),
+				Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, Unanswered: d.Unanswered, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
+			})
+		}
+	}
+	return list
+}
+
+// Claim reserves an alert for the caller to send it to its destination until some
 // time, and returns all of it: of several that want to, one gets it. If it dies
-// with it, the alert is due again at that time.
-func (l *Ledger) Claim(ctx context.Context, destination string, a alert.Alert, now, until time.Time) (whole alert.Alert, claimed bool, err error) {
+// with it, the alert is due again at that time. An alert that is not at its place
+// any more is another's.
+func (l *Ledger) Claim(ctx context.Context, owed Owed, now, until time.Time) (whole alert.Alert, claimed bool, err error) {
 	holder := newHolder()
-	err = l.update(ctx, a.RuleID, a.ID, func(o *outRow) bool {
+	err = l.update(ctx, &owed, false, func(o *outRow) bool {
 		whole = o.alert
-		i := o.find(destination)
+		i := o.find(owed.Destination)
 		if i < 0 || o.to[i].Parked {
 			return false
 		}
@@ -130,10 +158,10 @@ func (l *Ledger) Claim(ctx context.Context, destination string, a alert.Alert, n
 	return whole, claimed, err
 }
 
-// Sent notes that a destination accepted an alert. Noting it twice, or of an
+// Sent notes that its destination accepted an alert. Noting it twice, or of an
 // alert that is not owed, changes nothing.
-func (l *Ledger) Sent(ctx context.Context, destination string, a alert.Alert) error {
-	return l.settle(ctx, a.RuleID, a.ID, destination, func(d *delivery) { d.Sent = l.noted() })
+func (l *Ledger) Sent(ctx context.Context, owed Owed) error {
+	return l.settle(ctx, owed, func(_ *outRow, d *delivery) { d.Sent = l.noted() })
 }
 
 // noted returns when something is noted; never the zero time, which is never.
@@ -164,8 +192,8 @@ type Failure struct {
 // maxError is how much of an error is kept, in bytes.
 const maxError = 1000
 
-// Failed notes that a destination did not accept an alert.
-func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, f Failure) error {
+// Failed notes that its destination did not accept an alert.
+func (l *Ledger) Failed(ctx context.Context, owed Owed, f Failure) error {
 	if len(f.Err) > maxError {
 		cut := maxError
 		for !utf8.RuneStart(f.Err[cut]) {
@@ -175,7 +203,7 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 	}
 	f.Err = strings.ToValidUTF8(f.Err, "\uFFFD")
 	attempts, counted := -1, 0
-	return l.settle(ctx, a.RuleID, a.ID, destination, func(d *delivery) {
+	return l.settle(ctx, owed, func(_ *outRow, d *delivery) {
 		if attempts < 0 { // once, however often this is tried
 			attempts, counted = d.Attempts+1, d.Counted
 			if f.Counts {
@@ -187,59 +215,49 @@ func (l *Ledger) Failed(ctx context.Context, destination string, a alert.Alert, 
 	})
 }
 
-// Retry has an alert be sent again at once, parked or not, to a destination or
-// to all that wait for it if that is empty.
-func (l *Ledger) Retry(ctx context.Context, alertID, destination string) error {
-	return l.byHand(ctx, alertID, destination, func(d *delivery) {
+// Retry has an alert be sent again at once to its destination, parked or not. It
+// comes behind those that are due now.
+func (l *Ledger) Retry(ctx context.Context, owed Owed) error {
+	seq := l.nextSeq()
+	return l.settle(ctx, owed, func(o *outRow, d *delivery) {
 		d.Attempts, d.Counted, d.Mark, d.Unanswered = 0, 0, 0, false
 		d.Next, d.Parked, d.Holder = time.Time{}, false, ""
+		o.seq = max(o.seq, seq)
 	})
 }
 
-// Drop gives up sending an alert to a destination, or to all that wait for it
-// if that is empty. What was dropped is kept as what was sent is.
-func (l *Ledger) Drop(ctx context.Context, alertID, destination string) error {
-	return l.byHand(ctx, alertID, destination, func(d *delivery) { d.Dropped = l.noted() })
+// Drop gives up sending an alert to its destination. What was dropped is kept as
+// what was sent is.
+func (l *Ledger) Drop(ctx context.Context, owed Owed) error {
+	return l.settle(ctx, owed, func(_ *outRow, d *delivery) { d.Dropped = l.noted() })
 }
 
-// byHand changes what destinations have of an alert whose rule is not known.
-func (l *Ledger) byHand(ctx context.Context, alertID, destination string, change func(*delivery)) error {
-	rows, err := l.outbox(ctx, true)
-	if err != nil {
-		return err
+// OwedOf returns what is owed of the alert of an id, to a destination or to all
+// that wait for it if that is empty. It is ErrNotOwed if nothing is.
+func (l *Ledger) OwedOf(ctx context.Context, alertID, destination string) ([]Owed, error) {
+	all, err := l.Outbox(ctx)
+	all = slices.DeleteFunc(all, func(o Owed) bool {
+		return o.Alert.ID != alertID || destination != "" && o.Destination != destination
+	})
+	switch {
+	case len(all) > 0:
+		return all, nil
+	case err != nil:
+		return nil, err
+	case destination != "":
+		return nil, fmt.Errorf("ledger: alert %q for %s: %w", alertID, destination, ErrNotOwed)
 	}
-	for _, o := range rows {
-		if o.alert.ID != alertID {
-			continue
-		}
-		found := false
-		for _, d := range o.to {
-			if d.settled() || destination != "" && d.Name != destination {
-				continue
-			}
-			found = true
-			if err := l.settle(ctx, o.alert.RuleID, alertID, d.Name, change); err != nil {
-				return err
-			}
-		}
-		if found {
-			return nil
-		}
-	}
-	if destination != "" {
-		return fmt.Errorf("ledger: alert %q for %s: %w", alertID, destination, ErrNotOwed)
-	}
-	return fmt.Errorf("ledger: alert %q: %w", alertID, ErrNotOwed)
+	return nil, fmt.Errorf("ledger: alert %q: %w", alertID, ErrNotOwed)
 }
 
 // settle changes what a destination that waits for an alert has of it.
-func (l *Ledger) settle(ctx context.Context, ruleID, alertID, destination string, change func(*delivery)) error {
-	return l.update(ctx, ruleID, alertID, func(o *outRow) bool {
-		i := o.find(destination)
+func (l *Ledger) settle(ctx context.Context, owed Owed, change func(*outRow, *delivery)) error {
+	return l.update(ctx, &owed, true, func(o *outRow) bool {
+		i := o.find(owed.Destination)
 		if i < 0 {
 			return false
 		}
-		change(&o.to[i])
+		change(o, &o.to[i])
 		return true
 	}, nil)
 }
@@ -253,13 +271,39 @@ func (l *Ledger) sentAt(o *outRow) time.Time {
 	return l.now()
 }
 
-// update changes an out row if it is there and change says so; changed, if set,
-// is called once that is done. A row of which nobody waits any more is moved to
-// what was sent, in one transaction.
-func (l *Ledger) update(ctx context.Context, ruleID, alertID string, edit func(*outRow) bool, changed func()) error {
-	partition := partitionOf(ruleID)
+// find returns the row of an alert. If it is not at its place any more, the rule's
+// outbox is searched for it where that is wanted.
+func (l *Ledger) find(ctx context.Context, owed *Owed, search bool) (item, error) {
+	partition := partitionOf(owed.Alert.RuleID)
+	if owed.Place != "" {
+		i, err := l.store.get(ctx, partition, string(owed.Place))
+		if !search || !errors.Is(err, errMissing) {
+			return i, err
+		}
+	}
+	for i, err := range l.store.list(ctx, partition, outPrefix, prefixEnd(outPrefix), true) {
+		if err != nil {
+			return item{}, err
+		}
+		if isOutKeyOf(i.key, owed.Alert.ID) {
+			owed.Place = Place(i.key)
+			i, err = l.store.get(ctx, partition, i.key)
+			if errors.Is(err, errMissing) {
+				err = errChanged // while it was looked for
+			}
+			return i, err
+		}
+	}
+	return item{}, errMissing
+}
+
+// update changes an out row if it is there and edit says so; changed, if set, is
+// called once that is done. The row is moved to the queue in which it belongs
+// then, or to what was sent if nobody waits for it any more, in one transaction.
+func (l *Ledger) update(ctx context.Context, owed *Owed, search bool, edit func(*outRow) bool, changed func()) error {
+	partition := partitionOf(owed.Alert.RuleID)
 	for conflicts := 0; ; conflicts++ {
-		i, err := l.store.get(ctx, partition, outKey(alertID))
+		i, err := l.find(ctx, owed, search || owed.Place == "")
 		if errors.Is(err, errMissing) {
 			return nil
 		}
@@ -273,21 +317,7 @@ func (l *Ledger) update(ctx context.Context, ruleID, alertID string, edit func(*
 			if !edit(&next) {
 				return nil
 			}
-			changes := []change{{verb: replace, key: i.key, etag: i.etag, row: &next}}
-			if next.settled() {
-				changes[0].verb, changes[0].row = remove, nil
-				if l.sentFor > 0 {
-					changes = append(changes, change{verb: replace, key: sentKey(l.sentAt(&next), alertID), row: &next})
-				}
-			}
-			for j := range changes {
-				if err == nil {
-					changes[j], err = l.store.prepare(partition, changes[j])
-				}
-			}
-			if err == nil {
-				_, err = l.store.commit(ctx, partition, changes...)
-			}
+			err = l.replace(ctx, partition, i, &next)
 		}
 		if err == nil {
 			if changed != nil {
@@ -296,7 +326,31 @@ func (l *Ledger) update(ctx context.Context, ruleID, alertID string, edit func(*
 			return nil
 		}
 		if !conflict(err) || conflicts == maxConflicts {
-			return fmt.Errorf("ledger: noting what became of alert %s: %w", alertID, err)
+			return fmt.Errorf("ledger: noting what became of alert %s: %w", owed.Alert.ID, err)
 		}
 	}
+}
+
+// replace writes a row of the outbox that was read and changed to where it belongs.
+func (l *Ledger) replace(ctx context.Context, partition string, read item, next *outRow) error {
+	changes := []change{{verb: remove, key: read.key, etag: read.etag}}
+	switch key := next.key(); {
+	case next.settled():
+		if l.sentFor > 0 {
+			changes = append(changes, change{verb: replace, key: sentKey(l.sentAt(next), next.alert.ID), row: next})
+		}
+	case key == read.key:
+		changes[0].verb, changes[0].row = replace, next
+	default:
+		changes = append(changes, change{verb: insert, key: key, row: next})
+	}
+	for i := range changes {
+		c, err := l.store.prepare(partition, changes[i])
+		if err != nil {
+			return err
+		}
+		changes[i] = c
+	}
+	_, err := l.store.commit(ctx, partition, changes...)
+	return err
 }

@@ -32,9 +32,9 @@ func TestPurge(t *testing.T) {
 			for i := range 130 {
 				alerts = append(alerts, newAlert("rule", activity(fmt.Sprint(d, i), d*day-5, d*day-4)))
 			}
-			record(t, &Memory{l}, "rule", State{First: at(0), Watermark: c.now()}, []string{"teams"}, alerts...)
+			record(t, l, "rule", State{First: at(0), Watermark: c.now()}, []string{"teams"}, alerts...)
 			for _, a := range alerts[10:] {
-				if err := l.Sent(ctx, "teams", a); err != nil {
+				if err := l.Sent(ctx, owed("teams", a)); err != nil {
 					t.Fatal(err)
 				}
 			}

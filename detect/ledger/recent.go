@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -24,27 +26,17 @@ func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) ([]
 			all = slices.Delete(all, 0, n)
 		}
 	}
-	partition := partitionOf(ruleID)
-	for _, r := range []struct{ from, to string }{
-		{sentPrefix + hour(since), prefixEnd(sentPrefix)},
-		{outPrefix, prefixEnd(outPrefix)},
-	} {
-		for i, err := range l.store.list(ctx, partition, r.from, r.to, false) {
-			var o *outRow
-			if err == nil {
-				o, err = as[*outRow](i)
+	for o, err := range l.recorded(ctx, ruleID, since, false) {
+		if err != nil {
+			return nil, fmt.Errorf("ledger: reading what rule %q reported lately: %w", ruleID, err)
+		}
+		if a := o.alert; !a.Created.Before(since) {
+			a.Rows = nil
+			if c := a.Context; c != nil {
+				a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings}
 			}
-			if err != nil {
-				return nil, fmt.Errorf("ledger: reading what rule %q told lately: %w", ruleID, err)
-			}
-			if a := o.alert; !a.Created.Before(since) {
-				a.Rows = nil
-				if c := a.Context; c != nil {
-					a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings}
-				}
-				if all = append(all, a); len(all) == 2*mostRecent {
-					trim(mostRecent)
-				}
+			if all = append(all, a); len(all) == 2*mostRecent {
+				trim(mostRecent)
 			}
 		}
 	}
@@ -67,30 +59,76 @@ const mostTallied = 10_000
 func (l *Ledger) Tally(ctx context.Context, ruleIDs []string, since time.Time) (Tally, error) {
 	var t Tally
 	for _, id := range ruleIDs {
-		for _, r := range []struct{ from, to string }{
-			{sentPrefix + hour(since), prefixEnd(sentPrefix)},
-			{outPrefix, prefixEnd(outPrefix)},
-		} {
-			for i, err := range l.store.list(ctx, partitionOf(id), r.from, r.to, true) {
-				var o *outRow
-				if err == nil {
-					o, err = as[*outRow](i)
-				}
-				if err != nil {
-					return t, fmt.Errorf("ledger: counting the alerts of rule %q: %w", id, err)
-				}
-				switch {
-				case o.alert.Created.Before(since):
-				case t.Reported+t.HeldBack == mostTallied:
-					t.More = true
-					return t, nil
-				case len(o.to) == 0:
-					t.HeldBack++
-				default:
-					t.Reported++
-				}
+		for o, err := range l.recorded(ctx, id, since, true) {
+			if err != nil {
+				return t, fmt.Errorf("ledger: counting the alerts of rule %q: %w", id, err)
+			}
+			switch {
+			case o.alert.Created.Before(since):
+			case t.Reported+t.HeldBack == mostTallied:
+				t.More = true
+				return t, nil
+			case len(o.to) == 0:
+				t.HeldBack++
+			default:
+				t.Reported++
 			}
 		}
 	}
 	return t, nil
+}
+
+const (
+	// mostOld is how many alerts of the outbox that are too old are read in a row
+	// before the rest of them is passed.
+	mostOld = 100
+	// clockSkew is how far the clock by which alerts are recorded may be behind the
+	// time of the ticks that make them.
+	clockSkew = time.Hour
+)
+
+// recorded yields the alerts of a rule that were sent since a time, and those of
+// the outbox that may have been recorded since then. Much that waits for longer
+// does not make it slow.
+func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, brief bool) iter.Seq2[*outRow, error] {
+	return func(yield func(*outRow, error) bool) {
+		partition := partitionOf(ruleID)
+		read := func(from, end string, passed func(key string) bool) bool {
+			for i, err := range l.store.list(ctx, partition, from, end, brief) {
+				var o *outRow
+				if err == nil {
+					o, err = as[*outRow](i)
+				}
+				if err == nil && passed(i.key) {
+					return true
+				}
+				if !yield(o, err) || err != nil {
+					return false
+				}
+			}
+			return true
+		}
+		if !read(sentPrefix+hour(since), prefixEnd(sentPrefix), func(string) bool { return false }) {
+			return
+		}
+		for from := outPrefix; from != ""; {
+			old, next := 0, ""
+			passed := func(key string) bool {
+				for _, queue := range []string{dueQueue, laterQueue, parkedQueue} {
+					first := queue + moment(since.Add(-clockSkew))
+					if l.clock == nil || !strings.HasPrefix(key, queue) || key >= first {
+						continue
+					}
+					if old++; old > mostOld {
+						next = first
+					}
+				}
+				return next != ""
+			}
+			if !read(from, prefixEnd(outPrefix), passed) {
+				return
+			}
+			from = next
+		}
+	}
 }

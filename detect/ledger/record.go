@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"pushback/detect/alert"
@@ -19,7 +18,7 @@ type Entry struct {
 	// HeldBack are alerts that nobody is owed. They are kept with those that were
 	// sent, for the audit, and their activities become seen.
 	HeldBack []alert.Alert
-	// Suppressed becomes seen though nobody is told of it.
+	// Suppressed becomes seen though nobody is sent it.
 	Suppressed []alert.Activity
 }
 
@@ -39,8 +38,13 @@ type bundle struct {
 	final []change
 }
 
-// Keep is Record with what was suppressed.
-func (l *Ledger) Keep(ctx context.Context, e Entry) error {
+// Record keeps what is new of a rule: the activities of its alerts become seen,
+// each alert is owed to every destination, and the rule's state is set. Each alert
+// is kept with its activities or not at all, and the state is set last. If it
+// returns an error, some or all of it may have been kept; to try again with the
+// same entry keeps the rest. An alert that was recorded with a watermark of the
+// same hour is not owed again.
+func (l *Ledger) Record(ctx context.Context, e Entry) error {
 	w := writer{l: l, entry: e, partition: partitionOf(e.RuleID), lease: l.leaseOf(e.RuleID), known: map[string]bool{}}
 	if err := w.write(ctx); err != nil {
 		return err
@@ -126,7 +130,7 @@ func (w *writer) bundle(i int) (bundle, error) {
 		for _, d := range e.Destinations {
 			out.to = append(out.to, delivery{Name: d})
 		}
-		c = change{verb: insert, key: outKey(a.ID), row: out}
+		c = change{verb: insert, key: out.key(), row: out}
 	case a != nil && !owed && w.l.sentFor > 0:
 		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}}
 	default:
@@ -342,8 +346,6 @@ func (w *writer) unwritten(b bundle) (bundle, bool) {
 	if there(b.final[0]) {
 		return b, false
 	}
-	// Still owed, though told under another hour: only the hour is new.
-	b.final = slices.DeleteFunc(b.final, there)
 	return b, true
 }
 
@@ -358,16 +360,11 @@ func (w *writer) skipWritten(ctx context.Context) error {
 		first, last = min(first, h), max(last, h)
 	}
 	w.written = map[string]bool{}
-	for _, keys := range [][2]string{
-		{seenPrefix + first, prefixEnd(seenPrefix + last)},
-		{outPrefix, prefixEnd(outPrefix)},
-	} {
-		for i, err := range w.l.store.list(ctx, w.partition, keys[0], keys[1], true) {
-			if err != nil {
-				return fmt.Errorf("ledger: rule %q: %w", w.entry.RuleID, err)
-			}
-			w.written[i.key] = true
+	for i, err := range w.l.store.list(ctx, w.partition, seenPrefix+first, prefixEnd(seenPrefix+last), true) {
+		if err != nil {
+			return fmt.Errorf("ledger: rule %q: %w", w.entry.RuleID, err)
 		}
+		w.written[i.key] = true
 	}
 	var left []bundle
 	for _, b := range w.bundles {

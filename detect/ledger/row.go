@@ -97,6 +97,29 @@ func (o *outRow) find(destination string) int {
 	return slices.IndexFunc(o.to, func(d delivery) bool { return d.Name == destination && !d.settled() })
 }
 
+// key returns where the row belongs: to the alerts that are due if a destination
+// was never sent it in vain or is being sent it, else to those that wait for a
+// time, and to the parked ones if nothing else is owed.
+func (o *outRow) key() string {
+	var next time.Time
+	for _, d := range o.to {
+		switch {
+		case d.settled() || d.Parked:
+		case d.Next.IsZero() || d.Holder != "":
+			return outKey(dueQueue, o.order(), o.alert.ID)
+		case next.IsZero() || d.Next.Before(next):
+			next = d.Next
+		}
+	}
+	if next.IsZero() {
+		return outKey(parkedQueue, o.order(), o.alert.ID)
+	}
+	return outKey(laterQueue, next, o.alert.ID)
+}
+
+// order returns the row's seq as a time, which it is where there is a clock.
+func (o *outRow) order() time.Time { return time.Unix(0, o.seq) }
+
 // The parts of an alert's activities are kept well below what an entity may
 // hold, so that part 0 and the alert fit into one transaction.
 const (

@@ -27,7 +27,7 @@ func addHistory(tb testing.TB, l *Ledger, rows int) {
 		}
 		kept := len(alerts) / 10
 		e := Entry{RuleID: "rule", State: State{First: then, Watermark: then}, Alerts: alerts[kept:], HeldBack: alerts[:kept]}
-		if err := l.Keep(context.Background(), e); err != nil {
+		if err := l.Record(context.Background(), e); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func newWindow(tb testing.TB, l *Ledger, rows int) window {
 			w.news = append(w.news, a)
 		}
 	}
-	if err := l.Record(context.Background(), "rule", State{First: noon, Watermark: noon}, told, nil); err != nil {
+	if err := l.Record(context.Background(), Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}, Alerts: told}); err != nil {
 		tb.Fatal(err)
 	}
 	return w
@@ -82,11 +82,11 @@ func newWindow(tb testing.TB, l *Ledger, rows int) window {
 // tell asks which of the rows are news, and records them.
 func (w window) tell(tb testing.TB, l *Ledger) {
 	tb.Helper()
-	news, err := l.Unseen(context.Background(), "rule", w.activities)
+	news, err := unseen(context.Background(), l, "rule", w.activities)
 	if err != nil || len(news) != len(w.news) {
 		tb.Fatalf("%d of %d rows are news, want %d; %v", len(news), len(w.activities), len(w.news), err)
 	}
-	if err := l.Record(context.Background(), "rule", State{First: noon, Watermark: noon}, w.news, []string{"teams"}); err != nil {
+	if err := l.Record(context.Background(), Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}, Alerts: w.news, Destinations: []string{"teams"}}); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -105,7 +105,7 @@ func withHistory(tb testing.TB, rows int) Options {
 	addr, stop := azurite.On(tb, dir)
 	o := makeTable(tb, scaleOptions(addr, "history"), addr)
 	// The table, and the rule.
-	if err := open(tb, o).Record(context.Background(), "rule", State{First: noon, Watermark: noon}, nil, nil); err != nil {
+	if err := open(tb, o).Record(context.Background(), Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}}); err != nil {
 		tb.Fatal(err)
 	}
 	stop()
@@ -118,7 +118,7 @@ func withHistory(tb testing.TB, rows int) Options {
 		return o
 	}
 	last := scaleAlert("old1", at(-120)).Activities
-	if news, err := open(tb, o).Unseen(context.Background(), "rule", last); err != nil || len(news) > 0 {
+	if news, err := unseen(context.Background(), open(tb, o).Ledger, "rule", last); err != nil || len(news) > 0 {
 		tb.Fatalf("the ledger does not know its history: %d rows of it are news; %v", len(news), err)
 	}
 	return o

@@ -14,7 +14,8 @@ type store interface {
 	get(ctx context.Context, partition, key string) (item, error)
 	// list yields the rows of a partition with from <= key < to in the order of
 	// their keys. What from is up to its first colon, all keys between are, but for the
-	// directory's. Brief rows lack what can be long: an alert, activities.
+	// directory's. Brief rows lack what can be long: an alert, activities. A row that
+	// cannot be read is an error, and what comes behind it is yielded all the same.
 	list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error]
 	// prepare readies a change for commit and says how large it is.
 	prepare(partition string, c change) (change, error)

@@ -33,14 +33,14 @@ var sumActivities = []alert.Activity{activity("a", 0, 10), activity("b", 0, 10),
 var reads = []read{
 	{"State", true, func(ctx context.Context, l *Ledger) (any, error) { return l.State(ctx, "rule") }},
 	{"Ask", true, func(ctx context.Context, l *Ledger) (any, error) {
-		return l.Ask(ctx, Question{RuleID: "rule", Activities: sumActivities, Now: at(65)})
+		return l.Unseen(ctx, Question{RuleID: "rule", Activities: sumActivities, Now: at(65)})
 	}},
 	{"Note", true, func(ctx context.Context, l *Ledger) (any, error) {
 		text, _, err := l.Note(ctx, "rule", "n")
 		return text, err
 	}},
 	{"Format", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Format(ctx) }},
-	{"Pending", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Pending(ctx, "teams") }},
+	{"Pending", false, func(ctx context.Context, l *Ledger) (any, error) { return owedTo(ctx, l, "teams") }},
 	{"Outbox", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Outbox(ctx) }},
 	{"Recent", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Recent(ctx, "rule", at(-60)) }},
 	{"Tally", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Tally(ctx, []string{"rule"}, at(-60)) }},
@@ -294,13 +294,13 @@ func TestTally(t *testing.T) {
 				return nil
 			})
 			for i := range 3 {
-				err := l.Record(t.Context(), "rule", State{First: at(0), Watermark: at(60 + i)}, alerts, []string{"teams"})
+				err := l.Record(t.Context(), Entry{RuleID: "rule", State: State{First: at(0), Watermark: at(60 + i)}, Alerts: alerts, Destinations: []string{"teams"}})
 				if err == nil && i > 0 {
 					break
 				}
 			}
 			p.Set(nil)
-			answer, err := l.Ask(t.Context(), Question{RuleID: "rule", Activities: activities, Now: at(65)})
+			answer, err := l.Unseen(t.Context(), Question{RuleID: "rule", Activities: activities, Now: at(65)})
 			if err != nil || len(answer.News) > 0 {
 				t.Errorf("%s at request %d: %d are news, %v", f.Name, nth, len(answer.News), err)
 			}
@@ -315,7 +315,7 @@ func TestRemovedRows(t *testing.T) {
 	bothStores(t, func(t *testing.T, l *Ledger) {
 		fillForReads(t, l)
 		ask := func(now time.Time) error {
-			_, err := l.Ask(t.Context(), Question{RuleID: "rule", Activities: sumActivities, Now: now})
+			_, err := l.Unseen(t.Context(), Question{RuleID: "rule", Activities: sumActivities, Now: now})
 			return err
 		}
 		if err := ask(at(65)); err != nil {

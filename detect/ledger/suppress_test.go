@@ -37,7 +37,7 @@ func TestSuppression(t *testing.T) {
 		const duration = 5 * time.Hour
 		ask := func(minute int, want Answer, activities ...alert.Activity) {
 			t.Helper()
-			got, err := l.Ask(t.Context(), Question{
+			got, err := l.Unseen(t.Context(), Question{
 				RuleID: "rule", Activities: activities, Suppression: duration, Now: at(minute),
 			})
 			if err != nil {
@@ -49,7 +49,7 @@ func TestSuppression(t *testing.T) {
 		}
 		keep := func(minute int, suppressed []alert.Activity, alerts ...alert.Alert) {
 			t.Helper()
-			err := l.Keep(t.Context(), Entry{
+			err := l.Record(t.Context(), Entry{
 				RuleID: "rule", State: State{First: at(0), Watermark: at(minute)},
 				Alerts: alerts, Destinations: []string{"teams"}, Suppressed: suppressed,
 			})
@@ -65,7 +65,7 @@ func TestSuppression(t *testing.T) {
 		ask(115, Answer{News: []alert.Activity{b}, Suppressed: []alert.Activity{later}}, later, b, a)
 		keep(115, []alert.Activity{later}, newAlert("rule", b))
 		keep(115, []alert.Activity{later}, newAlert("rule", b)) // as after a crash
-		checkPending(t, &Memory{l}, "teams", newAlert("rule", a), newAlert("rule", b))
+		checkOwed(t, l, "teams", newAlert("rule", a), newAlert("rule", b))
 
 		// What was suppressed is seen, but is no alert that suppresses.
 		next := activity("a", 305, 310)
@@ -89,11 +89,11 @@ func TestWindow(t *testing.T) {
 		told.Events = []alert.EventID{"x"}
 		ancient := activity("b", -100_000, -99_000)
 		future := activity("c", 0, 1<<27)
-		record(t, &Memory{l}, "rule", State{First: at(0), Watermark: at(65)}, nil,
+		record(t, l, "rule", State{First: at(0), Watermark: at(65)}, nil,
 			newAlert("rule", told), newAlert("rule", ancient), newAlert("rule", future))
 		again := activity("a", 740, 740) // the same event, in a row that speaks of another moment
 		again.Events = told.Events
-		got, err := l.Ask(t.Context(), Question{
+		got, err := l.Unseen(t.Context(), Question{
 			RuleID: "rule", Activities: []alert.Activity{again, ancient, future},
 			Window: span(30, 750),
 		})

@@ -260,10 +260,11 @@ func (s *tableStore) list(ctx context.Context, partition, from, end string, brie
 				}
 				i, err := decodeItem(e, brief)
 				if err == nil && (i.partition != partition || i.key < from || i.key >= end || i.key <= last) {
-					err = fmt.Errorf("reading table %q at %s: the answer has the row %q of partition %q out of its place", s.name, s.host, i.key, i.partition)
+					yield(item{}, fmt.Errorf("reading table %q at %s: the answer has the row %q of partition %q out of its place", s.name, s.host, i.key, i.partition))
+					return
 				}
 				last = max(last, i.key)
-				if !yield(i, err) || err != nil {
+				if !yield(i, err) {
 					return
 				}
 			}

@@ -62,7 +62,7 @@ func newTable(t testing.TB) *Table {
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	testLedger(t, func(t *testing.T) verbs { return newTable(t) })
+	testLedger(t, func(t *testing.T) *Ledger { return newTable(t).Ledger })
 }
 
 // TestTableIsGone asks everything of a ledger without a table: nothing is taken
@@ -73,7 +73,7 @@ func TestTableIsGone(t *testing.T) {
 	a := newAlert("rule", activity("a", 0, 10))
 	state := State{First: at(0), Watermark: at(60)}
 	l := newTable(t)
-	record(t, l, "rule", state, []string{"teams"}, a)
+	record(t, l.Ledger, "rule", state, []string{"teams"}, a)
 	lease, err := l.Lease(ctx, "rule", time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -83,23 +83,32 @@ func TestTableIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, ask := range map[string]func() error{
-		"Begin":   func() error { return l.Begin(ctx) },
-		"Check":   func() error { return l.Check(ctx) },
-		"Format":  func() error { _, err := l.Format(ctx); return err },
-		"State":   func() error { _, err := l.State(ctx, "rule"); return err },
-		"Unseen":  func() error { _, err := l.Unseen(ctx, "rule", a.Activities); return err },
-		"Record":  func() error { return l.Record(ctx, "rule", state, []alert.Alert{a}, []string{"teams"}) },
-		"state":   func() error { return l.Record(ctx, "rule", state, nil, nil) },
+		"Begin":  func() error { return l.Begin(ctx) },
+		"Check":  func() error { return l.Check(ctx) },
+		"Format": func() error { _, err := l.Format(ctx); return err },
+		"State":  func() error { _, err := l.State(ctx, "rule"); return err },
+		"Unseen": func() error { _, err := unseen(ctx, l.Ledger, "rule", a.Activities); return err },
+		"Record": func() error {
+			return l.Record(ctx, Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{a}, Destinations: []string{"teams"}})
+		},
+		"state":   func() error { return l.Record(ctx, Entry{RuleID: "rule", State: state}) },
 		"Lease":   func() error { _, err := l.Lease(ctx, "other", time.Minute); return err },
 		"Renew":   func() error { return lease.Renew(ctx) },
 		"Release": func() error { return lease.Release(ctx) },
-		"Pending": func() error { _, err := l.Pending(ctx, "teams"); return err },
+		"Rules":   func() error { _, err := l.Rules(ctx); return err },
+		"Waiting": func() (err error) {
+			for _, e := range l.Waiting(ctx, "rule", FirstPlace) {
+				err = errors.Join(err, e)
+			}
+			return err
+		},
+		"OwedOf":  func() error { _, err := l.OwedOf(ctx, a.ID, ""); return err },
 		"Outbox":  func() error { _, err := l.Outbox(ctx); return err },
-		"Claim":   func() error { _, _, err := l.Claim(ctx, "teams", a, noon, at(1)); return err },
-		"Sent":    func() error { return l.Sent(ctx, "teams", a) },
-		"Failed":  func() error { return l.Failed(ctx, "teams", a, Failure{Err: "x"}) },
-		"Retry":   func() error { return l.Retry(ctx, a.ID, "teams") },
-		"Drop":    func() error { return l.Drop(ctx, a.ID, "") },
+		"Claim":   func() error { _, _, err := l.Claim(ctx, owed("teams", a), noon, at(1)); return err },
+		"Sent":    func() error { return l.Sent(ctx, owed("teams", a)) },
+		"Failed":  func() error { return l.Failed(ctx, owed("teams", a), Failure{Err: "x"}) },
+		"Retry":   func() error { return l.Retry(ctx, owed("teams", a)) },
+		"Drop":    func() error { return l.Drop(ctx, owed("teams", a)) },
 		"Note":    func() error { _, _, err := l.Note(ctx, "rule", "n"); return err },
 		"SetNote": func() error { _, _, err := l.SetNote(ctx, "rule", "n", "text", ""); return err },
 		"Recent":  func() error { _, err := l.Recent(ctx, "rule", noon); return err },
@@ -119,5 +128,5 @@ func TestTableIsGone(t *testing.T) {
 	if s, err := l.State(ctx, "rule"); err != nil || !s.IsZero() {
 		t.Errorf("State of a new table = %v, %v", s, err)
 	}
-	record(t, newTable(t), "rule", state, []string{"teams"}, a)
+	record(t, newTable(t).Ledger, "rule", state, []string{"teams"}, a)
 }

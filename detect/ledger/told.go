@@ -64,8 +64,11 @@ type Event struct {
 // GroupReach is how far apart events of one group may be to be the same.
 const GroupReach = 2 * time.Minute
 
-// Ask is Unseen with suppression.
-func (l *Ledger) Ask(ctx context.Context, q Question) (Answer, error) {
+// Unseen returns those of the question's activities that are news: with an event
+// that was not reported of their fingerprint or, if they name no events, whose
+// span is not inside what was reported of it. It changes nothing, so two
+// activities of a question do not hide each other.
+func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 	var answer Answer
 	if len(q.Activities) == 0 {
 		return answer, nil

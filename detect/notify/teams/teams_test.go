@@ -347,7 +347,7 @@ func TestDeliveryThroughTheLedger(t *testing.T) {
 			memory := ledger.NewMemory()
 			a := sampleAlert()
 			a.Activities[0].Fingerprint = alert.Fingerprint(strings.Repeat("a", 32))
-			if err := memory.Record(t.Context(), a.RuleID, ledger.State{Watermark: s.clock.Now()}, []alert.Alert{a}, []string{n.Name()}); err != nil {
+			if err := memory.Record(t.Context(), ledger.Entry{RuleID: a.RuleID, State: ledger.State{Watermark: s.clock.Now()}, Alerts: []alert.Alert{a}, Destinations: []string{n.Name()}}); err != nil {
 				t.Fatal(err)
 			}
 			d, err := detect.New(detect.DefaultConfig(), nil, nil, memory, n)

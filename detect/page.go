@@ -1,0 +1,404 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"pushback/detect/ledger"
+	"pushback/detect/notify"
+)
+
+const (
+	// mostPaged is how many alerts of a rule a tick takes for an address at most.
+	// More than that it does not send: see mostDigested.
+	mostPaged = mostDigested
+	// mostScanned is how many alerts of a rule a tick looks at for a destination
+	// once it has as many as it may, and mostCounted how many that wait for a time,
+	// are parked, or may be what a refused address is tried with.
+	mostScanned, mostCounted = 5000, 1000
+	// markedFrom is from how many alerts on, that a destination cannot be sent, a
+	// tick begins behind them.
+	markedFrom = 1000
+	// markAge is how long ago an alert was recorded at least that a tick begins
+	// behind: the clocks of two processes may differ, and what one records must not
+	// lie before what the other has seen.
+	markAge = 10 * time.Minute
+	// markLife is after how long a destination's alerts are looked at from the
+	// first on all the same.
+	markLife = 24 * time.Hour
+)
+
+// page is what a tick takes from the outbox for one destination. What a tick
+// asks of the ledger depends on that and not on how much waits.
+type page struct {
+	// due are the alerts that may be sent now, in the order in which they were
+	// recorded.
+	due []*ledger.Owed
+	// waiting is what else is owed and not parked, by the name of the address.
+	waiting map[string]backlog
+	parked  int
+	// tried says that some alert was sent in vain before.
+	tried bool
+	// more says that there is more than was read, and behind counts what of that is
+	// known to be due.
+	more   bool
+	behind int
+}
+
+// backlog counts alerts.
+type backlog struct {
+	count  int
+	oldest time.Time // when the oldest was made
+}
+
+func (b backlog) add(count int, oldest time.Time) backlog {
+	if b.oldest.IsZero() || oldest.Before(b.oldest) {
+		b.oldest = oldest
+	}
+	b.count += count
+	return b
+}
+
+// mark is how far the alerts that are due of a rule hold nothing that a
+// destination can be sent: it has them, or their address refuses.
+type mark struct {
+	place   ledger.Place // behind the last of them
+	count   int
+	waiting map[string]backlog // of them, by the name of the address that refuses
+	parked  int                // of them
+	since   time.Time
+}
+
+// marked says whose mark it is.
+type marked struct{ ruleID, destination string }
+
+// reader reads a rule's outbox for one destination.
+type reader struct {
+	name string
+	n    notify.Notifier // nil if there is none of the name any more
+	book *addressBook
+	now  time.Time
+	page *page
+
+	start ledger.Place
+	mark  mark
+	// probed are the addresses that the mark passed and that are to be tried.
+	probed map[string]bool
+	open   bool // the mark may still grow
+	due    map[string]int
+	full   bool // some address has as many as it may
+	beyond int  // how many were looked at since
+	cut    bool // not all that is due was read
+}
+
+// address returns the name of the address that an alert goes to.
+func (r *reader) address(o *ledger.Owed) string {
+	if router, ok := r.n.(notify.Router); ok {
+		return router.Address(*o.Alert)
+	}
+	return ""
+}
+
+// state returns what is known of an address, or nil.
+func (r *reader) state(name string) *address {
+	return r.book.Addresses[addressKey(r.name, name)]
+}
+
+// refuses reports whether an address takes nothing and is not to be tried now.
+func (r *reader) refuses(address string) bool {
+	a := r.state(address)
+	// With another alert than the only one that it did not take it is tried at once.
+	return a != nil && !a.Refused.IsZero() && !a.due(r.now) && a.Only == ""
+}
+
+// begin takes over the mark of an earlier tick if it still holds.
+func (r *reader) begin(m *mark) {
+	r.start, r.open = ledger.FirstPlace, true
+	r.mark = mark{waiting: map[string]backlog{}, since: r.now}
+	if m == nil || r.now.Sub(m.since) >= markLife || r.now.Before(m.since) {
+		return
+	}
+	probed := map[string]bool{}
+	for address := range m.waiting {
+		switch a := r.state(address); {
+		case r.n == nil || r.refuses(address):
+		case a == nil || a.Refused.IsZero():
+			return // it takes them now
+		default:
+			probed[address] = true
+		}
+	}
+	r.probed = probed
+	r.start, r.mark = m.place, *m
+	r.mark.waiting = maps.Clone(m.waiting)
+	for address, b := range m.waiting {
+		r.page.waiting[address] = r.page.waiting[address].add(b.count, b.oldest)
+	}
+	r.page.parked += m.parked
+}
+
+// read takes what is at the next place of the outbox: list is what all destinations
+// wait for there.
+func (r *reader) read(list []ledger.Owed) {
+	place := list[0].Place
+	if place < r.start || r.cut && place < ledger.LaterPlace {
+		return
+	}
+	if r.full && place < ledger.LaterPlace {
+		if r.beyond++; r.beyond > mostScanned {
+			r.cut, r.page.more = true, true
+			r.page.behind++
+			return
+		}
+	}
+	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
+	if i < 0 {
+		r.pass(list[0])
+		return
+	}
+	o := &list[i]
+	r.page.tried = r.page.tried || o.Attempts > 0
+	address := r.address(o)
+	wait := func() { r.page.waiting[address] = r.page.waiting[address].add(1, o.Alert.Created) }
+	switch {
+	case o.Parked:
+		r.page.parked++
+		if r.pass(*o) {
+			r.mark.parked++
+		}
+	case o.Next.After(r.now):
+		wait()
+		r.open = false
+	case r.n == nil, r.refuses(address):
+		wait()
+		if r.pass(*o) {
+			r.mark.waiting[address] = r.mark.waiting[address].add(1, o.Alert.Created)
+		}
+	case r.due[address] == mostPaged:
+		wait()
+		r.open = false
+		r.page.behind++
+	default:
+		r.take(o, address)
+		r.open = false
+	}
+}
+
+func (r *reader) take(o *ledger.Owed, address string) {
+	r.due[address]++
+	r.full = r.full || r.due[address] == mostPaged
+	r.page.due = append(r.page.due, o)
+}
+
+// peek takes an alert that the mark passed, if its address is to be tried.
+func (r *reader) peek(list []ledger.Owed) {
+	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
+	if i < 0 || list[i].Place >= r.start || list[i].Parked || list[i].Next.After(r.now) {
+		return
+	}
+	address := r.address(&list[i])
+	if waiting := r.page.waiting[address]; r.probed[address] && r.due[address] < mostPaged && waiting.count > 0 {
+		waiting.count--
+		r.page.waiting[address] = waiting
+		r.take(&list[i], address)
+	}
+}
+
+// pass moves the mark behind an alert, and reports whether it may.
+func (r *reader) pass(o ledger.Owed) bool {
+	r.open = r.open && o.Place < ledger.LaterPlace && r.now.Sub(o.Recorded) >= markAge
+	if r.open {
+		r.mark.place = o.Place.After()
+		r.mark.count++
+	}
+	return r.open
+}
+
+// pages reads what is owed, by destination, also when the time for sending it is
+// up: the report says how much that is. What can be read comes with the error
+// about the rest.
+func (c *courier) pages(ctx context.Context, book *addressBook, now time.Time) (map[string]*page, error) {
+	ctx, cancel := finishing(ctx, readTimeout)
+	defer cancel()
+	pages := map[string]*page{}
+	for _, n := range c.notifiers {
+		pages[n.Name()] = newPage()
+	}
+	var rules []string
+	err := guarded(func() (err error) {
+		rules, err = c.outbox.Rules(ctx)
+		return err
+	})
+	if err != nil {
+		return pages, err
+	}
+	var errs []error
+	for _, id := range rules {
+		if err := guarded(func() error { return c.readRule(ctx, id, book, now, pages) }); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, p := range pages {
+		slices.SortStableFunc(p.due, func(a, b *ledger.Owed) int { return a.Recorded.Compare(b.Recorded) })
+	}
+	return pages, errors.Join(errs...)
+}
+
+func newPage() *page { return &page{waiting: map[string]backlog{}} }
+
+// some reports whether anything is owed.
+func (p *page) some() bool { return len(p.due)+len(p.waiting)+p.parked > 0 }
+
+// count counts what is owed.
+func (out *Delivery) count(p *page) {
+	all := backlog{}
+	for _, b := range p.waiting {
+		all = all.add(b.count, b.oldest)
+	}
+	for _, o := range p.due {
+		all = all.add(1, o.Alert.Created)
+	}
+	out.Pending, out.Oldest, out.Parked, out.More = all.count, all.oldest, p.parked, p.more
+}
+
+// readers read a rule's outbox for all destinations.
+type readers struct {
+	courier *courier
+	ruleID  string
+	book    *addressBook
+	now     time.Time
+	pages   map[string]*page
+	list    map[string]*reader
+}
+
+// readRule reads what a rule owes into the pages of the destinations.
+func (c *courier) readRule(ctx context.Context, ruleID string, book *addressBook, now time.Time, pages map[string]*page) error {
+	all := &readers{courier: c, ruleID: ruleID, book: book, now: now, pages: pages, list: map[string]*reader{}}
+	for _, n := range c.notifiers {
+		all.add(n.Name(), n)
+	}
+	for m := range c.marks {
+		if m.ruleID == ruleID && all.list[m.destination] == nil {
+			all.add(m.destination, nil)
+		}
+	}
+	var first error // what is wrong with one row is likely to be with others
+	from := ledger.FirstPlace
+	if len(all.list) > 0 {
+		from = all.next("")
+	}
+	if all.some(func(r *reader) bool { return len(r.probed) > 0 }) {
+		first = all.peek(ctx)
+	}
+	for from != "" {
+		next, err := all.pass(ctx, from)
+		first, from = cmp.Or(first, err), next
+	}
+	for name, r := range all.list {
+		m := marked{ruleID, name}
+		if delete(c.marks, m); first == nil && r.mark.count >= markedFrom {
+			c.marks[m] = &r.mark
+		}
+	}
+	return first
+}
+
+// add begins to read for a destination, one without a notifier if there is none
+// of its name any more.
+func (all *readers) add(name string, n notify.Notifier) *reader {
+	if all.pages[name] == nil {
+		all.pages[name] = newPage()
+	}
+	r := &reader{name: name, n: n, book: all.book, now: all.now, page: all.pages[name], due: map[string]int{}}
+	r.begin(all.courier.marks[marked{all.ruleID, name}])
+	all.list[name] = r
+	return r
+}
+
+// next returns the first place behind one at which a destination begins, or where
+// those begin that wait for a time.
+func (all *readers) next(after ledger.Place) ledger.Place {
+	next := ledger.LaterPlace
+	for _, r := range all.list {
+		if r.start > after {
+			next = min(next, r.start)
+		}
+	}
+	return next
+}
+
+// peek reads what refused addresses can be tried with.
+func (all *readers) peek(ctx context.Context) error {
+	n := 0
+	for list, err := range all.courier.outbox.Waiting(ctx, all.ruleID, ledger.FirstPlace) {
+		if err != nil {
+			return err
+		}
+		for _, r := range all.list {
+			r.peek(list)
+		}
+		if n++; n == mostCounted {
+			break
+		}
+	}
+	return nil
+}
+
+// some reports whether something is so of a reader.
+func (all *readers) some(is func(*reader) bool) bool {
+	for _, r := range all.list {
+		if is(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// pass reads from a place on until there is enough, and returns where to go on,
+// nowhere if that is the end.
+func (all *readers) pass(ctx context.Context, from ledger.Place) (next ledger.Place, err error) {
+	waiting, parked := 0, 0
+	for list, failure := range all.courier.outbox.Waiting(ctx, all.ruleID, from) {
+		if failure != nil {
+			err = cmp.Or(err, failure)
+			continue
+		}
+		switch place := list[0].Place; {
+		case place < ledger.LaterPlace:
+			if !all.some(func(r *reader) bool { return r.start <= place && !r.cut }) {
+				return all.next(place), err
+			}
+		case place < ledger.ParkedPlace:
+			if waiting++; waiting > mostCounted {
+				all.more()
+				return ledger.ParkedPlace, err
+			}
+		default:
+			if parked++; parked > mostCounted {
+				all.more()
+				return "", err
+			}
+		}
+		for _, o := range list {
+			if all.list[o.Destination] == nil {
+				r := all.add(o.Destination, nil)
+				r.open = from == ledger.FirstPlace // else it may have some before
+			}
+		}
+		for _, r := range all.list {
+			r.read(list)
+		}
+	}
+	return "", err
+}
+
+// more notes that there is more than was read.
+func (all *readers) more() {
+	for _, r := range all.list {
+		r.page.more = true
+	}
+}
