@@ -123,22 +123,12 @@ func (r rowReader) found() found {
 	return f
 }
 
-// trace returns how else the ledger may know the activity of rows.
-func (r rowReader) trace(rows []int) ledger.Trace {
-	if len(rows) == 0 {
-		return ledger.Trace{Former: []alert.Fingerprint{alert.FormerFingerprint(r.ruleID, nil)}}
-	}
-	var t ledger.Trace
+// eventsOfRows returns the events of the rows of an activity.
+func (r rowReader) eventsOfRows(rows []int) (events []ledger.Event) {
 	for _, i := range rows {
-		row := r.table.Rows[i]
-		t.Events = append(t.Events, r.eventsOf(row)...)
-		for _, former := range r.former(row) {
-			if !slices.Contains(t.Former, former) {
-				t.Former = append(t.Former, former)
-			}
-		}
+		events = append(events, r.eventsOf(r.table.Rows[i])...)
 	}
-	return t
+	return events
 }
 
 // identity returns who the first of rows is about, for a person.

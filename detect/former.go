@@ -15,6 +15,22 @@ import (
 // mostSpellings is how many ways to write an identity are looked for.
 const mostSpellings = 64
 
+// formerOfRows returns the fingerprints that format 1 of the ledger has of the
+// activity of rows.
+func (r rowReader) formerOfRows(rows []int) (all []alert.Fingerprint) {
+	if len(rows) == 0 {
+		return []alert.Fingerprint{alert.FormerFingerprint(r.ruleID, nil)}
+	}
+	for _, i := range rows {
+		for _, former := range r.former(r.table.Rows[i]) {
+			if !slices.Contains(all, former) {
+				all = append(all, former)
+			}
+		}
+	}
+	return all
+}
+
 // former returns the fingerprints that format 1 has of what a row is about: one
 // for each spelling of its addresses that is in the row.
 func (r rowReader) former(row []any) []alert.Fingerprint {

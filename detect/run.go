@@ -311,7 +311,8 @@ func (d *Detector) runWindow(ctx context.Context, r scheduledRule, due due, now 
 	}
 	found := reader.found()
 	q := ledger.Question{RuleID: r.ID, Activities: found.activities, Window: w.Window, Now: now,
-		Trace: func(i int) ledger.Trace { return reader.trace(found.rows[i]) }}
+		Events: func(i int) []ledger.Event { return reader.eventsOfRows(found.rows[i]) },
+		Former: func(i int) []alert.Fingerprint { return reader.formerOfRows(found.rows[i]) }}
 	if r.SuppressionEnabled {
 		q.Suppression = r.SuppressionDuration
 	}

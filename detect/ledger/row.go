@@ -41,6 +41,8 @@ type seenRow struct {
 	parts      int
 	suppressed bool
 	activities []alert.Activity // without Previously; nil if brief
+	// unsummed says that the row has no checksums, so that it may be of format 1.
+	unsummed bool
 }
 
 // outRow is an alert that is owed to somebody, or was.

@@ -70,7 +70,7 @@ func (l *Ledger) expected(ctx context.Context, q *Question, from string) (e expe
 }
 
 // read notes a row of the answer.
-func (e *expectation) read(r toldRow) {
+func (e *expectation) read(r hourRow) {
 	if r.part == 0 && !r.suppressed && r.hour >= e.least {
 		e.got++
 	}
@@ -78,7 +78,7 @@ func (e *expectation) read(r toldRow) {
 
 func (e *expectation) check(ruleID string) error {
 	if e.got < e.want {
-		return fmt.Errorf("ledger: reading what rule %q told: the table's answer has %d alerts since %s, and at least %d were recorded: it was cut, or somebody removed rows (then this is over when they would be %s old)",
+		return fmt.Errorf("ledger: reading what rule %q reported: the table's answer has %d alerts since %s, and at least %d were recorded: it was cut, or somebody removed rows (then this is over when they would be %s old)",
 			ruleID, e.got, e.least, e.want, tallyReach)
 	}
 	return nil
