@@ -198,7 +198,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 	case strings.HasPrefix(key, seenPrefix):
 		r := &seenRow{
 			alertID: e.text("AlertID"), at: e.time("At"), window: e.time("Window"), suppressed: e.properties["Suppressed"] == true,
-			part: e.number("Part"), parts: e.number("Parts"), unsummed: e.properties[sumAll] == nil,
+			part: e.number("Part"), parts: e.number("Parts"), unsummed: e.text(sumAll) == "",
 		}
 		e.json("Activities", &r.activities)
 		i.row = r
