@@ -334,3 +334,39 @@ func mergedEvents(a, b []alert.EventID) []alert.EventID {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// mostListed is how many activities that are not told a window lists: there may
+// be very many.
+const mostListed = 1000
+
+// sort returns what is new of what was found, as the ledger answers, and lists in
+// the window's run what is not.
+func (r rowReader) sort(f found, answer ledger.Answer, w *WindowRun) (news found) {
+	news = found{activities: answer.News, rows: f.rows[:0]}
+	list := func(to *[]Dropped, more *int, i int) {
+		if len(*to) == mostListed {
+			*more++
+			return
+		}
+		*to = append(*to, Dropped{Span: f.activities[i].Span, Identity: r.identity(f.rows[i])})
+	}
+	// The answer is in the order of the question.
+	next, suppressed := answer.News, answer.Suppressed
+	for i, a := range f.activities {
+		switch {
+		case isNext(next, a):
+			next = next[1:]
+			news.rows = append(news.rows, f.rows[i])
+		case isNext(suppressed, a):
+			suppressed = suppressed[1:]
+			list(&w.Suppressed, &w.MoreSuppressed, i)
+		default:
+			list(&w.Dropped, &w.MoreDropped, i)
+		}
+	}
+	return news
+}
+
+func isNext(list []alert.Activity, a alert.Activity) bool {
+	return len(list) > 0 && list[0].Fingerprint == a.Fingerprint && list[0].Span.Equal(a.Span)
+}

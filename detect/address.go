@@ -326,3 +326,13 @@ func TryRefused(ctx context.Context, n Notes, at time.Time) error {
 	_, err = saveAddresses(ctx, n, read, now)
 	return err
 }
+
+// mostText is how long a text is that a note keeps, in characters.
+const mostText = 500
+
+func shorten(text string) string {
+	if r := []rune(text); len(r) > mostText {
+		return string(r[:mostText]) + "…"
+	}
+	return text
+}

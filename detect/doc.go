@@ -3,21 +3,26 @@
 // A tick does this:
 //
 //  1. It works out which windows of which rules are due, oldest first
-//     (schedule.go).
+//     (package schedule).
 //  2. It runs the rule's query over each window ([Querier]).
 //  3. It compares the number of rows with the rule's trigger.
 //  4. It reads each row as an activity: who, and when (activity.go).
-//  5. It asks the ledger which activities were not told before
+//  5. It asks the ledger which activities were not reported before
 //     ([Ledger].Unseen).
 //  6. It makes alerts of those, one per row or one for all, as the rule says
-//     (build.go).
-//  7. It has the ledger keep the alerts and remember their activities, all or
-//     nothing ([Ledger].Record). Only then does the window count as done.
-//  8. It sends each destination what is owed to it, including what earlier
-//     ticks could not send (deliver.go).
-//  9. It purges the ledger, and notes and records what is wrong with Pushback
-//     itself (health.go).
-//  10. It reports all of that ([Report]).
+//     (build.go), and adds context to them ([Enricher]).
+//  7. It records the alerts and their activities in the ledger, all or nothing
+//     ([Ledger].Record). Only then does the window count as done.
+//  8. It follows up what was reported before (followup.go).
+//  9. It sends each destination what is owed to it, including what earlier
+//     ticks could not send (courier.go).
+//  10. It purges the ledger, and reports what is wrong with Pushback itself
+//     (watch.go).
+//  11. It returns all of that ([Report]).
+//
+// A Detector (tick.go) makes a runner, which does 1 to 8, a courier and a watch,
+// and calls them in that order. Each sees the ledger through an interface of its
+// own.
 //
 // A failure, also a panic, stays where it is: a rule that fails does not stop
 // the others, a window that fails is run again by the next tick, and an alert
@@ -42,8 +47,7 @@
 // there is a last run: so whatever arrives until e + lateness counts, whether
 // or not the frequency divides the lateness. The window stays the same in these
 // late passes, so a trigger threshold keeps its meaning; the ledger drops what
-// an earlier pass told. Passes of a window that were missed are made up for by
-// one.
+// an earlier pass reported. One pass catches up all that were missed of a window.
 //
 // The first tick of a rule ever begins at the last window that is complete,
 // unless [Config].Start says where.
@@ -60,8 +64,8 @@
 // An activity's span is from the row's StartTime (or StartTimeUtc) to its
 // EndTime (or EndTimeUtc), else it is the moment TimeGenerated, else the
 // window; names are compared without case. A row is news if its span is not
-// inside of what was told of its identity. A rule can name columns that hold the
-// ids of the single events; then a row is news if one of them was not told, so
-// that a late event between others that were told is not lost. If what is news
-// touches what was told, its alert says so: it continues an earlier one.
+// inside of what was reported of its identity. A rule can name columns that hold the
+// ids of the single events; then a row is news if one of them was not reported,
+// so that a late event between others that were is not lost. If what is news
+// touches what was reported, its alert says so: it continues an earlier one.
 package detect

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"pushback/detect/ledger"
@@ -24,10 +23,6 @@ func (r *recall) lost(now time.Time) {
 	}
 }
 
-// LedgerGone says that there was no ledger in the ticks from one on, which it
-// takes to make a Detector. It is called before the first tick that has one.
-func (d *Detector) LedgerGone(since time.Time) { d.recall.lost(since.UTC()) }
-
 // know notes how far a rule has run.
 func (r *recall) know(ruleID string, s ledger.State) {
 	if !s.IsZero() {
@@ -41,41 +36,23 @@ func (r *recall) know(ruleID string, s ledger.State) {
 // stateOf returns how far a rule has run. Where a ledger that was begun anew does
 // not know it, it is what this process knows, or that the rule begins when there
 // was no ledger: else the windows since would never be run. recalled reports that.
-func (d *Detector) stateOf(ctx context.Context, r scheduledRule, now time.Time) (s ledger.State, recalled bool, err error) {
-	if s, err = d.ledger.State(ctx, r.ID); err != nil {
+func (r *recall) stateOf(ctx context.Context, h history, rule scheduledRule, now time.Time) (s ledger.State, recalled bool, err error) {
+	if s, err = h.State(ctx, rule.ID); err != nil {
 		return s, false, err
 	}
-	known := d.recall.states[r.ID]
+	known := r.states[rule.ID]
 	switch {
 	case !s.IsZero():
-		d.recall.know(r.ID, s)
+		r.know(rule.ID, s)
 		return s, false, nil
 	case !known.IsZero():
-		d.recall.lost(now)
+		r.lost(now)
 		return known, true, nil
-	case !d.recall.since.IsZero() && d.recall.since.Before(now):
-		return r.schedule.begin(d.recall.since), true, nil
+	case !r.since.IsZero() && r.since.Before(now):
+		begin := rule.schedule.Begin(r.since)
+		return ledger.State{First: begin.First, Watermark: begin.Watermark, Pending: begin.Pending}, true, nil
 	}
 	return s, false, nil
-}
-
-// watchLedger notes that the tick found no ledger, so that a health alert says so
-// once there is one again.
-func (d *Detector) watchLedger(report *Report) {
-	if errors.Is(report.Err(), ledger.ErrNoTable) {
-		d.recall.lost(report.Time)
-	}
-}
-
-// goneCondition says that the ledger was gone since a time.
-func (r *recall) goneCondition() condition {
-	text := "Its table did not exist, or held nothing any more. What was reported before is not known and may be reported again; what was still to be sent, or was parked, is gone."
-	if len(r.states) > 0 {
-		text += " The rules go on from where they stopped, as far as PUSHBACK_CATCH_UP reaches."
-	} else {
-		text += " The rules begin with what is due since then, as far as PUSHBACK_CATCH_UP reaches; whether anything of before was missed is not known."
-	}
-	return condition{key: ledgerKey, title: "The ledger was gone", text: text, since: r.since}
 }
 
 const ledgerKey = "ledger"

@@ -62,13 +62,13 @@ func waiting(deliveries []Delivery, destination, name string) bool {
 }
 
 // heartbeat sends a heartbeat where one is due.
-func (d *Detector) heartbeat(ctx context.Context, report *Report, clock func() time.Time) {
-	for _, b := range d.courier.beats(report.Deliveries, clock()) {
+func (c *courier) heartbeat(ctx context.Context, report *Report, clock func() time.Time) {
+	for _, b := range c.beats(report.Deliveries, clock()) {
 		key := addressKey(b.to.Name(), b.name)
 		var err error
-		switch state := d.courier.known(key); {
+		switch state := c.known(key); {
 		case ctx.Err() == nil && state != nil:
-			err = d.sendHeartbeat(ctx, b, report, clock)
+			err = c.sendHeartbeat(ctx, b, report, clock)
 		case state != nil && !state.Refused.IsZero(): // the tick fails while it refuses
 			err = refusedError(b.to.Name(), AddressRun{Name: b.name, Refused: state.Refused, Next: state.Next, Error: state.Error})
 		}
@@ -95,10 +95,10 @@ func (c *courier) known(key string) *address {
 // one sends it, and after a crash nobody does. One that has no answer counts as
 // sent, and so does one that is refused for what it holds: nothing else would
 // come of another.
-func (d *Detector) sendHeartbeat(ctx context.Context, b beat, report *Report, clock func() time.Time) error {
-	c, key, now := d.courier, addressKey(b.to.Name(), b.name), clock()
+func (c *courier) sendHeartbeat(ctx context.Context, b beat, report *Report, clock func() time.Time) error {
+	key, now := addressKey(b.to.Name(), b.name), clock()
 	state := *c.known(key)
-	what, uncounted := d.alive(ctx, later(state.Since, state.Taken), now, report)
+	what, uncounted := c.alive(ctx, later(state.Since, state.Taken), now, report)
 	if uncounted != nil {
 		uncounted = fmt.Errorf("destination %s: making a heartbeat: %w", key, uncounted)
 	}
@@ -118,7 +118,7 @@ func (d *Detector) sendHeartbeat(ctx context.Context, b beat, report *Report, cl
 		return errors.Join(uncounted, refusedError(b.to.Name(), AddressRun{Name: b.name, Refused: state.Refused, Next: state.Next, Error: state.Error}))
 	}
 	c.book = claimed
-	sending, cancel := finishing(ctx, d.config.SendTimeout)
+	sending, cancel := finishing(ctx, c.config.SendTimeout)
 	err = guarded(func() error { return b.to.Heartbeat(sending, b.name, what) })
 	cancel()
 	read, book := c.book, c.book.clone()
@@ -142,7 +142,7 @@ func (d *Detector) sendHeartbeat(ctx context.Context, b beat, report *Report, cl
 
 // alive says what was watched since a time, what was found, and what is wrong.
 // If the alerts could not be counted it says so, and returns why.
-func (d *Detector) alive(ctx context.Context, since, now time.Time, report *Report) (notify.Heartbeat, error) {
+func (c *courier) alive(ctx context.Context, since, now time.Time, report *Report) (notify.Heartbeat, error) {
 	h := notify.Heartbeat{Since: since, Now: now, Wrong: slices.Clone(report.Wrong)}
 	ids := make([]string, 0, len(report.Rules))
 	for i, r := range report.Rules {
@@ -167,7 +167,7 @@ func (d *Detector) alive(ctx context.Context, since, now time.Time, report *Repo
 	defer cancel()
 	var tally ledger.Tally
 	err := guarded(func() (err error) {
-		tally, err = d.ledger.Tally(ctx, ids, since)
+		tally, err = c.outbox.Tally(ctx, ids, since)
 		return err
 	})
 	h.Reported, h.HeldBack, h.More, h.Uncounted = tally.Reported, tally.HeldBack, tally.More, err != nil

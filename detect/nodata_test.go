@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/enrich"
+	"pushback/detect/rhythm"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -76,8 +77,9 @@ customDetails:
 	}
 
 	// The rhythm of a table that nothing arrives in is that of silence.
-	var r rhythm
-	if err := r.ask(t.Context(), client, "SigninLogs", clock("10:00"), time.Hour); err != nil || r.Missing || len(r.Hours) > 0 {
+	var r rhythm.Rhythm
+	w := &watch{config: Config{Lateness: time.Hour}, querier: client}
+	if err := w.ask(t.Context(), &r, "SigninLogs", clock("10:00")); err != nil || r.Missing || len(r.Hours) > 0 {
 		t.Errorf("the rhythm %+v, %v", r, err)
 	}
 }

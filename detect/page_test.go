@@ -62,8 +62,8 @@ func newPostOffice(t *testing.T, notifiers ...notify.Notifier) *postOffice {
 	c.SendLimit, c.ParkAfter = 200, 5
 	o := &readingOutbox{Memory: ledger.NewMemory()}
 	p := &postOffice{outbox: o, t: t, now: clock("10:00")}
-	p.courier = &courier{config: c, notifiers: notifiers, outbox: o, notes: o, unnoted: map[delivered]bool{}, marks: map[marked]*mark{},
-		stopwatch: func() func() time.Duration { return func() time.Duration { return 0 } }}
+	c.Clock = nil
+	p.courier = newCourier(c, notifiers, o, o)
 	return p
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/schedule"
 )
 
 // Report is what a tick did.
@@ -52,7 +55,7 @@ type RuleRun struct {
 	// Skipped is what was too long ago to be made up for. It is a gap in what
 	// the rule has seen, but nothing that a retry could mend: so it is a warning,
 	// said once, and no failure.
-	Skipped Skipped
+	Skipped schedule.Skipped
 	// Waiting counts the windows that are due but not done, because they, the
 	// rule or the ledger failed or because the tick had to end. The next tick
 	// runs them.
@@ -167,36 +170,6 @@ type Dropped struct {
 	Identity []alert.Field
 }
 
-// Skipped is what was not run because it was due longer ago than the catch-up
-// limit.
-type Skipped struct {
-	Windows    int // that were never run, or failed whenever they were
-	LatePasses int // windows that were run, but of which late passes are missing
-	// From and To are the beginning of the first and the end of the last of
-	// the windows.
-	From, To time.Time
-}
-
-// String says what was skipped, in words.
-func (s Skipped) String() string {
-	return fmt.Sprintf("windows from %s to %s were skipped, since they ended longer ago than the catch-up limit: %d were never run, of %d late passes are missing",
-		s.From.Format(time.RFC3339), s.To.Format(time.RFC3339), s.Windows, s.LatePasses)
-}
-
-func (s *Skipped) add(window alert.Span, neverRun bool) {
-	if neverRun {
-		s.Windows++
-	} else {
-		s.LatePasses++
-	}
-	if s.From.IsZero() || window.Start.Before(s.From) {
-		s.From = window.Start
-	}
-	if window.End.After(s.To) {
-		s.To = window.End
-	}
-}
-
 // Delivery is what a tick sent to one destination.
 type Delivery struct {
 	Destination string
@@ -225,6 +198,14 @@ type Delivery struct {
 	Incomplete bool
 	Duration   time.Duration
 	Err        error
+}
+
+// atLeast returns a number of alerts, of which there may be more.
+func (out Delivery) atLeast(n int) string {
+	if out.More {
+		return fmt.Sprintf("%d or more", n)
+	}
+	return strconv.Itoa(n)
 }
 
 // AddressRun is the state of one address of a destination after a tick.
@@ -319,3 +300,14 @@ func (r Report) stoppedErr() error {
 	}
 	return errors.Join(errs...)
 }
+
+// warn adds a warning that is not there yet.
+func (r *RuleRun) warn(text string) {
+	if !slices.Contains(r.Warnings, text) {
+		r.Warnings = append(r.Warnings, text)
+	}
+}
+
+// failed reports whether something of the rule failed, or nothing of it could be
+// done because its query took too long.
+func (r RuleRun) failed() bool { return r.Failure() != nil || r.Cut != nil && len(r.Windows) == 0 }

@@ -9,6 +9,21 @@ import (
 // way has ended: an alert that was sent, how far the rules have run, the leases.
 const noteTime = 1500 * time.Millisecond
 
+const (
+	// saveTimeout is how long noting that an alert was sent may take, also after
+	// the tick's own time is up: else it would be sent again.
+	saveTimeout = 20 * time.Second
+	// statesTimeout is how long saving the states of all rules may take, also
+	// after the tick's own time is up. If they were not saved then, a tick that
+	// is always cut short would begin at the same window for ever.
+	statesTimeout = 25 * time.Second
+	// readTimeout is how long reading what is owed may take.
+	readTimeout = 30 * time.Second
+	// recordTimeout is how long recording a window's alerts may take, also after
+	// the tick's own time is up: they were found, at some cost.
+	recordTimeout = time.Minute
+)
+
 // stop is how a tick that is stopped comes to its end. Contexts carry it as a
 // value, since what a tick must finish outlives its own context.
 type stop struct {

@@ -21,12 +21,6 @@ const (
 	mostIdentity = 200
 )
 
-// isStorm reports whether a rule found so much in a window that one alert is to
-// stand for all of it.
-func (c Config) isStorm(r *rule.Rule, news int) bool {
-	return c.MaxAlerts > 0 && news > c.MaxAlerts && r.Grouping == rule.AlertPerResult
-}
-
 // suspect is one identity of a storm.
 type suspect struct {
 	fingerprint alert.Fingerprint

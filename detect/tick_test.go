@@ -16,6 +16,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
+	"pushback/detect/schedule"
 	"pushback/detect/workspace"
 )
 
@@ -408,7 +409,7 @@ func TestPoisonedWindow(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(Skipped{Windows: 1, From: clock("10:00"), To: clock("11:00")}, report.Rules[0].Skipped); diff != "" {
+	if diff := cmp.Diff(schedule.Skipped{Windows: 1, From: clock("10:00"), To: clock("11:00")}, report.Rules[0].Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	d.checkTold(

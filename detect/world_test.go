@@ -14,6 +14,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -202,10 +203,10 @@ func newDay(t *testing.T, c Config, events []event, rules ...*rule.Rule) *day {
 }
 
 // restart puts a new detector over the same ledger.
-func (d *day) restart() {
+func (d *day) restart(others ...notify.Notifier) {
 	d.t.Helper()
 	var err error
-	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, d.inbox); err != nil {
+	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, append([]notify.Notifier{d.inbox}, others...)...); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
+	"pushback/detect/schedule"
 	"pushback/detect/workspace"
 )
 
@@ -201,7 +202,7 @@ func TestSummaryLines(t *testing.T) {
 		Rules: []detect.RuleRun{
 			{RuleID: "quiet", RuleName: "Quiet"},
 			{RuleID: "busy", RuleName: "Busy\x1b[2J", Waiting: 3, Left: 2,
-				Skipped: detect.Skipped{Windows: 1, LatePasses: 2, From: at(1, 0), To: at(3, 0)},
+				Skipped: schedule.Skipped{Windows: 1, LatePasses: 2, From: at(1, 0), To: at(3, 0)},
 				Windows: []detect.WindowRun{
 					{Window: window, Pass: 2, Rows: 1234, New: 1, Dropped: make([]detect.Dropped, 4), Duration: 1500 * time.Millisecond},
 					{Window: window, Err: errors.New("it broke")},

@@ -72,7 +72,7 @@ func summarize(r detect.Report) *summary {
 				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
 			})
 		}
-		if k := run.Skipped; k != (detect.Skipped{}) {
+		if k := run.Skipped; k.Any() {
 			out.Skipped = &skippedSummary{k.Windows, k.LatePasses, k.From, k.To}
 		}
 		s.Rules = append(s.Rules, out)

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf16"
 
 	"pushback/detect/alert"
@@ -145,4 +147,16 @@ func units(text string) int {
 		n += max(1, utf16.RuneLen(r))
 	}
 	return n
+}
+
+// encodeJSON is json.Marshal that leaves <, > and & as they are: it is smaller,
+// and a raw value stays byte by byte what it was.
+func encodeJSON(value any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -117,18 +116,6 @@ func putJSON(e map[string]any, name string, value any) error {
 	}
 	putText(e, name, text)
 	return nil
-}
-
-// encodeJSON is json.Marshal that leaves <, > and & as they are: it is smaller,
-// and a raw value stays byte by byte what it was.
-func encodeJSON(value any) (string, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // putText divides a text over as many properties as it needs: name, name_2 and

@@ -138,16 +138,6 @@ func (l *Ledger) run(ctx context.Context, ruleID string) (*runRow, string, error
 	return run, i.etag, nil
 }
 
-// as returns an item's row, which should be of one type but may have been put
-// there by somebody else.
-func as[R row](i item) (R, error) {
-	r, ok := i.row.(R)
-	if !ok {
-		return r, fmt.Errorf("the row %q is not one that the ledger wrote", i.key)
-	}
-	return r, nil
-}
-
 // runChange returns the change that sets a run row, given the ETag of the one
 // that it replaces.
 func (l *Ledger) runChange(run *runRow, etag string) (change, error) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -34,6 +35,16 @@ type item struct {
 	key       string
 	etag      string
 	row       row
+}
+
+// as returns an item's row, which should be of one type but may have been put
+// there by somebody else.
+func as[R row](i item) (R, error) {
+	r, ok := i.row.(R)
+	if !ok {
+		return r, fmt.Errorf("the row %q is not one that the ledger wrote", i.key)
+	}
+	return r, nil
 }
 
 // change is one operation of a transaction.

@@ -11,6 +11,7 @@ import (
 	"pushback/detect/ledger"
 	"pushback/detect/notify"
 	"pushback/detect/rule"
+	"pushback/detect/schedule"
 )
 
 func TestWindowsOfADay(t *testing.T) {
@@ -121,7 +122,7 @@ func TestDowntime(t *testing.T) {
 	}
 	// 12-13 and 11-12 had run, but not all of their late passes; 13-14 to 18-19
 	// had not run.
-	if diff := cmp.Diff(Skipped{Windows: 6, LatePasses: 2, From: clock("11:00"), To: clock("19:00")}, report.Rules[0].Skipped); diff != "" {
+	if diff := cmp.Diff(schedule.Skipped{Windows: 6, LatePasses: 2, From: clock("11:00"), To: clock("19:00")}, report.Rules[0].Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	wantWarning := `rule "Counting": windows from 2026-03-14T11:00:00Z to 2026-03-14T19:00:00Z were skipped, ` +
@@ -137,7 +138,7 @@ func TestDowntime(t *testing.T) {
 	}
 
 	report, _ = d.tick(clock("44:05"))
-	if len(windows(report)) != 3 || report.Rules[0].Skipped != (Skipped{}) {
+	if len(windows(report)) != 3 || report.Rules[0].Skipped.Any() {
 		t.Errorf("the tick after that: %v, %+v", windows(report), report.Rules[0].Skipped)
 	}
 }
@@ -283,92 +284,6 @@ func TestFrequencyChanges(t *testing.T) {
 	}
 }
 
-// TestPlanModel compares plan over random ticks with the definition: every pass
-// of every window since the first is covered by a run that comes at its due
-// time or later, and no window runs without a pass that is due.
-func TestPlanModel(t *testing.T) {
-	t.Parallel()
-	for _, frequency := range []time.Duration{5 * time.Minute, 7 * time.Minute, time.Hour, 5 * time.Hour} {
-		s, err := newSchedule(config(), counting(frequency, frequency))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.catchUp = 0
-		var state ledger.State
-		lastRun := map[time.Time]time.Time{}
-		previous := map[time.Time]time.Time{}
-		now := clock("09:13")
-		step := 13 * time.Minute
-		for range 200 {
-			p := s.plan(state, now)
-			for _, w := range p.windows {
-				due := w.end.Add(s.delay + s.offsets[w.pass])
-				if due.After(now) {
-					t.Fatalf("%s: the window to %s ran at %s, before %s", frequency, hhmm(w.end), hhmm(now), hhmm(due))
-				}
-				if last, ok := lastRun[w.end]; ok && !last.Before(due) {
-					t.Fatalf("%s: the window to %s ran at %s for a pass that was done at %s", frequency, hhmm(w.end), hhmm(now), hhmm(last))
-				}
-				previous[w.end] = lastRun[w.end]
-				lastRun[w.end] = now
-			}
-			state = p.state
-			state.Pending = nil
-			for end := state.First; !end.Add(s.delay).After(now); end = end.Add(frequency) {
-				due := end.Add(s.delay + s.offsets[s.pass(end, now)])
-				if last, ok := lastRun[end]; !ok || last.Before(due) {
-					t.Fatalf("%s: at %s the window to %s last ran at %s, but was due at %s", frequency, hhmm(now), hhmm(end), hhmm(last), hhmm(due))
-				}
-			}
-			now = now.Add(step)
-			step = (step*7 + 3*time.Minute) % (3 * time.Hour)
-		}
-	}
-}
-
-// TestLastPass compares lastPass with the passes that Next gives.
-func TestLastPass(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ frequency, period, lateness time.Duration }{
-		{time.Hour, time.Hour, 2 * time.Hour}, {time.Hour, time.Hour, 0}, {45 * time.Minute, 2 * time.Hour, 100 * time.Minute},
-		{time.Hour, 6 * time.Hour, 2 * time.Hour}, {7 * time.Minute, 7 * time.Minute, time.Hour}, {5 * time.Hour, 5 * time.Hour, time.Hour},
-	} {
-		c := config()
-		c.Lateness = tt.lateness
-		c.Start, c.End = clock("05:30"), clock("20:10")
-		s, err := newSchedule(c, counting(tt.frequency, tt.period))
-		if err != nil {
-			t.Fatal(err)
-		}
-		type pass struct {
-			window alert.Span
-			at     time.Time
-		}
-		var passes []pass
-		var state ledger.State
-		for now := s.next(clock("00:00")); !now.IsZero(); now = s.next(now) {
-			p := s.plan(state, now)
-			for _, w := range p.windows {
-				passes = append(passes, pass{s.window(w.end), now})
-			}
-			state = p.state
-			state.Pending = nil
-		}
-		for at := clock("00:00"); at.Before(clock("26:00")); at = at.Add(30 * time.Second) {
-			var want time.Time
-			for _, p := range passes {
-				if !at.Before(p.window.Start) && at.Before(p.window.End) {
-					want = p.at // they are in order
-				}
-			}
-			got, ok := s.lastPass(at)
-			if !got.Equal(want) || ok == want.IsZero() {
-				t.Fatalf("%v: the last pass over %s is at %s, want %s", tt, hhmm(at), hhmm(got), hhmm(want))
-			}
-		}
-	}
-}
-
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	hourly := counting(time.Hour, time.Hour)
@@ -402,7 +317,7 @@ func TestNewRefuses(t *testing.T) {
 	disabled := counting(0, 0)
 	disabled.Disabled = true
 	d, err := New(Config{}, []*rule.Rule{disabled, hourly}, &world{}, ledger.NewMemory())
-	if err != nil || len(d.rules) != 1 {
+	if err != nil || len(d.runner.rules) != 1 {
 		t.Errorf("with a disabled rule: %v", err)
 	}
 	if none, err := New(Config{}, nil, &world{}, ledger.NewMemory()); err != nil || !none.Next(midnight).IsZero() {

@@ -1,17 +1,15 @@
-package detect
+// Package rhythm says when a table's records come, and when it has gone silent.
+package rhythm
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"time"
-
-	"pushback/detect/workspace"
 )
 
-// rhythm is when a table has records, by the hour, as far back as four weeks
+// Rhythm is when a table has records, by the hour, as far back as four weeks
 // before the last of them.
-type rhythm struct {
+type Rhythm struct {
 	// Asked is the time up to which the table was asked, and Tried when it was
 	// asked last, in vain or not.
 	Asked time.Time
@@ -26,9 +24,9 @@ type rhythm struct {
 	Missing bool
 }
 
-// rhythmNote is how a rhythm is noted: a bit for each hour, so that the note has
+// noted is how a rhythm is noted: a bit for each hour, so that the note has
 // room for hundreds of tables.
-type rhythmNote struct {
+type noted struct {
 	Asked   time.Time  `json:"asked"`
 	Tried   time.Time  `json:"tried"`
 	First   int64      `json:"first,omitempty"`
@@ -38,11 +36,11 @@ type rhythmNote struct {
 }
 
 // MarshalJSON writes the rhythm as it is noted.
-func (r *rhythm) MarshalJSON() ([]byte, error) {
-	n := rhythmNote{Asked: r.Asked, Tried: r.Tried, Gaps: r.Gaps, Missing: r.Missing}
+func (r *Rhythm) MarshalJSON() ([]byte, error) {
+	n := noted{Asked: r.Asked, Tried: r.Tried, Gaps: r.Gaps, Missing: r.Missing}
 	if len(r.Hours) > 0 {
 		n.First = r.Hours[0]
-		n.Bits = make([]byte, (r.newest()-n.First)/8+1)
+		n.Bits = make([]byte, (r.Newest()-n.First)/8+1)
 		for _, h := range r.Hours {
 			n.Bits[(h-n.First)/8] |= 1 << ((h - n.First) % 8)
 		}
@@ -51,12 +49,12 @@ func (r *rhythm) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (r *rhythm) UnmarshalJSON(text []byte) error {
-	var n rhythmNote
+func (r *Rhythm) UnmarshalJSON(text []byte) error {
+	var n noted
 	if err := json.Unmarshal(text, &n); err != nil {
 		return err
 	}
-	*r = rhythm{Asked: n.Asked, Tried: n.Tried, Gaps: n.Gaps, Missing: n.Missing}
+	*r = Rhythm{Asked: n.Asked, Tried: n.Tried, Gaps: n.Gaps, Missing: n.Missing}
 	for i, b := range n.Bits {
 		for bit := range 8 {
 			if b&(1<<bit) != 0 {
@@ -67,35 +65,52 @@ func (r *rhythm) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// rhythmHistory is how much is kept, in hours, and rhythmLeast how much of it
+// history is how much is kept, in hours, and least how much of it
 // there must be for a judgement.
 const (
-	rhythmHistory = 29 * 24
-	rhythmLeast   = 8 * 24
-	week          = 7 * 24
+	history = 29 * 24
+	least   = 8 * 24
+	week    = 7 * 24
 )
 
-func hourOf(t time.Time) int64        { return t.Unix() / 3600 }
-func timeOfHour(h int64) time.Time    { return time.Unix(h*3600, 0).UTC() }
-func hours(h int64) time.Duration     { return time.Duration(h) * time.Hour }
-func (r *rhythm) newest() int64       { return r.Hours[len(r.Hours)-1] }
-func (r *rhythm) active(h int64) bool { _, ok := slices.BinarySearch(r.Hours, h); return ok }
+// HourOf returns the hour of a time, since the Unix epoch.
+func HourOf(t time.Time) int64 { return t.Unix() / 3600 }
 
-// add takes in hours with records.
-func (r *rhythm) add(active []int64) {
+// TimeOf returns when an hour begins, in UTC.
+func TimeOf(h int64) time.Time { return time.Unix(h*3600, 0).UTC() }
+
+func hours(h int64) time.Duration { return time.Duration(h) * time.Hour }
+
+// Newest returns the last hour with records. There must be one.
+func (r *Rhythm) Newest() int64 { return r.Hours[len(r.Hours)-1] }
+
+func (r *Rhythm) active(h int64) bool { _, ok := slices.BinarySearch(r.Hours, h); return ok }
+
+// Since returns from when on the table is to be asked for hours with records:
+// what came late since it was asked last is among them.
+func (r *Rhythm) Since(now time.Time, lateness time.Duration) time.Time {
+	from := now.Add(-hours(history))
+	if since := r.Asked.Add(-lateness - time.Hour).Truncate(time.Hour); since.After(from) {
+		from = since
+	}
+	return from
+}
+
+// Add takes in hours with records.
+func (r *Rhythm) Add(active []int64) {
 	if len(active) == 0 {
 		return
 	}
 	r.Hours = slices.Concat(r.Hours, active)
 	slices.Sort(r.Hours)
 	r.Hours = slices.Compact(r.Hours)
-	oldest := r.newest() - rhythmHistory
+	oldest := r.Newest() - history
 	r.Hours = slices.DeleteFunc(r.Hours, func(h int64) bool { return h < oldest })
 	r.Gaps = slices.DeleteFunc(r.Gaps, func(g [2]int64) bool { return g[1] < oldest })
 }
 
-// heal notes that the silence since an hour was told and is over.
-func (r *rhythm) heal(since int64) {
+// Heal notes that the silence since an hour was reported and is over.
+func (r *Rhythm) Heal(since int64) {
 	i, _ := slices.BinarySearch(r.Hours, since+1)
 	if i == len(r.Hours) {
 		return
@@ -107,7 +122,7 @@ func (r *rhythm) heal(since int64) {
 
 // longest returns the longest time without a record among the first hours, but
 // for what was told.
-func (r *rhythm) longest(first int) int64 {
+func (r *Rhythm) longest(first int) int64 {
 	longest := int64(0)
 	for i := 1; i < first; i++ {
 		from, to := r.Hours[i-1], r.Hours[i]
@@ -124,16 +139,16 @@ func (r *rhythm) longest(first int) int64 {
 
 // known reports whether the table had or had no records in an hour because that
 // is its rhythm.
-func (r *rhythm) known(h int64) bool {
-	return h >= r.Hours[0] && h <= r.newest() &&
+func (r *Rhythm) known(h int64) bool {
+	return h >= r.Hours[0] && h <= r.Newest() &&
 		!slices.ContainsFunc(r.Gaps, func(g [2]int64) bool { return g[0] < h && h < g[1] })
 }
 
-// verdict is what is to be said of a table's silence.
-type verdict struct {
-	newest  time.Time     // the hour of the last record
-	longest time.Duration // the longest silence before, but for those that were told
-	silent  bool
+// Verdict is what is to be said of a table's silence.
+type Verdict struct {
+	Newest  time.Time     // the hour of the last record
+	Longest time.Duration // the longest silence before, but for those that were reported
+	Silent  bool
 }
 
 // The silence of a table is unusual if it lasts for half again as long as the
@@ -145,30 +160,30 @@ const (
 	missedRandom = 5
 )
 
-// judge says whether the time since the last record is unusually long, given how
+// Judge says whether the time since the last record is unusually long, given how
 // late records may come.
-func (r *rhythm) judge(now time.Time, lateness time.Duration) verdict {
+func (r *Rhythm) Judge(now time.Time, lateness time.Duration) Verdict {
 	if len(r.Hours) == 0 {
-		return verdict{} // nothing to compare with
+		return Verdict{} // nothing to compare with
 	}
-	v := verdict{newest: timeOfHour(r.newest()), longest: hours(r.longest(len(r.Hours)))}
-	if r.newest()-r.Hours[0] < rhythmLeast {
+	v := Verdict{Newest: TimeOf(r.Newest()), Longest: hours(r.longest(len(r.Hours)))}
+	if r.Newest()-r.Hours[0] < least {
 		return v
 	}
-	quiet := now.Sub(v.newest) - time.Hour
-	v.silent = quiet > v.longest*3/2+lateness+time.Hour &&
-		r.missed(hourOf(now.Add(-lateness))) >= missedLeast+missedRandom*(1-r.steadiness())
+	quiet := now.Sub(v.Newest) - time.Hour
+	v.Silent = quiet > v.Longest*3/2+lateness+time.Hour &&
+		r.missed(HourOf(now.Add(-lateness))) >= missedLeast+missedRandom*(1-r.steadiness())
 	return v
 }
 
 // missed returns in how many hours before one there should have been records
 // since the last, going by the same hours of the weeks before. An hour that had
 // some in all of them counts up to twice, if the weeks are alike.
-func (r *rhythm) missed(before int64) float64 {
-	span := r.newest() - r.Hours[0] + 1
+func (r *Rhythm) missed(before int64) float64 {
+	span := r.Newest() - r.Hours[0] + 1
 	usual := float64(len(r.Hours)) / float64(span)
 	steady, sum := r.steadiness(), 0.0
-	for h := r.newest() + 1; h < before; h++ {
+	for h := r.Newest() + 1; h < before; h++ {
 		n, active := 0.0, 0.0
 		for same := h - week; same >= r.Hours[0]; same -= week {
 			if r.known(same) {
@@ -193,9 +208,9 @@ func (r *rhythm) missed(before int64) float64 {
 // steadiness returns how alike the weeks are: the share of hours with records
 // in both of those that have some in one, or where a silence that was told took
 // away one of the weeks the share of hours with records.
-func (r *rhythm) steadiness() float64 {
+func (r *Rhythm) steadiness() float64 {
 	both, either, all := 0.0, 0.0, 0.0
-	for h := r.Hours[0]; h <= r.newest(); h++ {
+	for h := r.Hours[0]; h <= r.Newest(); h++ {
 		if !r.known(h) {
 			continue
 		}
@@ -215,37 +230,4 @@ func (r *rhythm) steadiness() float64 {
 		return float64(len(r.Hours)) / all
 	}
 	return both / either
-}
-
-// rhythmTimeout is how long asking one table may take.
-const rhythmTimeout = 30 * time.Second
-
-// ask asks a table for what arrived since it was asked last.
-func (r *rhythm) ask(ctx context.Context, q Querier, name string, now time.Time, lateness time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, rhythmTimeout)
-	defer cancel()
-	from := now.Add(-hours(rhythmHistory))
-	if since := r.Asked.Add(-lateness - time.Hour).Truncate(time.Hour); since.After(from) {
-		from = since
-	}
-	table, err := q.Query(ctx, workspace.Query{
-		Text:  "['" + name + "'] | summarize Records = count() by Hour = bin(TimeGenerated, 1h) | project Hour",
-		Start: from, End: now, Now: now, RuleID: "health", RuleVersion: "rhythm",
-	})
-	if _, missing := workspace.MissingTable(err); missing {
-		r.Asked, r.Missing = now, true
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var found []int64
-	for _, row := range table.Rows {
-		if hour, ok := row[0].(time.Time); ok {
-			found = append(found, hourOf(hour))
-		}
-	}
-	r.Asked, r.Missing = now, false
-	r.add(found)
-	return nil
 }

@@ -1,4 +1,4 @@
-package detect
+package rhythm
 
 import (
 	"math/rand/v2"
@@ -39,16 +39,16 @@ func randomly(p float64) traffic { return func(time.Time) float64 { return p } }
 
 // watch lets hours pass, with records as the traffic has them until the table
 // falls silent, and returns when that was noticed first.
-func watch(rng *rand.Rand, t traffic, days int, silence time.Time) (r rhythm, alarm time.Time) {
+func watch(rng *rand.Rand, t traffic, days int, silence time.Time) (r Rhythm, alarm time.Time) {
 	const lateness = 2 * time.Hour
 	var found []int64
 	for h := monday; h.Before(monday.AddDate(0, 0, days)); h = h.Add(time.Hour) {
 		if h.Before(silence) && rng.Float64() < t(h) {
-			found = append(found, hourOf(h))
+			found = append(found, HourOf(h))
 		}
-		r.add(found)
+		r.Add(found)
 		found = found[:0]
-		if alarm.IsZero() && r.judge(h.Add(time.Hour+5*time.Minute), lateness).silent {
+		if alarm.IsZero() && r.Judge(h.Add(time.Hour+5*time.Minute), lateness).Silent {
 			alarm = h.Add(time.Hour + 5*time.Minute)
 		}
 	}
@@ -136,7 +136,7 @@ func TestTableSilenceAgain(t *testing.T) {
 		traffic traffic
 		most    time.Duration
 	}{{"always", always, 12 * time.Hour}, {"the office", office, 96 * time.Hour}} {
-		var r rhythm
+		var r Rhythm
 		silent := func(h time.Time) bool { // two silences, each of a week
 			day := int(h.Sub(monday).Hours()) / 24
 			return day >= 21 && day < 28 || day >= 35 && day < 42
@@ -146,14 +146,14 @@ func TestTableSilenceAgain(t *testing.T) {
 		for h := monday; h.Before(monday.AddDate(0, 0, 60)); h = h.Add(time.Hour) {
 			now := h.Add(time.Hour + 5*time.Minute)
 			if !silent(h) && test.traffic(h) > 0 {
-				r.add([]int64{hourOf(h)})
-				if open && timeOfHour(r.newest()).After(timeOfHour(since)) {
-					r.heal(since)
+				r.Add([]int64{HourOf(h)})
+				if open && TimeOf(r.Newest()).After(TimeOf(since)) {
+					r.Heal(since)
 					open = false
 				}
 			}
-			if v := r.judge(now, lateness); v.silent && !open {
-				open, since = true, hourOf(v.newest)
+			if v := r.Judge(now, lateness); v.Silent && !open {
+				open, since = true, HourOf(v.Newest)
 				begun := monday.AddDate(0, 0, 21)
 				if len(told) > 0 {
 					begun = monday.AddDate(0, 0, 35)

@@ -292,10 +292,8 @@ func TestHealthDestinations(t *testing.T) {
 		}, one, func(x *day, now string) {
 			if d = x; now == "10:05" {
 				d.ledger = outboxLedger{d.ledger, &broken}
-				other := d.detector.notifiers[1]
-				d.restart()
-				d.detector.notifiers = append(d.detector.notifiers, other)
-				d.detector.courier.notifiers = d.detector.notifiers
+				both := d.detector.courier.notifiers
+				d.restart(both[1:]...)
 			}
 			broken = now > "12:00" && now < "12:40"
 		})
@@ -429,7 +427,7 @@ func TestHealthTables(t *testing.T) {
 	// The world's only table of its own kind is asked through a querier that knows
 	// them apart.
 	gone := false
-	w.detector.querier = querier(func(q workspace.Query) (*workspace.Table, error) {
+	asks := querier(func(q workspace.Query) (*workspace.Table, error) {
 		table := &workspace.Table{Columns: []workspace.Column{{Name: "Hour"}}}
 		switch {
 		case strings.HasPrefix(q.Text, "['A']"):
@@ -447,6 +445,7 @@ func TestHealthTables(t *testing.T) {
 		}
 		return table, nil
 	})
+	w.detector.runner.querier, w.detector.watch.querier = asks, asks
 	w.ticks(4)
 	gone = true
 	w.ticks(30)
@@ -502,7 +501,7 @@ func TestHealthNoteIsBounded(t *testing.T) {
 	}
 	w.config.Health.Broken = []string{long}
 	w.restart()
-	w.detector.querier = querier(func(q workspace.Query) (*workspace.Table, error) {
+	asks := querier(func(q workspace.Query) (*workspace.Table, error) {
 		if q.RuleID != "health" {
 			return nil, errors.New(long)
 		}
@@ -512,6 +511,7 @@ func TestHealthNoteIsBounded(t *testing.T) {
 		}
 		return table, nil
 	})
+	w.detector.runner.querier, w.detector.watch.querier = asks, asks
 	w.ticks(5)
 	for _, r := range w.reports {
 		if r.HealthErr != nil {

@@ -1,0 +1,54 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pushback/detect/ledger"
+	"pushback/detect/schedule"
+)
+
+// progress is how far a tick has come with a rule.
+type progress struct {
+	rule  scheduledRule
+	run   *RuleRun
+	due   []schedule.Due // windows that are still to be run, oldest first
+	state ledger.State
+	// watermark and behind are of the state that the tick found: behind says
+	// that windows were waiting.
+	watermark time.Time
+	behind    bool
+	// touched says that state is not what the ledger has. It stays false if the
+	// tick did not get to the rule: its watermark is where it was.
+	touched bool
+	lease   *ledger.Lease // nil without a window to run
+}
+
+func (p *progress) fail(doing string, err error) {
+	p.run.Err = errors.Join(p.run.Err, fmt.Errorf("rule %q: %s: %w", p.rule.Name, doing, err))
+}
+
+// keepLease begins the lease of a rule anew, since other rules may have taken
+// long, and reports whether it is still this process's.
+func (p *progress) keepLease(ctx context.Context, now time.Time) bool {
+	err := guarded(func() error { return p.lease.Renew(ctx) })
+	var busy *ledger.LeasedError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &busy):
+		p.run.Busy = busy.Until
+		if p.run.Busy.IsZero() { // it is given back already
+			p.run.Busy = now
+		}
+	case ctx.Err() == nil:
+		p.fail("renewing its lease", err)
+	}
+	if ctx.Err() == nil {
+		p.due = nil
+	}
+	p.touched = false
+	return false
+}

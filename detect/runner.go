@@ -1,0 +1,330 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/ledger"
+	"pushback/detect/rule"
+	"pushback/detect/schedule"
+	"pushback/detect/workspace"
+)
+
+// history is what a runner needs of the ledger: see there what each method does.
+type history interface {
+	State(ctx context.Context, ruleID string) (ledger.State, error)
+	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
+	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
+	Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
+	recorder
+}
+
+// runner runs the windows that are due, and records what they found.
+type runner struct {
+	config       Config
+	rules        []scheduledRule
+	querier      Querier
+	history      history
+	destinations []string // that are owed each alert
+	recall       *recall
+}
+
+type scheduledRule struct {
+	*rule.Rule
+	schedule schedule.Schedule
+}
+
+// plan works out which windows of the rules are due, and takes the leases of
+// those that have some.
+func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs []RuleRun) {
+	runs = make([]RuleRun, len(r.rules))
+	for i, scheduled := range r.rules {
+		elapsed := r.config.stopwatch()
+		runs[i] = RuleRun{RuleID: scheduled.ID, RuleName: scheduled.Name, RuleVersion: scheduled.Version}
+		p := &progress{rule: scheduled, run: &runs[i]}
+		all = append(all, p)
+		if err := guarded(func() error { return r.begin(ctx, p, now) }); err != nil {
+			p.fail("reading how far it has run", err)
+			p.due, p.touched = nil, false
+		}
+		runs[i].Duration = elapsed()
+	}
+	// Those first that an earlier tick did not get to, then those that it could
+	// not finish.
+	slices.SortStableFunc(all, func(a, b *progress) int {
+		if c := a.watermark.Compare(b.watermark); c != 0 {
+			return c
+		}
+		switch {
+		case a.behind == b.behind:
+			return 0
+		case a.behind:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return all, runs
+}
+
+// run runs the windows that are due, in turns: the oldest of each rule, then the
+// next of each, so that a rule with much to catch up does not keep the others
+// waiting. Then it follows up what the rules reported, and saves how far they have
+// run.
+func (r *runner) run(ctx context.Context, all []*progress, now time.Time) {
+	for turn := all; len(turn) > 0 && ctx.Err() == nil; {
+		var next []*progress
+		for _, p := range turn {
+			if ctx.Err() != nil {
+				break
+			}
+			elapsed := r.config.stopwatch()
+			if r.step(ctx, p, now) {
+				next = append(next, p)
+			}
+			p.run.Duration += elapsed()
+		}
+		turn = next
+	}
+	for _, p := range all {
+		if r.config.Enricher != nil {
+			elapsed := r.config.stopwatch()
+			r.follow(ctx, p, now)
+			p.run.Duration += elapsed()
+		}
+	}
+	saving, cancel := finishing(ctx, statesTimeout)
+	defer cancel()
+	for _, p := range all {
+		elapsed := r.config.stopwatch()
+		if ctx.Err() != nil {
+			p.run.Left = len(p.due)
+		}
+		r.save(saving, p)
+		p.run.Duration += elapsed()
+	}
+}
+
+// save saves how far a rule has run, and gives back its lease.
+func (r *runner) save(ctx context.Context, p *progress) {
+	p.run.Waiting = len(p.state.Pending)
+	if len(p.run.Windows) > 0 {
+		switch failed := p.run.Failure() != nil; {
+		case failed:
+			p.state.Failures++
+			p.touched = true
+		case p.state.Failures > 0:
+			p.state.Failures, p.touched = 0, true
+		}
+	}
+	p.run.Failures, p.run.LastSuccess = p.state.Failures, p.state.LastSuccess
+	if p.touched {
+		if err := guarded(func() error { return r.history.Record(ctx, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
+			p.fail("saving how far it has run", err)
+		} else {
+			r.recall.know(p.rule.ID, p.state)
+		}
+	}
+	if p.lease != nil {
+		if err := guarded(func() error { return p.lease.Release(ctx) }); err != nil {
+			p.fail("giving back its lease", err)
+		}
+	}
+}
+
+// begin works out which windows of a rule are due.
+func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
+	state, recalled, err := r.recall.stateOf(ctx, r.history, p.rule, now)
+	if err != nil {
+		return err
+	}
+	p.state = state // for the report, whatever comes
+	if state.Watermark.After(now.Add(p.rule.schedule.Frequency())) {
+		return fmt.Errorf("it has run up to %s, which is ahead of this tick's %s: the clock of one of them was wrong, and nothing of the rule is due until then",
+			state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339))
+	}
+	plan := p.rule.schedule.Plan(scheduleState(state), now)
+	if plan.Any() {
+		p.lease, err = r.history.Lease(ctx, p.rule.ID, r.config.LeaseLength)
+		var busy *ledger.LeasedError
+		if errors.As(err, &busy) {
+			p.run.Busy = busy.Until
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// Whoever had it may have moved the state.
+		if state, recalled, err = r.recall.stateOf(ctx, r.history, p.rule, now); err != nil {
+			return err
+		}
+		plan = p.rule.schedule.Plan(scheduleState(state), now)
+	}
+	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
+	p.state, p.due = state, plan.Windows
+	p.state.First, p.state.Watermark, p.state.Pending = plan.State.First, plan.State.Watermark, plan.State.Pending
+	if p.run.Skipped = plan.Skipped; plan.Skipped.Any() {
+		p.run.warn(fmt.Sprintf("rule %q: %s", p.rule.Name, plan.Skipped))
+	}
+	// A rule that never ran begins here, even if the tick does not get to it.
+	p.touched = plan.Skipped.Any() || state.IsZero() && len(p.due) > 0 || recalled
+	return nil
+}
+
+// step runs the oldest window of a rule that is due and reports whether there
+// is another to run.
+func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
+	if len(p.due) == 0 {
+		return false
+	}
+	due := p.due[0]
+	if !p.keepLease(ctx, now) {
+		return false
+	}
+	p.touched = true
+	var w WindowRun
+	var held []alert.Activity
+	err := guarded(func() error {
+		w, held = r.runWindow(ctx, p.rule, due, now, p.run)
+		return w.Err
+	})
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		p.run.Cut = p.rule.windowError(w.Window, err)
+		return false
+	}
+	if err == nil {
+		err = guarded(func() error { return r.finish(ctx, p, due, now, w.Alerts, held) })
+	}
+	if err != nil {
+		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack, w.Storm = p.rule.schedule.Window(due.End), due.Pass, 0, nil, 0, 0
+		w.Err = p.rule.windowError(w.Window, err)
+	}
+	p.due = p.due[1:]
+	p.run.Windows = append(p.run.Windows, w)
+	if hopeless(w.Err) {
+		p.due = nil
+	}
+	return len(p.due) > 0
+}
+
+// finish notes that a window is done, in the ledger if there is anything to
+// record.
+func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now time.Time, alerts []alert.Alert, held []alert.Activity) error {
+	done := p.state
+	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.End.Equal)
+	done.LastSuccess = now
+	kept := len(alerts) > 0 || len(held) > 0
+	if kept {
+		e := r.entry(p, done, alerts)
+		e.Suppressed = held
+		if err := record(ctx, r.history, e); err != nil {
+			return err
+		}
+		for i := range alerts { // the ledger has them: very many would only take up memory
+			alerts[i].Rows = nil
+			if alerts[i].Storm != nil {
+				alerts[i].Activities = nil
+			}
+		}
+	}
+	p.state, p.touched = done, !kept
+	if kept {
+		r.recall.know(p.rule.ID, done)
+	}
+	return nil
+}
+
+// runWindow runs a rule over a window and makes alerts of what is new. It
+// records nothing.
+func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due schedule.Due, now time.Time, run *RuleRun) (w WindowRun, held []alert.Activity) {
+	elapsed := r.config.stopwatch()
+	w = WindowRun{Window: scheduled.schedule.Window(due.End), Pass: due.Pass}
+	defer func() { w.Duration = elapsed() }()
+
+	table, err := r.querier.Query(ctx, workspace.Query{
+		Text:        scheduled.Query.Text,
+		Start:       w.Window.Start,
+		End:         w.Window.End,
+		Now:         w.Window.End,
+		RuleID:      scheduled.ID,
+		RuleVersion: scheduled.Version,
+	})
+	if err != nil {
+		w.Err = scheduled.locate(err)
+		return w, nil
+	}
+	w.Rows = len(table.Rows)
+	for _, warning := range table.Warnings {
+		run.warn(fmt.Sprintf("rule %q: warning: the workspace says: %s", scheduled.Name, warning))
+	}
+	for _, warning := range missingColumns(scheduled.Rule, table) {
+		run.warn(warning)
+	}
+	if !scheduled.Trigger.Met(w.Rows) {
+		return w, held
+	}
+
+	reader := newRowReader(scheduled.Rule, table, w.Window)
+	if reader.timeless() && !table.NoData && scheduled.schedule.Overlaps() {
+		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime or TimeGenerated: what overlapping windows find is reported by each", scheduled.File))
+	}
+	found := reader.found()
+	q := ledger.Question{RuleID: scheduled.ID, Activities: found.activities, Window: w.Window, Now: now,
+		Events: func(i int) []ledger.Event { return reader.eventsOfRows(found.rows[i]) },
+		Former: func(i int) []alert.Fingerprint { return reader.formerOfRows(found.rows[i]) }}
+	if scheduled.SuppressionEnabled {
+		q.Suppression = scheduled.SuppressionDuration
+	}
+	answer, err := r.history.Unseen(ctx, q)
+	if err != nil {
+		w.Err = &ledgerError{"asking what was reported before", err}
+		return w, held
+	}
+	w.New, held = len(answer.News), answer.Suppressed
+	news := reader.sort(found, answer, &w)
+	b := newBuilder(scheduled.Rule, table, w.Window, now)
+	if r.config.isStorm(scheduled.Rule, w.New) {
+		w.Storm = w.New
+		w.Alerts = []alert.Alert{b.storm(news, r.config.MaxAlerts, reader.identity)}
+	} else {
+		w.Alerts = b.alerts(news)
+	}
+	r.enrich(ctx, scheduled, w.Alerts, now, run)
+	for _, a := range w.Alerts {
+		if r.config.holdsBack(a) {
+			w.HeldBack++
+		}
+	}
+	return w, held
+}
+
+// enrich adds context to the alerts. Whatever goes wrong with it, they are
+// reported.
+func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, alerts []alert.Alert, now time.Time, run *RuleRun) {
+	if r.config.Enricher == nil || len(alerts) == 0 {
+		return
+	}
+	err := guarded(func() error {
+		for _, warning := range r.config.Enricher.Enrich(ctx, alerts, now) {
+			run.warn(fmt.Sprintf("rule %q: warning: %s", scheduled.Name, warning))
+		}
+		return nil
+	})
+	if err != nil {
+		run.warn(fmt.Sprintf("rule %q: warning: context: %v", scheduled.Name, err))
+	}
+	for i := range alerts {
+		if alerts[i].Storm != nil {
+			keepStorm(&alerts[i])
+		}
+	}
+}
+
+// scheduleState returns what a schedule has to know of a rule's state.
+func scheduleState(s ledger.State) schedule.State {
+	return schedule.State{First: s.First, Watermark: s.Watermark, Pending: s.Pending}
+}

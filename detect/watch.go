@@ -1,0 +1,341 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/ledger"
+	"pushback/detect/notify"
+	"pushback/detect/rhythm"
+	"pushback/detect/workspace"
+)
+
+// HealthRuleID is the id of what Pushback tells about itself: alerts like those
+// of a rule, recorded and delivered as they are.
+const HealthRuleID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
+
+const (
+	healthRuleName = "Pushback health"
+	healthSeverity = alert.Medium
+)
+
+// watchNotes is what a watch needs of the ledger: see there what each method does.
+type watchNotes interface {
+	Notes
+	recorder
+}
+
+// watch reports what is wrong with Pushback itself.
+type watch struct {
+	config    Config
+	querier   Querier // asks how the tables' records come
+	notifiers []notify.Notifier
+	notes     watchNotes
+	recall    *recall
+	// unnoted are what happened once, such as windows that were skipped, and the
+	// ledger could not note yet. Only a tick uses it.
+	unnoted []condition
+}
+
+// look records alerts about what went wrong and what is over. They are delivered
+// by the next tick.
+func (w *watch) look(ctx context.Context, report *Report) {
+	if w.config.Health == nil || ctx.Err() != nil {
+		return
+	}
+	err := guarded(func() error { return w.report(ctx, report) })
+	if err != nil && ctx.Err() == nil {
+		report.HealthErr = fmt.Errorf("reporting what is wrong with Pushback itself: %w", err)
+	}
+}
+
+func (w *watch) report(ctx context.Context, report *Report) error {
+	text, tag, err := w.notes.Note(ctx, HealthRuleID, healthNote)
+	if err != nil {
+		return err
+	}
+	s, err := readHealth(text)
+	if err != nil { // who wrote it is not known, and the watch goes on
+		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is begun anew, so that something may be reported again: %v", healthNote, HealthRuleID, err))
+	}
+	now := report.Time
+	s.count(report)
+	w.rhythms(ctx, &s, report)
+	found := w.diagnose(&s, report)
+	for _, c := range found.conditions {
+		s.open(c, now)
+	}
+	for key, open := range s.Open {
+		if !open.Over.IsZero() || slices.ContainsFunc(found.conditions, func(c condition) bool { return c.key == key }) {
+			continue
+		}
+		if over, why := found.over(key, open); over {
+			open.Over, open.Ending = now, why
+			if table, ok := strings.CutPrefix(key, "table "); ok && s.Tables[table] != nil {
+				s.Tables[table].Heal(rhythm.HourOf(open.Since))
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+		if s.Open[key].Over.IsZero() {
+			report.Wrong = append(report.Wrong, s.Open[key].Title)
+		}
+	}
+	if tag, err = w.note(ctx, s, text, tag); err != nil || tag == "" {
+		return err // without a tag another process reports it
+	}
+	return w.record(ctx, s, tag, report)
+}
+
+const (
+	healthNote   = "health"
+	healthDetail = "Condition"
+)
+
+// noteOnce notes what no later tick would see: the windows that rules did not
+// look at, before the ledger forgets that they were due, and that the ledger was
+// gone, since when it returns. What cannot be noted is kept for the next tick of
+// this process.
+func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (ledgerGone time.Time) {
+	if ledgerGone = w.recall.since; !ledgerGone.IsZero() {
+		w.unnoted = append(w.unnoted, w.recall.goneCondition())
+		if !slices.ContainsFunc(runs, func(r RuleRun) bool { return r.Err != nil }) { // else one may still have to begin there
+			w.recall.since = time.Time{}
+		}
+	}
+	if w.config.Health == nil {
+		w.unnoted = nil
+		return ledgerGone
+	}
+	for _, r := range runs {
+		if r.Skipped.Windows > 0 {
+			w.unnoted = append(w.unnoted, skippedCondition(r))
+		}
+	}
+	if len(w.unnoted) == 0 {
+		return ledgerGone
+	}
+	ctx, cancel := finishing(ctx, saveTimeout)
+	defer cancel()
+	err := guarded(func() error {
+		for range 5 {
+			text, tag, err := w.notes.Note(ctx, HealthRuleID, healthNote)
+			if err != nil {
+				return err
+			}
+			s, err := readHealth(text)
+			if err != nil {
+				return err // look begins it anew
+			}
+			for _, c := range w.unnoted {
+				s.open(c, now)
+			}
+			if next, err := w.note(ctx, s, text, tag); err != nil || next != "" {
+				return err
+			}
+		}
+		return errors.New("other processes note something all the time")
+	})
+	if err == nil {
+		w.unnoted = nil
+	}
+	return ledgerGone
+}
+
+// note notes the state in the place of the text that was read with a tag.
+// It returns the new tag, or nothing if another process noted something
+// meanwhile.
+func (w *watch) note(ctx context.Context, s healthState, before, tag string) (string, error) {
+	ctx, cancel := finishing(ctx, saveTimeout)
+	defer cancel()
+	text, err := json.Marshal(s)
+	if err != nil || string(text) == before {
+		return tag, err
+	}
+	if before == "" && len(s.Open)+len(s.Failing)+len(s.Tables) == 0 {
+		return "", nil
+	}
+	next, ok, err := w.notes.SetNote(ctx, HealthRuleID, healthNote, string(text), tag)
+	if err != nil || !ok {
+		return "", err
+	}
+	return next, nil
+}
+
+// record records the alerts of what was noted and not reported. They are made
+// of the note alone: done again after a crash they are the same alerts.
+func (w *watch) record(ctx context.Context, s healthState, tag string, report *Report) error {
+	before, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+		open := s.Open[key]
+		first := healthAlert(key, open)
+		if !open.Told {
+			if err := w.recordAll(ctx, key, open, first, open.Not, report); err != nil {
+				return err
+			}
+			open.Told = true
+		}
+		if !open.Over.IsZero() {
+			// What it is about is sent it too, since it works again.
+			if err := w.recordAll(ctx, key, open, healthOver(first, open), "", report); err != nil {
+				return err
+			}
+			delete(s.Open, key)
+		}
+	}
+	_, err = w.note(ctx, s, string(before), tag)
+	return err
+}
+
+// recordAll records an alert for all destinations but one, and a copy of
+// it for each other address of that which a condition is about.
+func (w *watch) recordAll(ctx context.Context, key string, open *openCondition, a alert.Alert, not string, report *Report) error {
+	to := slices.DeleteFunc(namesOf(w.notifiers), func(name string) bool { return name == not })
+	if err := w.recordOne(ctx, a, to, report); err != nil {
+		return err
+	}
+	if !slices.Contains(namesOf(w.notifiers), open.Via) {
+		return nil
+	}
+	for _, name := range open.Others {
+		copied := healthMoment(a, key+" for "+name, a.Created, a.Span.Start)
+		copied.Address = name
+		if err := w.recordOne(ctx, copied, []string{open.Via}, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watch) recordOne(ctx context.Context, a alert.Alert, to []string, report *Report) error {
+	e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: a.Created, Watermark: a.Created}, Alerts: []alert.Alert{a}, Destinations: to}
+	if err := record(ctx, w.notes, e); err != nil {
+		return err
+	}
+	report.Health = append(report.Health, a)
+	return nil
+}
+
+// healthAlert returns the alert of a condition.
+func healthAlert(key string, open *openCondition) alert.Alert {
+	a := alert.Alert{
+		RuleID: HealthRuleID, RuleName: healthRuleName, Title: open.Title, Description: open.Text, Severity: healthSeverity,
+		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{key}}},
+	}
+	return healthMoment(a, key, open.Found, open.Since)
+}
+
+// healthOver returns the alert that says that a condition is over. It is as
+// severe as the one that it updates, so that it takes the same way.
+func healthOver(first alert.Alert, open *openCondition) alert.Alert {
+	a := first
+	a.Title, a.Description = "Over: "+first.Title, cmp.Or(open.Ending, "What was reported is over.")
+	a.Updates = &alert.Reference{ID: first.ID, Title: first.Title, Created: first.Created, Severity: first.Severity, Identity: alert.Identity(first.Activities)}
+	key := ""
+	if d := first.CustomDetails; len(d) > 0 && len(d[0].Values) > 0 {
+		key = d[0].Values[0]
+	}
+	return healthMoment(a, key, open.Over, open.Over)
+}
+
+// healthMoment gives an alert its time and an id of its own.
+func healthMoment(a alert.Alert, key string, created, at time.Time) alert.Alert {
+	span := alert.Span{Start: at, End: at}
+	// Nobody else chooses what these ids are made of. They stay as they ever were,
+	// so that what is noted is recorded once, whatever version goes on with it.
+	fingerprint := alert.FormerFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: key}})
+	a.Window, a.Span, a.Created = span, span, created
+	// The tick is part of what it is: the same may happen again since the same
+	// time.
+	a.Activities = []alert.Activity{{Fingerprint: fingerprint, Span: span, Events: []alert.EventID{alert.FormerEventID(created.Format(time.RFC3339Nano))}}}
+	a.ID = alert.FormerID(HealthRuleID, a.Activities)
+	return a
+}
+
+// rhythms asks how the tables' records arrive, if it is time to.
+func (w *watch) rhythms(ctx context.Context, s *healthState, report *Report) {
+	h, now := w.config.Health, report.Time
+	for name := range s.Tables {
+		if !slices.Contains(h.Tables, name) {
+			delete(s.Tables, name)
+		}
+	}
+	for _, name := range h.Tables {
+		if ctx.Err() != nil {
+			return
+		}
+		r := s.Tables[name]
+		if r != nil && now.Sub(r.Tried) < h.RhythmEvery {
+			continue
+		}
+		if r == nil {
+			r = &rhythm.Rhythm{}
+		}
+		err := w.ask(ctx, r, name, now)
+		if ctx.Err() != nil || hopeless(err) && !errors.As(err, new(*workspace.QueryError)) {
+			return // the next tick asks; the rules' own failures say what is wrong
+		}
+		r.Tried = now
+		s.Tables[name] = r
+		if err != nil {
+			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the table %s is not watched for silence: %v", name, err))
+		}
+	}
+}
+
+// rhythmTimeout is how long asking one table may take.
+const rhythmTimeout = 30 * time.Second
+
+// ask asks a table for what arrived since it was asked last.
+func (w *watch) ask(ctx context.Context, r *rhythm.Rhythm, name string, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, rhythmTimeout)
+	defer cancel()
+	table, err := w.querier.Query(ctx, workspace.Query{
+		Text:  "['" + name + "'] | summarize Records = count() by Hour = bin(TimeGenerated, 1h) | project Hour",
+		Start: r.Since(now, w.config.Lateness), End: now, Now: now, RuleID: "health", RuleVersion: "rhythm",
+	})
+	if _, missing := workspace.MissingTable(err); missing {
+		r.Asked, r.Missing = now, true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var found []int64
+	for _, row := range table.Rows {
+		if hour, ok := row[0].(time.Time); ok {
+			found = append(found, rhythm.HourOf(hour))
+		}
+	}
+	r.Asked, r.Missing = now, false
+	r.Add(found)
+	return nil
+}
+
+// ledger notes that the tick found no ledger, so that a health alert says so
+// once there is one again.
+func (w *watch) ledger(report *Report) {
+	if errors.Is(report.Err(), ledger.ErrNoTable) {
+		w.recall.lost(report.Time)
+	}
+}
+
+// namesOf returns the names of the notifiers.
+func namesOf(notifiers []notify.Notifier) []string {
+	names := make([]string, len(notifiers))
+	for i, n := range notifiers {
+		names[i] = n.Name()
+	}
+	return names
+}
