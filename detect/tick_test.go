@@ -558,6 +558,34 @@ func (b *brokenLedger) Claim(ctx context.Context, o ledger.Owed, now, until time
 	return b.Ledger.Claim(ctx, o, now, until)
 }
 
+func (b *brokenLedger) Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error) {
+	if err := b.err("Recent"); err != nil {
+		return nil, err
+	}
+	return b.Ledger.Recent(ctx, ruleID, since)
+}
+
+func (b *brokenLedger) Tally(ctx context.Context, ruleIDs []string, since time.Time) (ledger.Tally, error) {
+	if err := b.err("Tally"); err != nil {
+		return ledger.Tally{}, err
+	}
+	return b.Ledger.Tally(ctx, ruleIDs, since)
+}
+
+func (b *brokenLedger) Note(ctx context.Context, ruleID, name string) (text, tag string, err error) {
+	if err := b.err("Note"); err != nil {
+		return "", "", err
+	}
+	return b.Ledger.Note(ctx, ruleID, name)
+}
+
+func (b *brokenLedger) SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error) {
+	if err := b.err("SetNote"); err != nil {
+		return "", false, err
+	}
+	return b.Ledger.SetNote(ctx, ruleID, name, text, tag)
+}
+
 func (b *brokenLedger) Purge(ctx context.Context, now time.Time) (int, error) {
 	if err := b.err("Purge"); err != nil {
 		return 0, err
@@ -586,33 +614,41 @@ func (b *brokenLedger) Begin(ctx context.Context) error {
 	return b.Ledger.Begin(ctx)
 }
 
-// TestBrokenLedger breaks each verb for a tick: nothing is lost, and only what
-// was sent without a note of it is told again.
+// TestBrokenLedger breaks each verb for a tick: nothing is lost or sent again, and
+// the tick fails.
 func TestBrokenLedger(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Lease", "Unseen", "Record", "Rules", "Waiting", "Claim", "Sent", "Purge"} {
+	for _, verb := range []string{"State", "Lease", "Unseen", "Record", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
-			d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))
+			c := config()
+			c.Enricher, c.Health = &oracle{}, DefaultHealth()
+			d := newDay(t, c, dayOfEvents(), counting(time.Hour, time.Hour))
 			d.run("08:30", "09:10")
 			broken := &brokenLedger{Ledger: d.ledger, verb: verb}
 			d.ledger = broken
+			d.config.Health.Broken = []string{"a file"} // which is noted
+			if verb == "Failed" {
+				d.inbox.fail = failing(errRefused)
+			}
 			d.restart()
 			report, err := d.tick(clock("10:05"))
+			d.inbox.fail = nil
 			if !errors.Is(err, errDown) {
 				t.Errorf("error = %v", err)
 			}
-			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Rules", "Waiting", "Claim", "Sent", "Purge"}, verb) {
+			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"}, verb) {
 				t.Errorf("%d alerts were reported", alerts)
 			}
 			broken.verb = ""
 			d.run("10:05", "30:00")
 			seen := map[string]int{}
-			for _, a := range d.inbox.alerts {
+			sent := slices.DeleteFunc(d.inbox.alerts, func(a alert.Alert) bool { return a.RuleID == HealthRuleID })
+			for _, a := range sent {
 				seen[a.ID]++
 			}
-			repeats := len(d.inbox.alerts) - len(seen)
-			// What the ledger could not be told of is told it later, and not sent again.
+			repeats := len(sent) - len(seen)
+			// What the ledger could not note is noted later, and not sent again.
 			if len(seen) != 8 || repeats != 0 {
 				t.Errorf("%d alerts with %d repeats, want 8 with none: %v", len(seen), repeats, d.inbox.told())
 			}
