@@ -88,7 +88,7 @@ func timeColumn(table *workspace.Table, names []string) int {
 // timeless reports whether the result does not say when anything took place.
 func (r rowReader) timeless() bool { return r.start < 0 && r.end < 0 && r.moment < 0 }
 
-// found returns what the rows tell, in their order. Rows with the same identity
+// found returns the rows as activities, in their order. Rows with the same identity
 // and span are one activity. If there are no rows, that is the activity: the
 // rule's, over the window.
 func (r rowReader) found() found {
@@ -335,7 +335,7 @@ func mergedEvents(a, b []alert.EventID) []alert.EventID {
 	return slices.Compact(all)
 }
 
-// mostListed is how many activities that are not told a window lists: there may
+// mostListed is how many activities that are no news a window lists: there may
 // be very many.
 const mostListed = 1000
 

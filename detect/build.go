@@ -253,7 +253,7 @@ func (b builder) distinct(rows [][]any, column string) []string {
 }
 
 // override applies the rule's alertDetailsOverride. As in Sentinel, what a row
-// has no proper value for stays what the rule says; a note tells the reader.
+// has no proper value for stays what the rule says; a note says so.
 func (b builder) override(a *alert.Alert, rows [][]any) {
 	o := b.rule.AlertDetails
 	if len(rows) == 0 {

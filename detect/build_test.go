@@ -435,7 +435,7 @@ entityMappings:
 	}
 }
 
-// TestTimelessRows is about a rule whose overlapping windows cannot be told
+// TestTimelessRows is about a rule whose overlapping windows cannot be kept
 // apart.
 func TestTimelessRows(t *testing.T) {
 	t.Parallel()

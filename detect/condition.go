@@ -43,11 +43,11 @@ type openCondition struct {
 	// Via is a destination of which Others, too, are sent it.
 	Via    string   `json:"via,omitempty"`
 	Others []string `json:"others,omitempty"`
-	// Found and Over are the ticks that saw it begin and end. Told says that its
+	// Found and Over are the ticks that saw it begin and end. Reported says that its
 	// alert was recorded.
-	Found time.Time `json:"found"`
-	Told  bool      `json:"told"`
-	Over  time.Time `json:"over,omitzero"`
+	Found    time.Time `json:"found"`
+	Reported bool      `json:"told"` // as versions before call it
+	Over     time.Time `json:"over,omitzero"`
 	// Ending says why it is over.
 	Ending string `json:"ending,omitempty"`
 }
@@ -140,7 +140,7 @@ type diagnosis struct {
 	report *Report
 
 	conditions []condition
-	// known says, by the key of a condition, whether this tick could tell that it
+	// known says, by the key of a condition, whether this tick could see that it
 	// is over, names has the keys of what there is, and taking the addresses.
 	known, names map[string]bool
 	taking       map[string]AddressRun
@@ -274,7 +274,7 @@ func (d *diagnosis) table(name string) {
 	d.add(condition{key: key, title: "The table " + name + " is silent", text: text, since: v.Newest})
 }
 
-// over says of a condition that was not found whether this tick could tell that it
+// over says of a condition that was not found whether this tick could see that it
 // is over, and why if it is not for the better.
 func (d *diagnosis) over(key string, open *openCondition) (bool, string) {
 	kind, _, _ := strings.Cut(key, " ")

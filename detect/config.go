@@ -11,7 +11,7 @@ import (
 )
 
 // Config says when windows are run, and how a tick uses its time. The zero value
-// runs each window the moment it ends, once, makes up for every window that was
+// runs each window the moment it ends, once, catches up every window that was
 // missed, and works until the context ends.
 type Config struct {
 	// Delay is how long after its end a window is first run.
@@ -66,8 +66,8 @@ type Config struct {
 	// no limit.
 	MaxAlerts int
 	// MinSeverity and RiskCutoff hold back alerts of a lower severity, and those
-	// whose risk score is known and not above the cutoff: they are recorded as
-	// told, and sent nowhere. Without a RiskCutoff no score matters. The alert that
+	// whose risk score is known and not above the cutoff: they are recorded, and
+	// sent nowhere. Without a RiskCutoff no score matters. The alert that
 	// stands for more than MaxAlerts is sent all the same.
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
@@ -107,8 +107,8 @@ func DefaultConfig() Config {
 }
 
 // Health says when something is wrong with Pushback itself. Each thing that is
-// wrong is told once, and once more when it is over. What is known of it is
-// noted in the ledger before it is told, so that a restart, a crash or another
+// wrong is reported once, and once more when it is over. What is known of it is
+// noted in the ledger before it is reported, so that a restart, a crash or another
 // process repeats nothing and forgets nothing.
 type Health struct {
 	// FailingTicks is how many ticks in a row something of a rule must fail. A

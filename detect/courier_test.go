@@ -24,7 +24,7 @@ var errRefused = errors.New("the destination says no")
 
 func failing(err error) func(alert.Alert) error { return func(alert.Alert) error { return err } }
 
-// oneAlert is a day with a single alert, told at 10:05.
+// oneAlert is a day with a single alert, reported at 10:05.
 func oneAlert(t *testing.T, c Config) *day {
 	return newDay(t, c, []event{happened("a1", "alice", "09:10")}, counting(time.Hour, time.Hour))
 }
@@ -505,12 +505,12 @@ func TestLedgerFailsWhileSending(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			told := len(b.alerts)
+			sent := len(b.alerts)
 			for _, g := range b.digests {
-				told += len(g)
+				sent += len(g)
 			}
-			if told != 9 || report.Deliveries[0].Pending != 0 {
-				t.Errorf("%d alerts sent, %+v", told, report.Deliveries[0])
+			if sent != 9 || report.Deliveries[0].Pending != 0 {
+				t.Errorf("%d alerts sent, %+v", sent, report.Deliveries[0])
 			}
 		})
 	}
@@ -528,7 +528,7 @@ func TestSendLimit(t *testing.T) {
 	for i, want := range []int{2, 4, 5, 5} {
 		report, err := d.tick(clock("10:05").Add(time.Duration(i) * time.Minute))
 		if err != nil || len(d.inbox.alerts) != want || report.Deliveries[0].Pending != 5-want {
-			t.Errorf("tick %d: told %d, %+v, %v", i+1, len(d.inbox.alerts), report.Deliveries[0], err)
+			t.Errorf("tick %d: reported %d, %+v, %v", i+1, len(d.inbox.alerts), report.Deliveries[0], err)
 		}
 	}
 }
@@ -544,12 +544,12 @@ func TestDestinationsAreApart(t *testing.T) {
 	}
 	d.tick(clock("10:05"))
 	if len(d.inbox.alerts) != 1 {
-		t.Errorf("told %v", d.inbox.told())
+		t.Errorf("reported %v", d.inbox.lines())
 	}
 	other.fail = nil
 	d.tick(clock("10:08"))
 	if len(d.inbox.alerts) != 1 || len(other.alerts) != 1 {
-		t.Errorf("told %v, and the other %v", d.inbox.told(), other.told())
+		t.Errorf("reported %v, and the other %v", d.inbox.lines(), other.lines())
 	}
 }
 
@@ -569,12 +569,12 @@ func TestLeasedRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	if report, err = d.tick(clock("10:06")); err != nil || len(d.inbox.alerts) != 1 || !report.Rules[0].Busy.IsZero() {
-		t.Errorf("told %v, %+v, %v", d.inbox.told(), report.Rules[0], err)
+		t.Errorf("reported %v, %+v, %v", d.inbox.lines(), report.Rules[0], err)
 	}
 }
 
-// Suppression holds back what an identity does for some time after it was told
-// of, for good: what it did then is not told later either.
+// Suppression holds back what an identity does for some time after it was
+// reported, for good: what it did then is not reported later either.
 func TestSuppression(t *testing.T) {
 	t.Parallel()
 	r := counting(time.Hour, time.Hour)
@@ -587,7 +587,7 @@ func TestSuppression(t *testing.T) {
 		happened("a4", "alice", "13:30"), // after it
 	}, []*rule.Rule{r}...)
 	d.run("09:30", "18:00")
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 09:10-09:10 alice",
 		"at 11:05: 10:20-10:20 bob",
 		"at 14:05: 13:30-13:30 alice",
@@ -625,7 +625,7 @@ func TestClaimsOutlastQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(d.inbox.alerts) != 1 {
-		t.Errorf("told %v", d.inbox.told())
+		t.Errorf("reported %v", d.inbox.lines())
 	}
 }
 
@@ -655,7 +655,7 @@ func TestOutboxInPart(t *testing.T) {
 	d.restart()
 	_, err := d.tick(clock("10:05"))
 	if !errors.Is(err, errDown) || len(d.inbox.alerts) != 1 {
-		t.Errorf("told %v, %v", d.inbox.told(), err)
+		t.Errorf("reported %v, %v", d.inbox.lines(), err)
 	}
 }
 
@@ -683,7 +683,7 @@ func TestSuppressionAfterHalfARecord(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	if _, err := d.tick(clock("10:10")); err != nil || len(d.inbox.alerts) != 2 {
-		t.Errorf("told %v, %v", d.inbox.told(), err)
+		t.Errorf("reported %v, %v", d.inbox.lines(), err)
 	}
 }
 

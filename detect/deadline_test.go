@@ -102,7 +102,7 @@ func TestTickKeepsItsDeadline(t *testing.T) {
 				d.run("17:06", "30:00")
 				checkEveryEvent(t, d)
 				if len(d.inbox.alerts) != 7 {
-					t.Errorf("told %v", d.inbox.told())
+					t.Errorf("reported %v", d.inbox.lines())
 				}
 			})
 		})
@@ -238,7 +238,7 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestCancel ends a tick from outside, as a process that is told to end does.
+// TestCancel ends a tick from outside, as a process that is asked to end does.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	t.Run("in a query", func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestCancel(t *testing.T) {
 			if took := time.Since(began); took != 90*time.Second {
 				t.Errorf("the tick went on until %s", took)
 			}
-			if !errors.Is(err, context.Canceled) || report.Stopped != context.Canceled || !strings.Contains(err.Error(), "the tick was told to end: 2 windows") {
+			if !errors.Is(err, context.Canceled) || report.Stopped != context.Canceled || !strings.Contains(err.Error(), "the tick was asked to end: 2 windows") {
 				t.Errorf("stopped %v, error %v", report.Stopped, err)
 			}
 			if run := report.Rules[0]; len(run.Windows) != 1 || run.Left != 2 || run.Cut == nil {
@@ -292,7 +292,7 @@ func TestCancel(t *testing.T) {
 			d.run("10:05", "30:00")
 			checkEveryEvent(t, d)
 			if len(d.inbox.alerts) != 8 {
-				t.Errorf("told %v", d.inbox.told())
+				t.Errorf("reported %v", d.inbox.lines())
 			}
 		})
 	})
@@ -387,7 +387,7 @@ func TestTickDuringTick(t *testing.T) {
 	})
 }
 
-// panicky panics wherever it is told to.
+// panicky panics wherever it is asked to.
 type panicky struct {
 	Ledger
 	in string
@@ -444,7 +444,7 @@ func TestPanics(t *testing.T) {
 				t.Errorf("the tick after that: %v", err)
 			}
 			if len(d.inbox.alerts) != 2 {
-				t.Errorf("told %v", d.inbox.told())
+				t.Errorf("reported %v", d.inbox.lines())
 			}
 		})
 	}
@@ -492,7 +492,7 @@ func TestLedgerPanics(t *testing.T) {
 			}
 			bad.verb = ""
 			if _, err := d.tick(clock("10:06")); err != nil || len(d.inbox.alerts) != 3 {
-				t.Errorf("told %v, %v", d.inbox.told(), err)
+				t.Errorf("reported %v, %v", d.inbox.lines(), err)
 			}
 		})
 	}

@@ -42,7 +42,7 @@ func users(n int, at string) []event {
 	return events
 }
 
-// Up to so many alerts of a rule are told one by one, and more at once: also
+// Up to so many alerts of a rule are reported one by one, and more at once: also
 // more than a tick sends of single ones, and those of other rules by themselves.
 func TestDigest(t *testing.T) {
 	t.Parallel()
@@ -59,18 +59,18 @@ func TestDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told := 0
+		sent := 0
 		for _, digest := range b.digests {
-			told += len(digest)
+			sent += len(digest)
 		}
-		if len(b.alerts) != test.singles || told != test.digested || len(b.digests) > 1 {
-			t.Errorf("%d users: %d told one by one, %d in %d digests", test.users, len(b.alerts), told, len(b.digests))
+		if len(b.alerts) != test.singles || sent != test.digested || len(b.digests) > 1 {
+			t.Errorf("%d users: %d reported one by one, %d in %d digests", test.users, len(b.alerts), sent, len(b.digests))
 		}
 		if r := report.Deliveries[0]; r.Sent != test.users || r.Pending != 0 {
 			t.Errorf("%d users: delivery %+v", test.users, r)
 		}
 		if _, err := d.tick(clock("10:10")); err != nil || len(b.digests) > 1 || len(b.alerts) != test.singles {
-			t.Errorf("%d users: told again: %v", test.users, err)
+			t.Errorf("%d users: reported again: %v", test.users, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"pushback/detect/rule"
 )
 
-// oracle is an Enricher that says what the test tells it to.
+// oracle is an Enricher that says what the test says it to.
 type oracle struct {
 	severity map[string]alert.Severity // by the value of the first entity
 	score    *int64
@@ -49,7 +49,7 @@ func (o *oracle) Aftermath(_ context.Context, alerts []alert.Alert, now time.Tim
 }
 
 // Each alert is updated once, however many ticks and processes there are, and
-// whatever was told a day ago is left alone.
+// whatever was reported a day ago is left alone.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	w := &world{events: []event{happened("1", "alice", "09:10"), happened("2", "bob", "09:20"), happened("3", "carol", "10:20")}}
@@ -57,7 +57,7 @@ func TestUpdates(t *testing.T) {
 	in := &inbox{name: "inbox"}
 	led := ledger.NewMemory()
 	config := Config{Delay: 5 * time.Minute, Lateness: 2 * time.Hour, Enricher: o}
-	var told []string
+	var sent []string
 	for hour := 10; hour < 48; hour++ {
 		// A new process each hour.
 		d, err := New(config, []*rule.Rule{counting(time.Hour, time.Hour)}, w, led, in)
@@ -71,12 +71,12 @@ func TestUpdates(t *testing.T) {
 		}
 		for _, r := range report.Rules {
 			for _, u := range r.Updates {
-				told = append(told, who(u)+" "+w.now.Format("15:04"))
+				sent = append(sent, who(u)+" "+w.now.Format("15:04"))
 			}
 		}
 	}
-	if want := []string{"alice 12:05"}; !slices.Equal(told, want) {
-		t.Errorf("updates of %q, want %q", told, want)
+	if want := []string{"alice 12:05"}; !slices.Equal(sent, want) {
+		t.Errorf("updates of %q, want %q", sent, want)
 	}
 	ids := map[string]bool{}
 	for _, a := range in.alerts {
@@ -91,8 +91,8 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// What is below the least severity, or not above the risk cutoff, is told to
-// nobody, is not told later either, and is counted.
+// What is below the least severity, or not above the risk cutoff, is sent to
+// nobody, is not reported later either, and is counted.
 func TestHoldsBack(t *testing.T) {
 	t.Parallel()
 	score := func(n int64) *int64 { return &n }
@@ -133,12 +133,12 @@ func TestHoldsBack(t *testing.T) {
 					warned = warned || len(r.Warnings) > 0
 				}
 			}
-			var told []string
+			var sent []string
 			for _, a := range in.alerts {
-				told = append(told, who(a))
+				sent = append(sent, who(a))
 			}
-			if !slices.Equal(told, test.want) || total.HeldBack != test.held || total.Alerts != 2 || !warned {
-				t.Errorf("told %q, %d of %d held back, want %q, %d of 2; warned: %v", told, total.HeldBack, total.Alerts, test.want, test.held, warned)
+			if !slices.Equal(sent, test.want) || total.HeldBack != test.held || total.Alerts != 2 || !warned {
+				t.Errorf("reported %q, %d of %d held back, want %q, %d of 2; warned: %v", sent, total.HeldBack, total.Alerts, test.want, test.held, warned)
 			}
 		})
 	}

@@ -73,21 +73,21 @@ func TestLedgerGone(t *testing.T) {
 				}
 			}
 			var health, missing []string
-			told := map[string]int{}
+			sent := map[string]int{}
 			for _, a := range d.inbox.alerts {
 				if a.RuleID == HealthRuleID {
 					health = append(health, a.Title)
 					continue
 				}
-				told[cellOf(a, "User")]++
+				sent[cellOf(a, "User")]++
 			}
 			for _, e := range events {
-				if told[e.user] == 0 {
+				if sent[e.user] == 0 {
 					missing = append(missing, e.user)
 				}
 			}
 			if failed != tc.fails || len(missing) > 0 {
-				t.Errorf("%d ticks failed, want %d; %v are missing of %v", failed, tc.fails, missing, told)
+				t.Errorf("%d ticks failed, want %d; %v are missing of %v", failed, tc.fails, missing, sent)
 			}
 			if diff := cmp.Diff([]string{"The ledger was gone", "Over: The ledger was gone"}, health); diff != "" {
 				t.Errorf("health (-want +got):\n%s", diff)

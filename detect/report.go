@@ -39,7 +39,7 @@ type Report struct {
 	Heartbeats int
 	// Stopped says why the tick ended before all was done:
 	// context.DeadlineExceeded if its time was up, context.Canceled if it was
-	// told to end, else nil. What was not done is in the rules' Left and the
+	// asked to end, else nil. What was not done is in the rules' Left and the
 	// deliveries'.
 	Stopped error
 }
@@ -52,8 +52,8 @@ type RuleRun struct {
 	// that are sent nowhere.
 	Updates         []alert.Alert
 	UpdatesHeldBack int
-	// Skipped is what was too long ago to be made up for. It is a gap in what
-	// the rule has seen, but nothing that a retry could mend: so it is a warning,
+	// Skipped is what was too long ago to be caught up. It is a gap in what the
+	// rule has seen that no retry closes: so it is a warning,
 	// said once, and no failure.
 	Skipped schedule.Skipped
 	// Waiting counts the windows that are due but not done, because they, the
@@ -85,9 +85,9 @@ type Totals struct {
 	Windows int // that were run, also those that failed
 	Failed  int // of those
 	Rows    int
-	New     int // activities that were told
-	Alerts  int // that tell them
-	Dropped int // activities that were told before
+	New     int // activities that are news
+	Alerts  int // that report them
+	Dropped int // activities that were reported before
 	Storm   int // alerts that storms took the place of
 	// Suppressed counts activities held back by the rule's suppression.
 	Suppressed int
@@ -144,17 +144,17 @@ type WindowRun struct {
 	// pass that was due last: it stands for those that were missed before it.
 	Pass   int
 	Rows   int           // of the result
-	New    int           // activities that were told
-	Alerts []alert.Alert // that tell them, without their rows and a storm's activities
+	New    int           // activities that are news
+	Alerts []alert.Alert // that report them, without their rows and a storm's activities
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int
 	// Storm is how many alerts the only one of Alerts takes the place of, or
 	// zero: see Config.MaxAlerts.
 	Storm   int
-	Dropped []Dropped // activities that were told before
-	// Suppressed are activities that nobody is told of because their identity
-	// was told of within the rule's suppression duration.
+	Dropped []Dropped // activities that were reported before
+	// Suppressed are activities that are not reported because their identity was
+	// reported within the rule's suppression duration.
 	Suppressed []Dropped
 	// MoreDropped and MoreSuppressed count those that are not listed, since there
 	// are very many.
@@ -163,7 +163,7 @@ type WindowRun struct {
 	Err                         error
 }
 
-// Dropped is an activity that is not told because it was told before.
+// Dropped is an activity that was reported before.
 type Dropped struct {
 	Span alert.Span
 	// Identity holds the values of the identity columns.
@@ -290,7 +290,7 @@ func (r Report) stoppedErr() error {
 	if done > 0 && !errors.Is(r.Stopped, context.Canceled) {
 		return nil
 	}
-	why := "the tick was told to end"
+	why := "the tick was asked to end"
 	if !errors.Is(r.Stopped, context.Canceled) {
 		why = "the time of the tick was up before anything was done"
 	}

@@ -35,12 +35,12 @@ func TestStoppable(t *testing.T) {
 		query, keep, send  time.Duration
 		stop               time.Duration // after the tick began
 		took               time.Duration
-		told               int
+		sent               int
 		queried, forgotten bool // its window was run; what was recorded is not in the ledger
 	}{
-		{name: "a query that ends in time", query: 12 * time.Second, stop: 10 * time.Second, took: 12 * time.Second, told: 1, queried: true},
+		{name: "a query that ends in time", query: 12 * time.Second, stop: 10 * time.Second, took: 12 * time.Second, sent: 1, queried: true},
 		{name: "a query that does not", query: time.Minute, stop: 10 * time.Second, took: 14 * time.Second},
-		{name: "a card that arrives in time", send: 10 * time.Second, stop: 5 * time.Second, took: 10 * time.Second, told: 1, queried: true},
+		{name: "a card that arrives in time", send: 10 * time.Second, stop: 5 * time.Second, took: 10 * time.Second, sent: 1, queried: true},
 		{name: "a card that does not", send: 15 * time.Second, stop: 5 * time.Second, took: 11500 * time.Millisecond, queried: true},
 		{name: "a record that is written in time", query: time.Second, keep: 6 * time.Second, stop: 2 * time.Second, took: 7 * time.Second, queried: true},
 		{name: "a ledger that hangs", query: time.Second, keep: time.Hour, stop: 2 * time.Second, took: 10 * time.Second, forgotten: true},
@@ -69,8 +69,8 @@ func TestStoppable(t *testing.T) {
 				if took := time.Since(began); took != tt.took {
 					t.Errorf("the tick took %s, want %s: %v", took, tt.took, err)
 				}
-				if len(d.inbox.alerts) != tt.told {
-					t.Errorf("%d alerts arrived, want %d", len(d.inbox.alerts), tt.told)
+				if len(d.inbox.alerts) != tt.sent {
+					t.Errorf("%d alerts arrived, want %d", len(d.inbox.alerts), tt.sent)
 				}
 				if ran := len(report.Rules[0].Windows) == 1 && report.Rules[0].Failure() == nil; ran != tt.queried {
 					t.Errorf("run = %+v, %v", report.Rules[0], err)

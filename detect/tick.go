@@ -20,7 +20,7 @@ type Querier interface {
 	Query(ctx context.Context, q workspace.Query) (*workspace.Table, error)
 }
 
-// Ledger remembers how far rules have run and what was told, and keeps what is
+// Ledger records how far rules have run and what was reported, and keeps what is
 // to be sent. [*ledger.Ledger] is one, and says what each method does.
 type Ledger interface {
 	Begin(ctx context.Context) error
@@ -35,7 +35,7 @@ type Ledger interface {
 // could not be had. *enrich.Enricher is one.
 type Enricher interface {
 	Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string)
-	// Aftermath returns updates of alerts that were told before: alerts of their
+	// Aftermath returns updates of alerts that were reported before: alerts of their
 	// own with Updates set, and an id that is always the same.
 	Aftermath(ctx context.Context, alerts []alert.Alert, now time.Time) (updates []alert.Alert, warnings []string)
 }

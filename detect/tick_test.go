@@ -91,36 +91,36 @@ func TestTold(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, config(), dayOfEvents(), counting(tt.frequency, tt.period))
 			d.run("00:00", "30:00")
-			d.checkTold(tt.want...)
+			d.checkSent(tt.want...)
 			checkEveryEvent(t, d)
 
 			// The same day once more, with a ledger that has lost its place but
 			// not its memory.
-			told := len(d.inbox.alerts)
+			sent := len(d.inbox.alerts)
 			d.ledger = &forgetful{Ledger: d.ledger, rules: map[string]ledger.State{}}
 			d.restart()
 			d.run("00:00", "30:00")
-			if len(d.inbox.alerts) != told {
-				t.Errorf("the second time told %v", d.inbox.told()[told:])
+			if len(d.inbox.alerts) != sent {
+				t.Errorf("the second time reported %v", d.inbox.lines()[sent:])
 			}
 		})
 	}
 }
 
-// checkEveryEvent checks that what was told, all alerts together, covers every
+// checkEveryEvent checks that what was reported, all alerts together, covers every
 // event of the world.
 func checkEveryEvent(t *testing.T, d *day) {
 	t.Helper()
-	told := map[string][]alert.Span{}
+	sent := map[string][]alert.Span{}
 	for _, a := range d.inbox.alerts {
 		for _, r := range a.Rows {
 			user, _ := r.Get("User")
-			told[user.Text()] = alert.Merge(append(told[user.Text()], a.Span))
+			sent[user.Text()] = alert.Merge(append(sent[user.Text()], a.Span))
 		}
 	}
 	for _, e := range d.world.events {
-		if !(alert.Span{Start: e.at, End: e.at}).Covered(told[e.user]) {
-			t.Errorf("event %s of %s at %s was never told", e.id, e.user, hhmm(e.at))
+		if !(alert.Span{Start: e.at, End: e.at}).Covered(sent[e.user]) {
+			t.Errorf("event %s of %s at %s was never reported", e.id, e.user, hhmm(e.at))
 		}
 	}
 }
@@ -151,15 +151,15 @@ func TestReport(t *testing.T) {
 	d.config.Clock = func() time.Time { ticks++; return midnight.Add(time.Duration(ticks) * time.Second) }
 	d.restart()
 	d.run("09:30", "11:10")
-	told := slices.Clone(d.inbox.alerts)
-	if len(told) != 3 {
-		t.Fatalf("told %v", d.inbox.told())
+	sent := slices.Clone(d.inbox.alerts)
+	if len(sent) != 3 {
+		t.Fatalf("reported %v", d.inbox.lines())
 	}
-	for i := range told {
-		if len(told[i].Rows) == 0 {
-			t.Errorf("alert %d was told without its rows", i)
+	for i := range sent {
+		if len(sent[i].Rows) == 0 {
+			t.Errorf("alert %d was reported without its rows", i)
 		}
-		told[i].Rows = nil // the ledger and the destinations have them
+		sent[i].Rows = nil // the ledger and the destinations have them
 	}
 	run := func(took time.Duration, windows ...WindowRun) []RuleRun {
 		return []RuleRun{{RuleID: "counting", RuleName: "Counting", RuleVersion: "1.0.0", Windows: windows, Duration: took}}
@@ -171,7 +171,7 @@ func TestReport(t *testing.T) {
 			Time: clock("10:05"),
 			Rules: run(5*time.Second, WindowRun{
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
-				Rows:   2, New: 2, Alerts: told[:2], Duration: time.Second,
+				Rows:   2, New: 2, Alerts: sent[:2], Duration: time.Second,
 			}),
 			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(15 * time.Second)}}, Sent: 2, Duration: 7 * time.Second}},
 			Duration:   19 * time.Second,
@@ -180,7 +180,7 @@ func TestReport(t *testing.T) {
 			Time: clock("11:05"),
 			Rules: run(8*time.Second, WindowRun{
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")}, Pass: 1,
-				Rows: 2, New: 1, Alerts: told[2:], Duration: time.Second,
+				Rows: 2, New: 1, Alerts: sent[2:], Duration: time.Second,
 				Dropped: []Dropped{{
 					Span:     alert.Span{Start: clock("09:20"), End: clock("09:20")},
 					Identity: []alert.Field{{Identifier: "User", Value: "bob"}},
@@ -211,7 +211,7 @@ func TestDowntimeTellsOnce(t *testing.T) {
 	}
 	d.restart()
 	d.run("17:20", "30:00")
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 09:10-09:50 alice",
 		"at 10:05: 09:30-09:30 Alice",
 		"at 10:05: 09:59-09:59 bob",
@@ -274,12 +274,12 @@ func TestTriggers(t *testing.T) {
 			r.Trigger = tt.trigger
 			d := newDay(t, config(), dayOfEvents(), r)
 			d.run("09:30", "12:10")
-			d.checkTold(tt.want...)
+			d.checkSent(tt.want...)
 		})
 	}
 }
 
-// TestThresholdCountsTheWholeResult: rows that were told before still count.
+// TestThresholdCountsTheWholeResult: rows that were reported before still count.
 func TestThresholdCountsTheWholeResult(t *testing.T) {
 	t.Parallel()
 	r := counting(time.Hour, time.Hour)
@@ -289,7 +289,7 @@ func TestThresholdCountsTheWholeResult(t *testing.T) {
 		happened("c", "carol", "09:10").arriving("10:30"),
 	}, r)
 	d.run("09:30", "12:10")
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 09:10-09:10 alice",
 		"at 10:05: 09:10-09:10 bob",
 		"at 11:05: 09:10-09:10 carol",
@@ -297,7 +297,7 @@ func TestThresholdCountsTheWholeResult(t *testing.T) {
 }
 
 // TestSilence is a rule that fires when there is nothing, with windows that
-// overlap: each tells that the silence goes on, late passes add nothing.
+// overlap: each says that the silence goes on, late passes add nothing.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	r := counting(time.Hour, 2*time.Hour)
@@ -305,7 +305,7 @@ func TestSilence(t *testing.T) {
 	r.Grouping = rule.SingleAlert
 	d := newDay(t, config(), nil, r)
 	d.run("09:30", "12:10")
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 08:00-09:59+59.9999999s",
 		"at 11:05: 09:00-10:59+59.9999999s after 08:00-09:59+59.9999999s",
 		"at 12:05: 10:00-11:59+59.9999999s after 08:00-10:59+59.9999999s",
@@ -322,7 +322,7 @@ func TestSingleAlert(t *testing.T) {
 	r.Grouping = rule.SingleAlert
 	d := newDay(t, config(), dayOfEvents(), r)
 	d.run("00:00", "30:00")
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 09:10-09:59 alice Alice bob",
 		"at 11:05: 10:00-10:20 alice",
 		"at 14:05: 13:30-13:30 bob",
@@ -356,7 +356,7 @@ func TestFailingRule(t *testing.T) {
 	if report.Rules[0].Waiting != 1 || report.Rules[1].Waiting != 0 {
 		t.Errorf("waiting = %d and %d", report.Rules[0].Waiting, report.Rules[1].Waiting)
 	}
-	d.checkTold("at 10:05: 09:10-09:50 alice", "at 10:05: 09:30-09:30 Alice", "at 10:05: 09:59-09:59 bob")
+	d.checkSent("at 10:05: 09:10-09:50 alice", "at 10:05: 09:30-09:30 Alice", "at 10:05: 09:59-09:59 bob")
 
 	// It goes on failing for hours, then somebody repairs it.
 	for _, at := range []string{"11:05", "12:05", "13:05"} {
@@ -377,7 +377,7 @@ func TestFailingRule(t *testing.T) {
 	if _, err = d.tick(clock("13:10")); err != nil {
 		t.Fatal(err)
 	}
-	d.checkTold(
+	d.checkSent(
 		"at 13:10: 09:10-09:50 alice",
 		"at 13:10: 09:30-09:30 Alice",
 		"at 13:10: 09:59-09:59 bob",
@@ -412,7 +412,7 @@ func TestPoisonedWindow(t *testing.T) {
 	if diff := cmp.Diff(schedule.Skipped{Windows: 1, From: clock("10:00"), To: clock("11:00")}, report.Rules[0].Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
-	d.checkTold(
+	d.checkSent(
 		"at 10:05: 09:10-09:50 alice",
 		"at 10:05: 09:30-09:30 Alice",
 		"at 10:05: 09:59-09:59 bob",
@@ -432,7 +432,7 @@ func TestFirstWindowFails(t *testing.T) {
 	}
 	d.world.fail = nil
 	d.run("10:05", "11:10")
-	d.checkTold(
+	d.checkSent(
 		"at 11:05: 09:10-09:50 alice",
 		"at 11:05: 09:30-09:30 Alice",
 		"at 11:05: 09:59-09:59 bob",
@@ -463,7 +463,7 @@ func TestFailingDestination(t *testing.T) {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
 	if len(d.inbox.alerts) != 3 {
-		t.Errorf("told %v", d.inbox.told())
+		t.Errorf("reported %v", d.inbox.lines())
 	}
 	if _, err = d.tick(clock("11:05")); !errors.Is(err, errDown) {
 		t.Errorf("error = %v", err)
@@ -650,7 +650,7 @@ func TestBrokenLedger(t *testing.T) {
 			repeats := len(sent) - len(seen)
 			// What the ledger could not note is noted later, and not sent again.
 			if len(seen) != 8 || repeats != 0 {
-				t.Errorf("%d alerts with %d repeats, want 8 with none: %v", len(seen), repeats, d.inbox.told())
+				t.Errorf("%d alerts with %d repeats, want 8 with none: %v", len(seen), repeats, d.inbox.lines())
 			}
 			checkEveryEvent(t, d)
 		})
@@ -668,7 +668,7 @@ func reported(r Report) int {
 }
 
 // TestTimeIsUp ends the context in the middle of a catch-up. What is done stays
-// done, also where there was nothing to tell.
+// done, also where there was nothing to report.
 func TestTimeIsUp(t *testing.T) {
 	t.Parallel()
 	d := newDay(t, config(), dayOfEvents(), counting(time.Hour, time.Hour))
@@ -705,7 +705,7 @@ func TestTimeIsUp(t *testing.T) {
 	checkEveryEvent(t, d)
 }
 
-// TestModel runs random events through random ticks and compares what was told
+// TestModel runs random events through random ticks and compares what was reported
 // with a plain reference, minute by minute.
 func TestModel(t *testing.T) {
 	t.Parallel()
@@ -753,47 +753,47 @@ func TestModel(t *testing.T) {
 		}
 		checkModel(t, d, period == frequency)
 		if t.Failed() {
-			t.Fatalf("seed %d: every %s over %s told %v", seed, frequency, period, d.inbox.told())
+			t.Fatalf("seed %d: every %s over %s reported %v", seed, frequency, period, d.inbox.lines())
 		}
 	}
 }
 
-// checkModel checks what was told against the events: each is in the new part
-// of an alert, in exactly one if the windows do not overlap; no alert is told
+// checkModel checks what was reported against the events: each is in the new part
+// of an alert, in exactly one if the windows do not overlap; no alert is reported
 // twice; and no alert is without news.
 func checkModel(t *testing.T, d *day, apart bool) {
 	t.Helper()
 	ids := map[string]bool{}
-	told := map[alert.Fingerprint][]alert.Span{}
-	toldBy := map[string]int{} // how many alerts have an event in their new part
+	sent := map[alert.Fingerprint][]alert.Span{}
+	reportedBy := map[string]int{} // how many alerts have an event in their new part
 	for _, a := range d.inbox.alerts {
 		if ids[a.ID] {
-			t.Errorf("alert %s was told twice", a.ID)
+			t.Errorf("alert %s was reported twice", a.ID)
 		}
 		ids[a.ID] = true
 		for _, activity := range a.Activities {
 			f := activity.Fingerprint
-			if activity.Span.Covered(told[f]) {
+			if activity.Span.Covered(sent[f]) {
 				t.Errorf("%s-%s is no news", hhmm(activity.Span.Start), hhmm(activity.Span.End))
 			}
 			for _, e := range d.world.events {
 				moment := alert.Span{Start: e.at, End: e.at}
 				who := alert.NewFingerprint("counting", []alert.Field{{Identifier: "User", Value: workspace.Canonical(e.user)}})
 				if who == f && activity.Span.Contains(moment) && !moment.Covered(activity.Previously) {
-					toldBy[e.id]++
+					reportedBy[e.id]++
 				}
 			}
 			for _, p := range activity.Previously {
-				if !slices.ContainsFunc(told[f], p.Equal) {
-					t.Errorf("%s-%s was not told previously", hhmm(p.Start), hhmm(p.End))
+				if !slices.ContainsFunc(sent[f], p.Equal) {
+					t.Errorf("%s-%s was not reported previously", hhmm(p.Start), hhmm(p.End))
 				}
 			}
-			told[f] = alert.Merge(append(told[f], activity.Span))
+			sent[f] = alert.Merge(append(sent[f], activity.Span))
 		}
 	}
 	for _, e := range d.world.events {
-		if toldBy[e.id] == 0 || apart && toldBy[e.id] > 1 {
-			t.Errorf("event %s of %s at %s (arrived %s) was told %d times", e.id, e.user, hhmm(e.at), hhmm(e.arrived), toldBy[e.id])
+		if reportedBy[e.id] == 0 || apart && reportedBy[e.id] > 1 {
+			t.Errorf("event %s of %s at %s (arrived %s) was reported %d times", e.id, e.user, hhmm(e.at), hhmm(e.arrived), reportedBy[e.id])
 		}
 	}
 }

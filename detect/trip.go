@@ -110,7 +110,7 @@ func (t *trip) take(ctx context.Context, o *ledger.Owed) (whole alert.Alert, cla
 	now := t.clock()
 	whole, claimed, err := t.claim(ctx, o, now)
 	if err != nil {
-		// Of this alert alone, or of the ledger: the next ones tell.
+		// Of this alert alone, or of the ledger: the next ones show which.
 		t.fail("claiming", o, err)
 		t.unclaimable[o] = true
 		if t.unclaimed++; t.unclaimed == maxFailures {

@@ -18,7 +18,7 @@ import (
 	"pushback/detect/workspace"
 )
 
-// HealthRuleID is the id of what Pushback tells about itself: alerts like those
+// HealthRuleID is the id of what Pushback reports about itself: alerts like those
 // of a rule, recorded and delivered as they are.
 const HealthRuleID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
 
@@ -180,11 +180,11 @@ func (w *watch) record(ctx context.Context, s healthState, tag string, report *R
 	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
 		open := s.Open[key]
 		first := healthAlert(key, open)
-		if !open.Told {
+		if !open.Reported {
 			if err := w.recordAll(ctx, key, open, first, open.Not, report); err != nil {
 				return err
 			}
-			open.Told = true
+			open.Reported = true
 		}
 		if !open.Over.IsZero() {
 			// What it is about is sent it too, since it works again.

@@ -40,7 +40,7 @@ func (w *watched) ticks(n int) {
 	}
 }
 
-// expect compares what was told of Pushback itself.
+// expect compares what was reported of Pushback itself.
 func (w *watched) expect(want ...string) {
 	w.t.Helper()
 	w.ticks(1) // which delivers it
@@ -52,7 +52,7 @@ func (w *watched) expect(want ...string) {
 		}
 		got = append(got, a.Title)
 		if ids[a.ID] {
-			w.t.Errorf("%q was told twice", a.Title)
+			w.t.Errorf("%q was reported twice", a.Title)
 		}
 		ids[a.ID] = true
 		if over := strings.HasPrefix(a.Title, "Over: "); over != (a.Updates != nil) || over && !ids[a.Updates.ID] {
@@ -60,7 +60,7 @@ func (w *watched) expect(want ...string) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		w.t.Errorf("told (-want +got):\n%s", diff)
+		w.t.Errorf("reported (-want +got):\n%s", diff)
 	}
 }
 
@@ -68,15 +68,15 @@ func (w *watched) last() alert.Alert { return w.inbox.alerts[len(w.inbox.alerts)
 
 const fails = `The rule "Counting" fails`
 
-// Whatever part of a rule fails, and in whatever tick it is noticed, it is told
+// Whatever part of a rule fails, and in whatever tick it is noticed, it is reported
 // once and ended once.
 func TestHealthFailingRule(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name  string
-		spoil func(w *watched)
-		mend  func(w *watched)
-		text  string
+		name   string
+		spoil  func(w *watched)
+		repair func(w *watched)
+		text   string
 	}{
 		{"its query", func(w *watched) { w.world.fail = down }, func(w *watched) { w.world.fail = nil }, "it is down"},
 		{"a ledger that is ahead of the clock", func(w *watched) {
@@ -103,12 +103,12 @@ func TestHealthFailingRule(t *testing.T) {
 			}
 			w.restart()
 			w.ticks(2)
-			test.mend(w)
+			test.repair(w)
 			w.ticks(2)
 			w.expect(fails, "Over: "+fails)
 			w.ticks(5)
 			w.expect(fails, "Over: "+fails)
-			w.world.fail = down // and it is told again
+			w.world.fail = down // and it is reported again
 			w.ticks(3)
 			w.expect(fails, "Over: "+fails, fails)
 		})
@@ -163,7 +163,7 @@ func (l flakyLedger) Record(ctx context.Context, e ledger.Entry) error {
 	return err
 }
 
-// Wherever it is cut off, and however many processes watch, what is wrong is told
+// Wherever it is cut off, and however many processes watch, what is wrong is reported
 // once and ended once.
 func TestHealthTellsOnce(t *testing.T) {
 	t.Parallel()
@@ -230,7 +230,7 @@ func TestHealthGone(t *testing.T) {
 	w.expect(broken, fails, `The rule "Other" fails`, `Over: The rule "Other" fails`, "Over: "+fails, "Over: "+broken)
 }
 
-// titles lists what an inbox was told of Pushback itself.
+// titles lists what an inbox was sent about Pushback itself.
 func (i *inbox) titles() (list []string) {
 	for _, a := range i.alerts {
 		if a.RuleID == HealthRuleID {
@@ -263,7 +263,7 @@ func TestHealthDestinations(t *testing.T) {
 		}
 		for _, title := range other.titles() {
 			if !strings.HasPrefix(title, "Over: ") && strings.Contains(title, "other") {
-				t.Errorf("the other was told %q of itself", title)
+				t.Errorf("the other was sent %q about itself", title)
 			}
 		}
 		return d.inbox.titles()
@@ -271,7 +271,7 @@ func TestHealthDestinations(t *testing.T) {
 	expect := func(t *testing.T, got []string, want ...string) {
 		t.Helper()
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
+			t.Errorf("reported (-want +got):\n%s", diff)
 		}
 	}
 	one := []event{happened("a1", "alice", "09:10")}
@@ -308,7 +308,7 @@ func TestHealthDestinations(t *testing.T) {
 			case "15:05":
 				for _, title := range d.inbox.titles() {
 					if title != orphaned {
-						t.Errorf("told %q", title)
+						t.Errorf("reported %q", title)
 					}
 				}
 				m := d.ledger.(*ledger.Memory)
@@ -361,7 +361,7 @@ func (l outboxLedger) Rules(ctx context.Context) ([]string, error) {
 	return l.Ledger.Rules(ctx)
 }
 
-// Windows that were skipped are told, whatever becomes of the tick that skips
+// Windows that were skipped are reported, whatever becomes of the tick that skips
 // them.
 func TestHealthSkipped(t *testing.T) {
 	t.Parallel()
@@ -519,7 +519,7 @@ func TestHealthNoteIsBounded(t *testing.T) {
 		}
 	}
 	if n := len(w.inbox.titles()); n != mostOpen {
-		t.Errorf("%d were told", n)
+		t.Errorf("%d were reported", n)
 	}
 }
 

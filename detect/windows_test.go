@@ -207,7 +207,7 @@ func TestNRTOnEveryTick(t *testing.T) {
 	if diff := cmp.Diff(want, windows(d.reports...)); diff != "" {
 		t.Errorf("windows (-want +got):\n%s", diff)
 	}
-	d.checkTold("at 10:00: 09:51-09:51 alice", "at 10:02: 09:52-09:52 bob")
+	d.checkSent("at 10:00: 09:51-09:51 alice", "at 10:02: 09:52-09:52 bob")
 }
 
 func TestStartAndEnd(t *testing.T) {

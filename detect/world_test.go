@@ -111,7 +111,7 @@ func (w *world) Query(ctx context.Context, q workspace.Query) (*workspace.Table,
 type inbox struct {
 	name string
 	fail func(a alert.Alert) error
-	// takes, if set, is how long telling an alert takes.
+	// takes, if set, is how long reporting an alert takes.
 	takes  time.Duration
 	alerts []alert.Alert
 }
@@ -135,9 +135,9 @@ func (i *inbox) Notify(ctx context.Context, a alert.Alert) error {
 	return nil
 }
 
-// told returns one line per alert: when, about which span, whether it continues
+// reported returns one line per alert: when, about which span, whether it continues
 // an earlier one, and who.
-func (i *inbox) told() []string {
+func (i *inbox) lines() []string {
 	var lines []string
 	for _, a := range i.alerts {
 		line := fmt.Sprintf("at %s: %s-%s", hhmm(a.Created), hhmm(a.Span.Start), hhmm(a.Span.End))
@@ -228,10 +228,10 @@ func (d *day) run(from, to string) {
 	}
 }
 
-func (d *day) checkTold(want ...string) {
+func (d *day) checkSent(want ...string) {
 	d.t.Helper()
-	if diff := cmp.Diff(want, d.inbox.told()); diff != "" {
-		d.t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, d.inbox.lines()); diff != "" {
+		d.t.Errorf("reported (-want +got):\n%s", diff)
 	}
 }
 

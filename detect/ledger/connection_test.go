@@ -44,7 +44,7 @@ func TestParseConnection(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", tt.text, err, tt.err)
 		}
 		if err != nil && strings.Contains(err.Error(), key) {
-			t.Errorf("%q: the error tells the key: %v", tt.text, err)
+			t.Errorf("%q: the error shows the key: %v", tt.text, err)
 		}
 	}
 }

@@ -119,7 +119,7 @@ func shorten(a alert.Alert, most int) alert.Alert {
 	}
 	a.Activities = slices.Clone(a.Activities[:min(len(a.Activities), length)])
 	for i := range a.Activities {
-		// The seen row has the events. The ends of what was told before matter
+		// The seen row has the events. The ends of what was reported before matter
 		// more than how many pieces it was in.
 		act := &a.Activities[i]
 		act.Events = nil

@@ -36,7 +36,7 @@ func (c *testClock) add(d time.Duration) time.Time {
 	return c.t
 }
 
-// town is what happened, and what its destinations were told. Each activity is
+// town is what happened, and what its destinations were sent. Each activity is
 // a moment of its own, so it must be in exactly one alert.
 type town struct {
 	mu         sync.Mutex
@@ -188,7 +188,7 @@ func TestFaults(t *testing.T) {
 				if err := w.tick(t.Context(), open(t, o).Ledger, c.add(2*time.Minute)); err != nil {
 					failed++
 					if text := err.Error(); strings.Contains(text, emulatorKey[:20]) {
-						t.Fatalf("an error tells the key: %s", text)
+						t.Fatalf("an error shows the key: %s", text)
 					}
 				}
 			}

@@ -134,7 +134,7 @@ func TestFirstFormat(t *testing.T) {
 	})
 }
 
-// Events of one group that are close are one, however the ledger was told.
+// Events of one group that are close are one, however the ledger came to know them.
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	bothStores(t, func(t *testing.T, l *Ledger) {

@@ -54,7 +54,7 @@ func sentKey(at time.Time, alertID string) string {
 	return sentPrefix + hour(at) + ":" + escape(alertID)
 }
 
-// seenKey returns the key of a part of what an alert told. The parts of one
+// seenKey returns the key of a part of what an alert reported. The parts of one
 // alert follow each other.
 func seenKey(hour, alertID string, part int) string {
 	return fmt.Sprintf("%s%s:%s:%06d", seenPrefix, hour, escape(alertID), part)

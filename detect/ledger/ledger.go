@@ -12,7 +12,7 @@
 // transaction:
 //
 //	run                                the rule's State and the lease
-//	seen:<hour>:<alert id>:<part>      the activities that an alert told
+//	seen:<hour>:<alert id>:<part>      the activities that an alert reported
 //	out:due:<time>:<alert id>          the alert, and what each destination has of it
 //	out:later:<time>:<alert id>        the same while it waits for its next attempt
 //	out:parked:<time>:<alert id>       the same while nobody is sent it

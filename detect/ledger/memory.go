@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// memoryRetention is how long Memory remembers what it was told, counted from
+// memoryRetention is how long Memory keeps what it recorded, counted from
 // the rule's watermark then. It must exceed the longest query period (14 days),
 // the lateness and the catch-up together: so long can a query return the same
 // row.
@@ -21,7 +21,7 @@ const memoryRetention = 30 * 24 * time.Hour
 const memorySent = 25 * time.Hour
 
 // Memory is a ledger that lives as long as the process: for replay, and for
-// tests. It remembers what a rule told for 30 days of the rule's watermark, and
+// tests. It keeps what a rule reported for 30 days of the rule's watermark, and
 // an alert for a day after it is sent.
 type Memory struct{ *Ledger }
 
@@ -40,7 +40,7 @@ func NewMemory() *Memory {
 type mapStore struct {
 	mu sync.Mutex
 	// ranges has the rows of one prefix of a partition, so that what is owed
-	// does not have to be sorted in before all that was told.
+	// does not have to be sorted in before all that was recorded.
 	ranges  map[rangeKey]*mapRange
 	changes int // makes ETags
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // model is what a ledger should know of a rule, kept in the plainest way: the
-// events that were told and, for rules without event ids, the time that was,
+// events that were reported and, for rules without event ids, the time that was,
 // in steps of half a minute; odd steps are the gaps between two minutes.
 type model struct {
 	events map[string]bool // by who and id
@@ -40,7 +40,7 @@ func (m *model) cover(who string, start, end int) {
 	}
 }
 
-// runs returns the stretches of what was told that have a step in common with
+// runs returns the stretches of what was reported that have a step in common with
 // a span.
 func (m *model) runs(who string, start, end int) []alert.Span {
 	all := m.steps[who]
@@ -202,7 +202,7 @@ func TestModel(t *testing.T) {
 			})
 			news, suppressed = news+n, suppressed+s
 		}
-		t.Logf("%d sequences, seeds 0 to %d: %d activities told, %d suppressed", sequences, sequences-1, news, suppressed)
+		t.Logf("%d sequences, seeds 0 to %d: %d activities reported, %d suppressed", sequences, sequences-1, news, suppressed)
 		if news < sequences || suppressed < sequences/2 {
 			t.Error("too little happened")
 		}

@@ -97,7 +97,7 @@ func TestSeenHour(t *testing.T) {
 	} {
 		got := seenHour(noon, []alert.Activity{{Span: alert.Span{End: tt.end}}})
 		if got != tt.want {
-			t.Errorf("what ends at %s and is told at noon is kept under %s, want %s", tt.end, got, tt.want)
+			t.Errorf("what ends at %s and is reported at noon is kept under %s, want %s", tt.end, got, tt.want)
 		}
 	}
 }

@@ -307,7 +307,7 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 }
 
 // fill prepares as many bundles as the next transaction can hold, and one more
-// if there is one, so that what is left tells whether it is the last.
+// if there is one, so that what is left shows whether it is the last.
 func (w *writer) fill() error {
 	changes, size := 0, 0
 	add := func(b bundle) {

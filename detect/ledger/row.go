@@ -30,7 +30,7 @@ type formatRow struct{ number int }
 // purgeRow says when a rule's rows were last purged.
 type purgeRow struct{ at time.Time }
 
-// seenRow holds activities that were told, or suppressed. Those of one alert
+// seenRow holds activities that were reported, or suppressed. Those of one alert
 // can need several rows, its parts. They count once part 0 is there, which is
 // written last, with the alert's outRow.
 type seenRow struct {
@@ -132,7 +132,7 @@ const (
 )
 
 // remembered returns the activities as the ledger keeps them: the span of each
-// grown by what was told of it before, so that the whole is known as long as
+// grown by what was reported of it before, so that the whole is known as long as
 // its end is.
 func remembered(activities []alert.Activity) []alert.Activity {
 	grown := slices.Clone(activities)

@@ -13,7 +13,7 @@ import (
 	"pushback/detect/ledger/azurite"
 )
 
-// addHistory fills a rule's partition with alerts that were told in the hours
+// addHistory fills a rule's partition with alerts that were reported in the hours
 // before the window of newWindow, oldest first. A tenth of them is kept for the
 // audit too.
 func addHistory(tb testing.TB, l *Ledger, rows int) {
@@ -45,7 +45,7 @@ func scaleAlert(who string, end time.Time) alert.Alert {
 	return b
 }
 
-// window is what a rule found, of which the first half was told.
+// window is what a rule found, of which the first half was reported.
 type window struct {
 	activities []alert.Activity
 	news       []alert.Alert // the other half
@@ -63,24 +63,24 @@ func newWindow(tb testing.TB, l *Ledger, rows int) window {
 		}
 	}
 	var w window
-	var told []alert.Alert
+	var sent []alert.Alert
 	for i := range rows {
 		a := scaleAlert(fmt.Sprint("new", i), noon)
 		w.activities = append(w.activities, a.Activities[0])
 		if i < rows/2 {
-			told = append(told, a)
+			sent = append(sent, a)
 		} else {
 			w.news = append(w.news, a)
 		}
 	}
-	if err := l.Record(context.Background(), Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}, Alerts: told}); err != nil {
+	if err := l.Record(context.Background(), Entry{RuleID: "rule", State: State{First: noon, Watermark: noon}, Alerts: sent}); err != nil {
 		tb.Fatal(err)
 	}
 	return w
 }
 
-// tell asks which of the rows are news, and records them.
-func (w window) tell(tb testing.TB, l *Ledger) {
+// ask finds out which of the rows are news, and records them.
+func (w window) ask(tb testing.TB, l *Ledger) {
 	tb.Helper()
 	news, err := unseen(context.Background(), l, "rule", w.activities)
 	if err != nil || len(news) != len(w.news) {
@@ -94,7 +94,7 @@ func (w window) tell(tb testing.TB, l *Ledger) {
 // scaleRows are the sizes of a window, in rows.
 var scaleRows = []int{100, 1_000, 10_000}
 
-// olderRows is how many rows were told before, where there are any.
+// olderRows is how many rows were reported before, where there are any.
 const olderRows = 200_000
 
 // withHistory starts an emulator with a table in which a rule has older rows,
@@ -201,7 +201,7 @@ func TestRequests(t *testing.T) {
 				l := open(t, o).Ledger
 				w := newWindow(t, l, rows)
 				m = meter{}
-				w.tell(t, l)
+				w.ask(t, l)
 				return m.traffic
 			}
 			got, want := measure(history), measure(fresh)
@@ -213,13 +213,13 @@ func TestRequests(t *testing.T) {
 				t.Errorf("%d requests for %d rows, half of them new; want at most %d", got.requests, rows, most)
 			}
 			if got.entities != rows/2+1 {
-				t.Errorf("%d entities were read, want the half that was told, and the run", got.entities)
+				t.Errorf("%d entities were read, want the half that was reported, and the run", got.entities)
 			}
 		})
 	}
 }
 
-// BenchmarkMemory times Unseen and Record of rows of which half were told, with
+// BenchmarkMemory times Unseen and Record of rows of which half were reported, with
 // and without older rows. These give the garbage collector more to go through:
 // with GOGC=off they cost nothing.
 func BenchmarkMemory(b *testing.B) {
@@ -234,7 +234,7 @@ func BenchmarkMemory(b *testing.B) {
 						b.StopTimer()
 						w := newWindow(b, l, rows)
 						b.StartTimer()
-						w.tell(b, l)
+						w.ask(b, l)
 					}
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
 				})
@@ -243,8 +243,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkTable does the same against the emulator, and tells the time that the
-// ledger waited for it from its own time. What it waits for grows with the
+// BenchmarkTable does the same against the emulator, and measures the time that
+// the ledger waited for it apart from its own. What it waits for grows with the
 // table, since for a query the emulator looks at every row, and for each row
 // that it inserts moves those of an index. The service has one index by key.
 func BenchmarkTable(b *testing.B) {
@@ -262,7 +262,7 @@ func BenchmarkTable(b *testing.B) {
 						w := newWindow(b, l, rows)
 						m = meter{}
 						b.StartTimer()
-						w.tell(b, l)
+						w.ask(b, l)
 						requests += m.requests
 						waited += m.waited
 					}

@@ -114,20 +114,20 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 	t.Run("what is held back is remembered, and owed to nobody", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)
-		told, held := newAlert("rule", activity("a", 0, 50)), newAlert("rule", activity("b", 0, 50))
-		told.Created, held.Created = at(61), at(62)
+		sent, held := newAlert("rule", activity("a", 0, 50)), newAlert("rule", activity("b", 0, 50))
+		sent.Created, held.Created = at(61), at(62)
 		held.Context = &alert.Context{Findings: []alert.Finding{{Kind: "bombing", Text: "many"}}, Timeline: []alert.Moment{{Text: "x"}}}
 		held.Rows = []alert.Row{{{Column: "A", Value: []byte("1")}}}
-		e := Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{told}, HeldBack: []alert.Alert{held}, Destinations: to}
+		e := Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{sent}, HeldBack: []alert.Alert{held}, Destinations: to}
 		for range 2 { // as after an answer that got lost
 			if err := l.Record(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		checkOwed(t, l, "teams", told)
+		checkOwed(t, l, "teams", sent)
 		checkUnseen(t, l, "rule", []alert.Activity{activity("a", 0, 50), activity("b", 0, 50)}, nil)
 		for _, d := range to {
-			if err := l.Sent(t.Context(), owed(d, told)); err != nil {
+			if err := l.Sent(t.Context(), owed(d, sent)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,7 +137,7 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 		for _, test := range []struct {
 			since time.Time
 			want  []alert.Alert
-		}{{at(60), []alert.Alert{told, light}}, {at(62), []alert.Alert{light}}, {at(63), nil}} {
+		}{{at(60), []alert.Alert{sent, light}}, {at(62), []alert.Alert{light}}, {at(63), nil}} {
 			got, err := l.Recent(t.Context(), "rule", test.since)
 			if err != nil {
 				t.Fatal(err)
@@ -172,7 +172,7 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 		record(t, l, "rule", state, to, newAlert("rule", first))
 		same := with(activity("a", 0, 50), "x", "z")
 		late := with(activity("a", 0, 50), "x", "y", "z") // y came late, between the two
-		longer := with(activity("a", 0, 53), "x", "z")    // a later row of what was told
+		longer := with(activity("a", 0, 53), "x", "z")    // a later row of what was reported
 		other := with(activity("b", 0, 50), "x")          // of somebody else
 		lateTold := late
 		lateTold.Previously = []alert.Span{span(0, 50)}

@@ -79,26 +79,26 @@ func TestSuppression(t *testing.T) {
 	})
 }
 
-// TestWindow asks about events that were told by an overlapping window in an
+// TestWindow asks about events that were reported by an overlapping window in an
 // activity with another span, and about rows of a time long past.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	eachLedger(t, func(t *testing.T, open func() *Ledger, _ *testClock) {
 		l := open()
-		told := activity("a", 35, 35)
-		told.Events = []alert.EventID{"x"}
+		sent := activity("a", 35, 35)
+		sent.Events = []alert.EventID{"x"}
 		ancient := activity("b", -100_000, -99_000)
 		future := activity("c", 0, 1<<27)
 		record(t, l, "rule", State{First: at(0), Watermark: at(65)}, nil,
-			newAlert("rule", told), newAlert("rule", ancient), newAlert("rule", future))
+			newAlert("rule", sent), newAlert("rule", ancient), newAlert("rule", future))
 		again := activity("a", 740, 740) // the same event, in a row that speaks of another moment
-		again.Events = told.Events
+		again.Events = sent.Events
 		got, err := l.Unseen(t.Context(), Question{
 			RuleID: "rule", Activities: []alert.Activity{again, ancient, future},
 			Window: span(30, 750),
 		})
 		if err != nil || len(got.News) > 0 {
-			t.Errorf("Ask = %v, %v; all of it was told", got, err)
+			t.Errorf("Unseen = %v, %v; all of it was reported", got, err)
 		}
 	})
 }

@@ -34,7 +34,7 @@ type Options struct {
 	ConnectionString string
 	// Table is the table's name, [DefaultTable] if empty.
 	Table string
-	// SeenRetention is how long what was told is remembered, no shorter than
+	// SeenRetention is how long what was reported is kept, no shorter than
 	// [MinSeenRetention] of every rule; SentRetention is how long what was sent
 	// is kept for the audit. If zero they are [DefaultSeenRetention] and
 	// [DefaultSentRetention].
@@ -53,7 +53,7 @@ const (
 	DefaultSentRetention = 90 * 24 * time.Hour
 )
 
-// MinSeenRetention returns how long what a rule told must be remembered: until
+// MinSeenRetention returns how long what a rule reported must be kept: until
 // no run of a window can return the same row again.
 func MinSeenRetention(queryPeriod, lateness, catchUp time.Duration) time.Duration {
 	return queryPeriod + lateness + catchUp
