@@ -94,6 +94,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if out.serve != "" {
 		to = collecting{to, cards}
 	}
+	kql.BoundMemory(kql.DefaultLimits)
 	var failures []error
 	var detectors []*detect.Detector
 	for _, part := range parts(rules, read, first, last) {

@@ -151,6 +151,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	db := kql.NewDatabase(tables...)
 	db.Watchlists = q.lists.get
+	kql.BoundMemory(kql.DefaultLimits)
 	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {
 		return q.problem(err)

@@ -243,6 +243,12 @@ func (c *conditional) size() int64 {
 
 func (c *conditional) within() accumulator { return c.to }
 
+func (c *conditional) chargeTo(held *memory) {
+	if to, ok := c.to.(charges); ok {
+		to.chargeTo(held)
+	}
+}
+
 type counting struct{ n int64 }
 
 func (c *counting) add([]Value)   { c.n++ }
@@ -386,7 +392,10 @@ type collecting struct {
 	items []Value
 	buf   []byte
 	bytes int64
+	held  *memory
 }
+
+func (c *collecting) chargeTo(held *memory) { c.held = held }
 
 func (c *collecting) add(args []Value) {
 	limit := optional(args, 1, c.limit)
@@ -411,7 +420,7 @@ func (c *collecting) one(v Value, limit int64) {
 		c.seen[string(c.buf)] = true
 		c.bytes += allocated(int64(len(c.buf)))
 	}
-	c.items = append(c.items, v)
+	c.items = append(enlarged(c.items, 1, c.held), v)
 	c.bytes += v.held()
 }
 
@@ -433,7 +442,10 @@ func (c *collecting) result() Value {
 type bagging struct {
 	b     *bag
 	bytes int64
+	held  *memory
 }
+
+func (g *bagging) chargeTo(held *memory) { g.held = held }
 
 func (g *bagging) size() int64 {
 	if g.b == nil {
@@ -457,6 +469,7 @@ func (g *bagging) add(args []Value) {
 	for i, k := range args[0].bag().keys {
 		if g.b.find(k) < 0 && int64(len(g.b.keys)) < limit {
 			v := args[0].bag().vals[i]
+			g.b.keys, g.b.vals = enlarged(g.b.keys, 1, g.held), enlarged(g.b.vals, 1, g.held)
 			g.b.set(k, v)
 			g.bytes += allocated(int64(len(k))) + v.held()
 		}

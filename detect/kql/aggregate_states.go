@@ -6,8 +6,9 @@ import "reflect"
 // are used much have theirs column by column; the others have an accumulator
 // per group.
 type groupStates interface {
-	// grow makes states for the groups up to n.
-	grow(n int)
+	// grow makes states for the groups up to n, and charges what they take before
+	// it is there.
+	grow(n int, held *memory)
 	// add takes in rows: the group of each, noKey for a row that does not
 	// count, and the arguments.
 	add(groups []int32, args []*vector)
@@ -76,6 +77,10 @@ type accumulators struct {
 // about, so that the limit on memory knows.
 type grows interface{ size() int64 }
 
+// charges is an accumulator that grows by large pieces: it charges each before
+// it is there.
+type charges interface{ chargeTo(held *memory) }
+
 // structBytes is how many bytes an accumulator takes without what it keeps.
 func structBytes(a accumulator) int64 {
 	size := allocated(int64(reflect.TypeOf(a).Elem().Size()))
@@ -85,16 +90,19 @@ func structBytes(a accumulator) int64 {
 	return size
 }
 
-func (a *accumulators) grow(n int) {
+func (a *accumulators) grow(n int, held *memory) {
 	for len(a.list) < n {
 		acc := a.start()
 		if a.each == 0 {
 			a.each = structBytes(acc)
 		}
+		if c, collects := acc.(charges); collects {
+			c.chargeTo(held)
+		}
 		if g, keeps := acc.(grows); keeps {
 			a.bytes += g.size()
 		}
-		a.list = append(a.list, acc)
+		a.list = append(enlarged(a.list, 1, held), acc)
 	}
 }
 
@@ -152,14 +160,14 @@ func (s *statesIf) add(groups []int32, args []*vector) {
 	s.of.add(chosen, rest)
 }
 
-func (s *statesIf) grow(n int)                  { s.of.grow(n) }
+func (s *statesIf) grow(n int, held *memory)    { s.of.grow(n, held) }
 func (s *statesIf) result(group, col int) Value { return s.of.result(group, col) }
 func (s *statesIf) size() int64                 { return s.of.size() }
 
 // counts is count().
 type counts struct{ n []int64 }
 
-func (c *counts) grow(n int) { c.n = grown(c.n, n) }
+func (c *counts) grow(n int, held *memory) { c.n = grown(c.n, n, held) }
 
 func (c *counts) add(groups []int32, _ []*vector) {
 	for _, at := range groups {
@@ -172,11 +180,6 @@ func (c *counts) add(groups []int32, _ []*vector) {
 func (c *counts) result(group, _ int) Value { return longValue(c.n[group]) }
 func (c *counts) size() int64               { return 8 * int64(cap(c.n)) }
 
-// grown makes a slice longer, with zeroes.
-func grown[T any](s []T, n int) []T {
-	return append(s, make([]T, n-len(s))...)
-}
-
 // wholeExtremes is min() and max() of what is kept as an integer.
 type wholeExtremes struct {
 	t    Type
@@ -185,7 +188,9 @@ type wholeExtremes struct {
 	some []bool
 }
 
-func (e *wholeExtremes) grow(n int) { e.best, e.some = grown(e.best, n), grown(e.some, n) }
+func (e *wholeExtremes) grow(n int, held *memory) {
+	e.best, e.some = grown(e.best, n, held), grown(e.some, n, held)
+}
 
 func (e *wholeExtremes) add(groups []int32, args []*vector) {
 	v := args[0]
@@ -217,7 +222,9 @@ type textExtremes struct {
 	bytes int64
 }
 
-func (e *textExtremes) grow(n int) { e.best, e.some = grown(e.best, n), grown(e.some, n) }
+func (e *textExtremes) grow(n int, held *memory) {
+	e.best, e.some = grown(e.best, n, held), grown(e.some, n, held)
+}
 
 func (e *textExtremes) add(groups []int32, args []*vector) {
 	v := args[0]
@@ -247,7 +254,7 @@ type wholeSums struct {
 	sum []wideSum
 }
 
-func (s *wholeSums) grow(n int) { s.sum = grown(s.sum, n) }
+func (s *wholeSums) grow(n int, held *memory) { s.sum = grown(s.sum, n, held) }
 
 func (s *wholeSums) add(groups []int32, args []*vector) {
 	v := args[0]
@@ -298,7 +305,7 @@ type distinctCounts struct {
 	n    []int64
 }
 
-func (d *distinctCounts) grow(n int) { d.n = grown(d.n, n) }
+func (d *distinctCounts) grow(n int, held *memory) { d.n = grown(d.n, n, held) }
 
 func (d *distinctCounts) add(groups []int32, args []*vector) {
 	v := args[0]
@@ -321,7 +328,7 @@ type picked struct {
 	bytes int64
 }
 
-func (p *picked) grow(n int) { p.rows = grown(p.rows, n) }
+func (p *picked) grow(n int, held *memory) { p.rows = grown(p.rows, n, held) }
 
 func (p *picked) add(groups []int32, args []*vector) {
 	bestRow := make(map[int32]int) // of the batch, by group

@@ -138,7 +138,10 @@ type ranking struct {
 	bytes           int64
 	percentiles     []Value // or arrays of them
 	found           []Value // the results, until there are more values
+	held            *memory
 }
+
+func (r *ranking) chargeTo(held *memory) { r.held = held }
 
 // size counts what the results take to be found, too: a sum for each value.
 func (r *ranking) size() int64 {
@@ -164,7 +167,7 @@ func (r *ranking) add(args []Value) {
 		r.percentiles = slices.Clone(rest)
 	}
 	if !w.v.IsNull() && w.weight > 0 {
-		r.values = append(r.values, w)
+		r.values = append(enlarged(r.values, 1, r.held), w)
 		r.bytes += w.v.held()
 		r.found = nil
 	}

@@ -126,8 +126,19 @@ func (m *memory) add(bytes int64) error {
 // set takes note of how many bytes it is now.
 func (m *memory) set(bytes int64) error { return m.add(bytes - m.held) }
 
-// free gives back all of it.
-func (m *memory) free() {
-	m.x.held.Add(-m.held)
-	m.held = 0
+// claim takes note of bytes that are about to be allocated, and ends the query
+// past the limit. It is for where no error can be returned.
+func (m *memory) claim(bytes int64) {
+	if err := m.add(bytes); err != nil {
+		panic(runFailure{err})
+	}
 }
+
+// release gives back some of it.
+func (m *memory) release(bytes int64) {
+	m.held -= bytes
+	m.x.held.Add(-bytes)
+}
+
+// free gives back all of it.
+func (m *memory) free() { m.release(m.held) }

@@ -97,7 +97,7 @@ func (s *itemSet) add(v Value) {
 	}
 	if s.op == "has_any" || s.op == "has_all" {
 		term := v.String()
-		s.terms = append(s.terms, term)
+		s.terms = append(enlarged(s.terms, 1, s.claims()), term)
 		s.text += allocated(int64(len(term)))
 		return
 	}
@@ -109,6 +109,15 @@ func (s *itemSet) add(v Value) {
 		s.keys[string(key)] = true
 		s.text += allocated(int64(len(key)))
 	}
+}
+
+// claims is where the growth of terms is charged ahead: nowhere for those of one
+// row.
+func (s *itemSet) claims() *memory {
+	if s.held.x == nil {
+		return nil
+	}
+	return &s.held
 }
 
 // key is what two values that match have in common. A string among values of

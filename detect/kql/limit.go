@@ -5,6 +5,9 @@ import (
 	"math"
 	"os"
 	slashpath "path"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,4 +86,31 @@ func byteCount(text string) int64 {
 		return 0
 	}
 	return n
+}
+
+// beside is what the process takes beside the heap that is in use: the batches on
+// their way, the stacks, the collector.
+const beside = 24 << 20
+
+// BoundMemory has the garbage collector keep the process close to what it holds
+// now and one query may hold on top; left alone, it lets the heap double first. A
+// command calls it once the tables are there. GOMEMLIMIT in the environment wins.
+func BoundMemory(limits Limits) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	most := limits.orDefault().Bytes
+	now := heapBytes()
+	if now > most/4 { // what reading the tables has left behind is not to count
+		runtime.GC()
+		now = heapBytes()
+	}
+	debug.SetMemoryLimit(min(now+most+most/4+beside, AvailableMemory()/10*9))
+}
+
+// heapBytes is how much is on the heap.
+func heapBytes() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
 }

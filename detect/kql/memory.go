@@ -1,6 +1,10 @@
 package kql
 
-import "math/bits"
+import (
+	"math/bits"
+	"reflect"
+	"slices"
+)
 
 // How many bytes things take, so that the limit on memory knows what a query
 // holds. The tests compare it with the heap.
@@ -98,6 +102,99 @@ func (v *vector) pointed() (size int64) {
 		size += v.vals[i].held()
 	}
 	return size
+}
+
+// smallGrowth is how many bytes a slice may take before its growth is charged
+// ahead.
+const smallGrowth = 64 << 10
+
+// enlarged gives a slice room for n more elements. While a slice is copied to a
+// larger one both are there, so the larger one is charged before it is made. What
+// a slice holds is charged by its owner; held may be nil.
+func enlarged[T any](s []T, n int, held *memory) []T {
+	if len(s)+n <= cap(s) {
+		return s
+	}
+	each := int64(reflect.TypeFor[T]().Size())
+	capacity := max(len(s)+n, cap(s)+cap(s)/4)
+	if held == nil || each*int64(capacity) <= smallGrowth {
+		return slices.Grow(s, n)
+	}
+	old := each * int64(cap(s))
+	held.claim(allocated(each * int64(capacity)))
+	s = slices.Grow(s, capacity-len(s))
+	held.release(allocated(old))
+	return s
+}
+
+// grown makes a slice longer, with zeroes.
+func grown[T any](s []T, n int, held *memory) []T {
+	more := n - len(s)
+	s = enlarged(s, more, held)[:n]
+	clear(s[n-more:])
+	return s
+}
+
+// reserve gives a vector room for n more elements like those of w.
+func (v *vector) reserve(w *vector, n int, held *memory) {
+	switch {
+	case v.n > 0 && v.unread() != w.unread(): // it is looked into
+		const text = 16
+		held.claim(valueBytes * int64(v.n+n))
+		held.release(text * int64(v.n))
+	case v.typ == Real:
+		v.reals = enlarged(v.reals, n, held)
+	case v.typ == String || w.unread():
+		v.strs = enlarged(v.strs, n, held)
+	case v.typ.boxed():
+		v.vals = enlarged(v.vals, n, held)
+	default:
+		v.ints = enlarged(v.ints, n, held)
+	}
+	if v.nulls != nil {
+		v.nulls = enlarged(v.nulls, n, held)
+	}
+}
+
+// vectorBytes is what the elements of a new vector take.
+func vectorBytes(t Type, n int) int64 {
+	each := int64(8)
+	switch {
+	case t == String:
+		each = 16
+	case t.boxed():
+		each = valueBytes
+	}
+	return allocated(each * int64(n))
+}
+
+// evaluated computes expressions over rows that are held, a batch at a time, and
+// charges what they give unless they are columns.
+func evaluated(list []expr, of *rows) ([]*vector, error) {
+	vecs := make([]*vector, len(list))
+	whole := &batch{n: of.n, cols: of.cols}
+	for i, e := range list {
+		switch e.(type) {
+		case *columnExpr, *constExpr:
+			vecs[i] = e.eval(whole)
+			continue
+		}
+		out := &vector{typ: e.typ()}
+		err := emitRows(of, func(b *batch) error {
+			v := e.eval(b)
+			out.reserve(v, v.n, &of.held)
+			out.appendVector(v)
+			if err := of.held.add(v.pointed()); err != nil {
+				return err
+			}
+			return of.held.x.stopped()
+		})
+		if err != nil {
+			return nil, err
+		}
+		vecs[i] = out
+	}
+	return vecs, nil
 }
 
 // size is about how many bytes the rows of a vector take when they are copied.

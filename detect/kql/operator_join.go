@@ -239,70 +239,120 @@ func (j *join) explain(x *explainer) explained {
 
 // run reads the right side first and holds it; the left side passes by.
 func (j *join) run(x *execution, emit func(*batch) error) error {
-	right, err := collect(j.right, x)
+	held, err := j.hold(x)
 	if err != nil {
 		return err
 	}
-	defer right.free()
-	keys := newKeyIndex(typesOf(j.rightKeys))
-	rightKeys := evalAll(j.rightKeys, &batch{n: right.n, cols: right.cols})
-	rightIDs := matchable(keys.number(rightKeys, right.n, true, nil), rightKeys)
-	// The keys, unless they are columns, and for each row its key and its place
-	// among the partners.
-	size := keys.size() + 24*int64(right.n)
-	for i, e := range j.rightKeys {
-		if _, ok := e.(*columnExpr); !ok {
-			size += rightKeys[i].capacity() + rightKeys[i].pointed()
-		}
+	defer held.free()
+	switch kind := joinKinds[j.kind]; {
+	case kind.semi == "left" || kind.anti == "left":
+		return held.chooseLeft(x, kind.semi == "left", emit)
+	case kind.semi == "right" || kind.anti == "right":
+		return held.chooseRight(x, kind.semi == "right", emit)
 	}
-	if err := right.held.add(size); err != nil {
+	return held.pair(x, emit)
+}
+
+// rightSide is the side of a join that is held: its rows, and the number of each
+// row's key.
+type rightSide struct {
+	*join
+	*rows
+	keys *keyIndex
+	ids  []int32
+}
+
+// hold reads the right side. What it needs for each row is charged before it is
+// there: the keys, unless they are columns, and the row's key and its place among
+// the partners.
+func (j *join) hold(x *execution) (*rightSide, error) {
+	right, err := collect(j.right, x)
+	if err != nil {
+		return nil, err
+	}
+	r := &rightSide{join: j, rows: right, keys: newKeyIndex(typesOf(j.rightKeys))}
+	if err := r.number(); err != nil {
+		right.free()
+		return nil, err
+	}
+	return r, nil
+}
+
+// number gives each row the number of its key, a batch at a time.
+func (r *rightSide) number() error {
+	if err := r.held.add(24 * int64(r.n)); err != nil {
 		return err
 	}
-	// leftIDs gives the number of each left row's key, noKey where there is no
-	// partner.
-	leftIDs := func(b *batch) []int32 {
-		vecs := evalAll(j.leftKeys, b)
-		return matchable(keys.number(vecs, b.n, false, nil), vecs)
+	vecs, err := evaluated(r.rightKeys, r.rows)
+	if err != nil {
+		return err
 	}
-	kind := joinKinds[j.kind]
-	switch {
-	case kind.semi == "left" || kind.anti == "left":
-		hasKey := make([]bool, keys.n)
-		for _, id := range rightIDs {
+	r.ids = make([]int32, 0, r.n)
+	charged := int64(0)
+	return emitRows(&rows{n: r.n, cols: vecs}, func(b *batch) error {
+		r.ids = append(r.ids, matchable(r.keys.number(b.cols, b.n, true, nil), b.cols)...)
+		before := charged
+		charged = r.keys.size()
+		if err := r.held.add(charged - before); err != nil {
+			return err
+		}
+		return r.held.x.stopped()
+	})
+}
+
+// leftIDs gives the number of each left row's key, noKey where there is no
+// partner.
+func (r *rightSide) leftIDs(b *batch) []int32 {
+	vecs := evalAll(r.leftKeys, b)
+	return matchable(r.keys.number(vecs, b.n, false, nil), vecs)
+}
+
+// chooseLeft gives the left rows that have a partner, or those that have none.
+func (r *rightSide) chooseLeft(x *execution, partner bool, emit func(*batch) error) error {
+	hasKey := make([]bool, r.keys.n)
+	for _, id := range r.ids {
+		if id != noKey {
+			hasKey[id] = true
+		}
+	}
+	return r.left.run(x, func(b *batch) error {
+		ids := r.leftIDs(b)
+		return r.emitSide(b.n, b.cols, func(row int) bool {
+			return (ids[row] != noKey && hasKey[ids[row]]) == partner
+		}, emit)
+	})
+}
+
+// chooseRight gives the right rows that have a partner, or those that have none.
+func (r *rightSide) chooseRight(x *execution, partner bool, emit func(*batch) error) error {
+	hasKey := make([]bool, r.keys.n)
+	err := r.left.run(x, func(b *batch) error {
+		for _, id := range r.leftIDs(b) {
 			if id != noKey {
 				hasKey[id] = true
 			}
 		}
-		return j.left.run(x, func(b *batch) error {
-			ids := leftIDs(b)
-			return j.emitSide(b.n, b.cols, func(row int) bool {
-				return (ids[row] != noKey && hasKey[ids[row]]) == (kind.semi == "left")
-			}, emit)
-		})
-	case kind.semi == "right" || kind.anti == "right":
-		hasKey := make([]bool, keys.n)
-		err := j.left.run(x, func(b *batch) error {
-			for _, id := range leftIDs(b) {
-				if id != noKey {
-					hasKey[id] = true
-				}
-			}
-			return x.stopped()
-		})
-		if err != nil {
-			return err
-		}
-		return j.emitSide(right.n, right.cols, func(row int) bool {
-			return (rightIDs[row] != noKey && hasKey[rightIDs[row]]) == (kind.semi == "right")
-		}, emit)
+		return x.stopped()
+	})
+	if err != nil {
+		return err
 	}
-	p := pairing{join: j, x: x, right: right.cols, emit: emit}
-	partners := newPartners(rightIDs, int(keys.n))
-	used := make([]bool, right.n)
-	once := make([]bool, keys.n)
-	err = j.left.run(x, func(b *batch) error {
+	return r.emitSide(r.n, r.rows.cols, func(row int) bool {
+		return (r.ids[row] != noKey && hasKey[r.ids[row]]) == partner
+	}, emit)
+}
+
+// pair gives each left row with each of its partners, and the rows without one
+// that the kind keeps.
+func (r *rightSide) pair(x *execution, emit func(*batch) error) error {
+	kind := joinKinds[r.kind]
+	p := &pairing{join: r.join, x: x, right: r.rows.cols, emit: emit}
+	partners := newPartners(r.ids, int(r.keys.n))
+	used := make([]bool, r.n)
+	once := make([]bool, r.keys.n)
+	err := r.left.run(x, func(b *batch) error {
 		p.left = b.cols
-		for row, id := range leftIDs(b) {
+		for row, id := range r.leftIDs(b) {
 			if id == noKey {
 				if kind.left {
 					if err := p.add(int32(row), -1); err != nil {
@@ -311,15 +361,15 @@ func (j *join) run(x *execution, emit func(*batch) error) error {
 				}
 				continue
 			}
-			if j.kind == "innerunique" {
+			if r.kind == "innerunique" {
 				if once[id] {
 					continue
 				}
 				once[id] = true
 			}
-			for _, r := range partners.of(id) {
-				used[r] = true
-				if err := p.add(int32(row), r); err != nil {
+			for _, partner := range partners.of(id) {
+				used[partner] = true
+				if err := p.add(int32(row), partner); err != nil {
 					return err
 				}
 			}
@@ -329,16 +379,17 @@ func (j *join) run(x *execution, emit func(*batch) error) error {
 	if err != nil {
 		return err
 	}
-	if kind.right {
-		p.left = make([]*vector, len(j.left.columns()))
-		for i, c := range j.left.columns() {
-			p.left[i] = constantVector(c.typ, Value{}, 0)
-		}
-		for r, u := range used {
-			if !u {
-				if err := p.add(-1, int32(r)); err != nil {
-					return err
-				}
+	if !kind.right {
+		return nil
+	}
+	p.left = make([]*vector, len(r.left.columns()))
+	for i, c := range r.left.columns() {
+		p.left[i] = constantVector(c.typ, Value{}, 0)
+	}
+	for row, u := range used {
+		if !u {
+			if err := p.add(-1, int32(row)); err != nil {
+				return err
 			}
 		}
 	}

@@ -149,18 +149,20 @@ func (w *windowing) run(x *execution, emit func(*batch) error) error {
 		return err
 	}
 	defer all.free()
-	b := &batch{n: all.n, cols: all.cols}
 	for _, f := range w.functions {
-		args := make([]*vector, len(f.args))
-		for i, a := range f.args {
-			args[i] = a.eval(b)
+		args, err := evaluated(f.args, all)
+		if err != nil {
+			return err
+		}
+		if err := all.held.add(vectorBytes(f.col.typ, all.n)); err != nil {
+			return err
 		}
 		out := newVector(f.col.typ, all.n)
 		f.fill(args, out)
-		if err := all.held.add(out.size()); err != nil {
+		if err := all.held.add(out.pointed()); err != nil {
 			return err
 		}
-		b.cols = append(b.cols, out)
+		all.cols = append(all.cols, out)
 	}
-	return emitRows(&rows{n: all.n, cols: b.cols}, emit)
+	return emitRows(all, emit)
 }

@@ -151,19 +151,16 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 		return err
 	}
 	defer all.free()
-	vecs := evalAll(s.by, &batch{n: all.n, cols: all.cols})
+	vecs, err := evaluated(s.by, all)
+	if err != nil {
+		return err
+	}
+	if err := all.held.add(4 * int64(all.n)); err != nil {
+		return err
+	}
 	sel := make([]int32, all.n)
 	for i := range sel {
 		sel[i] = int32(i)
-	}
-	size := 4 * int64(all.n)
-	for i, e := range s.by {
-		if _, ok := e.(*columnExpr); !ok {
-			size += vecs[i].capacity() + vecs[i].pointed()
-		}
-	}
-	if err := all.held.add(size); err != nil {
-		return err
 	}
 	// Rows that are equal stay in their order; telling them apart by it is
 	// faster than a stable sort.

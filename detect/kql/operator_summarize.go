@@ -312,6 +312,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 		keys := evalAll(g.keyOf, b)
 		groups := index.number(keys, b.n, true, func(row int) {
 			for i, v := range keys {
+				out.cols[i].reserve(out.cols[i], 1, &held)
 				out.cols[i].appendValue(v.value(row))
 			}
 		})
@@ -320,7 +321,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 			size += c.capacity()
 		}
 		for i, a := range g.aggs {
-			states[i].grow(int(index.n))
+			states[i].grow(int(index.n), &held)
 			states[i].add(groups, evalAll(a.args, b))
 			size += states[i].size()
 		}
@@ -336,10 +337,13 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	// What the states give is theirs or new, and is in columns of its own.
 	given := held.held
 	for i, a := range g.aggs {
-		states[i].grow(out.n)
+		states[i].grow(out.n, &held)
 		for col, c := range a.cols {
+			given += vectorBytes(c.typ, out.n)
+			if err := held.set(given); err != nil {
+				return err
+			}
 			v := newVector(c.typ, out.n)
-			given += v.capacity()
 			for group := range out.n {
 				val := states[i].result(group, col)
 				checkSize(val)

@@ -385,6 +385,7 @@ func collect(rel relation, x *execution) (*rows, error) {
 				out.cols[i] = &vector{typ: col.typ}
 			}
 			pointed += col.pointed()
+			out.cols[i].reserve(col, col.n, &out.held)
 			out.cols[i].appendVector(col)
 		}
 		size := pointed
