@@ -24,6 +24,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger"
 	"pushback/detect/ledger/azurite"
 	"pushback/detect/notify/sentinel/armtest"
@@ -97,7 +98,7 @@ func (w *checkWorld) tables(t *testing.T, newest time.Time, names ...string) {
 		b.Commit()
 		tables = append(tables, b.Build())
 	}
-	w.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: w.clock}
+	w.service = &service.Service{DB: kql.NewDatabase(tables...), Now: w.clock}
 }
 
 // shippedRule writes the shipped rule with a change.

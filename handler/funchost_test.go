@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger/azurite"
 )
 
@@ -128,7 +129,7 @@ func newEventCloud(t testing.TB) *eventCloud {
 	for _, name := range []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"} {
 		tables = append(tables, kql.NewTableBuilder(name, kql.KnownTables()[name]).Build())
 	}
-	c.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: time.Now}
+	c.service = &service.Service{DB: kql.NewDatabase(tables...), Now: time.Now}
 	c.fault = c.query
 	c.teams = c.post
 	c.settle()
@@ -227,7 +228,7 @@ func (c *eventCloud) query(_ int, w http.ResponseWriter, r *http.Request) bool {
 		builder.SetString(1, []byte(c.events[i].user))
 		builder.Commit()
 	}
-	service := &kql.Service{DB: kql.NewDatabase(builder.Build()), Now: time.Now}
+	service := &service.Service{DB: kql.NewDatabase(builder.Build()), Now: time.Now}
 	c.mu.Unlock()
 	resp, err := service.Do(r)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/enrich"
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
 	"pushback/detect/notify"
@@ -142,7 +143,7 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	db.Watchlists = lists
 	client, err := workspace.New(localWorkspace, localCredential{}, workspace.Options{
 		ClientOptions: azcore.ClientOptions{
-			Transport: &kql.Service{
+			Transport: &service.Service{
 				DB:  db,
 				Now: func() time.Time { return sim.now },
 			},

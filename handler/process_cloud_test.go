@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/logs"
 	"pushback/detect/sample"
 )
@@ -55,7 +56,7 @@ type cloudStandIn struct {
 	identity *httptest.Server
 	proxy    *httptest.Server
 	caFile   string
-	service  *kql.Service
+	service  *service.Service
 	// fault, if set, sees each query first, with the number of those before it,
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
@@ -95,7 +96,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 		t.Fatal(err)
 	}
 	c := &cloudStandIn{t: t}
-	c.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: c.clock}
+	c.service = &service.Service{DB: kql.NewDatabase(tables...), Now: c.clock}
 	c.identity = httptest.NewServer(http.HandlerFunc(c.serveIdentity))
 	t.Cleanup(c.identity.Close)
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger/azurite"
 )
 
@@ -37,7 +38,7 @@ func quietTenant(t *testing.T, from time.Time, days int, active func(table strin
 		}
 		tables = append(tables, b.Build())
 	}
-	c.service = &kql.Service{DB: kql.NewDatabase(tables...), Now: c.clock}
+	c.service = &service.Service{DB: kql.NewDatabase(tables...), Now: c.clock}
 	return c
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger/azurite"
 	"pushback/detect/logs"
 	"pushback/detect/notify/sentinel/armtest"
@@ -142,7 +143,7 @@ func TestProcessSentinelStories(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t)
-			c.service = &kql.Service{DB: kql.NewDatabase(rejections(t, users)...), Now: c.clock}
+			c.service = &service.Service{DB: kql.NewDatabase(rejections(t, users)...), Now: c.clock}
 			arm := &armtest.Server{Workspace: standInSentinel, Token: standInToken, Restless: true}
 			c.arm = arm.ServeHTTP
 			settings := newLedgerTable(t).settings(azurite.Addr(t))

@@ -16,6 +16,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
@@ -34,7 +35,7 @@ func cannedAnswer(t testing.TB, rows int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := &kql.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return at(11, 5) }}
+	service := &service.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return at(11, 5) }}
 	body, err := json.Marshal(map[string]string{"query": rule.Default().Query.Text, "timespan": "2026-03-17T10:00:00Z/2026-03-17T11:00:00Z"})
 	if err != nil {
 		t.Fatal(err)

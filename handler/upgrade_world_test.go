@@ -15,6 +15,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
 	"pushback/detect/rule"
@@ -65,7 +66,7 @@ func workspaceOf(t testing.TB, now *time.Time, refusals ...refusedPrompt) *works
 		t.Fatal(err)
 	}
 	c, err := workspace.New("local", localCredential{}, workspace.Options{ClientOptions: azcore.ClientOptions{
-		Transport: &kql.Service{DB: kql.NewDatabase(l.Table("SigninLogs")), Now: func() time.Time { return *now }},
+		Transport: &service.Service{DB: kql.NewDatabase(l.Table("SigninLogs")), Now: func() time.Time { return *now }},
 		Retry:     policy.RetryOptions{MaxRetries: -1},
 	}})
 	if err != nil {

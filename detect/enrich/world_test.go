@@ -13,6 +13,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/kql/service"
 	"pushback/detect/workspace"
 )
 
@@ -29,7 +30,7 @@ func (noCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 func localClient(t testing.TB, tables ...*kql.Table) *workspace.Client {
 	t.Helper()
 	c, err := workspace.New("local", noCredential{}, workspace.Options{ClientOptions: azcore.ClientOptions{
-		Transport: &kql.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return testNow.AddDate(0, 0, 7) }},
+		Transport: &service.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return testNow.AddDate(0, 0, 7) }},
 		Retry:     policy.RetryOptions{MaxRetries: -1},
 	}})
 	if err != nil {

@@ -1,8 +1,13 @@
 // Package kql is a local engine for the Kusto Query Language as security rules
-// use it: a lexer, a parser, a binder that knows the tables' columns, an
-// evaluator over typed columns, and the Log Analytics query API in front of
-// them. What it does not support it refuses by name and position; nothing is
-// ignored and nothing is approximated.
+// use it: a lexer, a parser, a binder that knows the tables' columns, and an
+// evaluator over typed columns. What it does not support it refuses by name and
+// position; nothing is ignored and nothing is approximated.
+//
+// Tables and databases do not change once they are built, nor does a query's plan
+// once it is bound: any number of queries may run at once over the same tables, and
+// each works on several goroutines itself. What bounds a query's memory bounds it
+// alone, so whoever runs several at once shares the memory out between them; package
+// service runs one at a time. A TableBuilder is for one goroutine.
 //
 // The reference is Microsoft's documentation of KQL. Every operator has a file
 // operator_*.go with its syntax, binding and execution; every scalar function

@@ -165,9 +165,14 @@ func (b *bag) set(key string, v Value) {
 // decimal as a string in the form that tostring() has, a real that is no number
 // as its name.
 func (v Value) MarshalJSON() ([]byte, error) {
+	return []byte(v.JSON()), nil
+}
+
+// JSON renders the value as MarshalJSON does.
+func (v Value) JSON() string {
 	var sb strings.Builder
 	v.appendJSON(&sb)
-	return []byte(sb.String()), nil
+	return sb.String()
 }
 
 // String renders the value as tostring() does.

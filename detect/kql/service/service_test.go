@@ -1,4 +1,4 @@
-package kql
+package service
 
 import (
 	"context"
@@ -12,12 +12,37 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/kql"
 )
 
 const queryURL = "https://api.loganalytics.io/v1/workspaces/11111111-2222-3333-4444-555555555555/query"
 
+var testNow = time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+
+// table makes a table of texts.
+func table(name string, schema kql.Schema, rows ...[]string) *kql.Table {
+	b := kql.NewTableBuilder(name, schema)
+	for _, row := range rows {
+		for i, text := range row {
+			if text != "" && !b.SetText(i, []byte(text)) {
+				panic("bad cell " + text)
+			}
+		}
+		b.Commit()
+	}
+	return b.Build()
+}
+
 func testService() *Service {
-	return &Service{DB: testTables(), Now: func() time.Time { return testNow }}
+	db := kql.NewDatabase(
+		table("T", kql.Schema{{Name: "s", Type: kql.String}, {Name: "n", Type: kql.Long}}, []string{"alpha", "1"}),
+		table("U", kql.Schema{{Name: "s", Type: kql.String}}, []string{"alpha"}, []string{"alpha"}, []string{"gamma"}),
+		table("Events", kql.Schema{{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "User", Type: kql.String}},
+			[]string{"2026-03-17T08:00:00Z", "ann"}, []string{"2026-03-17T08:10:00Z", "ann"},
+			[]string{"2026-03-17T09:00:00Z", "bob"}, []string{"2026-03-17T09:59:00Z", "ann"}),
+	)
+	return &Service{DB: db, Now: func() time.Time { return testNow }}
 }
 
 // post sends a body and gives the status and the answer, decoded with its
@@ -244,22 +269,14 @@ func TestTimespanBoundsEveryTable(t *testing.T) {
 // What the workspace had not received yet when the query ran it can not see.
 func TestServiceSeesWhatWasReceived(t *testing.T) {
 	t.Parallel()
-	b := NewTableBuilder("Late", Schema{{"TimeGenerated", DateTime}, {"_TimeReceived", DateTime}, {"Name", String}})
-	for _, row := range [][3]string{
-		{"2026-03-17T09:00:00Z", "2026-03-17T09:05:00Z", "on time"},
-		{"2026-03-17T09:00:00Z", "2026-03-17T12:00:00Z", "late"},
-		{"2026-03-17T09:30:00Z", "", "unknown arrival"},
-		{"2026-03-17T11:00:00Z", "", "in the future"},
-	} {
-		for i, text := range row {
-			if text != "" {
-				b.SetText(i, []byte(text))
-			}
-		}
-		b.Commit()
-	}
+	late := table("Late", kql.Schema{{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "_TimeReceived", Type: kql.DateTime}, {Name: "Name", Type: kql.String}},
+		[]string{"2026-03-17T09:00:00Z", "2026-03-17T09:05:00Z", "on time"},
+		[]string{"2026-03-17T09:00:00Z", "2026-03-17T12:00:00Z", "late"},
+		[]string{"2026-03-17T09:30:00Z", "", "unknown arrival"},
+		[]string{"2026-03-17T11:00:00Z", "", "in the future"},
+	)
 	now := testNow
-	s := &Service{DB: NewDatabase(b.Build()), Now: func() time.Time { return now }}
+	s := &Service{DB: kql.NewDatabase(late), Now: func() time.Time { return now }}
 	names := func() (names []string) {
 		_, answer := post(t, s, queryBody("Late | project Name", ""))
 		for _, row := range answer["tables"].([]any)[0].(map[string]any)["rows"].([]any) {
@@ -302,7 +319,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestServiceCutsLongAnswers(t *testing.T) {
 	t.Parallel()
-	out, err := runTestQuery("range x from 1 to 3 step 1")
+	out, err := kql.Run(t.Context(), "range x from 1 to 3 step 1", kql.NewDatabase(), kql.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,4 +332,23 @@ func TestServiceCutsLongAnswers(t *testing.T) {
 	if got := string(encodeAnswer(out, 3)); strings.Contains(got, "error") {
 		t.Errorf("three rows of three are cut: %s", got)
 	}
+}
+
+// FuzzAnswer encodes what queries give: an answer is always JSON.
+func FuzzAnswer(f *testing.F) {
+	for _, query := range []string{
+		"Events", "T | union U", "print real(nan), real(-inf), 1.0, -5, true, 25h, now(), guid(74be27de-1e4e-49d9-b579-fe0b331d3642), decimal(1.5)",
+		`print s = "\x00\xff\"\\", d = dynamic({"k\u0000":[1,"x",null]})`, "print ['odd \"name\"'] = 1", "range x from 1 to 200 step 1",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		out, err := kql.Run(t.Context(), query, testService().DB, kql.Options{Now: testNow, Limits: kql.Limits{Rows: 2000}})
+		if err != nil {
+			return
+		}
+		if data := encodeAnswer(out, 100); !json.Valid(data) {
+			t.Errorf("%q: the answer is not JSON: %s", query, data)
+		}
+	})
 }

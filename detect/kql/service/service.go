@@ -1,4 +1,7 @@
-package kql
+// Package service is the Log Analytics query API in front of the local engine: an
+// HTTP transport that answers in process. The client of a workspace runs over it as
+// it does over the real API.
+package service
 
 import (
 	"bytes"
@@ -13,20 +16,25 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"pushback/detect/kql"
 )
 
-// Service is the Log Analytics query API in front of the engine: an HTTP
-// transport that answers POST /v1/workspaces/{id}/query in process, with the
-// columns, the encodings and the errors of the real one. Whatever id is asked
-// for, the tables are those of the database.
+// Service answers POST /v1/workspaces/{id}/query in process, with the columns, the
+// encodings and the errors of the real API. Whatever id is asked for, the tables are
+// those of the database. Requests may come at once.
 type Service struct {
-	DB *Database
+	DB *kql.Database
 	// Now is the service's clock: what now() gives, and how late a record may
 	// have been received to be seen. It must be set.
 	Now    func() time.Time
-	Limits Limits
+	Limits kql.Limits
 
-	mu sync.Mutex // tables are for one query at a time
+	// running lets one query run at a time, so that all of them together hold no
+	// more than one may. The tables would allow more.
+	running sync.Mutex
 }
 
 // maxAnswerRows is how many rows the service returns before it cuts an answer
@@ -61,7 +69,7 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		var err error
 		if data, err = io.ReadAll(io.LimitReader(req.Body, maxRequestBytes+1)); err != nil {
-			return nil, fmt.Errorf("kql: read the request: %w", err)
+			return nil, fmt.Errorf("query service: read the request: %w", err)
 		}
 	}
 	if len(data) > maxRequestBytes {
@@ -80,16 +88,16 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	}
 	scope.ReceivedBy = now
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	table, err := Run(req.Context(), *body.Query, s.DB, Options{Now: now, Scope: scope, Limits: s.Limits})
-	var queryError *Error
-	var limit *LimitError
+	s.running.Lock()
+	defer s.running.Unlock()
+	table, err := kql.Run(req.Context(), *body.Query, s.DB, kql.Options{Now: now, Scope: scope, Limits: s.Limits})
+	var queryError *kql.Error
+	var limit *kql.LimitError
 	switch {
 	case err == nil:
 		return respond(req, http.StatusOK, encodeAnswer(table, maxAnswerRows))
 	case errors.As(err, &queryError):
-		return badArgument(req, queryError.failure())
+		return badArgument(req, failureOf(queryError))
 	case errors.As(err, &limit):
 		return badArgument(req, failure{Code: "QueryLimitError", Message: limit.Message})
 	}
@@ -107,15 +115,15 @@ type failure struct {
 	Inner   *failure `json:"innererror,omitempty"`
 }
 
-// failure gives the service's shape to a query's error.
-func (e *Error) failure() failure {
+// failureOf gives the service's shape to a query's error.
+func failureOf(e *kql.Error) failure {
 	pos := e.Column - 1
 	inner := failure{Code: e.Code, Message: e.Message, Line: e.Line, Pos: &pos, Token: &e.Token}
 	switch e.Kind {
-	case SyntaxError:
+	case kql.SyntaxError:
 		inner.Message = fmt.Sprintf("Query could not be parsed at '%s' on line [%d,%d]: %s", e.Token, e.Line, pos, e.Message)
 		return failure{Code: "SyntaxError", Message: "A recognition error occurred in the query.", Inner: &inner}
-	case UnsupportedError:
+	case kql.UnsupportedError:
 		inner.Code = "Unsupported"
 	}
 	return failure{Code: "SemanticError", Message: "A semantic error occurred.", Inner: &inner}
@@ -128,7 +136,7 @@ func badArgument(req *http.Request, inner failure) (*http.Response, error) {
 func answer(req *http.Request, status int, f failure) (*http.Response, error) {
 	data, err := json.Marshal(map[string]failure{"error": f})
 	if err != nil {
-		return nil, fmt.Errorf("kql: encode the error: %w", err)
+		return nil, fmt.Errorf("query service: encode the error: %w", err)
 	}
 	return respond(req, status, data)
 }
@@ -147,21 +155,21 @@ func respond(req *http.Request, status int, body []byte) (*http.Response, error)
 
 // parseTimespan reads an ISO 8601 interval: start/end, start/duration,
 // duration/end, or a duration up to now. Empty is no bound.
-func parseTimespan(text string, now time.Time) (Scope, error) {
+func parseTimespan(text string, now time.Time) (kql.Scope, error) {
 	if text == "" {
-		return Scope{}, nil
+		return kql.Scope{}, nil
 	}
 	bad := fmt.Errorf("the timespan %q is not an ISO 8601 interval, such as 2026-03-17T09:00:00Z/2026-03-17T10:00:00Z or PT1H", text)
 	first, second, interval := strings.Cut(text, "/")
 	if !interval {
 		d, ok := parseISODuration(first)
 		if !ok {
-			return Scope{}, bad
+			return kql.Scope{}, bad
 		}
-		return Scope{From: now.Add(-d)}, nil
+		return kql.Scope{From: now.Add(-d)}, nil
 	}
-	from, fromIsTime := ParseTime(first)
-	to, toIsTime := ParseTime(second)
+	from, fromIsTime := kql.ParseTime(first)
+	to, toIsTime := kql.ParseTime(second)
 	fromDuration, fromIsDuration := parseISODuration(first)
 	toDuration, toIsDuration := parseISODuration(second)
 	switch {
@@ -171,12 +179,12 @@ func parseTimespan(text string, now time.Time) (Scope, error) {
 	case fromIsDuration && toIsTime:
 		from = to.Add(-fromDuration)
 	default:
-		return Scope{}, bad
+		return kql.Scope{}, bad
 	}
 	if to.Before(from) {
-		return Scope{}, fmt.Errorf("the timespan %q ends before it starts", text)
+		return kql.Scope{}, fmt.Errorf("the timespan %q ends before it starts", text)
 	}
-	return Scope{From: from, To: to}, nil
+	return kql.Scope{From: from, To: to}, nil
 }
 
 var isoDuration = regexp.MustCompile(`^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?$`)
@@ -202,52 +210,61 @@ func parseISODuration(text string) (time.Duration, bool) {
 
 // encodeAnswer writes a result as the service does, up to a number of rows: a
 // dynamic as a string of JSON, a datetime in ISO 8601, a real that is no number as its name.
-func encodeAnswer(t *Table, maxRows int) []byte {
-	var sb strings.Builder
-	sb.WriteString(`{"tables":[{"name":"PrimaryResult","columns":[`)
-	for i, c := range t.schema {
+func encodeAnswer(t *kql.Table, maxRows int) []byte {
+	out := []byte(`{"tables":[{"name":"PrimaryResult","columns":[`)
+	schema := t.Schema()
+	for i, c := range schema {
 		if i > 0 {
-			sb.WriteByte(',')
+			out = append(out, ',')
 		}
-		sb.WriteString(`{"name":`)
-		appendJSONString(&sb, c.Name)
-		sb.WriteString(`,"type":"` + c.Type.String() + `"}`)
+		out = appendString(append(out, `{"name":`...), c.Name)
+		out = appendString(append(out, `,"type":`...), c.Type.String())
+		out = append(out, '}')
 	}
-	sb.WriteString(`],"rows":[`)
-	for row := range min(t.rows, maxRows) {
+	out = append(out, `],"rows":[`...)
+	for row := range min(t.Rows(), maxRows) {
 		if row > 0 {
-			sb.WriteByte(',')
+			out = append(out, ',')
 		}
-		sb.WriteByte('[')
-		for col, c := range t.schema {
+		out = append(out, '[')
+		for col, c := range schema {
 			if col > 0 {
-				sb.WriteByte(',')
+				out = append(out, ',')
 			}
-			encodeCell(&sb, c.Type, t.Value(row, col))
+			out = appendCell(out, c.Type, t.Value(row, col))
 		}
-		sb.WriteByte(']')
+		out = append(out, ']')
 	}
-	sb.WriteString(`]}]`)
-	if t.rows > maxRows {
-		fmt.Fprintf(&sb, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
+	out = append(out, `]}]`...)
+	if t.Rows() > maxRows {
+		out = fmt.Appendf(out, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
 	}
-	sb.WriteByte('}')
-	return []byte(sb.String())
+	return append(out, '}')
 }
 
-func encodeCell(sb *strings.Builder, t Type, v Value) {
-	switch {
-	case v.IsNull():
-		sb.WriteString("null")
-	case t == Dynamic:
-		var inner strings.Builder
-		v.appendJSON(&inner)
-		appendJSONString(sb, inner.String())
-	case v.kind == Real && (math.IsNaN(v.real()) || math.IsInf(v.real(), 0)):
-		appendJSONString(sb, v.String())
-	case v.kind == Real, v.kind == Bool, v.kind == Int, v.kind == Long:
-		sb.WriteString(v.String())
-	default:
-		appendJSONString(sb, v.String())
+func appendCell(out []byte, t kql.Type, v kql.Value) []byte {
+	if v.IsNull() {
+		return append(out, "null"...)
 	}
+	switch t {
+	case kql.Dynamic:
+		return appendString(out, v.JSON())
+	case kql.Bool, kql.Int, kql.Long:
+		return append(out, v.String()...)
+	case kql.Real:
+		switch text := v.String(); text {
+		case "NaN", "Infinity", "-Infinity": // JSON has no such numbers
+			return appendString(out, text)
+		default:
+			return append(out, text...)
+		}
+	}
+	return appendString(out, v.String())
+}
+
+// appendString writes a string as JSON. What is not UTF-8 becomes U+FFFD, which
+// the error would only report.
+func appendString(out []byte, s string) []byte {
+	out, _ = jsontext.AppendQuote(out, s)
+	return out
 }
