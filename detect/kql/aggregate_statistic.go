@@ -215,7 +215,7 @@ func checkPercentiles(from int) func(*call, []expr) {
 		for i, a := range args[from:] {
 			for _, p := range flattened([]Value{a.(*constExpr).val}) {
 				if f := convert(p, Real); f.IsNull() || !(f.real() >= 0 && f.real() <= 100) {
-					failSemantic(n.args[from+i].pos(), "SEM0220", "a percentile of %s() must be a number from 0 to 100", n.fn.text)
+					panic(semanticError(n.args[from+i].pos(), "SEM0220", "a percentile of %s() must be a number from 0 to 100", n.fn.text))
 				}
 			}
 		}

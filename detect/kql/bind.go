@@ -35,7 +35,7 @@ const maxBound = 20_000
 
 func (b *binder) count(at span) {
 	if b.bound++; b.bound > maxBound {
-		failSemantic(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound)
+		panic(semanticError(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound))
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *scope) define(n name, d *definition) {
 		s.names = make(map[string]*definition)
 	}
 	if old := s.names[n.text]; old != nil {
-		failSemantic(n.span, "SEM0001", "'%s' is defined twice", n.text)
+		panic(semanticError(n.span, "SEM0001", "'%s' is defined twice", n.text))
 	}
 	d.at = n.span
 	s.names[n.text] = d
@@ -149,7 +149,7 @@ func (b *binder) statements(list []statement) {
 
 func (b *binder) setStatement(st statement) {
 	if st.name.text != "query_now" {
-		failUnsupported(st.name.span, "the option '%s' is not supported; query_now is", st.name.text)
+		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now is", st.name.text))
 	}
 	var e expr
 	if st.expr != nil {
@@ -159,7 +159,7 @@ func (b *binder) setStatement(st statement) {
 		b.now = c.val
 		return
 	}
-	failSemantic(st.span, "SEM0001", "query_now must be set to a datetime")
+	panic(semanticError(st.span, "SEM0001", "query_now must be set to a datetime"))
 }
 
 func (b *binder) letStatement(st statement) {
@@ -177,7 +177,7 @@ func (b *binder) letStatement(st statement) {
 	}
 	for s := b.scope; s != nil; s = s.outer {
 		if s.visible(st.name.text) != nil {
-			failSemantic(st.name.span, "SEM0001", "'%s' is defined twice", st.name.text)
+			panic(semanticError(st.name.span, "SEM0001", "'%s' is defined twice", st.name.text))
 		}
 		if s.body {
 			break
@@ -295,11 +295,10 @@ func (b *binder) relation(n node) relation {
 			return bind(b, n)
 		}
 		if !isScalarFunction(n.fn.text) {
-			b.unknownFunction(n)
+			panic(b.unknownFunction(n))
 		}
 	}
-	failSemantic(n.pos(), "SEM0100", "a table is expected here, and this is a scalar expression")
-	panic("unreachable")
+	panic(semanticError(n.pos(), "SEM0100", "a table is expected here, and this is a scalar expression"))
 }
 
 func (b *binder) tableNamed(n *name) relation {
@@ -312,9 +311,9 @@ func (b *binder) tableNamed(n *name) relation {
 		case d.fn != nil && d.fn.bare():
 			return b.relation(&call{span: n.span, fn: *n})
 		case d.fn != nil:
-			failSemantic(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text)
+			panic(semanticError(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text))
 		default:
-			failSemantic(n.span, "SEM0100", "'%s' is a scalar, and a table is expected here", n.text)
+			panic(semanticError(n.span, "SEM0100", "'%s' is a scalar, and a table is expected here", n.text))
 		}
 	}
 	if t := b.db.Table(n.text); t != nil {
@@ -342,7 +341,7 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 	inner := b.lambdaScope(d)
 	params := d.fn.params
 	if len(c.args) > len(params) {
-		failSemantic(c.span, "SEM0001", "%s() takes %d arguments and got %d", c.fn.text, len(params), len(c.args))
+		panic(semanticError(c.span, "SEM0001", "%s() takes %d arguments and got %d", c.fn.text, len(params), len(c.args)))
 	}
 	args := c.matched(params)
 	for i, p := range params {
@@ -359,7 +358,7 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 			}
 			for _, want := range p.columns {
 				if !slices.ContainsFunc(rel.columns(), func(have *column) bool { return have.name == want.Name && have.typ == want.Type }) {
-					failSemantic(arg.pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type)
+					panic(semanticError(arg.pos(), "SEM0001", "the argument '%s' of %s() needs a column %s of type %s", p.text, c.fn.text, want.Name, want.Type))
 				}
 			}
 		case arg != nil:
@@ -367,7 +366,7 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		case p.def != nil:
 			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
 		default:
-			failSemantic(c.span, "SEM0001", "%s() lacks its argument '%s'", c.fn.text, p.text)
+			panic(semanticError(c.span, "SEM0001", "%s() lacks its argument '%s'", c.fn.text, p.text))
 		}
 		inner.define(p.name, def)
 	}
@@ -396,13 +395,13 @@ func (c *call) matched(params []parameter) []node {
 			n := c.names[i]
 			named = true
 			if at = slices.IndexFunc(params, func(p parameter) bool { return p.text == n.text }); at < 0 {
-				failSemantic(n.span, "SEM0001", "%s() has no parameter '%s'", c.fn.text, n.text)
+				panic(semanticError(n.span, "SEM0001", "%s() has no parameter '%s'", c.fn.text, n.text))
 			}
 		} else if named {
-			failSemantic(arg.pos(), "SEM0001", "an argument without a name can not follow one with a name")
+			panic(semanticError(arg.pos(), "SEM0001", "an argument without a name can not follow one with a name"))
 		}
 		if args[at] != nil {
-			failSemantic(arg.pos(), "SEM0001", "the argument '%s' of %s() is given twice", params[at].text, c.fn.text)
+			panic(semanticError(arg.pos(), "SEM0001", "the argument '%s' of %s() is given twice", params[at].text, c.fn.text))
 		}
 		args[at] = arg
 	}
@@ -414,7 +413,7 @@ func (c *call) matched(params []parameter) []node {
 func (c *call) unnamed() {
 	for _, n := range c.names {
 		if n != nil {
-			failSemantic(n.span, "SEM0001", "%s() takes its arguments by their places and not by names", c.fn.text)
+			panic(semanticError(n.span, "SEM0001", "%s() takes its arguments by their places and not by names", c.fn.text))
 		}
 	}
 }
@@ -465,7 +464,7 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 		case Int, Long, Dynamic:
 			return fold(&applyExpr{t: Dynamic, args: []expr{of, at}, rows: func(a []Value) Value { return elementOf(a[0], a[1]) }})
 		}
-		failSemantic(n.at.pos(), "SEM0001", "an index must be a string or an integer, not %s", at.typ())
+		panic(semanticError(n.at.pos(), "SEM0001", "an index must be a string or an integer, not %s", at.typ()))
 	case *signed:
 		return b.signedExpr(n, in)
 	case *binary:
@@ -477,14 +476,13 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 	case *call:
 		return b.callExpr(n, in)
 	case *star:
-		failSemantic(n.span, "SEM0001", "* is not a value; it stands in arg_max(x, *), take_any(*) and their like")
+		panic(semanticError(n.span, "SEM0001", "* is not a value; it stands in arg_max(x, *), take_any(*) and their like"))
 	case *typeOf:
-		failSemantic(n.span, "SEM0001", "a type is not a value")
+		panic(semanticError(n.span, "SEM0001", "a type is not a value"))
 	case *lambda:
-		failSemantic(n.span, "SEM0001", "a function is not a value")
+		panic(semanticError(n.span, "SEM0001", "a function is not a value"))
 	}
-	failSemantic(n.pos(), "SEM0001", "a scalar is expected here, and this is a table: toscalar() gives its first value")
-	panic("unreachable")
+	panic(semanticError(n.pos(), "SEM0001", "a scalar is expected here, and this is a table: toscalar() gives its first value"))
 }
 
 func (b *binder) signedExpr(n *signed, in []*column) expr {
@@ -497,7 +495,7 @@ func (b *binder) signedExpr(n *signed, in []*column) expr {
 		}
 	case Long, Real, Decimal, TimeSpan, Dynamic:
 	default:
-		failSemantic(n.span, "SEM0001", "a sign needs a number or a timespan, not a %s", t)
+		panic(semanticError(n.span, "SEM0001", "a sign needs a number or a timespan, not a %s", t))
 	}
 	of = converted(of, t)
 	if !n.minus {
@@ -518,17 +516,16 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 		case d.fn != nil && d.fn.bare():
 			return b.callExpr(&call{span: n.span, fn: *n}, in)
 		case d.fn != nil:
-			failSemantic(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text)
+			panic(semanticError(n.span, "SEM0100", "'%s' is a function: write %s()", n.text, n.text))
 		default:
-			failSemantic(n.span, "SEM0100", "'%s' is a table, and a scalar is expected here: toscalar(%s) gives its first value", n.text, n.text)
+			panic(semanticError(n.span, "SEM0100", "'%s' is a table, and a scalar is expected here: toscalar(%s) gives its first value", n.text, n.text))
 		}
 	}
 	names := b.scope.all()
 	for _, c := range in {
 		names = append(names, c.name)
 	}
-	failSemantic(n.span, "SEM0100", "Failed to resolve column or scalar expression named '%s'%s", n.text, suggestion(n.text, names))
-	panic("unreachable")
+	panic(semanticError(n.span, "SEM0100", "Failed to resolve column or scalar expression named '%s'%s", n.text, suggestion(n.text, names)))
 }
 
 // pathExpr binds of.key. $left and $right are handled where join binds its
@@ -542,7 +539,7 @@ func (b *binder) pathExpr(n *path, in []*column) expr {
 func (b *binder) dynamicOperand(n node, at span, in []*column) expr {
 	of := b.expr(n, in)
 	if of.typ() != Dynamic {
-		failSemantic(at, "SEM0001", "only a dynamic has members, and this is one of a %s: parse_json() makes a dynamic of text", of.typ())
+		panic(semanticError(at, "SEM0001", "only a dynamic has members, and this is one of a %s: parse_json() makes a dynamic of text", of.typ()))
 	}
 	return of
 }
@@ -594,7 +591,7 @@ func (b *binder) coerce(e expr, to Type, at span) expr {
 		return &constExpr{t: to, val: convert(Value{}, to)}
 	}
 	if !coercible(from, to) {
-		failSemantic(at, "SEM0001", "a %s is expected here, and this is a %s%s", to, from, conversionHint(to))
+		panic(semanticError(at, "SEM0001", "a %s is expected here, and this is a %s%s", to, from, conversionHint(to)))
 	}
 	return converted(e, to)
 }
@@ -648,8 +645,7 @@ func (b *binder) columnNamed(n pattern, in []*column) *column {
 	if c := columnIn(in, n.text); c != nil {
 		return c
 	}
-	failSemantic(n.span, "SEM0100", "Failed to resolve column named '%s'%s", n.text, suggestion(n.text, columnNames(in)))
-	panic("unreachable")
+	panic(semanticError(n.span, "SEM0100", "Failed to resolve column named '%s'%s", n.text, suggestion(n.text, columnNames(in))))
 }
 
 // matching lists the columns that a pattern with * stands for.
@@ -664,7 +660,7 @@ func (b *binder) matching(p pattern, in []*column) []*column {
 		}
 	}
 	if len(list) == 0 {
-		failSemantic(p.span, "SEM0100", "no column matches '%s'", p.text)
+		panic(semanticError(p.span, "SEM0100", "no column matches '%s'", p.text))
 	}
 	return list
 }

@@ -84,20 +84,19 @@ func shortened(msg string) string {
 // The front end gives up at the first problem, from wherever it is: it panics
 // with a *problem, which the package's entry points turn into an *Error.
 
-func failSyntax(at span, format string, args ...any) {
-	panic(&problem{kind: SyntaxError, code: "SYN0002", at: at, msg: fmt.Sprintf(format, args...)})
+func syntaxError(at span, format string, args ...any) *problem {
+	return &problem{kind: SyntaxError, code: "SYN0002", at: at, msg: fmt.Sprintf(format, args...)}
 }
 
-func failSemantic(at span, code, format string, args ...any) {
-	panic(&problem{kind: SemanticError, code: code, at: at, msg: fmt.Sprintf(format, args...)})
+func semanticError(at span, code, format string, args ...any) *problem {
+	return &problem{kind: SemanticError, code: code, at: at, msg: fmt.Sprintf(format, args...)}
 }
 
-func failUnsupported(at span, format string, args ...any) {
-	panic(&problem{kind: UnsupportedError, at: at, msg: fmt.Sprintf(format, args...)})
+func unsupportedError(at span, format string, args ...any) *problem {
+	return &problem{kind: UnsupportedError, at: at, msg: fmt.Sprintf(format, args...)}
 }
 
-// caught turns the panic of a fail function into an error; any other panic
-// goes on.
+// caught turns the panic with a problem into an error; any other panic goes on.
 func caught(text string, err *error) {
 	switch p := recover().(type) {
 	case nil:

@@ -16,7 +16,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	}
 	if op == "has_any" || op == "has_all" || op == "in~" {
 		if left.typ() != String && left.typ() != Dynamic {
-			failSemantic(n.left.pos(), "SEM0001", "the operator %s needs a string, and this is a %s: tostring() converts", n.op, left.typ())
+			panic(semanticError(n.left.pos(), "SEM0001", "the operator %s needs a string, and this is a %s: tostring() converts", n.op, left.typ()))
 		}
 		left = converted(left, String)
 	}
@@ -27,11 +27,11 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		if b.isTabular(item) {
 			rel := b.relation(item)
 			if len(rel.columns()) == 0 {
-				failSemantic(item.pos(), "SEM0001", "the table after %s has no column", n.op)
+				panic(semanticError(item.pos(), "SEM0001", "the table after %s has no column", n.op))
 			}
 			first := rel.columns()[0]
 			if !listable(left.typ(), first.typ) {
-				failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ)
+				panic(semanticError(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ))
 			}
 			set.tables = append(set.tables, newSubquery(rel, b.x))
 			shown = append(shown, func(x *explainer, _ []string) string { return x.table(rel) })
@@ -39,7 +39,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		e := b.expr(item, in)
 		if !listable(left.typ(), e.typ()) {
-			failSemantic(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), e.typ())
+			panic(semanticError(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), e.typ()))
 		}
 		if c, ok := e.(*constExpr); ok {
 			set.add(c.val)

@@ -10,7 +10,7 @@ import (
 func (b *binder) binaryExpr(n *binary, in []*column) expr {
 	b.count(n.span)
 	if _, ok := n.left.(*star); ok && stringOperators[n.op] {
-		failUnsupported(n.left.pos(), "a search over all columns (* %s ...) is not supported; name the columns", n.op)
+		panic(unsupportedError(n.left.pos(), "a search over all columns (* %s ...) is not supported; name the columns", n.op))
 	}
 	left, right := b.expr(n.left, in), b.expr(n.right, in)
 	switch n.op {
@@ -31,7 +31,7 @@ func (b *binder) binaryExpr(n *binary, in []*column) expr {
 
 func (b *binder) requireBool(e expr, n node) expr {
 	if e.typ() != Bool {
-		failSemantic(n.pos(), "SEM0001", "a bool is expected here, and this is a %s%s", e.typ(), conversionHint(Bool))
+		panic(semanticError(n.pos(), "SEM0001", "a bool is expected here, and this is a %s%s", e.typ(), conversionHint(Bool)))
 	}
 	return e
 }
@@ -103,7 +103,7 @@ func (b *binder) comparison(op string, at span, left, right expr) expr {
 	ordered := func(t Type) bool { return t != String && t != GUID }
 	switch {
 	case !equality && (!ordered(lt) || !ordered(rt) || lt == Dynamic && !rt.isNumber() && rt != Dynamic || rt == Dynamic && !lt.isNumber() && lt != Dynamic):
-		failSemantic(at, "SEM0064", "the operator %s does not go between a %s and a %s: convert them to what has an order", op, lt, rt)
+		panic(semanticError(at, "SEM0064", "the operator %s does not go between a %s and a %s: convert them to what has an order", op, lt, rt))
 	case lt == rt && lt != Dynamic:
 	case lt.isNumber() && rt.isNumber():
 	case lt == Dynamic && rt == Dynamic:
@@ -118,7 +118,7 @@ func (b *binder) comparison(op string, at span, left, right expr) expr {
 	case lt == Bool && rt.isNumber() || rt == Bool && lt.isNumber():
 		left, right = converted(left, Long), converted(right, Long)
 	default:
-		failSemantic(at, "SEM0064", "a %s and a %s can not be compared by %s: convert one of them", lt, rt, op)
+		panic(semanticError(at, "SEM0064", "a %s and a %s can not be compared by %s: convert one of them", lt, rt, op))
 	}
 	lt, rt = left.typ(), right.typ()
 	e := &applyExpr{t: Bool, op: op, args: []expr{left, right}, rows: comparisonRows(op)}
@@ -233,7 +233,7 @@ func (b *binder) betweenExpr(n *between, in []*column) expr {
 		n node
 	}{{low, n.low}, {high, n.high}} {
 		if bound.e.typ() == String || left.typ() == String {
-			failSemantic(bound.n.pos(), "SEM0001", "between needs numbers, datetimes or timespans, not strings")
+			panic(semanticError(bound.n.pos(), "SEM0001", "between needs numbers, datetimes or timespans, not strings"))
 		}
 	}
 	from := b.comparison(">=", n.low.pos(), left, low)
@@ -272,7 +272,7 @@ func (b *binder) arithmetic(n *binary, left, right expr) expr {
 		if n.op == "+" && (lt == String || rt == String) {
 			hint = ": strcat() joins strings"
 		}
-		failSemantic(n.opAt, "SEM0064", "the operator %s does not go between a %s and a %s%s", n.op, lt, rt, hint)
+		panic(semanticError(n.opAt, "SEM0064", "the operator %s does not go between a %s and a %s%s", n.op, lt, rt, hint))
 	}
 	op := n.op
 	rows := map[string]func(a, b Value) Value{"+": plus, "-": subtracted, "*": times, "/": divided, "%": modulo}[op]

@@ -50,7 +50,7 @@ var stringOperators = func() map[string]bool {
 func (b *binder) stringOperator(n *binary, left, right expr) expr {
 	for i, side := range []expr{left, right} {
 		if t := side.typ(); t != String && t != Dynamic {
-			failSemantic(n.opAt, "SEM0001", "the operator %s needs strings, and its %s side is a %s: tostring() converts", n.op, []string{"left", "right"}[i], t)
+			panic(semanticError(n.opAt, "SEM0001", "the operator %s needs strings, and its %s side is a %s: tostring() converts", n.op, []string{"left", "right"}[i], t))
 		}
 	}
 	left, right = converted(left, String), converted(right, String)
@@ -64,7 +64,7 @@ func (b *binder) stringOperator(n *binary, left, right expr) expr {
 	if op == "matches regex" {
 		if c, ok := right.(*constExpr); ok {
 			if _, err := regexp.Compile(c.val.s); err != nil {
-				failSemantic(n.right.pos(), "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+				panic(semanticError(n.right.pos(), "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 			}
 		}
 		var cache regexpCache

@@ -90,7 +90,7 @@ func arrayFunctions() []*scalarFunction {
 					return Value{}
 				}
 				if a[1].n > maxValueSize/a[0].size() {
-					failLimit("repeat() makes an array of more than %d MiB", maxValueSize>>20)
+					panic(limitError("repeat() makes an array of more than %d MiB", maxValueSize>>20))
 				}
 				return arrayValue(slices.Repeat([]Value{a[0]}, int(a[1].n)))
 			}},
@@ -129,7 +129,7 @@ func joined(items, a []Value) Value {
 	}
 	delimiter := a[1].String()
 	if int64(len(items))*int64(len(delimiter)) > maxValueSize {
-		failLimit("strcat_array() makes a text of more than %d MiB", maxValueSize>>20)
+		panic(limitError("strcat_array() makes a text of more than %d MiB", maxValueSize>>20))
 	}
 	return stringValue(strings.Join(parts, delimiter))
 }
@@ -308,7 +308,7 @@ func arraySorting(name, order string, sign int, one, two string) *scalarFunction
 					nullsLast = a.(*constExpr).val.isTrue()
 					arrays--
 				default:
-					failSemantic(at, "SEM0220", "the arguments of %s() must be arrays, and the last may be a bool; this is a %s", name, a.typ())
+					panic(semanticError(at, "SEM0220", "the arguments of %s() must be arrays, and the last may be a bool; this is a %s", name, a.typ()))
 				}
 			}
 			sorted := fold(&applyExpr{t: Dynamic, args: args[:arrays], rows: sortArrays(sign, nullsLast)})
@@ -394,7 +394,7 @@ func bindRange(b *binder, n *call, args []expr) expr {
 		step = converted(step, t)
 	case start == stop && step.typ() == TimeSpan && !start.isNumber():
 	default:
-		failSemantic(n.span, "SEM0220", "range() goes from a number to a number, from a datetime to a datetime, or from a timespan to a timespan, by steps of its kind; this is a %s, a %s and a %s", start, stop, step.typ())
+		panic(semanticError(n.span, "SEM0220", "range() goes from a number to a number, from a datetime to a datetime, or from a timespan to a timespan, by steps of its kind; this is a %s, a %s and a %s", start, stop, step.typ()))
 	}
 	args = []expr{converted(args[0], t), converted(args[1], t), step}
 	return fold(&applyExpr{t: Dynamic, args: args, rows: func(a []Value) Value {

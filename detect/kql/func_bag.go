@@ -87,11 +87,11 @@ func onBag(f func(b *bag, a []Value) Value) func([]Value) Value {
 
 func bindPack(b *binder, n *call, args []expr) expr {
 	if len(args)%2 != 0 {
-		failSemantic(n.span, "SEM0219", "%s() takes pairs of a key and a value, and got %d arguments", n.fn.text, len(args))
+		panic(semanticError(n.span, "SEM0219", "%s() takes pairs of a key and a value, and got %d arguments", n.fn.text, len(args)))
 	}
 	for i := 0; i < len(args); i += 2 {
 		if t := args[i].typ(); t != String && t != Dynamic {
-			failSemantic(n.args[i].pos(), "SEM0220", "a key of %s() must be a string, and this is a %s", n.fn.text, t)
+			panic(semanticError(n.args[i].pos(), "SEM0220", "a key of %s() must be a string, and this is a %s", n.fn.text, t))
 		}
 		args[i] = converted(args[i], String)
 	}

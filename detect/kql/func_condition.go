@@ -56,7 +56,7 @@ func isEmpty(v Value) bool { return v.IsNull() || v.kind == String && v.s == "" 
 
 func bindCase(b *binder, n *call, args []expr) expr {
 	if len(args)%2 == 0 {
-		failSemantic(n.span, "SEM0219", "case() takes pairs of a predicate and a value, then a value for the rest: an odd number of arguments, and got %d", len(args))
+		panic(semanticError(n.span, "SEM0219", "case() takes pairs of a predicate and a value, then a value for the rest: an odd number of arguments, and got %d", len(args)))
 	}
 	t := kindNull
 	for i := range args {

@@ -222,10 +222,10 @@ func bindMakeTimespan(_ *binder, n *call, args []expr) expr {
 
 func checkParts(n *call, args []expr, least int) {
 	if len(args) < least {
-		failSemantic(n.span, "SEM0219", "%s() takes 1 argument or at least %d and got %d", n.fn.text, least, len(args))
+		panic(semanticError(n.span, "SEM0219", "%s() takes 1 argument or at least %d and got %d", n.fn.text, least, len(args)))
 	}
 	if t := args[0].typ(); !t.isNumber() {
-		failSemantic(n.args[0].pos(), "SEM0220", "the first of several arguments of %s() must be a number, and this is a %s", n.fn.text, t)
+		panic(semanticError(n.args[0].pos(), "SEM0220", "the first of several arguments of %s() must be a number, and this is a %s", n.fn.text, t))
 	}
 }
 

@@ -115,7 +115,7 @@ func bindFormat(fields map[byte]formatField) func(*binder, *call, []expr) expr {
 	return func(_ *binder, n *call, args []expr) expr {
 		if c, ok := args[1].(*constExpr); ok {
 			if _, at := formatted(0, c.val.s, fields); at >= 0 {
-				failSemantic(n.args[1].pos(), "SEM0220", "%s() does not know '%s' in its format", n.fn.text, c.val.s[at:])
+				panic(semanticError(n.args[1].pos(), "SEM0220", "%s() does not know '%s' in its format", n.fn.text, c.val.s[at:]))
 			}
 		}
 		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value {

@@ -36,7 +36,7 @@ func hashFunctions() []*scalarFunction {
 // no other.
 func bindHash(_ *binder, n *call, args []expr) expr {
 	if t := args[0].typ(); t != String && t != DateTime {
-		failUnsupported(n.args[0].pos(), "%s() of a %s is not supported: tostring() makes a string, or hash_sha256() digests it", n.fn.text, t)
+		panic(unsupportedError(n.args[0].pos(), "%s() of a %s is not supported: tostring() makes a string, or hash_sha256() digests it", n.fn.text, t))
 	}
 	return fold(&applyExpr{t: Long, args: args, rows: func(a []Value) Value {
 		var h uint64

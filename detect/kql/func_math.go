@@ -148,7 +148,7 @@ func bindAround(b *binder, n *call, args []expr) expr {
 	case value.isNumber() && center.isNumber() && delta.isNumber():
 	case (value == DateTime || value == TimeSpan) && center == value && delta == TimeSpan:
 	default:
-		failSemantic(n.span, "SEM0220", "around() compares numbers, datetimes by a timespan, or timespans; this is a %s, a %s and a %s", value, center, delta)
+		panic(semanticError(n.span, "SEM0220", "around() compares numbers, datetimes by a timespan, or timespans; this is a %s, a %s and a %s", value, center, delta))
 	}
 	return fold(&applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
 		if a[0].IsNull() || a[1].IsNull() || a[2].IsNull() {
@@ -169,7 +169,7 @@ func bindAbs(b *binder, n *call, args []expr) expr {
 	case Int:
 		t = Long
 	case DateTime:
-		failSemantic(n.args[0].pos(), "SEM0220", "the argument 'value' of abs() must be a number or a timespan, and this is a datetime")
+		panic(semanticError(n.args[0].pos(), "SEM0220", "the argument 'value' of abs() must be a number or a timespan, and this is a datetime"))
 	}
 	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {
 		v := convert(a[0], t)
@@ -248,7 +248,7 @@ func bindBin(b *binder, n *call, args []expr) expr {
 		t = widest(value, size)
 	case (value == DateTime || value == TimeSpan) && size == TimeSpan:
 	default:
-		failSemantic(n.span, "SEM0220", "%s() rounds a %s, and not by a %s%s", n.fn.text, value, size, conversionHint(value))
+		panic(semanticError(n.span, "SEM0220", "%s() rounds a %s, and not by a %s%s", n.fn.text, value, size, conversionHint(value)))
 	}
 	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {
 		if a[0].IsNull() || a[1].IsNull() {
@@ -291,7 +291,7 @@ func bindBinAt(b *binder, n *call, args []expr) expr {
 		between = t
 	case (value == DateTime || value == TimeSpan) && size == TimeSpan && fixed == value:
 	default:
-		failSemantic(n.span, "SEM0220", "bin_at() rounds numbers, or a datetime or a timespan by a timespan from a fixed point of its own type; this is a %s, a %s and a %s", value, size, fixed)
+		panic(semanticError(n.span, "SEM0220", "bin_at() rounds numbers, or a datetime or a timespan by a timespan from a fixed point of its own type; this is a %s, a %s and a %s", value, size, fixed))
 	}
 	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {
 		if a[0].IsNull() || a[1].IsNull() || a[2].IsNull() {

@@ -186,7 +186,7 @@ func bindExtractJSON(_ *binder, n *call, args []expr) expr {
 	}
 	if c, ok := args[0].(*constExpr); ok {
 		if _, ok := jsonPath(c.val.s); !ok {
-			failSemantic(n.args[0].pos(), "SEM0220", "'%s' is not a path that %s() understands: $ and then .key, ['key'] or [0]", c.val.s, n.fn.text)
+			panic(semanticError(n.args[0].pos(), "SEM0220", "'%s' is not a path that %s() understands: $ and then .key, ['key'] or [0]", c.val.s, n.fn.text))
 		}
 	}
 	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {

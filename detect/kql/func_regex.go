@@ -72,7 +72,7 @@ func bindExtract(b *binder, n *call, args []expr) expr {
 func bindExtractAll(b *binder, n *call, args []expr) expr {
 	pattern := regexp.MustCompile(args[0].(*constExpr).val.s)
 	if pattern.NumSubexp() == 0 {
-		failSemantic(n.args[0].pos(), "SEM0420", "the regular expression of %s() must have a group", n.fn.text)
+		panic(semanticError(n.args[0].pos(), "SEM0420", "the regular expression of %s() must have a group", n.fn.text))
 	}
 	var groups []int
 	if len(args) == 2 {
@@ -83,7 +83,7 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 	} else {
 		c, ok := args[1].(*constExpr)
 		if !ok || c.val.kind != kindArray {
-			failSemantic(n.args[1].pos(), "SEM0220", "the argument 'groups' of %s() must be a constant array of group numbers and names", n.fn.text)
+			panic(semanticError(n.args[1].pos(), "SEM0220", "the argument 'groups' of %s() must be a constant array of group numbers and names", n.fn.text))
 		}
 		for _, v := range c.val.array() {
 			g := -1
@@ -94,7 +94,7 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 				g = int(v.n)
 			}
 			if g < 0 {
-				failSemantic(n.args[1].pos(), "SEM0220", "the regular expression of %s() has no group '%s'", n.fn.text, v)
+				panic(semanticError(n.args[1].pos(), "SEM0220", "the regular expression of %s() has no group '%s'", n.fn.text, v))
 			}
 			groups = append(groups, g)
 		}
@@ -186,8 +186,7 @@ func bindCountOf(b *binder, n *call, args []expr) expr {
 			return longValue(int64(len(re.FindAllStringIndex(a[0].s, -1))))
 		})(b, n, args)
 	}
-	failSemantic(n.args[2].pos(), "SEM0220", "the argument 'kind' of %s() must be 'normal' or 'regex'", n.fn.text)
-	panic("unreachable")
+	panic(semanticError(n.args[2].pos(), "SEM0220", "the argument 'kind' of %s() must be 'normal' or 'regex'", n.fn.text))
 }
 
 func countOverlapping(s, search string) (n int64) {

@@ -63,14 +63,14 @@ func (b *binder) specialArguments(n *call, in []*column) []expr {
 // none. A scalar is given as it is.
 func bindToScalar(b *binder, n *call, in []*column) expr {
 	if len(n.args) != 1 {
-		failSemantic(n.span, "SEM0219", "toscalar() takes 1 argument and got %d", len(n.args))
+		panic(semanticError(n.span, "SEM0219", "toscalar() takes 1 argument and got %d", len(n.args)))
 	}
 	if !b.isTabular(n.args[0]) {
 		return b.expr(n.args[0], in)
 	}
 	rel := b.relation(n.args[0])
 	if len(rel.columns()) == 0 {
-		failSemantic(n.args[0].pos(), "SEM0001", "the table in toscalar() has no column")
+		panic(semanticError(n.args[0].pos(), "SEM0001", "the table in toscalar() has no column"))
 	}
 	t := rel.columns()[0].typ
 	read := newSubquery(rel, b.x)
@@ -95,11 +95,11 @@ func (e *subqueryExpr) eval(b *batch) *vector { return constantVector(e.t, e.val
 
 func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 	if len(n.args) != 2 {
-		failSemantic(n.span, "SEM0219", "%s() takes 2 arguments and got %d", n.fn.text, len(n.args))
+		panic(semanticError(n.span, "SEM0219", "%s() takes 2 arguments and got %d", n.fn.text, len(n.args)))
 	}
 	wanted, ok := b.expr(n.args[0], nil).(*constExpr)
 	if !ok || wanted.t != String {
-		failSemantic(n.args[0].pos(), "SEM0220", "the name of the column must be a string that does not depend on the row")
+		panic(semanticError(n.args[0].pos(), "SEM0220", "the name of the column must be a string that does not depend on the row"))
 	}
 	b.optional = append(b.optional, wanted.val.s)
 	for _, c := range in {
@@ -144,7 +144,7 @@ func bindPackColumns(b *binder, n *call, in []*column) expr {
 	for i, a := range args {
 		c, ok := a.(*columnExpr)
 		if !ok {
-			failSemantic(n.args[i].pos(), "SEM0220", "the arguments of %s() must be columns: bag_pack() takes keys and values", n.fn.text)
+			panic(semanticError(n.args[i].pos(), "SEM0220", "the arguments of %s() must be columns: bag_pack() takes keys and values", n.fn.text))
 		}
 		names[i] = c.col.name
 	}

@@ -70,7 +70,7 @@ func stringFunctions() []*scalarFunction {
 					return a[0]
 				}
 				if int64(strings.Count(a[0].s, a[1].s))*int64(len(a[2].s)) > maxValueSize {
-					failLimit("replace_string() makes a text of more than %d MiB", maxValueSize>>20)
+					panic(limitError("replace_string() makes a text of more than %d MiB", maxValueSize>>20))
 				}
 				return stringValue(strings.ReplaceAll(a[0].s, a[1].s, a[2].s))
 			}},
@@ -175,7 +175,7 @@ func split(a []Value) Value {
 	parts := []string{source}
 	if delimiter != "" {
 		if strings.Count(source, delimiter) > maxValueSize/valueSize {
-			failLimit("split() makes more than %d parts", maxValueSize/valueSize)
+			panic(limitError("split() makes more than %d parts", maxValueSize/valueSize))
 		}
 		parts = strings.Split(source, delimiter)
 	}
@@ -206,7 +206,7 @@ func repeatedText(a []Value) Value {
 		return stringValue("")
 	}
 	if unit := int64(len(text) + len(delimiter)); unit > 0 && times > maxValueSize/unit {
-		failLimit("strrep() makes a text of more than %d MiB", maxValueSize>>20)
+		panic(limitError("strrep() makes a text of more than %d MiB", maxValueSize>>20))
 	} else if unit == 0 {
 		return stringValue("")
 	}
@@ -232,7 +232,7 @@ next:
 				sb.WriteString(l.s)
 			}
 			if sb.Len() > maxValueSize {
-				failLimit("replace_strings() makes a text of more than %d MiB", maxValueSize>>20)
+				panic(limitError("replace_strings() makes a text of more than %d MiB", maxValueSize>>20))
 			}
 			s = s[len(l.s):]
 			continue next

@@ -169,12 +169,12 @@ func isWindowFunction(name string) bool { return windowings[name].fill != nil }
 func bindWindow(b *binder, n *call, in []*column) expr {
 	f, w := windowings[n.fn.text], b.window
 	if w == nil || !inOrder(w.in) {
-		failSemantic(n.span, "SEM0001", "%s() needs rows in a fixed order: put sort, top or serialize before it", n.fn.text)
+		panic(semanticError(n.span, "SEM0001", "%s() needs rows in a fixed order: put sort, top or serialize before it", n.fn.text))
 	}
 	args := b.specialArguments(n, in)
 	if f.column {
 		if _, isName := n.args[0].(*name); !isName {
-			failSemantic(n.args[0].pos(), "SEM0220", "%s() takes a column; extend one with the expression first", n.fn.text)
+			panic(semanticError(n.args[0].pos(), "SEM0220", "%s() takes a column; extend one with the expression first", n.fn.text))
 		}
 		if len(args) > 2 {
 			args[2] = b.coerce(args[2], args[0].typ(), n.args[2].pos())

@@ -191,7 +191,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 	b.count(n.span)
 	if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
 		if b.isTabular(n) {
-			failSemantic(n.span, "SEM0001", "%s() gives a table, and a scalar is expected here: toscalar() gives its first value", n.fn.text)
+			panic(semanticError(n.span, "SEM0001", "%s() gives a table, and a scalar is expected here: toscalar() gives its first value", n.fn.text))
 		}
 		var e expr
 		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
@@ -206,7 +206,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 	n.unnamed()
 	f := scalarFunctions()[n.fn.text]
 	if f == nil {
-		b.unknownFunction(n)
+		panic(b.unknownFunction(n))
 	}
 	if f.special != nil {
 		return f.special(b, n, in)
@@ -252,18 +252,20 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 	return fold(e)
 }
 
-// unknownFunction fails with what is known of the name.
-func (b *binder) unknownFunction(n *call) {
+// unknownFunction says what is known of the name of a function that is not here.
+func (b *binder) unknownFunction(n *call) *problem {
 	name := n.fn.text
-	refuseFunction(n.fn)
+	if p := unsupportedFunction(n.fn); p != nil {
+		return p
+	}
 	if aggregates()[name] != nil {
-		failSemantic(n.fn.span, "SEM0260", "%s() is an aggregate; it stands in summarize only", name)
+		return semanticError(n.fn.span, "SEM0260", "%s() is an aggregate; it stands in summarize only", name)
 	}
 	if tabularFunctions()[name] != nil {
-		failSemantic(n.fn.span, "SEM0260", "%s() gives a table, and a scalar is expected here", name)
+		return semanticError(n.fn.span, "SEM0260", "%s() gives a table, and a scalar is expected here", name)
 	}
 	names := append(functionNames(), b.scope.all()...)
-	failSemantic(n.fn.span, "SEM0260", "Unknown function: '%s'%s", name, suggestion(name, names))
+	return semanticError(n.fn.span, "SEM0260", "Unknown function: '%s'%s", name, suggestion(name, names))
 }
 
 func isScalarFunction(name string) bool { return scalarFunctions()[name] != nil }
@@ -277,24 +279,24 @@ func functionNames() []string {
 func (b *binder) checkArguments(n *call, params []param, args []expr) {
 	least, most := arity(params)
 	if len(args) < least || most >= 0 && len(args) > most {
-		failSemantic(n.span, "SEM0219", "%s() takes %s and got %d", n.fn.text, countOf(least, most), len(args))
+		panic(semanticError(n.span, "SEM0219", "%s() takes %s and got %d", n.fn.text, countOf(least, most), len(args)))
 	}
 	for i, a := range args {
 		p := paramFor(params, i, len(args))
 		at := n.args[i].pos()
 		if _, ok := a.(*typeLiteral); ok != (p.kind == "type") {
-			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be %s", p.name, n.fn.text, map[bool]string{true: "a value, and not a type", false: "a type, such as typeof(long)"}[ok])
+			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be %s", p.name, n.fn.text, map[bool]string{true: "a value, and not a type", false: "a type, such as typeof(long)"}[ok]))
 		}
 		if _, ok := a.(*tupleExpr); ok && p.kind == "array" {
-			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be an array, and this is several: choose one with [0], [1] and so on", p.name, n.fn.text)
+			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be an array, and this is several: choose one with [0], [1] and so on", p.name, n.fn.text))
 		}
 		if t, ok := ParseType(p.kind); ok {
 			if a.typ() == Dynamic && t != String && t != Dynamic || t == Dynamic && a.typ() != Dynamic || !coercible(a.typ(), t) {
-				failSemantic(at, "SEM0220", "the argument '%s' of %s() must be a %s, and this is a %s%s", p.name, n.fn.text, t, a.typ(), conversionHint(t))
+				panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be a %s, and this is a %s%s", p.name, n.fn.text, t, a.typ(), conversionHint(t)))
 			}
 			args[i] = b.coerce(a, t, at)
 		} else if !paramKinds[p.kind](a.typ()) {
-			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be %s, and this is a %s", p.name, n.fn.text, kindNoun[p.kind], a.typ())
+			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be %s, and this is a %s", p.name, n.fn.text, kindNoun[p.kind], a.typ()))
 		}
 		if p.constant || p.kind == "regex" || p.kind == "part" || p.kind == "datepart" {
 			b.checkConstant(n.fn.text, p, args[i], at)
@@ -306,12 +308,12 @@ func (b *binder) checkArguments(n *call, params []param, args []expr) {
 func (b *binder) checkConstant(fn string, p param, a expr, at span) {
 	c, ok := a.(*constExpr)
 	if !ok {
-		failSemantic(at, "SEM0220", "the argument '%s' of %s() must be a constant", p.name, fn)
+		panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be a constant", p.name, fn))
 	}
 	switch p.kind {
 	case "regex":
 		if _, err := regexp.Compile(c.val.s); err != nil {
-			failSemantic(at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+			panic(semanticError(at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 		}
 	case "part", "datepart":
 		parts := dateParts
@@ -319,7 +321,7 @@ func (b *binder) checkConstant(fn string, p param, a expr, at span) {
 			parts = readableParts
 		}
 		if !slices.Contains(parts, strings.ToLower(c.val.s)) {
-			failSemantic(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(parts, ", "))
+			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(parts, ", ")))
 		}
 	}
 }
@@ -356,7 +358,7 @@ func (b *binder) unify(n *call, params []param, args []expr, strict bool) Type {
 	for i, a := range args {
 		if paramFor(params, i, len(args)).kind == "common" {
 			if strict && t != kindNull && (t == Dynamic) != (a.typ() == Dynamic) {
-				failSemantic(n.args[i].pos(), "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s: tostring() and its like convert a dynamic", n.fn.text, a.typ(), t)
+				panic(semanticError(n.args[i].pos(), "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s: tostring() and its like convert a dynamic", n.fn.text, a.typ(), t))
 			}
 			t = b.commonType(n.args[i].pos(), n.fn.text, t, a)
 		}
@@ -381,8 +383,7 @@ func (b *binder) commonType(at span, fn string, t Type, a expr) Type {
 	case t.isNumber() && at2.isNumber():
 		return widest(t, at2)
 	}
-	failSemantic(at, "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s", fn, at2, t)
-	panic("unreachable")
+	panic(semanticError(at, "SEM0220", "the arguments of %s() must be of one type, and this is a %s beside a %s", fn, at2, t))
 }
 
 // typeLiteral is typeof(type), which only some functions take.

@@ -61,10 +61,11 @@ var insteadOfFamily = map[string]string{
 	"convert_": "multiply by the unit's factor",
 }
 
-// refuseFunction fails if the name is that of an unsupported function.
-func refuseFunction(fn name) {
+// unsupportedFunction says that a function of the language is not here, nil if the
+// name is not that of one.
+func unsupportedFunction(fn name) *problem {
 	if !unsupportedFunctions[fn.text] {
-		return
+		return nil
 	}
 	hint := insteadOf[fn.text]
 	for family, instead := range insteadOfFamily {
@@ -75,5 +76,5 @@ func refuseFunction(fn name) {
 	if hint != "" {
 		hint = "; " + hint
 	}
-	failUnsupported(fn.span, "the function %s() is not supported%s", fn.text, hint)
+	return unsupportedError(fn.span, "the function %s() is not supported%s", fn.text, hint)
 }

@@ -53,7 +53,7 @@ func lex(text string) []token {
 	if !utf8.ValidString(text) {
 		for i, r := range text {
 			if r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD") {
-				failSyntax(span{i, i + 1}, "the query is not valid UTF-8 here")
+				panic(syntaxError(span{i, i + 1}, "the query is not valid UTF-8 here"))
 			}
 		}
 	}
@@ -128,8 +128,7 @@ func (l *lexer) next() token {
 		}
 	}
 	r, size := utf8.DecodeRuneInString(rest)
-	failSyntax(span{start, start + size}, "the character %q has no meaning here", r)
-	panic("unreachable")
+	panic(syntaxError(span{start, start + size}, "the character %q has no meaning here", r))
 }
 
 func (l *lexer) nameChars() {
@@ -164,7 +163,7 @@ func (l *lexer) typedLiteral(start int, word string) (token, bool) {
 	}
 	end := strings.IndexAny(l.text[open:], ")\n")
 	if end < 0 || l.text[open+end] == '\n' {
-		failSyntax(span{start, len(l.text)}, "%s( has no closing parenthesis on its line", word)
+		panic(syntaxError(span{start, len(l.text)}, "%s( has no closing parenthesis on its line", word))
 	}
 	l.at = open + end + 1
 	return token{
@@ -224,8 +223,7 @@ func (l *lexer) number() token {
 	case isName(l.text[start:l.at]):
 		return token{kind: tokName, text: l.text[start:l.at], span: span{start, l.at}}
 	default:
-		failSyntax(span{start, l.at}, "%q is neither a number nor a timespan such as 90m, 1.5h or 100ms", l.text[start:l.at])
-		panic("unreachable")
+		panic(syntaxError(span{start, l.at}, "%q is neither a number nor a timespan such as 90m, 1.5h or 100ms", l.text[start:l.at]))
 	}
 }
 
@@ -263,14 +261,14 @@ func (l *lexer) stringLiteral() token {
 		l.at++
 	}
 	if l.at >= len(l.text) || l.text[l.at] != '"' && l.text[l.at] != '\'' && l.text[l.at] != '`' && l.text[l.at] != '~' {
-		failSyntax(span{start, l.at}, "a string literal must follow @")
+		panic(syntaxError(span{start, l.at}, "a string literal must follow @"))
 	}
 	for _, fence := range []string{"```", "~~~"} {
 		if strings.HasPrefix(l.text[l.at:], fence) {
 			body := l.text[l.at+3:]
 			end := strings.Index(body, fence)
 			if end < 0 {
-				failSyntax(span{start, len(l.text)}, "the string that starts here with %s is never closed", fence)
+				panic(syntaxError(span{start, len(l.text)}, "the string that starts here with %s is never closed", fence))
 			}
 			l.at += 3 + end + 3
 			return token{kind: tokString, text: body[:end], span: span{start, l.at}}
@@ -289,7 +287,7 @@ func (l *lexer) stringLiteral() token {
 			l.at++
 			return token{kind: tokString, text: sb.String(), span: span{start, l.at}}
 		case c == '\n' || c == '\r':
-			failSyntax(span{start, l.at}, "the string that starts here is not closed on its line")
+			panic(syntaxError(span{start, l.at}, "the string that starts here is not closed on its line"))
 		case c == '\\' && !verbatim:
 			l.escape(&sb)
 		default:
@@ -297,8 +295,7 @@ func (l *lexer) stringLiteral() token {
 			l.at++
 		}
 	}
-	failSyntax(span{start, len(l.text)}, "the string that starts here is never closed")
-	panic("unreachable")
+	panic(syntaxError(span{start, len(l.text)}, "the string that starts here is never closed"))
 }
 
 var simpleEscapes = map[byte]byte{
@@ -311,7 +308,7 @@ func (l *lexer) escape(sb *strings.Builder) {
 	l.at++
 	bad := func() {
 		end := min(l.at+1, len(l.text))
-		failSyntax(span{start, end}, "%q is no escape of a string: write \\\\ for a backslash, or put @ before the quote", l.text[start:end])
+		panic(syntaxError(span{start, end}, "%q is no escape of a string: write \\\\ for a backslash, or put @ before the quote", l.text[start:end]))
 	}
 	if l.at >= len(l.text) {
 		bad()

@@ -125,7 +125,7 @@ func (b *binder) namedColumn(n named, in []*column) namedColumn {
 
 func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
 	if _, ok := e.(*tupleExpr); ok {
-		failSemantic(n.expr.pos(), "SEM0001", "this gives several values, and one is expected here: choose one with [0], [1] and so on")
+		panic(semanticError(n.expr.pos(), "SEM0001", "this gives several values, and one is expected here: choose one with [0], [1] and so on"))
 	}
 	switch len(n.names) {
 	case 0:
@@ -133,8 +133,7 @@ func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
 	case 1:
 		return namedColumn{n.names[0].text, true, n.names[0].span, e}
 	}
-	failSemantic(n.pos(), "SEM0001", "there are several names, and the expression gives one value")
-	panic("unreachable")
+	panic(semanticError(n.pos(), "SEM0001", "there are several names, and the expression gives one value"))
 }
 
 // namedColumns binds the columns of an operator that takes several of one
@@ -148,7 +147,7 @@ func (b *binder) namedColumns(n named, in []*column) []namedColumn {
 	}
 	names := tuple.names(in)
 	if len(n.names) > len(names) {
-		failSemantic(n.names[len(names)].span, "SEM0001", "the expression gives %d values, and %d names are given", len(names), len(n.names))
+		panic(semanticError(n.names[len(names)].span, "SEM0001", "the expression gives %d values, and %d names are given", len(names), len(n.names)))
 	}
 	cols := make([]namedColumn, len(names))
 	for i, name := range names {
@@ -185,7 +184,7 @@ func (g *naming) column(c namedColumn) string {
 
 func (g *naming) declare(c namedColumn) {
 	if g.declared[c.name] {
-		failSemantic(c.at, "SEM0111", "there are two columns named '%s'", c.name)
+		panic(semanticError(c.at, "SEM0111", "there are two columns named '%s'", c.name))
 	}
 	g.declared[c.name] = true
 }

@@ -16,7 +16,7 @@ func parseAs(p *parser, at span) operatorNode {
 	if o, ok := opts["hint.materialized"]; ok {
 		// Whoever reads the name reads the same rows, so there is nothing to choose.
 		if lit, isBool := o.value.(*literal); !isBool || lit.typ != Bool {
-			failSyntax(o.value.pos(), "hint.materialized is true or false")
+			panic(syntaxError(o.value.pos(), "hint.materialized is true or false"))
 		}
 	}
 	n := &asNode{name: p.name("for the table")}
@@ -27,7 +27,7 @@ func parseAs(p *parser, at span) operatorNode {
 
 func (n *asNode) bind(b *binder, in relation) relation {
 	if b.subtables > 0 {
-		failUnsupported(n.span, "as is not supported inside mv-apply; name the table before it")
+		panic(unsupportedError(n.span, "as is not supported inside mv-apply; name the table before it"))
 	}
 	s := &shared{in: in, name: n.name.text}
 	scope := &scope{outer: b.scope}
@@ -175,7 +175,7 @@ type materializeKey struct {
 
 func bindMaterialize(b *binder, n *call) relation {
 	if len(n.args) != 1 {
-		failSemantic(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args))
+		panic(semanticError(n.span, "SEM0219", "materialize() takes 1 argument and got %d", len(n.args)))
 	}
 	key := materializeKey{n, b.scope}
 	m := b.materialized[key]

@@ -26,7 +26,7 @@ func parseEvaluate(p *parser, at span) operatorNode {
 	p.options("evaluate")
 	n := &evaluateNode{plugin: p.name("of a plugin")}
 	if n.plugin.text != "bag_unpack" {
-		failUnsupported(n.plugin.span, "the plugin '%s' is not supported; bag_unpack is", n.plugin.text)
+		panic(unsupportedError(n.plugin.span, "the plugin '%s' is not supported; bag_unpack is", n.plugin.text))
 	}
 	p.expect("(", "after the plugin's name")
 	for !p.cur().is(")") {
@@ -55,7 +55,7 @@ func parseEvaluate(p *parser, at span) operatorNode {
 			column := p.name("of a column")
 			p.expect(":", "after the column's name")
 			if n.schema.Index(column.text) >= 0 {
-				failSemantic(column.span, "SEM0111", "the schema has two columns named '%s'", column.text)
+				panic(semanticError(column.span, "SEM0111", "the schema has two columns named '%s'", column.text))
 			}
 			n.schema = append(n.schema, ColumnSchema{column.text, p.typeName()})
 			if !p.accept(",") {
@@ -96,16 +96,16 @@ func (n *evaluateNode) bind(b *binder, in relation) relation {
 			}
 		}
 		if !slices.Contains(bagUnpackParameters, param) {
-			failSemantic(a.expr.pos(), "SEM0219", "bag_unpack() takes a column, a prefix, columnsConflict and ignoredProperties, and no other argument")
+			panic(semanticError(a.expr.pos(), "SEM0219", "bag_unpack() takes a column, a prefix, columnsConflict and ignoredProperties, and no other argument"))
 		}
 		if given[param] {
-			failSemantic(a.expr.pos(), "SEM0219", "%s of bag_unpack() is given twice", param)
+			panic(semanticError(a.expr.pos(), "SEM0219", "%s of bag_unpack() is given twice", param))
 		}
 		given[param] = true
 		u.argument(b, param, a.expr)
 	}
 	if u.bag == nil {
-		failSemantic(n.plugin.span, "SEM0219", "bag_unpack() takes at least 1 argument and got none: the column")
+		panic(semanticError(n.plugin.span, "SEM0219", "bag_unpack() takes at least 1 argument and got none: the column"))
 	}
 	if !n.declared {
 		return u.discovered(b)
@@ -143,7 +143,7 @@ func (u *unpacking) argument(b *binder, param string, n node) {
 	if param == "Column" {
 		ref, ok := b.expr(n, u.in.columns()).(*columnExpr)
 		if !ok || ref.typ() != Dynamic {
-			failSemantic(n.pos(), "SEM0220", "bag_unpack() unpacks a column of type dynamic; extend one with parse_json() first")
+			panic(semanticError(n.pos(), "SEM0220", "bag_unpack() unpacks a column of type dynamic; extend one with parse_json() first"))
 		}
 		u.bag = ref.col
 		return
@@ -154,19 +154,19 @@ func (u *unpacking) argument(b *binder, param string, n node) {
 		want = Dynamic
 	}
 	if !ok || c.t != want {
-		failSemantic(n.pos(), "SEM0220", "%s of bag_unpack() must be a constant of type %s", param, want)
+		panic(semanticError(n.pos(), "SEM0220", "%s of bag_unpack() must be a constant of type %s", param, want))
 	}
 	switch param {
 	case "OutputColumnPrefix":
 		u.prefix = c.val.s
 	case "columnsConflict":
 		if !slices.Contains(conflictModes, c.val.s) {
-			failSemantic(n.pos(), "SEM0220", "columnsConflict is error, replace_source or keep_source")
+			panic(semanticError(n.pos(), "SEM0220", "columnsConflict is error, replace_source or keep_source"))
 		}
 		u.conflict = c.val.s
 	case "ignoredProperties":
 		if c.val.kind != kindArray {
-			failSemantic(n.pos(), "SEM0220", "ignoredProperties must be an array of names")
+			panic(semanticError(n.pos(), "SEM0220", "ignoredProperties must be an array of names"))
 		}
 		u.ignored = make(map[string]bool)
 		for _, v := range c.val.array() {
@@ -262,8 +262,7 @@ func (u *unpacking) apply(x *execution, b *batch, emit func(*batch) error) error
 
 // conflictAt is the error of a property that has the name of a column.
 func (u *unpacking) conflictAt(column string) *problem {
-	return &problem{kind: SemanticError, code: "SEM0001", at: u.at,
-		msg: "bag_unpack() finds a property with the name of the column '" + column + "': a prefix, or columnsConflict, keeps them apart"}
+	return semanticError(u.at, "SEM0001", "bag_unpack() finds a property with the name of the column '%s': a prefix, or columnsConflict, keeps them apart", column)
 }
 
 // discovered looks at the rows for the columns, since only they tell: the
@@ -272,7 +271,7 @@ func (u *unpacking) conflictAt(column string) *problem {
 // dynamic if they differ.
 func (u *unpacking) discovered(b *binder) relation {
 	if b.subtables > 0 {
-		failUnsupported(u.at, "bag_unpack() inside mv-apply needs its columns: declare them with : (name:type, ...)")
+		panic(unsupportedError(u.at, "bag_unpack() inside mv-apply needs its columns: declare them with : (name:type, ...)"))
 	}
 	kept := b.runNow(u.in, u.at, "bag_unpack()")
 	in := u.in.columns()
@@ -293,7 +292,7 @@ func (u *unpacking) discovered(b *binder) relation {
 			}
 			name := u.prefix + key
 			if len(types) > maxUnpacked {
-				failLimit("bag_unpack() finds more than %d properties: name those that are needed, with : (name:type, ...)", maxUnpacked)
+				panic(limitError("bag_unpack() finds more than %d properties: name those that are needed, with : (name:type, ...)", maxUnpacked))
 			}
 			switch old := types[name]; {
 			case old == kindNull: // not seen, or only nulls so far

@@ -10,7 +10,7 @@ type invokeNode struct {
 func parseInvoke(p *parser, at span) operatorNode {
 	fn := p.name("of a function")
 	if !p.cur().is("(") {
-		p.unexpected("expected the arguments of %s in parentheses", fn.text)
+		panic(p.unexpected("expected the arguments of %s in parentheses", fn.text))
 	}
 	c := p.call(fn).(*call)
 	return &invokeNode{at.to(c.span), c}
@@ -18,20 +18,20 @@ func parseInvoke(p *parser, at span) operatorNode {
 
 func (n *invokeNode) bind(b *binder, in relation) relation {
 	if b.subtables > 0 {
-		failUnsupported(n.span, "invoke is not supported inside mv-apply; write the function's operators there")
+		panic(unsupportedError(n.span, "invoke is not supported inside mv-apply; write the function's operators there"))
 	}
 	fn := n.call.fn
 	d := b.scope.find(fn.text)
 	if d == nil || d.fn == nil {
-		failSemantic(fn.span, "SEM0260", "invoke calls a function that a let statement defines, and '%s' is none%s", fn.text, suggestion(fn.text, b.scope.all()))
+		panic(semanticError(fn.span, "SEM0260", "invoke calls a function that a let statement defines, and '%s' is none%s", fn.text, suggestion(fn.text, b.scope.all())))
 	}
 	if len(d.fn.params) == 0 || !d.fn.params[0].table {
-		failSemantic(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text)
+		panic(semanticError(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text))
 	}
 	input := &boundTable{n.span, &shared{in: in}}
 	c := &call{span: n.call.span, fn: fn, args: append([]node{input}, n.call.args...), names: append([]*name{nil}, n.call.names...)}
 	if !b.isTabular(c) {
-		failSemantic(fn.span, "SEM0001", "%s() gives a scalar, and invoke needs a table", fn.text)
+		panic(semanticError(fn.span, "SEM0001", "%s() gives a scalar, and invoke needs a table", fn.text))
 	}
 	var rel relation
 	b.invoke(c, d, nil, func(body node) { rel = b.relation(body) })

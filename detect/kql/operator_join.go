@@ -52,7 +52,7 @@ func parseJoinRest(p *parser, at span, n *joinNode, operator string) operatorNod
 		}
 		if !isName || !slices.Contains(allowed, kind.text) {
 			given := p.text[o.value.pos().start:o.value.pos().end]
-			failSyntax(o.value.pos(), "unknown kind of %s '%s': use one of %s", operator, given, strings.Join(allowed, ", "))
+			panic(syntaxError(o.value.pos(), "unknown kind of %s '%s': use one of %s", operator, given, strings.Join(allowed, ", ")))
 		}
 		n.kind, n.kindAt = kind.text, o.span
 	}
@@ -126,7 +126,7 @@ func (b *binder) joinCondition(j *join, n node, shared map[*column]bool) {
 		l := b.columnNamed(pattern{n.span, n.text}, j.left.columns())
 		r := b.columnNamed(pattern{n.span, n.text}, j.right.columns())
 		if l.typ != r.typ {
-			failJoinTypes(n.span, l.typ, r.typ)
+			panic(joinTypesError(n.span, l.typ, r.typ))
 		}
 		shared[r] = true
 		j.leftKeys = append(j.leftKeys, &columnExpr{col: l})
@@ -147,7 +147,7 @@ func (b *binder) joinCondition(j *join, n node, shared map[*column]bool) {
 			return
 		}
 	}
-	failSemantic(n.pos(), "SEM0001", "a join condition is the name of a column of both tables, or $left.a == $right.b")
+	panic(semanticError(n.pos(), "SEM0001", "a join condition is the name of a column of both tables, or $left.a == $right.b"))
 }
 
 // sideColumn binds $left.column or $right.column.
@@ -157,8 +157,7 @@ func (b *binder) sideColumn(n node, side string, of relation) *column {
 			return b.columnNamed(pattern{n.pos(), p.key}, of.columns())
 		}
 	}
-	failSemantic(n.pos(), "SEM0001", "this side of the join condition must be %s.column", side)
-	panic("unreachable")
+	panic(semanticError(n.pos(), "SEM0001", "this side of the join condition must be %s.column", side))
 }
 
 // join pairs the rows of two relations whose keys are equal. Its output is in
@@ -178,18 +177,18 @@ func (j *join) unify(b *binder, i int, at span, l expr) {
 	lt, rt := l.typ(), r.typ()
 	switch {
 	case lt == Dynamic || rt == Dynamic:
-		failSemantic(at, "SEM0117", "a dynamic can not be joined on: tostring() or another conversion gives it a type")
+		panic(semanticError(at, "SEM0117", "a dynamic can not be joined on: tostring() or another conversion gives it a type"))
 	case lt == rt:
 	case lt.isNumber() && rt.isNumber():
 		t := widest(lt, rt)
 		j.leftKeys[i], j.rightKeys[i] = converted(l, t), converted(r, t)
 	default:
-		failJoinTypes(at, lt, rt)
+		panic(joinTypesError(at, lt, rt))
 	}
 }
 
-func failJoinTypes(at span, left, right Type) {
-	failSemantic(at, "SEM0025", "join compares a %s with a %s: convert one of them", left, right)
+func joinTypesError(at span, left, right Type) *problem {
+	return semanticError(at, "SEM0025", "join compares a %s with a %s: convert one of them", left, right)
 }
 
 func (j *join) columns() []*column { return j.cols }

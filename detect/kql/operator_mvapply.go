@@ -15,7 +15,7 @@ func parseMvApply(p *parser, at span) operatorNode {
 	opts := p.options("mv-apply", "with_itemindex", "kind", "bagexpansion")
 	for _, k := range []string{"kind", "bagexpansion"} {
 		if o, ok := opts[k]; ok {
-			failUnsupported(o.span, "mv-apply has no %s; mv-expand %s=array can stand inside it", k, k)
+			panic(unsupportedError(o.span, "mv-apply has no %s; mv-expand %s=array can stand inside it", k, k))
 		}
 	}
 	n.expand.parseItemIndex(opts)

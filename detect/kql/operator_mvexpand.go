@@ -28,7 +28,7 @@ func parseMvExpand(p *parser, at span) operatorNode {
 		if o, ok := opts[k]; ok {
 			v, _ := o.value.(*name)
 			if v == nil || v.text != "bag" && v.text != "array" {
-				failSyntax(o.value.pos(), "the %s of mv-expand is bag or array", k)
+				panic(syntaxError(o.value.pos(), "the %s of mv-expand is bag or array", k))
 			}
 			n.bagArrays = v.text == "array"
 		}
@@ -50,7 +50,7 @@ func (n *mvExpandNode) parseItemIndex(opts map[string]option) {
 		n.itemIndex = index.val.s
 	}
 	if n.itemIndex == "" {
-		failSyntax(o.value.pos(), "with_itemindex names a column")
+		panic(syntaxError(o.value.pos(), "with_itemindex names a column"))
 	}
 }
 
@@ -94,7 +94,7 @@ func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpa
 			names.declare(col)
 		}
 		if col.e.typ() != Dynamic {
-			failSemantic(item.pos(), "SEM0001", "%s needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", operator, col.e.typ())
+			panic(semanticError(item.pos(), "SEM0001", "%s needs a dynamic, and this is a %s: parse_json() makes a dynamic of text", operator, col.e.typ()))
 		}
 		t := Dynamic
 		if item.typ != kindNull {

@@ -42,17 +42,17 @@ func parseParseRest(p *parser, at span, n *parseNode, operator string) operatorN
 	if o, ok := opts["kind"]; ok {
 		kind, _ := o.value.(*name)
 		if kind == nil || kind.text != "simple" && kind.text != "relaxed" && kind.text != "regex" {
-			failSyntax(o.value.pos(), "the kind of %s is simple, relaxed or regex", operator)
+			panic(syntaxError(o.value.pos(), "the kind of %s is simple, relaxed or regex", operator))
 		}
 		n.kind = kind.text
 	}
 	if o, ok := opts["flags"]; ok {
 		flags, _ := o.value.(*name)
 		if flags == nil || strings.Trim(flags.text, "imsU") != "" {
-			failSyntax(o.value.pos(), "the flags of a regular expression are i, m, s and U, together in one word")
+			panic(syntaxError(o.value.pos(), "the flags of a regular expression are i, m, s and U, together in one word"))
 		}
 		if n.kind != "regex" {
-			failSemantic(o.span, "SEM0001", "flags are for %s kind=regex", operator)
+			panic(semanticError(o.span, "SEM0001", "flags are for %s kind=regex", operator))
 		}
 		n.flags = flags.text
 	}
@@ -62,7 +62,7 @@ func parseParseRest(p *parser, at span, n *parseNode, operator string) operatorN
 		n.pattern = append(n.pattern, p.patternPart(n.pattern))
 	}
 	if len(n.pattern) == 0 {
-		p.unexpected("expected a pattern of strings, columns and *")
+		panic(p.unexpected("expected a pattern of strings, columns and *"))
 	}
 	n.span = at.to(p.last())
 	return n
@@ -83,10 +83,10 @@ func (p *parser) patternPart(before []patternPart) patternPart {
 	switch {
 	case t.is("*"):
 		if last.any {
-			failSyntax(last.at, "a string must stand between one * and the next")
+			panic(syntaxError(last.at, "a string must stand between one * and the next"))
 		}
 		if last.column != nil && last.typ == String {
-			failSyntax(t.span, "* after a column of type string says nothing about where the column ends: put a string between them")
+			panic(syntaxError(t.span, "* after a column of type string says nothing about where the column ends: put a string between them"))
 		}
 		p.advance()
 		return patternPart{at: t.span, any: true}
@@ -95,10 +95,10 @@ func (p *parser) patternPart(before []patternPart) patternPart {
 		return patternPart{at: lit.span, text: lit.val.s}
 	case t.kind == tokName || t.kind == tokQuoted:
 		if last.any {
-			failSyntax(last.at, "a string must stand between * and the column, to say where it begins")
+			panic(syntaxError(last.at, "a string must stand between * and the column, to say where it begins"))
 		}
 		if last.column != nil {
-			failSyntax(t.span, "a column must follow a string, which says where it begins")
+			panic(syntaxError(t.span, "a column must follow a string, which says where it begins"))
 		}
 		column := p.name("of a column")
 		part := patternPart{column: &column, typ: String}
@@ -108,8 +108,7 @@ func (p *parser) patternPart(before []patternPart) patternPart {
 		part.at = t.span.to(p.last())
 		return part
 	}
-	p.unexpected("expected a string, a column or *")
-	panic("unreachable")
+	panic(p.unexpected("expected a string, a column or *"))
 }
 
 func (n *parseNode) bind(b *binder, in relation) relation {
@@ -124,7 +123,7 @@ func (n *parseNode) bind(b *binder, in relation) relation {
 			continue
 		}
 		if seen[part.column.text] {
-			failSemantic(part.column.span, "SEM0111", "the pattern fills the column '%s' twice", part.column.text)
+			panic(semanticError(part.column.span, "SEM0111", "the pattern fills the column '%s' twice", part.column.text))
 		}
 		seen[part.column.text] = true
 		x.fill(b, part.column.text, part.typ)
@@ -230,7 +229,7 @@ func (x *extraction) apply(_ *execution, b *batch, emit func(*batch) error) erro
 		}
 	}
 	if total > maxBatchSize {
-		failLimit("%s makes more than %d MiB of text for %d rows", x.op, maxBatchSize>>20, b.n)
+		panic(limitError("%s makes more than %d MiB of text for %d rows", x.op, maxBatchSize>>20, b.n))
 	}
 	out := &batch{n: b.n, cols: make([]*vector, len(x.cols))}
 	for i := range x.cols {
@@ -394,14 +393,14 @@ func (n *parseNode) regexMatcher() func(string, []Value) bool {
 			}
 		default:
 			if _, err := regexp.Compile(part.text); err != nil {
-				failSemantic(part.at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+				panic(semanticError(part.at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 			}
 			sb.WriteString("(?:" + part.text + ")")
 		}
 	}
 	re, err := regexp.Compile(sb.String())
 	if err != nil {
-		failSemantic(n.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+		panic(semanticError(n.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 	}
 	groups := make([]int, len(types))
 	for i := range groups {

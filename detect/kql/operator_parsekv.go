@@ -32,7 +32,7 @@ func parseParseKV(p *parser, at span) operatorNode {
 		key := p.name("of a key")
 		p.expect(":", "after the key")
 		if n.keys.Index(key.text) >= 0 {
-			failSemantic(key.span, "SEM0111", "the key '%s' is named twice", key.text)
+			panic(semanticError(key.span, "SEM0111", "the key '%s' is named twice", key.text))
 		}
 		n.keys = append(n.keys, ColumnSchema{key.text, p.typeName()})
 		if !p.accept(",") {
@@ -60,26 +60,26 @@ func parseParseKV(p *parser, at span) operatorNode {
 func (n *parseKVNode) option(p *parser, given map[string]span) {
 	t := p.advance()
 	if _, twice := given[t.text]; twice && t.text != "quote" && t.text != "escape" {
-		failSyntax(t.span, "%s is given twice", t.text)
+		panic(syntaxError(t.span, "%s is given twice", t.text))
 	}
 	given[t.text] = t.span
 	switch t.text {
 	case "pair_delimiter", "kv_delimiter", "quote", "escape", "regex", "greedy":
 	default:
-		failSyntax(t.span, "unknown option '%s' of parse-kv: use pair_delimiter, kv_delimiter, quote, escape, greedy or regex", t.text)
+		panic(syntaxError(t.span, "unknown option '%s' of parse-kv: use pair_delimiter, kv_delimiter, quote, escape, greedy or regex", t.text))
 	}
 	p.expect("=", "after the option's name")
 	at := p.cur().span
 	value, ok := p.primary().(*literal)
 	if t.text == "greedy" {
 		if !ok || value.typ != Bool || value.val.IsNull() {
-			failSyntax(at, "greedy is true or false")
+			panic(syntaxError(at, "greedy is true or false"))
 		}
 		n.greedy = value.val.isTrue()
 		return
 	}
 	if !ok || value.typ != String || value.val.s == "" {
-		failSyntax(at, "the value of %s must be a string that is not empty", t.text)
+		panic(syntaxError(at, "the value of %s must be a string that is not empty", t.text))
 	}
 	text := value.val.s
 	runes := []rune(text)
@@ -90,21 +90,21 @@ func (n *parseKVNode) option(p *parser, given map[string]span) {
 		n.kv = text
 	case "quote":
 		if len(runes) > 2 {
-			failSyntax(value.span, "quote is one character, or an opening and a closing one")
+			panic(syntaxError(value.span, "quote is one character, or an opening and a closing one"))
 		}
 		n.quotes = append(n.quotes, quotePair{runes[0], runes[len(runes)-1]})
 	case "escape":
 		if len(runes) > 1 {
-			failSyntax(value.span, "escape is one character")
+			panic(syntaxError(value.span, "escape is one character"))
 		}
 		n.escapes = append(n.escapes, runes[0])
 	case "regex":
 		re, err := regexp.Compile(text)
 		if err != nil {
-			failSemantic(value.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err))
+			panic(semanticError(value.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 		}
 		if re.NumSubexp() != 2 {
-			failSemantic(value.span, "SEM0420", "the regular expression needs two groups, one for the key and one for the value, and it has %d", re.NumSubexp())
+			panic(semanticError(value.span, "SEM0420", "the regular expression needs two groups, one for the key and one for the value, and it has %d", re.NumSubexp()))
 		}
 		n.regex = re
 	}
@@ -113,14 +113,14 @@ func (n *parseKVNode) option(p *parser, given map[string]span) {
 // checkOptions refuses options that have no meaning together.
 func (n *parseKVNode) checkOptions(given map[string]span) {
 	if at, ok := given["regex"]; ok && len(given) > 1 {
-		failSemantic(at, "SEM0001", "with regex parse-kv takes no other option")
+		panic(semanticError(at, "SEM0001", "with regex parse-kv takes no other option"))
 	}
 	for _, pair := range [][2]string{
 		{"pair_delimiter", "kv_delimiter"}, {"kv_delimiter", "pair_delimiter"}, {"escape", "quote"}, {"greedy", "kv_delimiter"},
 	} {
 		if at, ok := given[pair[0]]; ok {
 			if _, ok := given[pair[1]]; !ok {
-				failSemantic(at, "SEM0001", "parse-kv takes %s only together with %s", pair[0], pair[1])
+				panic(semanticError(at, "SEM0001", "parse-kv takes %s only together with %s", pair[0], pair[1]))
 			}
 		}
 	}

@@ -223,7 +223,7 @@ func (n *renameNode) bind(b *binder, in relation) relation {
 		old := pair.expr.(*name)
 		c := b.columnNamed(pattern{old.span, old.text}, in.columns())
 		if _, twice := to[c]; twice {
-			failSemantic(old.span, "SEM0111", "project-rename renames '%s' twice", old.text)
+			panic(semanticError(old.span, "SEM0111", "project-rename renames '%s' twice", old.text))
 		}
 		to[c] = pair.names[0].text
 	}
@@ -236,7 +236,7 @@ func (n *renameNode) bind(b *binder, in relation) relation {
 		}
 		if seen[name] {
 			at := n.pairs[slices.IndexFunc(n.pairs, func(p named) bool { return p.names[0].text == name })].names[0].span
-			failSemantic(at, "SEM0111", "project-rename makes two columns named '%s'", name)
+			panic(semanticError(at, "SEM0111", "project-rename makes two columns named '%s'", name))
 		}
 		seen[name] = true
 		out.pass(name, c)
@@ -259,7 +259,7 @@ func parseProjectReorder(p *parser, at span) operatorNode {
 		if p.cur().kind == tokName && columnOrders[p.cur().text] {
 			order = p.operatorName()
 			if order == "granny" || !columnOrders[order] {
-				failSyntax(p.last(), "expected asc, desc, granny-asc or granny-desc")
+				panic(syntaxError(p.last(), "expected asc, desc, granny-asc or granny-desc"))
 			}
 		}
 		n.orders = append(n.orders, order)

@@ -37,7 +37,7 @@ var columnProperties = wordSet("anomalycolumns", "series", "xcolumn", "ycolumns"
 func parseRender(p *parser, at span) operatorNode {
 	text := p.cur().text
 	if p.cur().kind != tokName || !slices.Contains(visualizations, text) {
-		p.unexpected("expected a visualization: %s", strings.Join(visualizations, ", "))
+		panic(p.unexpected("expected a visualization: %s", strings.Join(visualizations, ", ")))
 	}
 	p.advance()
 	n := &renderNode{rendering: &Rendering{Visualization: text, Properties: make(map[string]string)}}
@@ -57,7 +57,7 @@ func parseRender(p *parser, at span) operatorNode {
 	}
 	n.span = at.to(p.last())
 	if p.cur().is("|") {
-		failSemantic(n.span, "SEM0001", "render must be the last operator of the query")
+		panic(semanticError(n.span, "SEM0001", "render must be the last operator of the query"))
 	}
 	return n
 }
@@ -65,7 +65,7 @@ func parseRender(p *parser, at span) operatorNode {
 func (n *renderNode) property(p *parser) {
 	t := p.cur()
 	if t.kind != tokName || !slices.Contains(renderProperties, t.text) {
-		p.unexpected("expected a property of render: %s", strings.Join(renderProperties, ", "))
+		panic(p.unexpected("expected a property of render: %s", strings.Join(renderProperties, ", ")))
 	}
 	p.advance()
 	p.expect("=", "after the property")
@@ -87,7 +87,7 @@ func (n *renderNode) property(p *parser) {
 			}
 			lit, ok := of.(*literal)
 			if !ok {
-				failSyntax(e.pos(), "expected a literal or the name of a column")
+				panic(syntaxError(e.pos(), "expected a literal or the name of a column"))
 			}
 			if lit.typ == String {
 				values[len(values)-1] = lit.val.s
@@ -100,7 +100,7 @@ func (n *renderNode) property(p *parser) {
 		p.advance()
 	}
 	if _, twice := n.rendering.Properties[t.text]; twice {
-		failSyntax(t.span, "%s is given twice", t.text)
+		panic(syntaxError(t.span, "%s is given twice", t.text))
 	}
 	n.rendering.Properties[t.text] = strings.Join(values, ",")
 }
@@ -108,8 +108,7 @@ func (n *renderNode) property(p *parser) {
 // bind is for a render that is not the last operator of the query, which is
 // taken off before the query is bound.
 func (n *renderNode) bind(*binder, relation) relation {
-	failSemantic(n.span, "SEM0001", "render must be the last operator of the query")
-	panic("unreachable")
+	panic(semanticError(n.span, "SEM0001", "render must be the last operator of the query"))
 }
 
 // check finds the columns that the properties name.

@@ -37,7 +37,7 @@ func parseTop(p *parser, at span) operatorNode {
 	p.expectWord("by", "after the number of rows")
 	n.keys = []sortKey{p.sortKey()}
 	if t := p.cur(); t.is(",") {
-		failSyntax(t.span, "top orders by one expression; sort by several, then take")
+		panic(syntaxError(t.span, "top orders by one expression; sort by several, then take"))
 	}
 	n.span = at.to(p.last())
 	return n
@@ -57,7 +57,7 @@ func (p *parser) sortKey() sortKey {
 		k.ascending = p.advance().text == "asc"
 	}
 	if t := p.cur(); t.word("granny") {
-		failUnsupported(t.span, "the order granny of numbers in texts is not supported in sort; asc and desc are")
+		panic(unsupportedError(t.span, "the order granny of numbers in texts is not supported in sort; asc and desc are"))
 	}
 	k.nullsFirst = k.ascending
 	if p.acceptWord("nulls") {
@@ -66,7 +66,7 @@ func (p *parser) sortKey() sortKey {
 			p.advance()
 			k.nullsFirst = t.text == "first"
 		default:
-			p.unexpected("expected first or last after nulls")
+			panic(p.unexpected("expected first or last after nulls"))
 		}
 	}
 	return k
@@ -77,7 +77,7 @@ func (b *binder) limitOf(n node) int64 {
 	e := b.expr(n, nil)
 	c, ok := e.(*constExpr)
 	if !ok || c.t != Long && c.t != Int || c.val.IsNull() || c.val.n < 0 {
-		failSemantic(n.pos(), "SEM0001", "the number of rows must be an integer that does not depend on the row, and not negative")
+		panic(semanticError(n.pos(), "SEM0001", "the number of rows must be an integer that does not depend on the row, and not negative"))
 	}
 	return c.val.n
 }
@@ -90,7 +90,7 @@ func (n *sortNode) bind(b *binder, in relation) relation {
 	for _, k := range n.keys {
 		e := b.expr(k.expr, in.columns())
 		if e.typ() == Dynamic {
-			failSemantic(k.expr.pos(), "SEM0117", "a dynamic has no order: tostring() or another conversion gives it one")
+			panic(semanticError(k.expr.pos(), "SEM0117", "a dynamic has no order: tostring() or another conversion gives it one"))
 		}
 		s.by = append(s.by, e)
 	}

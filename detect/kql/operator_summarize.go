@@ -25,7 +25,7 @@ func parseSummarize(p *parser, at span) operatorNode {
 	}
 	n.span = at.to(p.last())
 	if len(n.aggregates) == 0 && !n.hasBy {
-		p.unexpected("expected an aggregate, or by and a column, after summarize")
+		panic(p.unexpected("expected an aggregate, or by and a column, after summarize"))
 	}
 	return n
 }
@@ -48,7 +48,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 		if c, ok := item.expr.(*call); ok && b.scope.find(c.fn.text) == nil && givesColumns(c.fn.text) {
 			cols := aggregates()[c.fn.text].columns(b, item, c)
 			if len(item.names) > len(cols) {
-				failSemantic(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names))
+				panic(semanticError(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names)))
 			}
 			for i, col := range cols {
 				named := namedColumn{name: col.name}
@@ -62,7 +62,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 		b.agg.used = false
 		col := b.namedColumn(item, nil)
 		if !b.agg.used {
-			failSemantic(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by")
+			panic(semanticError(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by"))
 		}
 		out.add(names.column(col), col.e)
 	}
@@ -72,7 +72,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 // groupable refuses a dynamic as a key.
 func (b *binder) groupable(item named, e expr) {
 	if e.typ() == Dynamic {
-		failSemantic(item.expr.pos(), "SEM0117", "a dynamic can not be grouped by: tostring() or another conversion gives it a type")
+		panic(semanticError(item.expr.pos(), "SEM0117", "a dynamic can not be grouped by: tostring() or another conversion gives it a type"))
 	}
 }
 
@@ -92,7 +92,7 @@ func (b *binder) aggregateExpr(n *call, a *aggregate) expr {
 	if a.columns != nil {
 		cols := a.columns(b, named{}, n)
 		if len(cols) != 1 {
-			failSemantic(n.span, "SEM0001", "%s() gives %d columns here, and one value is expected", n.fn.text, len(cols))
+			panic(semanticError(n.span, "SEM0001", "%s() gives %d columns here, and one value is expected", n.fn.text, len(cols)))
 		}
 		return &columnExpr{col: cols[0]}
 	}
@@ -140,7 +140,7 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 	defer func() { b.agg = ctx }()
 	n.unnamed()
 	if len(n.args) == 0 {
-		failSemantic(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn)
+		panic(semanticError(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn))
 	}
 	in := ctx.in.columns()
 	var args []expr
@@ -170,7 +170,7 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 			}
 		case i == 0:
 			if e.typ() == Dynamic || e.typ() == GUID {
-				failSemantic(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ())
+				panic(semanticError(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ()))
 			}
 			stem = strings.TrimPrefix(fn, "arg_") + "_" + name
 			if name == "" {

@@ -34,14 +34,14 @@ func parseUnionRest(p *parser, at span) *unionNode {
 	if o, ok := opts["isfuzzy"]; ok {
 		lit, isBool := o.value.(*literal)
 		if !isBool || lit.typ != Bool {
-			failSyntax(o.value.pos(), "isfuzzy is true or false")
+			panic(syntaxError(o.value.pos(), "isfuzzy is true or false"))
 		}
 		n.fuzzy = lit.val.isTrue()
 	}
 	if o, ok := opts["kind"]; ok {
 		kind, _ := o.value.(*name)
 		if kind == nil || kind.text != "inner" && kind.text != "outer" {
-			failSyntax(o.value.pos(), "the kind of a union is inner or outer")
+			panic(syntaxError(o.value.pos(), "the kind of a union is inner or outer"))
 		}
 		n.inner = kind.text == "inner"
 	}
@@ -53,7 +53,7 @@ func parseUnionRest(p *parser, at span) *unionNode {
 			n.withSource = v.val.String()
 		}
 		if n.withSource == "" {
-			failSyntax(o.value.pos(), "withsource names a column")
+			panic(syntaxError(o.value.pos(), "withsource names a column"))
 		}
 	}
 	for {
@@ -124,7 +124,7 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 		if lastMissing != nil {
 			panic(lastMissing) // not even a fuzzy union can do without every table
 		}
-		failSemantic(n.span, "SEM0100", "the union has no table")
+		panic(semanticError(n.span, "SEM0100", "the union has no table"))
 	}
 	u.unify(n, sources)
 	u.inheritReceived(b)

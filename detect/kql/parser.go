@@ -32,13 +32,13 @@ func newParser(text string) *parser { return &parser{text: text, tokens: lex(tex
 func (p *parser) query() (statements []statement, query node) {
 	statements = p.statements(tokEnd, "")
 	if p.cur().kind == tokEnd {
-		failSyntax(p.cur().span, "the query has no tabular expression: a table's name, print, range, datatable or union")
+		panic(syntaxError(p.cur().span, "the query has no tabular expression: a table's name, print, range, datatable or union"))
 	}
 	query = p.tablePipeline()
 	for p.accept(";") {
 	}
 	if p.cur().kind != tokEnd {
-		p.unexpected("expected | and an operator, or the end of the query")
+		panic(p.unexpected("expected | and an operator, or the end of the query"))
 	}
 	return statements, query
 }
@@ -78,30 +78,30 @@ func (p *parser) acceptWord(word string) bool {
 
 func (p *parser) expect(punct, where string) span {
 	if !p.cur().is(punct) {
-		p.unexpected("expected %q %s", punct, where)
+		panic(p.unexpected("expected %q %s", punct, where))
 	}
 	return p.advance().span
 }
 
 func (p *parser) expectWord(word, where string) {
 	if !p.acceptWord(word) {
-		p.unexpected("expected %q %s", word, where)
+		panic(p.unexpected("expected %q %s", word, where))
 	}
 }
 
 // unexpected fails at the current token.
-func (p *parser) unexpected(format string, args ...any) {
+func (p *parser) unexpected(format string, args ...any) *problem {
 	t := p.cur()
 	if t.kind == tokEnd {
-		failSyntax(t.span, "the query ends here; "+format, args...)
+		return syntaxError(t.span, "the query ends here; "+format, args...)
 	}
 	args = append([]any{p.text[t.start:t.end]}, args...)
-	failSyntax(t.span, "unexpected %q; "+format, args...)
+	return syntaxError(t.span, "unexpected %q; "+format, args...)
 }
 
 func (p *parser) enter() {
 	if p.depth++; p.depth > maxNesting {
-		failSyntax(p.cur().span, "the query is nested more than %d levels deep", maxNesting)
+		panic(syntaxError(p.cur().span, "the query is nested more than %d levels deep", maxNesting))
 	}
 }
 
@@ -134,7 +134,7 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 			st.span = start.span.to(p.last())
 			list = append(list, st)
 		case start.text == "declare" || start.text == "alias" || start.text == "restrict":
-			failUnsupported(start.span, "the statement '%s' is not supported; let and set are", start.text)
+			panic(unsupportedError(start.span, "the statement '%s' is not supported; let and set are", start.text))
 		default:
 			return list
 		}
@@ -185,7 +185,7 @@ func (p *parser) lambda() *lambda {
 	for !p.cur().is(")") {
 		par := p.parameter()
 		if last := len(fn.params) - 1; par.table && last >= 0 && !fn.params[last].table {
-			failSemantic(par.span, "SEM0001", "the parameters that are tables must come first")
+			panic(semanticError(par.span, "SEM0001", "the parameters that are tables must come first"))
 		}
 		fn.params = append(fn.params, par)
 		p.mentions.define(par.name, nil)
@@ -239,18 +239,17 @@ func (p *parser) typeName() Type {
 			return typ
 		}
 	}
-	p.unexpected("expected a type: bool, datetime, decimal, dynamic, guid, int, long, real, string or timespan")
-	panic("unreachable")
+	panic(p.unexpected("expected a type: bool, datetime, decimal, dynamic, guid, int, long, real, string or timespan"))
 }
 
 // name reads an identifier or a ['quoted name'].
 func (p *parser) name(where string) name {
 	t := p.cur()
 	if t.kind != tokName && t.kind != tokQuoted || strings.HasSuffix(t.text, "~") {
-		p.unexpected("expected a name %s", where)
+		panic(p.unexpected("expected a name %s", where))
 	}
 	if t.kind == tokName && keywords[t.text] {
-		p.unexpected("expected a name %s; this word as one is written ['%s']", where, t.text)
+		panic(p.unexpected("expected a name %s; this word as one is written ['%s']", where, t.text))
 	}
 	p.advance()
 	return name{t.span, t.text, t.kind == tokQuoted}
@@ -294,7 +293,7 @@ func (p *parser) source() node {
 			return parse(p)
 		}
 		if why, ok := refusedSources[t.text]; ok && !taken {
-			failUnsupported(t.span, "'%s' is not supported; %s", t.text, why)
+			panic(unsupportedError(t.span, "'%s' is not supported; %s", t.text, why))
 		}
 	}
 	return p.expr()
@@ -304,16 +303,16 @@ func (p *parser) source() node {
 func (p *parser) operator() operatorNode {
 	start := p.cur()
 	if start.kind != tokName {
-		p.unexpected("expected an operator such as where, extend or summarize")
+		panic(p.unexpected("expected an operator such as where, extend or summarize"))
 	}
 	word := p.operatorName()
 	at := start.span.to(p.last())
 	parse := operators()[word]
 	if parse == nil {
 		if why, ok := refusedOperators[word]; ok {
-			failUnsupported(at, "the operator '%s' is not supported; %s", word, why)
+			panic(unsupportedError(at, "the operator '%s' is not supported; %s", word, why))
 		}
-		failSyntax(at, "unknown operator '%s'%s", word, suggestion(word, operatorNames()))
+		panic(syntaxError(at, "unknown operator '%s'%s", word, suggestion(word, operatorNames())))
 	}
 	windows := p.windows
 	op := parse(p, at)
@@ -356,12 +355,12 @@ func (p *parser) options(operator string, known ...string) map[string]option {
 			return opts // name = expression, for the operator itself to read
 		}
 		if isHint && !isKnown && !executionHints[o.name] {
-			failUnsupported(o.span, "the hint '%s' of %s is not supported", o.name, operator)
+			panic(unsupportedError(o.span, "the hint '%s' of %s is not supported", o.name, operator))
 		}
 		p.at = end + 1
 		o.value = p.optionValue()
 		if _, twice := opts[o.name]; twice {
-			failSyntax(o.span, "%s is given twice", o.name)
+			panic(syntaxError(o.span, "%s is given twice", o.name))
 		}
 		if opts == nil {
 			opts = make(map[string]option)
@@ -545,7 +544,7 @@ func (p *parser) postfix() node {
 			end := p.expect("]", "after the index")
 			n = &element{n.pos().to(end), n, at, t.span.to(end)}
 		case t.is("(") && t.glued:
-			p.refuseMethod(n)
+			panic(p.methodError(n))
 		case t.kind == tokQuoted && t.glued: // d["key"] looks like a quoted name
 			p.advance()
 			n = &path{n.pos().to(t.span), n, t.text, t.span}
@@ -553,13 +552,12 @@ func (p *parser) postfix() node {
 			return n
 		}
 	}
-	failSyntax(n.pos(), "the path has more than %d steps", maxNesting)
-	panic("unreachable")
+	panic(syntaxError(n.pos(), "the path has more than %d steps", maxNesting))
 }
 
-// refuseMethod fails where a parenthesis follows a path, as in
+// methodError says what is wrong where a parenthesis follows a path, as in
 // cluster("a").database("b").
-func (p *parser) refuseMethod(n node) {
+func (p *parser) methodError(n node) *problem {
 	for {
 		of, ok := n.(*path)
 		if !ok {
@@ -568,9 +566,11 @@ func (p *parser) refuseMethod(n node) {
 		n = of.of
 	}
 	if c, ok := n.(*call); ok {
-		refuseFunction(c.fn)
+		if refused := unsupportedFunction(c.fn); refused != nil {
+			return refused
+		}
 	}
-	p.unexpected("what is called must be a function's name")
+	return p.unexpected("what is called must be a function's name")
 }
 
 func (p *parser) primary() node {
@@ -599,14 +599,14 @@ func (p *parser) primary() node {
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
-			p.unexpected("expected an expression")
+			panic(p.unexpected("expected an expression"))
 		case t.text == "materialize" && p.peek().is("("):
-			p.unexpected("materialize() stands alone behind let name =, for the name to be used")
+			panic(p.unexpected("materialize() stands alone behind let name =, for the name to be used"))
 		case p.peek().is("(") && !keywordOperators[t.text]:
 			p.advance()
 			return p.call(name{span: t.span, text: t.text})
 		case keywords[t.text]:
-			p.unexpected("expected an expression; as a name it is written ['%s']", t.text)
+			panic(p.unexpected("expected an expression; as a name it is written ['%s']", t.text))
 		}
 		p.advance()
 		return &name{span: t.span, text: t.text}
@@ -622,8 +622,7 @@ func (p *parser) primary() node {
 			return &star{t.span}
 		}
 	}
-	p.unexpected("expected an expression")
-	panic("unreachable")
+	panic(p.unexpected("expected an expression"))
 }
 
 func (p *parser) call(fn name) node {
@@ -670,14 +669,14 @@ func literalValue(t token) (Type, Value) {
 	case tokTimeSpan:
 		ticks, ok := parseTimeSpan(t.text)
 		if !ok {
-			failSyntax(t.span, "the timespan %s is out of range", t.text)
+			panic(syntaxError(t.span, "the timespan %s is out of range", t.text))
 		}
 		return TimeSpan, timespanValue(ticks)
 	case tokNumber:
 		if strings.ContainsAny(t.text, ".eE") && !strings.HasPrefix(strings.ToLower(t.text), "0x") {
 			f, err := strconv.ParseFloat(t.text, 64)
 			if err != nil {
-				failSyntax(t.span, "the number %s is out of range", t.text)
+				panic(syntaxError(t.span, "the number %s is out of range", t.text))
 			}
 			return Real, realValue(f)
 		}
@@ -708,7 +707,7 @@ func literalValue(t token) (Type, Value) {
 		}
 	}
 	if val.IsNull() {
-		failSyntax(t.span, "%q is not a %s", t.text, typ)
+		panic(syntaxError(t.span, "%q is not a %s", t.text, typ))
 	}
 	return typ, val
 }
@@ -725,8 +724,7 @@ func integerLiteral(at span, text string) Value {
 	} else if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return longValue(n)
 	}
-	failSyntax(at, "%q is not an integer of 64 bits", text)
-	panic("unreachable")
+	panic(syntaxError(at, "%q is not an integer of 64 bits", text))
 }
 
 // dynamicLiteral reads dynamic(...): JSON whose scalars may also be KQL
@@ -781,7 +779,7 @@ func (p *parser) dynamicValue() Value {
 		for !p.cur().is("}") || len(b.keys) > 0 {
 			key := p.cur()
 			if key.kind != tokString {
-				p.unexpected("expected a key in quotes")
+				panic(p.unexpected("expected a key in quotes"))
 			}
 			p.advance()
 			p.expect(":", "after the key")
@@ -794,8 +792,7 @@ func (p *parser) dynamicValue() Value {
 		return bagValue(b)
 	}
 	p.at--
-	p.unexpected("expected a JSON value")
-	panic("unreachable")
+	panic(p.unexpected("expected a JSON value"))
 }
 
 // namedExprs reads a list of [name =] expression, or [(a, b) =] expression.
@@ -825,7 +822,7 @@ func (p *parser) assignedNames() []name {
 	t := p.cur()
 	if (t.kind == tokName || t.kind == tokQuoted) && p.peek().is("=") {
 		if t.kind == tokName && keywords[t.text] && !declarable[t.text] {
-			p.unexpected("as a name it is written ['%s']", t.text)
+			panic(p.unexpected("as a name it is written ['%s']", t.text))
 		}
 		p.at += 2
 		return []name{{t.span, t.text, t.kind == tokQuoted}}
@@ -864,7 +861,7 @@ func (p *parser) pattern() pattern {
 		p.advance()
 	}
 	if p.last().end <= start.start {
-		p.unexpected("expected a column's name, or a pattern with *")
+		panic(p.unexpected("expected a column's name, or a pattern with *"))
 	}
 	at := start.to(p.last())
 	return pattern{at, p.text[at.start:at.end]}

@@ -198,7 +198,7 @@ func (e *applyExpr) apply(args []*vector, n int) *vector {
 		out.set(row, val)
 	}
 	if total > maxBatchSize {
-		failLimit("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n)
+		panic(limitError("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n))
 	}
 	return out
 }
@@ -292,13 +292,13 @@ const (
 func checkSize(v Value) int64 {
 	size := v.size()
 	if size > maxValueSize {
-		failLimit("an expression makes a value of more than %d MiB", maxValueSize>>20)
+		panic(limitError("an expression makes a value of more than %d MiB", maxValueSize>>20))
 	}
 	return size
 }
 
-func failLimit(format string, args ...any) {
-	panic(runFailure{&LimitError{fmt.Sprintf(format, args...)}})
+func limitError(format string, args ...any) runFailure {
+	return runFailure{&LimitError{fmt.Sprintf(format, args...)}}
 }
 
 // runFailure carries an error out of an expression, which has no other way: a

@@ -52,8 +52,7 @@ func bindIngestionTime(b *binder, n *call, in []*column) expr {
 		}
 		return &columnExpr{col: c}
 	}
-	failSemantic(n.span, "SEM0001", "ingestion_time() is known only of the rows of a table that has TimeGenerated: use it before project, summarize or join")
-	panic("unreachable")
+	panic(semanticError(n.span, "SEM0001", "ingestion_time() is known only of the rows of a table that has TimeGenerated: use it before project, summarize or join"))
 }
 
 // warn notes something that the reader of the answer should know.

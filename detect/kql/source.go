@@ -11,7 +11,7 @@ type printNode struct {
 func parsePrint(p *parser) node {
 	at := p.advance().span
 	if p.atOperatorEnd() {
-		p.unexpected("expected an expression after print")
+		panic(p.unexpected("expected an expression after print"))
 	}
 	list := p.namedExprs()
 	return &printNode{at.to(p.last()), list}
@@ -83,7 +83,7 @@ func (n *rangeNode) bindSource(b *binder) relation {
 		case last.typ() != t && !(t.isNumber() && last.typ().isNumber()):
 			at = n.last
 		}
-		failSemantic(at.pos(), "SEM0001", "range goes over numbers, datetimes or timespans, and not from a %s to a %s by a %s", t, last.typ(), step.typ())
+		panic(semanticError(at.pos(), "SEM0001", "range goes over numbers, datetimes or timespans, and not from a %s to a %s by a %s", t, last.typ(), step.typ()))
 	}
 	stepType := step.typ()
 	if t.isNumber() {
@@ -164,7 +164,7 @@ func parseDatatable(p *parser) node {
 		column := p.name("of a column")
 		p.expect(":", "after the column's name")
 		if n.schema.Index(column.text) >= 0 {
-			failSemantic(column.span, "SEM0111", "the datatable has two columns named '%s'", column.text)
+			panic(semanticError(column.span, "SEM0111", "the datatable has two columns named '%s'", column.text))
 		}
 		n.schema = append(n.schema, ColumnSchema{column.text, p.typeName()})
 		if !p.accept(",") {
@@ -198,7 +198,7 @@ func (p *parser) cell() node {
 	}
 	if _, ok := of.(*literal); !ok {
 		if ref, isName := of.(*name); !isName || ref.quoted || ref.text != "null" {
-			failSyntax(n.pos(), "the values of a datatable are literals, and this is none")
+			panic(syntaxError(n.pos(), "the values of a datatable are literals, and this is none"))
 		}
 	}
 	return n
@@ -207,10 +207,10 @@ func (p *parser) cell() node {
 func (n *datatableNode) bindSource(b *binder) relation {
 	width := len(n.schema)
 	if width == 0 {
-		failSyntax(n.span, "a datatable needs at least one column")
+		panic(syntaxError(n.span, "a datatable needs at least one column"))
 	}
 	if len(n.cells)%width != 0 {
-		failSemantic(n.cells[0].pos().to(n.cells[len(n.cells)-1].pos()), "SEM0001", "the datatable has %d columns and %d values: the last row is not complete", width, len(n.cells))
+		panic(semanticError(n.cells[0].pos().to(n.cells[len(n.cells)-1].pos()), "SEM0001", "the datatable has %d columns and %d values: the last row is not complete", width, len(n.cells)))
 	}
 	cols := make([]*vector, width)
 	for i, c := range n.schema {
@@ -220,14 +220,14 @@ func (n *datatableNode) bindSource(b *binder) relation {
 		t := n.schema[i%width].Type
 		e, ok := b.expr(cell, nil).(*constExpr)
 		if !ok {
-			failSemantic(cell.pos(), "SEM0001", "the value of a datatable must be a constant")
+			panic(semanticError(cell.pos(), "SEM0001", "the value of a datatable must be a constant"))
 		}
 		val := e.val
 		if t != Dynamic || e.t != String {
 			val = convert(e.val, t)
 		}
 		if val.IsNull() && !e.val.IsNull() {
-			failSemantic(cell.pos(), "SEM0001", "a %s is expected for the column %s, and this is a %s", t, n.schema[i%width].Name, e.t)
+			panic(semanticError(cell.pos(), "SEM0001", "a %s is expected for the column %s, and this is a %s", t, n.schema[i%width].Name, e.t))
 		}
 		cols[i%width].appendValue(val)
 	}
@@ -239,11 +239,11 @@ func (n *datatableNode) bindSource(b *binder) relation {
 // bindTableFunction is table('name').
 func bindTableFunction(b *binder, n *call) relation {
 	if len(n.args) != 1 {
-		failSemantic(n.span, "SEM0219", "table() takes 1 argument and got %d", len(n.args))
+		panic(semanticError(n.span, "SEM0219", "table() takes 1 argument and got %d", len(n.args)))
 	}
 	c, ok := b.expr(n.args[0], nil).(*constExpr)
 	if !ok || c.t != String {
-		failSemantic(n.args[0].pos(), "SEM0220", "the name of the table must be a string that does not depend on the row")
+		panic(semanticError(n.args[0].pos(), "SEM0220", "the name of the table must be a string that does not depend on the row"))
 	}
 	var rel relation
 	b.within(&scope{}, func() { rel = b.tableNamed(&name{span: n.args[0].pos(), text: c.val.s}) })

@@ -5,23 +5,23 @@ package kql
 func bindWatchlist(b *binder, n *call) relation {
 	if len(n.args) != 1 {
 		if len(n.args) > 1 {
-			failUnsupported(n.args[1].pos(), "%s() takes the alias of a watchlist and no more arguments", n.fn.text)
+			panic(unsupportedError(n.args[1].pos(), "%s() takes the alias of a watchlist and no more arguments", n.fn.text))
 		}
-		failSemantic(n.span, "SEM0219", "%s() takes 1 argument and got 0", n.fn.text)
+		panic(semanticError(n.span, "SEM0219", "%s() takes 1 argument and got 0", n.fn.text))
 	}
 	c, ok := b.expr(n.args[0], nil).(*constExpr)
 	if !ok || c.t != String {
-		failSemantic(n.args[0].pos(), "SEM0220", "the alias of the watchlist must be a string that does not depend on the row")
+		panic(semanticError(n.args[0].pos(), "SEM0220", "the alias of the watchlist must be a string that does not depend on the row"))
 	}
 	if b.dry && b.db.Watchlists == nil {
 		panic(&unknownColumns{n.span, n.fn.text + "()"})
 	}
 	if b.db.Watchlists == nil {
-		failSemantic(n.args[0].pos(), "SEM0100", "the watchlist '%s' is not there: no watchlists are given", c.val.s)
+		panic(semanticError(n.args[0].pos(), "SEM0100", "the watchlist '%s' is not there: no watchlists are given", c.val.s))
 	}
 	t, err := b.db.Watchlists(c.val.s)
 	if err != nil {
-		failSemantic(n.args[0].pos(), "SEM0100", "%s", err)
+		panic(semanticError(n.args[0].pos(), "SEM0100", "%s", err))
 	}
 	s := newScan(t.unscoped())
 	b.scans = append(b.scans, s)
