@@ -284,7 +284,7 @@ func newPairs(t Type) pairs {
 
 // each calls the function for each row whose value is new to its group.
 func (p *pairs) each(groups []int32, v *vector, fresh func(row int, group int32)) {
-	for row, value := range p.values.number([]*vector{v}, len(groups), true, nil) {
+	for row, value := range p.values.number([]*vector{v}, len(groups), nil) {
 		at := groups[row]
 		if at == noKey {
 			continue

@@ -10,11 +10,14 @@ import (
 func statisticAggregates() []*aggregate {
 	sum := func(t Type) accumulator { return &summing{t: promoted(t)} }
 	avg := func(t Type) accumulator { return &averaging{t: averageType(t)} }
-	spread := func(sample, root bool) func(Type) accumulator {
-		return func(Type) accumulator { return &spreading{sample: sample, root: root} }
+	variance := func(of divisor) func(Type) accumulator {
+		return each(func() accumulator { return &spreading{of: of} })
 	}
-	covary := func(sample bool) func(Type) accumulator {
-		return func(Type) accumulator { return &covarying{sample: sample} }
+	deviation := func(of divisor) func(Type) accumulator {
+		return each(func() accumulator { return &spreading{of: of, root: true} })
+	}
+	covariance := func(of divisor) func(Type) accumulator {
+		return each(func() accumulator { return &covarying{of: of} })
 	}
 	return []*aggregate{
 		{sig: "sum(value:summable) promoted", doc: "The sum.", stem: "sum", start: sum,
@@ -25,27 +28,27 @@ func statisticAggregates() []*aggregate {
 			examples: examples{"avg(x * 3)", "5"}},
 		{sig: "avgif(value:summable, predicate:bool) average", doc: "The mean over rows for which the predicate is true.", stem: "avgif", start: onlyIf(1, avg),
 			examples: examples{"avgif(x, s == 'b')", "2"}},
-		{sig: "stdev(value:number) real", doc: "The standard deviation of a sample.", stem: "stdev", start: spread(true, true),
+		{sig: "stdev(value:number) real", doc: "The standard deviation of a sample.", stem: "stdev", start: deviation(ofSample),
 			examples: examples{"round(stdev(x), 6)", "0.57735"}},
-		{sig: "stdevif(value:number, predicate:bool) real", doc: "The standard deviation of a sample, of rows for which the predicate is true.", stem: "stdevif", start: onlyIf(1, spread(true, true)),
+		{sig: "stdevif(value:number, predicate:bool) real", doc: "The standard deviation of a sample, of rows for which the predicate is true.", stem: "stdevif", start: onlyIf(1, deviation(ofSample)),
 			examples: examples{"stdevif(x, x > 1)", "0"}},
-		{sig: "stdevp(value:number) real", doc: "The standard deviation of a population.", stem: "stdevp", start: spread(false, true),
+		{sig: "stdevp(value:number) real", doc: "The standard deviation of a population.", stem: "stdevp", start: deviation(ofPopulation),
 			examples: examples{"round(stdevp(x), 6)", "0.471405"}},
-		{sig: "variance(value:number) real", doc: "The variance of a sample.", stem: "variance", start: spread(true, false),
+		{sig: "variance(value:number) real", doc: "The variance of a sample.", stem: "variance", start: variance(ofSample),
 			examples: examples{"round(variance(x), 6)", "0.333333"}},
-		{sig: "varianceif(value:number, predicate:bool) real", doc: "The variance of a sample, of rows for which the predicate is true.", stem: "varianceif", start: onlyIf(1, spread(true, false)),
+		{sig: "varianceif(value:number, predicate:bool) real", doc: "The variance of a sample, of rows for which the predicate is true.", stem: "varianceif", start: onlyIf(1, variance(ofSample)),
 			examples: examples{"varianceif(x, x > 1)", "0"}},
-		{sig: "variancep(value:number) real", doc: "The variance of a population.", stem: "variancep", start: spread(false, false),
+		{sig: "variancep(value:number) real", doc: "The variance of a population.", stem: "variancep", start: variance(ofPopulation),
 			examples: examples{"round(variancep(x), 6)", "0.222222"}},
-		{sig: "variancepif(value:number, predicate:bool) real", doc: "The variance of a population, of rows for which the predicate is true.", stem: "variancepif", start: onlyIf(1, spread(false, false)),
+		{sig: "variancepif(value:number, predicate:bool) real", doc: "The variance of a population, of rows for which the predicate is true.", stem: "variancepif", start: onlyIf(1, variance(ofPopulation)),
 			examples: examples{"variancepif(x, x > 1)", "0"}},
-		{sig: "covariance(x:number, y:number) real", doc: "The covariance of a sample.", stem: "covariance", start: covary(true),
+		{sig: "covariance(x:number, y:number) real", doc: "The covariance of a sample.", stem: "covariance", start: covariance(ofSample),
 			examples: examples{"round(covariance(x, x), 6)", "0.333333"}},
-		{sig: "covarianceif(x:number, y:number, predicate:bool) real", doc: "The covariance of a sample, of rows for which the predicate is true.", stem: "covarianceif", start: onlyIf(2, covary(true)),
+		{sig: "covarianceif(x:number, y:number, predicate:bool) real", doc: "The covariance of a sample, of rows for which the predicate is true.", stem: "covarianceif", start: onlyIf(2, covariance(ofSample)),
 			examples: examples{"covarianceif(x, -x, x > 1)", "0"}},
-		{sig: "covariancep(x:number, y:number) real", doc: "The covariance of a population.", stem: "covariancep", start: covary(false),
+		{sig: "covariancep(x:number, y:number) real", doc: "The covariance of a population.", stem: "covariancep", start: covariance(ofPopulation),
 			examples: examples{"round(covariancep(x, -x), 6)", "-0.222222"}},
-		{sig: "covariancepif(x:number, y:number, predicate:bool) real", doc: "The covariance of a population, of rows for which the predicate is true.", stem: "covariancepif", start: onlyIf(2, covary(false)),
+		{sig: "covariancepif(x:number, y:number, predicate:bool) real", doc: "The covariance of a population, of rows for which the predicate is true.", stem: "covariancepif", start: onlyIf(2, covariance(ofPopulation)),
 			examples: examples{"covariancepif(x, x, x > 1)", "0"}},
 		{sig: "percentile(value:summable, percentile:number!) promoted", doc: "The least value that at least so many percent of the values do not exceed; exact here, an estimate in the service.",
 			start: each(func() accumulator { return &ranking{} }), naming: percentileName(1), check: checkPercentiles(1),
@@ -70,10 +73,20 @@ func statisticAggregates() []*aggregate {
 // by Welford's method. Of nothing it is 0 for a sample and null for a
 // population.
 type spreading struct {
-	sample, root bool
-	n            float64
-	mean, m2     float64
+	of       divisor
+	root     bool
+	n        float64
+	mean, m2 float64
 }
+
+// divisor is what a sum over values is divided by: their number, and of a sample
+// one less.
+type divisor uint8
+
+const (
+	ofPopulation divisor = iota
+	ofSample
+)
 
 func (s *spreading) add(args []Value) {
 	x := convert(args[0], Real)
@@ -87,22 +100,22 @@ func (s *spreading) add(args []Value) {
 }
 
 func (s *spreading) result() Value {
-	if s.n == 0 && s.sample {
+	if s.n == 0 && s.of == ofSample {
 		return realValue(0)
 	}
-	v := spreadOver(s.m2, s.n, s.sample)
+	v := spreadOver(s.m2, s.n, s.of)
 	if s.root && !v.IsNull() {
 		return realValue(math.Sqrt(v.real()))
 	}
 	return v
 }
 
-// spreadOver divides by the number of values, of a sample by one less.
-func spreadOver(sum, n float64, sample bool) Value {
+// spreadOver divides a sum over n values.
+func spreadOver(sum, n float64, by divisor) Value {
 	switch {
 	case n == 0:
 		return Value{}
-	case sample:
+	case by == ofSample:
 		return realValue(sum / max(n-1, 1))
 	}
 	return realValue(sum / n)
@@ -110,7 +123,7 @@ func spreadOver(sum, n float64, sample bool) Value {
 
 // covarying is the covariance of pairs of which neither is null.
 type covarying struct {
-	sample       bool
+	of           divisor
 	n            float64
 	meanX, meanY float64
 	sum          float64
@@ -128,7 +141,7 @@ func (c *covarying) add(args []Value) {
 	c.sum += dx * (y.real() - c.meanY)
 }
 
-func (c *covarying) result() Value { return spreadOver(c.sum, c.n, c.sample) }
+func (c *covarying) result() Value { return spreadOver(c.sum, c.n, c.of) }
 
 // ranking is percentiles by the nearest rank. It is given the value, the
 // weight if there are weights, and the percentiles.

@@ -213,7 +213,8 @@ func parseTimeSpan(text string) (int64, bool) {
 	}
 	if strings.ContainsRune(s, ':') {
 		ticks, ok := parseClock(s)
-		return signedWhole(sign < 0, ticks, ok)
+		n, fits := signedWhole(sign < 0, ticks)
+		return n, ok && fits
 	}
 	end := 0
 	for end < len(s) && (s[end] == '.' || s[end]-'0' <= 9) {
@@ -228,7 +229,8 @@ func parseTimeSpan(text string) (int64, bool) {
 	}
 	if n, err := strconv.ParseUint(s[:end], 10, 64); err == nil {
 		high, low := bits.Mul64(n, uint64(unit))
-		return signedWhole(sign < 0, low, high == 0)
+		n, fits := signedWhole(sign < 0, low)
+		return n, fits && high == 0
 	}
 	f, err := strconv.ParseFloat(s[:end], 64)
 	if err != nil || f*float64(unit) >= 1<<63 {

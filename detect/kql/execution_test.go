@@ -187,7 +187,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	t.Parallel()
 	x, done := newExecution(t.Context(), Options{Workers: 2})
 	defer done()
-	plan, err := compile("Numbers | sort by n desc | join kind=inner (Numbers | summarize count() by n) on n | summarize dcount(s)", manyNumbers(2*chunkRows), testNow, x, false)
+	plan, err := compile("Numbers | sort by n desc | join kind=inner (Numbers | summarize count() by n) on n | summarize dcount(s)", manyNumbers(2*chunkRows), testNow, x)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestTimeBoundsOfScans(t *testing.T) {
 		query = "Times | where " + query
 		x, done := newExecution(t.Context(), Options{Workers: 1})
 		defer done()
-		plan, err := compile(query, NewDatabase(table), testNow, x, false)
+		plan, err := compile(query, NewDatabase(table), testNow, x)
 		if err != nil {
 			t.Fatal(err)
 		}

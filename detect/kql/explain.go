@@ -18,7 +18,7 @@ func Explain(query string, tables map[string]Schema, now time.Time) (string, err
 // conversions that the language makes by itself are written out.
 func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 	defer caught(query, &err)
-	plan, err := compile(query, c.database(), now, &execution{}, true)
+	plan, err := compileDry(query, c.database(), now)
 	if err != nil {
 		return "", err
 	}

@@ -18,19 +18,19 @@ type stringTest struct {
 // stringTests are the string operators without their negations. Those without
 // regard to case compare as the service does, letter by letter.
 var stringTests = map[string]stringTest{
-	"=~":            {false, strings.EqualFold},
-	"contains":      {false, containsFold},
-	"contains_cs":   {true, strings.Contains},
-	"startswith":    {false, hasPrefixFold},
-	"startswith_cs": {true, strings.HasPrefix},
-	"endswith":      {false, hasSuffixFold},
-	"endswith_cs":   {true, strings.HasSuffix},
-	"has":           {false, hasTermFold},
-	"has_cs":        {true, hasTerm},
-	"hasprefix":     {false, func(s, op string) bool { return findTerm(s, op, true, false, true) }},
-	"hasprefix_cs":  {true, func(s, op string) bool { return findTerm(s, op, true, false, false) }},
-	"hassuffix":     {false, func(s, op string) bool { return findTerm(s, op, false, true, true) }},
-	"hassuffix_cs":  {true, func(s, op string) bool { return findTerm(s, op, false, true, false) }},
+	"=~":            {test: strings.EqualFold},
+	"contains":      {test: containsFold},
+	"contains_cs":   {caseSensitive: true, test: strings.Contains},
+	"startswith":    {test: hasPrefixFold},
+	"startswith_cs": {caseSensitive: true, test: strings.HasPrefix},
+	"endswith":      {test: hasSuffixFold},
+	"endswith_cs":   {caseSensitive: true, test: strings.HasSuffix},
+	"has":           {test: findsTerm(startsTerm | endsTerm | anyCase)},
+	"has_cs":        {caseSensitive: true, test: findsTerm(startsTerm | endsTerm)},
+	"hasprefix":     {test: findsTerm(startsTerm | anyCase)},
+	"hasprefix_cs":  {caseSensitive: true, test: findsTerm(startsTerm)},
+	"hassuffix":     {test: findsTerm(endsTerm | anyCase)},
+	"hassuffix_cs":  {caseSensitive: true, test: findsTerm(endsTerm)},
 }
 
 // stringOperators are all that the parser takes for one.
@@ -236,23 +236,35 @@ func indexFold(s, sub string, from int) int {
 
 // A term is a run of letters and digits; everything else lies between terms.
 
-func hasTerm(s, term string) bool     { return findTerm(s, term, true, true, false) }
-func hasTermFold(s, term string) bool { return findTerm(s, term, true, true, true) }
+// termRule says which text an operand stands for.
+type termRule uint8
 
-// findTerm finds an operand in the text at the start of a term, at the end of
-// one, or both. Where the operand itself starts or ends with something that is
-// no part of a term, that side is free.
-func findTerm(s, operand string, start, end, foldCase bool) bool {
+const (
+	startsTerm termRule = 1 << iota // it is at the start of a term
+	endsTerm                        // it is at the end of a term
+	anyCase                         // it is spelled in any case
+)
+
+func findsTerm(rule termRule) func(s, operand string) bool {
+	return func(s, operand string) bool { return findTerm(s, operand, rule) }
+}
+
+func hasTermFold(s, term string) bool { return findTerm(s, term, startsTerm|endsTerm|anyCase) }
+
+// findTerm finds an operand in the text as the rule has it. Where the operand
+// itself starts or ends with something that is no part of a term, that side is
+// free.
+func findTerm(s, operand string, rule termRule) bool {
 	if operand == "" {
 		return true
 	}
 	first, _ := utf8.DecodeRuneInString(operand)
 	last, _ := utf8.DecodeLastRuneInString(operand)
-	start = start && isTermRune(first)
-	end = end && isTermRune(last)
+	start := rule&startsTerm != 0 && isTermRune(first)
+	end := rule&endsTerm != 0 && isTermRune(last)
 	for from := 0; from <= len(s); {
 		var i, n int
-		if foldCase {
+		if rule&anyCase != 0 {
 			if i = indexFold(s, operand, from); i < 0 {
 				return false
 			}

@@ -74,16 +74,16 @@ func ipv4Functions() []*scalarFunction {
 			}},
 		{sig: "has_ipv4(source:text, ip:string) bool", doc: "Whether the text has the address, with neither a letter nor a digit beside it.",
 			examples: examples{"has_ipv4('05:04:54 127.0.0.1 GET', '127.0.0.1')", "true", "has_ipv4('05:04:54127.0.0.1 GET', '127.0.0.1')", "false", "has_ipv4('127.0.0.256', '127.0.0.256')", "false"},
-			rows:     func(a []Value) Value { return hasIPv4(a, false) }},
+			rows:     func(a []Value) Value { return hasIPv4(a, isAddress) }},
 		{sig: "has_any_ipv4(source:text, ip:text, more:text*) bool", doc: "Whether the text has one of several addresses, given one by one or in an array.",
 			examples: examples{"has_any_ipv4('05:04:54 127.0.0.1 GET', '10.0.0.1', '127.0.0.1')", "true", "has_any_ipv4('127.0.0.1', dynamic(['10.0.0.1']))", "false"},
-			rows:     func(a []Value) Value { return hasIPv4(a, false) }},
+			rows:     func(a []Value) Value { return hasIPv4(a, isAddress) }},
 		{sig: "has_ipv4_prefix(source:text, prefix:string) bool", doc: "Whether the text has an address, or one that starts with a prefix that ends with a dot.",
 			examples: examples{"has_ipv4_prefix('05:04:54 127.0.0.1 GET', '127.0.')", "true", "has_ipv4_prefix('05:04:54 127.0.0.1 GET', '127.0')", "false"},
-			rows:     func(a []Value) Value { return hasIPv4(a, true) }},
+			rows:     func(a []Value) Value { return hasIPv4(a, isAddressOrPrefix) }},
 		{sig: "has_any_ipv4_prefix(source:text, prefix:text, more:text*) bool", doc: "has_ipv4_prefix() for several prefixes, given one by one or in an array.",
 			examples: examples{"has_any_ipv4_prefix('05:04:54 127.0.0.1 GET', '127.0.', '192.168.')", "true", "has_any_ipv4_prefix('127.0.0.1', dynamic(['127.0', '192.168.']))", "false"},
-			rows:     func(a []Value) Value { return hasIPv4(a, true) }},
+			rows:     func(a []Value) Value { return hasIPv4(a, isAddressOrPrefix) }},
 	}
 }
 
@@ -200,9 +200,15 @@ func formatIPv4(a []Value) (text string, prefix int64, ok bool) {
 	return textOfIPv4(maskIPv4(ip, prefix)), prefix, ok && asked >= 0 && asked <= 32
 }
 
-// hasIPv4 looks for addresses among those of a text; with prefixes, for those
-// that start with a text that ends with a dot.
-func hasIPv4(a []Value, prefixes bool) Value {
+func isAddress(ip, wanted string) bool { return ip == wanted }
+
+// isAddressOrPrefix takes a text that ends with a dot for a prefix.
+func isAddressOrPrefix(ip, wanted string) bool {
+	return ip == wanted || strings.HasSuffix(wanted, ".") && strings.HasPrefix(ip, wanted)
+}
+
+// hasIPv4 looks for an address in a text that is one of those wanted.
+func hasIPv4(a []Value, is func(ip, wanted string) bool) Value {
 	wanted := flattened(a[1:])
 	for rest := a[0].String(); rest != ""; {
 		end := strings.IndexFunc(rest, func(r rune) bool { return r != '.' && !isTermRune(r) })
@@ -216,8 +222,7 @@ func hasIPv4(a []Value, prefixes bool) Value {
 				continue
 			}
 			for _, w := range wanted {
-				text := w.String()
-				if ip == text || prefixes && strings.HasSuffix(text, ".") && strings.HasPrefix(ip, text) {
+				if is(ip, w.String()) {
 					return boolValue(true)
 				}
 			}

@@ -36,11 +36,11 @@ func regexFunctions() []*scalarFunction {
 		{sig: "regex_quote(value:scalar) string", doc: "The text as a regular expression that matches it.",
 			examples: examples{"regex_quote('(so$me.Te^xt)')", `\(so\$me\.Te\^xt\)`},
 			rows:     func(a []Value) Value { return stringValue(regexp.QuoteMeta(a[0].String())) }},
-		{sig: "trim(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start and end.", bind: bindTrim(true, true),
+		{sig: "trim(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start and end.", bind: bindTrim(trimStart | trimEnd),
 			examples: examples{`trim(@'[^\w]+', '--- te st ---')`, "te st"}},
-		{sig: "trim_start(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start.", bind: bindTrim(true, false),
+		{sig: "trim_start(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its start.", bind: bindTrim(trimStart),
 			examples: examples{"trim_start('https://', 'https://bing.com')", "bing.com"}},
-		{sig: "trim_end(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its end.", bind: bindTrim(false, true),
+		{sig: "trim_end(regex:regex, source:string) string", doc: "The text without matches of a regular expression at its end.", bind: bindTrim(trimEnd),
 			examples: examples{"trim_end('.com', 'bing.com')", "bing"}},
 	}
 }
@@ -204,16 +204,24 @@ func countOverlapping(s, search string) (n int64) {
 	}
 }
 
-func bindTrim(start, end bool) func(*binder, *call, []expr) expr {
+// trimmed are the sides of a text that are trimmed.
+type trimmed uint8
+
+const (
+	trimStart trimmed = 1 << iota
+	trimEnd
+)
+
+func bindTrim(sides trimmed) func(*binder, *call, []expr) expr {
 	return func(_ *binder, _ *call, args []expr) expr {
 		pattern := args[0].(*constExpr).val.s
 		first, last := regexp.MustCompile(`^(?:`+pattern+`)+`), regexp.MustCompile(`(?:`+pattern+`)+$`)
 		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value {
 			s := a[1].s
-			if start {
+			if sides&trimStart != 0 {
 				s = s[len(first.FindString(s)):]
 			}
-			if at := last.FindStringIndex(s); end && at != nil {
+			if at := last.FindStringIndex(s); at != nil && sides&trimEnd != 0 {
 				s = s[:at[0]]
 			}
 			return stringValue(s)

@@ -112,12 +112,15 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 
 func bindPackAll(b *binder, n *call, in []*column) expr {
 	args := b.specialArguments(n, in)
-	ignore := len(args) > 0 && args[0].(*constExpr).val.isTrue()
+	keep := anyValue
+	if len(args) > 0 && args[0].(*constExpr).val.isTrue() {
+		keep = func(v Value) bool { return !isEmpty(v) }
+	}
 	columns := make([]expr, len(in))
 	for i, c := range in {
 		columns[i] = &columnExpr{col: c}
 	}
-	return packed(columnNames(in), columns, ignore)
+	return packed(columnNames(in), columns, keep)
 }
 
 // bindPackArray is of what it is given; * stands for all columns.
@@ -148,15 +151,17 @@ func bindPackColumns(b *binder, n *call, in []*column) expr {
 		}
 		names[i] = c.col.name
 	}
-	return packed(names, args, false)
+	return packed(names, args, anyValue)
 }
 
-// packed is a property bag of values by name.
-func packed(names []string, of []expr, ignoreEmpty bool) expr {
+func anyValue(Value) bool { return true }
+
+// packed is a property bag of the values, by name, that a test keeps.
+func packed(names []string, of []expr, keep func(Value) bool) expr {
 	return &applyExpr{t: Dynamic, args: of, rows: func(a []Value) Value {
 		out := newBag(len(a))
 		for i, v := range a {
-			if !ignoreEmpty || !isEmpty(v) {
+			if keep(v) {
 				out.set(names[i], v)
 			}
 		}

@@ -51,24 +51,34 @@ func newKeyIndex(types []Type) *keyIndex {
 // isWhole says whether a vector of the type has its elements in ints.
 func isWhole(t Type) bool { return t != Real && t != String && !t.boxed() }
 
-// number gives the number of each row's key. With add, keys that are new get
-// one; else they have noKey. fresh is called with the first row of each new
-// key, and may be nil.
-func (k *keyIndex) number(vecs []*vector, rows int, add bool, fresh func(row int)) []int32 {
-	out := make([]int32, rows)
+// number gives the number of each row's key, and a new one to keys that are new.
+// fresh is called with the first row of each new key, and may be nil.
+func (k *keyIndex) number(vecs []*vector, rows int, fresh func(row int)) []int32 {
 	if len(k.types) == 0 {
-		if k.n == 0 {
-			k.next(add, 0)
-		}
-		return out
+		k.n = 1
 	}
-	one := func(row int) int32 {
-		before := k.n
-		at := k.find(vecs, row, add)
-		if k.n > before && fresh != nil {
-			fresh(row)
+	return k.each(vecs, rows, func(row int) int32 {
+		at := k.find(vecs, row)
+		if at == noKey {
+			at = k.add(vecs, row)
+			if fresh != nil {
+				fresh(row)
+			}
 		}
 		return at
+	})
+}
+
+// numbered gives the number of each row's key, noKey for a key that has none.
+func (k *keyIndex) numbered(vecs []*vector, rows int) []int32 {
+	return k.each(vecs, rows, func(row int) int32 { return k.find(vecs, row) })
+}
+
+// each asks for the number of each row's key.
+func (k *keyIndex) each(vecs []*vector, rows int, one func(row int) int32) []int32 {
+	out := make([]int32, rows)
+	if len(k.types) == 0 {
+		return out
 	}
 	// Where the columns have few elements, each combination is looked up once.
 	combinations := 1
@@ -103,54 +113,54 @@ func (k *keyIndex) number(vecs []*vector, rows int, add bool, fresh func(row int
 	return out
 }
 
-func (k *keyIndex) find(vecs []*vector, row int, add bool) int32 {
+// find gives the number of a row's key, noKey if it has none. The key of several
+// values stays in buf.
+func (k *keyIndex) find(vecs []*vector, row int) int32 {
+	var at int32
+	var ok bool
 	switch {
 	case k.texts != nil:
-		text := vecs[0].strs[vecs[0].at(row)]
-		at, ok := k.texts[text]
-		if !ok {
-			if at = k.next(add, len(text)); add {
-				k.texts[text] = at
-			}
-		}
-		return at
+		at, ok = k.texts[vecs[0].strs[vecs[0].at(row)]]
 	case k.ints != nil:
 		i := vecs[0].at(row)
 		if nulls := vecs[0].nulls; nulls != nil && nulls[i] {
-			if k.null == noKey && add {
-				k.null = k.next(add, 0)
-			}
 			return k.null
 		}
-		at, ok := k.ints[vecs[0].ints[i]]
-		if !ok {
-			if at = k.next(add, 0); add {
-				k.ints[vecs[0].ints[i]] = at
-			}
+		at, ok = k.ints[vecs[0].ints[i]]
+	default:
+		k.buf = k.buf[:0]
+		for _, v := range vecs {
+			k.buf = v.appendKey(k.buf, row)
 		}
-		return at
+		at, ok = k.mixed[string(k.buf)]
 	}
-	k.buf = k.buf[:0]
-	for _, v := range vecs {
-		k.buf = v.appendKey(k.buf, row)
-	}
-	at, ok := k.mixed[string(k.buf)]
 	if !ok {
-		if at = k.next(add, len(k.buf)); add {
-			k.mixed[string(k.buf)] = at
-		}
+		return noKey
 	}
 	return at
 }
 
-// next gives the next number, or noKey if none is to be added.
-func (k *keyIndex) next(add bool, size int) int32 {
-	if !add {
-		return noKey
-	}
+// add gives the next number to the key of a row, in which find has just found none.
+func (k *keyIndex) add(vecs []*vector, row int) int32 {
+	at := k.n
 	k.n++
-	k.text += allocated(int64(size))
-	return k.n - 1
+	switch {
+	case k.texts != nil:
+		text := vecs[0].strs[vecs[0].at(row)]
+		k.texts[text] = at
+		k.text += allocated(int64(len(text)))
+	case k.ints != nil:
+		i := vecs[0].at(row)
+		if nulls := vecs[0].nulls; nulls != nil && nulls[i] {
+			k.null = at
+		} else {
+			k.ints[vecs[0].ints[i]] = at
+		}
+	default:
+		k.mixed[string(k.buf)] = at
+		k.text += allocated(int64(len(k.buf)))
+	}
+	return at
 }
 
 // appendKey is groupKey of a row's element.

@@ -131,7 +131,7 @@ func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
 	case 0:
 		return namedColumn{b.outputName(n.expr, in), b.declares(n.expr, in), n.expr.pos(), e}
 	case 1:
-		return namedColumn{n.names[0].text, true, n.names[0].span, e}
+		return namedColumn{name: n.names[0].text, declared: true, at: n.names[0].span, e: e}
 	}
 	panic(semanticError(n.pos(), "SEM0001", "there are several names, and the expression gives one value"))
 }
@@ -154,7 +154,7 @@ func (b *binder) namedColumns(n named, in []*column) []namedColumn {
 		e := fold(&applyExpr{t: Dynamic, args: []expr{tuple.expr}, rows: func(a []Value) Value { return elementOf(a[0], longValue(int64(i))) }})
 		cols[i] = namedColumn{name: name, at: n.expr.pos(), e: e}
 		if i < len(n.names) {
-			cols[i] = namedColumn{n.names[i].text, true, n.names[i].span, e}
+			cols[i] = namedColumn{name: n.names[i].text, declared: true, at: n.names[i].span, e: e}
 		}
 	}
 	return cols

@@ -289,7 +289,7 @@ func (r *rightSide) number() error {
 	r.ids = make([]int32, 0, r.n)
 	charged := int64(0)
 	return emitRows(&rows{n: r.n, cols: vecs}, func(b *batch) error {
-		r.ids = append(r.ids, matchable(r.keys.number(b.cols, b.n, true, nil), b.cols)...)
+		r.ids = append(r.ids, matchable(r.keys.number(b.cols, b.n, nil), b.cols)...)
 		before := charged
 		charged = r.keys.size()
 		if err := r.held.add(charged - before); err != nil {
@@ -303,7 +303,7 @@ func (r *rightSide) number() error {
 // partner.
 func (r *rightSide) leftIDs(b *batch) []int32 {
 	vecs := evalAll(r.leftKeys, b)
-	return matchable(r.keys.number(vecs, b.n, false, nil), vecs)
+	return matchable(r.keys.numbered(vecs, b.n), vecs)
 }
 
 // chooseLeft gives the left rows that have a partner, or those that have none.

@@ -57,14 +57,14 @@ func (n *mvApplyNode) bind(b *binder, in relation) relation {
 		}
 		if i := slices.IndexFunc(from, func(f *column) bool { return f.name == c.name }); i >= 0 {
 			taken[i] = true
-			m.add(from[i], true)
+			m.addInner(from[i])
 		} else {
-			m.add(c, false)
+			m.addOuter(c)
 		}
 	}
 	for i, c := range from {
 		if !taken[i] {
-			m.add(c, true)
+			m.addInner(c)
 		}
 	}
 	return m
@@ -83,9 +83,16 @@ type mvApply struct {
 	need   []bool
 }
 
-func (m *mvApply) add(from *column, inner bool) {
+// addInner adds a column of the operators' output.
+func (m *mvApply) addInner(from *column) {
+	m.addOuter(from)
+	m.inner[len(m.inner)-1] = true
+}
+
+// addOuter adds a column of the input.
+func (m *mvApply) addOuter(from *column) {
 	m.cols = append(m.cols, &column{from.name, from.typ})
-	m.from, m.inner = append(m.from, from), append(m.inner, inner)
+	m.from, m.inner = append(m.from, from), append(m.inner, false)
 }
 
 func (m *mvApply) columns() []*column { return m.cols }

@@ -332,7 +332,7 @@ var fieldPatterns = map[Type]*regexp.Regexp{}
 func init() {
 	for t := range typeNames {
 		if typeNames[t] != "" {
-			fieldPatterns[Type(t)] = regexp.MustCompile(`^\s*` + fieldPattern(Type(t), false))
+			fieldPatterns[Type(t)] = regexp.MustCompile(`^\s*` + fieldPattern(Type(t)))
 		}
 	}
 }
@@ -344,18 +344,23 @@ func fieldLength(text string, t Type) int {
 	return 0
 }
 
+// groupPattern is the regular expression of a column's text within a larger one,
+// without groups: a number delimits itself, and anything else takes all it can.
+func groupPattern(t Type) string {
+	switch t {
+	case Int, Long, Real, Decimal:
+		return fieldPattern(t)
+	}
+	return `.*`
+}
+
 // fieldPattern is the regular expression of a column's text, without groups.
-func fieldPattern(t Type, inRegex bool) string {
+func fieldPattern(t Type) string {
 	switch t {
 	case Int, Long:
 		return `[-+]?\d+`
 	case Real, Decimal:
 		return `[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?`
-	}
-	if inRegex {
-		return `.*`
-	}
-	switch t {
 	case Bool:
 		return `(?i:true|false|\d+)`
 	case DateTime:
@@ -386,7 +391,7 @@ func (n *parseNode) regexMatcher() func(string, []Value) bool {
 		case part.any:
 			sb.WriteString(".*?")
 		case part.column != nil:
-			fmt.Fprintf(&sb, "(?P<%s%d>%s)", groupPrefix, len(types), fieldPattern(part.typ, true))
+			fmt.Fprintf(&sb, "(?P<%s%d>%s)", groupPrefix, len(types), groupPattern(part.typ))
 			types = append(types, part.typ)
 			if i == len(n.pattern)-1 {
 				sb.WriteString(`\z`)

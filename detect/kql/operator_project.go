@@ -172,12 +172,12 @@ type selectNode struct {
 
 func parseProjectAway(p *parser, at span) operatorNode {
 	list := p.patterns()
-	return &selectNode{at.to(p.last()), false, list}
+	return &selectNode{span: at.to(p.last()), patterns: list}
 }
 
 func parseProjectKeep(p *parser, at span) operatorNode {
 	list := p.patterns()
-	return &selectNode{at.to(p.last()), true, list}
+	return &selectNode{span: at.to(p.last()), keep: true, patterns: list}
 }
 
 func (n *selectNode) bind(b *binder, in relation) relation {

@@ -224,7 +224,7 @@ func (g *grouping) isKey(c *column) bool { return isReference(g.keyOf, c) }
 
 func (g *grouping) addAggregate(t Type, args []expr, start func() accumulator) *column {
 	col := &column{"", t}
-	g.aggs = append(g.aggs, groupAggregate{[]*column{col}, args, start, false})
+	g.aggs = append(g.aggs, groupAggregate{cols: []*column{col}, args: args, start: start})
 	return col
 }
 
@@ -236,7 +236,7 @@ func (g *grouping) called(c *column, fn string) {
 }
 
 func (g *grouping) addSeveral(cols []*column, args []expr, start func() accumulator) []*column {
-	g.aggs = append(g.aggs, groupAggregate{cols, args, start, true})
+	g.aggs = append(g.aggs, groupAggregate{cols: cols, args: args, start: start, several: true})
 	return cols
 }
 
@@ -304,13 +304,13 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 		states[i] = newGroupStates(a.start, a.args, a.several)
 	}
 	if len(g.keys) == 0 {
-		index.number(nil, 1, true, nil) // the one group is there even without rows
+		index.number(nil, 1, nil) // the one group is there even without rows
 	}
 	held := memory{x: x}
 	defer held.free()
 	err := g.in.run(x, func(b *batch) error {
 		keys := evalAll(g.keyOf, b)
-		groups := index.number(keys, b.n, true, func(row int) {
+		groups := index.number(keys, b.n, func(row int) {
 			for i, v := range keys {
 				out.cols[i].reserve(out.cols[i], 1, &held)
 				out.cols[i].appendValue(v.value(row))

@@ -86,7 +86,8 @@ func roundWhole(x int64, digits int64) (int64, bool) {
 		times++
 	}
 	high, low := bits.Mul64(times, scale)
-	return signedWhole(x < 0, low, high == 0)
+	n, ok := signedWhole(x < 0, low)
+	return n, ok && high == 0
 }
 
 // magnitude is the distance to zero, which for the least integer is more than
@@ -99,12 +100,12 @@ func magnitude(x int64) uint64 {
 }
 
 // signedWhole turns a distance from zero into an integer, if there is one.
-func signedWhole(negative bool, size uint64, ok bool) (int64, bool) {
+func signedWhole(negative bool, size uint64) (int64, bool) {
 	switch {
 	case negative:
-		return int64(-size), ok && size <= 1<<63
+		return int64(-size), size <= 1<<63
 	default:
-		return int64(size), ok && size < 1<<63
+		return int64(size), size < 1<<63
 	}
 }
 
@@ -139,5 +140,5 @@ func (s *wideSum) mean(n int64) (int64, bool) {
 		return 0, false // not of as many integers
 	}
 	quotient, _ := bits.Div64(high, low, uint64(n))
-	return signedWhole(negative, quotient, true)
+	return signedWhole(negative, quotient)
 }

@@ -102,7 +102,7 @@ func Check(query string, tables map[string]Schema) (*Summary, error) {
 // value may hold.
 func (c Catalog) Check(query string) (*Summary, error) {
 	db := c.database()
-	plan, err := compile(query, db, time.Unix(0, 0), &execution{}, true)
+	plan, err := compileDry(query, db, time.Unix(0, 0))
 	var unknown *unknownColumns
 	if errors.As(err, &unknown) {
 		return unknown.summary(query, db), nil
@@ -190,7 +190,7 @@ const graceTime = 200 * time.Millisecond
 
 func run(x *execution, query string, db *Database, opts Options) (result *Table, err error) {
 	defer caught(query, &err)
-	plan, err := compile(query, db, opts.Now, x, false)
+	plan, err := compile(query, db, opts.Now, x)
 	if err != nil {
 		return nil, err
 	}
@@ -233,12 +233,22 @@ type compiled struct {
 	rendering         *Rendering
 }
 
-// compile parses and binds; dry is without data.
-func compile(query string, db *Database, now time.Time, x *execution, dry bool) (c *compiled, err error) {
+// compile parses and binds a query that is to run.
+func compile(query string, db *Database, now time.Time, x *execution) (*compiled, error) {
+	return (&binder{db: db, x: x}).compile(query, now)
+}
+
+// compileDry parses and binds a query that does not run: there is no data, so what
+// depends on it is not known.
+func compileDry(query string, db *Database, now time.Time) (*compiled, error) {
+	return (&binder{db: db, x: &execution{}, dry: true}).compile(query, now)
+}
+
+func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	defer caught(query, &err)
 	statements, body := parseQuery(query)
 	body, render := withoutRender(body)
-	b := &binder{db: db, x: x, now: datetimeValue(timeToTicks(now)), scope: &scope{body: true}, dry: dry}
+	b.now, b.scope = datetimeValue(timeToTicks(now)), &scope{body: true}
 	b.statements(statements)
 	root := b.relation(body)
 	return &compiled{
