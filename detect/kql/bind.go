@@ -426,7 +426,6 @@ func (b *binder) expr(n node, in []*column) expr {
 	if !ok {
 		return e
 	}
-	ap.x = b.x
 	if ap.op != "" || ap.show != nil {
 		return e
 	}
@@ -576,7 +575,7 @@ func fold(e *applyExpr) expr {
 			return e
 		}
 	}
-	return &constExpr{e.t, e.eval(&batch{n: 1}).value(0)}
+	return &constExpr{e.t, e.eval(nil, &batch{n: 1}).value(0)}
 }
 
 // coerce converts an expression to a type where the language does so by

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -53,6 +54,26 @@ type execution struct {
 	workers int          // goroutines that may work on a table at once
 	made    atomic.Int64 // rows so far, by operators that can make many of few
 	held    atomic.Int64 // bytes that operators hold now
+
+	mu   sync.Mutex
+	kept map[any]func() any // what parts of the plan keep, see once
+}
+
+// once computes what a part of the plan keeps while it runs, the first time that
+// anybody asks. It is kept here, by the part that it belongs to, because a plan does
+// not change: it can run again, and several times at once.
+func once[T any](x *execution, part any, compute func() T) T {
+	x.mu.Lock()
+	get, ok := x.kept[part]
+	if !ok {
+		if x.kept == nil {
+			x.kept = make(map[any]func() any)
+		}
+		get = sync.OnceValue(func() any { return compute() })
+		x.kept[part] = get
+	}
+	x.mu.Unlock()
+	return get().(T)
 }
 
 // newExecution starts the clock of a query. The caller calls the function when

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -281,6 +282,60 @@ func TestTimeBoundsOfScans(t *testing.T) {
 		}
 		if diff := cmp.Diff(render(without), render(with)); diff != "" {
 			t.Errorf("%s: -without bounds +with:\n%s", query, diff)
+		}
+	}
+}
+
+// TestPlansRunAtOnce runs each plan several times at once, and then once more: a
+// plan does not change while it runs, so all give the same.
+func TestPlansRunAtOnce(t *testing.T) {
+	t.Parallel()
+	queries := []string{
+		"let m = materialize(Scores | mv-expand points); m | join kind=inner m on n | count",
+		"Scores | where n in ((U | project n)) and n < toscalar(U | summarize max(n)) | mv-apply p = points on (where n > toscalar(T | count) - 3 | summarize make_list(p))",
+	}
+	for _, c := range slices.Concat(allQueries...) {
+		if c.err == "" {
+			queries = append(queries, c.query)
+		}
+	}
+	db := testTables()
+	for _, query := range queries {
+		x, done := newExecution(t.Context(), Options{})
+		plan, err := compile(query, db, testNow, x)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			done()
+			continue
+		}
+		prepareAll(plan.root)
+		const times = 4
+		var results [times]string
+		runs := func(i int) {
+			x, done := newExecution(t.Context(), Options{Workers: 2})
+			defer done()
+			if out, err := plan.run(x, query); err != nil {
+				results[i] = err.Error()
+			} else {
+				results[i] = render(out)
+			}
+		}
+		var running sync.WaitGroup
+		for i := range times - 1 {
+			running.Go(func() { runs(i) })
+		}
+		running.Wait()
+		runs(times - 1)
+		done()
+		want, err := Run(t.Context(), query, db, Options{Now: testNow})
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		for i, got := range results {
+			if diff := cmp.Diff(render(want), got); diff != "" {
+				t.Errorf("%s: run %d: -want +got:\n%s", query, i, diff)
+			}
 		}
 	}
 }

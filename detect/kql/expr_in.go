@@ -1,8 +1,9 @@
 package kql
 
 import (
+	"maps"
+	"slices"
 	"strings"
-	"sync"
 )
 
 // inExpr binds in, in~, their negations, has_any and has_all. The list may be
@@ -20,7 +21,8 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		left = converted(left, String)
 	}
-	set := &itemSet{op: op, of: left.typ(), held: memory{x: b.x}}
+	set := &itemSet{op: op, of: left.typ()}
+	var tables []*subquery // whose first columns are items too
 	args := []expr{left}
 	var shown []func(x *explainer, args []string) string
 	for _, item := range n.items {
@@ -33,7 +35,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 			if !listable(left.typ(), first.typ) {
 				panic(semanticError(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ))
 			}
-			set.tables = append(set.tables, newSubquery(rel, b.x))
+			tables = append(tables, newSubquery(rel))
 			shown = append(shown, func(x *explainer, _ []string) string { return x.table(rel) })
 			continue
 		}
@@ -50,12 +52,16 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 			shown = append(shown, func(_ *explainer, args []string) string { return args[at] })
 		}
 	}
-	if len(set.tables) > 0 {
-		set.read = sync.OnceFunc(set.readTables)
+	accepts := func(set *itemSet) func(a []Value) Value {
+		return func(a []Value) Value { return boolValue(set.accepts(a[0], a[1:]) != negate) }
 	}
-	ap := &applyExpr{t: Bool, args: args, rows: func(a []Value) Value {
-		return boolValue(set.accepts(a[0], a[1:]) != negate)
-	}}
+	ap := &applyExpr{t: Bool, args: args, rows: accepts(set)}
+	if len(tables) > 0 {
+		ap.rows, ap.readsTable = nil, true
+		ap.prepared = func(x *execution) func([]Value) Value {
+			return accepts(once(x, set, func() *itemSet { return set.with(tables, x) }))
+		}
+	}
 	ap.show = func(x *explainer, args []string) string {
 		items := make([]string, len(shown))
 		for i, show := range shown {
@@ -63,8 +69,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
 	}
-	if len(set.tables) > 0 {
-		ap.readsTable = true
+	if ap.readsTable {
 		return ap // not before the tables have been read
 	}
 	return fold(ap)
@@ -77,14 +82,12 @@ func listable(left, item Type) bool {
 
 // itemSet is the right side of in and its kin.
 type itemSet struct {
-	op     string
-	of     Type
-	keys   map[string]bool // for in and in~
-	terms  []string        // for has_any and has_all
-	tables []func() *rows  // whose first columns are items too
-	read   func()          // adds these, when the first row asks
-	held   memory          // what the items of tables take
-	text   int64           // bytes of the keys and terms
+	op    string
+	of    Type
+	keys  map[string]bool // for in and in~
+	terms []string        // for has_any and has_all
+	held  memory          // what the items of tables take
+	text  int64           // bytes of the keys and terms
 }
 
 // add takes one item; a dynamic array stands for its elements.
@@ -134,18 +137,21 @@ func (s *itemSet) key(v Value) []byte {
 	return groupKey(nil, v)
 }
 
-func (s *itemSet) readTables() {
-	for _, read := range s.tables {
-		r := read()
+// with adds the items of tables to those of a set, which stays as it is.
+func (s *itemSet) with(tables []*subquery, x *execution) *itemSet {
+	all := &itemSet{op: s.op, of: s.of, keys: maps.Clone(s.keys), terms: slices.Clone(s.terms), text: s.text, held: memory{x: x}}
+	for _, table := range tables {
+		r := table.rows(x)
 		for i := range r.n {
-			s.add(r.cols[0].value(i))
+			all.add(r.cols[0].value(i))
 			if i%chunkRows == chunkRows-1 || i == r.n-1 {
-				if err := s.charge(); err != nil {
+				if err := all.charge(); err != nil {
 					panic(runFailure{err})
 				}
 			}
 		}
 	}
+	return all
 }
 
 // charge takes note of what the items take, and fails past the limit or when the
@@ -158,9 +164,6 @@ func (s *itemSet) charge() error {
 }
 
 func (s *itemSet) accepts(v Value, more []Value) bool {
-	if s.read != nil {
-		s.read()
-	}
 	set := s
 	if len(more) > 0 { // items that differ from row to row
 		set = &itemSet{op: s.op, of: s.of}

@@ -73,25 +73,25 @@ func bindToScalar(b *binder, n *call, in []*column) expr {
 		panic(semanticError(n.args[0].pos(), "SEM0001", "the table in toscalar() has no column"))
 	}
 	t := rel.columns()[0].typ
-	read := newSubquery(rel, b.x)
-	return &subqueryExpr{t: t, of: rel, value: func() Value {
-		if r := read(); r.n > 0 {
-			return r.cols[0].value(0)
-		}
-		return convert(Value{}, t)
-	}}
+	return &subqueryExpr{t, newSubquery(rel)}
 }
 
 // subqueryExpr is a scalar that a table gives, the same for every row.
 type subqueryExpr struct {
-	t     Type
-	of    relation
-	value func() Value
+	t Type
+	*subquery
 }
 
-func (e *subqueryExpr) typ() Type             { return e.t }
-func (e *subqueryExpr) children() []expr      { return nil }
-func (e *subqueryExpr) eval(b *batch) *vector { return constantVector(e.t, e.value(), b.n) }
+func (e *subqueryExpr) typ() Type        { return e.t }
+func (e *subqueryExpr) children() []expr { return nil }
+
+func (e *subqueryExpr) eval(x *execution, b *batch) *vector {
+	val := convert(Value{}, e.t)
+	if r := e.rows(x); r.n > 0 {
+		val = r.cols[0].value(0)
+	}
+	return constantVector(e.t, val, b.n)
+}
 
 func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 	if len(n.args) != 2 {

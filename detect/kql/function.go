@@ -391,7 +391,7 @@ type typeLiteral struct{ t Type }
 
 func (e *typeLiteral) typ() Type           { return e.t }
 func (e *typeLiteral) children() []expr    { return nil }
-func (e *typeLiteral) eval(*batch) *vector { panic("kql: a type has no value") } // checkArguments lets none through
+func (e *typeLiteral) eval(*execution, *batch) *vector { panic("kql: a type has no value") } // checkArguments lets none through
 
 // tupleExpr is a function that gives several values: an array of them where
 // one is chosen by its index, columns of their own where columns are made.

@@ -197,10 +197,10 @@ func typesOf(list []expr) []Type {
 	return types
 }
 
-func evalAll(list []expr, b *batch) []*vector {
+func evalAll(x *execution, list []expr, b *batch) []*vector {
 	vecs := make([]*vector, len(list))
 	for i, e := range list {
-		vecs[i] = e.eval(b)
+		vecs[i] = e.eval(x, b)
 	}
 	return vecs
 }

@@ -176,12 +176,12 @@ func evaluated(list []expr, of *rows) ([]*vector, error) {
 	for i, e := range list {
 		switch e.(type) {
 		case *columnExpr, *constExpr:
-			vecs[i] = e.eval(whole)
+			vecs[i] = e.eval(of.held.x, whole)
 			continue
 		}
 		out := &vector{typ: e.typ()}
 		err := emitRows(of, func(b *batch) error {
-			v := e.eval(b)
+			v := e.eval(of.held.x, b)
 			out.reserve(v, v.n, &of.held)
 			out.appendVector(v)
 			if err := of.held.add(v.pointed()); err != nil {

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -51,7 +52,11 @@ type shared struct {
 	name string // that as has given, if it did
 	uses []*sharedUse
 	need map[*column]bool
+}
 
+// sharedRows are the rows of a shared relation in one run of the plan. A run can
+// begin while the query is bound, and need more columns later.
+type sharedRows struct {
 	mu   sync.Mutex
 	kept *rows
 	has  map[*column]bool // the columns in kept
@@ -137,11 +142,12 @@ func (u *sharedUse) run(x *execution, emit func(*batch) error) error {
 // rows computes the rows unless that is done, with all columns that anybody
 // needs by now.
 func (s *shared) rows(x *execution) (*rows, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	missing := slices.ContainsFunc(s.in.columns(), func(c *column) bool { return s.need[c] && !s.has[c] })
-	if s.kept != nil && !missing {
-		return s.kept, nil
+	r := once(x, s, func() *sharedRows { return &sharedRows{} })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	missing := slices.ContainsFunc(s.in.columns(), func(c *column) bool { return s.need[c] && !r.has[c] })
+	if r.kept != nil && !missing {
+		return r.kept, nil
 	}
 	kept, err := collect(s.in, x)
 	if err != nil {
@@ -150,13 +156,10 @@ func (s *shared) rows(x *execution) (*rows, error) {
 	if err := kept.settle(); err != nil { // any number of goroutines read it from now on
 		return nil, err
 	}
-	if s.kept != nil {
-		s.kept.free()
+	if r.kept != nil {
+		r.kept.free()
 	}
-	s.kept, s.has = kept, make(map[*column]bool)
-	for c, needed := range s.need {
-		s.has[c] = needed
-	}
+	r.kept, r.has = kept, maps.Clone(s.need)
 	return kept, nil
 }
 

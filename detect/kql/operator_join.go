@@ -302,7 +302,7 @@ func (r *rightSide) number() error {
 // leftIDs gives the number of each left row's key, noKey where there is no
 // partner.
 func (r *rightSide) leftIDs(b *batch) []int32 {
-	vecs := evalAll(r.leftKeys, b)
+	vecs := evalAll(r.held.x, r.leftKeys, b)
 	return matchable(r.keys.numbered(vecs, b.n), vecs)
 }
 

@@ -145,16 +145,17 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 	}
 	held := memory{x: x}
 	defer held.free()
+	elements := m.table.elements(x)
 	return m.in.run(x, func(b *batch) error {
 		out, size := m.newBatch(), int64(0)
-		table := newExpander(m.expand, b)
+		table := newExpander(x, m.expand, b)
 		for row := range b.n {
-			n := table.start(row)
+			n := table.look(row)
 			if err := x.makes(n); err != nil {
 				return err
 			}
-			m.table.current = table.rows(in, m.table.need, row, n)
-			if err := held.set(size + m.table.current.size()); err != nil {
+			elements.batch = table.rows(in, m.table.need, row, n)
+			if err := held.set(size + elements.batch.size()); err != nil {
 				return err
 			}
 			err := m.apply.run(x, func(a *batch) error {
@@ -202,9 +203,15 @@ func (m *mvApply) newBatch() *batch {
 // subtable is the table that the operators of mv-apply start from: at any time
 // that of one row.
 type subtable struct {
-	cols    []*column
-	need    map[*column]bool
-	current *batch
+	cols []*column
+	need map[*column]bool
+}
+
+// rowElements is what a subtable holds in one run of the plan.
+type rowElements struct{ batch *batch }
+
+func (t *subtable) elements(x *execution) *rowElements {
+	return once(x, t, func() *rowElements { return &rowElements{} })
 }
 
 func (t *subtable) columns() []*column { return t.cols }
@@ -228,11 +235,12 @@ func (t *subtable) explain(*explainer) explained {
 	return explained{text: "elements of a row", gives: gives}
 }
 
-func (t *subtable) run(_ *execution, emit func(*batch) error) error {
-	if 0 < t.current.n && t.current.n <= chunkRows {
-		return emit(t.current)
+func (t *subtable) run(x *execution, emit func(*batch) error) error {
+	b := t.elements(x).batch
+	if 0 < b.n && b.n <= chunkRows {
+		return emit(b)
 	}
-	return emitRows(&rows{n: t.current.n, cols: t.current.cols}, emit)
+	return emitRows(&rows{n: b.n, cols: b.cols}, emit)
 }
 
 // repeated is one row of a vector n times.

@@ -230,70 +230,73 @@ func (m *mvExpand) input() relation { return m.in }
 func (m *mvExpand) run(x *execution, emit func(*batch) error) error { return runStages(m, x, emit) }
 
 func (m *mvExpand) apply(x *execution, b *batch, emit func(*batch) error) error {
-	in := m.in.columns()
-	vecs := make([]*vector, len(m.expand))
-	for i, e := range m.expand {
-		vecs[i] = e.of.eval(b)
-	}
-	var sel []int32
-	expanded := make([]*vector, len(m.cols))
-	flush := func() error {
-		out := &batch{n: len(sel), cols: make([]*vector, len(m.cols))}
-		for i := range m.cols {
-			switch {
-			case !m.need[i]:
-			case m.fromIn[i] != nil:
-				out.cols[i] = b.cols[slices.Index(in, m.fromIn[i])].gather(sel)
-			default:
-				out.cols[i] = expanded[i]
-			}
-			expanded[i] = &vector{typ: m.cols[i].typ}
-		}
-		sel = sel[:0]
-		if out.n == 0 {
-			return nil
-		}
-		return emit(out)
-	}
-	for i := range m.cols {
-		expanded[i] = &vector{typ: m.cols[i].typ}
-	}
-	items := make([][]Value, len(m.expand))
+	out := &expandedRows{expander: newExpander(x, m, b), x: x, emit: emit}
+	out.start()
 	for row := range b.n {
-		longest := 0
-		for i, v := range vecs {
-			items[i] = elements(v.value(row), m.bagArrays)
-			longest = max(longest, len(items[i]))
-		}
-		if m.limit >= 0 {
-			longest = int(min(int64(longest), m.limit))
-		}
-		for at := range longest {
-			for i, e := range m.expand {
-				if e.at < 0 {
-					continue
-				}
-				var val Value
-				if at < len(items[i]) {
-					val = convertItem(items[i][at], m.cols[e.at].typ)
-				}
-				expanded[e.at].appendValue(val)
-			}
-			if m.index >= 0 {
-				expanded[m.index].appendValue(longValue(int64(at)))
-			}
-			sel = append(sel, int32(row))
-			if len(sel) == chunkRows {
-				if err := x.makes(chunkRows); err != nil {
-					return err
-				}
-				if err := flush(); err != nil {
-					return err
-				}
+		for at := range out.look(row) {
+			if err := out.add(row, at); err != nil {
+				return err
 			}
 		}
 	}
-	return flush()
+	return out.flush()
+}
+
+// expandedRows gathers the rows that a batch expands to, and emits them in batches.
+type expandedRows struct {
+	*expander
+	x        *execution
+	emit     func(*batch) error
+	sel      []int32   // the row that each is of
+	expanded []*vector // the columns that are not the input's
+}
+
+// start begins a batch.
+func (o *expandedRows) start() {
+	o.sel, o.expanded = o.sel[:0], make([]*vector, len(o.cols))
+	for i, c := range o.cols {
+		o.expanded[i] = &vector{typ: c.typ}
+	}
+}
+
+// add takes the elements at a position of a row's arrays.
+func (o *expandedRows) add(row, at int) error {
+	for i, e := range o.expand {
+		if e.at >= 0 {
+			o.expanded[e.at].appendValue(o.item(i, at))
+		}
+	}
+	if o.index >= 0 {
+		o.expanded[o.index].appendValue(longValue(int64(at)))
+	}
+	o.sel = append(o.sel, int32(row))
+	if len(o.sel) < chunkRows {
+		return nil
+	}
+	if err := o.x.makes(chunkRows); err != nil {
+		return err
+	}
+	return o.flush()
+}
+
+// flush emits the batch, and begins another.
+func (o *expandedRows) flush() error {
+	if len(o.sel) == 0 {
+		return nil
+	}
+	in := o.mvExpand.in.columns()
+	out := &batch{n: len(o.sel), cols: make([]*vector, len(o.cols))}
+	for i := range o.cols {
+		switch {
+		case !o.need[i]:
+		case o.fromIn[i] != nil:
+			out.cols[i] = o.expander.in.cols[slices.Index(in, o.fromIn[i])].gather(o.sel)
+		default:
+			out.cols[i] = o.expanded[i]
+		}
+	}
+	o.start()
+	return o.emit(out)
 }
 
 // convertItem gives an element the type that typeof() asks for; inside a
@@ -313,16 +316,16 @@ type expander struct {
 	items [][]Value
 }
 
-func newExpander(m *mvExpand, in *batch) *expander {
+func newExpander(ex *execution, m *mvExpand, in *batch) *expander {
 	e := &expander{mvExpand: m, in: in, items: make([][]Value, len(m.expand))}
 	for _, x := range m.expand {
-		e.vecs = append(e.vecs, x.of.eval(in))
+		e.vecs = append(e.vecs, x.of.eval(ex, in))
 	}
 	return e
 }
 
-// start looks at a row and says how many rows it expands to.
-func (e *expander) start(row int) int {
+// look takes a row, and says how many rows it expands to.
+func (e *expander) look(row int) int {
 	longest := 0
 	for i, v := range e.vecs {
 		e.items[i] = elements(v.value(row), e.bagArrays)
@@ -334,7 +337,16 @@ func (e *expander) start(row int) int {
 	return longest
 }
 
-// rows gives the n rows of the row that was started, with the columns needed.
+// item is the element at a position of one of the row's arrays, null behind its
+// end.
+func (e *expander) item(expansion, at int) Value {
+	if at >= len(e.items[expansion]) {
+		return Value{}
+	}
+	return convertItem(e.items[expansion][at], e.cols[e.expand[expansion].at].typ)
+}
+
+// rows gives the n rows of the row that was taken, with the columns needed.
 func (e *expander) rows(in []*column, need map[*column]bool, row, n int) *batch {
 	out := &batch{n: n, cols: make([]*vector, len(e.cols))}
 	for i, c := range e.cols {
@@ -348,11 +360,7 @@ func (e *expander) rows(in []*column, need map[*column]bool, row, n int) *batch 
 		}
 		v := newVector(e.cols[x.at].typ, n)
 		for at := range n {
-			if at < len(e.items[i]) {
-				v.set(at, convertItem(e.items[i][at], v.typ))
-			} else {
-				v.setNull(at)
-			}
+			v.set(at, e.item(i, at))
 		}
 		out.cols[x.at] = v
 	}

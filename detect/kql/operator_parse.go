@@ -206,8 +206,8 @@ func (x *extraction) input() relation { return x.in }
 
 func (x *extraction) run(ex *execution, emit func(*batch) error) error { return runStages(x, ex, emit) }
 
-func (x *extraction) apply(_ *execution, b *batch, emit func(*batch) error) error {
-	texts := x.of.eval(b)
+func (x *extraction) apply(ex *execution, b *batch, emit func(*batch) error) error {
+	texts := x.of.eval(ex, b)
 	if texts.distinct() > b.n {
 		texts = texts.flat()
 	}

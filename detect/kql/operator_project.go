@@ -46,12 +46,12 @@ func (p *projection) input() relation { return p.in }
 
 func (p *projection) run(x *execution, emit func(*batch) error) error { return runStages(p, x, emit) }
 
-func (p *projection) apply(_ *execution, b *batch, emit func(*batch) error) error {
+func (p *projection) apply(x *execution, b *batch, emit func(*batch) error) error {
 	out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
 	in := &batch{n: b.n, cols: b.cols, memo: make(map[*applyExpr]*vector)}
 	for i, e := range p.from {
 		if _, passed := e.(*columnExpr); p.need[i] && !passed {
-			out.cols[i] = e.eval(in)
+			out.cols[i] = e.eval(x, in)
 		}
 	}
 	// After those, so that JSON which they looked into stays so.

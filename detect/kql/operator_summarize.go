@@ -309,7 +309,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	held := memory{x: x}
 	defer held.free()
 	err := g.in.run(x, func(b *batch) error {
-		keys := evalAll(g.keyOf, b)
+		keys := evalAll(x, g.keyOf, b)
 		groups := index.number(keys, b.n, func(row int) {
 			for i, v := range keys {
 				out.cols[i].reserve(out.cols[i], 1, &held)
@@ -322,7 +322,7 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 		}
 		for i, a := range g.aggs {
 			states[i].grow(int(index.n), &held)
-			states[i].add(groups, evalAll(a.args, b))
+			states[i].add(groups, evalAll(x, a.args, b))
 			size += states[i].size()
 		}
 		if err := held.set(size); err != nil {

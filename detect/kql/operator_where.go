@@ -91,8 +91,8 @@ func (f *filter) input() relation { return f.in }
 
 func (f *filter) run(x *execution, emit func(*batch) error) error { return runStages(f, x, emit) }
 
-func (f *filter) apply(_ *execution, b *batch, emit func(*batch) error) error {
-	sel := trueRows(f.predicate.eval(b))
+func (f *filter) apply(x *execution, b *batch, emit func(*batch) error) error {
+	sel := trueRows(f.predicate.eval(x, b))
 	switch len(sel) {
 	case 0:
 		return nil

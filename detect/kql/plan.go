@@ -3,7 +3,6 @@ package kql
 import (
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // The plan: what the binder makes of the syntax tree. Relations produce rows
@@ -52,8 +51,9 @@ type relation interface {
 // expr is a scalar expression, bound.
 type expr interface {
 	typ() Type
-	// eval gives a value per row of the batch.
-	eval(b *batch) *vector
+	// eval gives a value per row of the batch. There is no execution while constants
+	// are computed.
+	eval(x *execution, b *batch) *vector
 	// children lists the expressions it is made of.
 	children() []expr
 }
@@ -86,20 +86,21 @@ type (
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
 		batch func(args []*vector, n int) *vector
-		// x, if set, says when to stop.
-		x *execution
+		// prepared stands for rows where that depends on tables, which are read once
+		// in a run.
+		prepared func(x *execution) func(args []Value) Value
 	}
 )
 
-func (e *constExpr) typ() Type             { return e.t }
-func (e *constExpr) children() []expr      { return nil }
-func (e *constExpr) eval(b *batch) *vector { return constantVector(e.t, e.val, b.n) }
+func (e *constExpr) typ() Type                           { return e.t }
+func (e *constExpr) children() []expr                    { return nil }
+func (e *constExpr) eval(_ *execution, b *batch) *vector { return constantVector(e.t, e.val, b.n) }
 
 func (e *columnExpr) typ() Type        { return e.col.typ }
 func (e *columnExpr) children() []expr { return nil }
 
 // eval keeps what it looks into for whoever evaluates the column next.
-func (e *columnExpr) eval(b *batch) *vector {
+func (e *columnExpr) eval(_ *execution, b *batch) *vector {
 	v := b.cols[e.at]
 	if v.unread() {
 		v = v.looked()
@@ -111,27 +112,27 @@ func (e *columnExpr) eval(b *batch) *vector {
 func (e *applyExpr) typ() Type        { return e.t }
 func (e *applyExpr) children() []expr { return e.args }
 
-func (e *applyExpr) eval(b *batch) *vector {
+func (e *applyExpr) eval(x *execution, b *batch) *vector {
 	if !e.named || b.memo == nil {
-		return e.compute(b)
+		return e.compute(x, b)
 	}
 	out, ok := b.memo[e]
 	if !ok {
-		out = e.compute(b)
+		out = e.compute(x, b)
 		b.memo[e] = out
 	}
 	return out
 }
 
-func (e *applyExpr) compute(b *batch) *vector {
+func (e *applyExpr) compute(x *execution, b *batch) *vector {
 	args := make([]*vector, len(e.args))
 	for i, a := range e.args {
-		args[i] = a.eval(b)
+		args[i] = a.eval(x, b)
 	}
 	if len(args) > 0 {
 		if once, codes := elementsOf(args, b.n); once != nil {
 			// A value for each combination of elements, which rows share.
-			out := *e.apply(once, once[0].n)
+			out := *e.apply(x, once, once[0].n)
 			if out.codes != nil {
 				out = *out.flat()
 			}
@@ -144,7 +145,7 @@ func (e *applyExpr) compute(b *batch) *vector {
 			return &out
 		}
 	}
-	return e.apply(args, b.n)
+	return e.apply(x, args, b.n)
 }
 
 // elementsOf gives the arguments as vectors of their elements, if these are
@@ -178,12 +179,16 @@ func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
 }
 
 // apply computes the value of each row.
-func (e *applyExpr) apply(args []*vector, n int) *vector {
-	e.goOn()
+func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
+	goOn(x)
 	if e.batch != nil {
 		return e.batch(args, n)
 	}
 	out := newVector(e.t, n)
+	rows := e.rows
+	if e.prepared != nil && n > 0 {
+		rows = e.prepared(x)
+	}
 	vals := make([]Value, len(args))
 	total := int64(0)
 	for row := range n {
@@ -191,9 +196,9 @@ func (e *applyExpr) apply(args []*vector, n int) *vector {
 			vals[i] = a.value(row)
 		}
 		if row%rowsBetweenLooks == rowsBetweenLooks-1 {
-			e.goOn()
+			goOn(x)
 		}
-		val := e.rows(vals)
+		val := rows(vals)
 		total += checkSize(val)
 		out.set(row, val)
 	}
@@ -208,11 +213,11 @@ func (e *applyExpr) apply(args []*vector, n int) *vector {
 const rowsBetweenLooks = 16
 
 // goOn ends the query if its time is over, or if the caller gave up.
-func (e *applyExpr) goOn() {
-	if e.x == nil || e.x.ctx == nil {
+func goOn(x *execution) {
+	if x == nil || x.ctx == nil {
 		return
 	}
-	if err := e.x.stopped(); err != nil {
+	if err := x.stopped(); err != nil {
 		panic(runFailure{err})
 	}
 }
@@ -305,12 +310,19 @@ func limitError(format string, args ...any) runFailure {
 // subquery that ran into a limit, say. Run catches it.
 type runFailure struct{ err error }
 
-// newSubquery gives the rows of a relation that an expression needs as a
-// whole. It runs at most once, when they are first asked for.
-func newSubquery(rel relation, x *execution) func() *rows {
+// subquery is a relation whose rows an expression needs as a whole.
+type subquery struct{ of relation }
+
+func newSubquery(rel relation) *subquery {
 	prepareAll(rel)
-	return sync.OnceValue(func() *rows {
-		out, err := collect(rel, x)
+	return &subquery{rel}
+}
+
+// rows runs the relation once in each run of the plan, when they are first asked
+// for.
+func (s *subquery) rows(x *execution) *rows {
+	return once(x, s, func() *rows {
+		out, err := collect(s.of, x)
 		if err != nil {
 			panic(runFailure{err})
 		}

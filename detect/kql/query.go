@@ -195,7 +195,14 @@ func run(x *execution, query string, db *Database, opts Options) (result *Table,
 		return nil, err
 	}
 	prepareAll(plan.root)
-	out, err := collect(plan.root, x)
+	return plan.run(x, query)
+}
+
+// run runs a plan that has been prepared. It does not change the plan, which can
+// run any number of times, and several at once.
+func (c *compiled) run(x *execution, query string) (result *Table, err error) {
+	defer caught(query, &err)
+	out, err := collect(c.root, x)
 	if err != nil {
 		var p *problem // of a place in the query that only the data shows
 		if errors.As(err, &p) {
@@ -203,16 +210,16 @@ func run(x *execution, query string, db *Database, opts Options) (result *Table,
 		}
 		return nil, err
 	}
-	schema := make(Schema, len(plan.root.columns()))
-	for i, c := range plan.root.columns() {
-		schema[i] = ColumnSchema{c.name, c.typ}
+	schema := make(Schema, len(c.root.columns()))
+	for i, col := range c.root.columns() {
+		schema[i] = ColumnSchema{col.name, col.typ}
 		out.cols[i] = out.cols[i].flat()
 	}
 	if err := out.settle(); err != nil {
 		return nil, err
 	}
 	result = newTable("PrimaryResult", schema, out.cols, out.n)
-	result.warnings, result.rendering = plan.warnings, plan.rendering
+	result.warnings, result.rendering = c.warnings, c.rendering
 	return result, nil
 }
 

@@ -256,7 +256,7 @@ func (f *RowFilter) passing(b *batch) (passes []bool, err error) {
 	for _, a := range f.alternatives {
 		holding := make([]int, b.n) // conditions that hold
 		for _, e := range a.conditions {
-			for _, row := range trueRows(e.eval(b)) {
+			for _, row := range trueRows(e.eval(nil, b)) {
 				holding[row]++
 			}
 		}

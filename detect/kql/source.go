@@ -109,7 +109,7 @@ func (r *valueRange) explain(x *explainer) explained {
 
 func (r *valueRange) run(x *execution, emit func(*batch) error) error {
 	one := &batch{n: 1}
-	at, last, step := r.first.eval(one).value(0), r.last.eval(one).value(0), r.step.eval(one).value(0)
+	at, last, step := r.first.eval(x, one).value(0), r.last.eval(x, one).value(0), r.step.eval(x, one).value(0)
 	if at.IsNull() || last.IsNull() || step.IsNull() {
 		return nil
 	}
