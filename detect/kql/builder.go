@@ -26,12 +26,6 @@ func NewTableBuilder(name string, schema Schema) *TableBuilder {
 	return b
 }
 
-// Schema returns the columns so far, which the caller must not change.
-func (b *TableBuilder) Schema() Schema { return b.schema }
-
-// Rows returns the number of rows committed and kept.
-func (b *TableBuilder) Rows() int { return b.rows }
-
 // AddColumn adds a column, null in the rows so far, and returns its position.
 func (b *TableBuilder) AddColumn(c ColumnSchema) int {
 	b.schema = append(b.schema, c)
@@ -61,11 +55,6 @@ func (b *TableBuilder) SetReal(col int, f float64) {
 // years 1 to 9999 are null.
 func (b *TableBuilder) SetTime(col int, t time.Time) {
 	b.cols[col].setValue(b.row(), datetimeValue(timeToTicks(t)))
-}
-
-// SetTimeSpan sets a cell of a TimeSpan column, to 100 ns.
-func (b *TableBuilder) SetTimeSpan(col int, d time.Duration) {
-	b.cols[col].setInt(b.row(), int64(d)/100)
 }
 
 // SetString sets a cell of a String column to the text, which is copied.
@@ -100,13 +89,6 @@ func (b *TableBuilder) Commit() {
 		for _, c := range b.cols {
 			c.seal(chunkRows)
 		}
-	}
-}
-
-// Discard forgets what was set since the last Commit.
-func (b *TableBuilder) Discard() {
-	for _, c := range b.cols {
-		c.cut(b.row())
 	}
 }
 
@@ -149,15 +131,6 @@ func (b *TableBuilder) RetypeTime(col int, read func(text string) (time.Time, bo
 	}
 	b.cols[col] = c
 	b.schema[col].Type = DateTime
-}
-
-// Cell returns a committed cell, for a caller who wants to decide on a type.
-func (b *TableBuilder) Cell(row, col int) Value {
-	c := b.cols[col]
-	if at := row / chunkRows; at < len(c.sealed) {
-		return c.sealed[at].value(row % chunkRows)
-	}
-	return c.value(row % chunkRows)
 }
 
 // Build returns the table. The builder must not be used afterwards.

@@ -7,11 +7,6 @@ import (
 	"time"
 )
 
-// Explain is Catalog.Explain with tables alone.
-func Explain(query string, tables map[string]Schema, now time.Time) (string, error) {
-	return Catalog{Tables: tables}.Explain(query, now)
-}
-
 // Explain parses and binds a query as it would be run at a time, and shows the
 // plan: each operator with the columns it gives that something needs, above
 // what it reads, down to the tables. Constants have been computed and

@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 	queries = append(queries, strings.TrimSpace(rule.Query))
 	var got strings.Builder
 	for _, q := range queries {
-		plan, err := Explain(q, KnownTables(), testNow)
+		plan, err := Catalog{Tables: KnownTables()}.Explain(q, testNow)
 		if err != nil {
 			t.Fatalf("%s: %v", q, err)
 		}
@@ -55,7 +55,7 @@ func TestExplain(t *testing.T) {
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("plans (-want +got):\n%s", diff)
 	}
-	if _, err := Explain("SigninLogs | where Nothing > 1", KnownTables(), testNow); err == nil {
+	if _, err := (Catalog{Tables: KnownTables()}).Explain("SigninLogs | where Nothing > 1", testNow); err == nil {
 		t.Error("a query with an error has a plan")
 	}
 }
@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 func TestEveryPlanIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, q := range seedQueries(t) {
-		plan, err := Explain(q, schemasOf(testTables()), testNow)
+		plan, err := Catalog{Tables: schemasOf(testTables())}.Explain(q, testNow)
 		if err == nil && strings.Contains(plan, "*kql.") {
 			t.Errorf("%s: the plan shows a Go type:\n%s", q, plan)
 		}

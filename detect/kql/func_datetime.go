@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // the zones of datetime_utc_to_local, wherever this runs
 
@@ -272,24 +273,43 @@ func floorDivided(n, by int64) int64 {
 	return q
 }
 
-// zones are the time zones that have been asked for, nil for what is none.
-var zones sync.Map
+// zoneCache keeps the time zones that have been asked for, nil for what is none.
+// The names come out of logs, so their number is bounded.
+type zoneCache struct {
+	byName sync.Map
+	size   atomic.Int64
+}
 
-func zoneNamed(name string) *time.Location {
-	if z, ok := zones.Load(name); ok {
+const (
+	mostZones       = 1024 // the database of zones has some 600
+	longestZoneName = 64   // the longest there has half of that
+)
+
+var zones zoneCache
+
+// named gives the time zone of a name, nil if there is none.
+func (c *zoneCache) named(name string) *time.Location {
+	if name == "" || name == "Local" || len(name) > longestZoneName { // the first two are Go's own
+		return nil
+	}
+	if z, ok := c.byName.Load(name); ok {
 		return z.(*time.Location)
 	}
 	z, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" { // those two are Go's own
+	if err != nil {
 		z = nil
 	}
-	zones.Store(name, z)
+	if c.size.Add(1) > mostZones {
+		c.byName.Clear()
+		c.size.Store(1)
+	}
+	c.byName.Store(strings.Clone(name), z) // not all of the text that it is cut from
 	return z
 }
 
 func inZone(move func(ticks int64, zone *time.Location) int64) func([]Value) Value {
 	return func(a []Value) Value {
-		zone := zoneNamed(a[1].s)
+		zone := zones.named(a[1].s)
 		if zone == nil || a[0].IsNull() {
 			return Value{}
 		}

@@ -389,8 +389,8 @@ func (b *binder) commonType(at span, fn string, t Type, a expr) Type {
 // typeLiteral is typeof(type), which only some functions take.
 type typeLiteral struct{ t Type }
 
-func (e *typeLiteral) typ() Type           { return e.t }
-func (e *typeLiteral) children() []expr    { return nil }
+func (e *typeLiteral) typ() Type                       { return e.t }
+func (e *typeLiteral) children() []expr                { return nil }
 func (e *typeLiteral) eval(*execution, *batch) *vector { panic("kql: a type has no value") } // checkArguments lets none through
 
 // tupleExpr is a function that gives several values: an array of them where
