@@ -2,8 +2,8 @@ package kql
 
 import "math"
 
-// aggregate is an entry of the table of aggregates, whose signatures read like
-// those of scalar functions; the result promoted is the wider integer of an
+// aggregate is an entry of the table of aggregates. Their signatures read like
+// those of scalar functions. The result promoted is the wider integer of an
 // integer, and the type of the first argument otherwise.
 type aggregate struct {
 	sig string
@@ -11,8 +11,8 @@ type aggregate struct {
 	// examples are pairs as those of scalar functions are, over the rows that
 	// exampleRows lists.
 	examples examples
-	// stem is what the output column is called before _ and the argument's
-	// name; without one it is called as the argument is.
+	// stem begins the name of the output column, before _ and the argument's
+	// name. Without one the column is called as the argument is.
 	stem string
 	// naming is for what is called otherwise.
 	naming func(b *binder, n *call) string
@@ -152,8 +152,8 @@ func extremeAggregates() []*aggregate {
 	}
 }
 
-// maxCollected is how many elements make_set and make_list keep when they are
-// not told, and maxCollectedOnce how many their former names do.
+// maxCollected is how many elements make_set and make_list keep unless the
+// query says. maxCollectedOnce is that of their former names.
 const (
 	maxCollected     = 1_048_576
 	maxCollectedOnce = 128
@@ -169,7 +169,7 @@ func collectingAggregates() []*aggregate {
 			examples: examples{"make_set(x)", "[1,2]"}},
 		{sig: "make_set_if(value:scalar, predicate:bool, max:integer?) dynamic", doc: "The distinct values of rows for which the predicate is true.", stem: "set", start: onlyIf(1, set),
 			examples: examples{"make_set_if(s, x > 1)", `["b"]`}},
-		{sig: "makeset(value:scalar, max:integer?) dynamic", doc: "make_set() that keeps 128 values unless it is told.", stem: "set",
+		{sig: "makeset(value:scalar, max:integer?) dynamic", doc: "make_set() that keeps 128 values unless the query says otherwise.", stem: "set",
 			start:    each(func() accumulator { return &collecting{seen: map[string]bool{}, limit: maxCollectedOnce} }),
 			examples: examples{"makeset(x, 1)", "[1]"}},
 		{sig: "make_list(value:scalar, max:integer?) dynamic", doc: "The values that are not null, as an array; of arrays, their elements.", stem: "list", start: list,
@@ -179,7 +179,7 @@ func collectingAggregates() []*aggregate {
 		{sig: "make_list_with_nulls(value:scalar) dynamic", doc: "All values, nulls too, as an array.", stem: "list",
 			start:    each(func() accumulator { return &collecting{limit: maxCollected, nulls: true} }),
 			examples: examples{"make_list_with_nulls(x)", "[1,2,2,null]"}},
-		{sig: "makelist(value:scalar, max:integer?) dynamic", doc: "make_list() that keeps 128 values unless it is told.", stem: "list",
+		{sig: "makelist(value:scalar, max:integer?) dynamic", doc: "make_list() that keeps 128 values unless the query says otherwise.", stem: "list",
 			start:    each(func() accumulator { return &collecting{limit: maxCollectedOnce} }),
 			examples: examples{"makelist(x, 2)", "[1,2]"}},
 		{sig: "make_bag(bag:bag, max:integer?) dynamic", doc: "One property bag of all, of equal keys one value.", stem: "bag", start: bag,
@@ -483,8 +483,8 @@ func (g *bagging) result() Value {
 	return bagValue(g.b)
 }
 
-// picking keeps several values of the row in which the first is the least or
-// the greatest; with sign 0, of the first row.
+// picking keeps several values of one row. It is the row in which the first
+// value is the least or the greatest, or with sign 0 the first row.
 type picking struct {
 	sign int
 	row  []Value
@@ -496,8 +496,8 @@ func (p *picking) add(args []Value) {
 	}
 }
 
-// prefers says whether a row with this first value, of so many, takes the
-// place of one with the other.
+// prefers says whether a row takes the place of another. Each has so many
+// values, of which the first are given.
 func (p *picking) prefers(val, old Value, values int) bool {
 	switch {
 	case p.sign == 0:

@@ -9,8 +9,8 @@ type groupStates interface {
 	// grow makes states for the groups up to n, and charges what they take before
 	// it is there.
 	grow(n int, held *memory)
-	// add takes in rows: the group of each, noKey for a row that does not
-	// count, and the arguments.
+	// add takes in rows. Of each it gets the group, noKey for a row that does
+	// not count, and the arguments.
 	add(groups []int32, args []*vector)
 	// result is the value of one of the aggregate's columns.
 	result(group, col int) Value
@@ -73,8 +73,8 @@ type accumulators struct {
 	bytes   int64 // what they keep
 }
 
-// grows is an accumulator that keeps values: it says how many bytes they take,
-// about, so that the limit on memory knows.
+// grows is an accumulator that keeps values. It says about how many bytes they
+// take, for the limit on memory.
 type grows interface{ size() int64 }
 
 // charges is an accumulator that grows by large pieces: it charges each before

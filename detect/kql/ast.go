@@ -17,8 +17,8 @@ type (
 		typ Type
 		val Value
 	}
-	// name is a reference to a column, a table or a let statement's name; as
-	// a declaration it is the name declared.
+	// name refers to a column, a table or what a let statement defines. As a
+	// declaration it is the name declared.
 	name struct {
 		span
 		text   string
@@ -61,8 +61,8 @@ type (
 		minus bool
 		of    node
 	}
-	// binary is an operator between two operands; the parser has put string
-	// operators such as has and =~ here too.
+	// binary is an operator between two operands. String operators such as has
+	// and =~ are here too.
 	binary struct {
 		span
 		op          string

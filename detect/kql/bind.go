@@ -29,7 +29,7 @@ type binder struct {
 	dry          bool // there is no data, only schemas
 }
 
-// maxBound bounds the plan: a let statement is bound wherever it is used, so a
+// maxBound bounds the plan. A let statement is bound wherever it is used, so a
 // short text can stand for a very long one.
 const maxBound = 20_000
 
@@ -39,8 +39,8 @@ func (b *binder) count(at span) {
 	}
 }
 
-// countOf counts an expression that a name stands for as often as it is used:
-// it is bound once and evaluated each time.
+// countOf counts an expression that a name stands for as often as it is used.
+// It is bound once and evaluated each time.
 func (b *binder) countOf(at span, e expr) {
 	if b.bound += b.weight(e); b.bound >= maxBound {
 		b.count(at)
@@ -68,16 +68,16 @@ func (b *binder) weight(e expr) int {
 type scope struct {
 	outer *scope
 	names map[string]*definition
-	// upTo is set in the scopes of let statements, which share their names: of
-	// these only the first so many are defined where the scope stands.
+	// upTo is set in the scopes of let statements. These share their names, and
+	// only the first so many are defined where the scope stands.
 	upTo int
-	// body marks the outermost scope of a function's body, or of the query:
-	// a name is defined once from there on, and may hide what lies beyond.
+	// body marks the outermost scope of a function's body, or of the query.
+	// From there on a name is defined once, and it may hide what lies beyond.
 	body bool
 }
 
-// definition is what a name in a scope stands for: a scalar, a table or a
-// function, and the scope that its own names are looked up in.
+// definition is what a name in a scope stands for. It is a scalar, a table or a
+// function, with the scope that its own names are looked up in.
 type definition struct {
 	at     span
 	scalar expr
@@ -418,8 +418,8 @@ func (c *call) unnamed() {
 	}
 }
 
-// expr binds a scalar expression over the columns in reach, and lets the plan
-// know what the query calls it.
+// expr binds a scalar expression over the columns in reach. The plan keeps what
+// the query calls it.
 func (b *binder) expr(n node, in []*column) expr {
 	e := b.unnamedExpr(n, in)
 	ap, ok := e.(*applyExpr)
@@ -578,9 +578,8 @@ func fold(e *applyExpr) expr {
 	return &constExpr{e.t, e.eval(nil, &batch{n: 1}).value(0)}
 }
 
-// coerce converts an expression to a type where the language does so by
-// itself: integers to wider numbers, a dynamic to what it holds, and null to
-// anything.
+// coerce converts an expression to a type where the language does so by itself.
+// Integers become wider numbers, a dynamic what it holds, and null anything.
 func (b *binder) coerce(e expr, to Type, at span) expr {
 	from := e.typ()
 	if from == to {

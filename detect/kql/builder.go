@@ -60,13 +60,13 @@ func (b *TableBuilder) SetTime(col int, t time.Time) {
 // SetString sets a cell of a String column to the text, which is copied.
 func (b *TableBuilder) SetString(col int, text []byte) { b.cols[col].setText(b.row(), text) }
 
-// SetJSON sets a cell of a Dynamic column to a JSON value, which the caller
-// has checked to be valid; it is copied, and parsed when a query looks at it.
+// SetJSON sets a cell of a Dynamic column to a JSON value. The caller has
+// checked that it is valid. It is copied, and parsed when a query looks at it.
 func (b *TableBuilder) SetJSON(col int, text []byte) { b.cols[col].setText(b.row(), text) }
 
-// SetText sets a cell of any type from its text, as the conversion functions
-// of KQL (todatetime, tolong and so on) read it. It reports false, and leaves
-// the cell null, if the text is not of the column's type.
+// SetText sets a cell of any type from its text. It reads the text as the
+// conversion functions of KQL do, such as todatetime and tolong. It reports
+// false, and leaves the cell null, if the text is not of the column's type.
 func (b *TableBuilder) SetText(col int, text []byte) bool {
 	t := b.schema[col].Type
 	if t == String {
@@ -175,7 +175,7 @@ type columnBuilder struct {
 // isText says whether the open segment holds texts.
 func (c *columnBuilder) isText() bool { return c.typ == String || c.typ == Dynamic && c.vals == nil }
 
-// room makes the row the next one to be set: those before it that nobody set
+// room makes the row the next one to be set. Those before it that nobody set
 // become null, and what was set for it already is forgotten.
 func (c *columnBuilder) room(row int) {
 	c.cut(row)
@@ -273,8 +273,8 @@ func (c *columnBuilder) value(row int) Value {
 	return Value{kind: c.typ, n: c.ints[row]}
 }
 
-// open gives the rows of the open segment as a vector, which is valid until
-// one of them is set.
+// open gives the rows of the open segment as a vector. It is valid until one of
+// them is set.
 func (c *columnBuilder) open(rows int) *vector {
 	c.room(rows)
 	v := &vector{typ: c.typ, n: rows}
@@ -391,8 +391,9 @@ type textBuilder struct {
 	plain int
 }
 
-// The most distinct texts of a segment that are numbered, the most that are
-// shared among segments, and how often a column without repeats is looked at.
+// These bound what finding repeats costs: the most distinct texts of a segment
+// that are numbered, the most that are shared among segments, and how often a
+// column without repeats is looked at.
 const (
 	maxDistinct  = chunkRows / 4
 	maxShared    = 1 << 14

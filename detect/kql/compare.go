@@ -66,8 +66,8 @@ func compare(a, b Value) (order int, ok bool) {
 
 func isNumeric(v Value) bool { return v.kind.isNumber() }
 
-// equal says whether two values are the same, nulls and arrays included: the
-// sameness of group keys, sets and has-element tests.
+// equal says whether two values are the same, nulls and arrays included. Group
+// keys, sets and tests for elements go by it.
 func equal(a, b Value) bool {
 	if a.IsNull() || b.IsNull() {
 		return a.IsNull() && b.IsNull()
@@ -105,7 +105,7 @@ func equal(a, b Value) bool {
 	return false
 }
 
-// groupKey appends an unambiguous text of the value: two values have the same
+// groupKey appends an unambiguous text of the value. Two values have the same
 // one exactly when they are equal as group keys.
 func groupKey(buf []byte, v Value) []byte {
 	switch v.kind {

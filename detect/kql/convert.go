@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// convert gives the value in another type, as the functions tobool(), tolong()
-// and so on do: null where it cannot be had, the empty string for a string.
+// convert gives the value in another type, as tobool(), tolong() and so on do.
+// Where it cannot be had it is null, or the empty string.
 func convert(v Value, to Type) Value {
 	if v.kind == kindJSON {
 		v = parsedJSON(v)
@@ -177,8 +177,8 @@ func toDecimal(v Value) Value {
 	return Value{}
 }
 
-// parseGUID reads the forms of a guid (with or without hyphens, braces or
-// parentheses) and gives the canonical one.
+// parseGUID reads a guid and gives its canonical form. It may have hyphens,
+// braces or parentheses, or none.
 func parseGUID(s string) (string, bool) {
 	s = strings.TrimSpace(s)
 	if len(s) > 2 && (s[0] == '{' && s[len(s)-1] == '}' || s[0] == '(' && s[len(s)-1] == ')') {

@@ -20,8 +20,8 @@ var timeLayouts = []string{
 }
 
 // ParseTime reads a point in time in any of the forms that todatetime()
-// accepts: ISO 8601 with or without time, fraction and offset, and the forms
-// of RFC 822 and RFC 850. Without an offset it is UTC.
+// accepts. These are ISO 8601, with or without time, fraction and offset, and
+// the forms of RFC 822 and RFC 850. Without an offset it is UTC.
 func ParseTime(text string) (time.Time, bool) {
 	ticks, ok := parseDateTime(text)
 	if !ok {

@@ -34,6 +34,8 @@ func decodeAnyJSON(text string) (Value, bool) {
 	return v, true
 }
 
+// decodeJSON reads the next value of the decoder. Of a key that is given twice the last
+// value counts.
 func decodeJSON(dec *jsontext.Decoder) (Value, error) {
 	tok, err := dec.ReadToken()
 	if err != nil {
@@ -96,8 +98,8 @@ func parsedJSON(v Value) Value {
 	return stringValue(v.s)
 }
 
-// textOfReal writes a real as tostring() does: the shortest text that reads
-// back as the same number, with an exponent from 1E+15 and below 0.0001.
+// textOfReal writes a real as tostring() does. It is the shortest text that
+// reads back as the same number, with an exponent from 1E+15 and below 0.0001.
 func textOfReal(f float64) string {
 	switch {
 	case math.IsNaN(f):
@@ -137,8 +139,8 @@ func (v Value) appendText(sb *strings.Builder) {
 	}
 }
 
-// appendJSON writes the value as it stands inside a dynamic: JSON, without
-// spaces, whole reals with a decimal point.
+// appendJSON writes the value as it stands inside a dynamic. It is JSON without
+// spaces, and whole reals have a decimal point.
 func (v Value) appendJSON(sb *strings.Builder) {
 	switch v.kind {
 	case kindNull:
@@ -187,6 +189,7 @@ func (v Value) appendJSON(sb *strings.Builder) {
 
 const hexDigits = "0123456789abcdef"
 
+// appendJSONString writes a string as JSON. What is not UTF-8 becomes U+FFFD.
 func appendJSONString(sb *strings.Builder, s string) {
 	sb.WriteByte('"')
 	from := 0

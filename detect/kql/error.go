@@ -68,7 +68,7 @@ func (p *problem) locate(text string) *Error {
 // length.
 const longestMessage = 400
 
-// shortened cuts the middle out of a long message: what is wrong is at its
+// shortened cuts the middle out of a long message. What is wrong is at its
 // beginning, and what to do about it at its end.
 func shortened(msg string) string {
 	if len(msg) <= longestMessage {
@@ -81,8 +81,8 @@ func shortened(msg string) string {
 	return string(runes[:longestMessage/2]) + "…" + string(runes[len(runes)-longestMessage/2:])
 }
 
-// The front end gives up at the first problem, from wherever it is: it panics
-// with a *problem, which the package's entry points turn into an *Error.
+// The front end ends at the first problem. From wherever it is it panics with a
+// *problem, which the package's entry points turn into an *Error.
 
 func syntaxError(at span, format string, args ...any) *problem {
 	return &problem{kind: SyntaxError, code: "SYN0002", at: at, msg: fmt.Sprintf(format, args...)}
@@ -122,8 +122,8 @@ func suggestion(name string, names []string) string {
 	return ""
 }
 
-// closest returns the name at the least edit distance, without regard to case,
-// or "" when none is near. Of equally near ones it is the first by spelling, so
+// closest returns the name at the least edit distance, or "" when none is near.
+// Case does not count. Of equally near ones it is the first by spelling, so
 // that the same mistake always gets the same answer.
 func closest(name string, names []string) string {
 	names = slices.Clone(names)

@@ -16,7 +16,7 @@ type Limits struct {
 	// Rows is how many rows an operator may hold, and a result may have.
 	Rows int
 	// Bytes is about how much memory all operators of the query may hold
-	// together, beside the tables that it reads.
+	// together. The tables that it reads do not count.
 	Bytes int64
 	// Time is how long it may take.
 	Time time.Duration
@@ -114,8 +114,8 @@ func (x *execution) holds(rows int) error {
 // madePerHeld is how many rows may pass through for each that may be held.
 const madePerHeld = 20
 
-// makes fails when operators that multiply rows have made so many that the
-// query would hardly end, even if nobody holds them.
+// makes fails when operators that multiply rows have made too many. The query
+// would hardly end, even if nobody holds them.
 func (x *execution) makes(rows int) error {
 	most := int64(madePerHeld) * int64(x.limits.Rows)
 	if x.made.Add(int64(rows)) > most {

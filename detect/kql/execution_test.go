@@ -117,6 +117,8 @@ func TestQueriesShareATable(t *testing.T) {
 	}
 }
 
+// TestEachLimitEndsARunAwayQuery runs queries that would not end in time or in
+// memory: each ends at one of its limits.
 func TestEachLimitEndsARunAwayQuery(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

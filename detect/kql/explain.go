@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Explain parses and binds a query as it would be run at a time, and shows the
-// plan: each operator with the columns it gives that something needs, above
-// what it reads, down to the tables. Constants have been computed and
-// conversions that the language makes by itself are written out.
+// Explain shows the plan of a query as it would be run at a time. It writes
+// each operator with the columns it gives that something needs, above what it
+// reads, down to the tables. Constants have been computed and conversions that
+// the language makes by itself are written out.
 func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 	defer caught(query, &err)
 	plan, err := compileDry(query, c.database(), now)
@@ -58,7 +58,7 @@ type explainer struct {
 	tables map[relation]int   // those that expressions read, by number
 	queue  []relation
 	kept   map[string]*RowFilter // what is kept of tables, by name
-	// scanned is told of each scan and the stages above it, or nil.
+	// scanned is called with each scan and the stages above it. It may be nil.
 	scanned func(s *scan, above []stage)
 }
 
@@ -131,8 +131,8 @@ func (x *explainer) columnName(c *column) string {
 	return c.name
 }
 
-// table names a relation whose rows an expression reads as a whole; its plan
-// is written after that of the query.
+// table names a relation whose rows an expression reads as a whole. Its plan is
+// written after that of the query.
 func (x *explainer) table(rel relation) string {
 	if x.tables[rel] == 0 {
 		x.queue = append(x.queue, rel)

@@ -154,8 +154,8 @@ func (s *itemSet) with(tables []*subquery, x *execution) *itemSet {
 	return all
 }
 
-// charge takes note of what the items take, and fails past the limit or when the
-// query's time is over.
+// charge takes note of what the items take. It fails past the limit, or when
+// the query's time is over.
 func (s *itemSet) charge() error {
 	if err := s.held.set(mapBytes(len(s.keys), textBoolEntry) + 16*int64(cap(s.terms)) + s.text); err != nil {
 		return err

@@ -66,8 +66,8 @@ func threeValuedOr(a []Value) Value {
 	return boolValue(false)
 }
 
-// logicalBatch is and or or where no operand is null, which is the usual case;
-// a null among them takes the way by rows.
+// logicalBatch is "and" or "or" where no operand is null. That is the usual
+// case, and a null among them takes the way by rows.
 func logicalBatch(op string) func([]*vector, int) *vector {
 	rows := threeValuedAnd
 	if op == "or" {
@@ -165,7 +165,7 @@ func holds(op string, order int) bool {
 	return order >= 0
 }
 
-// comparisonRows has the reference's rules for null: two nulls give null; null
+// comparisonRows has the reference's rules for null. Two nulls give null. Null
 // and a value are not equal, and have no order.
 func comparisonRows(op string) func([]Value) Value {
 	return func(a []Value) Value {

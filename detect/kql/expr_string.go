@@ -103,9 +103,9 @@ var searches = map[string]bool{
 // and s are left out: letters beyond ASCII are equal to them without case.
 const seldom = "qzxjyvwgbpfmhul0123456789cdtnrioae"
 
-// absence makes a quick test that tells of most texts that they can not hold
-// the operand: they lack one of its two rarest letters. It is nil for an
-// operand without any. Looking for a byte is many times faster than for a text
+// absence makes a quick test for texts that can not hold the operand. Most of
+// them lack one of its two rarest letters. It is nil for an operand without
+// letters and digits. Looking for a byte is many times faster than for a text
 // without regard to case.
 func absence(operand string) func(text string) bool {
 	lacks := func(text string, c byte) bool {
@@ -134,8 +134,8 @@ func regexpReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 }
 
-// regexpCache keeps the expression that was compiled last, and nil for one
-// that is not valid: next to all rows have the same.
+// regexpCache keeps the expression that was compiled last, and nil for one that
+// is not valid. Next to all rows have the same.
 type regexpCache struct {
 	last atomic.Pointer[compiledRegexp]
 }

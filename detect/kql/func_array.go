@@ -408,7 +408,7 @@ func bindRange(b *binder, n *call, args []expr) expr {
 			items = append(items, v)
 			next := plus(v, a[2])
 			if next.IsNull() || sortOrder(next, v)*sign <= 0 {
-				break // past the type's range, or a step too small to tell
+				break // past the type's range, or a step too small to matter
 			}
 			v = convert(next, t)
 		}

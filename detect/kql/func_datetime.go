@@ -113,8 +113,8 @@ func startOffset(a []Value) int {
 	return int(min(max(optional(a, 1, 0), -most), most))
 }
 
-// ticksFrom is a time and some ticks, null outside the years 1 to 9999, of
-// which the last ends where the next begins.
+// ticksFrom is a time and some ticks. Outside the years 1 to 9999 it is null,
+// and the last of these ends where the next begins.
 func ticksFrom(t time.Time, more int64) Value {
 	if t.Year() < 0 || t.Year() > 10_000 {
 		return Value{} // too far away to count ticks
@@ -230,7 +230,7 @@ func checkParts(n *call, args []expr, least int) {
 	}
 }
 
-// fromUnix has the ticks of a unit; 0 stands for the nanosecond, of which a
+// fromUnix has the ticks of a unit. 0 stands for the nanosecond, of which a
 // tick has a hundred.
 func fromUnix(unit int64) func([]Value) Value {
 	return func(a []Value) Value {
@@ -352,6 +352,8 @@ func datetimeDiff(a []Value) Value {
 	return Value{}
 }
 
+// datetimeAdd moves a datetime by a number of parts. A month or a year later is the same
+// day, or the last of the month.
 func datetimeAdd(a []Value) Value {
 	n, t := a[1].n, ticksToTime(a[2].n)
 	calendar := func(months int64) Value {

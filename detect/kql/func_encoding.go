@@ -187,7 +187,7 @@ func decompressed(open func(io.Reader) (io.ReadCloser, error)) func([]Value) Val
 		}
 		text, err := io.ReadAll(io.LimitReader(r, maxValueSize+1))
 		if len(text) > maxValueSize {
-			panic(limitError("a text that was compressed has more than %d MiB", maxValueSize>>20))
+			panic(limitError("a decompressed text has more than %d MiB", maxValueSize>>20))
 		}
 		if err != nil || !utf8.Valid(text) {
 			return none

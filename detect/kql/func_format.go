@@ -18,7 +18,7 @@ func formatFunctions() []*scalarFunction {
 	}
 }
 
-// formatField writes a part of a value for so many of its letters, and says
+// formatField writes a part of a value for so many of its letters. It says
 // whether a pattern may have so many.
 type formatField func(ticks uint64, letters int) (text string, ok bool)
 

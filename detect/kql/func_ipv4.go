@@ -170,8 +170,8 @@ func flattened(a []Value) []Value {
 	return out
 }
 
-// ipv4Ranges takes, from the start on, the largest range that begins there
-// and does not go past the end.
+// ipv4Ranges cuts a span of addresses into ranges. From the start on it takes
+// the largest that begins there and does not go past the end.
 func ipv4Ranges(a []Value) Value {
 	from, _, ok1 := parseIPv4(a[0].s)
 	to, _, ok2 := parseIPv4(a[1].s)

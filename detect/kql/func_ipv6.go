@@ -9,7 +9,7 @@ import (
 )
 
 // ipv6Functions work on IPv6 addresses and on IPv4 ones, which stand for
-// ::ffff:a.b.c.d; either may carry a prefix, an IPv4 one that of its own bits.
+// ::ffff:a.b.c.d. Either may carry a prefix, an IPv4 one that of its own bits.
 func ipv6Functions() []*scalarFunction {
 	compare := func(f func(order int) Value) func([]Value) Value {
 		return func(a []Value) Value {

@@ -88,7 +88,7 @@ func mathFunctions() []*scalarFunction {
 	}
 }
 
-// log10 and log2 take the exponent out first, as the C library does: the
+// log10 and log2 take the exponent out first, as the C library does. The
 // quotient of two logarithms, which Go has, is off in the last digits.
 func log10(x float64) float64 {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
@@ -112,7 +112,7 @@ func log2(x float64) float64 {
 	return float64(exponent) + math.Log(fraction)*(1/math.Ln2)
 }
 
-// binaryParts is math.Frexp with a fraction of 1 to 2 from 1 on, so that the
+// binaryParts is math.Frexp with a fraction of 1 to 2 from 1 on. So the
 // logarithms of fraction and exponent never have different signs.
 func binaryParts(x float64) (fraction float64, exponent int) {
 	fraction, exponent = math.Frexp(x)

@@ -2,8 +2,8 @@ package kql
 
 import "slices"
 
-// specialFunctions are those that look at the query itself, at its clock, at a
-// table or at the names of columns.
+// specialFunctions look at more than their arguments. They need the query
+// itself, its clock, a table or the names of columns.
 func specialFunctions() []*scalarFunction {
 	return []*scalarFunction{
 		{sig: "now(offset:timespan?) datetime", doc: "The query's time, the same throughout, moved by the offset.", special: bindNow,

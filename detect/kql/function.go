@@ -28,13 +28,13 @@ type scalarFunction struct {
 	strict bool
 	// batch computes a whole vector, for those that earn it.
 	batch func(args []*vector, n int) *vector
-	// bind takes over where a signature does not say enough, and special where
+	// bind takes over where a signature does not say enough. special does where
 	// not even the arguments are plain expressions.
 	bind    func(b *binder, c *call, args []expr) expr
 	special func(b *binder, c *call, in []*column) expr
 	naming  resultName
-	// strictCommon refuses a dynamic among arguments of kind common that are
-	// of another type; otherwise what it holds is converted.
+	// strictCommon refuses a dynamic among arguments of kind common that are of
+	// another type. Otherwise what it holds is converted.
 	strictCommon bool
 
 	name   string
@@ -288,7 +288,7 @@ func (b *binder) checkArguments(n *call, params []param, args []expr) {
 			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be %s", p.name, n.fn.text, map[bool]string{true: "a value, and not a type", false: "a type, such as typeof(long)"}[ok]))
 		}
 		if _, ok := a.(*tupleExpr); ok && p.kind == "array" {
-			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be an array, and this is several: choose one with [0], [1] and so on", p.name, n.fn.text))
+			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be an array, and these are several values: choose one with [0], [1] and so on", p.name, n.fn.text))
 		}
 		if t, ok := ParseType(p.kind); ok {
 			if a.typ() == Dynamic && t != String && t != Dynamic || t == Dynamic && a.typ() != Dynamic || !coercible(a.typ(), t) {
@@ -393,8 +393,8 @@ func (e *typeLiteral) typ() Type                       { return e.t }
 func (e *typeLiteral) children() []expr                { return nil }
 func (e *typeLiteral) eval(*execution, *batch) *vector { panic("kql: a type has no value") } // checkArguments lets none through
 
-// tupleExpr is a function that gives several values: an array of them where
-// one is chosen by its index, columns of their own where columns are made.
+// tupleExpr is a function that gives several values. They are an array where
+// one is chosen by its index, and columns where columns are made.
 type tupleExpr struct {
 	expr
 	names func(in []*column) []string // what the columns are called

@@ -3,8 +3,7 @@ package kql
 import "strings"
 
 // unsupportedFunctions are the functions and aggregates of the language that
-// are not here, so that a query that uses one is told so, and not that it made
-// a mistake.
+// are not here. A query that uses one is correct, and the error says so.
 var unsupportedFunctions = wordSet(strings.Fields(`
 	all argmax argmin assert beta_cdf beta_inv beta_pdf bin_auto buildschema cluster column_names_of convert_angle
 	convert_energy convert_force convert_length convert_mass convert_speed convert_temperature convert_volume
@@ -54,15 +53,15 @@ var insteadOf = map[string]string{
 	"new_guid": "an answer that changes from run to run can not be tested",
 }
 
-// insteadOfFamily says so for all whose names begin alike.
+// insteadOfFamily holds for all whose names begin alike.
 var insteadOfFamily = map[string]string{
 	"series_":  "mv-expand makes rows of an array, and summarize and the scalar functions compute on those",
 	"geo_":     "compare by the country or the city that the record carries",
 	"convert_": "multiply by the unit's factor",
 }
 
-// unsupportedFunction says that a function of the language is not here, nil if the
-// name is not that of one.
+// unsupportedFunction is the error of a function of the language that is not
+// here. It is nil if the name is not that of one.
 func unsupportedFunction(fn name) *problem {
 	if !unsupportedFunctions[fn.text] {
 		return nil

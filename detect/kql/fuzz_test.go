@@ -158,6 +158,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzRun runs any text twice: both runs end alike, and what they give fits the check.
 func FuzzRun(f *testing.F) {
 	for _, q := range seedQueries(f) {
 		f.Add(q)

@@ -1,9 +1,9 @@
 package kql
 
-// jsonScanner reads the JSON that logs are made of: without escapes, and in
-// ASCII. Its strings are parts of the text, so that next to nothing is
-// allocated. It gives up on anything else, valid or not, and parseJSON goes to
-// the decoder that knows it all.
+// jsonScanner reads the JSON that most logs are made of. It has no escapes, and
+// is in ASCII. Its strings are parts of the text, so that next to nothing is
+// allocated. Anything else, valid or not, it leaves to the decoder that knows
+// it all.
 type jsonScanner struct {
 	text  string
 	at    int
@@ -14,7 +14,8 @@ type jsonScanner struct {
 // decoder.
 const maxScannedDepth = 64
 
-// scanJSON reads a text that is one JSON value, and reports false if it gave up.
+// scanJSON reads a text that is one JSON value. It reports false for what it
+// does not know.
 func scanJSON(text string) (Value, bool) {
 	s := jsonScanner{text: text}
 	v, ok := s.value()

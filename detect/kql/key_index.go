@@ -2,8 +2,9 @@ package kql
 
 import "math"
 
-// keyIndex numbers the distinct keys of rows, from 0, in the order in which
-// they first come: the groups of a summarize, the keys of a join.
+// keyIndex numbers the distinct keys of rows. These are the groups of a
+// summarize or the keys of a join, from 0, in the order in which they first
+// come.
 type keyIndex struct {
 	types []Type
 	n     int32

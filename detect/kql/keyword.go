@@ -1,7 +1,7 @@
 package kql
 
-// keywords are the words that can not be names unless they are written
-// ['word'], as the official grammar has it.
+// keywords can not be names unless they are written ['word']. They are those of
+// the official grammar.
 var keywords = wordSet(
 	"and", "or", "by", "in", "between", "has", "contains", "startswith", "endswith", "where", "project", "union",
 	"asc", "desc", "first", "last", "set", "dynamic", "datetime", "date", "timespan", "time", "long", "int", "real",

@@ -176,8 +176,8 @@ func isName(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf || !isNamePart(byte(r)) })
 }
 
-// number reads an integer, a real or a timespan such as 90m; or else a name,
-// which may begin with digits.
+// number reads an integer, a real or a timespan such as 90m. What is none of
+// them is a name, which may begin with digits.
 func (l *lexer) number() token {
 	start := l.at
 	if strings.HasPrefix(l.text[start:], "0x") || strings.HasPrefix(l.text[start:], "0X") {
@@ -248,8 +248,9 @@ func (l *lexer) quotedName() (token, bool) {
 	return token{kind: tokQuoted, text: t.text, span: span{start, l.at}}, true
 }
 
-// stringLiteral reads "...", '...', either with @ (verbatim) or h (obfuscated)
-// in front, or the multi-line forms ```...``` and ~~~...~~~.
+// stringLiteral reads a string in any of its forms. It is "..." or '...', with
+// @ (verbatim) or h (obfuscated) in front, or has several lines in ```...``` or
+// ~~~...~~~.
 func (l *lexer) stringLiteral() token {
 	start := l.at
 	if c := l.text[l.at]; c|0x20 == 'h' {

@@ -13,9 +13,8 @@ import (
 	"strings"
 )
 
-// Of the memory that the process may have, a quarter is for what a query holds:
-// the tables are there beside it, and the collector lets the heap grow to twice
-// of what is in use.
+// A quarter of the memory that the process may have is for what a query holds.
+// The tables are there beside it.
 const (
 	memoryShare = 4
 	leastMemory = 64 << 20
@@ -30,8 +29,8 @@ func AvailableMemory() int64 { return availableMemory(os.DirFS("/")) }
 // shareOfMemory is how much a query may hold.
 func shareOfMemory() int64 { return max(AvailableMemory()/memoryShare, leastMemory) }
 
-// availableMemory is the memory of the machine, or of the control group that the
-// process is in if that is less: https://docs.kernel.org/admin-guide/cgroup-v2.html
+// availableMemory is the memory of the machine, or of the process's control
+// group if that is less. See https://docs.kernel.org/admin-guide/cgroup-v2.html
 // and, for the first version, cgroup-v1/memory.html.
 func availableMemory(root fs.FS) int64 {
 	least := int64(math.MaxInt64)
@@ -88,13 +87,14 @@ func byteCount(text string) int64 {
 	return n
 }
 
-// beside is what the process takes beside the heap that is in use: the batches on
-// their way, the stacks, the collector.
+// beside is what the process takes beside what is held. It is for the batches
+// on their way, the stacks and the collector.
 const beside = 24 << 20
 
-// BoundMemory has the garbage collector keep the process close to what it holds
-// now and one query may hold on top; left alone, it lets the heap double first. A
-// command calls it once the tables are there. GOMEMLIMIT in the environment wins.
+// BoundMemory keeps the process close to what it holds now and a query may hold
+// on top. Left alone, the garbage collector lets the heap double before it
+// runs. A command calls it once the tables are there. GOMEMLIMIT in the
+// environment wins.
 func BoundMemory(limits Limits) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return

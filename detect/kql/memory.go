@@ -168,8 +168,8 @@ func vectorBytes(t Type, n int) int64 {
 	return allocated(each * int64(n))
 }
 
-// evaluated computes expressions over rows that are held, a batch at a time, and
-// charges what they give unless they are columns.
+// evaluated computes expressions over rows that are held, a batch at a time.
+// What they give is charged unless they are columns.
 func evaluated(list []expr, of *rows) ([]*vector, error) {
 	vecs := make([]*vector, len(list))
 	whole := &batch{n: of.n, cols: of.cols}

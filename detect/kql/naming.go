@@ -2,9 +2,9 @@ package kql
 
 import "strconv"
 
-// resultName says what the column of a function's result is called when the
-// query gives it no name, from what its first argument would be called ("" if
-// it would be numbered). No resultName numbers it.
+// resultName names the column of a function's result when the query does not.
+// It goes by what its first argument would be called, "" if it would be
+// numbered. Without a resultName the column is numbered.
 type resultName func(first string) string
 
 func nameOfFirst(first string) string { return first }
@@ -13,8 +13,8 @@ func prefixed(prefix string) resultName {
 	return func(first string) string { return prefix + "_" + first }
 }
 
-// outputName is the column name that an expression gets when the query gives
-// it none: that of the column it is, or of the path or the function over one
+// outputName names the column of an expression when the query does not. It is
+// the name of the column it is, or comes from the path or the function over one
 // column. "" means that it is numbered.
 func (b *binder) outputName(n node, in []*column) string {
 	switch n := n.(type) {
@@ -91,7 +91,7 @@ func (b *binder) callName(n *call, in []*column) string {
 }
 
 // declares says whether an expression without a name claims the column's own
-// name for itself, so that no other column may have it.
+// name. No other column may have it then.
 func (b *binder) declares(n node, in []*column) bool {
 	if c, ok := n.(*call); ok && c.fn.text == "tostring" && len(c.args) == 1 {
 		n = c.args[0]
@@ -137,8 +137,8 @@ func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
 }
 
 // namedColumns binds the columns of an operator that takes several of one
-// expression: f(), name = f() or (a, b) = f(). Those that are not named take
-// the function's names.
+// expression. It is written f(), name = f() or (a, b) = f(). Those that are not
+// named take the function's names.
 func (b *binder) namedColumns(n named, in []*column) []namedColumn {
 	e := b.expr(n.expr, in)
 	tuple, ok := e.(*tupleExpr)

@@ -93,8 +93,8 @@ func buildTabularFunctions() map[string]func(b *binder, n *call) relation {
 	}
 }
 
-// refusedOperators are operators of the language that are known not to be
-// here, each with the nearest that is.
+// refusedOperators are operators of the language that are not here. Each has
+// the nearest that is.
 var refusedOperators = map[string]string{
 	"consume":          "count reads everything too",
 	"facet":            "summarize by each column",

@@ -81,9 +81,9 @@ func (s *shared) use(b *binder) relation {
 
 func (u *sharedUse) columns() []*column { return u.cols }
 
-// prepare adds to what the other readers need. The input is told again only if
-// that is more: it may hold such relations itself, to any depth, and each of
-// them has its input told by two readers or more.
+// prepare adds to what the other readers need. The input is prepared again only
+// if that is more. It may hold such relations itself, to any depth, and each of
+// them has two readers or more.
 func (u *sharedUse) prepare(need map[*column]bool) {
 	u.prepared = true
 	s := u.of
@@ -169,8 +169,8 @@ type materialization struct {
 	scans []*scan
 }
 
-// materializeKey tells the calls of materialize() apart: a call in a function
-// is another one each time that the function is called.
+// materializeKey stands for a call of materialize(). A call in a function is
+// another one each time that the function is called.
 type materializeKey struct {
 	call  *call
 	scope *scope

@@ -22,6 +22,7 @@ type pluginArgument struct {
 	expr node
 }
 
+// parseEvaluate reads plugin(arguments) and the schema that may follow it.
 func parseEvaluate(p *parser, at span) operatorNode {
 	p.options("evaluate")
 	n := &evaluateNode{plugin: p.name("of a plugin")}
@@ -78,6 +79,8 @@ const maxUnpacked = 4096
 // a property.
 var conflictModes = []string{"error", "replace_source", "keep_source"}
 
+// bind reads the arguments of bag_unpack(). The columns are those of the schema if
+// there is one, and else what the rows hold.
 func (n *evaluateNode) bind(b *binder, in relation) relation {
 	u := &unpacking{in: in, at: n.span, conflict: "error"}
 	given := make(map[string]bool)
@@ -85,7 +88,7 @@ func (n *evaluateNode) bind(b *binder, in relation) relation {
 		param := a.name
 		if param == "" && i < len(bagUnpackParameters) {
 			param = bagUnpackParameters[i]
-			// The prefix may be left out: the values of the others tell them apart.
+			// The prefix may be left out, as the values of the others differ from it.
 			if c, ok := b.constantArgument(a.expr); ok && i > 0 {
 				switch {
 				case c.typ() == Dynamic:
@@ -265,9 +268,9 @@ func (u *unpacking) conflictAt(column string) *problem {
 	return semanticError(u.at, "SEM0001", "bag_unpack() finds a property with the name of the column '%s': a prefix, or columnsConflict, keeps them apart", column)
 }
 
-// discovered looks at the rows for the columns, since only they tell: the
-// input runs while the query is bound. The columns come in the order of their
-// names behind those of the input. Each has the type of its values, or is
+// discovered finds the columns in the rows. The input runs while the query is
+// bound, because nothing else knows them. The columns come in the order of
+// their names behind those of the input. Each has the type of its values, or is
 // dynamic if they differ.
 func (u *unpacking) discovered(b *binder) relation {
 	if b.subtables > 0 {

@@ -23,7 +23,7 @@ func (n *invokeNode) bind(b *binder, in relation) relation {
 	fn := n.call.fn
 	d := b.scope.find(fn.text)
 	if d == nil || d.fn == nil {
-		panic(semanticError(fn.span, "SEM0260", "invoke calls a function that a let statement defines, and '%s' is none%s", fn.text, suggestion(fn.text, b.scope.all())))
+		panic(semanticError(fn.span, "SEM0260", "invoke calls a function that a let statement defines, and '%s' is not one%s", fn.text, suggestion(fn.text, b.scope.all())))
 	}
 	if len(d.fn.params) == 0 || !d.fn.params[0].table {
 		panic(semanticError(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text))

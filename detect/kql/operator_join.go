@@ -69,6 +69,7 @@ func parseJoinRest(p *parser, at span, n *joinNode, operator string) operatorNod
 	return n
 }
 
+// bind finds the pairs of keys, and which columns of which side go out.
 func (n *joinNode) bind(b *binder, left relation) relation {
 	right := b.relation(n.right)
 	j := &join{left: left, right: right, kind: n.kind}
@@ -252,8 +253,8 @@ func (j *join) run(x *execution, emit func(*batch) error) error {
 	return held.pair(x, emit)
 }
 
-// rightSide is the side of a join that is held: its rows, and the number of each
-// row's key.
+// rightSide is the side of a join that is held. It has the rows, and the number
+// of each row's key.
 type rightSide struct {
 	*join
 	*rows
@@ -341,8 +342,8 @@ func (r *rightSide) chooseRight(x *execution, partner bool, emit func(*batch) er
 	}, emit)
 }
 
-// pair gives each left row with each of its partners, and the rows without one
-// that the kind keeps.
+// pair gives each left row with each of its partners. The rows without one
+// follow if the kind keeps them.
 func (r *rightSide) pair(x *execution, emit func(*batch) error) error {
 	kind := joinKinds[r.kind]
 	p := &pairing{join: r.join, x: x, right: r.rows.cols, emit: emit}

@@ -2,7 +2,7 @@ package kql
 
 import "slices"
 
-// mvApplyNode is mv-apply arrays on (operators): the operators run over the
+// mvApplyNode is mv-apply arrays on (operators). The operators run over the
 // elements of each row's arrays, as a table of their own.
 type mvApplyNode struct {
 	span
@@ -129,10 +129,12 @@ func (m *mvApply) explain(x *explainer) explained {
 	}
 }
 
-// fullBatch is how many bytes make a batch that is passed on before it has all
-// the rows that it could have.
+// fullBatch is how many bytes make a full batch. It is passed on before it has
+// all the rows that it could have.
 const fullBatch = 16 << 20
 
+// run makes a table of the elements of each row, and runs the operators over it. What
+// these give for several rows goes out in one batch.
 func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 	in, from := m.in.columns(), m.apply.columns()
 	source := make([]int, len(m.cols))

@@ -76,6 +76,8 @@ func (n *mvExpandNode) parseColumns(p *parser) {
 
 func (n *mvExpandNode) bind(b *binder, in relation) relation { return n.bindOver(b, in, "mv-expand") }
 
+// bindOver binds the arrays over an input. An expanded array takes the place of the
+// column of its name, or comes behind the others.
 func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpand {
 	m := &mvExpand{in: in, limit: -1, index: -1, bagArrays: n.bagArrays}
 	if n.limit != nil {
@@ -132,7 +134,7 @@ func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpa
 	return m
 }
 
-// mvExpand repeats a row for each element of its arrays, side by side; where
+// mvExpand repeats a row for each element of its arrays, side by side. Where
 // one is shorter it gives null. A bag stands for its pairs, a null or a scalar
 // for one row.
 type mvExpand struct {

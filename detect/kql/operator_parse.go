@@ -206,6 +206,8 @@ func (x *extraction) input() relation { return x.in }
 
 func (x *extraction) run(ex *execution, emit func(*batch) error) error { return runStages(x, ex, emit) }
 
+// apply looks for the pattern in each distinct text, and fills the columns from what it
+// finds.
 func (x *extraction) apply(ex *execution, b *batch, emit func(*batch) error) error {
 	texts := x.of.eval(ex, b)
 	if texts.distinct() > b.n {
@@ -344,8 +346,8 @@ func fieldLength(text string, t Type) int {
 	return 0
 }
 
-// groupPattern is the regular expression of a column's text within a larger one,
-// without groups: a number delimits itself, and anything else takes all it can.
+// groupPattern is the regular expression of a column's text within a larger
+// one. A number delimits itself, and anything else takes all it can.
 func groupPattern(t Type) string {
 	switch t {
 	case Int, Long, Real, Decimal:
@@ -373,12 +375,13 @@ func fieldPattern(t Type) string {
 	return `.*`
 }
 
-// groupPrefix starts the names of the groups of columns, so that those of the
-// pattern's own strings are told from them.
+// groupPrefix starts the names of the groups of columns. The pattern's own
+// strings have other groups.
 const groupPrefix = "pushback_column_"
 
-// regexMatcher makes one regular expression of the pattern: * is .*?, a string
-// itself, a column a group that takes all it can, or digits if it is a number.
+// regexMatcher makes one regular expression of the pattern. In it * is .*?, a
+// string itself, and a column a group that takes all it can, or digits if it is
+// a number.
 func (n *parseNode) regexMatcher() func(string, []Value) bool {
 	var sb strings.Builder
 	if n.flags != "" {

@@ -155,8 +155,8 @@ type pairReader struct {
 	*parseKVNode
 	values []Value
 	seen   []bool
-	// unclosed are the opening quotes that were found never to be closed, so
-	// that no text is searched for their ends over and over.
+	// unclosed are the opening quotes that are never closed. No text is
+	// searched for their ends over and over.
 	unclosed []rune
 }
 
@@ -170,7 +170,7 @@ func (r *pairReader) pair(key, value string) {
 	r.values[i] = fieldValue(strings.TrimSpace(value), r.keys[i].Type)
 }
 
-// quoted reads a text in quotes at the start, and gives what it stands for and
+// quoted reads a text in quotes at the start. It gives what it stands for and
 // how long it is.
 func (r *pairReader) quoted(text string) (value string, size int, ok bool) {
 	first, width := utf8.DecodeRuneInString(text)
@@ -197,8 +197,8 @@ func (r *pairReader) quoted(text string) (value string, size int, ok bool) {
 	return "", 0, false
 }
 
-// field reads up to one of the ends, or the end of the text; in quotes the
-// ends have no meaning. found is the end that stands there.
+// field reads up to one of the ends, or the end of the text. In quotes the ends
+// have no meaning. found is the end that stands there.
 func (r *pairReader) field(text string, ends ...string) (value, found, rest string) {
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
 	if slices.Contains(ends, text[:len(text)-len(trimmed)]) {
@@ -296,8 +296,8 @@ func (r *pairReader) keyForms(key string) []string {
 	return forms
 }
 
-// words takes every run of letters and digits as a word, and the word after a
-// key as its value.
+// words takes every run of letters and digits as a word. The word after a key
+// is its value.
 func (r *pairReader) words(text string) {
 	var words []string
 	for text != "" {

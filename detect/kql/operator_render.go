@@ -62,6 +62,7 @@ func parseRender(p *parser, at span) operatorNode {
 	return n
 }
 
+// property reads name=value, of the properties that render has.
 func (n *renderNode) property(p *parser) {
 	t := p.cur()
 	if t.kind != tokName || !slices.Contains(renderProperties, t.text) {
@@ -105,7 +106,7 @@ func (n *renderNode) property(p *parser) {
 	n.rendering.Properties[t.text] = strings.Join(values, ",")
 }
 
-// bind is for a render that is not the last operator of the query, which is
+// bind is for a render that is not the last operator of the query. That one is
 // taken off before the query is bound.
 func (n *renderNode) bind(*binder, relation) relation {
 	panic(semanticError(n.span, "SEM0001", "render must be the last operator of the query"))

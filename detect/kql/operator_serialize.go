@@ -2,7 +2,7 @@ package kql
 
 import "strings"
 
-// serializeNode is serialize: the order of the rows is fixed from here on, and
+// serializeNode is serialize. The order of the rows is fixed from here on, and
 // columns may be added that depend on it.
 type serializeNode struct {
 	span
@@ -88,8 +88,8 @@ func (n *windowedNode) bind(b *binder, in relation) relation {
 	return out
 }
 
-// windowing computes functions that look at other rows than their own, each a
-// column that only the operator behind it sees.
+// windowing computes functions that look at other rows than their own. Each is
+// a column that only the operator behind it sees.
 type windowing struct {
 	in        relation
 	cols      []*column

@@ -162,8 +162,8 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	for i := range sel {
 		sel[i] = int32(i)
 	}
-	// Rows that are equal stay in their order; telling them apart by it is
-	// faster than a stable sort.
+	// Rows that are equal stay in their order. To compare them by it is faster
+	// than a stable sort.
 	slices.SortFunc(sel, func(x, y int32) int {
 		for i, v := range vecs {
 			if order := s.keys[i].order(v, int(x), int(y)); order != 0 {
@@ -203,7 +203,7 @@ func (k sortKey) order(v *vector, x, y int) int {
 	return sign * sortOrder(xv, yv)
 }
 
-// nullness is how far a value goes with the nulls, whatever the direction: NaN
+// nullness is how far a value goes with the nulls, whatever the direction. NaN
 // is between them and the numbers.
 func nullness(v Value) int {
 	switch {
@@ -257,7 +257,7 @@ func (t *taking) run(x *execution, emit func(*batch) error) error {
 	if left == 0 {
 		return nil
 	}
-	enough := *errEnough // one of its own, so that nested takes are told apart
+	enough := *errEnough // one of its own, so that nested takes differ
 	err := t.in.run(x, func(b *batch) error {
 		if int64(b.n) > left {
 			cut := &batch{n: int(left), cols: make([]*vector, len(b.cols))}

@@ -77,7 +77,7 @@ func (b *binder) groupable(item named, e expr) {
 }
 
 // aggregation is what the binder knows while it binds the aggregates of a
-// summarize: their arguments read the input, and nothing around them does.
+// summarize. Their arguments read the input, and nothing around them does.
 type aggregation struct {
 	in   relation
 	out  *grouping
@@ -293,6 +293,8 @@ func (g *grouping) explain(x *explainer) explained {
 	return explained{text: text, gives: g.columns(), inputs: []relation{g.in}}
 }
 
+// run numbers the groups of each batch and adds its rows to their states. What the
+// states give goes out at the end.
 func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	index := newKeyIndex(typesOf(g.keyOf))
 	out := &rows{cols: make([]*vector, len(g.keys))}

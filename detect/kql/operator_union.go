@@ -78,6 +78,7 @@ func (p *parser) unionLeg() unionLeg {
 
 func (n *unionNode) bindSource(b *binder) relation { return n.bind(b, nil) }
 
+// bind finds the tables of the legs, and which of their columns stand together.
 func (n *unionNode) bind(b *binder, in relation) relation {
 	u := &union{}
 	var sources []string
@@ -131,8 +132,8 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 	return u
 }
 
-// sourceOf is what withsource calls a leg: a table by its name, what as has
-// named by that, and anything else by the leg's place.
+// sourceOf is what withsource calls a leg. A table goes by its name, what as
+// has named by that, and anything else by the leg's place.
 func sourceOf(leg relation, at int) string {
 	switch leg := leg.(type) {
 	case *scan:
@@ -158,7 +159,7 @@ func (b *binder) views(pattern string) []string {
 	return names
 }
 
-// inheritReceived keeps what is known of when rows were received, if that is
+// inheritReceived keeps what is known of when rows were received. It must be
 // under the same column in every leg.
 func (u *union) inheritReceived(b *binder) {
 	for at, c := range u.cols {

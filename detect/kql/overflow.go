@@ -5,13 +5,13 @@ import (
 	"math/bits"
 )
 
-// The service has no value for a result that its type does not hold: such a
+// The service has no value for a result that its type does not hold. Such a
 // computation fails, see https://learn.microsoft.com/kusto/concepts/overflow.
 // Here it is null, as where an integer is divided by zero, and never what is
 // left of the result in 64 bits.
 
-// wholeValue is an integer of a kind, null where ok says that it is none or the
-// kind does not hold it.
+// wholeValue is an integer of a kind. It is null where ok says that it is none,
+// or where the kind does not hold it.
 func wholeValue(kind Type, n int64, ok bool) Value {
 	switch {
 	case !ok || kind == Int && n != int64(int32(n)):
@@ -48,8 +48,8 @@ func divideWhole(x, y int64) (int64, bool) {
 	return x / y, true
 }
 
-// roundDown gives the greatest multiple of a size, counted from a fixed point,
-// that is not greater than x. The size is positive.
+// roundDown gives the greatest multiple of a size that is not greater than x.
+// Multiples are counted from a fixed point. The size is positive.
 func roundDown(x, size, fixed int64) (int64, bool) {
 	above := floorRemainder(x, size) - floorRemainder(fixed, size)
 	if above < 0 {

@@ -160,8 +160,8 @@ func (p *parser) letValue() node {
 	return p.tablePipeline()
 }
 
-// lambda reads (parameters) { body }, or gives nil with nothing consumed if
-// what stands here is an expression in parentheses.
+// lambda reads (parameters) { body }. It gives nil, with nothing consumed, if
+// an expression in parentheses stands here.
 func (p *parser) lambda() *lambda {
 	closing := p.at
 	for depth := 0; ; closing++ {
@@ -373,7 +373,7 @@ func (p *parser) options(operator string, known ...string) map[string]option {
 	return opts
 }
 
-// executionHints tell a cluster how to spread its work. There is nothing to
+// executionHints say how a cluster is to spread its work. There is nothing to
 // spread here, and they never change an answer.
 var executionHints = map[string]bool{
 	"hint.strategy": true, "hint.shufflekey": true, "hint.num_partitions": true, "hint.remote": true,
@@ -573,6 +573,7 @@ func (p *parser) methodError(n node) *problem {
 	return p.unexpected("what is called must be a function's name")
 }
 
+// primary reads a literal, a name, a call or what stands in parentheses.
 func (p *parser) primary() node {
 	t := p.cur()
 	switch t.kind {
@@ -736,6 +737,7 @@ func (p *parser) dynamicLiteral() node {
 	return &literal{start.to(p.expect(")", "after the dynamic literal")), Dynamic, val}
 }
 
+// dynamicValue reads the JSON of dynamic(...), which may hold literals of KQL too.
 func (p *parser) dynamicValue() Value {
 	p.enter()
 	defer p.leave()

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// stage is an operator that works on each batch by itself, whatever came
-// before it: where and extend are, sort and summarize are not. Stages above
-// the scan of a table work on several of its segments at once. An apply may
-// run on several goroutines, and so may the expressions that it evaluates.
+// stage is an operator that works on each batch by itself, whatever came before
+// it. where and extend are, sort and summarize are not. Stages above the scan
+// of a table work on several of its segments at once. An apply may run on
+// several goroutines, and so may the expressions that it evaluates.
 type stage interface {
 	relation
 	input() relation
@@ -61,8 +61,8 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 	return nil
 }
 
-// part is one of several parts of a relation's rows: its batches and, once
-// these have ended, how it ended.
+// part is one of several parts of a relation's rows. It has its batches and,
+// once these have ended, how it ended.
 type part struct {
 	at      int
 	batches chan *batch
@@ -80,9 +80,9 @@ const (
 // errStopped ends the work on a part that nobody waits for any more.
 var errStopped = errors.New("stopped")
 
-// inParallel makes n parts, on as many goroutines as the execution may use,
-// and emits what they give in the order of the parts: the same batches, and
-// the same first error, as one goroutine would give.
+// inParallel makes n parts on as many goroutines as the execution may use. It
+// emits what they give in the order of the parts: the same batches, and the
+// same first error, as one goroutine would give.
 func inParallel(x *execution, n int, run func(at int, emit func(*batch) error) error, emit func(*batch) error) error {
 	todo, inOrder := make(chan *part), make(chan *part, x.workers*partsAhead)
 	stop := make(chan struct{})

@@ -40,9 +40,9 @@ func (b *batch) size() (size int64) {
 type relation interface {
 	// columns lists the output, in order.
 	columns() []*column
-	// prepare is told which columns of the output are needed, tells the inputs
-	// what they must supply, and resolves the expressions against them. It is
-	// called once, before run.
+	// prepare passes on which columns are needed. It gets those of the output,
+	// asks the inputs for theirs, and resolves the expressions against them. It
+	// is called once, before run.
 	prepare(need map[*column]bool)
 	// run pushes all rows into emit, in order, and stops at its first error.
 	run(x *execution, emit func(*batch) error) error
@@ -71,14 +71,14 @@ type (
 	applyExpr struct {
 		t    Type
 		args []expr
-		// op is what a query calls it: an operator, or a function's name; ""
-		// for a conversion that the binder has put in.
+		// op is what a query calls it. It is an operator, or a function's name, or
+		// "" for a conversion that the binder has put in.
 		op string
-		// show writes what can not be written as an operator between two
-		// arguments or as a call of op.
+		// show writes what is neither an operator between two arguments nor a call
+		// of op.
 		show func(x *explainer, args []string) string
 		// named is set if a let statement or a parameter of a function stands for
-		// it: it may be in several places.
+		// it. It may be in several places then.
 		named bool
 		// readsTable is set if the value depends on a table too.
 		readsTable bool
@@ -148,9 +148,9 @@ func (e *applyExpr) compute(x *execution, b *batch) *vector {
 	return e.apply(x, args, b.n)
 }
 
-// elementsOf gives the arguments as vectors of their elements, if these are
-// fewer than the rows and belong together: one is constant, or they share
-// their codes because they are made from the same column.
+// elementsOf gives the arguments as vectors of their elements. These must be
+// fewer than the rows and belong together: all but one are constant, or they
+// share their codes because they are made from the same column.
 func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
 	n := min(rows, 1)
 	for _, a := range args {
@@ -209,7 +209,7 @@ func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
 }
 
 // rowsBetweenLooks is how many rows a function computes before it looks whether
-// the query must end: a row can take a while, and looking does not.
+// the query must end. A row can take a while, and looking does not.
 const rowsBetweenLooks = 16
 
 // goOn ends the query if its time is over, or if the caller gave up.
@@ -286,7 +286,7 @@ func trueRows(v *vector) []int32 {
 	return sel
 }
 
-// Strings and dynamics can double with every step of a query, so each is
+// Strings and dynamics can double with every step of a query. So each is
 // bounded, and so is what an expression makes of one batch.
 const (
 	maxValueSize = 32 << 20
@@ -306,8 +306,8 @@ func limitError(format string, args ...any) runFailure {
 	return runFailure{&LimitError{fmt.Sprintf(format, args...)}}
 }
 
-// runFailure carries an error out of an expression, which has no other way: a
-// subquery that ran into a limit, say. Run catches it.
+// runFailure carries an error out of an expression, which has no other way. A
+// subquery that ran into a limit is one. Run catches it.
 type runFailure struct{ err error }
 
 // subquery is a relation whose rows an expression needs as a whole.

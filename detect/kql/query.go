@@ -1,7 +1,7 @@
 // Package kql is a local engine for the Kusto Query Language as security rules
-// use it: a lexer, a parser, a binder that knows the tables' columns, and an
-// evaluator over typed columns. What it does not support it refuses by name and
-// position; nothing is ignored and nothing is approximated.
+// use it. It has a lexer, a parser, a binder that knows the tables' columns,
+// and an evaluator over typed columns. What it does not support it refuses by
+// name and position; nothing is ignored and nothing is approximated.
 //
 // Tables and databases do not change once they are built, nor does a query's plan
 // once it is bound: any number of queries may run at once over the same tables, and
@@ -58,11 +58,12 @@ func (db *Database) Names() []string {
 
 // Scope bounds what a query sees of the tables. A zero time is no bound.
 type Scope struct {
-	// From and To bound TimeGenerated in every table that has it, the first
-	// included and the second not: the timespan of the query API.
+	// From and To bound TimeGenerated in every table that has it. The first is
+	// included and the second not, as in the timespan of the query API.
 	From, To time.Time
-	// ReceivedBy leaves out what the workspace received later: the records
-	// whose _TimeReceived, or without one whose TimeGenerated, is after it.
+	// ReceivedBy leaves out what the workspace received later. Those are the
+	// records whose _TimeReceived, or without one whose TimeGenerated, is after
+	// it.
 	ReceivedBy time.Time
 }
 
@@ -71,8 +72,8 @@ type Options struct {
 	Now    time.Time // what now() gives; a set query_now statement overrides it
 	Scope  Scope
 	Limits Limits
-	// Workers is how many goroutines may work on a table at once, 0 for as
-	// many as there are processors. The answer does not depend on it.
+	// Workers is how many goroutines may work on a table at once. 0 is as many
+	// as there are processors. The answer does not depend on it.
 	Workers int
 }
 
@@ -114,7 +115,7 @@ func (c Catalog) Check(query string) (*Summary, error) {
 	return plan.summary(), nil
 }
 
-// summary says what is known of a query whose columns depend on the data: it
+// summary says what is known of a query whose columns depend on the data. It
 // may read all of each table that it names.
 func (e *unknownColumns) summary(query string, db *Database) *Summary {
 	s := &Summary{Open: true, Reads: make(map[string][]string)}
@@ -140,9 +141,9 @@ func (e *unknownColumns) summary(query string, db *Database) *Summary {
 // Summary is what is known of a query before it runs.
 type Summary struct {
 	Columns Schema // of the result
-	// Open says that the columns depend on the data, and that the query could
-	// not be checked to its end without them: Columns is nil then, and Reads
-	// holds every table that the query may read, with all its columns.
+	// Open says that the columns depend on the data. The query could not be
+	// checked to its end without it. Columns is nil then, and Reads holds every
+	// table that the query may read, with all its columns.
 	Open bool
 	// Warnings are what the reader of the answer should know.
 	Warnings []string
@@ -245,8 +246,8 @@ func compile(query string, db *Database, now time.Time, x *execution) (*compiled
 	return (&binder{db: db, x: x}).compile(query, now)
 }
 
-// compileDry parses and binds a query that does not run: there is no data, so what
-// depends on it is not known.
+// compileDry parses and binds a query that does not run. There is no data, so
+// what depends on it is not known.
 func compileDry(query string, db *Database, now time.Time) (*compiled, error) {
 	return (&binder{db: db, x: &execution{}, dry: true}).compile(query, now)
 }

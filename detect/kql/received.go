@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// ingestion_time() is a column that no query sees: it stays with the rows of a
+// ingestion_time() is a column that no query sees. It stays with the rows of a
 // table until an operator such as project or summarize makes new ones. Here it
 // is known by the columns that it would be read from.
 
-// markReceived notes the columns of a workspace's table that say when a row
-// was received, or as the next best when it was generated.
+// markReceived notes which column of a workspace's table says when a row was
+// received. The next best is when it was generated.
 func (b *binder) markReceived(s *scan) {
 	if b.received == nil {
 		b.received = make(map[*column]receipt)
@@ -38,8 +38,8 @@ func (b *binder) inheritReceived(c, from *column) {
 	}
 }
 
-// bindIngestionTime gives when the workspace received the row: the column that
-// says so when the table carries it, else TimeGenerated, with a warning.
+// bindIngestionTime gives when the workspace received the row. It is a column
+// if the table says so, else TimeGenerated, with a warning.
 func bindIngestionTime(b *binder, n *call, in []*column) expr {
 	b.specialArguments(n, in)
 	for _, c := range in {

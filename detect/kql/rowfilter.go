@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// RowFilter says which rows of a table queries can use at all, so that a
-// reader of logs need not keep the others.
+// RowFilter says which rows of a table queries can use at all. A reader of logs
+// need not keep the others.
 type RowFilter struct {
-	// A row is kept if it passes all conditions of one of the alternatives,
-	// of which there is one for each time that a query reads the table.
+	// A row is kept if it passes all conditions of one of the alternatives.
+	// There is one for each time that a query reads the table.
 	alternatives []rowConditions
 }
 
@@ -21,11 +21,11 @@ type rowConditions struct {
 	texts      []string // of the conditions, as a plan has them
 }
 
-// RowFilters finds, for each table of which no query uses all rows, the filter
-// that the queries have in common: what stands in where right behind the
-// table's name, as far as it depends neither on the time of the query, nor on
-// TimeGenerated, nor on other rows. It is of the tables as the catalog has
-// them; without any filter the queries give the same answers.
+// RowFilters finds the filter of each table of which no query uses all rows. It
+// is made of what stands in where right behind the table's name, as far as that
+// depends neither on the time of the query, nor on TimeGenerated, nor on other
+// rows. It is of the tables as the catalog has them; without any filter the
+// queries give the same answers.
 func (c Catalog) RowFilters(queries ...string) map[string]*RowFilter {
 	filters := make(map[string]*RowFilter)
 	whole := make(map[string]bool)
@@ -51,7 +51,7 @@ func (c Catalog) RowFilters(queries ...string) map[string]*RowFilter {
 }
 
 // rowConditions gives the conditions of each scan in a query, by table. It
-// reports false if these can not be told before there are logs.
+// reports false if these are not known before there are logs.
 func (c Catalog) rowConditions(query string) (reads map[string][]rowConditions, ok bool) {
 	// What the query's time goes into differs from one time to another.
 	var found [2][]rowConditions
@@ -79,8 +79,8 @@ func (c Catalog) rowConditions(query string) (reads map[string][]rowConditions, 
 	return reads, true
 }
 
-// conditionsOf finds the conditions above each scan of a plan; of a scan that
-// the plan does not show there are none.
+// conditionsOf finds the conditions above each scan of a plan. A scan that the
+// plan does not show has none.
 func conditionsOf(plan *compiled) []rowConditions {
 	found := make([]rowConditions, len(plan.scans))
 	x := newExplainer()
@@ -155,9 +155,9 @@ type leftOut struct {
 }
 
 // Keep leaves out rows that do not pass the filter, as far as that saves
-// memory: a row that passes is kept, one that does not may be. The columns
-// that the filter reads must be there already, with the types that they have
-// in its catalog; otherwise Keep has no effect.
+// memory. A row that passes is kept, and one that does not may be. The columns
+// that the filter reads must be there already, with the types that they have in
+// its catalog; otherwise Keep has no effect.
 func (b *TableBuilder) Keep(f *RowFilter) {
 	k := &keeping{filter: f, cols: make([]bool, len(b.schema)), generated: timeColumn(b.schema, generatedColumn)}
 	k.leftOut = leftOut{times: timeRange{min: maxTicks + 1, max: -1}, hours: make(map[int64]bool)}

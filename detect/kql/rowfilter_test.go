@@ -59,7 +59,7 @@ func TestRowFilters(t *testing.T) {
 		{[]string{`Events | where isnull(n) and isempty(d.k) | count`}, `isnull(n) and isempty(d.k)`, true},
 		{[]string{`Events | where s == "nothing" | count`}, `s == "nothing"`, true},
 		{[]string{`Events | where n >= 0 or isnull(n) | count`}, `n >= 0 or isnull(n)`, false},
-		// What can not be told from the row alone is left to the query.
+		// What the row alone does not show is left to the query.
 		{[]string{`Events | where TimeGenerated > datetime(2026-03-17)`}, "", false},
 		{[]string{`Events | where s == tostring(now())`}, "", false},
 		{[]string{`let t = ago(1d); Events | where s == "text1" and todatetime(d.k) > t`}, `s == "text1"`, true},

@@ -44,8 +44,8 @@ func (s *scan) run(x *execution, emit func(*batch) error) error {
 	return nil
 }
 
-// read gives those rows of a segment that are in the scope, nil for none and
-// for a segment in which the bounds leave none.
+// read gives those rows of a segment that are in the scope. It gives nil for
+// none, and for a segment in which the bounds leave none.
 func (s *scan) read(x *execution, at int, bounds []timeBound) (*batch, error) {
 	if err := x.stopped(); err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func (t timeBound) mayHold(r timeRange) bool {
 	return r.min <= t.tick && t.tick <= r.max
 }
 
-// bounds finds the time bounds in the filters among stages, the last of which
-// is the one above the scan.
+// bounds finds the time bounds in the filters among stages. The last stage is
+// the one above the scan.
 func (s *scan) bounds(stages []stage) (bounds []timeBound) {
 	if s.table.generated < 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 var tablesJSON string
 
 // KnownTables returns the schemas of the Log Analytics tables that Pushback
-// knows, by table name, as the Azure Monitor table reference lists them. The
+// knows, by name. They are those of the Azure Monitor table reference. The
 // result is shared: the caller must not change it.
 func KnownTables() map[string]Schema { return knownTables() }
 

@@ -107,6 +107,7 @@ func (r *valueRange) explain(x *explainer) explained {
 	return explained{text: text, gives: r.columns()}
 }
 
+// run gives the values from the first to the last, and nothing if one of them is null.
 func (r *valueRange) run(x *execution, emit func(*batch) error) error {
 	one := &batch{n: 1}
 	at, last, step := r.first.eval(x, one).value(0), r.last.eval(x, one).value(0), r.step.eval(x, one).value(0)
@@ -198,7 +199,7 @@ func (p *parser) cell() node {
 	}
 	if _, ok := of.(*literal); !ok {
 		if ref, isName := of.(*name); !isName || ref.quoted || ref.text != "null" {
-			panic(syntaxError(n.pos(), "the values of a datatable are literals, and this is none"))
+			panic(syntaxError(n.pos(), "the values of a datatable are literals, and this is not one"))
 		}
 	}
 	return n

@@ -11,8 +11,8 @@ type Table struct {
 	schema   Schema
 	segments []segment
 	rows     int
-	// generated and received are the positions of TimeGenerated and of the
-	// column that says when the workspace got the row, or -1.
+	// generated and received are the positions of columns, or -1. They are
+	// TimeGenerated, and when the workspace got the row.
 	generated, received int
 	leftOut             leftOut
 
@@ -41,9 +41,9 @@ const (
 	receivedColumn  = "_TimeReceived"
 )
 
-// chunkRows is how many rows go through the operators at once: enough to make
-// the work per batch small against the work per row, few enough to stay in the
-// processor's cache.
+// chunkRows is how many rows go through the operators at once. They are enough
+// to make the work per batch small against the work per row, and few enough to
+// stay in the processor's cache.
 const chunkRows = 4096
 
 // timeRange is the least and the greatest tick among rows; hasNull when some
@@ -70,8 +70,8 @@ func (t *Table) Value(row, column int) Value {
 	return t.segments[row/chunkRows].cols[column].value(row % chunkRows)
 }
 
-// TimeRange returns the earliest and the latest TimeGenerated, of rows that are
-// left out too, and false if no row has one.
+// TimeRange returns the earliest and the latest TimeGenerated, and false if no
+// row has one. Rows that are left out count too.
 func (t *Table) TimeRange() (first, last time.Time, ok bool) {
 	lo, hi := maxTicks+1, int64(-1)
 	if t.leftOut.rows > 0 {

@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// Tables lists the tables that a query reads, sorted, as far as its text tells:
-// those that it has from a function of the workspace are not among them, nor
-// are those that a pattern stands for. The query need not be one that this
-// engine can run, since nobody knows the columns of every table, but one that it
-// can parse.
+// Tables lists the tables that the text of a query names, sorted. Those that it
+// reads by a function of the workspace are not among them, nor are those that a
+// pattern stands for. The query need not be one that this engine can run, since
+// nobody knows the columns of every table, but one that it can parse.
 func Tables(query string) (tables []string, err error) {
 	// With the columns of all its tables known, nothing has to be guessed.
 	if s, err := Check(query, KnownTables()); err == nil && !s.Open {
@@ -39,13 +38,13 @@ func Tables(query string) (tables []string, err error) {
 	return slices.Compact(tables), nil
 }
 
-// mentions are the tables that the parser came across: the names that stand
-// where a table does, but for those that the query defines.
+// mentions are the tables that the parser comes across. They are the names that
+// stand where a table does, but for those that the query defines.
 type mentions struct {
 	tables []string
 	// defined are the names in reach of let statements, parameters and as.
 	defined []definedName
-	// computed says that a table() is given more than a literal: which table it
+	// computed says that a table() is given more than a literal. Which table it
 	// is one of the query's strings may say.
 	computed bool
 }

@@ -9,6 +9,7 @@ import (
 	"pushback/detect/kql"
 )
 
+// TestTables lists the tables that queries name.
 func TestTables(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Hours lists the hours, as their starts, in which the table has rows by
-// their TimeGenerated, in order; those that are left out count too.
+// Hours lists the starts of the hours in which the table has rows, in order. It
+// goes by TimeGenerated, and rows that are left out count too.
 func (t *Table) Hours() []time.Time {
 	if t.generated < 0 {
 		return nil

@@ -62,8 +62,8 @@ var typeByName = map[string]Type{
 	"timespan": TimeSpan, "time": TimeSpan,
 }
 
-// ParseType reads a type's name or one of its aliases (boolean, double, time,
-// and so on), without regard to case.
+// ParseType reads a type's name or one of its aliases, such as boolean, double
+// and time. Case does not count.
 func ParseType(name string) (Type, bool) {
 	t, ok := typeByName[strings.ToLower(name)]
 	return t, ok

@@ -161,9 +161,9 @@ func (b *bag) set(key string, v Value) {
 	}
 }
 
-// MarshalJSON gives the value as JSON: a datetime, a timespan, a guid and a
-// decimal as a string in the form that tostring() has, a real that is no number
-// as its name.
+// MarshalJSON gives the value as JSON. A datetime, a timespan, a guid and a
+// decimal are strings in the form that tostring() has, and a real that is no
+// number is its name.
 func (v Value) MarshalJSON() ([]byte, error) {
 	return []byte(v.JSON()), nil
 }

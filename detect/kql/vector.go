@@ -2,11 +2,11 @@ package kql
 
 import "slices"
 
-// vector is a run of values of one type: a column of a table, or what an
+// vector is a run of values of one type. It is a column of a table, or what an
 // expression gives for a batch. Element i of a flat one belongs to row i. One
 // that is constant holds a single element that stands for every row, and one
-// with codes says for each row which element stands for it: logs repeat most
-// of what they say. What reads the elements goes by at.
+// with codes says for each row which element stands for it: logs repeat most of
+// what they say. What reads the elements goes by at.
 type vector struct {
 	typ      Type
 	n        int // rows
@@ -19,8 +19,8 @@ type vector struct {
 	vals     []Value   // GUID, Decimal, and Dynamic unless it has strs
 }
 
-// newVector makes a vector of n elements, all zero and none null (boxed
-// elements, whose zero is null, excepted).
+// newVector makes a vector of n elements, all zero. None is null but for boxed
+// elements, whose zero is null.
 func newVector(t Type, n int) *vector {
 	v := &vector{typ: t, n: n}
 	switch {
@@ -214,7 +214,7 @@ func (v *vector) gather(sel []int32) *vector {
 	return out
 }
 
-// gatherCodes keeps only the elements that a row still has: an expression over
+// gatherCodes keeps only the elements that a row still has. An expression over
 // the elements must not meet one that a filter has taken out.
 func (v *vector) gatherCodes(sel []int32) *vector {
 	const none = 0xffff

@@ -1,10 +1,9 @@
 package kql
 
-// WithColumns returns the table with all the columns of a schema, in its
-// order: those that the table lacks are null in every row. Columns of the
-// table that the schema does not name come after them. It is for readers that
-// keep only what a query reads: the query binds to the whole table all the
-// same.
+// WithColumns returns the table with all the columns of a schema, in its order.
+// Those that the table lacks are null in every row. Columns of the table that
+// the schema does not name come after them. It is for readers that keep only
+// what a query reads: the query binds to the whole table all the same.
 func (t *Table) WithColumns(schema Schema) *Table {
 	wide := &Table{name: t.name, leftOut: t.leftOut}
 	var from []int // the table's column, or -1

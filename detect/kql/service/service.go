@@ -1,6 +1,6 @@
-// Package service is the Log Analytics query API in front of the local engine: an
-// HTTP transport that answers in process. The client of a workspace runs over it as
-// it does over the real API.
+// Package service is the Log Analytics query API in front of the local engine.
+// It is an HTTP transport that answers in process, so the client of a workspace
+// runs over it as it does over the real API.
 package service
 
 import (
@@ -27,18 +27,18 @@ import (
 // those of the database. Requests may come at once.
 type Service struct {
 	DB *kql.Database
-	// Now is the service's clock: what now() gives, and how late a record may
-	// have been received to be seen. It must be set.
+	// Now is the service's clock. It is what now() gives, and how late a record
+	// may have been received to be seen. It must be set.
 	Now    func() time.Time
 	Limits kql.Limits
 
-	// running lets one query run at a time, so that all of them together hold no
-	// more than one may. The tables would allow more.
+	// running lets one query run at a time. So all of them together hold no
+	// more memory than one may; the tables would allow more.
 	running sync.Mutex
 }
 
-// maxAnswerRows is how many rows the service returns before it cuts an answer
-// and says so in an error beside the tables.
+// maxAnswerRows is how many rows the service returns at most. It cuts a longer
+// answer, with an error beside the tables.
 const maxAnswerRows = 500_000
 
 // maxRequestBytes bounds a request's body.
@@ -104,8 +104,8 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// failure is an error as the service writes it: from the outermost, which says
-// little, to the innermost, which says what is wrong.
+// failure is an error as the service writes it. The outermost says little, and
+// the innermost what is wrong.
 type failure struct {
 	Code    string   `json:"code"`
 	Message string   `json:"message"`
@@ -208,8 +208,9 @@ func parseISODuration(text string) (time.Duration, bool) {
 	return time.Duration(total), total < math.MaxInt64
 }
 
-// encodeAnswer writes a result as the service does, up to a number of rows: a
-// dynamic as a string of JSON, a datetime in ISO 8601, a real that is no number as its name.
+// encodeAnswer writes a result as the service does, up to a number of rows. A
+// dynamic is a string of JSON, a datetime ISO 8601, and a real that is no
+// number its name.
 func encodeAnswer(t *kql.Table, maxRows int) []byte {
 	out := []byte(`{"tables":[{"name":"PrimaryResult","columns":[`)
 	schema := t.Schema()

@@ -115,6 +115,7 @@ func TestServiceEncodesEveryType(t *testing.T) {
 	}
 }
 
+// TestServiceErrors compares the codes and places of errors with those of the API.
 func TestServiceErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
