@@ -2,9 +2,10 @@ package kql
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"pushback/detect/suggest"
 )
 
 // ErrorKind says which stage refused a query.
@@ -113,54 +114,11 @@ func caught(text string, err *error) {
 
 // suggestion returns "; did you mean X?" for the closest of the names, or "".
 func suggestion(name string, names []string) string {
-	if best := closest(name, names); best != "" {
+	if best := suggest.Nearest(name, names); best != "" {
 		return fmt.Sprintf("; did you mean '%s'?", best)
 	}
 	if name != "" && isDigit(name[0]) {
 		return "; nor is it a number, or a timespan such as 90m, 1.5h or 100ms"
 	}
 	return ""
-}
-
-// closest returns the name at the least edit distance, or "" when none is near.
-// Case does not count. Of equally near ones it is the first by spelling, so
-// that the same mistake always gets the same answer.
-func closest(name string, names []string) string {
-	names = slices.Clone(names)
-	slices.Sort(names)
-	best, least := "", 1+max(1, len(name)/3)
-	lower := strings.ToLower(name)
-	for _, n := range names {
-		if d := editDistance(lower, strings.ToLower(n), least); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of
-// neighbours; limit or more is as good as limit.
-func editDistance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > 128 || len(b) > 128 {
-		return limit
-	}
-	before, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		before, prev, cur = prev, cur, before
-	}
-	return min(prev[len(b)], limit)
 }

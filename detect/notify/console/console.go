@@ -11,8 +11,11 @@ import (
 	"unicode"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
 	"pushback/detect/notify/text"
 )
+
+var _ notify.Notifier = (*Console)(nil)
 
 // Console writes alerts to a terminal or a file. Its methods return the first
 // error of the writer.
