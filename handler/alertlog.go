@@ -8,7 +8,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // alertLog is the destination of alerts where no other is set up: it writes
@@ -80,9 +80,9 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	return nil
 }
 
-func shortened(text string) string {
-	if len(text) <= mostLogWidth { // no narrower than it has bytes
-		return text
+func shortened(value string) string {
+	if len(value) <= mostLogWidth { // no narrower than it has bytes
+		return value
 	}
-	return console.Cut(text, mostLogWidth)
+	return text.Cut(value, mostLogWidth)
 }

@@ -19,9 +19,9 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
@@ -86,18 +86,18 @@ var (
 // tokenCause is the cause in an error of the SDK, on one line. One of the ways to
 // get a token ended the search unless none of them is set up.
 func tokenCause(err error) string {
-	text := err.Error()
-	if _, list, ok := strings.Cut(text, "Attempted credentials:"); ok {
-		text = strings.TrimPrefix(attempted.ReplaceAllString(list, "; $1"), "; ")
+	cause := err.Error()
+	if _, list, ok := strings.Cut(cause, "Attempted credentials:"); ok {
+		cause = strings.TrimPrefix(attempted.ReplaceAllString(list, "; $1"), "; ")
 		var failed *azidentity.AuthenticationFailedError
 		if places := attempted.FindAllStringSubmatchIndex(list, -1); errors.As(err, &failed) && len(places) > 0 {
-			text = list[places[len(places)-1][2]:]
+			cause = list[places[len(places)-1][2]:]
 		}
 	}
-	text = strings.Join(strings.Fields(chatter.ReplaceAllString(text, " ")), " ")
+	cause = strings.Join(strings.Fields(chatter.ReplaceAllString(cause, " ")), " ")
 	// The endpoint may repeat what it was sent.
-	text = secret.Remove(text, os.Getenv("IDENTITY_HEADER"), os.Getenv("MSI_SECRET"), os.Getenv("AZURE_CLIENT_SECRET"))
-	return console.Cut(console.Safe(text), 600)
+	cause = secret.Remove(cause, os.Getenv("IDENTITY_HEADER"), os.Getenv("MSI_SECRET"), os.Getenv("AZURE_CLIENT_SECRET"))
+	return text.Cut(text.Safe(cause), 600)
 }
 
 // tune changes the options of a client.

@@ -27,8 +27,8 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/sentinel"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
@@ -104,9 +104,9 @@ func (c *checker) tell(check, status, format string, args ...any) {
 	if status == checkFailed {
 		c.failed++
 	}
-	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	found := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
 	if c.err == nil { // what cannot be printed once is not printed at all
-		c.err = c.print(checkLine{check, status, console.Safe(secret.Hide(text))})
+		c.err = c.print(checkLine{check, status, text.Safe(secret.Hide(found))})
 	}
 }
 
@@ -442,7 +442,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 			continue
 		}
 		c.tell("outbox", checkWarning, "alert %s is parked, %s refused it %d times: %s. Remove the cause, then handler outbox retry %[1]s, or drop it",
-			o.Alert.ID, o.Destination, o.Attempts, console.Cut(o.LastError, 200))
+			o.Alert.ID, o.Destination, o.Attempts, text.Cut(o.LastError, 200))
 	}
 	refusals, err := detect.Refusals(ctx, l)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pushback/detect/kql"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 )
 
@@ -52,8 +52,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return exitInterrupted
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "handler: "+console.SafeLines(secret.Hide(text)))
+	if message := err.Error(); message != "" {
+		fmt.Fprintln(stderr, "handler: "+text.SafeLines(secret.Hide(message)))
 	}
 	var usage usageError
 	switch {

@@ -21,7 +21,7 @@ import (
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 	"pushback/detect/workspace"
@@ -291,18 +291,18 @@ const excerptWidth = 60
 // caret shows a line of a text, or what is around the place of a longer one,
 // with a mark under the place; line and column count from 1. It is empty if the
 // text has no such line.
-func caret(text string, line, column int) string {
-	lines := strings.Split(text, "\n")
+func caret(source string, line, column int) string {
+	lines := strings.Split(source, "\n")
 	if line > len(lines) {
 		return ""
 	}
 	// A tab would be as wide as the terminal likes.
-	source := []rune(strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " "))
-	at := min(max(column-1, 0), len(source))
-	before, after := source[:at], source[at:]
+	runes := []rune(strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " "))
+	at := min(max(column-1, 0), len(runes))
+	before, after := runes[:at], runes[at:]
 	if len(before) > excerptWidth || len(after) > excerptWidth {
 		const around = 4000
-		if secret.In(string(source[max(0, at-around):min(len(source), at+around)])) {
+		if secret.In(string(runes[max(0, at-around):min(len(runes), at+around)])) {
 			return "" // a part of a secret does not look like one
 		}
 		if len(before) > excerptWidth {
@@ -312,8 +312,8 @@ func caret(text string, line, column int) string {
 			after = append(after[:excerptWidth:excerptWidth], '…')
 		}
 	}
-	left := console.Safe(string(before))
-	return "\n    " + left + console.Safe(string(after)) + "\n    " + strings.Repeat(" ", console.Width(left)) + "^"
+	left := text.Safe(string(before))
+	return "\n    " + left + text.Safe(string(after)) + "\n    " + strings.Repeat(" ", text.Width(left)) + "^"
 }
 
 func tablesOf(l *logs.Logs) string {

@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 )
 
@@ -48,7 +48,7 @@ func (s *otlpSignal) note(err error) {
 	defer s.mu.Unlock()
 	switch {
 	case err != nil && !s.down:
-		s.log.Warn("telemetry is not exported: is the collector of the OTEL_EXPORTER_OTLP_ variables there? Ticks go on and do not wait for it", "signal", s.name, "error", console.Cut(secret.Hide(err.Error()), 400))
+		s.log.Warn("telemetry is not exported: is the collector of the OTEL_EXPORTER_OTLP_ variables there? Ticks go on and do not wait for it", "signal", s.name, "error", text.Cut(secret.Hide(err.Error()), 400))
 	case err == nil && s.down:
 		s.log.Info("telemetry is exported again", "signal", s.name)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/ledger"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 )
 
@@ -178,7 +178,7 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 			next = e.Next.UTC().Format("2006-01-02 15:04:05Z")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
-			e.ID, e.Severity, console.Cut(console.Safe(e.Title), 40), console.Safe(e.Destination), e.Attempts, next, console.Cut(console.Safe(e.LastError), 80))
+			e.ID, e.Severity, text.Cut(text.Safe(e.Title), 40), text.Safe(e.Destination), e.Attempts, next, text.Cut(text.Safe(e.LastError), 80))
 	}
 	return t.Flush()
 }
@@ -198,7 +198,7 @@ func writeRefusals(cmd *cobra.Command, l *ledger.Ledger) error {
 func refusalLine(r detect.Refusal) string {
 	const form = "2006-01-02 15:04:05Z"
 	return fmt.Sprintf("%s takes nothing since %s and is tried again at %s: %s",
-		console.Safe(r.Destination), r.Since.UTC().Format(form), r.Next.UTC().Format(form), console.Cut(console.Safe(r.Error), 300))
+		text.Safe(r.Destination), r.Since.UTC().Format(form), r.Next.UTC().Format(form), text.Cut(text.Safe(r.Error), 300))
 }
 
 // retry has an alert be sent again in the next tick, also where its address
@@ -265,7 +265,7 @@ func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l
 			return err
 		}
 		n++
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s for %s\n", o.Alert.ID, console.Safe(o.Destination)); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s for %s\n", o.Alert.ID, text.Safe(o.Destination)); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"pushback/detect/logs"
 	"pushback/detect/notify"
 	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 )
@@ -79,13 +80,13 @@ type warnings struct {
 	seen map[string]bool
 }
 
-func (w *warnings) tell(text string) {
+func (w *warnings) tell(problem string) {
 	if w.seen == nil {
 		w.seen = make(map[string]bool)
 	}
-	if !w.seen[text] {
-		w.seen[text] = true
-		fmt.Fprintln(w.w, "warning: "+console.Safe(secret.Hide(text)))
+	if !w.seen[problem] {
+		w.seen[problem] = true
+		fmt.Fprintln(w.w, "warning: "+text.Safe(secret.Hide(problem)))
 	}
 }
 
@@ -136,11 +137,11 @@ func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error {
 // escaped writes the characters of a JSON text that a terminal would obey or
 // hide as the escapes that JSON has for them. It stays the same JSON: such
 // characters stand in strings only.
-func escaped(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for _, r := range string(text) {
+func escaped(written []byte) []byte {
+	out := make([]byte, 0, len(written))
+	for _, r := range string(written) {
 		switch {
-		case console.Harmless(r):
+		case text.Harmless(r):
 			out = utf8.AppendRune(out, r)
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)
@@ -219,14 +220,14 @@ func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
 func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error {
 	var facts []string
 	for _, t := range l.Report.Tables {
-		text := count(t.Records, "record")
+		records := count(t.Records, "record")
 		if !t.First.IsZero() {
-			text += ", " + console.Range(alert.Span{Start: t.First, End: t.Last})
+			records += ", " + text.Range(alert.Span{Start: t.First, End: t.Last})
 		}
 		if t.Bad > 0 {
-			text += ", " + count(t.Bad, "bad record") + " left out"
+			records += ", " + count(t.Bad, "bad record") + " left out"
 		}
-		facts = append(facts, console.Safe(t.Name), text)
+		facts = append(facts, text.Safe(t.Name), records)
 	}
 	for _, r := range rules {
 		frequency, period := r.QueryFrequency, r.QueryPeriod
@@ -234,11 +235,11 @@ func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes 
 			frequency = detect.DefaultConfig().NRTFrequency
 			period = frequency
 		}
-		facts = append(facts, "Rule", fmt.Sprintf("%s: every %s over %s, %s", console.Safe(strings.TrimSpace(r.Name+" "+r.Version)),
+		facts = append(facts, "Rule", fmt.Sprintf("%s: every %s over %s, %s", text.Safe(strings.TrimSpace(r.Name+" "+r.Version)),
 			short(frequency), short(period), r.Trigger))
 	}
-	facts = append(facts, "Time", console.Range(alert.Span{Start: first, End: last})+" UTC")
-	if err := p.Heading(console.Safe(o.title)); err != nil {
+	facts = append(facts, "Time", text.Range(alert.Span{Start: first, End: last})+" UTC")
+	if err := p.Heading(text.Safe(o.title)); err != nil {
 		return err
 	}
 	if err := p.Facts(facts...); err != nil {
@@ -302,14 +303,14 @@ func droppedText(d detect.Dropped) string {
 	var parts []string
 	for _, f := range d.Identity {
 		if f.Value != "" {
-			parts = append(parts, console.Safe(f.Value))
+			parts = append(parts, text.Safe(f.Value))
 		}
 	}
 	if len(parts) > 2 {
 		parts = []string{parts[0], parts[len(parts)-1]}
 	}
 	if d.Span.Known() {
-		parts = append(parts, console.Range(d.Span))
+		parts = append(parts, text.Range(d.Span))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -348,8 +349,8 @@ func (p *textPrinter) end(took time.Duration) error {
 	if p.held > 0 {
 		facts = append(facts, "Not sent", count(int64(p.held), "alert")+" below the least severity or the risk cutoff")
 	}
-	for _, text := range p.missed {
-		facts = append(facts, "Too late", console.Safe(text))
+	for _, missed := range p.missed {
+		facts = append(facts, "Too late", text.Safe(missed))
 	}
 	return p.Facts(append(facts,
 		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",

@@ -21,8 +21,8 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/text"
 )
 
 //go:embed page/index.html page/page.css page/page.js
@@ -72,7 +72,7 @@ func (p *page) cards() ([]pageCard, error) {
 		k := tick{a.RuleID, a.Created}
 		group := byTick[k]
 		card := pageCard{Kind: "alert", Severity: a.Severity.String(),
-			Caption: strings.TrimSuffix(console.Safe(a.RuleName)+", "+console.Moment(a.Created), ", ")}
+			Caption: strings.TrimSuffix(text.Safe(a.RuleName)+", "+text.Moment(a.Created), ", ")}
 		var err error
 		switch {
 		case len(group) == 0:
@@ -118,7 +118,7 @@ func (p *page) handler(root, host string) (http.Handler, error) {
 	} else {
 		pinned = nil
 	}
-	run, err := json.Marshal(map[string]any{"title": console.Safe(p.title), "totals": console.Safe(p.totals), "cards": cards, "renderer": renderer})
+	run, err := json.Marshal(map[string]any{"title": text.Safe(p.title), "totals": text.Safe(p.totals), "cards": cards, "renderer": renderer})
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"pushback/detect/input"
 	"pushback/detect/kql"
 	"pushback/detect/logs"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // querying is one run of the query command.
@@ -146,7 +146,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		if err != nil {
 			return q.problem(err)
 		}
-		_, err = io.WriteString(stdout, console.SafeLines(plan))
+		_, err = io.WriteString(stdout, text.SafeLines(plan))
 		return err
 	}
 	db := kql.NewDatabase(tables...)
@@ -198,7 +198,7 @@ func writeCSV(w io.Writer, t *kql.Table, terminal, apostrophes bool) error {
 				cell = "'" + cell
 			}
 			if terminal {
-				cell = console.Safe(cell)
+				cell = text.Safe(cell)
 			}
 			cells[i] = cell
 		}

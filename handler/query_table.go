@@ -7,6 +7,7 @@ import (
 
 	"pushback/detect/kql"
 	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // leastColumn is how narrow a column of a table may become before the rows are
@@ -24,13 +25,13 @@ func writeTable(w io.Writer, t *kql.Table) error {
 	rows := make([][]string, t.Rows())
 	widths := make([]int, len(t.Schema()))
 	for i, c := range t.Schema() {
-		widths[i] = console.Width(console.Safe(c.Name))
+		widths[i] = text.Width(text.Safe(c.Name))
 	}
 	for r := range rows {
 		rows[r] = texts(t, r)
 		for i, cell := range rows[r] {
-			rows[r][i] = console.Safe(cell)
-			widths[i] = max(widths[i], console.Width(rows[r][i]))
+			rows[r][i] = text.Safe(cell)
+			widths[i] = max(widths[i], text.Width(rows[r][i]))
 		}
 	}
 	var sb strings.Builder
@@ -71,17 +72,17 @@ func tabular(sb *strings.Builder, style console.Style, schema kql.Schema, rows [
 	line := func(cells []string, paint func(string) string) {
 		var row strings.Builder
 		for i, cell := range cells {
-			cut := console.Cut(cell, widths[i])
+			cut := text.Cut(cell, widths[i])
 			row.WriteString(paint(cut))
 			if i < len(cells)-1 {
-				row.WriteString(strings.Repeat(" ", max(0, widths[i]-console.Width(cut))+2))
+				row.WriteString(strings.Repeat(" ", max(0, widths[i]-text.Width(cut))+2))
 			}
 		}
 		sb.WriteString(strings.TrimRight(row.String(), " ") + "\n")
 	}
 	names, rules := make([]string, len(schema)), make([]string, len(schema))
 	for i, c := range schema {
-		names[i], rules[i] = console.Safe(c.Name), strings.Repeat("─", widths[i])
+		names[i], rules[i] = text.Safe(c.Name), strings.Repeat("─", widths[i])
 	}
 	line(names, style.Bold)
 	line(rules, style.Dim)
@@ -93,7 +94,7 @@ func tabular(sb *strings.Builder, style console.Style, schema kql.Schema, rows [
 func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows [][]string) {
 	label := 0
 	for _, c := range schema {
-		label = max(label, console.Width(console.Safe(c.Name)))
+		label = max(label, text.Width(text.Safe(c.Name)))
 	}
 	for r, cells := range rows {
 		sb.WriteString(style.Bold(fmt.Sprintf("row %d", r+1)) + "\n")
@@ -101,8 +102,8 @@ func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows []
 			if cell == "" {
 				continue // most columns of a wide table are empty in any one row
 			}
-			name := console.Safe(schema[i].Name)
-			sb.WriteString("  " + style.Dim(name) + strings.Repeat(" ", label-console.Width(name)+2) + cell + "\n")
+			name := text.Safe(schema[i].Name)
+			sb.WriteString("  " + style.Dim(name) + strings.Repeat(" ", label-text.Width(name)+2) + cell + "\n")
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/kql"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 func TestQuery(t *testing.T) {
@@ -139,7 +139,7 @@ func TestWideTableIsListed(t *testing.T) {
 		t.Error(out)
 	}
 	for line := range strings.Lines(handler(t, "query", "--logs", dir, "SigninLogs | project TimeGenerated, UserPrincipalName, UserId, AADTenantId, Status").stdout) {
-		if w := console.Width(strings.TrimSuffix(line, "\n")); w > 100 {
+		if w := text.Width(strings.TrimSuffix(line, "\n")); w > 100 {
 			t.Errorf("the line takes %d columns: %s", w, line)
 		}
 	}
@@ -210,7 +210,7 @@ func FuzzCSV(f *testing.F) {
 				t.Fatalf("%q becomes %q", cell, got)
 			}
 			for _, r := range shown.String() {
-				if r != '\n' && !console.Harmless(r) {
+				if r != '\n' && !text.Harmless(r) {
 					t.Fatalf("%q is shown as %q", cell, shown.String())
 				}
 			}

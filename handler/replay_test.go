@@ -15,7 +15,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/sample"
 )
@@ -476,18 +476,18 @@ func TestDisabledRule(t *testing.T) {
 // and is the same JSON all the same.
 func TestJSONIsHarmless(t *testing.T) {
 	t.Parallel()
-	text := "a\u009b31m\u202e\x7f\U000E0041é 東"
-	quoted, err := json.Marshal(text)
+	hostile := "a\u009b31m\u202e\x7f\U000E0041é 東"
+	quoted, err := json.Marshal(hostile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := escaped(quoted)
 	var back string
-	if err := json.Unmarshal(out, &back); err != nil || back != text {
+	if err := json.Unmarshal(out, &back); err != nil || back != hostile {
 		t.Errorf("%s reads back as %q, %v", out, back, err)
 	}
 	for _, r := range string(out) + handler(t, "demo", "--json").stdout {
-		if r != '\n' && !console.Harmless(r) {
+		if r != '\n' && !text.Harmless(r) {
 			t.Fatalf("%U is printed as it is", r)
 		}
 	}

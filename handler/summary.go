@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"pushback/detect"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 // summary is what a tick did, as the host gets it and keeps it.
@@ -64,12 +64,12 @@ type deliverySummary struct {
 func summarize(r detect.Report) *summary {
 	s := &summary{Time: r.Time, Rules: []ruleSummary{}, Deliveries: []deliverySummary{}}
 	for _, run := range r.Rules {
-		out := ruleSummary{ID: run.RuleID, Name: run.RuleName, Windows: []windowSummary{}, Updates: len(run.Updates), Waiting: run.Waiting, Left: run.Left, Error: text(run.Err)}
+		out := ruleSummary{ID: run.RuleID, Name: run.RuleName, Windows: []windowSummary{}, Updates: len(run.Updates), Waiting: run.Waiting, Left: run.Left, Error: errorText(run.Err)}
 		for _, w := range run.Windows {
 			out.Windows = append(out.Windows, windowSummary{
 				Start: w.Window.Start, End: w.Window.End, Pass: w.Pass,
 				Rows: w.Rows, New: w.New, Dropped: len(w.Dropped) + w.MoreDropped, Suppressed: len(w.Suppressed) + w.MoreSuppressed, HeldBack: w.HeldBack, Storm: w.Storm,
-				Millis: w.Duration.Milliseconds(), Error: text(w.Err),
+				Millis: w.Duration.Milliseconds(), Error: errorText(w.Err),
 			})
 		}
 		if k := run.Skipped; k.Any() {
@@ -78,12 +78,12 @@ func summarize(r detect.Report) *summary {
 		s.Rules = append(s.Rules, out)
 	}
 	for _, d := range r.Deliveries {
-		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.Orphaned, text(d.Err)})
+		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.Orphaned, errorText(d.Err)})
 	}
 	return s
 }
 
-func text(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -144,7 +144,7 @@ func (s *summary) line(inv invocation) string {
 	if len(parts) == 0 {
 		parts = append(parts, "nothing was due")
 	}
-	return console.Safe(did + ": " + strings.Join(parts, "; "))
+	return text.Safe(did + ": " + strings.Join(parts, "; "))
 }
 
 // logReport writes one line per rule and one per destination of a tick, for

@@ -7,85 +7,24 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
-func TestSafe(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ name, in, want string }{
-		{"plain", "Ana Horváth", "Ana Horváth"},
-		{"other scripts", "陳怡君 יעל प्रिया", "陳怡君 יעל प्रिया"},
-		{"joiners that a script needs", "क्\u200dष", "क्\u200dष"},
-		{"escape sequence", "\x1b[31mred\x07", `\x1b[31mred\x07`},
-		{"C1 control", "a\u009b31m", `a\u009b31m`},
-		{"line breaks and tabs", "a\r\nb\tc", `a\r\nb\tc`},
-		{"direction override", "\u202egnp.exe\u2066", `\u202egnp.exe\u2066`},
-		{"line separator", "a\u2028b", `a\u2028b`},
-		{"zero width space and BOM", "a\u200bb\ufeff", `a\u200bb\ufeff`},
-		{"tag characters", "a\U000E0041", `a\U000e0041`},
-		{"not UTF-8", "a\xff\xc3", `a\xff\xc3`},
-		{"NUL", "a\x00", `a\x00`},
-	} {
-		if got := Safe(tc.in); got != tc.want {
-			t.Errorf("%s: Safe(%q) = %q, want %q", tc.name, tc.in, got, tc.want)
-		}
-	}
-}
-
-func FuzzSafe(f *testing.F) {
+func FuzzWrap(f *testing.F) {
 	for _, seed := range []string{"", "a\x1b[2J", "\u202e", "\xff", "日本\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range Safe(s) {
-			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar && !strings.ContainsRune(s, r) {
-				t.Fatalf("%q lets %U through", s, r)
-			}
-		}
-		for _, line := range wrap(Safe(s), 20) {
-			if Width(line) > 20 {
+		for _, line := range wrap(text.Safe(s), 20) {
+			if text.Width(line) > 20 {
 				t.Fatalf("the line %q is wider than 20", line)
 			}
 		}
 	})
-}
-
-func TestSpaced(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"Rejections": "Rejections", "OperatingSystems": "Operating systems", "ClientApps": "Client apps",
-		"MFAMethods": "MFA methods", "ASNs": "ASNs", "UserASNs": "User ASNs", "IPAddress": "IP address", "UPN": "UPN", "": "",
-		"already spaced": "already spaced",
-	} {
-		if got := Label(in); got != want {
-			t.Errorf("Label(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestRange(t *testing.T) {
-	t.Parallel()
-	at := func(s string) time.Time {
-		v, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	for _, tc := range []struct{ start, end, want string }{
-		{"2026-03-17T09:58:03Z", "2026-03-17T09:58:03Z", "2026-03-17 09:58:03"},
-		{"2026-03-17T09:58:03Z", "2026-03-17T10:00:00Z", "2026-03-17 09:58:03–10:00"},
-		{"2026-03-17T23:00:00Z", "2026-03-18T00:00:00Z", "2026-03-17 23:00 – 2026-03-18 00:00"},
-		{"2026-03-17T23:00:00+02:00", "2026-03-17T23:30:00+02:00", "2026-03-17 21:00–21:30"},
-	} {
-		if got := Range(alert.Span{Start: at(tc.start), End: at(tc.end)}); got != tc.want {
-			t.Errorf("Range(%s, %s) = %q, want %q", tc.start, tc.end, got, tc.want)
-		}
-	}
 }
 
 // sampleAlert has one of everything, and hostile text in it.
@@ -153,7 +92,7 @@ func TestNotify(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(buf.String()) {
-			if w := Width(strings.TrimSuffix(line, "\n")); w > min(max(width, leastWidth), mostWidth) {
+			if w := text.Width(strings.TrimSuffix(line, "\n")); w > min(max(width, leastWidth), mostWidth) {
 				t.Errorf("at width %d the line %q takes %d columns", width, line, w)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // findings writes what stands out, a line or more for each.
@@ -14,7 +15,7 @@ func (c *Console) findings(sb *strings.Builder, context *alert.Context) {
 	}
 	sb.WriteString("\n")
 	for _, f := range context.Findings {
-		for i, line := range wrap(Safe(f.Text), c.style.width()-4) {
+		for i, line := range wrap(text.Safe(f.Text), c.style.width()-4) {
 			mark := "  • "
 			if i > 0 {
 				mark = "    "
@@ -32,25 +33,25 @@ func known(c *alert.Context) []field {
 	}
 	var list []field
 	if len(c.Steps) > 0 {
-		text := c.RuleSeverity.String() + " by the rule"
+		steps := c.RuleSeverity.String() + " by the rule"
 		for _, s := range c.Steps {
-			text += fmt.Sprintf(", %s for %s", s.Severity, Safe(s.Kind))
+			steps += fmt.Sprintf(", %s for %s", s.Severity, text.Safe(s.Kind))
 		}
-		list = append(list, field{"Severity", text})
+		list = append(list, field{"Severity", steps})
 	}
 	if c.RiskScore != nil {
 		list = append(list, field{"Risk score", fmt.Sprint(*c.RiskScore)})
 	}
 	for _, s := range c.Sections {
-		lines := []string{Safe(s.Subject)}
+		lines := []string{text.Safe(s.Subject)}
 		for _, f := range s.Facts {
 			values := make([]string, len(f.Values))
 			for i, v := range f.Values {
-				values[i] = Safe(v)
+				values[i] = text.Safe(v)
 			}
-			lines = append(lines, Safe(f.Name)+": "+strings.Join(values, ", "))
+			lines = append(lines, text.Safe(f.Name)+": "+strings.Join(values, ", "))
 		}
-		list = append(list, field{Safe(s.Title), strings.Join(lines, "\n")})
+		list = append(list, field{text.Safe(s.Title), strings.Join(lines, "\n")})
 	}
 	var moments []string
 	for _, m := range c.Timeline {
@@ -62,7 +63,7 @@ func known(c *alert.Context) []field {
 	if len(c.Unavailable) > 0 {
 		lines := make([]string, len(c.Unavailable))
 		for i, u := range c.Unavailable {
-			lines[i] = Safe(u)
+			lines[i] = text.Safe(u)
 		}
 		list = append(list, field{"Not known", strings.Join(lines, "\n")})
 	}
@@ -72,7 +73,7 @@ func known(c *alert.Context) []field {
 // moment is a line of the timeline.
 func moment(m alert.Moment) string {
 	if !alert.Known(m.Time) {
-		return Safe(m.Text)
+		return text.Safe(m.Text)
 	}
-	return Range(alert.Span{Start: m.Time, End: m.Time}) + " " + Safe(m.Text)
+	return text.Range(alert.Span{Start: m.Time, End: m.Time}) + " " + text.Safe(m.Text)
 }

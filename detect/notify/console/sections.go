@@ -3,16 +3,18 @@ package console
 import (
 	"io"
 	"strings"
+
+	"pushback/detect/notify/text"
 )
 
 // Heading writes a line in bold face with an empty line before it.
-func (c *Console) Heading(text string) error {
-	return c.lines("\n", wrap(text, c.style.width()), c.style.Bold)
+func (c *Console) Heading(title string) error {
+	return c.lines("\n", wrap(title, c.style.width()), c.style.Bold)
 }
 
 // Aside writes text of lesser weight, its further lines indented.
-func (c *Console) Aside(text string) error {
-	lines := wrap(text, c.style.width()-2)
+func (c *Console) Aside(words string) error {
+	lines := wrap(words, c.style.width()-2)
 	for i := 1; i < len(lines); i++ {
 		lines[i] = "  " + lines[i]
 	}
@@ -33,7 +35,7 @@ func (c *Console) lines(before string, lines []string, paint func(string) string
 func (c *Console) Facts(pairs ...string) error {
 	label := 0
 	for i := 0; i+1 < len(pairs); i += 2 {
-		label = max(label, Width(pairs[i]))
+		label = max(label, text.Width(pairs[i]))
 	}
 	var sb strings.Builder
 	for i := 0; i+1 < len(pairs); i += 2 {

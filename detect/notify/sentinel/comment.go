@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pushback/detect/alert"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/portal"
 	"pushback/detect/notify/text"
 )
@@ -48,14 +47,14 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 		return inert(name) + ": " + strings.Join(texts, ", ")
 	}
 	line("<b>%s: %s</b>", a.Severity, inert(a.Title))
-	if at := console.Stamp(a.Span); at != "" {
+	if at := text.Stamp(a.Span); at != "" {
 		line("%s", inert(at))
 	}
 	if late := text.Late(a); late != "" {
 		line("%s", late)
 	}
 	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
-		line("Continues what was reported for %s", inert(console.Stamp(earlier[0])))
+		line("Continues what was reported for %s", inert(text.Stamp(earlier[0])))
 	}
 	if u := a.Updates; u != nil {
 		line("Update of: %s", inert(u.Title))
@@ -102,7 +101,7 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 	list("Entities", items)
 	items = nil
 	for _, d := range a.CustomDetails {
-		items = append(items, fact(console.Label(d.Name), d.Values))
+		items = append(items, fact(text.Label(d.Name), d.Values))
 	}
 	list("Details", items)
 	if c != nil {

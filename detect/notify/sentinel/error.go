@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
 )
@@ -67,11 +67,11 @@ func (d *Destination) failed(doing string, err error) error {
 	e := &Error{Doing: doing, err: err}
 	var r *azcore.ResponseError
 	if !errors.As(err, &r) {
-		e.text = console.Cut(console.Safe(secret.Hide(err.Error())), 400)
+		e.text = text.Cut(text.Safe(secret.Hide(err.Error())), 400)
 		return e.verdict()
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
-	e.text = strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, console.Cut(console.Safe(r.ErrorCode), 60)))
+	e.text = strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, text.Cut(text.Safe(r.ErrorCode), 60)))
 	if message := messageOf(r); message != "" {
 		e.text += ": " + message
 	}
@@ -109,5 +109,5 @@ func messageOf(r *azcore.ResponseError) string {
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
 	}
-	return console.Cut(console.Safe(secret.Hide(answer.Error.Message)), 300)
+	return text.Cut(text.Safe(secret.Hide(answer.Error.Message)), 300)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 )
 
@@ -36,8 +37,8 @@ const (
 // labelsOf returns the names of an alert's labels.
 func labelsOf(a alert.Alert) []string {
 	var names []string
-	for _, text := range slices.Concat([]string{a.RuleID}, a.Tactics, a.Techniques) {
-		if name := plain(text, mostLabel); !slices.Contains(names, name) {
+	for _, about := range slices.Concat([]string{a.RuleID}, a.Tactics, a.Techniques) {
+		if name := plain(about, mostLabel); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -163,7 +164,7 @@ func bookmarkOf(a alert.Alert, r *rule.Rule) armsecurityinsights.Bookmark {
 	for _, e := range a.Entities {
 		m := &armsecurityinsights.BookmarkEntityMappings{EntityType: to.Ptr(e.Type)}
 		for _, f := range e.Fields {
-			m.FieldMappings = append(m.FieldMappings, &armsecurityinsights.EntityFieldMapping{Identifier: to.Ptr(f.Identifier), Value: to.Ptr(cut(f.Value, mostField))})
+			m.FieldMappings = append(m.FieldMappings, &armsecurityinsights.EntityFieldMapping{Identifier: to.Ptr(f.Identifier), Value: to.Ptr(text.CutUnits(f.Value, mostField))})
 		}
 		p.EntityMappings = append(p.EntityMappings, m)
 	}

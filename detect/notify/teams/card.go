@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pushback/detect/alert"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/text"
 )
 
@@ -94,7 +93,7 @@ const (
 // what is known of the entities, custom details, MITRE, the entities, the
 // description and the findings, and says so.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
-	c := newCard(a.Severity.String() + ": " + literal(inert(line(a.Title), mostTitle)))
+	c := newCard(a.Severity.String() + ": " + text.Markdown(inert(text.Line(a.Title), mostTitle)))
 	c.Body, c.Actions = []any{header(a)}, actions(a, links)
 	if span := when(a.Span); span != "" {
 		c.Body = append(c.Body, small(span))
@@ -103,18 +102,18 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 		c.Body = append(c.Body, rich("Small", textRun{Text: late, Weight: "Bolder"}))
 	}
 	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
-		text := "Continues what was reported for " + console.Range(earlier[0])
+		continues := "Continues what was reported for " + text.Range(earlier[0])
 		if more := len(earlier) - 1; more > 0 {
-			text += fmt.Sprintf(" and %d other times", more)
+			continues += fmt.Sprintf(" and %d other times", more)
 		}
-		c.Body = append(c.Body, small(text+" UTC"))
+		c.Body = append(c.Body, small(continues+" UTC"))
 	}
 	if u := a.Updates; u != nil {
-		text := "Update of "
+		update := "Update of "
 		if shown(u.Created) {
-			text = "Update of what was reported " + console.Range(alert.Span{Start: u.Created, End: u.Created}) + " UTC: "
+			update = "Update of what was reported " + text.Range(alert.Span{Start: u.Created, End: u.Created}) + " UTC: "
 		}
-		c.Body = append(c.Body, rich("Small", textRun{Text: text + inert(line(u.Title), mostTitle), Weight: "Bolder"}))
+		c.Body = append(c.Body, rich("Small", textRun{Text: update + inert(text.Line(u.Title), mostTitle), Weight: "Bolder"}))
 	}
 	parts, err := partsOf(a)
 	if err != nil {
@@ -123,7 +122,7 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	// The last line has its place before all that can be left out.
 	var footer []any
 	if links.Build != "" {
-		footer = append(footer, small("Pushback "+inert(line(links.Build), mostName)))
+		footer = append(footer, small("Pushback "+inert(text.Line(links.Build), mostName)))
 	}
 	c.Body = append(c.Body, footer...)
 	whole, err := encode(c)
@@ -160,10 +159,10 @@ func header(a alert.Alert) container {
 	if style == "" {
 		style = "emphasis"
 	}
-	rule := inert(line(strings.TrimSpace(a.RuleName+" "+a.RuleVersion)), 2*mostName)
+	rule := inert(text.Line(strings.TrimSpace(a.RuleName+" "+a.RuleVersion)), 2*mostName)
 	return container{Type: "Container", Style: style, Bleed: true, Items: []any{
 		rich("", textRun{Text: strings.ToUpper(a.Severity.String()), Weight: "Bolder"}, textRun{Text: " · " + rule}),
-		rich("Small", textRun{Text: inert(line(a.Title), mostTitle), Size: "Large", Weight: "Bolder"}),
+		rich("Small", textRun{Text: inert(text.Line(a.Title), mostTitle), Size: "Large", Weight: "Bolder"}),
 	}}
 }
 
@@ -195,7 +194,7 @@ func when(s alert.Span) string {
 	} else if start[:len("2006-01-02T15:04")] != end[:len("2006-01-02T15:04")] {
 		here += fmt.Sprintf(" – {{TIME(%s)}}", end)
 	}
-	return here + " your time · " + console.Range(s) + " UTC"
+	return here + " your time · " + text.Range(s) + " UTC"
 }
 
 // kind is what a part of a card is, by how much it matters, least first.
@@ -246,8 +245,8 @@ func partsOf(a alert.Alert) ([]part, error) {
 		}
 	}
 	contextFirst(a, add)
-	if text := inert(line(a.Description), mostDescription); text != "" {
-		add(aDescription, rich("", textRun{Text: text}))
+	if description := inert(text.Line(a.Description), mostDescription); description != "" {
+		add(aDescription, rich("", textRun{Text: description}))
 	}
 	list(a.Entities, func(e alert.Entity) {
 		if len(e.Fields) > 0 {
@@ -256,8 +255,8 @@ func partsOf(a alert.Alert) ([]part, error) {
 	}, more(anEntity, "entities"))
 	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
-		if text := values(d.Values, a.Context); text != "" {
-			add(aDetail, fact(console.Label(d.Name), text))
+		if list := values(d.Values, a.Context); list != "" {
+			add(aDetail, fact(text.Label(d.Name), list))
 		}
 	}, more(aDetail, "details"))
 	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // contextFirst adds what an analyst reads first: the findings, and why the
@@ -23,17 +24,17 @@ func contextFirst(a alert.Alert, add func(kind, any)) {
 		if i == 0 {
 			weight = "Bolder"
 		}
-		add(aFinding, rich("Small", textRun{Text: "• " + inert(line(f.Text), mostTitle), Weight: weight}))
+		add(aFinding, rich("Small", textRun{Text: "• " + inert(text.Line(f.Text), mostTitle), Weight: weight}))
 	}
 	if len(c.Steps) > 0 {
-		text := "Severity: " + c.RuleSeverity.String() + " by the rule"
+		steps := "Severity: " + c.RuleSeverity.String() + " by the rule"
 		for i, s := range c.Steps {
 			if i == mostValues {
 				break
 			}
-			text += ", " + s.Severity.String() + " for " + inert(line(s.Kind), mostName)
+			steps += ", " + s.Severity.String() + " for " + inert(text.Line(s.Kind), mostName)
 		}
-		add(aFinding, rich("Small", textRun{Text: text, Size: "Small", IsSubtle: true}))
+		add(aFinding, rich("Small", textRun{Text: steps, Size: "Small", IsSubtle: true}))
 	}
 }
 
@@ -47,13 +48,13 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 		add(aSection, fact("Risk score", fmt.Sprint(*c.RiskScore)))
 	}
 	list(c.Sections, func(s alert.Section) {
-		lines := []string{inert(line(s.Subject), mostValue)}
+		lines := []string{inert(text.Line(s.Subject), mostValue)}
 		for i, f := range s.Facts {
 			if i == mostLines {
 				lines = append(lines, fmt.Sprintf("and %d more", len(s.Facts)-i))
 				break
 			}
-			lines = append(lines, inert(line(f.Name), mostName)+": "+values(f.Values, nil))
+			lines = append(lines, inert(text.Line(f.Name), mostName)+": "+values(f.Values, nil))
 		}
 		// A line for the entity, and the facts one behind the other.
 		if len(lines) > 2 {
@@ -66,7 +67,7 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 		if shown(m.Time) {
 			when = m.Time.UTC().Format("02 Jan 15:04:05")
 		}
-		add(aMoment, fact(when, inert(line(m.Text), mostValue)))
+		add(aMoment, fact(when, inert(text.Line(m.Text), mostValue)))
 	}, more(aMoment, "moments"))
-	list(c.Unavailable, func(u string) { add(aGap, fact("Not known", inert(line(u), mostValue))) }, more(aGap, "gaps"))
+	list(c.Unavailable, func(u string) { add(aGap, fact("Not known", inert(text.Line(u), mostValue))) }, more(aGap, "gaps"))
 }

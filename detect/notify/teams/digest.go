@@ -10,7 +10,6 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
-	"pushback/detect/notify/console"
 	"pushback/detect/notify/text"
 )
 
@@ -97,7 +96,7 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 			totals = append(totals, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	c := newCard(head.Severity.String() + ": " + literal(inert(line(head.RuleName), mostName)) + ": " + head.Title)
+	c := newCard(head.Severity.String() + ": " + text.Markdown(inert(text.Line(head.RuleName), mostName)) + ": " + head.Title)
 	c.Body = []any{header(head)}
 	if text := when(span); text != "" {
 		c.Body = append(c.Body, small(text))
@@ -122,12 +121,12 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		whole := c
 		whole.Body = slices.Clone(c.Body)
 		for _, a := range worst[:n] {
-			lines := []string{inert(line(a.Title), mostValue)}
+			lines := []string{inert(text.Line(a.Title), mostValue)}
 			if late := text.Late(a); late != "" {
-				lines = append(lines, console.Range(a.Span)+" UTC. "+late)
+				lines = append(lines, text.Range(a.Span)+" UTC. "+late)
 			}
 			if a.Context != nil && len(a.Context.Findings) > 0 {
-				lines = append(lines, inert(line(a.Context.Findings[0].Text), mostValue))
+				lines = append(lines, inert(text.Line(a.Context.Findings[0].Text), mostValue))
 			}
 			whole.Body = append(whole.Body, fact(a.Severity.String(), lines...))
 		}

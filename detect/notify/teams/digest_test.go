@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
-	"pushback/detect/notify/console"
+	"pushback/detect/notify/text"
 )
 
 func digestOf(t *testing.T, alerts []alert.Alert) (json.RawMessage, map[string]any) {
@@ -102,7 +102,7 @@ func TestNoTimes(t *testing.T) {
 			t.Errorf("%s says when: %s", name, text)
 		}
 	}
-	if want := console.Range(a.Span); !strings.Contains(string(digest), want) {
+	if want := text.Range(a.Span); !strings.Contains(string(digest), want) {
 		t.Errorf("the digest does not say %s: %s", want, digest)
 	}
 }

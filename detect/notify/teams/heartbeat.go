@@ -46,7 +46,7 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 				names = append(names, fmt.Sprintf("%d more", n-i))
 				break
 			}
-			names = append(names, inert(line(name), mostName))
+			names = append(names, inert(text.Line(name), mostName))
 		}
 		watched = "1 rule: "
 		if n > 1 {
@@ -86,7 +86,7 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 				wrong = append(wrong, fmt.Sprintf("and %d more", len(h.Wrong)-i))
 				break
 			}
-			wrong = append(wrong, inert(line(what), mostValue))
+			wrong = append(wrong, inert(text.Line(what), mostValue))
 		}
 		well = strings.Join(wrong, "; ") + ". See handler check."
 	} else if h.LastRun.IsZero() {
@@ -101,7 +101,7 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 		fact("Watched", watched), fact("Found", found), fact("State", well),
 	}
 	if links.Build != "" {
-		c.Body = append(c.Body, small("Pushback "+inert(line(links.Build), mostName)))
+		c.Body = append(c.Body, small("Pushback "+inert(text.Line(links.Build), mostName)))
 	}
 	return encode(c)
 }
