@@ -52,17 +52,13 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	if late := text.Late(a); late != "" {
 		sb.WriteString(strings.Repeat(" ", indent) + late + "\n")
 	}
-	if earlier := spans(a.Previously()); earlier != "" {
-		for _, line := range wrap("Continues what was reported for "+earlier, s.width()-indent) {
+	if continues := text.Continues(a); continues != "" {
+		for _, line := range wrap(continues, s.width()-indent) {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
 		}
 	}
 	if a.Updates != nil {
-		update := "Update of "
-		if at := text.Moment(a.Updates.Created); at != "" {
-			update = "Update of what was reported " + at + ": "
-		}
-		for _, line := range wrap(update+text.Safe(a.Updates.Title), s.width()-indent) {
+		for _, line := range wrap(text.UpdateOf(*a.Updates, text.Safe), s.width()-indent) {
 			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
 		}
 	}
@@ -152,16 +148,15 @@ func entityText(e alert.Entity) string {
 	if len(e.Fields) == 0 {
 		return ""
 	}
-	first := e.Fields[0].Value
-	var others []string
-	for _, f := range e.Fields[1:] {
-		// A full name says what the name and the suffix say.
-		if e.Fields[0].Identifier == "FullName" && (f.Identifier == "Name" || f.Identifier == "UPNSuffix") && strings.Contains(first, f.Value) {
-			continue
+	var lines []string
+	for i, f := range text.Identifiers(e) {
+		line := text.Safe(f.Value)
+		if i > 0 {
+			line = text.Safe(f.Identifier) + " " + line
 		}
-		others = append(others, text.Safe(f.Identifier)+" "+text.Safe(f.Value))
+		lines = append(lines, line)
 	}
-	return strings.Join(append([]string{text.Safe(first)}, others...), "\n")
+	return strings.Join(lines, "\n")
 }
 
 // when says when it took place, and in which window it was found.
@@ -181,15 +176,4 @@ func when(a alert.Alert) string {
 		texts = append(texts, "reported "+reported)
 	}
 	return strings.Join(texts, " · ")
-}
-
-// spans lists those that are known.
-func spans(list []alert.Span) string {
-	var texts []string
-	for _, s := range list {
-		if s.Known() {
-			texts = append(texts, text.Range(s))
-		}
-	}
-	return strings.Join(texts, ", ")
 }

@@ -62,7 +62,7 @@ func TestNotify(t *testing.T) {
  HIGH  MFA rejected by ana@fabrikam.example from 203.0.113.7
        2026-03-17 09:58:03–10:02:03 UTC · window 2026-03-17 09:00–10:00 ·
        reported 10:05
-       Continues what was reported for 2026-03-17 09:58:03–09:59:03
+       Continues what was reported for 2026-03-17 09:58:03–09:59:03 UTC
 
   ana@fabrikam.example refused 3 sign-in(s) from 203.0.113.7 at the multifactor
   prompt. If the user did not start them, the password is known to somebody

@@ -32,11 +32,7 @@ func known(c *alert.Context) []field {
 		return nil
 	}
 	var list []field
-	if len(c.Steps) > 0 {
-		steps := c.RuleSeverity.String() + " by the rule"
-		for _, s := range c.Steps {
-			steps += fmt.Sprintf(", %s for %s", s.Severity, text.Safe(s.Kind))
-		}
+	if steps := text.Steps(c, text.Safe); steps != "" {
 		list = append(list, field{"Severity", steps})
 	}
 	if c.RiskScore != nil {

@@ -3,6 +3,7 @@ package sentinel
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,121 +24,138 @@ const (
 
 // Comment returns what was found out about an alert as HTML of at most 30,000
 // characters, with remarks about the incident. Nothing from a log is read as HTML
-// or Markdown. What has no room is counted.
+// or Markdown. Lines that have no room are left out, and counted.
 func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
-	var lines []string
-	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	list := func(title string, items []string) {
-		if len(items) > 0 {
-			line("<b>%s</b>", title)
-			for _, item := range items {
-				line("&bull; %s", item)
-			}
-		}
-	}
-	fact := func(name string, values []string) string {
-		var texts []string
-		for i, v := range values {
-			if i == mostValues {
-				texts = append(texts, fmt.Sprintf("and %d more", len(values)-i))
-				break
-			}
-			texts = append(texts, inert(v))
-		}
-		return inert(name) + ": " + strings.Join(texts, ", ")
-	}
-	line("<b>%s: %s</b>", a.Severity, inert(a.Title))
-	if at := text.Stamp(a.Span); at != "" {
-		line("%s", inert(at))
-	}
-	if late := text.Late(a); late != "" {
-		line("%s", late)
-	}
-	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
-		line("Continues what was reported for %s", inert(text.Stamp(earlier[0])))
-	}
-	if u := a.Updates; u != nil {
-		line("Update of: %s", inert(u.Title))
-	}
+	lines := about(a)
 	for _, r := range remarks {
-		line("%s", html.EscapeString(r))
+		lines = append(lines, html.EscapeString(r))
 	}
-	var links []string
+	lines = append(lines, links(a, l)...)
+	lines = append(lines, findings(a.Context)...)
+	lines = append(lines, list("Entities", entities(a))...)
+	lines = append(lines, list("Details", details(a))...)
+	lines = append(lines, known(a.Context)...)
+	lines = append(lines, list("Notes", all(a.Notes))...)
+	return fit(lines, strings.TrimSpace("Pushback "+inert(l.Build))+", rule "+inert(a.RuleName+" "+a.RuleVersion)+", alert "+inert(a.ID))
+}
+
+// about says what the alert is, when it took place, and what it goes on from.
+func about(a alert.Alert) []string {
+	lines := []string{fmt.Sprintf("<b>%s: %s</b>", a.Severity, inert(a.Title))}
+	for _, said := range []string{text.Stamp(a.Span), text.Late(a), text.Continues(a)} {
+		if said != "" {
+			lines = append(lines, said)
+		}
+	}
+	if a.Updates != nil {
+		lines = append(lines, text.UpdateOf(*a.Updates, inert))
+	}
+	return lines
+}
+
+// links returns one line that leads to where the alert is looked into.
+func links(a alert.Alert, l portal.Links) []string {
+	var anchors []string
 	for _, link := range portal.Of(a, l) {
-		links = append(links, fmt.Sprintf(`<a href="%s" target="_blank">%s</a>`, html.EscapeString(link.URL), html.EscapeString(link.Title)))
+		anchors = append(anchors, fmt.Sprintf(`<a href="%s" target="_blank">%s</a>`, html.EscapeString(link.URL), html.EscapeString(link.Title)))
 	}
-	if len(links) > 0 {
-		line("%s", strings.Join(links, " | "))
+	if len(anchors) == 0 {
+		return nil
 	}
-	var items []string
-	c := a.Context
-	if c != nil {
-		for _, f := range c.Findings {
-			items = append(items, inert(f.Text))
-		}
-		list("Findings", items)
-		if len(c.Steps) > 0 {
-			steps := c.RuleSeverity.String() + " by the rule"
-			for _, s := range c.Steps {
-				steps += ", " + s.Severity.String() + " for " + inert(s.Kind)
-			}
-			line("Severity: %s", steps)
-		}
+	return []string{strings.Join(anchors, " | ")}
+}
+
+// findings lists what stands out, and what that did to the severity.
+func findings(c *alert.Context) []string {
+	if c == nil {
+		return nil
 	}
-	items = nil
+	var said []string
+	for _, f := range c.Findings {
+		said = append(said, inert(f.Text))
+	}
+	lines := list("Findings", said)
+	if steps := text.Steps(c, inert); steps != "" {
+		lines = append(lines, "Severity: "+steps)
+	}
+	return lines
+}
+
+// entities writes one line for each entity, with all of its identifiers.
+func entities(a alert.Alert) []string {
+	var lines []string
 	for _, e := range a.Entities {
 		var fields []string
 		for _, f := range e.Fields {
-			value := inert(f.Value)
-			if c.IsNew(f.Value) {
-				value += " (new for this account)"
-			}
-			fields = append(fields, inert(f.Identifier)+" "+value)
+			fields = append(fields, inert(f.Identifier)+" "+inert(f.Value)+text.NewMark(a.Context, f.Value))
 		}
 		if len(fields) > 0 {
-			items = append(items, inert(e.Type)+": "+strings.Join(fields, ", "))
+			lines = append(lines, inert(e.Type)+": "+strings.Join(fields, ", "))
 		}
 	}
-	list("Entities", items)
-	items = nil
+	return lines
+}
+
+// details writes one line for each custom detail.
+func details(a alert.Alert) []string {
+	var lines []string
 	for _, d := range a.CustomDetails {
-		items = append(items, fact(text.Label(d.Name), d.Values))
+		lines = append(lines, fact(text.Label(d.Name), d.Values))
 	}
-	list("Details", items)
-	if c != nil {
-		items = nil
-		if c.RiskScore != nil {
-			items = append(items, fmt.Sprintf("Risk score: %d", *c.RiskScore))
-		}
-		for _, s := range c.Sections {
-			facts := make([]string, len(s.Facts))
-			for i, f := range s.Facts {
-				facts[i] = fact(f.Name, f.Values)
-			}
-			items = append(items, inert(s.Title)+", "+inert(s.Subject)+": "+strings.Join(facts, "; "))
-		}
-		list("Context", items)
-		items = nil
-		for _, m := range c.Timeline {
-			at := ""
-			if alert.Known(m.Time) {
-				at = m.Time.UTC().Format(time.DateTime) + " "
-			}
-			items = append(items, at+inert(m.Text))
-		}
-		list("Timeline (UTC)", items)
-		items = nil
-		for _, u := range c.Unavailable {
-			items = append(items, inert(u))
-		}
-		list("Not known", items)
+	return lines
+}
+
+// known lists what was looked up: what is known of each entity, what happened in
+// order, and what could not be had.
+func known(c *alert.Context) []string {
+	if c == nil {
+		return nil
 	}
-	items = nil
-	for _, n := range a.Notes {
-		items = append(items, inert(n))
+	var sections, moments []string
+	if c.RiskScore != nil {
+		sections = append(sections, fmt.Sprintf("Risk score: %d", *c.RiskScore))
 	}
-	list("Notes", items)
-	return fit(lines, strings.TrimSpace("Pushback "+inert(l.Build))+", rule "+inert(a.RuleName+" "+a.RuleVersion)+", alert "+inert(a.ID))
+	for _, s := range c.Sections {
+		facts := make([]string, len(s.Facts))
+		for i, f := range s.Facts {
+			facts[i] = fact(f.Name, f.Values)
+		}
+		sections = append(sections, inert(s.Title)+", "+inert(s.Subject)+": "+strings.Join(facts, "; "))
+	}
+	for _, m := range c.Timeline {
+		at := ""
+		if alert.Known(m.Time) {
+			at = m.Time.UTC().Format(time.DateTime) + " "
+		}
+		moments = append(moments, at+inert(m.Text))
+	}
+	return slices.Concat(list("Context", sections), list("Timeline (UTC)", moments), list("Not known", all(c.Unavailable)))
+}
+
+// list writes items under a title, or nothing if there are none.
+func list(title string, items []string) []string {
+	if len(items) == 0 {
+		return nil
+	}
+	lines := []string{"<b>" + title + "</b>"}
+	for _, item := range items {
+		lines = append(lines, "&bull; "+item)
+	}
+	return lines
+}
+
+// fact is a name with its values on one line.
+func fact(name string, values []string) string {
+	return inert(name) + ": " + strings.Join(text.List(values, mostValues, inert), ", ")
+}
+
+// all makes texts inert.
+func all(texts []string) []string {
+	list := make([]string, len(texts))
+	for i, t := range texts {
+		list[i] = inert(t)
+	}
+	return list
 }
 
 // fit joins lines and an end, and leaves out the lines that have no room.

@@ -101,19 +101,12 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	if late := text.Late(a); late != "" {
 		c.Body = append(c.Body, rich("Small", textRun{Text: late, Weight: "Bolder"}))
 	}
-	if earlier := a.Previously(); len(earlier) > 0 && earlier[0].Known() {
-		continues := "Continues what was reported for " + text.Range(earlier[0])
-		if more := len(earlier) - 1; more > 0 {
-			continues += fmt.Sprintf(" and %d other times", more)
-		}
-		c.Body = append(c.Body, small(continues+" UTC"))
+	if continues := text.Continues(a); continues != "" {
+		c.Body = append(c.Body, small(continues))
 	}
-	if u := a.Updates; u != nil {
-		update := "Update of "
-		if shown(u.Created) {
-			update = "Update of what was reported " + text.Range(alert.Span{Start: u.Created, End: u.Created}) + " UTC: "
-		}
-		c.Body = append(c.Body, rich("Small", textRun{Text: update + inert(text.Line(u.Title), mostTitle), Weight: "Bolder"}))
+	if a.Updates != nil {
+		update := text.UpdateOf(*a.Updates, func(title string) string { return inert(text.Line(title), mostTitle) })
+		c.Body = append(c.Body, rich("Small", textRun{Text: update, Weight: "Bolder"}))
 	}
 	parts, err := partsOf(a)
 	if err != nil {
@@ -178,12 +171,9 @@ func small(text string) textBlock {
 	return textBlock{Type: "TextBlock", Text: text, Spacing: "Small", Size: "Small", IsSubtle: true, Wrap: true}
 }
 
-// shown says whether a time is one that the card's functions can write.
-func shown(t time.Time) bool { return alert.Known(t) }
-
 // when says when it took place, in the reader's zone and in UTC.
 func when(s alert.Span) string {
-	if !shown(s.Start) || !shown(s.End) {
+	if !s.Known() {
 		return ""
 	}
 	// The functions take no fraction of a second.
@@ -213,17 +203,19 @@ const (
 	aFinding
 )
 
-var kinds = [...][2]string{
-	aProperty:    {"1 property", "%d properties"},
-	aNote:        {"1 note", "%d notes"},
-	aGap:         {"what is not known", "what is not known"},
-	aMoment:      {"1 line of the timeline", "%d lines of the timeline"},
-	aSection:     {"1 part of the context", "%d parts of the context"},
-	aDetail:      {"1 detail", "%d details"},
-	aTechnique:   {"MITRE", "MITRE"},
-	anEntity:     {"1 entity", "%d entities"},
-	aDescription: {"the description", "the description"},
-	aFinding:     {"1 finding", "%d findings"},
+// kinds has the noun of each kind, for one and for many. What has no noun for
+// many is not counted.
+var kinds = [...]struct{ one, many string }{
+	aProperty:    {"property", "properties"},
+	aNote:        {"note", "notes"},
+	aGap:         {"what is not known", ""},
+	aMoment:      {"line of the timeline", "lines of the timeline"},
+	aSection:     {"part of the context", "parts of the context"},
+	aDetail:      {"detail", "details"},
+	aTechnique:   {"MITRE", ""},
+	anEntity:     {"entity", "entities"},
+	aDescription: {"the description", ""},
+	aFinding:     {"finding", "findings"},
 }
 
 // part is an element of a card that it can do without.
@@ -303,48 +295,27 @@ func fact(name string, lines ...string) columnSet {
 	}}
 }
 
-// identifiers names an entity by its first identifier, and adds the others in a
-// line each.
+// identifiers names an entity by its first identifier, which it has, and adds the
+// others in a line each.
 func identifiers(e alert.Entity, c *alert.Context) []string {
-	var lines []string
-	for i, f := range e.Fields {
-		value := marked(f.Value, c)
-		switch {
-		case i == 0:
-		case i == mostValues:
-			return append(lines, fmt.Sprintf("and %d more", len(e.Fields)-i))
-		case e.Fields[0].Identifier == "FullName" && (f.Identifier == "Name" || f.Identifier == "UPNSuffix") && strings.Contains(e.Fields[0].Value, f.Value):
-			continue // the full name says it
-		default:
-			value = inert(f.Identifier, mostName) + " " + value
-		}
-		lines = append(lines, value)
-	}
-	return lines
+	fields := text.Identifiers(e)
+	others := text.List(fields[1:], mostValues-1, func(f alert.Field) string {
+		return inert(f.Identifier, mostName) + " " + marked(f.Value, c)
+	})
+	return append([]string{marked(fields[0].Value, c)}, others...)
 }
 
-// marked writes a value of the alert, and says so if it is unusual.
+// marked writes a value of the alert, and says so if it is new for its accounts.
 func marked(value string, c *alert.Context) string {
-	text := inert(value, mostValue)
-	if c.IsNew(value) {
-		text += " (new for this account)"
+	if value == "" {
+		return ""
 	}
-	return text
+	return inert(value, mostValue) + text.NewMark(c, value)
 }
 
 // values writes a list in one line.
 func values(list []string, c *alert.Context) string {
-	var texts []string
-	for i, v := range list {
-		if i == mostValues {
-			texts = append(texts, fmt.Sprintf("and %d more", len(list)-i))
-			break
-		}
-		if v != "" {
-			texts = append(texts, marked(v, c))
-		}
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(text.List(list, mostValues, func(v string) string { return marked(v, c) }), ", ")
 }
 
 // fit leaves out the least important parts until the others, and a line that
@@ -388,11 +359,12 @@ func fit(parts []part, limit int) (kept []part, left string, err error) {
 func leftOut(lost [len(kinds)]int) string {
 	var texts []string
 	for k, n := range lost {
-		switch {
-		case n == 1:
-			texts = append(texts, kinds[k][0])
-		case n > 1:
-			texts = append(texts, strings.ReplaceAll(kinds[k][1], "%d", fmt.Sprint(n)))
+		switch noun := kinds[k]; {
+		case n == 0:
+		case noun.many == "":
+			texts = append(texts, noun.one)
+		default:
+			texts = append(texts, text.Count(n, noun.one, noun.many))
 		}
 	}
 	return "Left out, as Teams takes no larger card: " + strings.Join(texts, ", ")

@@ -445,7 +445,7 @@ var (
 	// ours is what the text blocks may hold, in which Markdown is read.
 	ours = regexp.MustCompile(`^(` +
 		`\{\{DATE\(T,SHORT\)\}\} \{\{TIME\(T\)\}\}( – (\{\{DATE\(T,SHORT\)\}\} )?\{\{TIME\(T\)\}\})? your time · [0-9 :–-]+ UTC` +
-		`|Continues what was reported for [0-9 :–-]+( and \d+ other times)? UTC` +
+		`|Continues what was reported for [0-9 :–-]+( and (1 other time|\d+ other times))? UTC` +
 		`|Left out, as Teams takes no larger card: [A-Za-z0-9, ]+)$`)
 	moments = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	// bare is Markdown that is not escaped.

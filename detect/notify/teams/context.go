@@ -26,15 +26,8 @@ func contextFirst(a alert.Alert, add func(kind, any)) {
 		}
 		add(aFinding, rich("Small", textRun{Text: "• " + inert(text.Line(f.Text), mostTitle), Weight: weight}))
 	}
-	if len(c.Steps) > 0 {
-		steps := "Severity: " + c.RuleSeverity.String() + " by the rule"
-		for i, s := range c.Steps {
-			if i == mostValues {
-				break
-			}
-			steps += ", " + s.Severity.String() + " for " + inert(text.Line(s.Kind), mostName)
-		}
-		add(aFinding, rich("Small", textRun{Text: steps, Size: "Small", IsSubtle: true}))
+	if steps := text.Steps(c, func(kind string) string { return inert(text.Line(kind), mostName) }); steps != "" {
+		add(aFinding, rich("Small", textRun{Text: "Severity: " + steps, Size: "Small", IsSubtle: true}))
 	}
 }
 
@@ -48,23 +41,19 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 		add(aSection, fact("Risk score", fmt.Sprint(*c.RiskScore)))
 	}
 	list(c.Sections, func(s alert.Section) {
-		lines := []string{inert(text.Line(s.Subject), mostValue)}
-		for i, f := range s.Facts {
-			if i == mostLines {
-				lines = append(lines, fmt.Sprintf("and %d more", len(s.Facts)-i))
-				break
-			}
-			lines = append(lines, inert(text.Line(f.Name), mostName)+": "+values(f.Values, nil))
-		}
 		// A line for the entity, and the facts one behind the other.
-		if len(lines) > 2 {
-			lines = []string{lines[0], strings.Join(lines[1:], " · ")}
+		lines := []string{inert(text.Line(s.Subject), mostValue)}
+		facts := text.List(s.Facts, mostLines, func(f alert.Detail) string {
+			return inert(text.Line(f.Name), mostName) + ": " + values(f.Values, nil)
+		})
+		if len(facts) > 0 {
+			lines = append(lines, strings.Join(facts, " · "))
 		}
 		add(aSection, fact(s.Title, lines...))
 	}, more(aSection, "sections"))
 	list(c.Timeline, func(m alert.Moment) {
 		when := ""
-		if shown(m.Time) {
+		if alert.Known(m.Time) {
 			when = m.Time.UTC().Format("02 Jan 15:04:05")
 		}
 		add(aMoment, fact(when, inert(text.Line(m.Text), mostValue)))

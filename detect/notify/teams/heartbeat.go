@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"pushback/detect/notify"
 	"pushback/detect/notify/text"
@@ -40,54 +39,34 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 	}
 	watched := "No rule is set up."
 	if n := len(h.Rules); n > 0 {
-		names := make([]string, 0, mostValues)
-		for i, name := range h.Rules {
-			if i == mostValues {
-				names = append(names, fmt.Sprintf("%d more", n-i))
-				break
-			}
-			names = append(names, inert(text.Line(name), mostName))
-		}
-		watched = "1 rule: "
-		if n > 1 {
-			watched = fmt.Sprintf("%d rules: ", n)
-		}
-		watched += strings.Join(names, ", ")
+		names := text.List(h.Rules, mostValues, func(name string) string { return inert(text.Line(name), mostName) })
+		watched = text.Count(n, "rule", "rules") + ": " + strings.Join(names, ", ")
 		if h.LastRun.IsZero() {
 			watched += ". Not every one has run yet."
 		} else {
-			watched += ". Last run at " + utc(h.LastRun) + "."
+			watched += ". Last run at " + text.Minute(h.LastRun) + "."
 		}
 	}
 	found := "Nothing"
 	switch n := h.Reported + h.HeldBack; {
 	case h.More:
 		found = fmt.Sprintf("More than %d alerts", n)
-	case n == 1:
-		found = "1 alert"
-	case n > 1:
-		found = fmt.Sprintf("%d alerts", n)
+	case n > 0:
+		found = text.Count(n, "alert", "alerts")
 	}
 	if h.HeldBack > 0 {
 		found += fmt.Sprintf(", %d of them held back", h.HeldBack)
 	}
-	found += fmt.Sprintf(" since %s (%s)", utc(h.Since), text.Length(h.Now.Sub(h.Since)))
+	found += fmt.Sprintf(" since %s (%s)", text.Minute(h.Since), text.Length(h.Now.Sub(h.Since)))
 	if h.Uncounted {
-		found = "The alerts since " + utc(h.Since) + " cannot be counted: see the log"
+		found = "The alerts since " + text.Minute(h.Since) + " cannot be counted: see the log"
 	} else if h.Reported > 0 {
 		found += ", and nothing that is sent to this channel"
 	}
 	found += "."
 	well := "All is well. This card shows that the channel still takes cards."
 	if len(h.Wrong) > 0 {
-		wrong := make([]string, 0, mostWrong)
-		for i, what := range h.Wrong {
-			if i == mostWrong {
-				wrong = append(wrong, fmt.Sprintf("and %d more", len(h.Wrong)-i))
-				break
-			}
-			wrong = append(wrong, inert(text.Line(what), mostValue))
-		}
+		wrong := text.List(h.Wrong, mostWrong, func(what string) string { return inert(text.Line(what), mostValue) })
 		well = strings.Join(wrong, "; ") + ". See handler check."
 	} else if h.LastRun.IsZero() {
 		well = "Pushback has not run a rule yet. See handler check."
@@ -105,5 +84,3 @@ func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 	}
 	return encode(c)
 }
-
-func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

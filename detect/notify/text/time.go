@@ -1,6 +1,8 @@
 package text
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -41,4 +43,23 @@ func Clock(t time.Time) string {
 		return t.Format("15:04")
 	}
 	return t.Format(time.TimeOnly)
+}
+
+// Minute writes a time in UTC, to the minute.
+func Minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
+// Length writes a length of time in days, hours and minutes, the largest two.
+func Length(d time.Duration) string {
+	d = max(d.Round(time.Minute), time.Minute)
+	parts := []struct {
+		n    time.Duration
+		unit string
+	}{{d / (24 * time.Hour), "d"}, {d / time.Hour % 24, "h"}, {d / time.Minute % 60, "min"}}
+	var words []string
+	for _, p := range parts {
+		if p.n > 0 && len(words) < 2 {
+			words = append(words, fmt.Sprintf("%d %s", p.n, p.unit))
+		}
+	}
+	return strings.Join(words, " ")
 }

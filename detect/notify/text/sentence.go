@@ -1,0 +1,104 @@
+package text
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pushback/detect/alert"
+)
+
+// Late says how late an alert is sent and when it was made. It is empty if the
+// alert is not late.
+func Late(a alert.Alert) string {
+	late := a.Late()
+	if late == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Sent %s late: Pushback found it at %s", Length(late), Minute(a.Created))
+}
+
+// Continues says what was reported before of the activities of an alert. It is
+// empty if nothing was.
+func Continues(a alert.Alert) string {
+	earlier := slices.DeleteFunc(a.Previously(), func(s alert.Span) bool { return !s.Known() })
+	if len(earlier) == 0 {
+		return ""
+	}
+	said := "Continues what was reported for " + Range(earlier[0])
+	if more := len(earlier) - 1; more > 0 {
+		said += " and " + Count(more, "other time", "other times")
+	}
+	return said + " UTC"
+}
+
+// UpdateOf says which alert another one updates. The title comes from a log:
+// inert makes it safe to show.
+func UpdateOf(r alert.Reference, inert func(string) string) string {
+	said := "Update of "
+	if at := Moment(r.Created); at != "" {
+		said += "what was reported " + at + ": "
+	}
+	return said + inert(r.Title)
+}
+
+// Steps says how findings changed the severity, from the rule's on, or nothing
+// if they did not. The kinds of the findings go through inert.
+func Steps(c *alert.Context, inert func(string) string) string {
+	if c == nil || len(c.Steps) == 0 {
+		return ""
+	}
+	said := c.RuleSeverity.String() + " by the rule"
+	for _, s := range c.Steps {
+		said += ", " + s.Severity.String() + " for " + inert(s.Kind)
+	}
+	return said
+}
+
+// NewMark is what stands behind a value that the alert's accounts were not seen
+// with before, and empty for any other value.
+func NewMark(c *alert.Context, value string) string {
+	if !c.IsNew(value) {
+		return ""
+	}
+	return " (new for this account)"
+}
+
+// Identifiers returns the fields of an entity without those that its full name
+// says already.
+func Identifiers(e alert.Entity) []alert.Field {
+	if len(e.Fields) == 0 || e.Fields[0].Identifier != "FullName" {
+		return e.Fields
+	}
+	first := e.Fields[0]
+	list := []alert.Field{first}
+	for _, f := range e.Fields[1:] {
+		if f.Identifier != "Name" && f.Identifier != "UPNSuffix" || !strings.Contains(first.Value, f.Value) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// List writes the first of the items, and how many more there are. An item that
+// is written as nothing is left out.
+func List[T any](items []T, most int, write func(T) string) []string {
+	var list []string
+	for i, item := range items {
+		if i == most {
+			return append(list, fmt.Sprintf("and %d more", len(items)-i))
+		}
+		if written := write(item); written != "" {
+			list = append(list, written)
+		}
+	}
+	return list
+}
+
+// Count writes a number with its noun: 1 entity, 2 entities.
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
