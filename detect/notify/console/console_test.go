@@ -180,3 +180,50 @@ func TestNothingKnown(t *testing.T) {
 		}
 	}
 }
+
+// What was looked up stands behind what the rule says, and what stands out
+// before it.
+func TestContext(t *testing.T) {
+	t.Parallel()
+	score := int64(7)
+	var out bytes.Buffer
+	c := New(&out, Style{Width: 60})
+	a := alert.Alert{
+		Title: "t", Severity: alert.Low,
+		Entities: []alert.Entity{{Type: "IP"}, {Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: "ana@x.example"}, {Identifier: "AadUserId", Value: "7\x1b"}}}},
+		Context: &alert.Context{
+			Findings:     []alert.Finding{{Kind: "bombing", Text: "28 prompts within an hour at ana@x.example, which is a long sentence"}, {Text: "second\u202e"}},
+			RuleSeverity: alert.Medium, Steps: []alert.Step{{Severity: alert.Low, Kind: "known-device"}},
+			RiskScore:   &score,
+			Sections:    []alert.Section{{Title: "Identity", Subject: "ana", Facts: []alert.Detail{{Name: "Roles", Values: []string{"a", "b\n"}}}}},
+			Timeline:    []alert.Moment{{Time: time.Date(2026, 3, 17, 10, 0, 5, 0, time.UTC), Text: "signed in"}},
+			Unavailable: []string{"UEBA: not available"},
+		},
+	}
+	if err := c.Notify(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	want := `────────────────────────────────────────────────────────────
+ LOW  t
+
+  • 28 prompts within an hour at ana@x.example, which is a
+    long sentence
+  • second\u202e
+
+  Account     ana@x.example
+              AadUserId 7\x1b
+  Severity    Medium by the rule, Low for known-device
+  Risk score  7
+  Identity    ana
+              Roles: a, b\n
+  Timeline    2026-03-17 10:00:05 signed in
+  Not known   UEBA: not available
+
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := c.Name(); got != "console" {
+		t.Errorf("the name is %q", got)
+	}
+}

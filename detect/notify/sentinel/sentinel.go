@@ -7,7 +7,7 @@
 // derive from the rule and the alert, so each step can be done again: a
 // delivery that was cut off is completed by the next attempt and repeats
 // nothing. What an analyst changed on an incident stays. Which incident a story
-// is in is noted in the ledger (story.go).
+// is in is noted in the ledger (chapter.go).
 package sentinel
 
 import (

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -47,88 +48,36 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	slices.SortStableFunc(worst, func(a, b alert.Alert) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(takesPlace(b), takesPlace(a)), cmp.Compare(found(b), found(a)), a.Span.Start.Compare(b.Span.Start), cmp.Compare(a.ID, b.ID))
 	})
-	var span alert.Span
-	severities := map[alert.Severity]int{}
-	stormed := 0
-	findings := map[string]int{}
-	entities := map[string]map[string]bool{}
-	for _, a := range worst {
-		switch { // a time that is not known would stretch it to the year 1
-		case !a.Span.Known():
-		case !span.Known():
-			span = a.Span
-		default:
-			span = span.Hull(a.Span)
-		}
-		severities[a.Severity]++
-		stormed += takesPlace(a)
-		if a.Context != nil {
-			for _, f := range a.Context.Findings {
-				findings[f.Kind]++
-			}
-		}
-		for _, e := range a.Entities {
-			if len(e.Fields) > 0 {
-				if entities[e.Type] == nil {
-					entities[e.Type] = map[string]bool{}
-				}
-				entities[e.Type][e.Fields[0].Value] = true
-			}
-		}
-	}
+	t := totalsOf(worst)
 	head := worst[0]
 	head.Title = fmt.Sprintf("%d alerts at once", len(worst))
-	var about []string
-	for _, t := range []struct{ entity, one, many string }{{"Account", "1 account", "%d accounts"}, {"IP", "1 address", "%d addresses"}, {"Host", "1 host", "%d hosts"}} {
-		switch n := len(entities[t.entity]); {
-		case n == 1:
-			about = append(about, t.one)
-		case n > 1:
-			about = append(about, fmt.Sprintf(t.many, n))
-		}
-	}
-	if len(about) > 0 {
-		head.Title += ", about " + strings.Join(about, " and ")
-	}
-	var totals []string
-	for s := alert.High; s >= alert.Informational; s-- {
-		if n := severities[s]; n > 0 {
-			totals = append(totals, fmt.Sprintf("%d %s", n, s))
-		}
+	if about := t.about(); about != "" {
+		head.Title += ", about " + about
 	}
 	c := newCard(head.Severity.String() + ": " + text.Markdown(inert(text.Line(head.RuleName), mostName)) + ": " + head.Title)
 	c.Body = []any{header(head)}
-	if text := when(span); text != "" {
-		c.Body = append(c.Body, small(text))
+	if at := when(t.span); at != "" {
+		c.Body = append(c.Body, small(at))
 	}
-	c.Body = append(c.Body, fact("Severity", strings.Join(totals, ", ")))
-	if stormed > 0 {
-		c.Body = append(c.Body, fact("Storms", fmt.Sprintf("stand for %d alerts", stormed)))
+	c.Body = append(c.Body, fact("Severity", t.bySeverity()))
+	if t.stormed > 0 {
+		c.Body = append(c.Body, fact("Storms", fmt.Sprintf("stand for %d alerts", t.stormed)))
 	}
-	kinds := make([]string, 0, len(findings))
-	for k := range findings {
-		kinds = append(kinds, k)
-	}
-	slices.SortFunc(kinds, func(a, b string) int { return cmp.Or(cmp.Compare(findings[b], findings[a]), cmp.Compare(a, b)) })
-	for i, k := range kinds {
-		kinds[i] = fmt.Sprintf("%s (%d)", k, findings[k])
-	}
-	if len(kinds) > 0 {
+	if kinds := t.byFinding(); len(kinds) > 0 {
 		c.Body = append(c.Body, fact("Findings", values(kinds, nil)))
 	}
 	c.Body = append(c.Body, rich("Medium", textRun{Text: "The worst of them", Weight: "Bolder"}))
+	return withRoom(c, worst)
+}
+
+// withRoom returns a digest's card with as many of the worst alerts as it has
+// room for.
+func withRoom(c card, worst []alert.Alert) (json.RawMessage, error) {
 	for n := min(len(worst), mostDigested); ; n-- {
 		whole := c
 		whole.Body = slices.Clone(c.Body)
 		for _, a := range worst[:n] {
-			lines := []string{inert(text.Line(a.Title), mostValue)}
-			if late := text.Late(a); late != "" {
-				lines = append(lines, text.Range(a.Span)+" UTC. "+late)
-			}
-			if a.Context != nil && len(a.Context.Findings) > 0 {
-				lines = append(lines, inert(text.Line(a.Context.Findings[0].Text), mostValue))
-			}
-			whole.Body = append(whole.Body, fact(a.Severity.String(), lines...))
+			whole.Body = append(whole.Body, digested(a))
 		}
 		if more := len(worst) - n; more > 0 {
 			whole.Body = append(whole.Body, rich("Small", textRun{Text: fmt.Sprintf("And %d more: each is in the log of the function, with its id", more), IsSubtle: true}))
@@ -141,6 +90,90 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 			return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", mostSize)
 		}
 	}
+}
+
+// digested is what a digest says of one alert.
+func digested(a alert.Alert) columnSet {
+	lines := []string{inert(text.Line(a.Title), mostValue)}
+	if late := text.Late(a); late != "" {
+		lines = append(lines, text.Range(a.Span)+" UTC. "+late)
+	}
+	if a.Context != nil && len(a.Context.Findings) > 0 {
+		lines = append(lines, inert(text.Line(a.Context.Findings[0].Text), mostValue))
+	}
+	return fact(a.Severity.String(), lines...)
+}
+
+// totals add up what the alerts of a digest have.
+type totals struct {
+	span       alert.Span // of those whose time is known
+	severities map[alert.Severity]int
+	stormed    int // alerts that storms among them take the place of
+	findings   map[string]int
+	entities   map[string]map[string]bool // by type, each by its first identifier
+}
+
+func totalsOf(alerts []alert.Alert) totals {
+	t := totals{severities: map[alert.Severity]int{}, findings: map[string]int{}, entities: map[string]map[string]bool{}}
+	for _, a := range alerts {
+		switch { // a time that is not known would stretch it to the year 1
+		case !a.Span.Known():
+		case !t.span.Known():
+			t.span = a.Span
+		default:
+			t.span = t.span.Hull(a.Span)
+		}
+		t.severities[a.Severity]++
+		t.stormed += takesPlace(a)
+		if a.Context != nil {
+			for _, f := range a.Context.Findings {
+				t.findings[f.Kind]++
+			}
+		}
+		for _, e := range a.Entities {
+			if len(e.Fields) > 0 {
+				if t.entities[e.Type] == nil {
+					t.entities[e.Type] = map[string]bool{}
+				}
+				t.entities[e.Type][e.Fields[0].Value] = true
+			}
+		}
+	}
+	return t
+}
+
+// about says how many accounts, addresses and hosts there are.
+func (t totals) about() string {
+	var list []string
+	for _, noun := range []struct{ entity, one, many string }{{"Account", "account", "accounts"}, {"IP", "address", "addresses"}, {"Host", "host", "hosts"}} {
+		if n := len(t.entities[noun.entity]); n > 0 {
+			list = append(list, text.Count(n, noun.one, noun.many))
+		}
+	}
+	return strings.Join(list, " and ")
+}
+
+// bySeverity says how many there are of each severity, the most urgent first.
+func (t totals) bySeverity() string {
+	var list []string
+	for s := alert.High; s >= alert.Informational; s-- {
+		if n := t.severities[s]; n > 0 {
+			list = append(list, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// byFinding lists the kinds of findings with their numbers, the most frequent
+// first.
+func (t totals) byFinding() []string {
+	kinds := slices.SortedFunc(maps.Keys(t.findings), func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.findings[b], t.findings[a]), cmp.Compare(a, b))
+	})
+	for i, k := range kinds {
+		kinds[i] = fmt.Sprintf("%s (%d)", k, t.findings[k])
+	}
+	return kinds
 }
 
 // takesPlace is how many alerts a storm takes the place of, 0 if it is none.
