@@ -222,7 +222,6 @@ func answer(w http.ResponseWriter, status int, value any) {
 
 // do acts on a call. A 400 is a mistake of the caller.
 func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
-	i := s.incidents[id]
 	if id == "" {
 		if method != http.MethodGet {
 			return http.StatusBadRequest, "only a list has no id"
@@ -230,104 +229,131 @@ func (s *Server) do(method, kind, id, sub string, body []byte) (int, any) {
 		return http.StatusOK, map[string]any{"value": []any{}}
 	}
 	if method == http.MethodGet {
-		switch {
-		case kind == "incident" && i != nil:
-			return http.StatusOK, s.incident(i)
-		case kind == "bookmark" && s.bookmarks[id] != nil:
-			return http.StatusOK, map[string]any{"name": id, "properties": s.bookmarks[id]}
-		case kind == "relation" && i != nil && i.Relations[sub] != "":
-			return http.StatusOK, map[string]any{"name": sub, "properties": map[string]any{"relatedResourceId": i.Relations[sub]}}
-		case kind == "comment" && i != nil && i.Comments[sub] != "":
-			return http.StatusOK, map[string]any{"name": sub, "properties": map[string]any{"message": i.Comments[sub]}}
-		}
-		return http.StatusNotFound, "NotFound"
+		return s.get(kind, id, sub)
 	}
-	var sent struct {
-		Etag       string
-		Properties map[string]any
-	}
+	var sent sent
 	if err := json.Unmarshal(body, &sent); err != nil || method != http.MethodPut {
 		return http.StatusBadRequest, fmt.Sprintf("%s: %v", method, err)
 	}
-	p := sent.Properties
-	text := func(name string) string { t, _ := p[name].(string); return t }
 	switch kind {
 	case "bookmark":
-		if text("displayName") == "" || text("query") == "" {
-			return http.StatusBadRequest, "a bookmark needs a name and a query"
-		}
-		if !json.Valid([]byte(text("queryResult"))) {
-			return http.StatusBadRequest, "the row is no JSON"
-		}
-		mappings, _ := p["entityMappings"].([]any)
-		for _, m := range mappings {
-			entity, _ := m.(map[string]any)
-			fields, _ := entity["fieldMappings"].([]any)
-			if kind, _ := entity["entityType"].(string); kind == "" || len(fields) == 0 {
-				return http.StatusBadRequest, "an entity mapping is empty"
-			}
-			for _, f := range fields {
-				field, _ := f.(map[string]any)
-				if identifier, _ := field["identifier"].(string); identifier == "" || field["value"] == nil || field["value"] == "" {
-					return http.StatusBadRequest, "an entity mapping has a field without identifier or value"
-				}
-			}
-		}
-		s.bookmarks[id] = p
-		return http.StatusCreated, map[string]any{"name": id, "properties": p}
+		return s.putBookmark(id, sent)
 	case "incident":
-		if text("title") == "" || !slices.Contains([]string{"High", "Medium", "Low", "Informational"}, text("severity")) ||
-			!slices.Contains([]string{"New", "Active", "Closed"}, text("status")) {
-			return http.StatusBadRequest, "an incident needs title, severity and status"
-		}
-		for _, name := range []string{"additionalData", "createdTimeUtc", "incidentNumber", "incidentUrl", "lastModifiedTimeUtc", "relatedAnalyticRuleIds"} {
-			if p[name] != nil {
-				return http.StatusBadRequest, name + " is the service's own"
-			}
-		}
-		if len([]rune(text("title"))) > 256 || len([]rune(text("description"))) > 5000 {
-			return http.StatusBadRequest, "title or description are too long"
-		}
-		status := http.StatusOK
-		switch {
-		case i == nil && sent.Etag != "":
-			return http.StatusPreconditionFailed, "PreconditionFailed"
-		case i == nil:
-			i = &Incident{ID: id, Relations: map[string]string{}, Comments: map[string]string{}}
-			s.incidents[id], s.order, status = i, append(s.order, id), http.StatusCreated
-		case sent.Etag == "":
-			return http.StatusBadRequest, "this writes over an incident without its ETag"
-		case sent.Etag != i.Etag:
-			return http.StatusPreconditionFailed, "PreconditionFailed"
-		}
-		s.tag++
-		i.Etag, i.Properties = fmt.Sprintf(`"%d"`, s.tag), p
-		return status, s.incident(i)
+		return s.putIncident(id, sent)
 	}
+	i := s.incidents[id]
 	if i == nil {
 		return http.StatusNotFound, "NotFound"
 	}
 	if kind == "relation" {
-		bookmark, ok := strings.CutPrefix(text("relatedResourceId"), s.Workspace+"/providers/Microsoft.SecurityInsights/bookmarks/")
-		if !ok || s.bookmarks[bookmark] == nil {
-			return http.StatusBadRequest, "there is no such bookmark"
-		}
-		if len(i.Relations) == mostBookmarks && i.Relations[sub] == "" {
-			return http.StatusBadRequest, noRoom
-		}
-		s.stir(i)
-		i.Relations[sub] = bookmark
-		return http.StatusCreated, map[string]any{"name": sub, "properties": p}
+		return s.putRelation(i, sub, sent)
 	}
-	if m := text("message"); m == "" || len([]rune(m)) > 30_000 {
+	return s.putComment(i, sub, sent)
+}
+
+// sent is what a call brings.
+type sent struct {
+	Etag       string
+	Properties map[string]any
+}
+
+// text returns a property that is a text.
+func (s sent) text(name string) string { t, _ := s.Properties[name].(string); return t }
+
+func (s *Server) get(kind, id, sub string) (int, any) {
+	i := s.incidents[id]
+	switch {
+	case kind == "incident" && i != nil:
+		return http.StatusOK, s.incident(i)
+	case kind == "bookmark" && s.bookmarks[id] != nil:
+		return http.StatusOK, map[string]any{"name": id, "properties": s.bookmarks[id]}
+	case kind == "relation" && i != nil && i.Relations[sub] != "":
+		return http.StatusOK, map[string]any{"name": sub, "properties": map[string]any{"relatedResourceId": i.Relations[sub]}}
+	case kind == "comment" && i != nil && i.Comments[sub] != "":
+		return http.StatusOK, map[string]any{"name": sub, "properties": map[string]any{"message": i.Comments[sub]}}
+	}
+	return http.StatusNotFound, "NotFound"
+}
+
+func (s *Server) putBookmark(id string, sent sent) (int, any) {
+	if sent.text("displayName") == "" || sent.text("query") == "" {
+		return http.StatusBadRequest, "a bookmark needs a name and a query"
+	}
+	if !json.Valid([]byte(sent.text("queryResult"))) {
+		return http.StatusBadRequest, "the row is no JSON"
+	}
+	mappings, _ := sent.Properties["entityMappings"].([]any)
+	for _, m := range mappings {
+		entity, _ := m.(map[string]any)
+		fields, _ := entity["fieldMappings"].([]any)
+		if kind, _ := entity["entityType"].(string); kind == "" || len(fields) == 0 {
+			return http.StatusBadRequest, "an entity mapping is empty"
+		}
+		for _, f := range fields {
+			field, _ := f.(map[string]any)
+			if identifier, _ := field["identifier"].(string); identifier == "" || field["value"] == nil || field["value"] == "" {
+				return http.StatusBadRequest, "an entity mapping has a field without identifier or value"
+			}
+		}
+	}
+	s.bookmarks[id] = sent.Properties
+	return http.StatusCreated, map[string]any{"name": id, "properties": sent.Properties}
+}
+
+func (s *Server) putIncident(id string, sent sent) (int, any) {
+	if sent.text("title") == "" || !slices.Contains([]string{"High", "Medium", "Low", "Informational"}, sent.text("severity")) ||
+		!slices.Contains([]string{"New", "Active", "Closed"}, sent.text("status")) {
+		return http.StatusBadRequest, "an incident needs title, severity and status"
+	}
+	for _, name := range []string{"additionalData", "createdTimeUtc", "incidentNumber", "incidentUrl", "lastModifiedTimeUtc", "relatedAnalyticRuleIds"} {
+		if sent.Properties[name] != nil {
+			return http.StatusBadRequest, name + " is the service's own"
+		}
+	}
+	if len([]rune(sent.text("title"))) > 256 || len([]rune(sent.text("description"))) > 5000 {
+		return http.StatusBadRequest, "title or description are too long"
+	}
+	i, status := s.incidents[id], http.StatusOK
+	switch {
+	case i == nil && sent.Etag != "":
+		return http.StatusPreconditionFailed, "PreconditionFailed"
+	case i == nil:
+		i = &Incident{ID: id, Relations: map[string]string{}, Comments: map[string]string{}}
+		s.incidents[id], s.order, status = i, append(s.order, id), http.StatusCreated
+	case sent.Etag == "":
+		return http.StatusBadRequest, "this writes over an incident without its ETag"
+	case sent.Etag != i.Etag:
+		return http.StatusPreconditionFailed, "PreconditionFailed"
+	}
+	s.tag++
+	i.Etag, i.Properties = fmt.Sprintf(`"%d"`, s.tag), sent.Properties
+	return status, s.incident(i)
+}
+
+func (s *Server) putRelation(i *Incident, sub string, sent sent) (int, any) {
+	bookmark, ok := strings.CutPrefix(sent.text("relatedResourceId"), s.Workspace+"/providers/Microsoft.SecurityInsights/bookmarks/")
+	if !ok || s.bookmarks[bookmark] == nil {
+		return http.StatusBadRequest, "there is no such bookmark"
+	}
+	if len(i.Relations) == mostBookmarks && i.Relations[sub] == "" {
+		return http.StatusBadRequest, noRoom
+	}
+	s.stir(i)
+	i.Relations[sub] = bookmark
+	return http.StatusCreated, map[string]any{"name": sub, "properties": sent.Properties}
+}
+
+func (s *Server) putComment(i *Incident, sub string, sent sent) (int, any) {
+	message := sent.text("message")
+	if message == "" || len([]rune(message)) > 30_000 {
 		return http.StatusBadRequest, "a comment has 1 to 30000 characters"
 	}
 	if len(i.Comments) == mostComments && i.Comments[sub] == "" {
 		return http.StatusBadRequest, noRoom
 	}
 	s.stir(i)
-	i.Comments[sub] = text("message")
-	return http.StatusCreated, map[string]any{"name": sub, "properties": p}
+	i.Comments[sub] = message
+	return http.StatusCreated, map[string]any{"name": sub, "properties": sent.Properties}
 }
 
 // stir changes an incident's ETag, if it is to.
