@@ -8,10 +8,6 @@ import (
 	"pushback/detect/alert"
 )
 
-// aftermathLasts is how long after an alert was made its aftermath is looked
-// for.
-const aftermathLasts = 24 * time.Hour
-
 // follow looks whether there is news of what a rule reported lately, and records
 // updates. Each alert is updated once. It is done with the rule's windows, so
 // that a tick without any asks nothing.
@@ -20,7 +16,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		return
 	}
 	err := guarded(func() error {
-		recent, err := r.history.Recent(ctx, p.rule.ID, now.Add(-aftermathLasts))
+		recent, err := r.history.Recent(ctx, p.rule.ID, now.Add(-alert.AftermathLasts))
 		if err != nil {
 			return err
 		}
@@ -32,7 +28,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		}
 		var open []alert.Alert
 		for _, a := range recent {
-			if a.Updates == nil && !updated[a.ID] && !a.Context.Has(successSameIP) {
+			if a.Updates == nil && !updated[a.ID] && !a.Context.Has(alert.FoundSuccessSameIP) {
 				open = append(open, a)
 			}
 		}
@@ -58,6 +54,3 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		p.fail("following up what it reported", err)
 	}
 }
-
-// successSameIP is the finding that an update is about.
-const successSameIP = "success-same-ip"

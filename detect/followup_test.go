@@ -41,7 +41,7 @@ func (o *oracle) Aftermath(_ context.Context, alerts []alert.Alert, now time.Tim
 	for _, a := range alerts {
 		if from, ok := o.late[who(a)]; ok && !from.After(now) {
 			a.Updates, a.ID, a.Created = &alert.Reference{ID: a.ID, Created: a.Created}, alert.UpdateID(a.ID), now
-			a.Context = &alert.Context{Findings: []alert.Finding{{Kind: successSameIP}}}
+			a.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundSuccessSameIP}}}
 			updates = append(updates, a)
 		}
 	}

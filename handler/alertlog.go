@@ -60,7 +60,7 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	if a.Context != nil && len(a.Context.Findings) > 0 {
 		var found []string
 		for _, f := range a.Context.Findings {
-			found = append(found, shortened(f.Kind+": "+f.Text))
+			found = append(found, shortened(string(f.Kind)+": "+f.Text))
 		}
 		r.AddAttrs(slog.Any("findings", found))
 	}

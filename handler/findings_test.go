@@ -3,13 +3,13 @@ package main
 import (
 	"testing"
 
-	"pushback/detect/enrich"
+	"pushback/detect/alert"
 )
 
 // TestDemoFindings expects the demo's day to show each kind of finding.
 func TestDemoFindings(t *testing.T) {
 	t.Parallel()
-	shown := map[string]bool{}
+	shown := map[alert.FindingKind]bool{}
 	updates := 0
 	for _, a := range handler(t, "demo", "--json").alerts(t) {
 		if a.Updates != nil {
@@ -26,7 +26,7 @@ func TestDemoFindings(t *testing.T) {
 			t.Errorf("%s: %q", a.Title, a.Context.Unavailable)
 		}
 	}
-	for _, kind := range enrich.Findings() {
+	for _, kind := range alert.FindingKinds() {
 		if !shown[kind] {
 			t.Errorf("the day shows no %s", kind)
 		}

@@ -32,7 +32,7 @@ type Context struct {
 }
 
 // Has reports whether there is a finding of a kind.
-func (c *Context) Has(kind string) bool {
+func (c *Context) Has(kind FindingKind) bool {
 	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind })
 }
 
@@ -44,19 +44,11 @@ func (c *Context) IsNew(value string) bool {
 	})
 }
 
-// Finding is a sentence that an analyst can act on.
-type Finding struct {
-	// Kind names what was found, as the README lists it: success-same-ip.
-	Kind string `json:"kind"`
-	// Text is a sentence without a full stop.
-	Text string `json:"text"`
-}
-
 // Step is a change of the severity.
 type Step struct {
 	Severity Severity `json:"severity"` // after the step
 	// Kind is that of the finding that is the reason.
-	Kind string `json:"kind"`
+	Kind FindingKind `json:"kind"`
 	// Text says why in a few words: bombing, 14 prompts in an hour.
 	Text string `json:"text"`
 }
@@ -72,11 +64,26 @@ type Section struct {
 
 // Moment is something that happened, for a timeline.
 type Moment struct {
-	Time time.Time `json:"time"`
-	// Kind is rejected, prompt (one that was not approved), success or method.
-	Kind string `json:"kind"`
-	Text string `json:"text"`
+	Time time.Time  `json:"time"`
+	Kind MomentKind `json:"kind"`
+	Text string     `json:"text"`
 }
+
+// MomentKind is what happened at a moment. The context queries use the same
+// names.
+type MomentKind string
+
+// The kinds of moments.
+const (
+	// MomentRejected is a prompt for the second factor that the user rejected.
+	MomentRejected MomentKind = "rejected"
+	// MomentPrompt is one that was left unanswered, or failed.
+	MomentPrompt MomentKind = "prompt"
+	// MomentSuccess is a sign-in that succeeded.
+	MomentSuccess MomentKind = "success"
+	// MomentMethod is a change of the methods for the second factor.
+	MomentMethod MomentKind = "method"
+)
 
 // Reference names another alert.
 type Reference struct {

@@ -11,37 +11,8 @@ import (
 	"pushback/detect/alert"
 )
 
-// The kinds of findings.
-const (
-	SuccessSameIP      = "success-same-ip"
-	MethodChanged      = "mfa-method-changed"
-	SuccessSameNetwork = "success-same-network"
-	Bombing            = "bombing"
-	PrivilegedRole     = "privileged-role"
-	HighBlastRadius    = "high-blast-radius"
-	RiskyUser          = "risky-user"
-	SharedAddress      = "shared-address"
-	DisabledAccount    = "disabled-account"
-	NewCountry         = "new-country"
-	NewAddress         = "new-address"
-	Repeated           = "repeated"
-	Unusual            = "unusual" // what UEBA says
-	SuccessElsewhere   = "success-elsewhere"
-	KnownDevice        = "known-device"
-)
-
-// kindsOfFindings lists them, the weightiest first.
-var kindsOfFindings = []string{SuccessSameIP, MethodChanged, SuccessSameNetwork, Bombing, PrivilegedRole, HighBlastRadius, RiskyUser, SharedAddress,
-	DisabledAccount, NewCountry, NewAddress, Repeated, Unusual, SuccessElsewhere, KnownDevice}
-
-// Findings lists the kinds of findings, the weightiest first.
-func Findings() []string { return slices.Clone(kindsOfFindings) }
-
 // mostMoments is how many prompts a timeline has room for.
 const mostMoments = 20
-
-// aftermathLasts is how long after a rejection a success still tells something.
-const aftermathLasts = 24 * time.Hour
 
 // subject is an account of an alert with what it did around the alert.
 type subject struct {
@@ -54,11 +25,11 @@ type subject struct {
 func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	var subjects []subject
 	var addresses []string
-	told := map[any]bool{}
+	seen := map[any]bool{}
 	for _, e := range a.Entities {
 		id, name := accountOf(e)
-		if acc := b.find(id, name); acc != nil && !told[acc] {
-			told[acc] = true
+		if acc := b.find(id, name); acc != nil && !seen[acc] {
+			seen[acc] = true
 			s := subject{account: acc, title: cmp.Or(name, id), prompts: slices.Clone(acc.prompts)}
 			slices.SortFunc(s.prompts, func(x, y prompt) int {
 				return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
@@ -67,8 +38,8 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 			slices.SortFunc(s.methods, func(x, y method) int { return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.what, y.what)) })
 			subjects = append(subjects, s)
 		}
-		if ip := addressOf(e); ip != "" && !told[ip] {
-			told[ip] = true
+		if ip := addressOf(e); ip != "" && !seen[ip] {
+			seen[ip] = true
 			addresses = append(addresses, ip)
 		}
 	}
@@ -82,7 +53,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		c.Sections = append(c.Sections, b.sections(s)...)
 		c.Timeline = append(c.Timeline, timeline(s)...)
 		for _, m := range s.methods {
-			c.Timeline = append(c.Timeline, alert.Moment{Time: m.time, Kind: "method", Text: m.what})
+			c.Timeline = append(c.Timeline, alert.Moment{Time: m.time, Kind: alert.MomentMethod, Text: m.what})
 		}
 	}
 	for _, ip := range addresses {
@@ -106,9 +77,9 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 
 // findings are sentences by kind. An alert has one of each kind: about the
 // first entity that it holds for.
-type findings map[string]string
+type findings map[alert.FindingKind]string
 
-func (f findings) add(kind, format string, args ...any) {
+func (f findings) add(kind alert.FindingKind, format string, args ...any) {
 	if _, ok := f[kind]; !ok {
 		f[kind] = fmt.Sprintf(format, args...)
 	}
@@ -116,7 +87,7 @@ func (f findings) add(kind, format string, args ...any) {
 
 func (f findings) list() []alert.Finding {
 	var list []alert.Finding
-	for _, kind := range kindsOfFindings {
+	for _, kind := range alert.FindingKinds() {
 		if text, ok := f[kind]; ok {
 			list = append(list, alert.Finding{Kind: kind, Text: text})
 		}
@@ -124,91 +95,135 @@ func (f findings) list() []alert.Finding {
 	return list
 }
 
+// assessAccount adds what stands out about an account of an alert, and the values
+// of the alert that are new for it.
 func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, addresses []string, missing map[string]string) {
-	at := func(ip string) bool { return slices.Contains(addresses, ip) }
-	networks, countries, devices := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	named := map[string]bool{} // whether a device of that name is not one of before
-	var rejections []prompt
-	for _, p := range s.prompts {
-		if p.kind != "success" && at(p.address) && !p.time.Before(a.Span.Start) && !p.time.After(a.Span.End) {
-			if p.network != "" && p.network != "0" {
-				networks[p.network] = true
-			}
-			if p.country != "" {
-				countries[p.country] = true
-			}
-			if p.device != "" {
-				devices[p.address+" "+p.device] = true
-			}
-			if p.deviceName != "" {
-				named[p.deviceName] = named[p.deviceName] || s.owned[p.device+" "+p.deviceName] == 0
-			}
-			rejections = append(rejections, p)
-		}
+	r := rejectedOf(a, s, addresses)
+	r.assessSuccesses(f, s, addresses)
+	r.assessMethods(f, s)
+	b.assessStanding(f, a, s)
+	// What is new takes something to compare with.
+	if _, unknown := missing["Sign-ins before"]; !unknown && s.signIns > 0 {
+		b.assessNovelty(f, c, s, r, addresses)
 	}
+}
+
+// rejections are the prompts of an account that an alert is about, which were
+// not approved, with where and on what they were.
+type rejections struct {
+	prompts                      []prompt // oldest first
+	networks, countries, devices map[string]bool
+	// named has the names of the devices, and whether a device of that name is not
+	// one of before.
+	named map[string]bool
+}
+
+// rejectedOf returns the prompts that an alert is about.
+func rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
+	r := rejections{networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
 	for _, p := range s.prompts {
-		// Without a prompt that was not approved, a success says nothing.
-		if p.kind != "success" || len(rejections) == 0 || p.last.Before(rejections[0].time) {
+		if p.kind == alert.MomentSuccess || !slices.Contains(addresses, p.address) || p.time.Before(a.Span.Start) || p.time.After(a.Span.End) {
 			continue
 		}
-		if p.time.Sub(rejections[0].time) > aftermathLasts {
+		if p.network != "" && p.network != "0" {
+			r.networks[p.network] = true
+		}
+		if p.country != "" {
+			r.countries[p.country] = true
+		}
+		if p.device != "" {
+			r.devices[p.address+" "+p.device] = true
+		}
+		if p.deviceName != "" {
+			r.named[p.deviceName] = r.named[p.deviceName] || s.owned[p.device+" "+p.deviceName] == 0
+		}
+		r.prompts = append(r.prompts, p)
+	}
+	return r
+}
+
+// assessSuccesses finds where the account signed in afterwards. Without a prompt
+// that was not approved, a success says nothing.
+func (r rejections) assessSuccesses(f findings, s subject, addresses []string) {
+	if len(r.prompts) == 0 {
+		return
+	}
+	first := r.prompts[0].time
+	for _, p := range s.prompts {
+		if p.kind != alert.MomentSuccess || p.last.Before(first) || p.time.Sub(first) > alert.AftermathLasts {
 			continue
 		}
 		var when string
-		for _, r := range rejections {
-			if !r.time.After(p.last) {
-				when = ago(p.last.Sub(r.time)) + " after " + map[string]string{"rejected": "rejecting", "prompt": "a prompt in vain"}[r.kind]
+		for _, before := range r.prompts {
+			if !before.time.After(p.last) {
+				when = ago(p.last.Sub(before.time)) + " after " + inVain[before.kind]
 			}
 		}
+		app := cmp.Or(p.app, "application unknown")
 		switch {
-		case at(p.address):
-			f.add(SuccessSameIP, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, cmp.Or(p.app, "application unknown"))
-		case networks[p.network]:
-			f.add(SuccessSameNetwork, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, cmp.Or(p.app, "application unknown"))
+		case slices.Contains(addresses, p.address):
+			f.add(alert.FoundSuccessSameIP, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, app)
+		case r.networks[p.network]:
+			f.add(alert.FoundSuccessSameNetwork, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, app)
 		default:
-			f.add(SuccessElsewhere, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, cmp.Or(p.app, "application unknown"))
+			f.add(alert.FoundSuccessElsewhere, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, app)
 		}
+	}
+}
+
+// inVain is what happened at a prompt that was not approved.
+var inVain = map[alert.MomentKind]string{alert.MomentRejected: "rejecting", alert.MomentPrompt: "a prompt in vain"}
+
+// assessMethods finds changes of the account's methods afterwards.
+func (r rejections) assessMethods(f findings, s subject) {
+	if len(r.prompts) == 0 {
+		return
 	}
 	for _, m := range s.methods {
-		if len(rejections) > 0 && !m.time.Before(rejections[0].time) && m.time.Sub(rejections[0].time) <= aftermathLasts {
-			f.add(MethodChanged, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(m.time.Sub(rejections[0].time)), m.what)
+		if after := m.time.Sub(r.prompts[0].time); after >= 0 && after <= alert.AftermathLasts {
+			f.add(alert.FoundMethodChanged, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(after), m.what)
 		}
 	}
+}
+
+// assessStanding finds what makes the account matter more, whatever was rejected.
+func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {
-		f.add(Bombing, "%d prompts within an hour at %s", n, s.title)
+		f.add(alert.FoundBombing, "%d prompts within an hour at %s", n, s.title)
 	}
 	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
-		f.add(PrivilegedRole, "%s holds the role %s", s.title, s.roles[i])
+		f.add(alert.FoundPrivilegedRole, "%s holds the role %s", s.title, s.roles[i])
 	}
 	if strings.EqualFold(s.blast, "High") {
-		f.add(HighBlastRadius, "the blast radius of %s is high", s.title)
+		f.add(alert.FoundHighBlastRadius, "the blast radius of %s is high", s.title)
 	}
 	if s.risk != "" {
-		f.add(RiskyUser, "Entra ID holds %s to be at risk: %s", s.title, s.risk)
+		f.add(alert.FoundRiskyUser, "Entra ID holds %s to be at risk: %s", s.title, s.risk)
 	}
 	if s.disabled {
-		f.add(DisabledAccount, "%s is disabled by now", s.title)
+		f.add(alert.FoundDisabledAccount, "%s is disabled by now", s.title)
 	}
 	earlier := s.rejections
 	for _, p := range s.prompts {
-		if p.kind == "rejected" && p.time.Before(a.Span.Start) {
+		if p.kind == alert.MomentRejected && p.time.Before(a.Span.Start) {
 			earlier++
 		}
 	}
 	if earlier > 0 {
-		f.add(Repeated, "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
+		f.add(alert.FoundRepeated, "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
 	}
 	if len(s.insights) > 0 {
-		f.add(Unusual, "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
+		f.add(alert.FoundUnusual, "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
 	}
-	// What is new takes something to compare with.
-	if _, unknown := missing["Sign-ins before"]; unknown || s.signIns == 0 {
-		return
-	}
-	for _, country := range slices.Sorted(maps.Keys(countries)) {
+}
+
+// assessNovelty finds which of the alert's places and devices are new for the
+// account, or that none is.
+func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejections, addresses []string) {
+	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			f.add(NewCountry, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
+			f.add(alert.FoundNewCountry, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
 		}
 	}
 	known := len(addresses) > 0
@@ -218,20 +233,20 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 		}
 		known = false
 		c.New = append(c.New, ip)
-		if f[NewCountry] == "" { // which says more
-			f.add(NewAddress, "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
+		if f[alert.FoundNewCountry] == "" { // which says more
+			f.add(alert.FoundNewAddress, "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		if named[name] {
+	for _, name := range slices.Sorted(maps.Keys(r.named)) {
+		if r.named[name] {
 			c.New = append(c.New, name)
 		}
 	}
-	for device := range devices {
+	for device := range r.devices {
 		known = known && s.devices[device] > 0
 	}
-	if known && len(devices) > 0 {
-		f.add(KnownDevice, "%s has signed in from this address and device before", s.title)
+	if known && len(r.devices) > 0 {
+		f.add(alert.FoundKnownDevice, "%s has signed in from this address and device before", s.title)
 	}
 }
 
@@ -240,7 +255,7 @@ func busiest(prompts []prompt, end time.Time) int {
 	var times []time.Time
 	top := 0
 	for _, p := range prompts {
-		if p.kind == "success" || p.time.After(end) {
+		if p.kind == alert.MomentSuccess || p.time.After(end) {
 			continue
 		}
 		times = append(times, p.time)
@@ -265,7 +280,7 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	}
 	failing, succeeded := others(known.failing), others(known.succeeded)
 	if len(failing) > 0 {
-		f.add(SharedAddress, "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
+		f.add(alert.FoundSharedAddress, "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
 	}
 	if known.ueba {
 		score := known.sum
@@ -310,10 +325,10 @@ func (b *batch) sections(s subject) []alert.Section {
 // timeline lists what an account did around an alert, with what it did many
 // times in a row as one moment.
 func timeline(s subject) []alert.Moment {
-	doing := map[string][2]string{
-		"success":  {"signed in", "signed in %d times"},
-		"rejected": {"rejected a prompt", "rejected %d prompts"},
-		"prompt":   {"left a prompt unanswered or failed it", "left %d prompts unanswered or failed them"},
+	doing := map[alert.MomentKind][2]string{
+		alert.MomentSuccess:  {"signed in", "signed in %d times"},
+		alert.MomentRejected: {"rejected a prompt", "rejected %d prompts"},
+		alert.MomentPrompt:   {"left a prompt unanswered or failed it", "left %d prompts unanswered or failed them"},
 	}
 	var list []alert.Moment
 	for first := 0; first < len(s.prompts); {

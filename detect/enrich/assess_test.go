@@ -46,50 +46,50 @@ func TestFindings(t *testing.T) {
 		ueba     []record
 		audit    []record
 		rejected record // more about the rejection
-		want     []string
+		want     []alert.FindingKind
 		severity alert.Severity
 		text     string // in the first finding
 	}{
 		{name: "nothing", severity: alert.Medium},
-		{name: "success from the same address", signIns: []record{success("10:03:00", nil)}, want: []string{SuccessSameIP}, severity: alert.High,
+		{name: "success from the same address", signIns: []record{success("10:03:00", nil)}, want: []alert.FindingKind{alert.FoundSuccessSameIP}, severity: alert.High,
 			text: "alice@contoso.example signed in successfully from the same address, 203.0.113.9, 3 min after rejecting (Portal)"},
 		{name: "success before the rejection", signIns: []record{success("09:58:00", nil)}, severity: alert.Medium},
 		{name: "success of somebody else", signIns: []record{success("10:03:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
-		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []string{SuccessSameNetwork}, severity: alert.High, text: "AS65550"},
-		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []string{SuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
-		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []string{MethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
+		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []alert.FindingKind{alert.FoundSuccessSameNetwork}, severity: alert.High, text: "AS65550"},
+		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundSuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
+		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
 		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
 		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
 		{name: "a method of another", audit: []record{changed("10:07:00", "User registered security info", "success", "other")}, severity: alert.Medium},
 		{name: "another change", audit: []record{changed("10:07:00", "Update user", "success", aliceID)}, severity: alert.Medium},
 		{name: "success after the time of the tick", signIns: []record{success("11:30:00", nil)}, severity: alert.Medium},
-		{name: "bombing", signIns: bombing, want: []string{Bombing}, severity: alert.High, text: "5 prompts within an hour"},
+		{name: "bombing", signIns: bombing, want: []alert.FindingKind{alert.FoundBombing}, severity: alert.High, text: "5 prompts within an hour"},
 		{name: "as many prompts in more than an hour", signIns: almost, severity: alert.Medium},
 		{name: "one authentication logged five times", signIns: []record{rejected("10:00:00", nil), rejected("10:00:00", nil), rejected("10:00:00", nil), rejected("10:00:00", nil)}, severity: alert.Medium},
-		{name: "privileged role", identity: identity(record{"AssignedRoles": []string{"Directory Readers", "Global Administrator"}}), want: []string{PrivilegedRole}, severity: alert.High, text: "Global Administrator"},
+		{name: "privileged role", identity: identity(record{"AssignedRoles": []string{"Directory Readers", "Global Administrator"}}), want: []alert.FindingKind{alert.FoundPrivilegedRole}, severity: alert.High, text: "Global Administrator"},
 		{name: "a role that is not privileged", identity: identity(record{"AssignedRoles": []string{"Directory Readers"}}), severity: alert.Medium},
-		{name: "high blast radius", identity: identity(record{"BlastRadius": "High"}), want: []string{HighBlastRadius}, severity: alert.High},
+		{name: "high blast radius", identity: identity(record{"BlastRadius": "High"}), want: []alert.FindingKind{alert.FoundHighBlastRadius}, severity: alert.High},
 		{name: "medium blast radius", identity: identity(record{"BlastRadius": "Medium"}), severity: alert.Medium},
 		{name: "an older record says otherwise", identity: append(identity(record{"BlastRadius": "Low"}), with(identity(record{"BlastRadius": "High"})[0], record{"TimeGenerated": "2026-03-05T10:00:00Z"})), severity: alert.Medium},
-		{name: "risky user", identity: identity(record{"RiskState": "AtRisk"}), want: []string{RiskyUser}, severity: alert.Medium},
+		{name: "risky user", identity: identity(record{"RiskState": "AtRisk"}), want: []alert.FindingKind{alert.FoundRiskyUser}, severity: alert.Medium},
 		{name: "risk dismissed", identity: identity(record{"RiskState": "Dismissed"}), severity: alert.Medium},
-		{name: "disabled account", identity: identity(record{"IsAccountEnabled": false}), want: []string{DisabledAccount}, severity: alert.Medium},
+		{name: "disabled account", identity: identity(record{"IsAccountEnabled": false}), want: []alert.FindingKind{alert.FoundDisabledAccount}, severity: alert.Medium},
 		{name: "enabled account", identity: identity(record{"IsAccountEnabled": true}), severity: alert.Medium},
-		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []string{SharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: bob@contoso.example"},
+		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundSharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: bob@contoso.example"},
 		{name: "another account before the alert", signIns: []record{signIn("09:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
 		{name: "another account elsewhere", signIns: []record{signIn("10:10:00", "50126", "", with(home, record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"}))}, severity: alert.Medium},
-		{name: "new country", signIns: []record{usual}, want: []string{NewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG (1)"},
-		{name: "new address in a known country", signIns: []record{success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1"})}, want: []string{NewAddress}, severity: alert.Medium},
+		{name: "new country", signIns: []record{usual}, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG (1)"},
+		{name: "new address in a known country", signIns: []record{success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1"})}, want: []alert.FindingKind{alert.FoundNewAddress}, severity: alert.Medium},
 		{name: "a sign-in too long ago to count", signIns: []record{success("2026-03-01T09:00:00Z", home)}, severity: alert.Medium},
-		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []string{Repeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
+		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
 		{name: "unusual to UEBA", ueba: []record{insight("10:00:00", 7, record{"FirstTimeUserConnectedViaISP": "True", "FirstTimeUserUsedApp": "False"}), insight("10:01:00", 5, record{"FirstTimeUserConnectedViaISP": "True"})},
-			want: []string{Unusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: first time user connected via isp (2)"},
+			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: first time user connected via isp (2)"},
 		{name: "nothing unusual to UEBA", ueba: []record{insight("10:00:00", 1, record{"FirstTimeUserUsedApp": "False"})}, severity: alert.Medium},
-		{name: "known address and device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: laptop, want: []string{KnownDevice}, severity: alert.Low},
+		{name: "known address and device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
 		{name: "known address, other device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
-		{name: "known address and device, but bombing", signIns: append([]record{success("2026-03-12T09:00:00Z", laptop)}, bombing...), rejected: laptop, want: []string{Bombing, KnownDevice}, severity: alert.High},
-		{name: "what the account can reach counts once", identity: identity(record{"BlastRadius": "High", "AssignedRoles": []string{"Global Administrator"}}), want: []string{PrivilegedRole, HighBlastRadius}, severity: alert.High},
+		{name: "known address and device, but bombing", signIns: append([]record{success("2026-03-12T09:00:00Z", laptop)}, bombing...), rejected: laptop, want: []alert.FindingKind{alert.FoundBombing, alert.FoundKnownDevice}, severity: alert.High},
+		{name: "what the account can reach counts once", identity: identity(record{"BlastRadius": "High", "AssignedRoles": []string{"Global Administrator"}}), want: []alert.FindingKind{alert.FoundPrivilegedRole, alert.FoundHighBlastRadius}, severity: alert.High},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +100,7 @@ func TestFindings(t *testing.T) {
 				t.Errorf("warnings %q", warnings)
 			}
 			a := alerts[0]
-			var kinds []string
+			var kinds []alert.FindingKind
 			for _, f := range a.Context.Findings {
 				kinds = append(kinds, f.Kind)
 			}
@@ -196,7 +196,7 @@ func TestAftermath(t *testing.T) {
 				t.Fatalf("%d updates after %d queries", len(updates), len(asked.texts))
 			}
 			u := updates[0]
-			if u.Severity != alert.High || !u.Context.Has(SuccessSameIP) || u.ID != alert.UpdateID("a") || !u.Created.Equal(now) {
+			if u.Severity != alert.High || !u.Context.Has(alert.FoundSuccessSameIP) || u.ID != alert.UpdateID("a") || !u.Created.Equal(now) {
 				t.Errorf("update %+v", u)
 			}
 			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created, Severity: alert.Medium, Identity: alert.Identity(earlier.Activities)}, u.Updates); diff != "" {

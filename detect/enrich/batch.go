@@ -62,7 +62,7 @@ func (c *counts) add(name string, n int64) {
 type prompt struct {
 	time                                                        time.Time
 	last                                                        time.Time // of the requests that are one authentication
-	kind                                                        string    // success, rejected or prompt
+	kind                                                        alert.MomentKind
 	address, network, country, device, deviceName, app, session string
 }
 
@@ -179,7 +179,7 @@ func (b *batch) parts(keys []string) iter.Seq[[]string] {
 	}
 }
 
-// most is how many values of a kind, such as groups, are told.
+// most is how many values of a kind, such as groups, a fact has.
 const most = 10
 
 func (b *batch) identity(r row) {
@@ -291,7 +291,7 @@ func (b *batch) before(r row) {
 func (b *batch) after(r row) {
 	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
 		a.prompts = append(a.prompts, prompt{
-			time: r.time("TimeGenerated"), last: r.time("Last"), kind: r.text("Kind"), address: canonical(r.text("IPAddress")),
+			time: r.time("TimeGenerated"), last: r.time("Last"), kind: alert.MomentKind(r.text("Kind")), address: canonical(r.text("IPAddress")),
 			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), deviceName: r.text("Device"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
 		})
 	}

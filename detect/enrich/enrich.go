@@ -138,10 +138,10 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 	return warnings
 }
 
-// Aftermath looks at alerts that were told before, and returns for each after
-// which the account signed in from the same address, within a day, an alert that
-// says so: an update, with the context of now. It takes one query if there is
-// none.
+// Aftermath follows up alerts that were reported before. For each after which the
+// account signed in from the same address, within [alert.AftermathLasts], it
+// returns an alert that says so: an update, with the context of now. It takes one
+// query if there is none.
 func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time.Time) (updates []alert.Alert, warnings []string) {
 	b := newBatch(e.config, alerts, now)
 	if len(b.accounts) == 0 || len(b.addresses) == 0 {
@@ -158,18 +158,18 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 		}
 	}
 	for _, a := range alerts {
-		told := a
-		told.Context = nil
-		b.assess(&told, nil)
-		if told.Context == nil || !told.Context.Has(SuccessSameIP) {
+		update := a
+		update.Context = nil
+		b.assess(&update, nil)
+		if !update.Context.Has(alert.FoundSuccessSameIP) {
 			continue
 		}
-		told.ID, told.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
-		told.Created, told.Activities, told.Context = now.UTC(), nil, nil
+		update.ID, update.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
+		update.Created, update.Activities, update.Context = now.UTC(), nil, nil
 		if a.Context != nil {
-			told.Severity = a.Context.RuleSeverity
+			update.Severity = a.Context.RuleSeverity
 		}
-		updates = append(updates, told)
+		updates = append(updates, update)
 	}
 	return updates, append(warnings, e.Enrich(ctx, updates, now)...)
 }

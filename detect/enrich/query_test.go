@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -282,8 +283,50 @@ func TestHostileEntities(t *testing.T) {
 			t.Fatalf("%.50q: %.300q", n, w)
 		}
 		f := alerts[0].Context.Findings
-		if len(f) != 1 || f[0].Kind != SuccessSameIP || !strings.HasSuffix(f[0].Text, "("+n+")") {
+		if len(f) != 1 || f[0].Kind != alert.FoundSuccessSameIP || !strings.HasSuffix(f[0].Text, "("+n+")") {
 			t.Errorf("%.50q: findings %.300q", n, f)
+		}
+	}
+}
+
+// A query names the kinds of moments as Go does: one that it misspells would say
+// nothing of what happened.
+func TestKindsInQueries(t *testing.T) {
+	t.Parallel()
+	known := []alert.MomentKind{alert.MomentRejected, alert.MomentPrompt, alert.MomentSuccess}
+	kindOf := regexp.MustCompile(`Kind (?:==|!=) "([^"]*)"`)
+	cases := regexp.MustCompile(`(?s)extend Kind = case\((.*?)\)\n`)
+	result := regexp.MustCompile(`, "([^"]*)"|^\s*"([^"]*)"$`)
+	all := map[alert.MomentKind]bool{}
+	for _, k := range kinds {
+		var named []string
+		for _, m := range kindOf.FindAllStringSubmatch(k.query.text, -1) {
+			named = append(named, m[1])
+		}
+		for _, c := range cases.FindAllStringSubmatch(k.query.text, -1) {
+			for line := range strings.SplitSeq(c[1], "\n") {
+				for _, m := range result.FindAllStringSubmatch(line, -1) {
+					named = append(named, m[1]+m[2])
+				}
+			}
+		}
+		for _, name := range named {
+			if !slices.Contains(known, alert.MomentKind(name)) {
+				t.Errorf("%s names the kind %q, which is none of %q", k.query.name, name, known)
+			}
+			all[alert.MomentKind(name)] = true
+		}
+	}
+	if len(all) != len(known) {
+		t.Errorf("the queries name %v of %q", all, known)
+	}
+	// And a finding, where a query names one.
+	finding := regexp.MustCompile(`"([a-z]+(?:-[a-z]+)+)"`)
+	for _, k := range kinds {
+		for _, m := range finding.FindAllStringSubmatch(k.query.text, -1) {
+			if !slices.Contains(alert.FindingKinds(), alert.FindingKind(m[1])) {
+				t.Errorf("%s names the finding %q", k.query.name, m[1])
+			}
 		}
 	}
 }

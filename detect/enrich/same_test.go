@@ -19,7 +19,7 @@ func assessed(t *testing.T, address string, signIns ...record) alert.Alert {
 	return alerts[0]
 }
 
-func kindsOf(a alert.Alert) (kinds []string) {
+func kindsOf(a alert.Alert) (kinds []alert.FindingKind) {
 	for _, f := range a.Context.Findings {
 		kinds = append(kinds, f.Kind)
 	}
@@ -44,17 +44,17 @@ func TestClientDoesNotDecide(t *testing.T) {
 	within := func(i int) string { return fmt.Sprintf("09:59:%02d", 5*i) }
 	for _, test := range []struct {
 		name    string
-		signIns []record // beside the rejection at 10:00
-		want    []string // findings, but for repeated
+		signIns []record            // beside the rejection at 10:00
+		want    []alert.FindingKind // findings, but for repeated
 	}{
-		{"one CorrelationId for prompts within an hour", prompts(9, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "") }), []string{Bombing}},
-		{"and one session", prompts(9, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "s") }), []string{Bombing}},
-		{"within two minutes, but of a session each", prompts(9, within, func(i int) record { return with(fmt.Sprint(i), "c", fmt.Sprint(i)) }), []string{Bombing}},
-		{"without a CorrelationId", prompts(9, within, func(i int) record { return with(fmt.Sprint(i), "", "s") }), []string{Bombing}},
+		{"one CorrelationId for prompts within an hour", prompts(9, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "") }), []alert.FindingKind{alert.FoundBombing}},
+		{"and one session", prompts(9, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "s") }), []alert.FindingKind{alert.FoundBombing}},
+		{"within two minutes, but of a session each", prompts(9, within, func(i int) record { return with(fmt.Sprint(i), "c", fmt.Sprint(i)) }), []alert.FindingKind{alert.FoundBombing}},
+		{"without a CorrelationId", prompts(9, within, func(i int) record { return with(fmt.Sprint(i), "", "s") }), []alert.FindingKind{alert.FoundBombing}},
 		{"rows of one authentication", prompts(9, within, func(i int) record { return with(fmt.Sprint(i), "c", "s") }), nil},
 		{"the same request again and again", prompts(9, everyFive, func(int) record { return with("1", "c", "s") }), nil},
 		{"a chain of rows two minutes apart is no one authentication", prompts(9, func(i int) string { return fmt.Sprintf("09:%02d:%02d", 30+i*110/60, i*110%60) },
-			func(i int) record { return with(fmt.Sprint(i), "c", "s") }), []string{Bombing}},
+			func(i int) record { return with(fmt.Sprint(i), "c", "s") }), []alert.FindingKind{alert.FoundBombing}},
 		{"requests logged again, with a session by then", slices.Concat(prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "") }),
 			prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "c", "s") })), nil},
 		{"requests logged again, with a CorrelationId by then", slices.Concat(prompts(3, everyFive, func(i int) record { return with(fmt.Sprint(i), "", "s") }),
@@ -65,14 +65,14 @@ func TestClientDoesNotDecide(t *testing.T) {
 		{"an authentication that is in progress and then refused", slices.Concat(prompts(3, everyFive, func(i int) record {
 			return record{"Id": fmt.Sprint(i), "CorrelationId": fmt.Sprint(i), "SessionId": "s", "Status": map[string]any{"additionalDetails": "Authentication in progress"}}
 		}), prompts(3, func(i int) string { return fmt.Sprintf("09:%02d:20", 10+5*i) }, func(i int) record { return with(fmt.Sprint("again", i), fmt.Sprint(i), "s") })), nil},
-		{"a success with the CorrelationId of one before", []record{success("09:50:00", with("1", "c", "")), success("10:20:00", with("2", "c", ""))}, []string{SuccessSameIP}},
-		{"a success in the session of one before", []record{success("09:59:30", with("1", "c", "s")), success("10:00:30", with("2", "c", "s"))}, []string{SuccessSameIP}},
+		{"a success with the CorrelationId of one before", []record{success("09:50:00", with("1", "c", "")), success("10:20:00", with("2", "c", ""))}, []alert.FindingKind{alert.FoundSuccessSameIP}},
+		{"a success in the session of one before", []record{success("09:59:30", with("1", "c", "s")), success("10:00:30", with("2", "c", "s"))}, []alert.FindingKind{alert.FoundSuccessSameIP}},
 		{"only a success before", []record{success("09:59:30", with("1", "c", "s"))}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := assessed(t, badIP, append(slices.Clone(test.signIns), rejected("10:00:00", with("at ten", "another", "another")))...)
-			got := slices.DeleteFunc(kindsOf(a), func(kind string) bool { return kind == Repeated || kind == NewAddress })
+			got := slices.DeleteFunc(kindsOf(a), func(kind alert.FindingKind) bool { return kind == alert.FoundRepeated || kind == alert.FoundNewAddress })
 			if !slices.Equal(got, test.want) {
 				t.Errorf("findings %q, want %q: %v", got, test.want, a.Context.Findings)
 			}
@@ -99,7 +99,7 @@ func TestSpellingsInContext(t *testing.T) {
 						success("10:05:00", record{"IPAddress": ofLog, "Id": "2"}),
 						rejected("10:06:00", record{"IPAddress": ofLog, "Id": "3", "UserId": "bob", "UserPrincipalName": "bob@contoso.example"}))
 					got := kindsOf(a)
-					if !slices.Contains(got, SuccessSameIP) || slices.Contains(got, SuccessElsewhere) || !slices.Contains(got, SharedAddress) || slices.Contains(got, NewAddress) {
+					if !slices.Contains(got, alert.FoundSuccessSameIP) || slices.Contains(got, alert.FoundSuccessElsewhere) || !slices.Contains(got, alert.FoundSharedAddress) || slices.Contains(got, alert.FoundNewAddress) {
 						t.Errorf("findings %v", a.Context.Findings)
 					}
 					for _, s := range a.Context.Sections {

@@ -11,7 +11,7 @@ import (
 
 // Steps say how findings change the severity, by their kind: to a severity of
 // its own, High, or by so many steps, +1 or -1.
-type Steps map[string]Change
+type Steps map[alert.FindingKind]Change
 
 // Change is what a finding does to the severity.
 type Change struct {
@@ -21,7 +21,13 @@ type Change struct {
 }
 
 // DefaultSteps are those of ParseSteps's argument when nothing else is set.
-const DefaultSteps = "success-same-ip=High,mfa-method-changed=+1,success-same-network=+1,bombing=+1,privileged-role=+1,high-blast-radius=+1,known-device=-1"
+const DefaultSteps = string(alert.FoundSuccessSameIP) + "=High," +
+	string(alert.FoundMethodChanged) + "=+1," +
+	string(alert.FoundSuccessSameNetwork) + "=+1," +
+	string(alert.FoundBombing) + "=+1," +
+	string(alert.FoundPrivilegedRole) + "=+1," +
+	string(alert.FoundHighBlastRadius) + "=+1," +
+	string(alert.FoundKnownDevice) + "=-1"
 
 // ParseSteps reads kinds of findings with what each does to the severity, with
 // commas between them.
@@ -31,10 +37,10 @@ func ParseSteps(text string) (Steps, error) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
-		kind, what, _ := strings.Cut(part, "=")
-		kind, what = strings.TrimSpace(kind), strings.TrimSpace(what)
-		if !slices.Contains(kindsOfFindings, kind) {
-			return nil, fmt.Errorf("%.40q is not a kind of finding: use %s", kind, strings.Join(kindsOfFindings, ", "))
+		name, what, _ := strings.Cut(part, "=")
+		kind, what := alert.FindingKind(strings.TrimSpace(name)), strings.TrimSpace(what)
+		if !slices.Contains(alert.FindingKinds(), kind) {
+			return nil, fmt.Errorf("%.40q is not a kind of finding: use %s", string(kind), kindsList())
 		}
 		if by, err := strconv.Atoi(what); err == nil && by >= -3 && by <= 3 && by != 0 {
 			steps[kind] = Change{By: by}
@@ -45,6 +51,15 @@ func ParseSteps(text string) (Steps, error) {
 		}
 	}
 	return steps, nil
+}
+
+// kindsList writes the kinds of findings with commas between them.
+func kindsList() string {
+	var names []string
+	for _, k := range alert.FindingKinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
 }
 
 // apply returns the changes of a severity that the findings call for. What an
@@ -58,7 +73,7 @@ func (s Steps) apply(severity alert.Severity, list []alert.Finding) []alert.Step
 		if !ok {
 			continue
 		}
-		if f.Kind == PrivilegedRole || f.Kind == HighBlastRadius {
+		if f.Kind == alert.FoundPrivilegedRole || f.Kind == alert.FoundHighBlastRadius {
 			if reach {
 				continue
 			}

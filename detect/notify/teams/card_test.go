@@ -429,8 +429,10 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 		Properties:    some(r, func() alert.Property { return alert.Property{Name: word("AlertLink"), Value: text()} }),
 		IncidentURL:   word("https://portal.azure.com", "https://evil.example/portal.azure.com"), Updates: &alert.Reference{ID: text(), Title: text(), Created: moment()},
 		Context: &alert.Context{
-			Findings: some(r, func() alert.Finding { return alert.Finding{Kind: text(), Text: text()} }),
-			Steps:    some(r, func() alert.Step { return alert.Step{Severity: alert.Severity(r.IntN(6) - 1), Kind: text()} }),
+			Findings: some(r, func() alert.Finding { return alert.Finding{Kind: alert.FindingKind(text()), Text: text()} }),
+			Steps: some(r, func() alert.Step {
+				return alert.Step{Severity: alert.Severity(r.IntN(6) - 1), Kind: alert.FindingKind(text())}
+			}),
 			Sections: some(r, func() alert.Section {
 				return alert.Section{Title: text(), Subject: text(), Facts: some(r, func() alert.Detail { return alert.Detail{Name: text(), Values: some(r, text)} })}
 			}),

@@ -127,7 +127,7 @@ func totalsOf(alerts []alert.Alert) totals {
 		t.stormed += takesPlace(a)
 		if a.Context != nil {
 			for _, f := range a.Context.Findings {
-				t.findings[f.Kind]++
+				t.findings[string(f.Kind)]++
 			}
 		}
 		for _, e := range a.Entities {

@@ -50,7 +50,7 @@ func Steps(c *alert.Context, inert func(string) string) string {
 	}
 	said := c.RuleSeverity.String() + " by the rule"
 	for _, s := range c.Steps {
-		said += ", " + s.Severity.String() + " for " + inert(s.Kind)
+		said += ", " + s.Severity.String() + " for " + inert(string(s.Kind))
 	}
 	return said
 }
