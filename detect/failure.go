@@ -3,8 +3,6 @@ package detect
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"time"
 
 	"pushback/detect/alert"
@@ -18,22 +16,8 @@ import (
 // takes too long, are those of one window.
 func hopeless(err error) bool {
 	var refused *workspace.QueryError
-	var service *workspace.ServiceError
-	var connection *workspace.ConnectionError
-	var credential *workspace.CredentialError
 	var ledger *ledgerError
-	switch {
-	case errors.As(err, &refused), errors.As(err, &credential), errors.As(err, &ledger):
-		return true
-	case errors.As(err, &connection):
-		return !connection.Answered
-	case errors.As(err, &service):
-		return slices.Contains([]int{
-			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-			http.StatusTooManyRequests, http.StatusServiceUnavailable,
-		}, service.Status)
-	}
-	return false
+	return errors.As(err, &refused) || errors.As(err, &ledger) || workspace.Unavailable(err)
 }
 
 func (r scheduledRule) windowError(window alert.Span, err error) error {

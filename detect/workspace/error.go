@@ -46,6 +46,21 @@ func MissingTable(err error) (table string, missing bool) {
 	return "", false
 }
 
+// Unavailable reports whether another query would fail like the one that err is
+// about, whatever it asks: there is no token, the service is not reached, does not
+// let us in, does not know the workspace, or is overloaded. Other failures, such
+// as a query that takes too long, say nothing of the next.
+func Unavailable(err error) bool {
+	if _, ok := errors.AsType[*CredentialError](err); ok {
+		return true
+	}
+	if connection, ok := errors.AsType[*ConnectionError](err); ok {
+		return !connection.Answered
+	}
+	service, ok := errors.AsType[*ServiceError](err)
+	return ok && service.unavailable()
+}
+
 // Error says where, what and which code.
 func (e *QueryError) Error() string {
 	var where string
@@ -228,6 +243,15 @@ func (e *ServiceError) Error() string {
 		text += ": " + advice
 	}
 	return text
+}
+
+// unavailable reports whether the refusal is not about the query.
+func (e *ServiceError) unavailable() bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	}
+	return false
 }
 
 // advice is what to do about an answer, by its status.
