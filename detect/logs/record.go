@@ -136,16 +136,7 @@ func (m *marks) exported() bool {
 func (f *file) record(members []member, o origin, line, column int, outer bool) error {
 	m := marksOf(members)
 	exported := m.exported()
-	if m.tableName != nil && string(m.tableName.value.raw) == `"PrimaryResult"` {
-		o.untyped, o.none = true, true
-	} else {
-		m.tableName = nil
-	}
-	if exported {
-		m.generated = findMember(members, "time")
-	} else if m.generated == nil {
-		m.generated = findMember(members, timeGenerated)
-	}
+	o = m.complete(members, o, exported)
 	if m.generated == nil && outer {
 		if records := findMember(members, recordsMember); records != nil && records.value.kind == '[' {
 			return f.elements(records.value.raw, line, column)
@@ -188,6 +179,34 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 	if exported {
 		w.derive(members)
 	}
+	if err := w.cells(members, &m, exported); err != nil {
+		return err
+	}
+	t.b.Commit()
+	if f.opts.Received != nil && !w.received.IsZero() {
+		f.opts.Received(t.name, generated, w.received)
+	}
+	return nil
+}
+
+// complete finds the record's time where it is under another name, and returns
+// how its values are written: a result of the Azure CLI names its table.
+func (m *marks) complete(members []member, o origin, exported bool) origin {
+	if m.tableName != nil && string(m.tableName.value.raw) == `"PrimaryResult"` {
+		o.untyped, o.none = true, true
+	} else {
+		m.tableName = nil
+	}
+	if exported {
+		m.generated = findMember(members, "time")
+	} else if m.generated == nil {
+		m.generated = findMember(members, timeGenerated)
+	}
+	return o
+}
+
+// cells writes the members of a record into the columns of its table.
+func (w *writer) cells(members []member, m *marks, exported bool) error {
 	var previous *field
 	for i := range members {
 		this := &members[i]
@@ -199,17 +218,17 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 		case !exported && this.inner:
 			continue
 		case !exported:
-			mapping = &t.flat
+			mapping = &w.table.flat
 		case this.inner:
-			mapping = &t.inner
+			mapping = &w.table.inner
 		case string(this.name) == properties && this.value.kind == '{':
 			continue
 		default:
-			mapping = &t.outer
+			mapping = &w.table.outer
 		}
 		fd := mapping.field(previous, this.name)
 		if fd == nil {
-			if fd = w.resolve(mapping, this.name, o.typeOf(i)); fd == nil {
+			if fd = w.resolve(mapping, this.name, w.origin.typeOf(i)); fd == nil {
 				continue
 			}
 		}
@@ -217,17 +236,13 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 			previous.next = fd
 		}
 		previous = fd
-		if this.value.kind != 'n' && t.claim(fd.column, fd.rank) {
-			w.member, w.declared = this.name, o.typeOf(i)
+		if this.value.kind != 'n' && w.table.claim(fd.column, fd.rank) {
+			w.member, w.declared = this.name, w.origin.typeOf(i)
 			w.set(fd.column, this.value)
 			if w.err != nil {
 				return w.err
 			}
 		}
-	}
-	t.b.Commit()
-	if f.opts.Received != nil && !w.received.IsZero() {
-		f.opts.Received(t.name, generated, w.received)
 	}
 	return nil
 }
