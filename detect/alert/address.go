@@ -15,8 +15,8 @@ const LoggedAddresses = "LoggedAddresses"
 const addressSpace = "\t\n\f\r "
 
 // The forms in which logs write addresses: in brackets, with a port where that
-// can be told from the address, with a zone. They are those of the function
-// Canonical in the queries, which must agree with CanonicalAddress.
+// cannot be taken for a part of the address, with a zone. They are those of the
+// function Canonical in the queries, which must agree with CanonicalAddress.
 var (
 	bracketed = regexp.MustCompile(`^\[([^\[\]]*)\](?::[0-9]{1,5})?$`)
 	dotted    = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?$`)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Alert is one thing to tell: what a rule found in one window, with all that a
-// destination needs to say it. It survives a trip through JSON unchanged.
+// Alert reports what a rule found in one window, with all that a destination
+// needs to show it. It survives a trip through JSON unchanged.
 type Alert struct {
 	// ID is a GUID derived from the rule and the activities; see NewID.
 	ID          string `json:"id"`
@@ -66,9 +66,9 @@ func (a Alert) Late() time.Duration {
 	return max(a.SentAt.Sub(a.Created), 0)
 }
 
-// Previously returns what had been told of the same activities before, merged
-// and in order. It is empty if all of it is news; otherwise the alert continues
-// an earlier one.
+// Previously returns the spans of the same identities that were reported before,
+// merged and in order. It is empty if all of it is news; otherwise the alert
+// continues an earlier one.
 func (a Alert) Previously() []Span {
 	var all []Span
 	for _, activity := range a.Activities {
@@ -77,8 +77,8 @@ func (a Alert) Previously() []Span {
 	return Merge(all)
 }
 
-// Activity is what one identity did in one stretch of time: the unit in which
-// the ledger remembers what was told.
+// Activity is what one identity did in one stretch of time. It is the unit in
+// which the ledger records what was reported.
 type Activity struct {
 	Fingerprint Fingerprint `json:"fingerprint"`
 	Span        Span        `json:"span"`
@@ -86,8 +86,8 @@ type Activity struct {
 	// order, if the rule names them. Where there are any they decide what is
 	// news; else the span does.
 	Events []EventID `json:"events,omitempty"`
-	// Previously lists the spans that were told of this identity before and
-	// that touch Span, in order. They do not cover it.
+	// Previously lists the spans of this identity that were reported before and
+	// touch Span, in order. They do not cover it.
 	Previously []Span `json:"previously,omitempty"`
 }
 

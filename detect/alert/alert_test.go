@@ -65,12 +65,12 @@ func TestNewID(t *testing.T) {
 	if got := NewID("rule", []Activity{b, a}); got != id {
 		t.Error("the order of the activities changed the id")
 	}
-	told := a
-	told.Previously = []Span{span(-5, 0)}
+	continued := a
+	continued.Previously = []Span{span(-5, 0)}
 	zone := b
 	zone.Span.Start = zone.Span.Start.In(time.FixedZone("east", 3600))
-	if got := NewID("rule", []Activity{told, zone}); got != id {
-		t.Error("what was told before, or a time zone, changed the id")
+	if got := NewID("rule", []Activity{continued, zone}); got != id {
+		t.Error("what was reported before, or a time zone, changed the id")
 	}
 	longer := a
 	longer.Span.End = longer.Span.End.Add(Resolution)

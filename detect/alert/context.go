@@ -15,7 +15,7 @@ type Context struct {
 	// from it to the alert's, in the order in which they were taken.
 	RuleSeverity Severity `json:"ruleSeverity"`
 	Steps        []Step   `json:"steps,omitempty"`
-	// RiskScore is the figure by which the published rule decides what to tell:
+	// RiskScore is the figure by which the published rule decides what to report:
 	// one for a high blast radius, and the investigation priorities that UEBA
 	// gave to the address, added up. It is nil if UEBA had nothing to say.
 	RiskScore *int64 `json:"riskScore,omitempty"`
@@ -90,7 +90,7 @@ type Reference struct {
 	ID      string    `json:"id"`
 	Title   string    `json:"title"`
 	Created time.Time `json:"created"`
-	// Severity is what it was told with, and Identity what it is about: see
+	// Severity is what it was reported with, and Identity what it is about: see
 	// Identity. They are zero where nobody needs them.
 	Severity Severity `json:"severity,omitempty"`
 	Identity string   `json:"identity,omitempty"`

@@ -67,7 +67,7 @@ var findingKinds = []FindingKind{
 // FindingKinds returns every kind of finding, the weightiest first.
 func FindingKinds() []FindingKind { return slices.Clone(findingKinds) }
 
-// AftermathLasts is how long after a prompt that was not approved a success or a
-// changed method still says something about it, and so for how long an alert is
-// followed up.
+// AftermathLasts is how long the aftermath of a prompt that was not approved
+// lasts: a success or a changed method within it counts, and an alert is followed
+// up that long.
 const AftermathLasts = 24 * time.Hour

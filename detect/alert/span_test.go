@@ -87,13 +87,13 @@ func TestMergeModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		var spans []Span
-		var told [40]bool // half minutes: an odd one is the gap between two minutes
+		var inside [40]bool // half minutes: an odd one is the gap between two minutes
 		for range rng.IntN(6) {
 			start := rng.IntN(18)
 			end := min(start+rng.IntN(5), 19)
 			spans = append(spans, span(start, end))
 			for i := 2 * start; i <= 2*end; i++ {
-				told[i] = true
+				inside[i] = true
 			}
 		}
 		merged := Merge(spans)
@@ -103,7 +103,7 @@ func TestMergeModel(t *testing.T) {
 		}
 		want := true
 		for i := 2 * int(probe.Start.Sub(noon).Minutes()); i <= 2*int(probe.End.Sub(noon).Minutes()); i++ {
-			want = want && told[i]
+			want = want && inside[i]
 		}
 		if got := probe.Covered(merged); got != want {
 			t.Fatalf("%v covered by %v = %v, want %v", probe, spans, got, want)

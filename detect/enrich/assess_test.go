@@ -159,7 +159,7 @@ func TestParseSteps(t *testing.T) {
 	}
 }
 
-// An alert whose user signs in from the same address later is told again, with
+// An alert whose user signs in from the same address later is updated, with
 // the context of then.
 func TestAftermath(t *testing.T) {
 	t.Parallel()
@@ -206,7 +206,7 @@ func TestAftermath(t *testing.T) {
 	}
 }
 
-// What is new about the place is marked, and usual devices are told by name.
+// What is new about the place is marked, and usual devices are named.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	device := func(id, name string) record { return record{"deviceId": id, "displayName": name} }

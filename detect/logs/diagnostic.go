@@ -97,7 +97,7 @@ func (w *writer) derive(members []member) {
 		return
 	}
 	// Of a resource that is a directory, /tenants/{id}/providers/{provider},
-	// the provider is all that the workspace has to tell.
+	// the provider is all that the workspace says.
 	text := w.file.parser.text(id.value)
 	const mark = "/providers/"
 	at := bytes.LastIndex(text, []byte(mark))

@@ -17,11 +17,11 @@ import (
 // the context does, and keeps the reason for a failure apart from what the
 // decompression above it makes of it.
 type raw struct {
-	ctx  context.Context
-	src  io.Reader
-	n    int64
-	err  error // a failure of the source itself
-	told func(n int64)
+	ctx      context.Context
+	src      io.Reader
+	n        int64
+	err      error // a failure of the source itself
+	progress func(n int64)
 }
 
 func (r *raw) Read(p []byte) (int, error) {
@@ -31,8 +31,8 @@ func (r *raw) Read(p []byte) (int, error) {
 	}
 	n, err := r.src.Read(p)
 	r.n += int64(n)
-	if r.told != nil && n > 0 {
-		r.told(int64(n))
+	if r.progress != nil && n > 0 {
+		r.progress(int64(n))
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err

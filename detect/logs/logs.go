@@ -37,7 +37,7 @@ type Options struct {
 	// kql.TableBuilder.Keep. Records that it leaves out count as read. A nil
 	// function, or a nil result, keeps all.
 	Rows func(table string) *kql.RowFilter
-	// Progress is told how many bytes of the files were read so far, and how
+	// Progress gets how many bytes of the files were read so far, and how
 	// many there are, or 0 if that is not known. Bytes are as stored, so a
 	// compressed file counts as it is on disk.
 	Progress func(done, total int64)

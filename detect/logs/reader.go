@@ -106,7 +106,7 @@ func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) er
 	if r.failed != nil {
 		return r.failed
 	}
-	stored := &raw{ctx: ctx, src: src, told: r.progress}
+	stored := &raw{ctx: ctx, src: src, progress: r.progress}
 	f := &file{
 		Reader:     r,
 		path:       path,
@@ -221,10 +221,10 @@ func (f *file) warn(line int, reason string) {
 	}
 }
 
-// sniffed is how much of a file is looked at to tell what it is.
+// sniffed is how much of a file is looked at to find out what it is.
 const sniffed = 64 << 10
 
-// read tells the format by the first bytes, since endings are often wrong, and
+// read finds the format by the first bytes, since endings are often wrong, and
 // reads the file in it. An error is one that ends the reading for good.
 func (f *file) read() error {
 	first, ok := f.w.skipSpace()

@@ -92,7 +92,7 @@ func jsonStart(c byte) bool {
 	return bytes.IndexByte([]byte(`"-0123456789tfn[`), c) >= 0
 }
 
-// marks are the members of a record that tell what it is.
+// marks are the members of a record that say what it is.
 type marks struct {
 	typ, category, tableName, generated *member
 	nested                              bool // it has properties

@@ -17,7 +17,7 @@ const (
 	warningsInAll   = 100
 )
 
-// Report tells what was read and what could not be. It is complete: whatever
+// Report says what was read and what could not be. It is complete: whatever
 // the tables do not hold is counted somewhere in it.
 type Report struct {
 	Files       []File        // in the order they were read

@@ -3,7 +3,6 @@ package rule
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 )
 
 // DefaultFile is the name that the default rule's problems and positions refer
@@ -22,6 +21,3 @@ func Default() *Rule {
 	}
 	return r
 }
-
-// DefaultYAML returns the file that Default is read from.
-func DefaultYAML() []byte { return slices.Clone(defaultYAML) }

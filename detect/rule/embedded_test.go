@@ -13,12 +13,12 @@ import (
 
 func TestDefault(t *testing.T) {
 	t.Parallel()
-	r, problems := Parse(DefaultFile, DefaultYAML())
+	r, problems := Parse(DefaultFile, defaultYAML)
 	if len(problems) > 0 {
 		t.Fatalf("the default rule has problems, if only warnings: %v", problems)
 	}
 	if diff := cmp.Diff(Default(), r, compareRules); diff != "" {
-		t.Errorf("Default is not DefaultYAML (-Default +DefaultYAML):\n%s", diff)
+		t.Errorf("Default is not its file (-Default +file):\n%s", diff)
 	}
 
 	type facts struct {
@@ -65,7 +65,7 @@ func TestDefaultColumns(t *testing.T) {
 			t.Errorf("%s: the query makes no column %q", use.Use, use.Column)
 		}
 	}
-	checkPlaces(t, string(DefaultYAML()), r.Columns())
+	checkPlaces(t, string(defaultYAML), r.Columns())
 	if strings.Contains(r.Query.Text, "ago(") {
 		t.Error("the window comes with the request: ago() in the query would cut it again")
 	}
@@ -74,7 +74,6 @@ func TestDefaultColumns(t *testing.T) {
 func TestDefaultIsFresh(t *testing.T) {
 	t.Parallel()
 	Default().EntityMappings[0].FieldMappings[0].Column = "changed"
-	DefaultYAML()[0] = 'X'
 	if c := Default().EntityMappings[0].FieldMappings[0].Column; c != "UserPrincipalName" {
 		t.Errorf("a changed copy changed the default: %q", c)
 	}

@@ -10,7 +10,7 @@ import (
 // place it names is in the file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(fullRule))
-	f.Add(DefaultYAML())
+	f.Add(defaultYAML)
 	f.Add([]byte(scheduled))
 	f.Add([]byte(strings.ReplaceAll("\ufeff"+fullRule, "\n", "\r\n")))
 	f.Add([]byte(aliasBomb()))

@@ -15,6 +15,7 @@ func (p *parser) entityMappings(n *yaml.Node) {
 	})
 }
 
+// entityMapping reads one entity with the identifiers that columns give it.
 func (p *parser) entityMapping(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		p.errorf(n, "an item of entityMappings is %s: it must have entityType and fieldMappings", describe(n))
@@ -169,6 +170,7 @@ func (p *parser) format(n *yaml.Node, what string, longest int) Format {
 	return f
 }
 
+// dynamicProperties reads which properties of an alert columns override.
 func (p *parser) dynamicProperties(n *yaml.Node) {
 	seen := map[string]bool{}
 	p.list(n, "alertDynamicProperties", func(_ int, item *yaml.Node) {

@@ -6,7 +6,7 @@
 // entity mappings name entities and identifiers that Sentinel knows, and its
 // query period is not shorter than its frequency. Whether its query is good
 // KQL, and whether the columns it names are in the query's result, only a KQL
-// engine can tell: Query.Locate and Rule.Columns give that engine's caller the
+// engine knows: Query.Locate and Rule.Columns give that engine's caller the
 // place in the file to complain about.
 package rule
 

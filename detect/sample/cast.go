@@ -1,7 +1,7 @@
 package sample
 
 // castMember is a person that a story is about. Everybody else in the tenant
-// is made up from the offices' names.
+// is made from the offices' names.
 type castMember struct {
 	story         Story
 	office        string // its city

@@ -30,26 +30,26 @@ func TestGenerateIsDeterministic(t *testing.T) {
 	}
 }
 
-// Every seed and every size tells the same stories.
+// Every seed and every size has the same stories.
 func TestStoriesDoNotDependOnSeed(t *testing.T) {
 	t.Parallel()
-	type told struct {
+	type rejection struct {
 		Second time.Duration // of the day
 		User   string
 		Fraud  bool
 		Story  Story
 	}
-	tell := func(o Options) []told {
+	rejections := func(o Options) []rejection {
 		d := Generate(o)
-		all := make([]told, len(d.Rejections))
+		all := make([]rejection, len(d.Rejections))
 		for i, r := range d.Rejections {
-			all[i] = told{r.Time.Sub(o.midnight()).Truncate(time.Second), r.User, r.Fraud, r.Story}
+			all[i] = rejection{r.Time.Sub(o.midnight()).Truncate(time.Second), r.User, r.Fraud, r.Story}
 		}
 		return all
 	}
-	want := tell(Options{Seed: 1, Day: testDay})
+	want := rejections(Options{Seed: 1, Day: testDay})
 	for _, o := range []Options{{}, {Seed: 2, Day: testDay}, {Seed: 1, Day: testDay.AddDate(0, 4, 11)}, {Seed: 3, Day: testDay, Users: 1}, {Seed: 4, Day: testDay, Users: 400}} {
-		if diff := cmp.Diff(want, tell(o)); diff != "" {
+		if diff := cmp.Diff(want, rejections(o)); diff != "" {
 			t.Errorf("%+v: rejections differ (-want +got):\n%s", o, diff)
 		}
 	}
@@ -102,7 +102,7 @@ func TestShapeOfTheDay(t *testing.T) {
 	}
 }
 
-// The ground truth is told again from the records alone.
+// The ground truth follows from the records alone.
 func TestRejectionsAreWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
 	d := theDay()
@@ -110,7 +110,7 @@ func TestRejectionsAreWhatTheRecordsSay(t *testing.T) {
 	found := map[key]*Rejection{}
 	for _, x := range allRows(t) {
 		if !x.rejected(t) {
-			if x.story.Fires() || x.ResultType != "500121" {
+			if x.story.fires() || x.ResultType != "500121" {
 				continue
 			}
 			if d := strings.ToLower(x.details(t)); strings.Contains(d, "declined") || strings.Contains(d, "fraud") {
@@ -118,7 +118,7 @@ func TestRejectionsAreWhatTheRecordsSay(t *testing.T) {
 			}
 			continue
 		}
-		if !x.story.Fires() {
+		if !x.story.fires() {
 			t.Errorf("a record of %s is a rejection: %+v", x.story, x)
 		}
 		k := key{strings.ToLower(x.User), x.IP, x.CorrelationID}

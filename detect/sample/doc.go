@@ -1,10 +1,10 @@
-// Package sample writes a made-up day of a made-up tenant's sign-ins, in the
+// Package sample writes an invented day of an invented tenant's sign-ins, in the
 // shapes of the Log Analytics tables, for the demo, the tests and the
 // benchmarks.
 //
 // The day holds what a company of a few hundred people leaves behind, and in
-// it a set of stories: pushed-back MFA prompts of every kind worth telling
-// apart, and the failures that look like them and are not. Every record says
+// it a set of stories: pushed-back MFA prompts of every kind that
+// matters, and the failures that look like them and are not. Every record says
 // which story it belongs to, and the day lists the rejections that are in it,
 // so that a detection can be held against what really happened.
 //

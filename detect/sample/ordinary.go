@@ -53,8 +53,7 @@ func (w *worker) as(s Story) Story {
 	return s
 }
 
-// isFailure reports whether records of the story are told apart whoever
-// caused them.
+// isFailure reports whether records are of this story whoever caused them.
 func (s Story) isFailure() bool {
 	switch s {
 	case Timeout, DuplicateAttempt, WrongNumber, WrongPassword, Blocked:

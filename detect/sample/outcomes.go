@@ -10,7 +10,7 @@ type outcome struct {
 
 const strongAuthFailed = "Authentication failed during strong authentication request."
 
-// The texts of additional details that tell error 500121 apart.
+// The texts of additional details, which say what error 500121 stands for.
 const (
 	declinedText = "MFA denied; user declined the authentication"
 	fraudText    = "MFA denied; Phone App Reported Fraud"

@@ -101,8 +101,8 @@ func TestRecordsConformToSchema(t *testing.T) {
 				t.Errorf("%s is %v, want %s", name, columns[name], want)
 			}
 		}
-		if r.Story.Reason() == "" {
-			t.Errorf("story %q is none of Stories", r.Story)
+		if r.Story.because() == "" {
+			t.Errorf("story %q is not listed", r.Story)
 		}
 	}
 	for _, r := range theDay().Records {

@@ -10,25 +10,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEveryStoryIsToldAndFiresAsItSays(t *testing.T) {
+func TestEveryStoryHappensAndFiresAsItSays(t *testing.T) {
 	t.Parallel()
 	d := theDay()
-	for _, s := range Stories() {
+	for _, known := range stories {
+		s := known.story
 		t.Run(string(s), func(t *testing.T) {
 			t.Parallel()
 			rows := rowsOf(t, s)
 			if len(rows) == 0 {
 				t.Fatal("no records")
 			}
-			if s.Reason() == "" {
+			if s.because() == "" {
 				t.Error("no reason")
 			}
-			if got := len(rejectionsOf(d, s)) > 0; got != s.Fires() {
-				t.Errorf("has rejections: %v, Fires: %v", got, s.Fires())
+			if got := len(rejectionsOf(d, s)) > 0; got != s.fires() {
+				t.Errorf("has rejections: %v, fires: %v", got, s.fires())
 			}
 		})
 	}
-	if Story("no such story").Fires() || Story("no such story").Reason() != "" {
+	if Story("no such story").fires() || Story("no such story").because() != "" {
 		t.Error("an unknown story fires or has a reason")
 	}
 }
@@ -49,7 +50,7 @@ func TestStoriesShareNoUserAndNoAddress(t *testing.T) {
 	}
 }
 
-// The number of rejections, authentications told once, and of users and
+// The number of rejections, authentications counted once, and of users and
 // addresses, of each story that fires.
 func TestRejectionsOfEachStory(t *testing.T) {
 	t.Parallel()
@@ -63,7 +64,8 @@ func TestRejectionsOfEachStory(t *testing.T) {
 		WindowStart: one, Hostile: one,
 	}
 	got := map[Story]tally{}
-	for _, s := range Stories() {
+	for _, known := range stories {
+		s := known.story
 		users, ips := map[string]bool{}, map[string]bool{}
 		rs := rejectionsOf(theDay(), s)
 		for _, r := range rs {

@@ -59,7 +59,7 @@ type Options struct {
 	// access to each.
 	AdditionalWorkspaces []string
 	// Timeout is how long a query may take, with all retries, [MaxTimeout] at
-	// most. The service is told, and stops working on the query then. Zero is
+	// most. The service stops working on the query then. Zero is
 	// [DefaultTimeout].
 	Timeout time.Duration
 	// Logger, if set, gets the statistics of each query at debug level: time,
@@ -159,6 +159,7 @@ func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
 // namedCredential marks what goes wrong with a credential.
 type namedCredential struct{ azcore.TokenCredential }
 
+// GetToken implements azcore.TokenCredential.
 func (c namedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	token, err := c.TokenCredential.GetToken(ctx, options)
 	if err != nil {

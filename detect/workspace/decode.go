@@ -108,6 +108,8 @@ type answerTable struct {
 	held    int64           // about how many bytes the rows take
 }
 
+// decode reads one table of an answer. What is wrong with it is kept in its err,
+// since another table may be the one that counts.
 func (t *answerTable) decode(d *jsontext.Decoder) error {
 	err := object(d, func(name string) error {
 		switch name {

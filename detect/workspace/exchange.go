@@ -78,8 +78,8 @@ func (x *exchange) failed(req *policy.Request, err error) {
 // errValueTooLarge is a value that no service gives.
 var errValueTooLarge = fmt.Errorf("a single value in it is larger than %d MiB, the limit: no workspace gives such", maxValueBytes>>20)
 
-// source is a body that remembers how reading it failed, so that a cut
-// connection can be told from bad JSON.
+// source is a body that remembers how reading it failed: a cut connection is not
+// bad JSON.
 type source struct {
 	r   io.Reader
 	err error
@@ -89,6 +89,7 @@ type source struct {
 	parsed func() int64
 }
 
+// Read fails where a value is longer than any that a service gives.
 func (s *source) Read(p []byte) (int, error) {
 	if s.parsed != nil && s.read-s.parsed() > maxValueBytes {
 		return 0, errValueTooLarge

@@ -53,7 +53,7 @@ func (q Query) preamble() int {
 // timespan returns the span as the API takes it. azquery's own function would
 // cut it to whole seconds. Whether the service includes the end is not
 // documented; if it does, a record at that very moment is found by two
-// neighbouring windows, which the ledger can tell, and if it does not, none is
+// neighbouring windows and the ledger drops it once, and if it does not, none is
 // missed. Asking for less than the end could miss one.
 func (q Query) timespan() azquery.TimeInterval {
 	return azquery.TimeInterval(q.Start.UTC().Format(timeLayout) + "/" + q.End.UTC().Format(timeLayout))

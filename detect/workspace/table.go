@@ -33,7 +33,7 @@ type Column struct {
 	Type string // bool, datetime, decimal, dynamic, guid, int, long, real, string or timespan
 }
 
-// Column returns the index of a column, or -1. KQL tells apart names that
+// Column returns the index of a column, or -1. KQL keeps apart names that
 // differ only in case, so the exact name wins; without it, the first that
 // differs only in case is taken.
 func (t *Table) Column(name string) int {

@@ -1,4 +1,4 @@
-// Package console tells alerts to somebody who sits at a terminal.
+// Package console shows alerts to somebody who sits at a terminal.
 //
 // What comes from a log is shown and never obeyed: see [text.Safe].
 package console

@@ -26,11 +26,11 @@ const (
 	mostField       = 1000
 )
 
-// toldSeverity is the label that says which severity we gave an incident last.
-// Once it has another that is an analyst's, which the label then says for good.
-// It is part of the incident so that both are always written together.
+// severityLabel is the label that says which severity we gave an incident last.
+// Once the incident has another it is an analyst's, and the label says so for
+// good. It is part of the incident so that both are always written together.
 const (
-	toldSeverity     = "pushback-severity:"
+	severityLabel    = "pushback-severity:"
 	analystsSeverity = "analyst"
 )
 
@@ -62,7 +62,7 @@ func newIncident(a alert.Alert) armsecurityinsights.Incident {
 		FirstActivityTimeUTC: moment(a.Span.Start),
 		LastActivityTimeUTC:  moment(a.Span.End),
 	}}
-	for _, name := range append(labelsOf(a), toldSeverity+a.Severity.String()) {
+	for _, name := range append(labelsOf(a), severityLabel+a.Severity.String()) {
 		i.Properties.Labels = append(i.Properties.Labels, label(name))
 	}
 	return i
@@ -86,27 +86,27 @@ var severities = []armsecurityinsights.IncidentSeverity{armsecurityinsights.Inci
 // update returns an incident with an alert more, and whether that changes it.
 // The title, the owner, the status of one that is open, a severity that is not
 // the one that we gave it, and labels of ours that are gone are the analyst's.
-func update(i armsecurityinsights.Incident, a alert.Alert, ours []string, reopen bool) (armsecurityinsights.Incident, bool) {
+func update(i armsecurityinsights.Incident, a alert.Alert, labels []string, reopen bool) (armsecurityinsights.Incident, bool) {
 	p := *i.Properties
 	// What only the service may set.
 	p.AdditionalData, p.CreatedTimeUTC, p.IncidentNumber, p.IncidentURL, p.LastModifiedTimeUTC, p.RelatedAnalyticRuleIDs = nil, nil, nil, nil, nil, nil
 	p.Labels = nil
-	told, changed := "", false
+	ours, changed := "", false
 	have := map[string]bool{}
 	for _, l := range i.Properties.Labels {
 		if l == nil {
 			continue
 		}
 		name := value(l.LabelName)
-		if severity, ok := strings.CutPrefix(name, toldSeverity); ok {
-			told = severity
+		if severity, ok := strings.CutPrefix(name, severityLabel); ok {
+			ours = severity
 			continue
 		}
 		have[name] = true
 		p.Labels = append(p.Labels, label(name))
 	}
 	for _, name := range labelsOf(a) {
-		if !have[name] && !slices.Contains(ours, name) {
+		if !have[name] && !slices.Contains(labels, name) {
 			p.Labels, changed = append(p.Labels, label(name)), true
 		}
 	}
@@ -118,12 +118,12 @@ func update(i armsecurityinsights.Incident, a alert.Alert, ours []string, reopen
 	}
 	severity := armsecurityinsights.IncidentSeverity(a.Severity.String())
 	switch {
-	case p.Severity == nil || string(*p.Severity) != told:
-		told = analystsSeverity
+	case p.Severity == nil || string(*p.Severity) != ours:
+		ours = analystsSeverity
 	case slices.Index(severities, severity) > slices.Index(severities, *p.Severity):
-		p.Severity, told, changed = &severity, string(severity), true
+		p.Severity, ours, changed = &severity, string(severity), true
 	}
-	p.Labels = append(p.Labels, label(toldSeverity+told))
+	p.Labels = append(p.Labels, label(severityLabel+ours))
 	if reopen {
 		p.Status, changed = to.Ptr(armsecurityinsights.IncidentStatusNew), true
 		p.Classification, p.ClassificationComment, p.ClassificationReason = nil, nil, nil

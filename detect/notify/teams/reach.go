@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// Reach makes sure that the webhooks' hosts answer, whatever it is, without
-// posting and without telling them the webhooks' addresses.
+// Reach makes sure that the webhooks' hosts answer, whatever it is. It posts
+// nothing, and no request of it holds a webhook's address.
 func (t *Teams) Reach(ctx context.Context) error {
 	var errs []error
 	known := map[string]bool{}

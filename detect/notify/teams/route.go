@@ -91,7 +91,7 @@ func (t *Teams) route(a alert.Alert) channel {
 }
 
 // Address returns the name of the webhook that an alert goes to: its host and a
-// few characters that tell it from another.
+// few characters that no other has.
 func (t *Teams) Address(a alert.Alert) string { return t.route(a).name }
 
 // Addresses lists the names of all webhooks.

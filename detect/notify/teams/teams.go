@@ -85,8 +85,8 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 	}
 	t := &Teams{options: options}
 	// Two routes to one webhook share what it may be sent. Two webhooks have
-	// different names, also in the rare case that a few digits do not tell them
-	// apart.
+	// different names, also in the rare case that their first digits are the
+	// same.
 	all, names := map[string]channel{}, map[string]bool{}
 	add := func(w WebhookURL) channel {
 		key := w.reveal().String()

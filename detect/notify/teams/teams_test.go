@@ -85,7 +85,7 @@ func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 }
 
 // standIn is a Workflows webhook: it takes messages of at most 28 KB and four
-// requests a second, and misbehaves as it is told.
+// requests a second, and misbehaves as it is set to.
 type standIn struct {
 	*httptest.Server
 	clock *fakeClock
@@ -334,7 +334,7 @@ func (s *standIn) check(t *testing.T, requests int) {
 	}
 }
 
-// Whatever the webhook does, an alert that it did not take is told again, and
+// Whatever the webhook does, an alert that it did not take is sent again, and
 // one that it took is not.
 func TestDeliveryThroughTheLedger(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 
 // WebhookURL is the address of a Workflows webhook. Whoever holds it can post,
 // so it is a secret: however it is printed it comes out as its host and a few
-// characters that tell it from another and say nothing of it. The zero value is
+// characters of a hash, which say nothing of it. The zero value is
 // no address.
 type WebhookURL struct {
 	// reveal returns the address. fmt looks into everything but a function where
