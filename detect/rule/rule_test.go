@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,6 +71,35 @@ func TestProblemString(t *testing.T) {
 	for want, p := range tests {
 		if got := p.Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestAddressColumns(t *testing.T) {
+	t.Parallel()
+	mapping := func(entityType string, fields ...string) EntityMapping {
+		m := EntityMapping{EntityType: entityType}
+		for i := 0; i < len(fields); i += 2 {
+			m.FieldMappings = append(m.FieldMappings, FieldMapping{Identifier: fields[i], Column: fields[i+1]})
+		}
+		return m
+	}
+	r := &Rule{EntityMappings: []EntityMapping{
+		mapping("Account", "Name", "User", "Address", "NoAddress"),
+		mapping("IP", "Address", "IPAddress"),
+		mapping("MailMessage", "Sender", "From", "SenderIP", "MailFrom"),
+		mapping("SubmissionMail", "SenderIp", "Relay", "SenderIP", "Other"),
+		mapping("IP", "Address", "IPAddress"),
+	}}
+	if diff := cmp.Diff([]string{"IPAddress", "MailFrom", "Relay"}, r.AddressColumns()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// Sentinel's names, which differ in case.
+	for _, e := range entityTypes {
+		for _, identifier := range e.identifiers {
+			if got, want := IsAddress(e.name, identifier), e.name+" "+identifier; got != slices.Contains([]string{"IP Address", "MailMessage SenderIP", "SubmissionMail SenderIp"}, want) {
+				t.Errorf("%s: %t", want, got)
+			}
 		}
 	}
 }
