@@ -34,34 +34,7 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	var sb strings.Builder
 	s := c.style
 	sb.WriteString(s.Dim(strings.Repeat("─", s.width())) + "\n")
-
-	mark := s.severity(a.Severity)
-	indent := len(badge(a.Severity)) + 3
-	for i, line := range wrap(text.Safe(a.Title), s.width()-indent) {
-		if i == 0 {
-			sb.WriteString(mark + " " + s.Bold(line) + "\n")
-		} else {
-			sb.WriteString(strings.Repeat(" ", indent) + s.Bold(line) + "\n")
-		}
-	}
-	if at := when(a); at != "" {
-		for _, line := range wrap(at, s.width()-indent) {
-			sb.WriteString(strings.Repeat(" ", indent) + s.Dim(line) + "\n")
-		}
-	}
-	if late := text.Late(a); late != "" {
-		sb.WriteString(strings.Repeat(" ", indent) + late + "\n")
-	}
-	if continues := text.Continues(a); continues != "" {
-		for _, line := range wrap(continues, s.width()-indent) {
-			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
-		}
-	}
-	if a.Updates != nil {
-		for _, line := range wrap(text.UpdateOf(*a.Updates, text.Safe), s.width()-indent) {
-			sb.WriteString(strings.Repeat(" ", indent) + line + "\n")
-		}
-	}
+	c.head(&sb, a)
 	c.findings(&sb, a.Context)
 	if a.Description != "" {
 		sb.WriteString("\n")
@@ -84,6 +57,33 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	sb.WriteString("\n")
 	_, err := io.WriteString(c.w, sb.String())
 	return err
+}
+
+// head writes the severity and the title, and below it when the alert took place
+// and what it goes on from.
+func (c *Console) head(sb *strings.Builder, a alert.Alert) {
+	s := c.style
+	indent := len(badge(a.Severity)) + 3
+	margin := s.severity(a.Severity) + " "
+	write := func(words string, paint func(string) string) {
+		for _, line := range wrap(words, s.width()-indent) {
+			sb.WriteString(margin + paint(line) + "\n")
+			margin = strings.Repeat(" ", indent)
+		}
+	}
+	write(text.Safe(a.Title), s.Bold)
+	if at := when(a); at != "" {
+		write(at, s.Dim)
+	}
+	said := []string{text.Late(a), text.Continues(a)}
+	if a.Updates != nil {
+		said = append(said, text.UpdateOf(*a.Updates, text.Safe))
+	}
+	for _, words := range said {
+		if words != "" {
+			write(words, func(line string) string { return line })
+		}
+	}
 }
 
 // field is a label with what stands behind it, which may have several lines.

@@ -137,9 +137,6 @@ func whoOf(a alert.Alert) who {
 	return w
 }
 
-// shown says whether a time is one that a query can write.
-func shown(t time.Time) bool { return alert.Known(t) }
-
 // around is how much before and after the activity a query looks: what led up
 // to it, and what came of it.
 const around = time.Hour
@@ -154,7 +151,7 @@ func signIns(w who, span alert.Span) (query, period string) {
 	if len(values) == 0 {
 		column, values = "IPAddress", w.addresses
 	}
-	if len(values) == 0 || !shown(span.Start) || !shown(span.End) {
+	if len(values) == 0 || !span.Known() {
 		return "", ""
 	}
 	from, to := span.Start.UTC().Add(-around).Format(time.RFC3339), span.End.UTC().Add(around).Format(time.RFC3339)

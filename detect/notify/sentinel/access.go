@@ -49,10 +49,14 @@ func (d *Destination) Check(ctx context.Context) error {
 		}
 	}
 	if len(lacking) > 0 {
-		return d.failed("the identity may not "+strings.Join(lacking, ", "), errors.New(
-			"give it the role Microsoft Sentinel Contributor on "+d.workspace.String()+": Microsoft Sentinel Responder is not enough, it cannot make bookmarks"))
+		return d.failed("the identity may not "+strings.Join(lacking, ", "), errors.New("give it "+d.role()))
 	}
 	return nil
+}
+
+// role says which role a delivery takes.
+func (d *Destination) role() string {
+	return "the role Microsoft Sentinel Contributor on " + d.workspace.String() + ": Microsoft Sentinel Responder is not enough, it cannot make bookmarks"
 }
 
 // mostPages is how many pages of permissions are read: an identity has a few roles,

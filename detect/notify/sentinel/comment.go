@@ -170,7 +170,7 @@ func fit(lines []string, end string) string {
 		}
 	}
 	if left := len(lines) - len(kept); left > 0 {
-		kept = append(kept, fmt.Sprintf("Left out, as a comment holds no more: %d lines", left))
+		kept = append(kept, "Left out, as a comment holds no more: "+text.Count(left, "line", "lines"))
 	}
 	return strings.Join(append(kept, end), br)
 }

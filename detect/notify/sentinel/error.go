@@ -79,8 +79,7 @@ func (d *Destination) failed(doing string, err error) error {
 	case http.StatusUnauthorized:
 		e.text += ". Check that the identity is of the workspace's tenant"
 	case http.StatusForbidden:
-		e.text += ". Give the identity the role Microsoft Sentinel Contributor on " + d.workspace.String() +
-			": Microsoft Sentinel Responder is not enough, it cannot make bookmarks"
+		e.text += ". Give the identity " + d.role()
 	case http.StatusNotFound:
 		e.text += ". Check that " + d.workspace.String() + " exists and has Microsoft Sentinel"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
