@@ -68,12 +68,18 @@ func TestRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// An alert goes to the address that it is for, whatever its rule and severity.
+	named := low
+	named.Address = to.Address(high)
+	if err := to.Notify(t.Context(), named); err != nil {
+		t.Fatal(err)
+	}
 	for _, group := range [][]alert.Alert{{low, low}, {low, high}} {
 		if err := to.NotifyAll(context.Background(), group); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if want := []string{"all.example", "high.example", "rule.example", "all.example", "high.example"}; !slices.Equal(p.to, want) {
+	if want := []string{"all.example", "high.example", "rule.example", "high.example", "all.example", "high.example"}; !slices.Equal(p.to, want) {
 		t.Errorf("posted to %q, want %q", p.to, want)
 	}
 }
