@@ -29,6 +29,9 @@ func TestCut(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, test.got, test.want)
 		}
 	}
+	if got := Width("a日e\u0301"); got != 4 {
+		t.Errorf("the width is %d", got)
+	}
 }
 
 func TestEscapes(t *testing.T) {

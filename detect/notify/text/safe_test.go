@@ -76,4 +76,7 @@ func TestRange(t *testing.T) {
 			t.Errorf("Range(%s, %s) = %q, want %q", tc.start, tc.end, got, tc.want)
 		}
 	}
+	if got := Range(alert.Span{End: at("2026-03-17T10:00:00Z")}) + Stamp(alert.Span{}) + Moment(time.Time{}); got != "an unknown time" {
+		t.Errorf("no time is %q", got)
+	}
 }
