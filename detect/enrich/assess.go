@@ -103,7 +103,7 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 	r.assessMethods(f, s)
 	b.assessStanding(f, a, s)
 	// What is new takes something to compare with.
-	if _, unknown := missing["Sign-ins before"]; !unknown && s.signIns > 0 {
+	if _, unknown := missing[signInsBefore]; !unknown && s.signIns > 0 {
 		b.assessNovelty(f, c, s, r, addresses)
 	}
 }
@@ -316,7 +316,7 @@ func (b *batch) sections(s subject) []alert.Section {
 		add("UEBA", append(fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record"))), fact("Insights", s.unusual(most+1)...)...))
 	}
 	if s.signIns > 0 {
-		add("Sign-ins before", slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...),
+		add(signInsBefore, slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...),
 			fact("Addresses", ranked(s.used, 3)...), fact("Devices", ranked(s.named, 3)...)))
 	}
 	return list

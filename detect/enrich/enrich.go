@@ -79,7 +79,11 @@ type kind struct {
 	row      func(b *batch, r row)
 }
 
-const aftermath = "Aftermath"
+// The kinds of context that are referred to by name.
+const (
+	aftermath     = "Aftermath"
+	signInsBefore = "Sign-ins before"
+)
 
 func history(b *batch) time.Time { return b.since.Add(-b.config.History) }
 func window(b *batch) time.Time  { return b.window.Start }
@@ -90,7 +94,7 @@ var kinds = []kind{
 	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: history, to: until, row: (*batch).identity},
 	{name: "UEBA of the account", table: "BehaviorAnalytics", query: loadQuery("ueba_accounts"), accounts: true, from: history, to: until, row: (*batch).uebaAccount},
 	{name: "UEBA of the address", table: "BehaviorAnalytics", query: loadQuery("ueba_addresses"), from: window, to: until, row: (*batch).uebaAddress},
-	{name: "Sign-ins before", table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
+	{name: signInsBefore, table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
 	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, from: recent, to: until, row: (*batch).after},
 	{name: "MFA methods", table: "AuditLogs", query: loadQuery("methods"), accounts: true, optional: true, from: recent, to: until, row: (*batch).method},
 	{name: "Prevalence", table: "SigninLogs", query: loadQuery("prevalence"), from: history, to: until, row: (*batch).prevalence},
