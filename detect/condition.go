@@ -93,15 +93,19 @@ func skippedCondition(r RuleRun) condition {
 	}
 }
 
-// goneCondition says that the ledger was gone since a time.
+// goneCondition says that the ledger was gone since a time, or that this process
+// found none until now.
 func (r *recall) goneCondition() condition {
-	text := "Its table did not exist, or held nothing any more. What was reported before is not known and may be reported again; what was still to be sent, or was parked, is gone."
-	if len(r.states) > 0 {
-		text += " The rules go on from where they stopped, as far as PUSHBACK_CATCH_UP reaches."
-	} else {
-		text += " The rules begin with what is due since then, as far as PUSHBACK_CATCH_UP reaches; whether anything of before was missed is not known."
+	if r.unseen {
+		return condition{
+			key: ledgerKey, title: "There was no ledger", since: r.since,
+			text: "The ticks since then failed, as its table did not exist. In a new installation that is all, and the rules begin with what is due since then, as far as PUSHBACK_CATCH_UP reaches. Otherwise somebody removed the table: what was reported before is not known and may be reported again, and what was still to be sent is gone.",
+		}
 	}
-	return condition{key: ledgerKey, title: "The ledger was gone", text: text, since: r.since}
+	return condition{
+		key: ledgerKey, title: "The ledger was gone", since: r.since,
+		text: "Its table did not exist, or held nothing any more. What was reported before is not known and may be reported again; what was still to be sent, or was parked, is gone. The rules go on from where they stopped, as far as PUSHBACK_CATCH_UP reaches.",
+	}
 }
 
 func orEmpty[K comparable, V any](m map[K]V) map[K]V {

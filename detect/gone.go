@@ -14,10 +14,14 @@ type recall struct {
 	states map[string]ledger.State
 	// since is when the ledger was found to be gone, or zero.
 	since time.Time
+	// unseen is that there was none since this process began: it may never have
+	// been made.
+	unseen bool
 }
 
 // lost notes that the ledger is gone, or was.
 func (r *recall) lost(now time.Time) {
+	r.unseen = false
 	if r.since.IsZero() {
 		r.since = now
 	}

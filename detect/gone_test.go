@@ -29,7 +29,8 @@ func (d *deletable) Begin(ctx context.Context) error {
 func (d *deletable) remake() { d.Ledger, d.gone = ledger.NewMemory().Ledger, false }
 
 // TestLedgerGone takes the ledger away for a few hours: each tick fails, nothing
-// that happens meanwhile is forgotten, and one health alert says so.
+// that happens meanwhile is forgotten, and one health alert says so. That of a
+// process that never saw a ledger says that there may never have been one.
 func TestLedgerGone(t *testing.T) {
 	t.Parallel()
 	var events []event
@@ -61,7 +62,7 @@ func TestLedgerGone(t *testing.T) {
 					l.remake()
 					if tc.restart {
 						d.restart()
-						d.detector.LedgerGone(clock("11:05"))
+						d.detector.NoLedger(clock("11:05"))
 					}
 				}
 				report, err := d.tick(clock("00:05").Add(time.Duration(hour) * time.Hour))
@@ -89,7 +90,11 @@ func TestLedgerGone(t *testing.T) {
 			if failed != tc.fails || len(missing) > 0 {
 				t.Errorf("%d ticks failed, want %d; %v are missing of %v", failed, tc.fails, missing, sent)
 			}
-			if diff := cmp.Diff([]string{"The ledger was gone", "Over: The ledger was gone"}, health); diff != "" {
+			want := []string{"The ledger was gone", "Over: The ledger was gone"}
+			if tc.restart {
+				want = []string{"There was no ledger", "Over: There was no ledger"}
+			}
+			if diff := cmp.Diff(want, health); diff != "" {
 				t.Errorf("health (-want +got):\n%s", diff)
 			}
 		})

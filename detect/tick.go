@@ -124,9 +124,12 @@ func (d *Detector) LastPass(ruleID string, event time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// LedgerGone says that there was no ledger in the ticks from one on, which it
-// takes to make a Detector. It is called before the first tick that has one.
-func (d *Detector) LedgerGone(since time.Time) { d.recall.lost(since.UTC()) }
+// NoLedger says that this process found no ledger in its ticks from one on, which
+// it takes to make a Detector. It is called before the first tick that has one.
+// The rules begin with what is due since then, and a health alert says so: at a
+// first installation the ledger may not have been made yet, but this process
+// cannot know that it never was.
+func (d *Detector) NoLedger(since time.Time) { d.recall.since, d.recall.unseen = since.UTC(), true }
 
 // Tick runs what is due at a time and sends what is owed. The report is
 // complete whatever happened; the error is the report's. Only one tick of a

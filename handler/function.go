@@ -30,9 +30,9 @@ type function struct {
 	turn   chan struct{} // of size 1, full during a tick
 	opened *opened       // guarded by turn
 	warned map[string]bool
-	// ledgerGone is the time of the first tick that found no ledger to open, or
+	// noLedger is the time of the first tick that found no ledger to open, or
 	// zero. It is guarded by turn.
-	ledgerGone time.Time
+	noLedger time.Time
 }
 
 // mostAhead is how far the host's time may be ahead of ours.
@@ -108,17 +108,17 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	attrs := inv.attrs()
 	log := f.log.With(attrs...)
 	if err := f.ready(ctx); err != nil {
-		if errors.Is(err, ledger.ErrNoTable) && f.ledgerGone.IsZero() {
-			if f.ledgerGone = inv.now; inv.now.IsZero() {
-				f.ledgerGone = f.clock()
+		if errors.Is(err, ledger.ErrNoTable) && f.noLedger.IsZero() {
+			if f.noLedger = inv.now; inv.now.IsZero() {
+				f.noLedger = f.clock()
 			}
 		}
 		f.logFailure("tick failed", err, attrs...)
 		return nil, err
 	}
-	if !f.ledgerGone.IsZero() {
-		f.opened.detector.LedgerGone(f.ledgerGone)
-		f.ledgerGone = time.Time{}
+	if !f.noLedger.IsZero() {
+		f.opened.detector.NoLedger(f.noLedger)
+		f.noLedger = time.Time{}
 	}
 	now := inv.now
 	switch ours := f.clock(); {

@@ -59,7 +59,7 @@ func (e *storageError) hint() string {
 	case e.code == string(aztables.TableBeingDeleted):
 		return "a table of this name is being deleted: wait a minute, or configure another name"
 	case e.code == string(aztables.TableNotFound):
-		return "make it with handler outbox init: if it was deleted, what was reported before is not known any more, and may be reported again"
+		return "make it with handler outbox init, or deploy the Bicep template: if it was deleted, what was reported before is not known any more, and may be reported again"
 	case e.status == http.StatusForbidden && strings.HasPrefix(e.code, "Authorization"):
 		return "the identity needs the role Storage Table Data Contributor on the storage account, and the account's firewall must admit it"
 	case e.status == http.StatusForbidden || e.status == http.StatusUnauthorized:
