@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pushback/detect/input"
 )
 
 // runtimeVariable says which kind of worker the host starts.
@@ -28,18 +30,28 @@ type hostFile struct {
 	}
 }
 
+// readConfig reads a file of the app, as the text of one.
+func readConfig(path string) (string, error) {
+	const most = 1 << 20
+	data, err := input.ReadFile(context.Background(), path, most)
+	if err != nil {
+		return "", err
+	}
+	return input.Text(data)
+}
+
 // host checks what the Functions host would make of the folder of the app: the
 // one that the host says, or the current one.
 func (c *checker) host() {
 	root := cmp.Or(os.Getenv("AzureWebJobsScriptRoot"), os.Getenv("FUNCTIONS_APP_ROOT_PATH"), ".")
-	text, err := os.ReadFile(filepath.Join(root, "host.json"))
+	text, err := readConfig(filepath.Join(root, "host.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		c.tell("host", checkOK, "host.json is not in this folder, so that what the Functions host makes of it was not checked: run check in the folder of the app")
 		return
 	}
 	var file hostFile
 	if err == nil {
-		err = json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &file)
+		err = json.Unmarshal([]byte(text), &file)
 	}
 	if err != nil {
 		c.tell("host", checkFailed, "host.json cannot be read: %v", err)
@@ -178,7 +190,7 @@ func workerRuntimeProblem(root string) string {
 // localSetting returns a value of local.settings.json, which func start makes an
 // environment variable of, or nothing. The file may hold secrets.
 func localSetting(root, name string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(root, "local.settings.json"))
+	text, err := readConfig(filepath.Join(root, "local.settings.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -186,7 +198,7 @@ func localSetting(root, name string) (string, error) {
 		return "", err
 	}
 	var file struct{ Values map[string]any }
-	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &file); err != nil {
+	if err := json.Unmarshal([]byte(text), &file); err != nil {
 		return "", err
 	}
 	value, _ := file.Values[name].(string)

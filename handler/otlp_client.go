@@ -2,15 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
+	"pushback/detect/input"
 	"pushback/detect/transport"
 )
 
@@ -30,7 +31,7 @@ func collectorClient(signal string) (*http.Client, error) {
 	}
 	carrier := transport.New(10 * time.Second)
 	if file, name := variable("CERTIFICATE"); file != "" {
-		text, err := os.ReadFile(file)
+		text, err := readPEM(file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -41,7 +42,7 @@ func collectorClient(signal string) (*http.Client, error) {
 	}
 	certificate, name := variable("CLIENT_CERTIFICATE")
 	if key, _ := variable("CLIENT_KEY"); certificate != "" && key != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
+		pair, err := keyPair(certificate, key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -61,4 +62,24 @@ func collectorClient(signal string) (*http.Client, error) {
 		}
 		return &transport.RedirectError{Service: "the collector", Status: next.Response.StatusCode, Host: next.URL.Host}
 	}}, nil
+}
+
+// readPEM reads a file of certificates or of a key. A pipe or a device would hold
+// up the start of serve.
+func readPEM(path string) ([]byte, error) {
+	const most = 1 << 20
+	return input.ReadFile(context.Background(), path, most)
+}
+
+// keyPair reads a certificate and its key.
+func keyPair(certificate, key string) (tls.Certificate, error) {
+	chain, err := readPEM(certificate)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	private, err := readPEM(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(chain, private)
 }

@@ -106,6 +106,9 @@ func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if f.info.Size() > most {
+		return nil, &TooLargeError{Name: "it", Limit: most}
+	}
 	return ReadAll(ctx, f, "it", most)
 }
 

@@ -150,6 +150,7 @@ func (c *csvFile) next(header bool) (piece, bool) {
 				return c.unclosed(p, header), true
 			}
 			p.length = w.skipLine()
+			p.cut = w.failed() != nil
 			c.badPiece(p)
 			p.text = nil
 			return p, true

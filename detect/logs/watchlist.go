@@ -30,6 +30,10 @@ const (
 // larger one.
 const maxWatchlist = 500 << 20
 
+// maxWatchlistItems is how many items a watchlist has at most: as many as all of a
+// workspace together.
+const maxWatchlistItems = 10_000_000
+
 // Watchlists gives the watchlists in a folder, for kql.Database: each is a CSV
 // file named after the watchlist's alias, its first line naming the columns.
 // All columns are strings, as Sentinel has them. SearchKey is the first column
@@ -101,6 +105,9 @@ func readWatchlist(f watchlistFile, order DateOrder) (*kql.Table, error) {
 		text, _, err := contents(again())
 		return &bounded{text, maxWatchlist}, err
 	}
+	if err = checkSize(src.Info().Size(), open); err != nil {
+		return nil, fmt.Errorf("the watchlist '%s': %s: %w", f.alias, f.path, err)
+	}
 	t, err := watchlistTable(f, src.Info().ModTime(), open, order)
 	var dates *DateOrderError
 	if errors.As(err, &dates) {
@@ -112,13 +119,25 @@ func readWatchlist(f watchlistFile, order DateOrder) (*kql.Table, error) {
 	return t, nil
 }
 
+// checkSize refuses a file that is too large before anything is made of it: what
+// its text is taken apart into is several times as large.
+func checkSize(stored int64, open func() (io.Reader, error)) error {
+	if stored > maxWatchlist {
+		return &input.TooLargeError{Name: "the file", Limit: maxWatchlist}
+	}
+	text, err := open() // which a compressed file may have more of
+	if err == nil {
+		_, err = io.Copy(io.Discard, text)
+	}
+	return err
+}
+
 func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, error), order DateOrder) (*kql.Table, error) {
 	text, err := open()
 	if err != nil {
 		return nil, err
 	}
-	in := csv.NewReader(text)
-	in.ReuseRecord = true
+	in := itemReader(text)
 	header, err := in.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; its first line should name the columns")
@@ -156,13 +175,16 @@ func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, 
 		}
 	}
 	b := kql.NewTableBuilder(f.alias, schema)
-	for {
+	for items := 0; ; items++ {
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return b.Build(), nil
 		}
 		if err != nil {
 			return nil, err
+		}
+		if items == maxWatchlistItems {
+			return nil, fmt.Errorf("the file holds more than %d items", maxWatchlistItems)
 		}
 		item := sha256.New()
 		fmt.Fprintf(item, "%q", f.alias)
@@ -211,8 +233,7 @@ func (d *watchlistDates) look(open func() (io.Reader, error), column int) error 
 	if err != nil {
 		return err
 	}
-	in := csv.NewReader(text)
-	in.ReuseRecord = true
+	in := itemReader(text)
 	for {
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -241,7 +262,32 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("the file is larger than %d MiB", maxWatchlist>>20)
+		return 0, &input.TooLargeError{Name: "the file", Limit: maxWatchlist}
 	}
+	return n, err
+}
+
+// itemReader reads the items of a watchlist, each of bounded size.
+func itemReader(text io.Reader) *csv.Reader {
+	items := &boundedItems{src: text}
+	items.in = csv.NewReader(items)
+	items.in.ReuseRecord = true
+	return items.in
+}
+
+// boundedItems is what a CSV reader reads from. It fails once that has read much
+// further than the item before.
+type boundedItems struct {
+	src  io.Reader
+	in   *csv.Reader
+	read int64
+}
+
+func (b *boundedItems) Read(p []byte) (int, error) {
+	if b.read-b.in.InputOffset() > DefaultMaxLine {
+		return 0, fmt.Errorf("the item that begins at byte %d is of more than %d bytes, the limit", b.in.InputOffset()+1, DefaultMaxLine)
+	}
+	n, err := b.src.Read(p)
+	b.read += int64(n)
 	return n, err
 }

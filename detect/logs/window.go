@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -21,6 +22,23 @@ type window struct {
 }
 
 const windowSize = 256 << 10
+
+// mostSkipped is how many bytes of a piece are passed over beyond the limit. What
+// goes on longer is no record: the file is damaged, or sparse, or has no end.
+const mostSkipped = 64 << 20
+
+// endlessError says that a stream was given up inside a record.
+type endlessError struct{ limit int }
+
+func (e *endlessError) Error() string {
+	return fmt.Sprintf("a record of more than %d bytes; at most %d are read, and the rest of the file is not", mostSkipped, e.limit)
+}
+
+// giveUp ends the stream inside a piece that began at a line.
+func (w *window) giveUp(line int) {
+	w.advance(w.end - w.pos)
+	w.line, w.err = line, &endlessError{w.limit}
+}
 
 func newWindow(src io.Reader, limit int) *window {
 	return &window{src: src, buf: make([]byte, min(windowSize, max(limit, 512))), limit: limit, line: 1}
@@ -127,6 +145,7 @@ func (w *window) nextLine() (piece, bool) {
 		}
 		if scanned = w.end - w.pos; scanned > w.limit {
 			p.length = w.skipLine()
+			p.cut = w.failed() != nil
 			return p, true
 		}
 		if w.more() {
@@ -142,7 +161,8 @@ func (w *window) nextLine() (piece, bool) {
 	}
 }
 
-// skipLine consumes the rest of a line and returns its length.
+// skipLine consumes the rest of a line and returns its length. It gives up on a
+// line that does not end.
 func (w *window) skipLine() (length int64) {
 	for {
 		if i := bytes.IndexByte(w.buf[w.pos:w.end], '\n'); i >= 0 {
@@ -151,6 +171,9 @@ func (w *window) skipLine() (length int64) {
 		}
 		length += int64(w.end - w.pos)
 		w.advance(w.end - w.pos)
+		if length > mostSkipped {
+			w.giveUp(w.line)
+		}
 		if !w.more() {
 			return length
 		}
@@ -170,6 +193,9 @@ func (w *window) nextValue() piece {
 			skipped += int64(i)
 			w.advance(i)
 			i = 0
+			if skipped > mostSkipped {
+				w.giveUp(p.line)
+			}
 		}
 		if w.pos+i == w.end && !w.more() {
 			if n := w.end - w.pos; !scalar || w.failed() != nil {
