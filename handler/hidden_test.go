@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,6 +28,11 @@ var pasted = []struct{ text, part string }{
 	{"eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhIjoiUzNjcjN0In0.S3cr3t", "eyJ0eXAi"},
 	{"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==", "Eby8vdM02"},
 	{url.QueryEscape("Zk3vQ8yT5bN1mX7cR2wL9hD4sA6jF0pUeGiKoB+Vx/E="), "Zk3vQ8yT5"},
+	{"https://host.example/api?code=S3cr3t==", "S3cr3t"},
+	{"host.example:80/?code=x&sig=S3cr3t==", "S3cr3t"},
+	{":80/api?code=S3cr3t==", "S3cr3t"},
+	{"SharedAccessSignature S3cr3t", "S3cr3t"},
+	{"SharedAccessSignature sv=2024-08-04&sig=S3cr3tS1gn4ture%3D", "S3cr3t"},
 }
 
 // TestNoCommandShowsASecret gives every secret to every setting, variable, flag
@@ -56,6 +63,8 @@ func TestNoCommandShowsASecret(t *testing.T) {
 			{"replay", "--logs", p.text}, {"replay", "--logs", "testdata", "--from", p.text}, {"replay", "--logs", "testdata", "--rules", p.text},
 			{"query", p.text}, {"query", "--logs", p.text, "T"}, {"query", "--file", p.text}, {"query", "--output", p.text, "T"},
 			{"query", "--watchlists", p.text, "_GetWatchlist('x')"}, {"query", "print 'a" + p.text + "' | nothing"},
+			{"query", "print x | where " + p.text}, {"query", "T\n| " + p.text}, {"query", "print 1" + p.text}, {"query", "--explain", p.text}, {"query", p.text, p.text},
+			{"demo", "--serve", "x:" + p.text}, {"demo", "--serve", ":" + p.text}, {"query", "--date-order", p.text, "T"}, {"query", "--from", p.text, "T"},
 			{"card", "--alert", p.text}, {"outbox", p.text}, {"outbox", "drop", p.text},
 		} {
 			check(t, p.part, args...)
@@ -72,6 +81,38 @@ func TestNoCommandShowsASecret(t *testing.T) {
 					check(t, p.part, "check")
 				}
 			})
+		}
+	}
+}
+
+// TestNoFileShowsASecret pastes every secret into a query and into rules that are
+// read from files.
+func TestNoFileShowsASecret(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	events := filepath.Join(dir, "SigninLogs.json")
+	if err := os.WriteFile(events, []byte(`{"TimeGenerated":"2026-03-17T10:00:00Z"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shipped, err := os.ReadFile("../detect/rule/mfa-rejected-by-user.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pasted {
+		for j, text := range []string{
+			p.text, "print " + p.text, "T | " + p.text, "print '" + p.text, p.text + ": 1", "id: x\nquery: " + p.text,
+			strings.Replace(string(shipped), "(SigninLogs\n", "("+p.text+"\n", 1), "id: " + p.text + "\nseverity: " + p.text + "\n",
+		} {
+			path := filepath.Join(dir, fmt.Sprintf("%d-%d.yaml", i, j))
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"query", "--file", path}, {"replay", "--logs", events, "--rules", path}} {
+				r := handler(t, args...)
+				if out := r.stdout + r.stderr; r.code == exitDone || strings.Contains(strings.ToLower(out), strings.ToLower(p.part)) {
+					t.Errorf("%s with %.60q: exit %d, and it shows %q: %.600s", args[0], text, r.code, p.part, out)
+				}
+			}
 		}
 	}
 }

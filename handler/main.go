@@ -34,7 +34,8 @@ func main() {
 type usageError struct{ error }
 
 // run runs a command line and returns the exit code. Errors are written to
-// stderr here and nowhere else.
+// stderr here and nowhere else, without the secrets that the command line holds
+// or that they quote.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetIn(stdin)
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitInterrupted
 	}
 	if message := err.Error(); message != "" {
-		fmt.Fprintln(stderr, "handler: "+text.SafeLines(secret.Hide(message)))
+		fmt.Fprintln(stderr, "handler: "+text.SafeLines(secret.HideEcho(message, args...)))
 	}
 	var usage usageError
 	switch {

@@ -281,7 +281,7 @@ func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema, lists
 // queryProblem shows an error of a rule's query at its place in the rule file.
 func queryProblem(r *rule.Rule, e *kql.Error) string {
 	line, column := r.Query.Locate(e.Line, e.Column)
-	return fmt.Sprintf("%s:%d:%d: %s%s", r.File, line, column, e.Message, caret(r.Query.Text, e.Line, e.Column))
+	return fmt.Sprintf("%s:%d:%d: %s", r.File, line, column, secret.HideEcho(e.Message+caret(r.Query.Text, e.Line, e.Column), r.Query.Text))
 }
 
 // excerptWidth is how many characters of a line are shown on either side of a

@@ -31,12 +31,12 @@ type output struct {
 	json bool
 	// serve is where to show the cards when the run is over, if anywhere, and
 	// open says to open a browser there.
-	serve string
+	serve pageAddress
 	open  bool
 }
 
 func (o *output) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.serve, "serve", "", "then show the cards that Teams would get on a local page at this address, such as 127.0.0.1:8080")
+	cmd.Flags().Var(&o.serve, "serve", "then show the cards that Teams would get on a local page at this address, such as 127.0.0.1:8080")
 	cmd.Flags().BoolVar(&o.open, "open", false, "then show the cards in a browser")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
 }

@@ -12,14 +12,15 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/input"
 	"pushback/detect/notify"
 	"pushback/detect/notify/teams"
 	"pushback/detect/notify/text"
@@ -35,6 +36,7 @@ const (
 	rendererHash = "sha384-2ZvLCU4Vdd2sHmy/YJ9k9RtG0rDm9U6ohi00pKobAAHYezyyHjwoSw+hC1q7dN+0"
 	rendererCDN  = "https://cdn.jsdelivr.net"
 	rendererURL  = rendererCDN + "/npm/adaptivecards@3.0.5/dist/adaptivecards.js"
+	mostRenderer = 16 << 20 // bytes of the file that are read
 )
 
 // page shows the cards of a run in a browser, as Teams would.
@@ -112,7 +114,7 @@ func (p *page) handler(root, host string) (http.Handler, error) {
 	}
 	renderer := map[string]string{"src": rendererURL, "integrity": rendererHash}
 	scripts := "'self' " + rendererCDN
-	pinned, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(rendererFile)))
+	pinned, err := input.ReadFile(context.Background(), filepath.Join(root, filepath.FromSlash(rendererFile)), mostRenderer)
 	if err == nil && hashOf(pinned) == rendererHash {
 		renderer["src"], scripts = "/adaptivecards.js", "'self'"
 	} else {
@@ -169,12 +171,37 @@ func hashOf(content []byte) string {
 	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// serve shows the page at an address until ctx ends, and opens a browser if told
-// to.
-func (p *page) serve(ctx context.Context, address string, open bool, stderr io.Writer) error {
+// pageAddress is where the page is to be, as a flag's value. An empty one is
+// nowhere.
+type pageAddress string
+
+// Set takes the address. What is no address is refused before a run rather than
+// after it.
+func (a *pageAddress) Set(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("expected HOST:PORT, such as 127.0.0.1:8080, or :0 for any port")
+	}
+	*a = pageAddress(text)
+	return nil
+}
+
+// String returns the address.
+func (a *pageAddress) String() string { return string(*a) }
+
+// Type names the value in the help.
+func (a *pageAddress) Type() string { return "host:port" }
+
+// serve shows the page at an address until ctx ends, and opens a browser there
+// if open is set.
+func (p *page) serve(ctx context.Context, at pageAddress, open bool, stderr io.Writer) error {
+	address := string(at)
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return usageError{fmt.Errorf("the address %q: expected HOST:PORT, such as 127.0.0.1:8080, or :0 for any port", address)}
+		return err // Set has seen to it
 	}
 	if host == "" {
 		address = "127.0.0.1" + address

@@ -17,6 +17,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/logs"
 	"pushback/detect/notify/text"
+	"pushback/detect/secret"
 )
 
 // querying is one run of the query command.
@@ -175,7 +176,7 @@ func (q *querying) problem(err error) error {
 	if q.name != "" {
 		place = q.name + ":" + place
 	}
-	return fmt.Errorf("%s: %s%s", place, e.Message, caret(q.text, e.Line, e.Column))
+	return errors.New(place + ": " + secret.HideEcho(e.Message+caret(q.text, e.Line, e.Column), q.text))
 }
 
 // texts gives a row as tostring() does.

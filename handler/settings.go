@@ -89,9 +89,9 @@ func settingsFor(command string) (settings, error) {
 			switch {
 			case expected == "":
 			case hidden:
-				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, secret.Hide(expected)))
+				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, secret.HideEcho(expected, text)))
 			default:
-				problems = append(problems, fmt.Errorf("the setting %s %s: expected %s", key, shown(text), secret.Hide(expected)))
+				problems = append(problems, fmt.Errorf("the setting %s %s: expected %s", key, shown(text), secret.HideEcho(expected, text)))
 			}
 		case command != "" && tag.Get("needed") == command:
 			problems = append(problems, fmt.Errorf("the setting %s is not set: expected %s", key, value.read("", tag)))

@@ -32,10 +32,11 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 	if len(data) > maxFileSize {
 		return fail(0, 0, "the file is longer than 1 MiB: that is not a rule")
 	}
-	if name, _ := input.Encoding(data); name != "" {
-		return fail(0, 0, "%v", &input.EncodingError{Encoding: name})
+	text, err := input.Text(data)
+	if err != nil {
+		return fail(0, 0, "%v", err)
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	data = []byte(text)
 	if !utf8.Valid(data) {
 		line, column := invalidUTF8(data)
 		return fail(line, column, "the file is not UTF-8 text: save it as UTF-8")

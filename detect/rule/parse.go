@@ -13,6 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pushback/detect/alert"
+	"pushback/detect/input"
+	"pushback/detect/secret"
 )
 
 // Sentinel's own limits. Pushback runs a rule beyond them and warns: the rule
@@ -66,7 +68,7 @@ var groupableAlertDetails = []string{"DisplayName", "Severity"}
 func Parse(file string, data []byte) (*Rule, []Problem) {
 	root, src, problem := readDocument(file, data)
 	if problem != nil {
-		return nil, []Problem{*problem}
+		return nil, withoutSecrets([]Problem{*problem}, data)
 	}
 	p := &parser{
 		reader: reader{file: file, source: src, at: map[string]position{}},
@@ -78,10 +80,28 @@ func Parse(file string, data []byte) (*Rule, []Problem) {
 	p.rule.at = p.at
 	p.read(root)
 	sortProblems(p.problems)
-	if hasError(p.problems) {
-		return nil, p.problems
+	problems := withoutSecrets(p.problems, data)
+	if hasError(problems) {
+		return nil, problems
 	}
-	return p.rule, p.problems
+	return p.rule, problems
+}
+
+// withoutSecrets hides in problems what they quote of the secrets in a file, such
+// as a signature that was pasted into a query.
+func withoutSecrets(problems []Problem, data []byte) []Problem {
+	if len(problems) == 0 {
+		return problems
+	}
+	text, err := input.Text(data[:min(len(data), maxFileSize)])
+	if err != nil {
+		return problems // nothing of it was read
+	}
+	hide := secret.EchoHider(text)
+	for i := range problems {
+		problems[i].Message = hide(problems[i].Message)
+	}
+	return problems
 }
 
 // parser reads a document into a rule.

@@ -280,7 +280,11 @@ func TestParseProblems(t *testing.T) {
 		{"null", "~", []string{"r.yaml: the file is empty: a rule is a YAML mapping with id, name, severity and query"}},
 		{"list", "\n- a\n", []string{"r.yaml:2:1: the file is a list: a rule is a YAML mapping with id, name, severity and query"}},
 		{"text", "hello\n", []string{`r.yaml:1:1: the file is the single value "hello": a rule is a YAML mapping with id, name, severity and query`}},
-		{"UTF-16", "\xff\xfei\x00d\x00", []string{"r.yaml: the file is in UTF-16: save it as UTF-8"}},
+		{"UTF-16 without a mark", "i\x00d\x00", []string{"r.yaml: the file is in UTF-16: save it as UTF-8"}},
+		{"a signature", set("severity", "SharedAccessSignature S3cr3tS") + "S3cr3tS: 1\n", []string{
+			`r.yaml:3:11: severity: unknown severity "SharedAccessSignature …": use High, Medium, Low or Informational`,
+			`r.yaml:9:1: warning: unknown key "…" is ignored`,
+		}},
 		{"UTF-32", "\xff\xfe\x00\x00i\x00\x00\x00", []string{"r.yaml: the file is in UTF-32: save it as UTF-8"}},
 		{"UTF-32 without a mark", "i\x00\x00\x00d\x00\x00\x00", []string{"r.yaml: the file is in UTF-32: save it as UTF-8"}},
 		{"latin 1", "id: x\nname: gr\xf6\xdfer\n", []string{"r.yaml:2:9: the file is not UTF-8 text: save it as UTF-8"}},
@@ -453,7 +457,7 @@ func TestParseProblems(t *testing.T) {
 			`r.yaml:9:22: guidance is "javascript:alert(1)": write the address of the page as https://host/path, with what is special in it escaped`,
 		}},
 		{"guidance with a password", add("pushback: {guidance: \"https://a:b@c.example/\"}\n"), []string{
-			`r.yaml:9:22: guidance is "https://a:b@c.example/": write the address of the page as https://host/path, with what is special in it escaped`,
+			`r.yaml:9:22: guidance is "https://…@c.example/": write the address of the page as https://host/path, with what is special in it escaped`,
 		}},
 
 		{"editor lines", strings.Replace(scheduled, "name: R", "name: \"a\u2028b\"", 1) + "kind: x\n", []string{`r.yaml:9:7: kind is "x": use Scheduled or NRT`}},

@@ -75,6 +75,9 @@ var (
 	// signature is that of a storage account or a service bus, with all of its
 	// parameters.
 	signature = regexp.MustCompile(`(?i)SharedAccessSignature["']?(?:\s*=\s*|\s+)["']?([^\s"'<>;]+)`)
+	// parameter is one of an address's query that is a key, also where the address
+	// is cut off before it.
+	parameter = regexp.MustCompile(`(?i)[?&](?:code|token|key|secret|(?:ocp-apim-)?subscription-key)=([^\s"'<>&#]+)`)
 	// bearer is a token in a header.
 	bearer = regexp.MustCompile(`(?i)\bBearer\s+([a-z0-9._~+/-]{16,}=*)`)
 	// jwt is a token of Entra: the first part of one is JSON in base64.
@@ -111,6 +114,7 @@ func find(f folded) []span {
 	}
 	group(field)
 	group(signature)
+	group(parameter)
 	group(bearer)
 	for _, m := range jwt.FindAllStringIndex(text, -1) {
 		found = append(found, span{m[0], m[1]})
