@@ -86,7 +86,9 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		return nil
 	}
 	var bookErr error
-	fresh := c.book == nil
+	// What an address that refuses can be sent depends on the book: another process
+	// may have it tried.
+	fresh := c.book == nil || c.refusing()
 	if fresh {
 		bookErr = read()
 	}
@@ -103,7 +105,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 	if err != nil {
 		err = fmt.Errorf("reading what is owed: %w", err)
 	}
-	if !fresh && (slices.ContainsFunc(slices.Collect(maps.Values(pages)), (*page).some) || c.refusing()) {
+	if !fresh && slices.ContainsFunc(slices.Collect(maps.Values(pages)), (*page).some) {
 		bookErr = read()
 	}
 	err = errors.Join(err, bookErr)
