@@ -54,7 +54,7 @@ param applicationInsightsResourceId string = ''
 @description('Whether the app reaches storage and key vault through private endpoints in a virtual network of its own, and they refuse all other networks.')
 param privateNetwork bool = false
 
-@description('Resource ids of the action groups that are told when the app fails or stops. Without one the alerts are seen in the portal only.')
+@description('Resource ids of the action groups that are notified when the app fails or stops. Without one the alerts are seen in the portal only.')
 param actionGroupIds array = []
 
 @description('Tags of all resources.')

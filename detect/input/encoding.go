@@ -8,7 +8,7 @@ import (
 )
 
 // Encoding names the encoding that a text begins in, if it is another than
-// UTF-8: UTF-16 or UTF-32. It is told by the byte order mark or, without one, by
+// UTF-8: UTF-16 or UTF-32. It is known by the byte order mark or, without one, by
 // the zeros that the first characters of any query, rule or log have in it.
 func Encoding(head []byte) (name string, marked bool) {
 	switch {

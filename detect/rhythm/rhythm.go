@@ -17,7 +17,7 @@ type Rhythm struct {
 	// Hours are the hours in which it has records, since the Unix epoch and in
 	// order.
 	Hours []int64
-	// Gaps are the silences that were told, each from when it was longer than any
+	// Gaps are the silences that were reported, each from when it was longer than any
 	// before to the first record after. They are no part of the rhythm.
 	Gaps [][2]int64
 	// Missing says that the workspace had no such table when it was asked.
@@ -121,7 +121,7 @@ func (r *Rhythm) Heal(since int64) {
 }
 
 // longest returns the longest time without a record among the first hours, but
-// for what was told.
+// for what was reported.
 func (r *Rhythm) longest(first int) int64 {
 	longest := int64(0)
 	for i := 1; i < first; i++ {
@@ -206,7 +206,7 @@ func (r *Rhythm) missed(before int64) float64 {
 }
 
 // steadiness returns how alike the weeks are: the share of hours with records
-// in both of those that have some in one, or where a silence that was told took
+// in both of those that have some in one, or where a silence that was reported took
 // away one of the weeks the share of hours with records.
 func (r *Rhythm) steadiness() float64 {
 	both, either, all := 0.0, 0.0, 0.0

@@ -127,7 +127,7 @@ func TestTableSilenceOrdinary(t *testing.T) {
 	}
 }
 
-// A silence that was told is no part of the rhythm: the next is noticed as soon.
+// A silence that was reported is no part of the rhythm: the next is noticed as soon.
 func TestTableSilenceAgain(t *testing.T) {
 	t.Parallel()
 	const lateness = 2 * time.Hour
@@ -141,7 +141,7 @@ func TestTableSilenceAgain(t *testing.T) {
 			day := int(h.Sub(monday).Hours()) / 24
 			return day >= 21 && day < 28 || day >= 35 && day < 42
 		}
-		var told, took []time.Duration
+		var sent, took []time.Duration
 		open, since := false, int64(0)
 		for h := monday; h.Before(monday.AddDate(0, 0, 60)); h = h.Add(time.Hour) {
 			now := h.Add(time.Hour + 5*time.Minute)
@@ -155,13 +155,13 @@ func TestTableSilenceAgain(t *testing.T) {
 			if v := r.Judge(now, lateness); v.Silent && !open {
 				open, since = true, HourOf(v.Newest)
 				begun := monday.AddDate(0, 0, 21)
-				if len(told) > 0 {
+				if len(sent) > 0 {
 					begun = monday.AddDate(0, 0, 35)
 				}
-				told, took = append(told, now.Sub(monday)), append(took, now.Sub(begun))
+				sent, took = append(sent, now.Sub(monday)), append(took, now.Sub(begun))
 			}
 		}
-		if len(told) != 2 || took[0] > test.most || took[1] > test.most {
+		if len(sent) != 2 || took[0] > test.most || took[1] > test.most {
 			t.Errorf("%s: noticed after %s", test.name, took)
 		}
 	}

@@ -15,7 +15,7 @@ param insightsId string
 @description('Name of the function app.')
 param appName string
 
-@description('Resource ids of the action groups to tell.')
+@description('Resource ids of the action groups to notify.')
 param actionGroupIds array
 
 // The host tries a tick that failed twice more within a minute or so. That is one failure, so what is counted is the five

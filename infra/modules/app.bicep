@@ -49,7 +49,7 @@ var hostSettings = {
 
 // https://learn.microsoft.com/azure/templates/microsoft.web/serverfarms
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
-  // checkov:skip=CKV_AZURE_225: not all regions have zones; a tick that is lost with a zone is made up for
+  // checkov:skip=CKV_AZURE_225: not all regions have zones; a tick that is lost with a zone is caught up
   name: name
   location: location
   tags: tags
