@@ -12,8 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +23,6 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/alert"
-	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/text"
@@ -205,22 +202,18 @@ func (c *checker) schedule() {
 
 // rules reads the rules as serve does.
 func (c *checker) rules() []*rule.Rule {
-	rules, problems := []*rule.Rule{rule.Default()}, []rule.Problem(nil)
-	if c.settings.Rules != "" {
-		rules, problems = rule.Load(c.settings.Rules)
-	}
-	for _, p := range problems {
+	set := readRules(c.settings.Rules)
+	for _, p := range set.problems {
 		status := checkFailed
 		if p.Warning {
 			status = checkWarning
 		}
 		c.tell("rule", status, "%s", p)
 	}
-	running := slices.DeleteFunc(slices.Clone(rules), func(r *rule.Rule) bool { return r.Disabled })
-	if len(running) == 0 {
+	if len(set.running) == 0 {
 		c.tell("rule", checkFailed, "no rule is left to run: see %s_RULES", settingsPrefix)
 	}
-	return running
+	return set.running
 }
 
 // someSkew is how far our clock may be from the workspace's before it is worth
@@ -371,33 +364,6 @@ func (c *checker) table(ctx context.Context, q detect.Querier, name string) {
 		return
 	}
 	c.tell("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
-}
-
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// ruleTables lists the tables that the queries of rules read. Of a query that
-// cannot be read here they are those that the rule declares, which may be spelt
-// otherwise than the table is, and those of the known ones that it names.
-func ruleTables(rules []*rule.Rule) []string {
-	var names []string
-	known := kql.KnownTables()
-	for _, r := range rules {
-		if tables, err := kql.Tables(r.Query.Text); err == nil && len(tables) > 0 {
-			names = append(names, tables...)
-			continue
-		}
-		for _, connector := range r.RequiredDataConnectors {
-			names = append(names, connector.DataTypes...)
-		}
-		for word := range strings.FieldsFuncSeq(r.Query.Text, func(c rune) bool { return !plainName.MatchString("a" + string(c)) }) {
-			if known[word] != nil {
-				names = append(names, word)
-			}
-		}
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !plainName.MatchString(name) })
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // ledger checks that the ledger can be read and written, and lists what its

@@ -61,10 +61,3 @@ func newDemo() *cobra.Command {
 	cmd.Flags().StringVar(&dir, "write", "", "also write the day's logs into this folder, for replay")
 	return cmd
 }
-
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}
-	}
-	return nil
-}

@@ -30,9 +30,6 @@ func main() {
 	os.Exit(code)
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
 // run runs a command line and returns the exit code. Errors are written to
 // stderr here and nowhere else, without the secrets that the command line holds
 // or that they quote.

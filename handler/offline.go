@@ -21,9 +21,7 @@ import (
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
 	"pushback/detect/notify"
-	"pushback/detect/notify/text"
 	"pushback/detect/rule"
-	"pushback/detect/secret"
 	"pushback/detect/workspace"
 )
 
@@ -83,7 +81,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 
 	bar := newProgress(stderr)
 	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
-	if err := p.start(o, l, rules, append(problems.missing, problems.notes...), first, last); err != nil {
+	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
 	}
 	told := ledger.NewMemory()
@@ -186,39 +184,6 @@ func (s *simulation) run(ctx context.Context, tell func(detect.Report) error) (f
 	return errors.Join(failures...), nil
 }
 
-// neededColumns tells the reader which columns the queries read. Of a table
-// whose columns are not known beforehand it keeps all, and of every table if a
-// query names what the known tables do not have: the logs may.
-func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
-	known := kql.KnownTables()
-	need := make(map[string][]string)
-	whole := make(map[string]bool)
-	for _, query := range queries {
-		s, err := kql.Catalog{Tables: known, Watchlists: lists}.Check(query)
-		if err != nil {
-			return nil
-		}
-		for table, columns := range s.Reads {
-			need[table] = append(append(need[table], columns...), s.Optional...)
-			// A query that reads every column means those of the logs too.
-			whole[table] = whole[table] || len(columns) == len(known[table])
-		}
-	}
-	return func(table string) []string {
-		if known[table] == nil || whole[table] {
-			return nil
-		}
-		return append([]string{}, need[table]...)
-	}
-}
-
-// neededRows tells the reader which rows of the known tables the queries can
-// use at all.
-func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
-	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)
-	return func(table string) *kql.RowFilter { return filters[table] }
-}
-
 // runProblems are why rules can not run over some logs.
 type runProblems struct {
 	refused []string // errors in the rules' queries
@@ -276,44 +241,6 @@ func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema, lists
 		}
 	}
 	return missing
-}
-
-// queryProblem shows an error of a rule's query at its place in the rule file.
-func queryProblem(r *rule.Rule, e *kql.Error) string {
-	line, column := r.Query.Locate(e.Line, e.Column)
-	return fmt.Sprintf("%s:%d:%d: %s", r.File, line, column, secret.HideEcho(e.Message+caret(r.Query.Text, e.Line, e.Column), r.Query.Text))
-}
-
-// excerptWidth is how many characters of a line are shown on either side of a
-// place: queries that programs write have lines of a megabyte.
-const excerptWidth = 60
-
-// caret shows a line of a text, or what is around the place of a longer one,
-// with a mark under the place; line and column count from 1. It is empty if the
-// text has no such line.
-func caret(source string, line, column int) string {
-	lines := strings.Split(source, "\n")
-	if line > len(lines) {
-		return ""
-	}
-	// A tab would be as wide as the terminal likes.
-	runes := []rune(strings.ReplaceAll(strings.TrimSuffix(lines[line-1], "\r"), "\t", " "))
-	at := min(max(column-1, 0), len(runes))
-	before, after := runes[:at], runes[at:]
-	if len(before) > excerptWidth || len(after) > excerptWidth {
-		const around = 4000
-		if secret.In(string(runes[max(0, at-around):min(len(runes), at+around)])) {
-			return "" // a part of a secret does not look like one
-		}
-		if len(before) > excerptWidth {
-			before = append([]rune("…"), before[len(before)-excerptWidth:]...)
-		}
-		if len(after) > excerptWidth {
-			after = append(after[:excerptWidth:excerptWidth], '…')
-		}
-	}
-	left := text.Safe(string(before))
-	return "\n    " + left + text.Safe(string(after)) + "\n    " + strings.Repeat(" ", text.Width(left)) + "^"
 }
 
 func tablesOf(l *logs.Logs) string {

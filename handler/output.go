@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -23,7 +21,6 @@ import (
 	"pushback/detect/notify/console"
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
-	"pushback/detect/secret"
 )
 
 // output is how demo and replay say what they found.
@@ -45,7 +42,7 @@ func (o *output) flags(cmd *cobra.Command) {
 // dropped, the totals.
 type printer interface {
 	notifier() notify.Notifier
-	start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error
+	start(title string, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error
 	tick(detect.Report) error
 	// tooLate is given what no pass found, before the end.
 	tooLate(warnings []string)
@@ -74,49 +71,6 @@ func styleOf(w io.Writer) console.Style {
 	return s
 }
 
-// warnings writes each warning once.
-type warnings struct {
-	w    io.Writer
-	seen map[string]bool
-}
-
-func (w *warnings) tell(problem string) {
-	if w.seen == nil {
-		w.seen = make(map[string]bool)
-	}
-	if !w.seen[problem] {
-		w.seen[problem] = true
-		fmt.Fprintln(w.w, "warning: "+text.Safe(secret.Hide(problem)))
-	}
-}
-
-// reading tells what was wrong with the logs.
-func (w *warnings) reading(r logs.Report) {
-	for _, p := range r.Problems {
-		w.tell(p.String())
-	}
-	if more := r.Bad - int64(len(r.Problems)); more > 0 {
-		w.tell(fmt.Sprintf("and %s more", count(more, "bad record")))
-	}
-	for _, c := range r.Conversions {
-		w.tell(fmt.Sprintf("%s: %s in %s.%s not of type %s and read as null, this one first", c.First, count(c.Count, "value"), c.Table, c.Column, c.Type))
-	}
-	for _, p := range r.Warnings {
-		w.tell(p.String())
-	}
-	for _, s := range r.Skipped {
-		w.tell(s.Path + ": not read: " + s.Reason)
-	}
-}
-
-func (w *warnings) ticking(r detect.Report) {
-	for _, run := range r.Rules {
-		for _, text := range run.Warnings {
-			w.tell(text)
-		}
-	}
-}
-
 // jsonPrinter writes the alerts as JSON, one a line.
 type jsonPrinter struct {
 	w    io.Writer
@@ -134,29 +88,10 @@ func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error {
 	return err
 }
 
-// escaped writes the characters of a JSON text that a terminal would obey or
-// hide as the escapes that JSON has for them. It stays the same JSON: such
-// characters stand in strings only.
-func escaped(written []byte) []byte {
-	out := make([]byte, 0, len(written))
-	for _, r := range string(written) {
-		switch {
-		case text.Harmless(r):
-			out = utf8.AppendRune(out, r)
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-	}
-	return out
-}
-
 func (p *jsonPrinter) notifier() notify.Notifier { return p }
 
-func (p *jsonPrinter) start(o *offline, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
-	for _, text := range append(o.warnings, notes...) {
+func (p *jsonPrinter) start(_ string, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
+	for _, text := range notes {
 		p.warn.tell(text)
 	}
 	p.warn.reading(l.Report)
@@ -217,7 +152,7 @@ func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
 	return nil
 }
 
-func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error {
+func (p *textPrinter) start(title string, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error {
 	var facts []string
 	for _, t := range l.Report.Tables {
 		records := count(t.Records, "record")
@@ -239,13 +174,13 @@ func (p *textPrinter) start(o *offline, l *logs.Logs, rules []*rule.Rule, notes 
 			short(frequency), short(period), r.Trigger))
 	}
 	facts = append(facts, "Time", text.Range(alert.Span{Start: first, End: last})+" UTC")
-	if err := p.Heading(text.Safe(o.title)); err != nil {
+	if err := p.Heading(text.Safe(title)); err != nil {
 		return err
 	}
 	if err := p.Facts(facts...); err != nil {
 		return err
 	}
-	for _, text := range append(o.warnings, notes...) {
+	for _, text := range notes {
 		p.warn.tell(text)
 	}
 	p.warn.reading(l.Report)
@@ -355,41 +290,4 @@ func (p *textPrinter) end(took time.Duration) error {
 	return p.Facts(append(facts,
 		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",
 			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)))...)
-}
-
-// count writes a number with its noun, in groups of three digits.
-func count(n int64, noun string) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "s"):
-		noun += "es"
-	default:
-		noun += "s"
-	}
-	return digits + " " + noun
-}
-
-// short writes a duration without the units that are zero: 1h, not 1h0m0s.
-func short(d time.Duration) string {
-	if d%(24*time.Hour) == 0 && d > 0 {
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	}
-	return shortHours(d)
-}
-
-// shortHours does so without days, which a setting does not take.
-func shortHours(d time.Duration) string {
-	text := d.String()
-	text = strings.TrimSuffix(text, "0s")
-	if !strings.HasSuffix(text, "h0m") || d == 0 {
-		if text == "" {
-			return "0s"
-		}
-		return text
-	}
-	return strings.TrimSuffix(text, "0m")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -34,14 +33,6 @@ type querying struct {
 // mostQueryBytes is how long a query may be: as long as the service takes one.
 // What it is parsed into takes some two hundred times as much.
 const mostQueryBytes = 2 << 20
-
-// withoutPath is an error of a file without its path, which is said before it.
-func withoutPath(err error) error {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err
-	}
-	return err
-}
 
 // queryFormats are the forms of the answer.
 var queryFormats = map[string]func(w io.Writer, t *kql.Table) error{
@@ -177,15 +168,6 @@ func (q *querying) problem(err error) error {
 		place = q.name + ":" + place
 	}
 	return errors.New(place + ": " + secret.HideEcho(e.Message+caret(q.text, e.Line, e.Column), q.text))
-}
-
-// texts gives a row as tostring() does.
-func texts(t *kql.Table, row int) []string {
-	cells := make([]string, len(t.Schema()))
-	for i := range cells {
-		cells[i] = t.Value(row, i).String()
-	}
-	return cells
 }
 
 // writeCSV writes a table as RFC 4180 has it, with every character of a cell as

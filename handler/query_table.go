@@ -107,3 +107,12 @@ func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows []
 		}
 	}
 }
+
+// texts gives a row as tostring() does.
+func texts(t *kql.Table, row int) []string {
+	cells := make([]string, len(t.Schema()))
+	for i := range cells {
+		cells[i] = t.Value(row, i).String()
+	}
+	return cells
+}

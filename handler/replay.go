@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"pushback/detect/kql"
 	"pushback/detect/logs"
-	"pushback/detect/rule"
 )
 
 func newReplay() *cobra.Command {
@@ -66,52 +61,4 @@ func newReplay() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, itself not included (default: the logs' end)")
 	return cmd
-}
-
-var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)
-
-// flagTime reads a time given on the command line; empty is the zero time.
-func flagTime(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, ok := kql.ParseTime(text)
-	// The engine takes 04/03/2026 to be 3 April, but whoever types it may mean March.
-	if !ok || !startsWithYear.MatchString(text) {
-		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a date or a time in ISO 8601, such as 2026-03-17 or 2026-03-17T09:00:00Z", flag, text)}
-	}
-	if t.Year() < 1970 || t.Year() >= 2200 {
-		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a time between 1970 and 2200", flag, text)}
-	}
-	return t, nil
-}
-
-// loadRules loads rules from a path, or the shipped one if it is empty. Any
-// error in any of them is an error: to run the others would look like all is
-// well. Warnings are returned beside the rules.
-func loadRules(path string) ([]*rule.Rule, []string, error) {
-	if path == "" {
-		return []*rule.Rule{rule.Default()}, nil, nil
-	}
-	rules, problems := rule.Load(path)
-	var errs, warnings []string
-	for _, p := range problems {
-		if p.Warning {
-			warnings = append(warnings, p.String())
-		} else {
-			errs = append(errs, p.String())
-		}
-	}
-	for _, r := range rules {
-		_, err := kql.Check(r.Query.Text, kql.KnownTables())
-		var e *kql.Error
-		// These stand whatever tables and columns the logs have.
-		if errors.As(err, &e) && (e.Kind == kql.SyntaxError || e.Kind == kql.UnsupportedError) {
-			errs = append(errs, queryProblem(r, e))
-		}
-	}
-	if len(errs) > 0 {
-		return nil, nil, errors.New(strings.Join(append(errs, warnings...), "\n"))
-	}
-	return rules, warnings, nil
 }

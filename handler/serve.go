@@ -24,20 +24,6 @@ import (
 // portVariable is how the Functions host says where to listen.
 const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
 
-// The host waits ten seconds for a tick when it stops, and a platform that ends
-// a process seldom longer. A tick that is under way then may use finishTime to
-// come to its end. Then it is cancelled: the query that runs is cut short, and
-// what is being recorded or sent has until writeTime.
-const (
-	stopTime   = 10 * time.Second
-	graceTime  = stopTime - flushTime // which the last telemetry has
-	writeTime  = graceTime - 500*time.Millisecond
-	finishTime = 4 * time.Second
-	// sendTime is how long sending one alert may take while nobody waits for
-	// the process to end.
-	sendTime = 15 * time.Second
-)
-
 // gcPercent has the collector run at a tenth more than what is in use: an
 // instance is small, and a tick spends its time waiting.
 const gcPercent = 10
@@ -211,29 +197,16 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	return &opened{detector: detector, err: ruleErr}, nil
 }
 
-// rules loads the rules. Those that are wrong do not keep the others from
-// running. Whether a query is one is left to the service, which knows more KQL
-// than the local engine.
+// rules reads the rules, and logs what there is to know of them.
 func (a *app) rules() ([]*rule.Rule, error) {
-	if a.settings.Rules == "" {
-		return []*rule.Rule{rule.Default()}, nil
-	}
-	rules, problems := rule.Load(a.settings.Rules)
-	var errs []error
-	for _, p := range problems {
+	set := readRules(a.settings.Rules)
+	for _, p := range set.problems {
 		if p.Warning {
 			a.log.Warn(p.String())
-		} else {
-			errs = append(errs, p)
 		}
 	}
-	var enabled []*rule.Rule
-	for _, r := range rules {
-		if r.Disabled {
-			a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
-			continue
-		}
-		enabled = append(enabled, r)
+	for _, r := range set.disabled {
+		a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
 	}
-	return enabled, errors.Join(errs...)
+	return set.running, set.err()
 }

@@ -1,0 +1,36 @@
+package main
+
+import "pushback/detect/kql"
+
+// neededColumns tells the reader which columns the queries read. Of a table
+// whose columns are not known beforehand it keeps all, and of every table if a
+// query names what the known tables do not have: the logs may.
+func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
+	known := kql.KnownTables()
+	need := make(map[string][]string)
+	whole := make(map[string]bool)
+	for _, query := range queries {
+		s, err := kql.Catalog{Tables: known, Watchlists: lists}.Check(query)
+		if err != nil {
+			return nil
+		}
+		for table, columns := range s.Reads {
+			need[table] = append(append(need[table], columns...), s.Optional...)
+			// A query that reads every column means those of the logs too.
+			whole[table] = whole[table] || len(columns) == len(known[table])
+		}
+	}
+	return func(table string) []string {
+		if known[table] == nil || whole[table] {
+			return nil
+		}
+		return append([]string{}, need[table]...)
+	}
+}
+
+// neededRows tells the reader which rows of the known tables the queries can
+// use at all.
+func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
+	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)
+	return func(table string) *kql.RowFilter { return filters[table] }
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/kql"
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}
+	}
+	return nil
+}
+
+var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)
+
+// flagTime reads a time given on the command line; empty is the zero time.
+func flagTime(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, ok := kql.ParseTime(text)
+	// The engine takes 04/03/2026 to be 3 April, but whoever types it may mean March.
+	if !ok || !startsWithYear.MatchString(text) {
+		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a date or a time in ISO 8601, such as 2026-03-17 or 2026-03-17T09:00:00Z", flag, text)}
+	}
+	if t.Year() < 1970 || t.Year() >= 2200 {
+		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected a time between 1970 and 2200", flag, text)}
+	}
+	return t, nil
+}
