@@ -11,18 +11,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
-	"pushback/detect/notify"
-	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/notify/text"
-	"pushback/detect/rule"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
 	"pushback/detect/workspace"
@@ -135,58 +131,6 @@ func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier,
 		Build:                version,
 		Logger:               log,
 	})
-}
-
-// openDestinations returns where alerts go: always the log, Sentinel if there
-// is a workspace of it, and Teams if there is a webhook.
-func openDestinations(s settings, rules []*rule.Rule, notes sentinel.Notes, log *slog.Logger) ([]notify.Notifier, error) {
-	to := []notify.Notifier{alertLog{withSecrets(log.Handler())}}
-	if s.SentinelWorkspace.value != "" { // before Teams, whose cards lead to the incidents
-		incidents, err := openSentinel(s, rules, notes)
-		if err != nil {
-			return nil, err
-		}
-		to = append(to, incidents)
-	}
-	if !s.TeamsWebhookURL.value.IsZero() {
-		channel, err := openTeams(s)
-		if err != nil {
-			return nil, err
-		}
-		to = append(to, channel)
-	}
-	return to, nil
-}
-
-// openTeams returns the webhooks that alerts are posted to.
-func openTeams(s settings) (*teams.Teams, error) {
-	most := 5
-	if s.TeamsMaxCards.value != nil { // else it is wrong, and said so
-		most = int(*s.TeamsMaxCards.value)
-	}
-	return teams.New(s.TeamsWebhookURL.value, teams.Options{
-		Links:    cardLinks(s),
-		Routes:   s.TeamsRoutes.value,
-		MaxCards: most,
-		Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
-	})
-}
-
-// openSentinel returns the workspace whose incidents alerts become.
-func openSentinel(s settings, rules []*rule.Rule, notes sentinel.Notes, tunes ...tune) (*sentinel.Destination, error) {
-	options, err := cloudOptions(s, tunes)
-	if err != nil {
-		return nil, err
-	}
-	w, err := sentinel.ParseWorkspace(s.SentinelWorkspace.value)
-	if err != nil {
-		return nil, err
-	}
-	credential, err := identity(options)
-	if err != nil {
-		return nil, fmt.Errorf("the identity for Sentinel: %w", err)
-	}
-	return sentinel.New(w, notes, credential, sentinel.Options{ClientOptions: options, Rules: rules, Links: cardLinks(s)})
 }
 
 // cardLinks is what the buttons of cards need to know.

@@ -3,32 +3,23 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
-	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
-	"pushback/detect/transport"
 	"pushback/detect/workspace"
 )
 
@@ -114,21 +105,6 @@ func (c *checker) fail(check string, err error) {
 	}
 }
 
-// checkTimeout is how long one check may take, and tokenTimeout a token, which
-// the Azure CLI may need some seconds for.
-const (
-	checkTimeout = time.Minute
-	tokenTimeout = 15 * time.Second
-)
-
-// impatient has a client give up while there is time to say why. With the tries
-// of a tick all that would be told is that the check's time was up.
-func impatient(o *azcore.ClientOptions) {
-	const connectTimeout = 5 * time.Second
-	o.Transport = &http.Client{Transport: transport.New(connectTimeout)}
-	o.Retry = policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second}
-}
-
 func (c *checker) run(ctx context.Context, sendCard bool) {
 	var err error
 	c.settings, err = settingsFor("serve")
@@ -169,9 +145,12 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		}
 	}
 	one(func(ctx context.Context) { c.ledger(ctx, rules, quiet) })
-	c.destinations()
-	one(func(ctx context.Context) { c.teams(ctx, sendCard) })
-	one(func(ctx context.Context) { c.sentinel(ctx, rules) })
+	var test *alert.Alert
+	if sendCard {
+		a := testAlert(c.now().UTC())
+		test = &a
+	}
+	c.destinations(rules, test, one)
 }
 
 func (c *checker) schedule() {
@@ -236,18 +215,6 @@ func (c *checker) credential(ctx context.Context) bool {
 	}
 	c.tell("credential", checkOK, "there is a token for the workspace's service")
 	return true
-}
-
-// token gets a token only to see whether there is one. Once a client waits for
-// it, it is the client's time that is up.
-func token(ctx context.Context, options azcore.ClientOptions, scope string) error {
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	credential, err := identity(options)
-	if err == nil {
-		_, err = credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
-	}
-	return err
 }
 
 // workspace checks whether the workspace answers and what the time is, and
@@ -420,38 +387,37 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	c.tell("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
 }
 
-// destinations warns if there is none but the log.
-func (c *checker) destinations() {
-	if c.settings.TeamsWebhookURL.text() == "" && c.settings.SentinelWorkspace.text() == "" {
-		c.tell("destination", checkWarning, "alerts go to the log only: set %s_TEAMS_WEBHOOK_URL or %[1]s_SENTINEL_WORKSPACE", settingsPrefix)
-	}
-}
-
-func (c *checker) teams(ctx context.Context, sendCard bool) {
-	if c.settings.TeamsWebhookURL.value.IsZero() {
-		if sendCard {
-			c.tell("teams", checkFailed, "there is no webhook to send a test card to: set %s_TEAMS_WEBHOOK_URL", settingsPrefix)
+// destinations checks those that are set up, and warns if there is none but the
+// log. A test is an alert for those that only show so that they take one.
+func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(func(context.Context))) {
+	var settings []string
+	given := false
+	for _, d := range slices.Backward(destinations) { // Teams first, which most set up
+		if d.setting == "" {
+			continue
 		}
-		return
+		settings = append(settings, settingsPrefix+"_"+d.setting)
+		given = given || d.given(c.settings)
 	}
-	channel, err := openTeams(c.settings)
-	if err == nil {
-		err = channel.Reach(ctx)
+	if !given {
+		c.tell("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(settings, " or "))
 	}
-	if err != nil {
-		c.fail("teams", err)
-		return
+	for _, d := range slices.Backward(destinations) {
+		switch {
+		case d.check == nil:
+		case d.configured(c.settings):
+			one(func(ctx context.Context) {
+				found, err := d.check(ctx, setup{settings: c.settings, rules: rules, tunes: []tune{impatient}}, test)
+				if err != nil {
+					c.fail(d.name, err)
+				} else {
+					c.tell(d.name, checkOK, "%s", found)
+				}
+			})
+		case test != nil && d.untested != "":
+			c.tell(d.name, checkFailed, "%s: set %s_%s", d.untested, settingsPrefix, d.setting)
+		}
 	}
-	if !sendCard {
-		c.tell("teams", checkOK, "%s can be reached; --send-test-card shows whether it posts", c.settings.TeamsWebhookURL.value)
-		return
-	}
-	now := c.now().UTC()
-	if err := channel.Notify(ctx, testAlert(now)); err != nil {
-		c.fail("teams", err)
-		return
-	}
-	c.tell("teams", checkOK, "%s took a test card", c.settings.TeamsWebhookURL.value)
 }
 
 // testAlert is an alert that cannot be mistaken for one.
@@ -461,68 +427,4 @@ func testAlert(now time.Time) alert.Alert {
 		Description: "Somebody ran handler check --send-test-card. There is nothing to do.",
 		Span:        alert.Span{Start: now, End: now}, Created: now,
 	}
-}
-
-func (c *checker) sentinel(ctx context.Context, rules []*rule.Rule) {
-	if c.settings.SentinelWorkspace.value == "" {
-		return
-	}
-	options, err := cloudOptions(c.settings, []tune{impatient})
-	if err == nil {
-		err = token(ctx, options, options.Cloud.Services[cloud.ResourceManager].Audience+"/.default")
-	}
-	if err != nil {
-		c.fail("sentinel", err)
-		return
-	}
-	d, err := openSentinel(c.settings, rules, nil, impatient)
-	if err == nil {
-		err = d.Check(ctx)
-	}
-	if err != nil {
-		var step *sentinel.Error
-		var request *url.Error
-		if errors.As(err, &step) && errors.As(err, &request) {
-			// A destination cuts long errors short, and the cause is at their end.
-			err = fmt.Errorf("sentinel: %s: %w", step.Doing, withHost(request))
-		}
-		c.fail("sentinel", advised(err))
-		return
-	}
-	c.tell("sentinel", checkOK, "incidents and bookmarks can be made in %s", c.settings.SentinelWorkspace.value)
-}
-
-// withHost names only the host of a request that failed and not all of its
-// address.
-func withHost(request *url.Error) error {
-	host := "the service"
-	if u, err := url.Parse(request.URL); err == nil {
-		host = u.Host
-	}
-	return fmt.Errorf("%s could not be reached: %w", host, request.Err)
-}
-
-// advised adds to an error what to do about a service that was not reached at
-// all. Other errors say so themselves.
-func advised(err error) error {
-	var (
-		said     *tokenError
-		refused  *azidentity.AuthenticationFailedError
-		unknown  *net.DNSError
-		distrust *tls.CertificateVerificationError
-		broken   *net.OpError
-	)
-	switch {
-	case errors.As(err, &said):
-		return err
-	case errors.As(err, &refused):
-		return fmt.Errorf("%w: %s", err, tokenAdvice)
-	case errors.As(err, &unknown):
-		return fmt.Errorf("%w: check the name, and that DNS knows it; a private endpoint needs its DNS zone linked to the app's network", err)
-	case errors.As(err, &distrust):
-		return fmt.Errorf("%w: check that the machine trusts the certificate, which may be that of a proxy", err)
-	case errors.As(err, &broken), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: check the endpoint, and that the firewall and the proxy let the app connect to it", err)
-	}
-	return err
 }

@@ -180,7 +180,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if err := withContext(&config, a.settings, querier); err != nil {
 		return nil, err
 	}
-	destinations, err := openDestinations(a.settings, rules, ledger, a.log)
+	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, log: a.log})
 	if err != nil {
 		return nil, err
 	}
