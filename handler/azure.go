@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"pushback/handler/settings"
+
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -100,8 +102,8 @@ func tokenCause(err error) string {
 type tune func(*azcore.ClientOptions)
 
 // cloudOptions are the options of the clients in the settings' cloud.
-func cloudOptions(s settings, tunes []tune) (azcore.ClientOptions, error) {
-	cloud, err := workspace.Cloud(s.Cloud.value)
+func cloudOptions(s settings.Settings, tunes []tune) (azcore.ClientOptions, error) {
+	cloud, err := workspace.Cloud(s.Cloud)
 	if err != nil {
 		return azcore.ClientOptions{}, err
 	}
@@ -114,7 +116,7 @@ func cloudOptions(s settings, tunes []tune) (azcore.ClientOptions, error) {
 
 // openWorkspace returns the workspace that rules query, as the identity that
 // the process runs as. Nothing is sent yet.
-func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier, error) {
+func openWorkspace(s settings.Settings, log *slog.Logger, tunes ...tune) (detect.Querier, error) {
 	options, err := cloudOptions(s, tunes)
 	if err != nil {
 		return nil, err
@@ -123,17 +125,17 @@ func openWorkspace(s settings, log *slog.Logger, tunes ...tune) (detect.Querier,
 	if err != nil {
 		return nil, fmt.Errorf("the identity for the workspace: %w", err)
 	}
-	isFirst := func(id string) bool { return id == s.WorkspaceID.value } // naming it twice changes nothing
-	return workspace.New(s.WorkspaceID.value, credential, workspace.Options{
+	isFirst := func(id string) bool { return id == s.WorkspaceID } // naming it twice changes nothing
+	return workspace.New(s.WorkspaceID, credential, workspace.Options{
 		ClientOptions:        options,
-		AdditionalWorkspaces: slices.DeleteFunc(slices.Clone(s.AdditionalWorkspaces.values), isFirst),
-		Timeout:              s.QueryTimeout.Duration,
+		AdditionalWorkspaces: slices.DeleteFunc(slices.Clone(s.AdditionalWorkspaces), isFirst),
+		Timeout:              s.QueryTimeout,
 		Build:                version,
 		Logger:               log,
 	})
 }
 
 // cardLinks is what the buttons of cards need to know.
-func cardLinks(s settings) teams.Links {
-	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID.value, s.SentinelWorkspace.value), NoPortal: s.Cloud.value != "public", Build: version}
+func cardLinks(s settings.Settings) teams.Links {
+	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect/alert"
@@ -27,7 +29,7 @@ func newCard() *cobra.Command {
 		Example: "  handler demo --json | head -1 | handler card --alert -",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := readSettings()
+			s, err := settings.Read()
 			if err != nil {
 				return err
 			}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
@@ -41,7 +43,7 @@ type checkLine struct {
 // checker runs the checks. They write nothing but one row of the ledger, the
 // same each time and the one that serve writes as it starts.
 type checker struct {
-	settings settings
+	settings settings.Settings
 	now      func() time.Time
 	print    func(checkLine) error
 	failed   int
@@ -107,11 +109,11 @@ func (c *checker) fail(check string, err error) {
 
 func (c *checker) run(ctx context.Context, sendCard bool) {
 	var err error
-	c.settings, err = settingsFor("serve")
+	c.settings, err = settings.ReadFor("serve")
 	if err != nil {
 		c.fail("settings", err)
 	}
-	for _, name := range unknownSettings() {
+	for _, name := range settings.Unknown() {
 		c.tell("settings", checkWarning, "the variable %s looks like a setting and is none: see handler --help", name)
 	}
 	if err == nil {
@@ -129,7 +131,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	var querier detect.Querier // nil if it cannot be asked
-	if c.settings.WorkspaceID.value != "" {
+	if c.settings.WorkspaceID != "" {
 		reached := false
 		one(func(ctx context.Context) { reached = c.credential(ctx) })
 		if reached {
@@ -155,27 +157,27 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 
 func (c *checker) schedule() {
 	s := c.settings.Schedule
-	if s.text() == "" {
-		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settingsPrefix)
+	if !c.settings.Given("SCHEDULE") {
+		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settings.Prefix)
 		return
 	}
-	if s.fields == nil { // as was said of the settings
+	if s == nil { // as was said of the settings
 		return
 	}
-	if s.severalAMinute() {
+	if s.SeveralAMinute() {
 		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and less than a minute passes between two ticks: it does not note the last one then, so that it knows of none that was missed. "+
-			"Tick less often, such as at 0 */5 * * * *", s.text())
+			"Tick less often, such as at 0 */5 * * * *", s)
 	}
-	if s.pause() > time.Hour {
+	if s.Pause() > time.Hour {
 		pause := "a day or more passes between two ticks"
-		if d := s.pause(); d < 24*time.Hour {
+		if d := s.Pause(); d < 24*time.Hour {
 			pause = fmt.Sprintf("up to %s pass between two ticks", strings.TrimSuffix(d.String(), "0s"))
 		}
 		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and %s: alerts come that late, and Pushback's health and the alert rule for an hour without a successful tick "+
-			"expect one every hour. Tick more often, such as at 0 */5 * * * *", s.text(), pause)
+			"expect one every hour. Tick more often, such as at 0 */5 * * * *", s, pause)
 	}
-	if !s.severalAMinute() && s.pause() <= time.Hour {
-		c.tell("schedule", checkOK, "the host ticks at %s (UTC)", s.text())
+	if !s.SeveralAMinute() && s.Pause() <= time.Hour {
+		c.tell("schedule", checkOK, "the host ticks at %s (UTC)", s)
 	}
 }
 
@@ -190,7 +192,7 @@ func (c *checker) rules() []*rule.Rule {
 		c.tell("rule", status, "%s", p)
 	}
 	if len(set.running) == 0 {
-		c.tell("rule", checkFailed, "no rule is left to run: see %s_RULES", settingsPrefix)
+		c.tell("rule", checkFailed, "no rule is left to run: see %s_RULES", settings.Prefix)
 	}
 	return set.running
 }
@@ -224,7 +226,7 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 	// Less than the check has, with the time that an answer is waited for beyond
 	// it, so that the client has the last word.
 	const most = checkTimeout - 20*time.Second
-	s.QueryTimeout.Duration = min(cmp.Or(s.QueryTimeout.Duration, most), most)
+	s.QueryTimeout = min(cmp.Or(s.QueryTimeout, most), most)
 	q, err := openWorkspace(s, log, impatient)
 	if err != nil {
 		c.fail("workspace", err)
@@ -236,17 +238,17 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 	var late *workspace.TimeoutError
 	switch {
 	case errors.As(err, &late) && late.Status == 0 && late.Broke == nil: // it is not the query that takes so long
-		c.tell("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID.value, late.Timeout)
+		c.tell("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID, late.Timeout)
 		return nil
 	case err != nil:
 		c.fail("workspace", err)
 		return nil
 	}
 	if table.NoData {
-		c.tell("workspace", checkWarning, "%s answers, and holds no data at all: connect the tables that the rules read. Until then no query is looked at", s.WorkspaceID.value)
+		c.tell("workspace", checkWarning, "%s answers, and holds no data at all: connect the tables that the rules read. Until then no query is looked at", s.WorkspaceID)
 		return q
 	}
-	c.tell("workspace", checkOK, "%s answers", s.WorkspaceID.value)
+	c.tell("workspace", checkOK, "%s answers", s.WorkspaceID)
 	c.clock(table, before, after)
 	return q
 }
@@ -341,15 +343,15 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	}
 	l, err := openLedger(ctx, c.settings, log, false)
 	if o, _ := ledgerOptions(c.settings); errors.Is(err, ledger.ErrNoTable) && ledger.IsDevelopmentStorage(o.ConnectionString) {
-		c.tell("ledger", checkWarning, "table %s is not in the storage emulator: serve makes it at its start", c.settings.TableName.value)
+		c.tell("ledger", checkWarning, "table %s is not in the storage emulator: serve makes it at its start", c.settings.TableName)
 		return
 	}
 	if err != nil {
 		c.fail("ledger", advised(err))
 		return
 	}
-	if c.settings.TableConnection.value == inMemory {
-		c.tell("ledger", checkWarning, "it is in memory: a restart forgets what was reported. Set %s_TABLE_ENDPOINT", settingsPrefix)
+	if c.settings.TableConnection == settings.InMemory {
+		c.tell("ledger", checkWarning, "it is in memory: a restart forgets what was reported. Set %s_TABLE_ENDPOINT", settings.Prefix)
 		return
 	}
 	owed, err := l.Outbox(ctx)
@@ -363,10 +365,10 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.fail("ledger", advised(err))
 		return
 	case format == 0 || format == ledger.Format:
-		c.tell("ledger", checkOK, "table %s can be read and written, in format %d", c.settings.TableName.value, ledger.Format)
+		c.tell("ledger", checkOK, "table %s can be read and written, in format %d", c.settings.TableName, ledger.Format)
 	default:
 		c.tell("ledger", checkOK, "table %s can be read and written; it is in format %d, and from the next tick on in format %d, which versions before this one must not write to",
-			c.settings.TableName.value, format, ledger.Format)
+			c.settings.TableName, format, ledger.Format)
 	}
 	waiting := 0
 	for _, o := range owed {
@@ -390,17 +392,17 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 // destinations checks those that are set up, and warns if there is none but the
 // log. A test is an alert for those that only show so that they take one.
 func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(func(context.Context))) {
-	var settings []string
+	var names []string
 	given := false
 	for _, d := range slices.Backward(destinations) { // Teams first, which most set up
 		if d.setting == "" {
 			continue
 		}
-		settings = append(settings, settingsPrefix+"_"+d.setting)
-		given = given || d.given(c.settings)
+		names = append(names, settings.Prefix+"_"+d.setting)
+		given = given || c.settings.Given(d.setting)
 	}
 	if !given {
-		c.tell("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(settings, " or "))
+		c.tell("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(names, " or "))
 	}
 	for _, d := range slices.Backward(destinations) {
 		switch {
@@ -415,7 +417,7 @@ func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(f
 				}
 			})
 		case test != nil && d.untested != "":
-			c.tell(d.name, checkFailed, "%s: set %s_%s", d.untested, settingsPrefix, d.setting)
+			c.tell(d.name, checkFailed, "%s: set %s_%s", d.untested, settings.Prefix, d.setting)
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"pushback/handler/settings"
+
 	"pushback/detect/input"
 )
 
@@ -59,7 +61,7 @@ func (c *checker) host() {
 	}
 	warned := false
 	for _, problem := range []string{
-		functionTimeoutProblem(file.FunctionTimeout, c.settings.TickTimeout.Duration),
+		functionTimeoutProblem(file.FunctionTimeout, c.settings.TickTimeout),
 		executableProblem(root, file),
 		workerRuntimeProblem(root),
 	} {
@@ -93,7 +95,7 @@ func functionTimeoutProblem(raw json.RawMessage, tick time.Duration) string {
 		named = fmt.Sprintf("functionTimeout in host.json is %s,", limit)
 	}
 	if tick > 0 && limit <= tick {
-		return fmt.Sprintf("%s and a tick may take %s: the host would kill it before it has saved how far it came. Set %s_TICK_TIMEOUT at least half a minute below it", named, tick, settingsPrefix)
+		return fmt.Sprintf("%s and a tick may take %s: the host would kill it before it has saved how far it came. Set %s_TICK_TIMEOUT at least half a minute below it", named, tick, settings.Prefix)
 	}
 	return ""
 }

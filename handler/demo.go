@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect/logs"
@@ -34,7 +36,7 @@ func newDemo() *cobra.Command {
 					return err
 				}
 			}
-			s, err := readSettings()
+			s, err := settings.Read()
 			if err != nil {
 				return err
 			}

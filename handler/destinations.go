@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"time"
+
+	"pushback/handler/settings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 
@@ -24,10 +27,9 @@ type destination struct {
 	// setting is the one that turns it on, without the prefix; none for a
 	// destination that is always on.
 	setting string
-	// given reports whether that is set, rightly or not, and configured whether
-	// the destination can be opened.
-	given, configured func(s settings) bool
-	open              func(o setup) (notify.Notifier, error)
+	// configured reports whether the settings are there to open it with.
+	configured func(s settings.Settings) bool
+	open       func(o setup) (notify.Notifier, error)
 	// check says what was found of the destination, or why it takes no alerts.
 	// With a test it is sent that, if nothing else shows that it takes alerts.
 	check func(ctx context.Context, o setup, test *alert.Alert) (found string, err error)
@@ -37,7 +39,7 @@ type destination struct {
 
 // setup is what destinations are opened with.
 type setup struct {
-	settings settings
+	settings settings.Settings
 	rules    []*rule.Rule
 	notes    sentinel.Notes // nil for a check
 	log      *slog.Logger
@@ -49,22 +51,20 @@ type setup struct {
 var destinations = []destination{
 	{
 		name:       "log",
-		configured: func(settings) bool { return true },
+		configured: func(settings.Settings) bool { return true },
 		open:       func(o setup) (notify.Notifier, error) { return alertLog{withSecrets(o.log.Handler())}, nil },
 	},
 	{
 		name:       "sentinel",
 		setting:    "SENTINEL_WORKSPACE",
-		given:      func(s settings) bool { return s.SentinelWorkspace.text() != "" },
-		configured: func(s settings) bool { return s.SentinelWorkspace.value != "" },
+		configured: func(s settings.Settings) bool { return s.SentinelWorkspace != "" },
 		open:       func(o setup) (notify.Notifier, error) { return openSentinel(o) },
 		check:      checkSentinel,
 	},
 	{
 		name:       "teams",
 		setting:    "TEAMS_WEBHOOK_URL",
-		given:      func(s settings) bool { return s.TeamsWebhookURL.text() != "" },
-		configured: func(s settings) bool { return !s.TeamsWebhookURL.value.IsZero() },
+		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
 		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
 		check:      checkTeams,
 		untested:   "there is no webhook to send a test card to",
@@ -88,16 +88,12 @@ func openDestinations(o setup) ([]notify.Notifier, error) {
 }
 
 // openTeams returns the webhooks that alerts are posted to.
-func openTeams(s settings) (*teams.Teams, error) {
-	most := 5
-	if s.TeamsMaxCards.value != nil { // else it is wrong, and said so
-		most = int(*s.TeamsMaxCards.value)
-	}
-	return teams.New(s.TeamsWebhookURL.value, teams.Options{
+func openTeams(s settings.Settings) (*teams.Teams, error) {
+	return teams.New(s.TeamsWebhookURL, teams.Options{
 		Links:    cardLinks(s),
-		Routes:   s.TeamsRoutes.value,
-		MaxCards: most,
-		Timeout:  sendTime - 2*time.Second, // so that the error says what took so long
+		Routes:   s.TeamsRoutes,
+		MaxCards: cmp.Or(s.TeamsMaxCards, 5), // of a number that is wrong check has said so
+		Timeout:  sendTime - 2*time.Second,   // so that the error says what took so long
 	})
 }
 
@@ -111,12 +107,12 @@ func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error)
 		return "", err
 	}
 	if test == nil {
-		return fmt.Sprintf("%s can be reached; --send-test-card shows whether it posts", o.settings.TeamsWebhookURL.value), nil
+		return fmt.Sprintf("%s can be reached; --send-test-card shows whether it posts", o.settings.TeamsWebhookURL), nil
 	}
 	if err := channel.Notify(ctx, *test); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL.value), nil
+	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL), nil
 }
 
 // openSentinel returns the workspace whose incidents alerts become.
@@ -125,7 +121,7 @@ func openSentinel(o setup) (*sentinel.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := sentinel.ParseWorkspace(o.settings.SentinelWorkspace.value)
+	w, err := sentinel.ParseWorkspace(o.settings.SentinelWorkspace)
 	if err != nil {
 		return nil, err
 	}
@@ -158,5 +154,5 @@ func checkSentinel(ctx context.Context, o setup, _ *alert.Alert) (string, error)
 		}
 		return "", advised(err)
 	}
-	return fmt.Sprintf("incidents and bookmarks can be made in %s", o.settings.SentinelWorkspace.value), nil
+	return fmt.Sprintf("incidents and bookmarks can be made in %s", o.settings.SentinelWorkspace), nil
 }

@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"pushback/detect/alert"
+	"pushback/handler/settings"
 )
+
+// inMemory is the connection of a ledger that is not kept.
+const inMemory = settings.InMemory
 
 // result is what a command line did.
 type result struct {

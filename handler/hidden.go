@@ -10,15 +10,6 @@ import (
 	"pushback/detect/secret"
 )
 
-// shown quotes what a setting or a variable is set to, for an error. What looks
-// like a secret is not quoted: it was pasted into the wrong place.
-func shown(text string) string {
-	if secret.In(text) {
-		return "holds what looks like a secret, which is not shown"
-	}
-	return fmt.Sprintf("is %.100q", text)
-}
-
 // hiding hands on records without the secrets in them. Errors hold none as a
 // rule: this is for those of libraries, and for what they repeat.
 type hiding struct{ slog.Handler }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pushback/handler/settings"
 )
 
 // pasted are secrets that end up in the wrong setting, and what of each no
@@ -49,7 +51,8 @@ func TestNoCommandShowsASecret(t *testing.T) {
 		}
 	}
 	for _, p := range pasted {
-		for _, key := range settingKeys() {
+		for _, s := range settings.All() {
+			key := s.Key
 			t.Run(key, func(t *testing.T) {
 				t.Setenv(key, p.text)
 				if key == "PUSHBACK_RULES" {

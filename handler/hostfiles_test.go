@@ -7,10 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"pushback/handler/settings"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -74,12 +75,12 @@ func TestHostJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	timeout := clock.Sub(clock.Truncate(24 * time.Hour))
-	s, err := readSettings()
+	s, err := settings.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.TickTimeout.Duration+saveMargin > timeout {
-		t.Errorf("a tick may take %s, and the host ends it after %s", s.TickTimeout.Duration, timeout)
+	if s.TickTimeout+saveMargin > timeout {
+		t.Errorf("a tick may take %s, and the host ends it after %s", s.TickTimeout, timeout)
 	}
 }
 
@@ -124,11 +125,9 @@ func TestLocalSettingsExample(t *testing.T) {
 		"AzureWebJobsStorage":      "UseDevelopmentStorage=true",
 		"FUNCTIONS_WORKER_RUNTIME": "custom",
 	}
-	fields := reflect.TypeFor[settings]()
-	for i, key := range settingKeys() {
-		tag := fields.Field(i).Tag
-		want["// "+key] = tag.Get("desc")
-		want[key] = tag.Get("default")
+	for _, s := range settings.All() {
+		want["// "+s.Key] = s.Description
+		want[s.Key] = s.Default
 	}
 	want["PUSHBACK_WORKSPACE_ID"] = "00000000-0000-0000-0000-000000000000"
 	want["PUSHBACK_SCHEDULE"] = "0 */5 * * * *"
@@ -136,11 +135,11 @@ func TestLocalSettingsExample(t *testing.T) {
 		t.Errorf("local.settings.json.example (-want +got):\n%s", diff)
 	}
 	for key, value := range example.Values {
-		if strings.HasPrefix(key, settingsPrefix) {
+		if strings.HasPrefix(key, settings.Prefix) {
 			t.Setenv(key, value)
 		}
 	}
-	if _, err := settingsFor("serve"); err != nil {
+	if _, err := settings.ReadFor("serve"); err != nil {
 		t.Errorf("copied as it is, it is refused: %v", err)
 	}
 }

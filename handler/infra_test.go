@@ -5,11 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"pushback/handler/settings"
 )
 
 // bicep returns the Bicep files by name.
@@ -121,7 +121,10 @@ func TestInfraSecrets(t *testing.T) {
 // TestInfraSettings compares the settings of the app with those of the binary.
 func TestInfraSettings(t *testing.T) {
 	t.Parallel()
-	known := settingKeys()
+	known := map[string]bool{}
+	for _, s := range settings.All() {
+		known[s.Key] = true
+	}
 	set := map[string]bool{}
 	for name, text := range bicep(t) {
 		for i, line := range strings.Split(text, "\n") {
@@ -130,21 +133,20 @@ func TestInfraSettings(t *testing.T) {
 				continue
 			}
 			set[key[1]] = true
-			if !slices.Contains(known, key[1]) {
+			if !known[key[1]] {
 				t.Errorf("%s:%d: the binary knows no setting %s", name, i+1, key[1])
 			}
 		}
 	}
 	required := []string{"PUSHBACK_SCHEDULE", "PUSHBACK_TABLE_ENDPOINT"} // the host and the ledger do not do without
-	fields := reflect.TypeFor[settings]()
-	for i, key := range known {
-		if fields.Field(i).Tag.Get("needed") == "serve" {
-			required = append(required, key)
+	for _, s := range settings.All() {
+		if s.NeededBy == "serve" {
+			required = append(required, s.Key)
 		}
 	}
 	for _, key := range required {
 		if !set[key] {
-			t.Errorf("the app's settings lack %s", key)
+			t.Errorf("the app's settings.Settings lack %s", key)
 		}
 	}
 }

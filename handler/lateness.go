@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"pushback/handler/settings"
 
 	"pushback/detect"
 	"pushback/detect/rule"
@@ -93,28 +94,22 @@ func (l *lateRecords) warnings(reads map[*rule.Rule][]string, lateness time.Dura
 
 // text leaves a NUL where the rules go.
 func (l *lost) text(table string, lateness time.Duration) string {
-	setting := settingsPrefix + "_LATENESS"
+	setting := settings.Prefix + "_LATENESS"
 	text := fmt.Sprintf("%s: %s came too late for any pass of any window\x00, up to %s after %s generated: ",
 		table, count(int64(l.records), "record"), short(roundUp(l.latest, time.Second)), were(l.records))
 	need := roundUp(slices.Max(l.lateness), time.Minute)
-	if need <= mostLateness {
+	if need <= settings.MostLateness {
 		return text + fmt.Sprintf("%s=%s would have caught %s (it is %s)", setting, shortHours(need), them(l.records), shortHours(lateness))
 	}
 	within := 0
 	for _, d := range l.lateness {
-		if d <= mostLateness {
+		if d <= settings.MostLateness {
 			within++
 		}
 	}
 	return text + fmt.Sprintf("it takes %s of %s, and at most %s are allowed, which would have caught %d (it is %s)",
-		shortHours(need), setting, shortHours(mostLateness), within, shortHours(lateness))
+		shortHours(need), setting, shortHours(settings.MostLateness), within, shortHours(lateness))
 }
-
-// mostLateness is the most that the setting takes.
-var mostLateness = func() time.Duration {
-	field, _ := reflect.TypeFor[settings]().FieldByName("Lateness")
-	return tagDuration(field.Tag, "max")
-}()
 
 func were(n int) string {
 	if n == 1 {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"runtime/debug"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect/kql"
@@ -87,7 +89,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nSettings (environment variables):\n" + settingsHelp() + "{{end}}")
+	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nSettings (environment variables):\n" + settings.Help() + "{{end}}")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})

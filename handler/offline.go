@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"pushback/handler/settings"
+
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
@@ -33,7 +35,7 @@ type offline struct {
 	title    string
 	rules    []*rule.Rule
 	warnings []string
-	config   settings
+	config   settings.Settings
 	lists    watchlistSource // nil for none
 	from, to time.Time       // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
@@ -59,10 +61,10 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	for i, r := range enabled {
 		queries[i] = r.Query.Text
 	}
-	if o.config.Context.value == "on" {
+	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
 	}
-	late := lateRecords{after: o.config.Delay.Duration + o.config.Lateness.Duration}
+	late := lateRecords{after: o.config.Delay + o.config.Lateness}
 	l, err := o.read(ctx, logs.Options{
 		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
 	})
@@ -86,7 +88,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	}
 	told := ledger.NewMemory()
 	to := p.notifier()
-	cards := &page{title: o.title, links: cardLinks(o.config), most: int(*o.config.TeamsMaxCards.value)}
+	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
 	if out.open && out.serve == "" {
 		out.serve = ":0"
 	}
@@ -117,7 +119,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		}
 	}
 	bar.done()
-	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness.Duration, detectors))
+	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings, first, last time.Time, told detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, told detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
 	db := kql.NewDatabase(l.Tables...)
 	db.Watchlists = lists
@@ -152,14 +154,12 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 		return nil, err
 	}
 	config := detect.DefaultConfig()
-	config.Delay, config.Lateness = s.Delay.Duration, s.Lateness.Duration
+	config.Delay, config.Lateness = s.Delay, s.Lateness
 	config.CatchUp = 0   // nothing is ever missed here
 	config.SendLimit = 0 // and no tick comes after the last
-	config.MaxAlerts = int(*s.MaxAlerts.value)
+	config.MaxAlerts = s.MaxAlerts
 	config.Start, config.End = first, last
-	if err := withContext(&config, s, client); err != nil {
-		return nil, err
-	}
+	withContext(&config, s, client)
 	sim.detector, err = detect.New(config, rules, client, told, to)
 	return sim, err
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pushback/handler/settings"
+
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
@@ -19,7 +21,7 @@ import (
 // text: the API counts characters from 0, and lines of ours stand before it.
 func TestPositionsSurviveTheAPI(t *testing.T) {
 	t.Parallel()
-	s, err := readSettings()
+	s, err := settings.Read()
 	if err != nil {
 		t.Fatal(err)
 	}

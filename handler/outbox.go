@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
@@ -77,19 +79,19 @@ func openOutbox() (*ledger.Ledger, error) {
 
 // openTable returns the ledger's table, which may be missing, and its name.
 func openTable() (t *ledger.Table, name string, err error) {
-	s, err := settingsFor("outbox")
+	s, err := settings.ReadFor("outbox")
 	if err != nil {
 		return nil, "", err
 	}
-	if s.TableConnection.value == inMemory {
-		return nil, "", fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settingsPrefix, inMemory)
+	if s.TableConnection == settings.InMemory {
+		return nil, "", fmt.Errorf("the ledger of %s_TABLE_CONNECTION=%s is in the memory of serve: nobody else can see it", settings.Prefix, settings.InMemory)
 	}
 	o, err := ledgerOptions(s)
 	if err != nil {
 		return nil, "", err
 	}
 	t, err = ledger.Open(o)
-	return t, s.TableName.value, err
+	return t, s.TableName, err
 }
 
 // outboxEntry is an alert that is owed, as --json prints it.

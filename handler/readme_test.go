@@ -2,9 +2,10 @@ package main
 
 import (
 	"os"
-	"reflect"
 	"strings"
 	"testing"
+
+	"pushback/handler/settings"
 
 	"pushback/detect"
 )
@@ -17,19 +18,17 @@ func TestReadmeListsTheSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := reflect.TypeFor[settings]()
-	for i, key := range settingKeys() {
-		tag := fields.Field(i).Tag
-		def := tag.Get("default")
+	for _, s := range settings.All() {
+		def := s.Default
 		if def != "" {
 			def = "`" + def + "` "
 		}
-		row := "| `" + key + "` | " + def + "| " + tag.Get("desc") + " |"
+		row := "| `" + s.Key + "` | " + def + "| " + s.Description + " |"
 		if !strings.Contains(string(readme), row+"\n") {
 			t.Errorf("README.md lacks the line\n%s", row)
 		}
-		if !strings.Contains(settingsHelp(), key) || !strings.Contains(settingsHelp(), tag.Get("desc")) {
-			t.Errorf("--help lacks %s", key)
+		if !strings.Contains(settings.Help(), s.Key) || !strings.Contains(settings.Help(), s.Description) {
+			t.Errorf("--help lacks %s", s.Key)
 		}
 	}
 }
@@ -37,12 +36,12 @@ func TestReadmeListsTheSettings(t *testing.T) {
 // TestSettingsDefaults keeps the defaults to those of the detector.
 func TestSettingsDefaults(t *testing.T) {
 	t.Parallel()
-	s, err := readSettings()
+	s, err := settings.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := detect.DefaultConfig()
-	if s.Delay.Duration != want.Delay || s.Lateness.Duration != want.Lateness || s.CatchUp.Duration != want.CatchUp || s.Rules != "" || *s.MaxAlerts.value != int64(want.MaxAlerts) {
+	if s.Delay != want.Delay || s.Lateness != want.Lateness || s.CatchUp != want.CatchUp || s.Rules != "" || s.MaxAlerts != want.MaxAlerts {
 		t.Errorf("%+v", s)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect/logs"
@@ -25,7 +27,7 @@ func newReplay() *cobra.Command {
 			if dir == "" {
 				return usageError{errors.New("replay needs --logs DIR, a folder of exported logs or a file")}
 			}
-			s, err := readSettings()
+			s, err := settings.Read()
 			if err != nil {
 				return err
 			}

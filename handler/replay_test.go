@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"pushback/handler/settings"
+
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
@@ -89,7 +91,7 @@ func TestSameActivities(t *testing.T) {
 			r := rule.Default()
 			r.QueryFrequency, r.QueryPeriod = tc.frequency, tc.period
 			l := tables(t, moved, r)
-			s, err := readSettings()
+			s, err := settings.Read()
 			if err != nil {
 				t.Fatal(err)
 			}

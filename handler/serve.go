@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"pushback/handler/settings"
+
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
@@ -43,7 +45,7 @@ func newServe() *cobra.Command {
 			serving.Store(true)
 			port, err := strconv.ParseUint(os.Getenv(portVariable), 10, 16)
 			if err != nil || port == 0 {
-				return usageError{fmt.Errorf("%s %s: serve is started by the Functions host, which sets it to a port", portVariable, shown(os.Getenv(portVariable)))}
+				return usageError{fmt.Errorf("%s %s: serve is started by the Functions host, which sets it to a port", portVariable, settings.Quoted(os.Getenv(portVariable)))}
 			}
 			keepWriting()
 			// Before all else: the host waits for this.
@@ -68,12 +70,8 @@ func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 // serveApp sets up the app as the settings say, and serves it until ctx ends.
 // What goes on beside it ends it by end.
 func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Listener, log *slog.Logger, level *slog.LevelVar) error {
-	s, err := settingsFor("serve")
-	if text := s.LogLevel.value; text != "" {
-		if err := level.UnmarshalText([]byte(text)); err != nil {
-			return fmt.Errorf("the log level: %w", err)
-		}
-	}
+	s, err := settings.ReadFor("serve")
+	level.Set(s.LogLevel)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -88,10 +86,10 @@ func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Lis
 		})
 	}
 	app := &app{settings: s, settingsErr: err, log: log}
-	for _, name := range unknownSettings() {
+	for _, name := range settings.Unknown() {
 		log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
 	}
-	timeout := cmp.Or(s.TickTimeout.Duration, 3*time.Minute)
+	timeout := cmp.Or(s.TickTimeout, 3*time.Minute)
 	f := newFunction(log, app.open, timeout, ctx)
 	// Before anything is opened, since it traces what is opened after it.
 	// Without it the rules run all the same.
@@ -141,7 +139,7 @@ func serve(ctx context.Context, listener net.Listener, f *function, grace time.D
 
 // app puts together what runs under the host.
 type app struct {
-	settings    settings
+	settings    settings.Settings
 	settingsErr error
 	log         *slog.Logger
 }
@@ -166,20 +164,18 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	config := detect.DefaultConfig()
-	config.Delay, config.Lateness = a.settings.Delay.Duration, a.settings.Lateness.Duration
-	config.CatchUp = a.settings.CatchUp.Duration
+	config.Delay, config.Lateness = a.settings.Delay, a.settings.Lateness
+	config.CatchUp = a.settings.CatchUp
 	config.SendTimeout = sendTime
-	config.MaxAlerts = int(*a.settings.MaxAlerts.value)
-	config.Heartbeat = a.settings.TeamsHeartbeat.Duration
-	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout.Duration+2*time.Minute)
+	config.MaxAlerts = a.settings.MaxAlerts
+	config.Heartbeat = a.settings.TeamsHeartbeat
+	config.LeaseLength = max(config.LeaseLength, a.settings.QueryTimeout+2*time.Minute)
 	config.Health = detect.DefaultHealth()
 	config.Health.Tables = ruleTables(rules)
 	if ruleErr != nil {
 		config.Health.Broken = failures(ruleErr)
 	}
-	if err := withContext(&config, a.settings, querier); err != nil {
-		return nil, err
-	}
+	withContext(&config, a.settings, querier)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, log: a.log})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"pushback/handler/settings"
+
 	"pushback/detect"
 	"pushback/detect/notify/text"
 )
@@ -127,7 +129,7 @@ func (s *summary) line(inv invocation) string {
 	}
 	say(storm, "%s reported as a storm", "alert")
 	say(updates, "%s of earlier alerts", "update")
-	say(skipped, "%s skipped, longer ago than "+settingsPrefix+"_CATCH_UP", "window")
+	say(skipped, "%s skipped, longer ago than "+settings.Prefix+"_CATCH_UP", "window")
 	say(waiting, "%s left for the next tick", "window")
 	for _, d := range s.Deliveries {
 		parked += d.Parked

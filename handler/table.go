@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 
+	"pushback/handler/settings"
+
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect/ledger"
@@ -39,12 +41,12 @@ var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 // and what is still to be sent, and makes sure that it can be written. Its table
 // has to be there, for one that was deleted must not be taken for a new one; only
 // the emulator's is made here if create says so: whoever starts that begins anew.
-func openLedger(ctx context.Context, s settings, log *slog.Logger, create bool) (*ledger.Ledger, error) {
+func openLedger(ctx context.Context, s settings.Settings, log *slog.Logger, create bool) (*ledger.Ledger, error) {
 	o, err := ledgerOptions(s)
 	if err != nil {
 		return nil, err
 	}
-	if o.ConnectionString == inMemory {
+	if o.ConnectionString == settings.InMemory {
 		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
 		return ledger.NewMemory().Ledger, nil
 	}
@@ -57,7 +59,7 @@ func openLedger(ctx context.Context, s settings, log *slog.Logger, create bool) 
 		case err != nil:
 			return nil, err
 		case made:
-			log.Warn("the ledger's table was missing in the storage emulator and was made: nothing is known of what was reported before, if anything was", "table", s.TableName.value)
+			log.Warn("the ledger's table was missing in the storage emulator and was made: nothing is known of what was reported before, if anything was", "table", s.TableName)
 		}
 	}
 	if err := t.Check(ctx); err != nil {
@@ -68,10 +70,10 @@ func openLedger(ctx context.Context, s settings, log *slog.Logger, create bool) 
 
 // ledgerOptions says where the ledger is: where the settings say, else in the
 // storage account of the host.
-func ledgerOptions(s settings) (ledger.Options, error) {
+func ledgerOptions(s settings.Settings) (ledger.Options, error) {
 	o := ledger.Options{
-		Table: s.TableName.value, SeenRetention: s.SeenRetention.Duration, SentRetention: s.SentRetention.Duration,
-		Endpoint: s.TableEndpoint.value, ConnectionString: s.TableConnection.value,
+		Table: s.TableName, SeenRetention: s.SeenRetention, SentRetention: s.SentRetention,
+		Endpoint: s.TableEndpoint, ConnectionString: string(s.TableConnection),
 	}
 	place := ""
 	if o.Endpoint == "" && o.ConnectionString == "" {
@@ -81,22 +83,21 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 			o.ConnectionString, place = os.Getenv(hostStorage), hostStorage
 		case os.Getenv(hostStorageTables) != "":
 			o.Endpoint, place = os.Getenv(hostStorageTables), hostStorageTables
-			var e endpoint
-			if expected := e.read(o.Endpoint, ""); expected != "" {
-				return o, fmt.Errorf("the variable %s %s: expected %s", place, shown(o.Endpoint), expected)
+			if _, err := settings.ParseEndpoint(o.Endpoint); err != nil {
+				return o, fmt.Errorf("the variable %s %s: expected %w", place, settings.Quoted(o.Endpoint), err)
 			}
 		case account != "":
 			if !accountName.MatchString(account) {
-				return o, fmt.Errorf("the variable %s %s: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, shown(account))
+				return o, fmt.Errorf("the variable %s %s: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, settings.Quoted(account))
 			}
-			o.Endpoint, place = "https://"+account+"."+tableSuffixes[cmp.Or(s.Cloud.value, "public")], hostStorageAccount
+			o.Endpoint, place = "https://"+account+"."+tableSuffixes[cmp.Or(s.Cloud, "public")], hostStorageAccount
 		default:
 			return o, fmt.Errorf("the ledger has no place: set %s_TABLE_ENDPOINT or %s_TABLE_CONNECTION (see handler --help), since %s is not set either",
-				settingsPrefix, settingsPrefix, hostStorage)
+				settings.Prefix, settings.Prefix, hostStorage)
 		}
 	}
 	if o.ConnectionString == "" {
-		cloud, err := workspace.Cloud(cmp.Or(s.Cloud.value, "public"))
+		cloud, err := workspace.Cloud(cmp.Or(s.Cloud, "public"))
 		if err != nil {
 			return o, err
 		}
@@ -111,7 +112,7 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 			return o, fmt.Errorf("the identity for the ledger: %w", err)
 		}
 	}
-	if o.ConnectionString != inMemory {
+	if o.ConnectionString != settings.InMemory {
 		if _, err := ledger.Open(o); err != nil && place != "" {
 			return o, fmt.Errorf("the variable %s: %w", place, err)
 		} else if err != nil {
@@ -122,13 +123,13 @@ func ledgerOptions(s settings) (ledger.Options, error) {
 }
 
 // checkRetention refuses to forget what a rule could still find again.
-func checkRetention(s settings, rules []*rule.Rule) error {
+func checkRetention(s settings.Settings, rules []*rule.Rule) error {
 	var errs []error
 	for _, r := range rules {
-		least := ledger.MinSeenRetention(r.QueryPeriod, s.Lateness.Duration, s.CatchUp.Duration)
-		if s.SeenRetention.Duration < least {
+		least := ledger.MinSeenRetention(r.QueryPeriod, s.Lateness, s.CatchUp)
+		if s.SeenRetention < least {
 			errs = append(errs, fmt.Errorf("the setting %s_SEEN_RETENTION is %s: the rule %q needs at least %s, its query period with the lateness and the catch-up",
-				settingsPrefix, s.SeenRetention.Duration, r.Name, least))
+				settings.Prefix, s.SeenRetention, r.Name, least))
 		}
 	}
 	return errors.Join(errs...)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pushback/handler/settings"
+
 	"pushback/detect/rule"
 )
 
@@ -43,7 +45,7 @@ func TestLedgerPlace(t *testing.T) {
 			for k, v := range tc.env {
 				t.Setenv(k, v)
 			}
-			s, err := settingsFor("outbox")
+			s, err := settings.ReadFor("outbox")
 			if err == nil {
 				var o, placeErr = ledgerOptions(s)
 				err = placeErr
@@ -54,7 +56,7 @@ func TestLedgerPlace(t *testing.T) {
 			if got := fmt.Sprint(err); (err != nil) != (tc.wrong != "") || !strings.Contains(got, tc.wrong) {
 				t.Errorf("error = %v, want %q", err, tc.wrong)
 			}
-			for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", s.TableConnection), fmt.Sprintf("%#v", s.TableConnection), fmt.Sprintf("%v", s), settingsHelp()} {
+			for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", s.TableConnection), fmt.Sprintf("%#v", s.TableConnection), fmt.Sprintf("%v", s), settings.Help()} {
 				if strings.Contains(text, tableKey) {
 					t.Errorf("the key is in %q", text)
 				}
@@ -66,7 +68,7 @@ func TestLedgerPlace(t *testing.T) {
 // What could be found again must not be forgotten.
 func TestRetentionIsLongEnough(t *testing.T) {
 	t.Setenv("PUSHBACK_SEEN_RETENTION", "48h")
-	s, err := readSettings()
+	s, err := settings.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func TestRetentionIsLongEnough(t *testing.T) {
 
 func TestQueriesFitIntoTicks(t *testing.T) {
 	t.Setenv("PUSHBACK_QUERY_TIMEOUT", "10m")
-	if _, err := readSettings(); err == nil || !strings.Contains(err.Error(), "PUSHBACK_QUERY_TIMEOUT is 10m0s: expected at most 7m15s") {
+	if _, err := settings.Read(); err == nil || !strings.Contains(err.Error(), "PUSHBACK_QUERY_TIMEOUT is 10m0s: expected at most 7m15s") {
 		t.Error(err)
 	}
 }

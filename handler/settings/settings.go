@@ -1,8 +1,11 @@
-package main
+// Package settings reads and checks the environment variables that Pushback is
+// set up by, and gives plain values.
+package settings
 
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"slices"
@@ -12,20 +15,23 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"pushback/detect/alert"
+	"pushback/detect/enrich"
+	"pushback/detect/notify/teams"
 	"pushback/detect/secret"
 )
 
-// settings are the environment variables that start with PUSHBACK_. The tags
+// variables are the environment variables that start with PUSHBACK_. The tags
 // are their one source: what is read, what --help says, the README's table and
 // local.settings.json.example.
 //
 // A needed tag names the command that does not work without the setting. The
 // other tags are those of the setting's type.
-type settings struct {
+type variables struct {
 	WorkspaceID          guid       `split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
 	AdditionalWorkspaces guids      `split_words:"true" desc:"Ids of further workspaces that every query covers too, with commas between them."`
 	Cloud                choice     `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
-	Schedule             ncrontab   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
+	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"A rule file, or a folder of them, that serve and replay run instead of the shipped rule."`
 	Delay                duration   `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
 	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
@@ -51,23 +57,124 @@ type settings struct {
 	LogLevel             choice     `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
-const settingsPrefix = "PUSHBACK"
+// Settings are the values of the environment variables. One that is wrong is zero
+// here, and in the error that comes with it.
+type Settings struct {
+	WorkspaceID          string
+	AdditionalWorkspaces []string
+	Cloud                string
+	Schedule             *Schedule // nil if it is not set or wrong
+	Rules                string
+	Delay                time.Duration
+	Lateness             time.Duration
+	CatchUp              time.Duration
+	QueryTimeout         time.Duration
+	TickTimeout          time.Duration
+	TableEndpoint        string
+	TableConnection      Connection
+	TableName            string
+	SeenRetention        time.Duration
+	SentRetention        time.Duration
+	MaxAlerts            int
+	Context              bool
+	SeveritySteps        enrich.Steps // nil for the usual ones
+	MinSeverity          alert.Severity
+	RiskCutoff           *int64 // nil for none
+	TeamsWebhookURL      teams.WebhookURL
+	TeamsMaxCards        int
+	TeamsRoutes          []teams.Route
+	TeamsHeartbeat       time.Duration // zero for none
+	WorkspaceResourceID  string
+	SentinelWorkspace    string
+	LogLevel             slog.Level
 
-// readSettings reads the settings and checks all that are set. Its error names
-// every one that is wrong.
-func readSettings() (settings, error) { return settingsFor("") }
+	given map[string]bool // the keys of those that are set
+}
 
-// settingsFor is readSettings for a command that needs some of them.
-func settingsFor(command string) (settings, error) {
-	var s settings
+// Given reports whether a setting is set, rightly or not. The name is without the
+// prefix.
+func (s Settings) Given(name string) bool { return s.given[Prefix+"_"+name] }
+
+// plain returns the values.
+func (v *variables) plain() Settings {
+	s := Settings{
+		WorkspaceID:          v.WorkspaceID.value,
+		AdditionalWorkspaces: v.AdditionalWorkspaces.values,
+		Cloud:                v.Cloud.value,
+		Schedule:             v.Schedule.plain(),
+		Rules:                v.Rules,
+		Delay:                v.Delay.Duration,
+		Lateness:             v.Lateness.Duration,
+		CatchUp:              v.CatchUp.Duration,
+		QueryTimeout:         v.QueryTimeout.Duration,
+		TickTimeout:          v.TickTimeout.Duration,
+		TableEndpoint:        v.TableEndpoint.value,
+		TableConnection:      v.TableConnection.value,
+		TableName:            v.TableName.value,
+		SeenRetention:        v.SeenRetention.Duration,
+		SentRetention:        v.SentRetention.Duration,
+		MaxAlerts:            v.MaxAlerts.int(),
+		Context:              v.Context.value == "on",
+		SeveritySteps:        v.SeveritySteps.value,
+		RiskCutoff:           v.RiskCutoff.value,
+		TeamsWebhookURL:      v.TeamsWebhookURL.value,
+		TeamsMaxCards:        v.TeamsMaxCards.int(),
+		TeamsRoutes:          v.TeamsRoutes.value,
+		TeamsHeartbeat:       v.TeamsHeartbeat.Duration,
+		WorkspaceResourceID:  v.WorkspaceResourceID.value,
+		SentinelWorkspace:    v.SentinelWorkspace.value,
+	}
+	// The choices of these are texts that they take. What is wrong is empty, and
+	// stays zero.
+	s.MinSeverity, _ = alert.ParseSeverity(v.MinSeverity.value)
+	_ = s.LogLevel.UnmarshalText([]byte(v.LogLevel.value))
+	return s
+}
+
+// MostLateness is the longest lateness that can be set.
+var MostLateness = func() time.Duration {
+	field, _ := reflect.TypeFor[variables]().FieldByName("Lateness")
+	return tagDuration(field.Tag, "max")
+}()
+
+// Setting is what there is to say of a setting.
+type Setting struct {
+	Key         string // the variable's name
+	Default     string
+	Description string
+	NeededBy    string // the command that does not work without it
+}
+
+// All lists the settings in the order in which they are documented.
+func All() []Setting {
+	fields := reflect.TypeFor[variables]()
+	var all []Setting
+	for i, key := range keys() {
+		tag := fields.Field(i).Tag
+		all = append(all, Setting{Key: key, Default: tag.Get("default"), Description: tag.Get("desc"), NeededBy: tag.Get("needed")})
+	}
+	return all
+}
+
+// Prefix is what the names of the variables begin with, with _ behind it.
+const Prefix = "PUSHBACK"
+
+// Read reads the settings and checks all that are set. Its error names every one
+// that is wrong.
+func Read() (Settings, error) { return ReadFor("") }
+
+// ReadFor is [Read] for a command that needs some of them.
+func ReadFor(command string) (Settings, error) {
+	var s variables
+	given := map[string]bool{}
 	// What is wrong with a value is found out below: envconfig stops at the
 	// first, and whoever sets up a deployment wants to see them all.
-	if err := envconfig.Process(settingsPrefix, &s); err != nil {
-		return s, fmt.Errorf("settings: %w", err)
+	if err := envconfig.Process(Prefix, &s); err != nil {
+		return Settings{}, fmt.Errorf("settings: %w", err)
 	}
 	var problems []error
 	fields := reflect.ValueOf(&s).Elem()
-	for i, key := range settingKeys() {
+	for i, key := range keys() {
 		tag := fields.Type().Field(i).Tag
 		value, ok := fields.Field(i).Addr().Interface().(setting)
 		if !ok { // a plain text, in which nothing else can be wrong
@@ -77,6 +184,7 @@ func settingsFor(command string) (settings, error) {
 			continue
 		}
 		text := value.text()
+		given[key] = text != ""
 		if text == "" { // as if it were not set
 			text = tag.Get("default")
 		}
@@ -91,24 +199,26 @@ func settingsFor(command string) (settings, error) {
 			case hidden:
 				problems = append(problems, fmt.Errorf("the setting %s is not right: expected %s", key, secret.HideEcho(expected, text)))
 			default:
-				problems = append(problems, fmt.Errorf("the setting %s %s: expected %s", key, shown(text), secret.HideEcho(expected, text)))
+				problems = append(problems, fmt.Errorf("the setting %s %s: expected %s", key, Quoted(text), secret.HideEcho(expected, text)))
 			}
 		case command != "" && tag.Get("needed") == command:
 			problems = append(problems, fmt.Errorf("the setting %s is not set: expected %s", key, value.read("", tag)))
 		}
 	}
 	if s.TableEndpoint.value != "" && s.TableConnection.value != "" {
-		problems = append(problems, fmt.Errorf("the settings %s_TABLE_ENDPOINT and %s_TABLE_CONNECTION are both set: expected one of them", settingsPrefix, settingsPrefix))
+		problems = append(problems, fmt.Errorf("the settings %s_TABLE_ENDPOINT and %s_TABLE_CONNECTION are both set: expected one of them", Prefix, Prefix))
 	}
 	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
-		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", settingsPrefix))
+		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", Prefix))
 	}
 	// A tick keeps two minutes for sending and for its end.
 	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {
 		problems = append(problems, fmt.Errorf("the setting %s_QUERY_TIMEOUT is %s: expected at most %s, since a tick ends after %s_TICK_TIMEOUT, %s, and needs 2m15s of it for other things",
-			settingsPrefix, q, tick-135*time.Second, settingsPrefix, tick))
+			Prefix, q, tick-135*time.Second, Prefix, tick))
 	}
-	return s, errors.Join(problems...)
+	plain := s.plain()
+	plain.given = given
+	return plain, errors.Join(problems...)
 }
 
 // unresolved reports whether a value is a reference to a key vault that the
@@ -124,23 +234,23 @@ func unresolvedError(key string) error {
 		"and that the secret exists, and restart the app; outside the app, set it to the secret itself", key)
 }
 
-// settingKeys lists the names of the settings in the order of the fields.
-func settingKeys() []string {
-	var keys strings.Builder
-	if err := envconfig.Usagef(settingsPrefix, &settings{}, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
+// keys lists the names of the settings in the order of the fields.
+func keys() []string {
+	var names strings.Builder
+	if err := envconfig.Usagef(Prefix, &variables{}, &names, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
 		panic(err) // the tags are part of the program
 	}
-	return strings.Fields(keys.String())
+	return strings.Fields(names.String())
 }
 
-// unknownSettings lists the variables that look like settings and are none:
+// Unknown lists the variables that look like settings and are none:
 // one that is misspelt does nothing, and nobody would know.
-func unknownSettings() []string {
-	known := settingKeys()
+func Unknown() []string {
+	known := keys()
 	var unknown []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(strings.ToUpper(name), settingsPrefix+"_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(strings.ToUpper(name), Prefix+"_") && !slices.Contains(known, name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -148,11 +258,11 @@ func unknownSettings() []string {
 	return unknown
 }
 
-// settingsHelp lists the settings with their defaults.
-func settingsHelp() string {
+// Help lists the settings with their defaults.
+func Help() string {
 	var sb strings.Builder
 	w := tabwriter.NewWriter(&sb, 0, 4, 2, ' ', 0)
-	err := envconfig.Usagef(settingsPrefix, &settings{}, w,
+	err := envconfig.Usagef(Prefix, &variables{}, w,
 		"{{range .}}  {{usage_key .}}\t{{usage_description .}}{{with usage_default .}} Default: {{.}}.{{end}}\n{{end}}")
 	if err == nil {
 		err = w.Flush()

@@ -1,6 +1,7 @@
-package main
+package settings
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"pushback/detect/ledger"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/secret"
 )
 
 // setting is a value that is checked.
@@ -158,6 +160,14 @@ func (n *number) read(text string, tag reflect.StructTag) string {
 	return ""
 }
 
+// int returns the number, or 0 if there is none.
+func (n *number) int() int {
+	if n.value == nil {
+		return 0
+	}
+	return int(*n.value)
+}
+
 // steps are changes of the severity by finding, nil for the usual ones.
 type steps struct {
 	given
@@ -235,30 +245,43 @@ type endpoint struct {
 }
 
 func (e *endpoint) read(text string, _ reflect.StructTag) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "an https address with nothing behind the host, such as https://account.table.core.windows.net"
+	value, err := ParseEndpoint(text)
+	if err != nil {
+		return err.Error()
 	}
-	e.value = "https://" + u.Host
+	e.value = value
 	return ""
 }
 
-// connection is a text that is never shown: the connection string of a table.
-type connection struct {
-	given
-	value string
+// ParseEndpoint returns the address of a service as the clients take it. Its
+// error says what is expected instead.
+func ParseEndpoint(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("an https address with nothing behind the host, such as https://account.table.core.windows.net")
+	}
+	return "https://" + u.Host, nil
 }
 
-// inMemory is the connection of a ledger that is not kept.
-const inMemory = "memory"
+// connection is the connection string of a table, which is a secret.
+type connection struct {
+	secretText
+	value Connection
+}
+
+// InMemory is the connection of a ledger that is not kept.
+const InMemory = "memory"
+
+// Connection is a connection string that no print shows.
+type Connection string
 
 func (c *connection) read(text string, _ reflect.StructTag) string {
-	if text != inMemory {
+	if text != InMemory {
 		if _, err := ledger.Open(ledger.Options{ConnectionString: text}); err != nil {
-			return "the connection string of a storage account, UseDevelopmentStorage=true or " + inMemory
+			return "the connection string of a storage account, UseDevelopmentStorage=true or " + InMemory
 		}
 	}
-	c.value = text
+	c.value = Connection(text)
 	return ""
 }
 
@@ -266,15 +289,15 @@ func (c *connection) read(text string, _ reflect.StructTag) string {
 func (c *connection) hidden() {}
 
 // String does not say what it is, nor does GoString.
-func (c connection) String() string {
-	if c.value == "" {
+func (c Connection) String() string {
+	if c == "" {
 		return "not set"
 	}
 	return "set, and not shown"
 }
 
 // GoString is String.
-func (c connection) GoString() string { return c.String() }
+func (c Connection) GoString() string { return c.String() }
 
 // name is the name of a table.
 type name struct {
@@ -291,3 +314,12 @@ func (n *name) read(text string, _ reflect.StructTag) string {
 }
 
 var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
+
+// Quoted quotes what a setting or a variable is set to, for an error. What looks
+// like a secret is not quoted: it was pasted into the wrong place.
+func Quoted(text string) string {
+	if secret.In(text) {
+		return "holds what looks like a secret, which is not shown"
+	}
+	return fmt.Sprintf("is %.100q", text)
+}

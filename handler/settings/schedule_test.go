@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"strings"
@@ -55,7 +55,7 @@ func TestSchedule(t *testing.T) {
 	} {
 		t.Run(test.text, func(t *testing.T) {
 			t.Parallel()
-			var n ncrontab
+			var n schedule
 			got := n.read(test.text, "")
 			switch {
 			case test.wrong != "":
@@ -64,8 +64,8 @@ func TestSchedule(t *testing.T) {
 				}
 			case got != "":
 				t.Error(got)
-			case n.pause() != test.pause:
-				t.Errorf("%s pass, want %s", n.pause(), test.pause)
+			case n.plain().Pause() != test.pause:
+				t.Errorf("%s pass, want %s", n.plain().Pause(), test.pause)
 			}
 		})
 	}
@@ -76,7 +76,7 @@ func FuzzNcrontab(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		var n ncrontab
+		var n schedule
 		if expected := n.read(text, ""); expected != "" {
 			if n.fields != nil || strings.ContainsAny(expected, "\n\r\x1b") {
 				t.Errorf("%q is refused with %q", text, expected)
@@ -88,7 +88,7 @@ func FuzzNcrontab(f *testing.F) {
 				t.Errorf("%q: the %s has the values %b", text, f.name, values)
 			}
 		}
-		if p := n.pause(); p <= 0 || p > 24*time.Hour {
+		if p := n.plain().Pause(); p <= 0 || p > 24*time.Hour {
 			t.Errorf("%q pauses for %s", text, p)
 		}
 	})

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"fmt"
@@ -9,10 +9,19 @@ import (
 	"time"
 )
 
-// ncrontab is a schedule of the Functions host, which reads it with
+// Schedule is when the Functions host ticks, in UTC.
+type Schedule struct {
+	text   string
+	fields [6]uint64 // the values of each field, a bit for each
+}
+
+// String returns the expression.
+func (s *Schedule) String() string { return s.text }
+
+// schedule is an NCRONTAB expression. The host reads it with
 // https://github.com/atifaziz/NCrontab. What that refuses is refused here, where
 // somebody sees why: the host only leaves the function out.
-type ncrontab struct {
+type schedule struct {
 	given
 	// fields are the values of each field, a bit for each; nil if it is wrong or
 	// not set.
@@ -44,7 +53,7 @@ var ncrontabFields = [6]struct {
 	{name: "day of the week", most: 6, spell: func(v int) string { return time.Weekday(v).String() }},
 }
 
-func (n *ncrontab) read(text string, _ reflect.StructTag) string {
+func (n *schedule) read(text string, _ reflect.StructTag) string {
 	expected := "an NCRONTAB expression of six fields, such as 0 */5 * * * *"
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }) // as the host does
 	if len(words) != len(ncrontabFields) {
@@ -75,6 +84,14 @@ func (n *ncrontab) read(text string, _ reflect.StructTag) string {
 		}
 	}
 	return expected + "; its months do not have its days, so that it never ticks"
+}
+
+// plain returns the schedule, or nil if it is wrong or not set.
+func (n *schedule) plain() *Schedule {
+	if n.fields == nil {
+		return nil
+	}
+	return &Schedule{text: n.text(), fields: *n.fields}
 }
 
 // cronValues reads a field: the bits of its values.
@@ -128,13 +145,13 @@ func cronValue(field int, text string) (value int, ok bool) {
 	return 0, false
 }
 
-// pause is the longest time between two ticks of a day and the next, or a day if
+// Pause is the longest time between two ticks of a day and the next, or a day if
 // there are days without a tick.
-func (n *ncrontab) pause() time.Duration {
+func (s *Schedule) Pause() time.Duration {
 	const day = 24 * time.Hour
 	for _, i := range []int{cronDay, cronMonth, cronWeekday} {
 		f := ncrontabFields[i]
-		if n.fields[i] != 1<<(f.most+1)-1<<f.least {
+		if s.fields[i] != 1<<(f.most+1)-1<<f.least {
 			return day
 		}
 	}
@@ -142,7 +159,7 @@ func (n *ncrontab) pause() time.Duration {
 	first = -1
 	for at := time.Duration(0); at < day; at += time.Second {
 		second, minute, hour := int(at/time.Second)%60, int(at/time.Minute)%60, int(at/time.Hour)
-		if n.fields[cronSecond]&(1<<second) == 0 || n.fields[cronMinute]&(1<<minute) == 0 || n.fields[cronHour]&(1<<hour) == 0 {
+		if s.fields[cronSecond]&(1<<second) == 0 || s.fields[cronMinute]&(1<<minute) == 0 || s.fields[cronHour]&(1<<hour) == 0 {
 			continue
 		}
 		if first < 0 {
@@ -155,5 +172,5 @@ func (n *ncrontab) pause() time.Duration {
 	return max(longest, day-last+first)
 }
 
-// severalAMinute reports whether two ticks can be less than a minute apart.
-func (n *ncrontab) severalAMinute() bool { return bits.OnesCount64(n.fields[cronSecond]) > 1 }
+// SeveralAMinute reports whether two ticks can be less than a minute apart.
+func (s *Schedule) SeveralAMinute() bool { return bits.OnesCount64(s.fields[cronSecond]) > 1 }

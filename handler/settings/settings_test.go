@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"reflect"
@@ -67,8 +67,11 @@ func TestSettingsOfServe(t *testing.T) {
 			for k, v := range tc.env {
 				t.Setenv(k, v)
 			}
-			s, err := settingsFor("serve")
-			got := failures(err)
+			s, err := ReadFor("serve")
+			var got []string
+			if err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
 			if len(got) != len(tc.want) {
 				t.Fatalf("got %q", got)
 			}
@@ -77,7 +80,7 @@ func TestSettingsOfServe(t *testing.T) {
 					t.Errorf("got %s\nwant %s", got[i], want)
 				}
 			}
-			if tc.name == "all" && (s.WorkspaceID.value != id || !slices.Equal(s.AdditionalWorkspaces.values, []string{id}) || s.Cloud.value != "usgovernment") {
+			if tc.name == "all" && (s.WorkspaceID != id || !slices.Equal(s.AdditionalWorkspaces, []string{id}) || s.Cloud != "usgovernment") {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -87,7 +90,7 @@ func TestSettingsOfServe(t *testing.T) {
 func TestUnknownSettings(t *testing.T) {
 	t.Setenv("PUSHBACK_LATENES", "3h")
 	t.Setenv("PUSHBACK_LATENESS", "3h")
-	if got := unknownSettings(); !slices.Equal(got, []string{"PUSHBACK_LATENES"}) {
+	if got := Unknown(); !slices.Equal(got, []string{"PUSHBACK_LATENES"}) {
 		t.Errorf("%q", got)
 	}
 }
