@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -107,7 +108,7 @@ func cloudOptions(s settings.Settings, tunes []tune) (azcore.ClientOptions, erro
 	if err != nil {
 		return azcore.ClientOptions{}, err
 	}
-	options := clientOptions(cloud)
+	options := telemetry.ClientOptions(cloud)
 	for _, t := range tunes {
 		t(&options)
 	}

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"pushback/handler/telemetry"
+)
 
 // The host waits ten seconds for a tick when it stops, and a platform that ends
 // a process seldom longer. A tick that is under way then may use finishTime to
@@ -8,7 +12,7 @@ import "time"
 // what is being recorded or sent has until writeTime.
 const (
 	stopTime   = 10 * time.Second
-	graceTime  = stopTime - flushTime // which the last telemetry has
+	graceTime  = stopTime - telemetry.FlushTime // which the last telemetry has
 	writeTime  = graceTime - 500*time.Millisecond
 	finishTime = 4 * time.Second
 	// sendTime is how long sending one alert may take while nobody waits for

@@ -9,11 +9,12 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/ledger"
+	"pushback/handler/telemetry"
 )
 
 // function is the one function of the app: each invocation is a tick.
 type function struct {
-	telemetry *telemetry // nil for none
+	telemetry *telemetry.Telemetry // nil for none
 	log       *slog.Logger
 	// open makes what a tick needs. It is called until it succeeds: a ledger
 	// that cannot be reached now may be there for the next tick.
@@ -76,7 +77,7 @@ func (f *function) prepare() {
 func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err error) {
 	arrived := f.clock()
 	var report detect.Report
-	ctx, exported := f.telemetry.tick(ctx, inv.id)
+	ctx, exported := f.telemetry.Tick(ctx, inv.id)
 	defer func() { exported(report, f.clock().Sub(arrived), err) }() // last of all, so that it has a panic and holds up no other tick
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"pushback/handler/telemetry"
+
 	"github.com/google/go-cmp/cmp"
 	metrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -208,12 +210,12 @@ func TestProcessTelemetryTrouble(t *testing.T) {
 			for minute := 10; minute < 30; minute += 5 {
 				h.tick(c, at(11, minute), tc.status)
 			}
-			if took := time.Since(began); took > 2*flushTime {
+			if took := time.Since(began); took > 2*telemetry.FlushTime {
 				t.Errorf("four ticks after the first took %s", took)
 			}
 			began = time.Now()
 			h.stop()
-			if took := time.Since(began); took > 2*flushTime {
+			if took := time.Since(began); took > 2*telemetry.FlushTime {
 				t.Errorf("the end took %s", took)
 			}
 			mu.Lock()

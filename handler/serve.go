@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 
 	"github.com/spf13/cobra"
 
@@ -93,12 +94,12 @@ func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Lis
 	f := newFunction(log, app.open, timeout, ctx)
 	// Before anything is opened, since it traces what is opened after it.
 	// Without it the rules run all the same.
-	if f.telemetry, err = openTelemetry(ctx, log); err != nil {
+	if f.telemetry, err = telemetry.Open(ctx, versionText(), log); err != nil {
 		log.Error("there is no telemetry: check the OTEL_ variables", "errors", failures(err))
 	}
 	go guard(log, end, f.prepare)
 	err = serve(ctx, listener, f, graceTime)
-	f.telemetry.close()
+	f.telemetry.Close()
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
@@ -101,7 +102,7 @@ func ledgerOptions(s settings.Settings) (ledger.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.ClientOptions = clientOptions(cloud)
+		o.ClientOptions = telemetry.ClientOptions(cloud)
 		// The host's storage may have an identity of its own.
 		if id := os.Getenv(hostStorageClient); place != "" && id != "" {
 			o.Credential, err = azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ClientOptions: o.ClientOptions, ID: azidentity.ClientID(id)})

@@ -1,4 +1,4 @@
-package main
+package telemetry
 
 import (
 	"cmp"
@@ -15,8 +15,8 @@ import (
 	"pushback/detect/transport"
 )
 
-// mostTelemetryAnswer is how many bytes of a collector's answer are read.
-const mostTelemetryAnswer = 64 << 10
+// mostAnswer is how many bytes of a collector's answer are read.
+const mostAnswer = 64 << 10
 
 // collectorClient returns what sends a signal, TRACES or METRICS, to its
 // collector. It is the exporters' own, but that it follows no redirect, along
@@ -25,12 +25,12 @@ const mostTelemetryAnswer = 64 << 10
 // the time to whoever brings a client:
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 func collectorClient(signal string) (*http.Client, error) {
-	variable := func(name string) (value, of string) {
+	either := func(name string) (value, of string) {
 		own, all := "OTEL_EXPORTER_OTLP_"+signal+"_"+name, "OTEL_EXPORTER_OTLP_"+name
-		return cmp.Or(otelVariable(own), otelVariable(all)), own
+		return cmp.Or(variable(own), variable(all)), own
 	}
 	carrier := transport.New(10 * time.Second)
-	if file, name := variable("CERTIFICATE"); file != "" {
+	if file, name := either("CERTIFICATE"); file != "" {
 		text, err := readPEM(file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -40,8 +40,8 @@ func collectorClient(signal string) (*http.Client, error) {
 			return nil, fmt.Errorf("%s: the file holds no certificate in PEM", name)
 		}
 	}
-	certificate, name := variable("CLIENT_CERTIFICATE")
-	if key, _ := variable("CLIENT_KEY"); certificate != "" && key != "" {
+	certificate, name := either("CLIENT_CERTIFICATE")
+	if key, _ := either("CLIENT_KEY"); certificate != "" && key != "" {
 		pair, err := keyPair(certificate, key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -49,7 +49,7 @@ func collectorClient(signal string) (*http.Client, error) {
 		carrier.TLSClientConfig.Certificates = []tls.Certificate{pair}
 	}
 	timeout := 10 * time.Second
-	if text, name := variable("TIMEOUT"); text != "" {
+	if text, name := either("TIMEOUT"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n <= 0 {
 			return nil, fmt.Errorf("%s is no number of milliseconds", name)

@@ -1,4 +1,5 @@
-package main
+// Package telemetry exports what ticks did over OpenTelemetry.
+package telemetry
 
 import (
 	"context"
@@ -27,10 +28,10 @@ import (
 	"pushback/detect/secret"
 )
 
-// telemetry exports a trace and metrics of each tick over OTLP. Nil exports
+// Telemetry exports a trace and metrics of each tick over OTLP. Nil exports
 // nothing.
-type telemetry struct {
-	signals []*otlpSignal // those that are exported
+type Telemetry struct {
+	signals []*signal // those that are exported
 	traces  trace.TracerProvider
 	tracer  trace.Tracer
 	// stopping, if set, is done when the process is to end.
@@ -41,20 +42,15 @@ type telemetry struct {
 	failures, waiting, pending, parked          metric.Int64Gauge
 }
 
-// flushTime is how long a tick waits at its end for its telemetry to be taken:
-// the platform may stop the process as soon as it has the answer. The process
-// waits as long when it ends.
-const flushTime = 2 * time.Second
-
-// openTelemetry returns where telemetry goes, or nil if nothing says so. The
-// Azure clients that are made from then on are traced too.
-func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
+// Open returns where the telemetry of a version goes, or nil if nothing says so.
+// The Azure clients that are made from then on are traced too.
+func Open(ctx context.Context, version string, log *slog.Logger) (*Telemetry, error) {
 	withTraces, withMetrics, err := exportedSignals()
 	if err != nil || !withTraces && !withMetrics {
 		return nil, err
 	}
 	what, err := otelresource.New(ctx, otelresource.WithAttributes(
-		attribute.String("service.name", "pushback"), attribute.String("service.version", versionText())), otelresource.WithFromEnv())
+		attribute.String("service.name", "pushback"), attribute.String("service.version", version)), otelresource.WithFromEnv())
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +60,7 @@ func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if spans, err = otlptracehttp.New(ctx, otlptracehttp.WithHTTPClient(client), otlptracehttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
+		if spans, err = otlptracehttp.New(ctx, otlptracehttp.WithHTTPClient(client), otlptracehttp.WithMaxResponseSize(mostAnswer)); err != nil {
 			return nil, err
 		}
 	}
@@ -74,11 +70,11 @@ func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if points, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithMaxResponseSize(mostTelemetryAnswer)); err != nil {
+		if points, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithMaxResponseSize(mostAnswer)); err != nil {
 			return nil, err
 		}
 	}
-	t, err := newTelemetry(what, log, spans, points)
+	t, err := New(what, log, spans, points)
 	if err != nil {
 		return nil, err
 	}
@@ -92,19 +88,19 @@ func openTelemetry(ctx context.Context, log *slog.Logger) (*telemetry, error) {
 	return t, nil
 }
 
-// newTelemetry returns telemetry that goes to exporters, either of which may be
+// New returns telemetry that goes to exporters, either of which may be
 // nil.
-func newTelemetry(what *otelresource.Resource, log *slog.Logger, spans sdktrace.SpanExporter, points sdkmetric.Exporter) (*telemetry, error) {
-	t := &telemetry{traces: tracenoop.NewTracerProvider()}
+func New(what *otelresource.Resource, log *slog.Logger, spans sdktrace.SpanExporter, points sdkmetric.Exporter) (*Telemetry, error) {
+	t := &Telemetry{traces: tracenoop.NewTracerProvider()}
 	if spans != nil {
-		s := &otlpSignal{name: "traces", log: log}
+		s := &signal{name: "traces", log: log}
 		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spanExporter{spans, s}), sdktrace.WithResource(what))
 		s.flush, s.shutdown = provider.ForceFlush, provider.Shutdown
 		t.traces, t.signals = provider, append(t.signals, s)
 	}
 	var meters metric.MeterProvider = metricnoop.NewMeterProvider()
 	if points != nil {
-		s := &otlpSignal{name: "metrics", log: log}
+		s := &signal{name: "metrics", log: log}
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(pointExporter{points, s})), sdkmetric.WithResource(what))
 		s.flush, s.shutdown = provider.ForceFlush, provider.Shutdown
 		meters, t.signals = provider, append(t.signals, s)
@@ -114,7 +110,7 @@ func newTelemetry(what *otelresource.Resource, log *slog.Logger, spans sdktrace.
 }
 
 // instruments makes the metrics. The README lists them.
-func (t *telemetry) instruments(m metric.Meter) error {
+func (t *Telemetry) instruments(m metric.Meter) error {
 	var errs []error
 	counter := func(name, unit, what string) metric.Int64Counter {
 		c, err := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
@@ -130,7 +126,7 @@ func (t *telemetry) instruments(m metric.Meter) error {
 	t.windows = counter("pushback.rule.windows", "{window}", "Passes of windows that were run, by rule.")
 	t.rows = counter("pushback.rule.rows", "{row}", "Rows that rules found, by rule.")
 	t.alerts = counter("pushback.rule.alerts", "{alert}", "Alerts that were recorded, by rule.")
-	t.dropped = counter("pushback.rule.dropped", "{activity}", "Activities that were told before, by rule.")
+	t.dropped = counter("pushback.rule.dropped", "{activity}", "Activities that were reported before, by rule.")
 	t.failures = gauge("pushback.rule.failures", "{tick}", "Ticks in a row in which something of the rule failed.")
 	t.waiting = gauge("pushback.rule.waiting", "{window}", "Windows that are due and not done, by rule.")
 	t.sent = counter("pushback.destination.sent", "{alert}", "Alerts that the destination took.")
@@ -141,10 +137,10 @@ func (t *telemetry) instruments(m metric.Meter) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// tick begins the trace of a tick. The function that it returns ends it, with
+// Tick begins the trace of a tick. The function that it returns ends it, with
 // what came of it, and waits until it is exported. A process that ends waits
-// once for all, in close.
-func (t *telemetry) tick(ctx context.Context, invocation string) (context.Context, func(detect.Report, time.Duration, error)) {
+// once for all, in Close.
+func (t *Telemetry) Tick(ctx context.Context, invocation string) (context.Context, func(detect.Report, time.Duration, error)) {
 	if t == nil {
 		return ctx, func(detect.Report, time.Duration, error) {}
 	}
@@ -164,7 +160,7 @@ func (t *telemetry) tick(ctx context.Context, invocation string) (context.Contex
 	}
 }
 
-func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report, took time.Duration, err error) {
+func (t *Telemetry) report(ctx context.Context, span trace.Span, r detect.Report, took time.Duration, err error) {
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
@@ -202,8 +198,8 @@ func (t *telemetry) report(ctx context.Context, span trace.Span, r detect.Report
 	span.End()
 }
 
-// close exports what is left. It takes flushTime at most.
-func (t *telemetry) close() {
+// Close exports what is left. It takes FlushTime at most.
+func (t *Telemetry) Close() {
 	if t == nil {
 		return
 	}
@@ -214,9 +210,9 @@ func (t *telemetry) close() {
 	closing.Wait()
 }
 
-// clientOptions are those of the Azure clients in a cloud, which are traced if
+// ClientOptions are those of the Azure clients in a cloud, which are traced if
 // there is telemetry.
-func clientOptions(c cloud.Configuration) azcore.ClientOptions {
+func ClientOptions(c cloud.Configuration) azcore.ClientOptions {
 	o := azcore.ClientOptions{Cloud: c}
 	if provider, ok := otel.GetTracerProvider().(*sdktrace.TracerProvider); ok {
 		o.TracingProvider = azotel.NewTracingProvider(provider, nil)
