@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
 )
@@ -33,5 +37,44 @@ func TestDemoFindings(t *testing.T) {
 	}
 	if updates != 1 {
 		t.Errorf("%d updates", updates)
+	}
+}
+
+// TestDemoContext says what is known of some stories of the day: the findings, the
+// severity that comes of them and the risk score.
+func TestDemoContext(t *testing.T) {
+	t.Parallel()
+	got := map[string][]string{}
+	for _, a := range handler(t, "demo", "--json").alerts(t) {
+		line := a.Severity.String() + ":"
+		for _, f := range a.Context.Findings {
+			line += " " + string(f.Kind)
+		}
+		if a.Context.RiskScore != nil {
+			line += fmt.Sprintf(", risk %d", *a.Context.RiskScore)
+		}
+		user, _, _ := strings.Cut(identifier(a, "Account", "FullName"), "@")
+		got[user] = append(got[user], line)
+		if len(a.Context.Timeline) == 0 {
+			t.Errorf("%s has no timeline", a.Title)
+		}
+	}
+	for user, want := range map[string][]string{
+		"yael.cohen":         {"High: bombing unusual, risk 14"},
+		"minjun.kim":         {"Medium: new-address"},
+		"noam.levi":          {"Medium: success-elsewhere"},
+		"georgi.dimitrov":    {"High: privileged-role high-blast-radius new-country unusual, risk 8"},
+		"zoe.brueckner":      {"Medium: shared-address new-country success-elsewhere"},
+		"ahmad.alzoubi":      {"Medium: risky-user new-country unusual success-elsewhere, risk 5"},
+		"elena.petrova":      {"Medium: disabled-account new-country success-elsewhere"},
+		"eleni.nikolaou":     {"Medium: new-country", "Medium: new-country repeated"},
+		"dimitris.papadakis": {"Medium: new-country success-elsewhere", "High: success-same-ip new-country success-elsewhere"},
+		"olivier.lefevre":    {"High: success-same-network new-country"},
+		"yoko.tanaka":        {"High: success-same-ip mfa-method-changed bombing new-country unusual, risk 33"},
+		"marie.tremblay":     {"Low: known-device, risk 0"},
+	} {
+		if diff := cmp.Diff(want, got[user]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", user, diff)
+		}
 	}
 }

@@ -262,13 +262,13 @@ func Unknown() []string {
 func Help() string {
 	var sb strings.Builder
 	w := tabwriter.NewWriter(&sb, 0, 4, 2, ' ', 0)
-	err := envconfig.Usagef(Prefix, &variables{}, w,
-		"{{range .}}  {{usage_key .}}\t{{usage_description .}}{{with usage_default .}} Default: {{.}}.{{end}}\n{{end}}")
-	if err == nil {
-		err = w.Flush()
+	for _, s := range All() {
+		text := s.Description
+		if s.Default != "" {
+			text += " Default: " + s.Default + "."
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", s.Key, text)
 	}
-	if err != nil {
-		panic(err) // the tags are part of the program
-	}
+	_ = w.Flush() // a builder takes everything
 	return sb.String()
 }
