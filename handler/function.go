@@ -30,7 +30,7 @@ type function struct {
 
 	turn   chan struct{} // of size 1, full during a tick
 	opened *opened       // guarded by turn
-	warned map[string]bool
+	warned *once
 	// noLedger is the time of the first tick that found no ledger to open, or
 	// zero. It is guarded by turn.
 	noLedger time.Time
@@ -51,7 +51,7 @@ func newFunction(log *slog.Logger, open func(context.Context) (*opened, error), 
 	return &function{
 		log: log, open: open, clock: time.Now, timeout: timeout,
 		stopping: stopping, finish: finishTime, write: writeTime,
-		turn: make(chan struct{}, 1), warned: map[string]bool{},
+		turn: make(chan struct{}, 1), warned: new(once),
 	}
 }
 
@@ -171,8 +171,7 @@ func (f *function) ready(ctx context.Context) error {
 // warn logs a warning the first time that it comes: those about a rule come
 // with every tick.
 func (f *function) warn(text string) {
-	if !f.warned[text] {
-		f.warned[text] = true
+	if f.warned.first(text) {
 		f.log.Warn(text)
 	}
 }

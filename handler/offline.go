@@ -86,7 +86,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
 	}
-	told := ledger.NewMemory()
+	reported := ledger.NewMemory()
 	to := p.notifier()
 	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
 	if out.open && out.serve == "" {
@@ -96,15 +96,15 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	kql.BoundMemory(kql.DefaultLimits)
-	var failures []error
+	var failures failureList
 	var detectors []*detect.Detector
 	for _, part := range parts(rules, read, first, last) {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, told, to)
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, reported, to)
 		if err != nil {
 			return err
 		}
 		detectors = append(detectors, sim.detector)
-		failed, err := sim.run(ctx, func(r detect.Report) error {
+		err = sim.run(ctx, &failures, func(r detect.Report) error {
 			if time.Since(begin) > progressAfter {
 				bar.run(r.Time.Sub(first), last.Sub(first))
 			}
@@ -114,9 +114,6 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 			bar.done()
 			return err
 		}
-		if failed != nil && !slices.ContainsFunc(failures, func(f error) bool { return f.Error() == failed.Error() }) {
-			failures = append(failures, failed)
-		}
 	}
 	bar.done()
 	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness, detectors))
@@ -125,9 +122,9 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	}
 	if out.serve != "" {
 		cards.totals = fmt.Sprintf("%s from %s to %s UTC", count(int64(len(cards.alerts)), "alert"), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
-		failures = append(failures, cards.serve(ctx, out.serve, out.open, stderr))
+		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
 	}
-	return errors.Join(failures...)
+	return failures.err()
 }
 
 // simulation is a detector over logs with a clock of its own.
@@ -137,7 +134,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, told detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
 	db := kql.NewDatabase(l.Tables...)
 	db.Watchlists = lists
@@ -160,28 +157,25 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.MaxAlerts = s.MaxAlerts
 	config.Start, config.End = first, last
 	withContext(&config, s, client)
-	sim.detector, err = detect.New(config, rules, client, told, to)
+	sim.detector, err = detect.New(config, rules, client, reported, to)
 	return sim, err
 }
 
-// run ticks whenever something is due, until nothing is. What failed in a tick
-// is kept and the next one comes, as in production; err is what ended the run
-// early.
-func (s *simulation) run(ctx context.Context, tell func(detect.Report) error) (failed, err error) {
-	var failures []error
+// run ticks whenever something is due, until nothing is. What failed in a tick is
+// added to the failures and the next one comes, as in production. The error is
+// what ended the run early.
+func (s *simulation) run(ctx context.Context, failures *failureList, ticked func(detect.Report) error) error {
 	for s.now = s.detector.Next(s.from.Add(-1)); !s.now.IsZero(); s.now = s.detector.Next(s.now) {
 		report, err := s.detector.Tick(ctx, s.now)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		if err != nil && !slices.ContainsFunc(failures, func(f error) bool { return f.Error() == err.Error() }) {
-			failures = append(failures, err)
-		}
-		if err := tell(report); err != nil {
-			return nil, err
+		failures.add(err)
+		if err := ticked(report); err != nil {
+			return err
 		}
 	}
-	return errors.Join(failures...), nil
+	return nil
 }
 
 // runProblems are why rules can not run over some logs.

@@ -92,7 +92,7 @@ func (p *jsonPrinter) notifier() notify.Notifier { return p }
 
 func (p *jsonPrinter) start(_ string, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
 	for _, text := range notes {
-		p.warn.tell(text)
+		p.warn.write(text)
 	}
 	p.warn.reading(l.Report)
 	return nil
@@ -105,7 +105,7 @@ func (p *jsonPrinter) tick(r detect.Report) error {
 
 func (p *jsonPrinter) tooLate(warnings []string) {
 	for _, text := range warnings {
-		p.warn.tell(text)
+		p.warn.write(text)
 	}
 }
 
@@ -181,7 +181,7 @@ func (p *textPrinter) start(title string, l *logs.Logs, rules []*rule.Rule, note
 		return err
 	}
 	for _, text := range notes {
-		p.warn.tell(text)
+		p.warn.write(text)
 	}
 	p.warn.reading(l.Report)
 	return p.Aside("")

@@ -149,10 +149,10 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return q.problem(err)
 	}
 	for _, w := range t.Warnings() {
-		warn.tell(w)
+		warn.write(w)
 	}
 	if r := t.Rendering(); r != nil {
-		warn.tell(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
+		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
 	}
 	return queryFormats[q.format](stdout, t)
 }

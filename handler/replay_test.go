@@ -104,8 +104,9 @@ func TestSameActivities(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if failed, err := sim.run(context.Background(), func(detect.Report) error { return nil }); failed != nil || err != nil {
-					t.Fatal(failed, err)
+				var failures failureList
+				if err := sim.run(context.Background(), &failures, func(detect.Report) error { return nil }); err != nil || failures.err() != nil {
+					t.Fatal(failures.err(), err)
 				}
 			}
 			toldOnce(t, to.alerts, rejections)
