@@ -54,7 +54,7 @@ func advised(err error) error {
 }
 
 // impatient has a client give up while there is time to say why. With the tries
-// of a tick all that would be told is that the check's time was up.
+// of a tick all that is known is that the check's time is up.
 func impatient(o *azcore.ClientOptions) {
 	const connectTimeout = 5 * time.Second
 	o.Transport = &http.Client{Transport: transport.New(connectTimeout)}

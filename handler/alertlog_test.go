@@ -32,7 +32,7 @@ func TestAlertLog(t *testing.T) {
 		Rows:          []alert.Row{{{Column: "Secret", Value: json.RawMessage(`"not in the log"`)}}},
 	}
 	var stdout bytes.Buffer
-	log := newLogger(&stdout, io.Discard, slog.LevelError) // alerts are told whatever is logged
+	log := newLogger(&stdout, io.Discard, slog.LevelError) // alerts are sent whatever is logged
 	if err := (alertLog{log.Handler()}).Notify(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}

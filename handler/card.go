@@ -23,9 +23,8 @@ func newCard() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "card --alert FILE",
 		Short: "Print the Teams card of an alert",
-		Long: "Prints the Adaptive Card that Teams would be sent for an alert, for https://adaptivecards.io/designer.\n" +
-			"FILE holds alerts as demo --json and replay --json print them, one JSON object a line; with several\n" +
-			"the card is their digest. With - it is standard input.",
+		Long: "Prints the Adaptive Card of an alert, for https://adaptivecards.io/designer. FILE holds alerts as demo --json\n" +
+			"and replay --json print them, one JSON object a line; - is standard input. Several alerts make a digest.",
 		Example: "  handler demo --json | head -1 | handler card --alert -",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -55,8 +55,8 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check settings, rules, permissions and reachability, one line each",
-		Long: "Checks everything that serve needs, with the settings in the environment and the identity that it would have: one\n" +
-			"line each, ok, warning or failed, with what to do. Exit status 1 says that something failed.",
+		Long: "Checks every prerequisite of serve, with the settings in the environment and the identity of the process: one\n" +
+			"line each, ok, warning or failed, with what to do. The exit status is 1 if a check failed.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &checker{now: time.Now, print: func(l checkLine) error { return writeCheck(cmd.OutOrStdout(), l, asJSON) }}
@@ -73,7 +73,7 @@ func newCheck() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per check")
-	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a card that says it is a test to the Teams webhook")
+	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook")
 	return cmd
 }
 
@@ -89,8 +89,8 @@ func writeCheck(w io.Writer, l checkLine, asJSON bool) error {
 	return err
 }
 
-// tell prints what a check found, on one line.
-func (c *checker) tell(check, status, format string, args ...any) {
+// note prints what a check found, on one line.
+func (c *checker) note(check, status, format string, args ...any) {
 	if status == checkFailed {
 		c.failed++
 	}
@@ -103,7 +103,7 @@ func (c *checker) tell(check, status, format string, args ...any) {
 // fail prints each of the errors that are joined in err.
 func (c *checker) fail(check string, err error) {
 	for _, line := range failures(err) {
-		c.tell(check, checkFailed, "%s", line)
+		c.note(check, checkFailed, "%s", line)
 	}
 }
 
@@ -114,10 +114,10 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		c.fail("settings", err)
 	}
 	for _, name := range settings.Unknown() {
-		c.tell("settings", checkWarning, "the variable %s looks like a setting and is none: see handler --help", name)
+		c.note("settings", checkWarning, "the variable %s is not a setting, although its name begins like one: see handler --help", name)
 	}
 	if err == nil {
-		c.tell("settings", checkOK, "all of them can be read")
+		c.note("settings", checkOK, "all settings are valid")
 	}
 	c.schedule()
 	c.host()
@@ -158,14 +158,14 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 func (c *checker) schedule() {
 	s := c.settings.Schedule
 	if !c.settings.Given("SCHEDULE") {
-		c.tell("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settings.Prefix)
+		c.note("schedule", checkFailed, "the setting %s_SCHEDULE is not set: the Functions host does not find the function without it. Set it to 0 */5 * * * *, every five minutes", settings.Prefix)
 		return
 	}
 	if s == nil { // as was said of the settings
 		return
 	}
 	if s.SeveralAMinute() {
-		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and less than a minute passes between two ticks: it does not note the last one then, so that it knows of none that was missed. "+
+		c.note("schedule", checkWarning, "the host ticks at %s (UTC), and less than a minute passes between two ticks: it then keeps no record of them and catches up none that it missed. "+
 			"Tick less often, such as at 0 */5 * * * *", s)
 	}
 	if s.Pause() > time.Hour {
@@ -173,11 +173,11 @@ func (c *checker) schedule() {
 		if d := s.Pause(); d < 24*time.Hour {
 			pause = fmt.Sprintf("up to %s pass between two ticks", strings.TrimSuffix(d.String(), "0s"))
 		}
-		c.tell("schedule", checkWarning, "the host ticks at %s (UTC), and %s: alerts come that late, and Pushback's health and the alert rule for an hour without a successful tick "+
+		c.note("schedule", checkWarning, "the host ticks at %s (UTC), and %s: alerts come that late, and Pushback's health and the alert rule for an hour without a successful tick "+
 			"expect one every hour. Tick more often, such as at 0 */5 * * * *", s, pause)
 	}
 	if !s.SeveralAMinute() && s.Pause() <= time.Hour {
-		c.tell("schedule", checkOK, "the host ticks at %s (UTC)", s)
+		c.note("schedule", checkOK, "the host ticks at %s (UTC)", s)
 	}
 }
 
@@ -189,10 +189,10 @@ func (c *checker) rules() []*rule.Rule {
 		if p.Warning {
 			status = checkWarning
 		}
-		c.tell("rule", status, "%s", p)
+		c.note("rule", status, "%s", p)
 	}
 	if len(set.running) == 0 {
-		c.tell("rule", checkFailed, "no rule is left to run: see %s_RULES", settings.Prefix)
+		c.note("rule", checkFailed, "no rule is left to run: see %s_RULES", settings.Prefix)
 	}
 	return set.running
 }
@@ -215,7 +215,7 @@ func (c *checker) credential(ctx context.Context) bool {
 		c.fail("credential", err)
 		return false
 	}
-	c.tell("credential", checkOK, "there is a token for the workspace's service")
+	c.note("credential", checkOK, "there is a token for the workspace's service")
 	return true
 }
 
@@ -238,17 +238,17 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 	var late *workspace.TimeoutError
 	switch {
 	case errors.As(err, &late) && late.Status == 0 && late.Broke == nil: // it is not the query that takes so long
-		c.tell("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID, late.Timeout)
+		c.note("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID, late.Timeout)
 		return nil
 	case err != nil:
 		c.fail("workspace", err)
 		return nil
 	}
 	if table.NoData {
-		c.tell("workspace", checkWarning, "%s answers, and holds no data at all: connect the tables that the rules read. Until then no query is looked at", s.WorkspaceID)
+		c.note("workspace", checkWarning, "%s answers, and holds no data at all: connect the tables that the rules read. Until then it checks no query", s.WorkspaceID)
 		return q
 	}
-	c.tell("workspace", checkOK, "%s answers", s.WorkspaceID)
+	c.note("workspace", checkOK, "%s answers", s.WorkspaceID)
 	c.clock(table, before, after)
 	return q
 }
@@ -256,12 +256,12 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 // clock compares our time, before and after the workspace was asked, with its.
 func (c *checker) clock(table *workspace.Table, before, after time.Time) {
 	if len(table.Rows) != 1 || len(table.Rows[0]) != 1 {
-		c.tell("clock", checkWarning, "the workspace did not say what time it is")
+		c.note("clock", checkWarning, "the workspace returned no time to compare with")
 		return
 	}
 	there, ok := table.Rows[0][0].(time.Time)
 	if !ok {
-		c.tell("clock", checkWarning, "the workspace did not say what time it is")
+		c.note("clock", checkWarning, "the workspace returned no time to compare with")
 		return
 	}
 	skew := time.Duration(0)
@@ -272,39 +272,39 @@ func (c *checker) clock(table *workspace.Table, before, after time.Time) {
 	}
 	switch {
 	case skew > mostSkew:
-		c.tell("clock", checkFailed, "it is %s from the workspace's: windows would be run at the wrong time and two processes could run at once. Set the machine's time", skew.Round(time.Second))
+		c.note("clock", checkFailed, "this machine's clock is %s off the workspace's: windows would run at the wrong time, and two processes could run at once. Set the machine's clock", skew.Round(time.Second))
 	case skew > someSkew:
-		c.tell("clock", checkWarning, "it is %s from the workspace's: set the machine's time", skew.Round(time.Second))
+		c.note("clock", checkWarning, "this machine's clock is %s off the workspace's: set it", skew.Round(time.Second))
 	default:
-		c.tell("clock", checkOK, "it agrees with the workspace's")
+		c.note("clock", checkOK, "this machine's clock agrees with the workspace's")
 	}
 }
 
 // rule runs a rule's query over a minute: the workspace's own schema decides.
 func (c *checker) rule(ctx context.Context, q detect.Querier, r *rule.Rule) {
 	if q == nil {
-		c.tell("rule", checkOK, "%s: %q is a valid rule; its query was not run, since the workspace cannot be asked", r.File, r.Name)
+		c.note("rule", checkOK, "%s: %q is a valid rule; its query was not run, since the workspace does not answer", r.File, r.Name)
 		return
 	}
 	end := c.now().UTC().Truncate(time.Minute)
 	table, err := q.Query(ctx, workspace.Query{Text: r.Query.Text, Start: end.Add(-time.Minute), End: end, Now: end, RuleID: r.ID, RuleVersion: r.Version})
 	if err != nil {
-		c.tell("rule", checkFailed, "%s: %q: the workspace does not run its query: %v", r.File, r.Name, err)
+		c.note("rule", checkFailed, "%s: %q: the workspace does not run its query: %v", r.File, r.Name, err)
 		return
 	}
 	if table.NoData {
-		c.tell("rule", checkWarning, "%s: %q is a valid rule; the workspace holds no data and did not look at its query", r.File, r.Name)
+		c.note("rule", checkWarning, "%s: %q is a valid rule; the workspace holds no data and did not check its query", r.File, r.Name)
 		return
 	}
 	missing := false
 	for _, use := range r.Columns() {
 		if table.Column(use.Column) < 0 {
 			missing = true
-			c.tell("rule", checkWarning, "%s:%d:%d: %s: the query's result has no column %q", r.File, use.Line, use.Col, use.Use, use.Column)
+			c.note("rule", checkWarning, "%s:%d:%d: %s: the query's result has no column %q", r.File, use.Line, use.Col, use.Use, use.Column)
 		}
 	}
 	if !missing {
-		c.tell("rule", checkOK, "%s: %q runs in the workspace", r.File, r.Name)
+		c.note("rule", checkOK, "%s: %q runs in the workspace", r.File, r.Name)
 	}
 }
 
@@ -317,11 +317,11 @@ func (c *checker) table(ctx context.Context, q detect.Querier, name string) {
 	now := c.now().UTC()
 	table, err := q.Query(ctx, workspace.Query{Text: "['" + name + "'] | summarize Newest = max(TimeGenerated)", Start: now.Add(-tableSilence), End: now, Now: now})
 	if missing, none := workspace.MissingTable(err); none {
-		c.tell("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
+		c.note("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
 		return
 	}
 	if err != nil {
-		c.tell("table", checkFailed, "%s: %v", name, err)
+		c.note("table", checkFailed, "%s: %v", name, err)
 		return
 	}
 	var newest time.Time
@@ -329,10 +329,10 @@ func (c *checker) table(ctx context.Context, q detect.Querier, name string) {
 		newest, _ = table.Rows[0][0].(time.Time)
 	}
 	if newest.IsZero() {
-		c.tell("table", checkWarning, "%s has no record of the last 14 days: see whether its connector works", name)
+		c.note("table", checkWarning, "%s has no record of the last 14 days: check its connector", name)
 		return
 	}
-	c.tell("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
+	c.note("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
 }
 
 // ledger checks that the ledger can be read and written, and lists what its
@@ -343,7 +343,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 	}
 	l, err := openLedger(ctx, c.settings, log, false)
 	if o, _ := ledgerOptions(c.settings); errors.Is(err, ledger.ErrNoTable) && ledger.IsDevelopmentStorage(o.ConnectionString) {
-		c.tell("ledger", checkWarning, "table %s is not in the storage emulator: serve makes it at its start", c.settings.TableName)
+		c.note("ledger", checkWarning, "table %s is not in the storage emulator: serve makes it at its start", c.settings.TableName)
 		return
 	}
 	if err != nil {
@@ -351,7 +351,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		return
 	}
 	if c.settings.TableConnection == settings.InMemory {
-		c.tell("ledger", checkWarning, "it is in memory: a restart forgets what was reported. Set %s_TABLE_ENDPOINT", settings.Prefix)
+		c.note("ledger", checkWarning, "it is in memory: a restart forgets what was reported. Set %s_TABLE_ENDPOINT", settings.Prefix)
 		return
 	}
 	owed, err := l.Outbox(ctx)
@@ -365,9 +365,9 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.fail("ledger", advised(err))
 		return
 	case format == 0 || format == ledger.Format:
-		c.tell("ledger", checkOK, "table %s can be read and written, in format %d", c.settings.TableName, ledger.Format)
+		c.note("ledger", checkOK, "table %s can be read and written, in format %d", c.settings.TableName, ledger.Format)
 	default:
-		c.tell("ledger", checkOK, "table %s can be read and written; it is in format %d, and from the next tick on in format %d, which versions before this one must not write to",
+		c.note("ledger", checkOK, "table %s can be read and written; it is in format %d, and from the next tick on in format %d, which versions before this one must not write to",
 			c.settings.TableName, format, ledger.Format)
 	}
 	waiting := 0
@@ -376,7 +376,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 			waiting++
 			continue
 		}
-		c.tell("outbox", checkWarning, "alert %s is parked, %s refused it %d times: %s. Remove the cause, then handler outbox retry %[1]s, or drop it",
+		c.note("outbox", checkWarning, "alert %s is parked, %s refused it %d times: %s. Remove the cause, then handler outbox retry %[1]s, or drop it",
 			o.Alert.ID, o.Destination, o.Attempts, text.Cut(o.LastError, 200))
 	}
 	refusals, err := detect.Refusals(ctx, l)
@@ -384,9 +384,9 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.fail("outbox", advised(err))
 	}
 	for _, r := range refusals {
-		c.tell("outbox", checkWarning, "%s", refusalLine(r))
+		c.note("outbox", checkWarning, "%s", refusalLine(r))
 	}
-	c.tell("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
+	c.note("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
 }
 
 // destinations checks those that are set up, and warns if there is none but the
@@ -402,7 +402,7 @@ func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(f
 		given = given || c.settings.Given(d.setting)
 	}
 	if !given {
-		c.tell("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(names, " or "))
+		c.note("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(names, " or "))
 	}
 	for _, d := range slices.Backward(destinations) {
 		switch {
@@ -413,11 +413,11 @@ func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(f
 				if err != nil {
 					c.fail(d.name, err)
 				} else {
-					c.tell(d.name, checkOK, "%s", found)
+					c.note(d.name, checkOK, "%s", found)
 				}
 			})
 		case test != nil && d.untested != "":
-			c.tell(d.name, checkFailed, "%s: set %s_%s", d.untested, settings.Prefix, d.setting)
+			c.note(d.name, checkFailed, "%s: set %s_%s", d.untested, settings.Prefix, d.setting)
 		}
 	}
 }

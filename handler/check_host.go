@@ -48,7 +48,7 @@ func (c *checker) host() {
 	root := cmp.Or(os.Getenv("AzureWebJobsScriptRoot"), os.Getenv("FUNCTIONS_APP_ROOT_PATH"), ".")
 	text, err := readConfig(filepath.Join(root, "host.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		c.tell("host", checkOK, "host.json is not in this folder, so that what the Functions host makes of it was not checked: run check in the folder of the app")
+		c.note("host", checkOK, "host.json is not in this folder, so it was not checked: run check in the folder of the app")
 		return
 	}
 	var file hostFile
@@ -56,7 +56,7 @@ func (c *checker) host() {
 		err = json.Unmarshal([]byte(text), &file)
 	}
 	if err != nil {
-		c.tell("host", checkFailed, "host.json cannot be read: %v", err)
+		c.note("host", checkFailed, "host.json cannot be read: %v", err)
 		return
 	}
 	warned := false
@@ -67,11 +67,11 @@ func (c *checker) host() {
 	} {
 		if problem != "" {
 			warned = true
-			c.tell("host", checkWarning, "%s", problem)
+			c.note("host", checkWarning, "%s", problem)
 		}
 	}
 	if !warned {
-		c.tell("host", checkOK, "host.json starts %s", file.CustomHandler.Description.DefaultExecutablePath)
+		c.note("host", checkOK, "host.json starts %s", file.CustomHandler.Description.DefaultExecutablePath)
 	}
 }
 

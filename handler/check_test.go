@@ -51,7 +51,7 @@ func newCheckWorld(t *testing.T) *checkWorld {
 	w.teams = func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
 			if r.URL.Path != "/" || r.URL.RawQuery != "" {
-				t.Errorf("the webhook's address is told: %s", r.URL)
+				t.Errorf("the webhook's address is shown: %s", r.URL)
 			}
 			rw.WriteHeader(http.StatusNotFound)
 			return
@@ -206,8 +206,8 @@ func TestCheck(t *testing.T) {
 		}, lacks: []string{"has no column", "clock"}},
 		{name: "a table is missing", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().Add(-time.Minute), "SigninLogs") }, want: []string{"warning table AADNonInteractiveUserSignInLogs is not in the workspace", "ok table SigninLogs"}},
 		{name: "a table is silent", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().AddDate(0, 0, -20)) }, want: []string{"warning table SigninLogs has no record of the last 14 days"}},
-		{name: "a clock that is wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(-10 * time.Minute)) }, want: []string{"failed clock it is 10m", "Set the machine's time"}, exit: 1},
-		{name: "a clock that is a little wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(time.Minute + 20*time.Second)) }, want: []string{"warning clock it is 1m"}},
+		{name: "a clock that is wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(-10 * time.Minute)) }, want: []string{"failed clock this machine's clock is 10m", "Set the machine's clock"}, exit: 1},
+		{name: "a clock that is a little wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(time.Minute + 20*time.Second)) }, want: []string{"warning clock this machine's clock is 1m"}},
 		{name: "a table key that is wrong", spoil: func(t *testing.T, w *checkWorld) {
 			w.settings["PUSHBACK_TABLE_CONNECTION"] = strings.Replace(w.settings["PUSHBACK_TABLE_CONNECTION"], azurite.Key, "AAAA"+azurite.Key[4:], 1)
 		}, want: []string{"failed ledger", "ok teams"}, exit: 1},
@@ -237,7 +237,7 @@ func TestCheck(t *testing.T) {
 			w.teams = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) }
 		}, want: []string{"failed teams", "401"}, exit: 1},
 		{name: "no webhook for the test card", args: []string{"--send-test-card"}, spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL") }, want: []string{"failed teams there is no webhook"}, exit: 1},
-		{name: "nobody to tell", spoil: func(_ *testing.T, w *checkWorld) {
+		{name: "no destination", spoil: func(_ *testing.T, w *checkWorld) {
 			delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL")
 			delete(w.settings, "PUSHBACK_SENTINEL_WORKSPACE")
 		}, want: []string{"warning destination alerts go to the log only: set PUSHBACK_TEAMS_WEBHOOK_URL or PUSHBACK_SENTINEL_WORKSPACE"}},

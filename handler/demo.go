@@ -23,7 +23,7 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the shipped rule over a generated day of sign-ins, with no account",
-		Long: "Writes a day of sign-ins of a tenant of 300 people, the same one for the same seed, and runs\n" +
+		Long: "Generates a day of sign-ins of a tenant of 300 people, the same for the same seed, and runs\n" +
 			"the rule MFA Rejected by User over it hour by hour, as production would.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

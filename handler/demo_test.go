@@ -157,9 +157,9 @@ func authentications(a alert.Alert) []string {
 	return nil
 }
 
-// told says how many alerts tell a rejection as news: alerts about the same
+// reporting lists the alerts that report a rejection as news: alerts about the same
 // user and address that name its authentication, which none before them did.
-func told(alerts []alert.Alert, r sample.Rejection) (by []alert.Alert) {
+func reporting(alerts []alert.Alert, r sample.Rejection) (by []alert.Alert) {
 	known := map[string]bool{}
 	for _, a := range alerts {
 		if identifier(a, "Account", "FullName") != r.User || identifier(a, "IP", "Address") != r.IP {
@@ -206,7 +206,7 @@ func TestEachStory(t *testing.T) {
 	for _, story := range slices.Sorted(maps.Keys(records)) {
 		t.Run(string(story), func(t *testing.T) {
 			for _, r := range rejections[story] {
-				by := slices.DeleteFunc(told(alerts, r), func(a alert.Alert) bool { return a.Updates != nil })
+				by := slices.DeleteFunc(reporting(alerts, r), func(a alert.Alert) bool { return a.Updates != nil })
 				if len(by) != 1 {
 					t.Errorf("%s from %s at %s is reported %d times, and should be once", r.User, r.IP, r.Time, len(by))
 				}
@@ -218,7 +218,7 @@ func TestEachStory(t *testing.T) {
 	}
 	for _, a := range alerts {
 		if !useful[a.ID] && a.Updates == nil {
-			t.Errorf("an alert tells no rejection of the day: %s, %v", a.Title, a.Span)
+			t.Errorf("an alert reports no rejection of the day: %s, %v", a.Title, a.Span)
 		}
 	}
 }
@@ -253,7 +253,7 @@ func TestStoryDetails(t *testing.T) {
 		{"a fraud report is counted as one", "ahmad.alzoubi@fabrikam.example", "FraudReports", []string{"1"}},
 		{"the second table alone is enough", "minjun.kim@fabrikam.example", "SignInTypes", []string{"Non-interactive"}},
 		{"prompts without an answer are no rejections", "yael.cohen@fabrikam.example", "Rejections", []string{"2"}},
-		{"a guest is told as one", "bob_partner.example#ext#@fabrikam.onmicrosoft.example", "UserType", []string{"Guest"}},
+		{"a guest is shown as one", "bob_partner.example#ext#@fabrikam.onmicrosoft.example", "UserType", []string{"Guest"}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			var got []string
@@ -284,7 +284,7 @@ func TestDemoIsTheSameEachTime(t *testing.T) {
 	}
 	replayed := handler(t, "replay", "--logs", dir, "--json", "--from", "2026-03-17", "--to", "2026-03-18")
 	if diff := cmp.Diff(first.stdout, replayed.stdout); diff != "" {
-		t.Errorf("a replay of the demo's files tells something else (-demo +replay):\n%s", diff)
+		t.Errorf("a replay of the demo's files reports something else (-demo +replay):\n%s", diff)
 	}
 	for line := range strings.Lines(first.stdout) {
 		if !json.Valid([]byte(line)) {
@@ -304,14 +304,14 @@ func TestSeeds(t *testing.T) {
 				t.Fatal(err)
 			}
 			alerts := handler(t, "demo", "--json", "--seed", seed).alerts(t)
-			toldOnce(t, alerts, sample.Generate(sample.Options{Seed: n}).Rejections)
+			reportedOnce(t, alerts, sample.Generate(sample.Options{Seed: n}).Rejections)
 		})
 	}
 }
 
-// toldOnce checks that the alerts tell each rejection once, that each alert has
-// something new, and that nothing else is told.
-func toldOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Rejection) {
+// reportedOnce checks that the alerts report each rejection once, that each alert
+// has something new, and that nothing else is reported.
+func reportedOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Rejection) {
 	t.Helper()
 	// An update says what came after, not another rejection.
 	alerts = slices.DeleteFunc(slices.Clone(alerts), func(a alert.Alert) bool { return a.Updates != nil })
@@ -319,9 +319,9 @@ func toldOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Rejection)
 	expected := map[string]bool{}
 	for _, r := range rejections {
 		expected[r.CorrelationID] = true
-		by := told(alerts, r)
+		by := reporting(alerts, r)
 		if len(by) != 1 {
-			t.Errorf("%s from %s at %s (%s) is told %d times", r.User, r.IP, r.Time.Format(time.RFC3339), r.Story, len(by))
+			t.Errorf("%s from %s at %s (%s) is reported %d times", r.User, r.IP, r.Time.Format(time.RFC3339), r.Story, len(by))
 		}
 		for _, a := range by {
 			useful[a.ID] = true
@@ -329,11 +329,11 @@ func toldOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Rejection)
 	}
 	for _, a := range alerts {
 		if !useful[a.ID] {
-			t.Errorf("%s, %v, tells nothing new", a.Title, a.Span)
+			t.Errorf("%s, %v, reports nothing new", a.Title, a.Span)
 		}
 		for _, id := range authentications(a) {
 			if !expected[id] {
-				t.Errorf("%s, %v, tells %s, which nobody rejected", a.Title, a.Span, id)
+				t.Errorf("%s, %v, reports %s, which nobody rejected", a.Title, a.Span, id)
 			}
 		}
 	}

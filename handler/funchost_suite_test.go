@@ -560,7 +560,7 @@ func hostNoRunBit(t *testing.T) {
 
 func hostNoSetting(t *testing.T) {
 	h := newHost(t, newEventCloud(t), newLedgerTable(t), map[string]string{"PUSHBACK_WORKSPACE_ID": ""})
-	missing(t, h, "not ready: every invocation fails until this is mended")
+	missing(t, h, "not ready: every invocation fails until this is put right")
 	h.wait("a tick that fails", func() bool { return h.ended("Failed") > 0 })
 	if !strings.Contains(h.log.String(), "the setting PUSHBACK_WORKSPACE_ID is not set") {
 		t.Error("the log does not name the setting")

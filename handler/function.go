@@ -63,7 +63,7 @@ func (f *function) prepare() {
 	ctx, cancel := context.WithTimeout(f.stopping, f.timeout)
 	defer cancel()
 	if err := f.ready(ctx); err != nil && f.stopping.Err() == nil {
-		f.logFailure("not ready: every invocation fails until this is mended", err)
+		f.logFailure("not ready: every invocation fails until this is put right", err)
 	}
 }
 
@@ -71,7 +71,7 @@ func (f *function) prepare() {
 // wait counts as a part of its own time. If that is over before its turn comes
 // it fails, and what is due is done by the next: the ledger says how far the
 // rules have run, so nothing is lost. A tick that has begun goes on when the
-// host hangs up, because what it sends could not be told from what it did not.
+// host hangs up: what it sent and what it did not could not be kept apart.
 //
 // Everything that fails is logged here, once, and is in the telemetry.
 func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err error) {

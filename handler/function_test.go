@@ -124,7 +124,7 @@ func TestFunctionOpensAgain(t *testing.T) {
 	}
 }
 
-// TestServeCutsShort tells the process to end while a query does not: it is
+// TestServeCutsShort asks the process to end while a query does not: it is
 // cut short, the invocation is answered, and the window waits for the next.
 func TestServeCutsShort(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ type host struct {
 	invoke func(context.Context, invocation) (*summary, error)
 	// longest bounds what an invocation takes.
 	longest time.Duration
-	// log is told of invocations that are not understood, since the host does
+	// log gets invocations that are not understood, since the host does
 	// not show the answer. It may be nil.
 	log *slog.Logger
 }

@@ -185,7 +185,7 @@ type runProblems struct {
 	notes   []string // tables that a rule goes without
 }
 
-// runnable tells the rules that can run over the logs from those that can not.
+// runnable parts the rules that can run over the logs from those that cannot.
 func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.Rule, runProblems) {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {

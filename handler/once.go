@@ -8,7 +8,7 @@ import (
 // mostSeen is how many texts are remembered. What comes after them is new again.
 const mostSeen = 1000
 
-// once tells texts that are new from those that came before.
+// once keeps texts that are new apart from those that came before.
 type once struct{ seen map[string]bool }
 
 // first reports whether a text comes for the first time.

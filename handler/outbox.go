@@ -22,10 +22,10 @@ import (
 func newOutbox() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outbox",
-		Short: "Make the ledger's table; show and settle the alerts that are still to be sent",
-		Long: "The alerts that a destination did not take yet, or refused so often that they are parked. The ledger is the\n" +
-			"one that serve would use: set the PUSHBACK_TABLE_ settings as in the function app. Its table is made by the\n" +
-			"deployment's template, or by init.",
+		Short: "Make the ledger's table; list, retry and drop the alerts that wait to be sent",
+		Long: "Lists, retries and drops the alerts that a destination has not accepted yet, or refused so often that they are\n" +
+			"parked. The ledger is the one that serve uses: set the PUSHBACK_TABLE_ settings as in the function app. The\n" +
+			"deployment's template makes its table, or init.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see handler outbox --help", args[0])}
@@ -35,17 +35,18 @@ func newOutbox() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newOutboxInit(), newOutboxList(),
-		newOutboxSettle("retry", "Send an alert again in the next tick, parked or not", retry),
-		newOutboxSettle("drop", "Give an alert up: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
+		newOutboxSettle("retry", "Send an alert in the next tick, parked or not", retry),
+		newOutboxSettle("drop", "Drop an alert: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
 	return cmd
 }
 
 func newOutboxInit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
-		Short: "Make the ledger's table, if it is missing",
-		Long: "Makes the ledger's table where it is missing, and makes sure that it can be written. serve never makes it: a\n" +
-			"table that was deleted would be taken for a new one. With UseDevelopmentStorage=true it does, at its start.",
+		Short: "Make the ledger's table if it is missing",
+		Long: "Makes the ledger's table if it is missing, and checks that it can be written. serve never makes it, since it\n" +
+			"would take a table that was deleted for a new one; only that of the storage emulator\n" +
+			"(UseDevelopmentStorage=true) it makes, at its start.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, name, err := openTable()
@@ -112,7 +113,7 @@ func newOutboxList() *cobra.Command {
 	var asJSON, parked bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the alerts that are still to be sent, and why they were not",
+		Short: "List the alerts that wait to be sent, and why",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := openOutbox()

@@ -33,8 +33,8 @@ type output struct {
 }
 
 func (o *output) flags(cmd *cobra.Command) {
-	cmd.Flags().Var(&o.serve, "serve", "then show the cards that Teams would get on a local page at this address, such as 127.0.0.1:8080")
-	cmd.Flags().BoolVar(&o.open, "open", false, "then show the cards in a browser")
+	cmd.Flags().Var(&o.serve, "serve", "after the run, show the cards as Teams would, on a local page at this address, such as 127.0.0.1:8080")
+	cmd.Flags().BoolVar(&o.open, "open", false, "after the run, show the cards in a browser")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
 }
 
@@ -212,11 +212,11 @@ func (p *textPrinter) tick(r detect.Report) error {
 			dropped, suppressed = append(dropped, w.Dropped...), append(suppressed, w.Suppressed...)
 		}
 	}
-	return errors.Join(p.untold(r.Time, "dropped, already reported: ", dropped, moreDropped), p.untold(r.Time, "held back by the rule's suppression: ", suppressed, moreSuppressed))
+	return errors.Join(p.listed(r.Time, "dropped, already reported: ", dropped, moreDropped), p.listed(r.Time, "held back by the rule's suppression: ", suppressed, moreSuppressed))
 }
 
-// untold names activities that nobody is told of, of which there are more.
-func (p *textPrinter) untold(at time.Time, why string, activities []detect.Dropped, more int) error {
+// listed names activities of which no alert is sent, and how many more there are.
+func (p *textPrinter) listed(at time.Time, why string, activities []detect.Dropped, more int) error {
 	var texts []string
 	for _, a := range activities {
 		if text := droppedText(a); !slices.Contains(texts, text) {
@@ -267,17 +267,17 @@ func (p *textPrinter) end(took time.Duration) error {
 			entities = append(entities, count(int64(n), t.noun))
 		}
 	}
-	told := count(int64(p.total), "alert")
+	reported := count(int64(p.total), "alert")
 	if p.updates > 0 {
-		told += fmt.Sprintf(", %s of earlier ones", count(int64(p.updates), "update"))
+		reported += fmt.Sprintf(", %s of earlier ones", count(int64(p.updates), "update"))
 	}
 	if len(severities) > 0 {
-		told += " (" + strings.Join(severities, ", ") + ")"
+		reported += " (" + strings.Join(severities, ", ") + ")"
 	}
 	if len(entities) > 0 {
-		told += ", about " + strings.Join(entities, ", ")
+		reported += ", about " + strings.Join(entities, ", ")
 	}
-	facts := []string{"Reported", told, "Dropped", count(int64(p.dropped), "row") + " already reported"}
+	facts := []string{"Reported", reported, "Dropped", count(int64(p.dropped), "row") + " already reported"}
 	if p.suppressed > 0 {
 		facts = append(facts, "Held back", count(int64(p.suppressed), "row")+" by suppression")
 	}

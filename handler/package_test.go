@@ -115,7 +115,7 @@ func TestPackage(t *testing.T) {
 	h.stop()
 	out := h.stdout.String()
 	if len(alertLines(t, out)) == 0 || !strings.Contains(out, `"version":"v1.2.3-test"`) {
-		t.Errorf("the package tells nothing, or not what it is:\n%.2000s", out)
+		t.Errorf("the package says nothing, or not what it is:\n%.2000s", out)
 	}
 }
 

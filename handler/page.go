@@ -78,7 +78,7 @@ func (p *page) cards() ([]pageCard, error) {
 		var err error
 		switch {
 		case len(group) == 0:
-			continue // told by a digest
+			continue // the digest shows it
 		case p.most > 0 && len(group) > p.most:
 			card.Kind = "digest"
 			worst := group[0].Severity
@@ -252,7 +252,7 @@ func openBrowser(url string) error {
 	return nil
 }
 
-// collecting is a notifier that also keeps what it is told.
+// collecting is a notifier that also keeps what it is sent.
 type collecting struct {
 	notify.Notifier
 	page *page

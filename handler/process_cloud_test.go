@@ -49,7 +49,7 @@ const (
 
 // cloudStandIn is what a function app sees of Azure: the managed identity's
 // endpoint, and Log Analytics with the local engine behind it. The binary
-// reaches it without being told: through a proxy, as in a locked-down network,
+// reaches it without being set up for it: through a proxy, as in a locked-down network,
 // that gives it a server with a certificate for the real name.
 type cloudStandIn struct {
 	t        testing.TB

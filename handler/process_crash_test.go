@@ -28,7 +28,7 @@ var (
 
 // crashWorld is the binary with its ledger in Azurite, and what kills it. Each
 // request that it makes of the table, of the workspace or of Sentinel, and each
-// alert that it tells, is a step of it: it can be killed on both sides of any.
+// alert that it logs, is a step of it: it can be killed on both sides of any.
 type crashWorld struct {
 	t       testing.TB
 	cloud   *cloudStandIn
@@ -170,10 +170,10 @@ func (w *crashWorld) post(now time.Time) (status int, body string, err error) {
 
 // crashRun is what came of a run.
 type crashRun struct {
-	told       []logLine
+	reported   []logLine
 	boundaries []string // all that it passed
 	killedAt   []string
-	// doubtful counts, by alert, the crashes after it was told and before that
+	// doubtful counts, by alert, the crashes after it was sent and before that
 	// was noted.
 	doubtful map[string]int
 	// incidents lists the bookmarks of each incident, and bookmarks and comments
@@ -202,28 +202,28 @@ func (w *crashWorld) run(kills []int) *crashRun {
 	}
 	start := func() {
 		w.host.stdout = &outputBuffer{wrote: func(p []byte) {
-			if isAlertLine(p) && w.pass("after telling an alert") {
+			if isAlertLine(p) && w.pass("after logging an alert") {
 				w.kill()
 			}
 		}}
 		w.host.start()
 	}
-	// ended notes what the process that ended had told.
+	// ended notes what the process that ended had logged.
 	ended := func(crash bool) {
-		told := alertLines(w.t, w.host.stdout.String())
-		r.told = append(r.told, told...)
+		reported := alertLines(w.t, w.host.stdout.String())
+		r.reported = append(r.reported, reported...)
 		if !crash {
 			return
 		}
 		owed, inDoubt := table.outbox("log"), 0
-		for _, a := range told {
+		for _, a := range reported {
 			if owed[a.ID] {
 				r.doubtful[a.ID]++
 				inDoubt++
 			}
 		}
 		if inDoubt > 1 {
-			w.t.Errorf("one crash leaves %d alerts told but not noted", inDoubt)
+			w.t.Errorf("one crash leaves %d alerts sent but not noted", inDoubt)
 		}
 	}
 	// recover starts the process again if it was killed.
@@ -293,14 +293,14 @@ func (w *crashWorld) run(kills []int) *crashRun {
 }
 
 // check compares a run with one in which nothing happened. It returns how many
-// alerts were told again.
+// alerts were sent again.
 func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int) {
 	t.Helper()
 	count := map[string]int{}
-	for _, a := range r.told {
+	for _, a := range r.reported {
 		count[a.ID]++
 	}
-	for _, id := range ids(undisturbed.told) {
+	for _, id := range ids(undisturbed.reported) {
 		if count[id] == 0 {
 			lost++
 			t.Errorf("alert %s is lost", id)
@@ -309,13 +309,13 @@ func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int
 	for id, n := range count {
 		repeats += n - 1
 		if n > 1+r.doubtful[id] {
-			t.Errorf("alert %s is told %d times, though %d crashes came between telling and noting it", id, n, r.doubtful[id])
+			t.Errorf("alert %s is sent %d times, though %d crashes came between sending and noting it", id, n, r.doubtful[id])
 		}
 	}
 	if repeats > len(r.killedAt) {
 		t.Errorf("%d repeats with %d crashes", repeats, len(r.killedAt))
 	}
-	if diff := cmp.Diff(ids(undisturbed.told), slices.Sorted(maps.Keys(count))); diff != "" {
+	if diff := cmp.Diff(ids(undisturbed.reported), slices.Sorted(maps.Keys(count))); diff != "" {
 		t.Errorf("alerts (-undisturbed +crashed):\n%s", diff)
 	}
 	// A destination with ids of its own has everything once, whatever happened.
@@ -325,7 +325,7 @@ func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int
 	if r.bookmarks != undisturbed.bookmarks || r.comments != undisturbed.comments {
 		t.Errorf("%d bookmarks and %d comments, want %d and %d", r.bookmarks, r.comments, undisturbed.bookmarks, undisturbed.comments)
 	}
-	checkNews(t, r.told)
+	checkNews(t, r.reported)
 	return lost, repeats
 }
 
@@ -346,21 +346,21 @@ func crashOrder(boundaries []string, rng *rand.Rand) []int {
 }
 
 // TestProcessCrashes kills the binary with SIGKILL at the boundaries between the
-// steps of its ticks, starts it again and expects every alert to be told, and
-// again only after a crash between its telling and the note of that.
+// steps of its ticks, starts it again and expects every alert to be sent, and
+// again only after a crash between its sending and the note of that.
 func TestProcessCrashes(t *testing.T) {
 	t.Parallel()
 	undisturbed := newCrashWorld(t).run(nil)
-	if n := len(undisturbed.told); n < 4 || n != len(slices.Compact(ids(undisturbed.told))) {
-		t.Fatalf("without a crash %d alerts are told: %v", n, ids(undisturbed.told))
+	if n := len(undisturbed.reported); n < 4 || n != len(slices.Compact(ids(undisturbed.reported))) {
+		t.Fatalf("without a crash %d alerts are sent: %v", n, ids(undisturbed.reported))
 	}
-	if n := len(undisturbed.told); undisturbed.bookmarks != n || undisturbed.comments != n || len(undisturbed.incidents) == 0 {
+	if n := len(undisturbed.reported); undisturbed.bookmarks != n || undisturbed.comments != n || len(undisturbed.incidents) == 0 {
 		t.Fatalf("without a crash %d alerts have %d incidents, %d bookmarks and %d comments", n, len(undisturbed.incidents), undisturbed.bookmarks, undisturbed.comments)
 	}
 	order := crashOrder(undisturbed.boundaries, rand.New(rand.NewPCG(*crashSeed, 0)))
 
 	var mu sync.Mutex
-	var crashes, inDoubt, told, lost, repeats int
+	var crashes, inDoubt, reported, lost, repeats int
 	at := map[string]int{}
 	reached := min(*crashRuns, len(order)) // boundaries of an undisturbed run with a crash of their own
 	t.Run("runs", func(t *testing.T) {
@@ -385,7 +385,7 @@ func TestProcessCrashes(t *testing.T) {
 						t.Fatalf("seed %d: killed %s", seed, strings.Join(r.killedAt, ", "))
 					}
 					mu.Lock()
-					crashes, told, lost, repeats = crashes+len(r.killedAt), told+len(r.told)-again, lost+l, repeats+again
+					crashes, reported, lost, repeats = crashes+len(r.killedAt), reported+len(r.reported)-again, lost+l, repeats+again
 					for _, n := range r.doubtful {
 						inDoubt += n
 					}
@@ -397,12 +397,12 @@ func TestProcessCrashes(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d runs with the seeds from %d, the first crash at %d of the %d boundaries of a run: %d crashes, %d of them between the telling of an alert and the note of it; %d alerts told, %d lost, %d told again; no incident, bookmark or comment too many or too few",
-		*crashRuns, *crashSeed, reached, len(order), crashes, inDoubt, told, lost, repeats)
+	t.Logf("%d runs with the seeds from %d, the first crash at %d of the %d boundaries of a run: %d crashes, %d of them between the sending of an alert and the note of it; %d alerts reported, %d lost, %d sent again; no incident, bookmark or comment too many or too few",
+		*crashRuns, *crashSeed, reached, len(order), crashes, inDoubt, reported, lost, repeats)
 	for _, boundary := range slices.Sorted(maps.Keys(at)) {
 		t.Logf("%4d killed %s", at[boundary], boundary)
 	}
 	if inDoubt == 0 && *crashRuns >= 40 {
-		t.Error("no crash came between a telling and its note: the test does not test that")
+		t.Error("no crash came between a sending and its note: the test does not test that")
 	}
 }

@@ -79,7 +79,7 @@ func TestProcessTableDeleted(t *testing.T) {
 				h.tick(c, at(hour, 5), http.StatusOK)
 			}
 			h.stop()
-			told := map[string]bool{}
+			reported := map[string]bool{}
 			var health []string
 			for _, a := range h.logged("alert") {
 				if a.Rule == detect.HealthRuleID {
@@ -87,14 +87,14 @@ func TestProcessTableDeleted(t *testing.T) {
 					continue
 				}
 				for _, id := range a.Details["CorrelationIds"] {
-					told[id] = true
+					reported[id] = true
 				}
 			}
 			// A process that started without a table knows of no window before its first
 			// tick.
 			for _, r := range sample.Generate(sample.Options{}).Rejections {
 				unknown := restart && r.Time.Before(at(7, 0))
-				if r.Time.Before(at(24, 0)) && r.Received.Before(at(26, 0)) && !told[r.CorrelationID] && !unknown {
+				if r.Time.Before(at(24, 0)) && r.Received.Before(at(26, 0)) && !reported[r.CorrelationID] && !unknown {
 					t.Errorf("%s (%s) at %s is not reported", r.User, r.Story, r.Time.Format(time.TimeOnly))
 				}
 			}

@@ -47,7 +47,7 @@ func office(h time.Time) bool {
 	return h.Weekday() != time.Saturday && h.Weekday() != time.Sunday && h.Hour() >= 7 && h.Hour() < 19
 }
 
-// healthTitles returns what a process told of itself.
+// healthTitles returns what a process reported of itself.
 func healthTitles(t *testing.T, h *functionsHost) []string {
 	t.Helper()
 	var titles []string
@@ -80,7 +80,7 @@ func TestProcessHealthQuiet(t *testing.T) {
 	}
 }
 
-// A table that falls silent is told once, also over a restart and when it is
+// A table that falls silent is reported once, also over a restart and when it is
 // silent for longer than its rhythm is remembered, and once more when it is back.
 func TestProcessHealthSilence(t *testing.T) {
 	t.Parallel()
@@ -90,7 +90,7 @@ func TestProcessHealthSilence(t *testing.T) {
 	})
 	h := startHost(t, c, newLedgerTable(t).settings(azurite.Addr(t)))
 	var titles []string
-	var told []time.Time
+	var reported []time.Time
 	seen := 0
 	for now := healthBegin; now.Before(healthBegin.AddDate(0, 0, 24)); now = now.Add(time.Hour) {
 		if now.Hour() == 3 && now.Day()%4 == 0 {
@@ -101,21 +101,21 @@ func TestProcessHealthSilence(t *testing.T) {
 		h.tick(c, now, http.StatusOK)
 		all := healthTitles(t, h)
 		for _, title := range all[seen:] {
-			titles, told = append(titles, title), append(told, now)
+			titles, reported = append(titles, title), append(reported, now)
 		}
 		seen = len(all)
 	}
 	h.stop()
 	if diff := cmp.Diff([]string{"The table SigninLogs is silent", "Over: The table SigninLogs is silent"}, titles); diff != "" {
-		t.Fatalf("told (-want +got):\n%s", diff)
+		t.Fatalf("reported (-want +got):\n%s", diff)
 	}
-	if told[1].Before(to) {
-		t.Errorf("it is told to be over at %s, and is at %s", told[1], to)
+	if reported[1].Before(to) {
+		t.Errorf("it is reported to be over at %s, and is at %s", reported[1], to)
 	}
 }
 
-// A rule that fails is told after the third tick, once, and once more when it
-// works again; windows that were given up are told too.
+// A rule that fails is reported after the third tick, once, and once more when it
+// works again; windows that were given up are reported too.
 func TestProcessHealthRule(t *testing.T) {
 	t.Parallel()
 	c := quietTenant(t, healthBegin.Truncate(24*time.Hour).AddDate(0, 0, -1), 5, func(_ string, h time.Time) bool { return office(h) })
@@ -132,7 +132,7 @@ func TestProcessHealthRule(t *testing.T) {
 		return broken
 	}
 	h := startHost(t, c, newLedgerTable(t).settings(azurite.Addr(t)))
-	var told [][]string
+	var reported [][]string
 	seen := 0
 	for tick := range 40 {
 		mu.Lock()
@@ -144,7 +144,7 @@ func TestProcessHealthRule(t *testing.T) {
 		}
 		h.tick(c, healthBegin.Add(time.Duration(tick)*time.Hour), want)
 		all := healthTitles(t, h)
-		told = append(told, all[seen:])
+		reported = append(reported, all[seen:])
 		seen = len(all)
 		if tick == 20 {
 			h.stop()
@@ -155,20 +155,20 @@ func TestProcessHealthRule(t *testing.T) {
 	h.stop()
 	name := `The rule "MFA Rejected by User" `
 	var got []string
-	for tick, titles := range told {
+	for tick, titles := range reported {
 		for _, title := range titles {
-			if title == name+"fails" && tick != 8 { // the third is tick 7, told by the next
-				t.Errorf("told in tick %d", tick)
+			if title == name+"fails" && tick != 8 { // the third is tick 7, reported by the next
+				t.Errorf("reported in tick %d", tick)
 			}
 			got = append(got, title)
 		}
 	}
 	if diff := cmp.Diff([]string{name + "fails", name + "did not look at some windows", "Over: " + name + "fails", "Over: " + name + "did not look at some windows"}, got); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 }
 
-// A webhook that stopped working is told where alerts still arrive, and so is
+// A webhook that stopped working is reported where alerts still arrive, and so is
 // what it refused for good.
 func TestProcessHealthWebhook(t *testing.T) {
 	t.Parallel()
@@ -214,7 +214,7 @@ func TestProcessHealthWebhook(t *testing.T) {
 			if r := command(t, settings, "outbox", "drop", "--parked", "--to", "teams"); r.code != 0 || (r.stdout == "nothing is parked\n") != (test.status == http.StatusServiceUnavailable) {
 				t.Errorf("dropping what is parked: %+v", r)
 			}
-			for range 2 { // the one tells that it is over, the other delivers it
+			for range 2 { // the one finds that it is over, the other delivers it
 				h.tick(c, c.clock().Add(5*time.Minute), http.StatusOK)
 			}
 			h.stop()
@@ -225,30 +225,30 @@ func TestProcessHealthWebhook(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("reported (-want +got):\n%s", diff)
 			}
 			if len(posted) > 0 {
-				t.Errorf("the webhook was told of itself: %.300q", posted)
+				t.Errorf("the webhook was sent a report of itself: %.300q", posted)
 			}
 		})
 	}
 }
 
-// An outbox that grows for hours is told where alerts arrive in time, once, and
+// An outbox that grows for hours is reported where alerts arrive in time, once, and
 // once more when it is empty.
 func TestProcessHealthLate(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	many := cannedAnswer(t, 6000) // of which the log is sent 200 in a tick
 	var mu sync.Mutex
-	told := false
+	reported := false
 	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
 		answer := []byte(`{"tables":[{"name":"PrimaryResult","columns":[],"rows":[]}]}`)
-		if !told {
-			answer, told = many, true
+		if !reported {
+			answer, reported = many, true
 		}
 		_, _ = w.Write(answer)
 		return true
@@ -275,11 +275,11 @@ func TestProcessHealthLate(t *testing.T) {
 	}
 	h.stop()
 	if diff := cmp.Diff([]string{"Alerts for log come late", "Over: Alerts for log come late"}, titles); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 	for _, title := range healthTitles(t, h) {
 		if title == "Alerts for log come late" {
-			t.Error("the log was told of itself")
+			t.Error("the log was sent a report of itself")
 		}
 	}
 }

@@ -45,7 +45,7 @@ func peakMegabytes(t testing.TB, pid int) float64 {
 	return float64(kilobytes) / 1024
 }
 
-// largeTick has the process tell as many alerts as the large result has rows,
+// largeTick has the process report as many alerts as the large result has rows,
 // and returns the most memory that it took.
 func largeTick(t testing.TB, settings map[string]string) float64 {
 	t.Helper()

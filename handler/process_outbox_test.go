@@ -56,7 +56,7 @@ func commandIn(t *testing.T, dir string, settings map[string]string, args ...str
 }
 
 // TestProcessRestart takes the process away for three hours: what has run, what
-// was told and what was missed are in the ledger.
+// was reported and what was missed are in the ledger.
 func TestProcessRestart(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
@@ -166,7 +166,7 @@ func TestProcessOutbox(t *testing.T) {
 	want := []string{waiting.ID, again.ID}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, ids(h.logged("alert"))); diff != "" {
-		t.Errorf("told after it (-want +got):\n%s", diff)
+		t.Errorf("reported after it (-want +got):\n%s", diff)
 	}
 	expect(run("list"), exitDone, "nothing is waiting to be sent\n", "")
 }

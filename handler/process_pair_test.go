@@ -45,7 +45,7 @@ func pairRules(t *testing.T) string {
 }
 
 // TestProcessPair has two processes tick at once, with the same rules and one
-// table that misbehaves, and expects what one alone tells: all of it, each alert
+// table that misbehaves, and expects what one alone reports: all of it, each alert
 // once.
 func TestProcessPair(t *testing.T) {
 	t.Parallel()
@@ -72,7 +72,7 @@ func TestProcessPair(t *testing.T) {
 	settings["PUSHBACK_RULES"] = rules
 	c = newCloud(t)
 	pair := [2]*functionsHost{startHost(t, c, settings), startHost(t, c, settings)}
-	failed, unnoted, told := 0, 0, [2]int{}
+	failed, unnoted, reported := 0, 0, [2]int{}
 	tick := func(now time.Time) {
 		c.setNow(now)
 		var got [len(pair)]invoked
@@ -109,7 +109,7 @@ func TestProcessPair(t *testing.T) {
 	for i, h := range pair {
 		h.stop()
 		alerts := alertLines(t, h.stdout.String())
-		told[i] = len(alerts)
+		reported[i] = len(alerts)
 		got = append(got, alerts...)
 	}
 	lost := 0
@@ -117,23 +117,23 @@ func TestProcessPair(t *testing.T) {
 	for e := range eventsOf(want) {
 		if !events[e] {
 			lost++
-			t.Errorf("%s is not told", e)
+			t.Errorf("%s is not reported", e)
 		}
 	}
 	all := ids(got)
 	repeats := len(all) - len(slices.Compact(slices.Clone(all)))
-	// A note that failed four times is as a crash: the telling may come again.
+	// A note that failed four times is as a crash: the alert may be sent again.
 	if repeats > unnoted {
-		t.Errorf("%d alerts are told twice, with %d tellings that could not be noted", repeats, unnoted)
+		t.Errorf("%d alerts are sent twice, with %d sendings that could not be noted", repeats, unnoted)
 	}
 	checkNews(t, got)
 	hits := 0
 	for _, n := range proxy.Hits() {
 		hits += n
 	}
-	t.Logf("seed %d: %d rounds with %d faults, %d of %d ticks failed; told %s alerts, %d by one alone; %d events lost, %d alerts told again, %d tellings not noted",
-		seed, pairRounds, hits, failed, 2*pairRounds, fmt.Sprint(told), len(want), lost, repeats, unnoted)
-	if told[0] == 0 || told[1] == 0 || hits < 20 {
+	t.Logf("seed %d: %d rounds with %d faults, %d of %d ticks failed; sent %s alerts, %d by one alone; %d events lost, %d alerts sent again, %d sendings not noted",
+		seed, pairRounds, hits, failed, 2*pairRounds, fmt.Sprint(reported), len(want), lost, repeats, unnoted)
+	if reported[0] == 0 || reported[1] == 0 || hits < 20 {
 		t.Error("the two do not get in each other's way: the test does not test that")
 	}
 }

@@ -64,9 +64,9 @@ func TestProcessSentinel(t *testing.T) {
 				}
 			}
 			h.stop()
-			told := len(alertLines(t, h.stdout.String()))
-			if told < 4 || cards != told {
-				t.Errorf("%d cards for %d alerts", cards, told)
+			reported := len(alertLines(t, h.stdout.String()))
+			if reported < 4 || cards != reported {
+				t.Errorf("%d cards for %d alerts", cards, reported)
 			}
 			related, comments := 0, 0
 			for _, i := range arm.Incidents() {
@@ -77,8 +77,8 @@ func TestProcessSentinel(t *testing.T) {
 				t.Errorf("calls were wrong: %q", p)
 			}
 			if test.fault == (armtest.Fault{}) {
-				if failed > 0 || leading != told || related != told || comments != told || len(arm.Bookmarks()) != told || len(arm.Incidents()) > told {
-					t.Errorf("%d ticks failed; of %d alerts %d cards lead to incidents, which have %d bookmarks and %d comments", failed, told, leading, related, comments)
+				if failed > 0 || leading != reported || related != reported || comments != reported || len(arm.Bookmarks()) != reported || len(arm.Incidents()) > reported {
+					t.Errorf("%d ticks failed; of %d alerts %d cards lead to incidents, which have %d bookmarks and %d comments", failed, reported, leading, related, comments)
 				}
 				return
 			}

@@ -154,7 +154,7 @@ func alertLines(t testing.TB, stdout string) []logLine {
 	return alerts
 }
 
-// eventsOf returns the events that alerts tell of, each with its rule.
+// eventsOf returns the events that alerts report, each with its rule.
 func eventsOf(alerts []logLine) map[string]bool {
 	events := map[string]bool{}
 	for _, a := range alerts {
@@ -165,7 +165,7 @@ func eventsOf(alerts []logLine) map[string]bool {
 	return events
 }
 
-// checkNews expects each alert, which may be told more than once, to tell of an
+// checkNews expects each alert, which may be sent more than once, to report an
 // event that no smaller one does: else it says what was said before under
 // another id.
 func checkNews(t testing.TB, alerts []logLine) {
@@ -187,13 +187,13 @@ func checkNews(t testing.TB, alerts []logLine) {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, a := range once {
-		before := len(told)
+		before := len(reported)
 		for e := range eventsOf([]logLine{a}) {
-			told[e] = true
+			reported[e] = true
 		}
-		if len(told) == before && size(a) < mostLogValues { // of a larger one the line is cut
+		if len(reported) == before && size(a) < mostLogValues { // of a larger one the line is cut
 			t.Errorf("alert %s says nothing new", a.ID)
 		}
 	}

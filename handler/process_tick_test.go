@@ -24,7 +24,7 @@ func at(hour, minute int) time.Time {
 	return sample.DefaultDay.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
 }
 
-// ids lists the ids of the alerts that were told, sorted.
+// ids lists the ids of the alerts that were sent, sorted.
 func ids(alerts []logLine) []string {
 	var list []string
 	for _, a := range alerts {
@@ -35,23 +35,23 @@ func ids(alerts []logLine) []string {
 }
 
 // checkTold expects every rejection of a time that the workspace had received
-// at another to be told, and no alert twice.
+// at another to be reported, and no alert twice.
 func checkTold(t *testing.T, alerts []logLine, from, to, received time.Time) {
 	t.Helper()
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, a := range alerts {
 		for _, id := range a.Details["CorrelationIds"] {
-			told[id] = true
+			reported[id] = true
 		}
 	}
 	for _, r := range sample.Generate(sample.Options{}).Rejections {
-		if !r.Time.Before(from) && r.Time.Before(to) && r.Received.Before(received) && !told[r.CorrelationID] {
-			t.Errorf("%s (%s) at %s is not told", r.User, r.Story, r.Time.Format(time.TimeOnly))
+		if !r.Time.Before(from) && r.Time.Before(to) && r.Received.Before(received) && !reported[r.CorrelationID] {
+			t.Errorf("%s (%s) at %s is not reported", r.User, r.Story, r.Time.Format(time.TimeOnly))
 		}
 	}
 	all := ids(alerts)
 	if once := slices.Compact(slices.Clone(all)); len(once) != len(all) {
-		t.Errorf("%d alerts are told twice", len(all)-len(once))
+		t.Errorf("%d alerts are sent twice", len(all)-len(once))
 	}
 }
 
@@ -62,13 +62,13 @@ func TestProcessDay(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	h := startHost(t, c, nil)
-	ran, told := 0, 0
+	ran, reported := 0, 0
 	for now := at(0, 5); !now.After(at(26, 10)); now = now.Add(5 * time.Minute) {
 		got := h.tick(c, now, http.StatusOK)
 		for _, r := range got.answer.ReturnValue.Rules {
 			ran += len(r.Windows)
 			for _, w := range r.Windows {
-				told += w.New
+				reported += w.New
 			}
 		}
 	}
@@ -89,8 +89,8 @@ func TestProcessDay(t *testing.T) {
 			updates++
 		}
 	}
-	if ran != c.queries || told != len(alerts)-updates || updates != 1 {
-		t.Errorf("%d windows for %d queries, %d new for %d alerts and %d updates", ran, c.queries, told, len(alerts)-updates, updates)
+	if ran != c.queries || reported != len(alerts)-updates || updates != 1 {
+		t.Errorf("%d windows for %d queries, %d new for %d alerts and %d updates", ran, c.queries, reported, len(alerts)-updates, updates)
 	}
 	// A line for each tick in which the rule ran, which is once an hour.
 	if n := len(h.logged("rule")); n != 27 {
@@ -123,7 +123,7 @@ func TestProcessDowntime(t *testing.T) {
 var preferWait = regexp.MustCompile(`wait=(\d+)`)
 
 // TestProcessFaults lets the workspace misbehave in a tick, and expects that
-// the rejections of its window are told, in it or in the next, once.
+// the rejections of its window are reported, in it or in the next, once.
 func TestProcessFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // channelStandIn is a channel behind webhooks: it keeps what it was posted, and
-// answers as it is told.
+// answers as the test says.
 type channelStandIn struct {
 	t      *testing.T
 	mu     sync.Mutex

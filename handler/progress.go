@@ -36,18 +36,18 @@ func isTerminal(w io.Writer) bool {
 // bytes takes how many bytes are read, of how many.
 func (p *progress) bytes(done, total int64) {
 	if p.show && total >= progressFrom {
-		p.tell("Reading", done, total, progressbar.OptionShowBytes(true))
+		p.draw("Reading", done, total, progressbar.OptionShowBytes(true))
 	}
 }
 
 // run takes how far the clock has come, of how far it has to go.
 func (p *progress) run(done, total time.Duration) {
 	if p.show {
-		p.tell("Running", int64(done/time.Minute), int64(total/time.Minute), progressbar.OptionSetElapsedTime(false))
+		p.draw("Running", int64(done/time.Minute), int64(total/time.Minute), progressbar.OptionSetElapsedTime(false))
 	}
 }
 
-func (p *progress) tell(doing string, done, total int64, option progressbar.Option) {
+func (p *progress) draw(doing string, done, total int64, option progressbar.Option) {
 	if p.bar == nil {
 		p.bar = progressbar.NewOptions64(max(total, 1),
 			progressbar.OptionSetWriter(p.w),

@@ -105,10 +105,10 @@ func newQuery() *cobra.Command {
 	cmd.Flags().StringVar(&q.logs, "logs", "", "folder of exported logs, or one file (default: no logs at all)")
 	q.lists.flag(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
-	cmd.Flags().StringVar(&from, "from", "", "leave out records with an earlier TimeGenerated")
-	cmd.Flags().StringVar(&to, "to", "", "leave out records with this TimeGenerated or a later one")
+	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
+	cmd.Flags().StringVar(&to, "to", "", "read only records with an earlier TimeGenerated")
 	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, csv-safe (no cell is a formula), json or ndjson")
-	cmd.Flags().BoolVar(&q.explain, "explain", false, "print how the query would run, and do not run it")
+	cmd.Flags().BoolVar(&q.explain, "explain", false, "print the plan of the query instead of running it")
 	return cmd
 }
 

@@ -2,7 +2,7 @@ package main
 
 import "pushback/detect/kql"
 
-// neededColumns tells the reader which columns the queries read. Of a table
+// neededColumns says which columns the queries read. Of a table
 // whose columns are not known beforehand it keeps all, and of every table if a
 // query names what the known tables do not have: the logs may.
 func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
@@ -28,7 +28,7 @@ func neededColumns(lists watchlistSource, queries ...string) func(table string) 
 	}
 }
 
-// neededRows tells the reader which rows of the known tables the queries can
+// neededRows says which rows of the known tables the queries can
 // use at all.
 func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
 	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)

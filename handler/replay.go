@@ -61,6 +61,6 @@ func newReplay() *cobra.Command {
 	lists.flag(cmd)
 	cmd.Flags().StringVar(&rules, "rules", "", "rule file, or folder of rules (default: PUSHBACK_RULES, else the shipped rule)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
-	cmd.Flags().StringVar(&to, "to", "", "end of that time, itself not included (default: the logs' end)")
+	cmd.Flags().StringVar(&to, "to", "", "end of that time, exclusive (default: the logs' end)")
 	return cmd
 }

@@ -22,7 +22,7 @@ import (
 	"pushback/detect/sample"
 )
 
-// collector is a destination that keeps what it is told.
+// collector is a destination that keeps what it is sent.
 type collector struct{ alerts []alert.Alert }
 
 func (c *collector) Name() string { return "collector" }
@@ -43,7 +43,7 @@ func received(r sample.Record, at time.Time) sample.Record {
 	return r
 }
 
-// TestSameActivities runs the same day in different ways. Each tells the same
+// TestSameActivities runs the same day in different ways. Each reports the same
 // rejections, each once.
 func TestSameActivities(t *testing.T) {
 	t.Parallel()
@@ -95,12 +95,12 @@ func TestSameActivities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := ledger.NewMemory()
+			reported := ledger.NewMemory()
 			var to collector
 			for range tc.times {
 				// A run of its own over the same ledger, as after a restart; a
-				// window that is run again must tell nothing.
-				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), &forgetful{told}, &to)
+				// window that is run again must report nothing.
+				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), &forgetful{reported}, &to)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,12 +109,12 @@ func TestSameActivities(t *testing.T) {
 					t.Fatal(failures.err(), err)
 				}
 			}
-			toldOnce(t, to.alerts, rejections)
+			reportedOnce(t, to.alerts, rejections)
 		})
 	}
 }
 
-// forgetful is a ledger that remembers what was told, and not how far rules
+// forgetful is a ledger that remembers what was reported, and not how far rules
 // have run, each time it is put around one.
 type forgetful struct{ *ledger.Memory }
 
@@ -139,7 +139,7 @@ func tables(t *testing.T, day *sample.Day, r *rule.Rule) *logs.Logs {
 	return l
 }
 
-// A rejection of each format, for TestReplayReads. What they share is told
+// A rejection of each format, for TestReplayReads. What they share is said
 // once, whatever it was read from.
 const (
 	workspaceRecord = `{"TimeGenerated":"2026-03-17T09:58:03.1234567Z","Type":"SigninLogs","ResultType":"500121","UserPrincipalName":"Ana@fabrikam.example","UserId":"11111111-1111-1111-1111-111111111111","AADTenantId":"22222222-2222-2222-2222-222222222222","IPAddress":"203.0.113.7","CorrelationId":"c1","Status":{"errorCode":500121,"additionalDetails":"MFA denied; user declined the authentication"}}`
@@ -254,25 +254,25 @@ func TestBadInput(t *testing.T) {
 		"c.yaml": strings.Replace(ruleFile("SigninLogs\n| make-series count() on TimeGenerated step 1h"), "0001", "0003", 1),
 	})
 	for _, tc := range []struct {
-		name  string
-		logs  map[string]string // nil: no such folder
-		rule  string            // of --rules; empty: the shipped one
-		args  []string
-		code  int
-		wants []string // on standard error
-		told  int      // alerts all the same
+		name     string
+		logs     map[string]string // nil: no such folder
+		rule     string            // of --rules; empty: the shipped one
+		args     []string
+		code     int
+		wants    []string // on standard error
+		reported int      // alerts all the same
 	}{
 		{name: "no such folder", code: exitFailed, wants: []string{"no-such-folder", "no file or folder"}},
 		{name: "an empty folder", logs: map[string]string{}, code: exitFailed, wants: []string{"is empty", ".ndjson"}},
 		{name: "no table that the rule needs", logs: map[string]string{"AuditLogs.ndjson": `{"TimeGenerated":"2026-03-17T09:00:00Z","Type":"AuditLogs","OperationName":"x"}` + "\n"},
 			code: exitFailed, wants: []string{`"MFA Rejected by User" reads AADNonInteractiveUserSignInLogs and SigninLogs, which these logs do not hold`, "they hold AuditLogs (1 record)"}},
-		{name: "a truncated gzip", logs: with("more.ndjson.gz", truncatedGzip(t)), code: exitDone, wants: []string{"more.ndjson.gz", "cut"}, told: 1},
+		{name: "a truncated gzip", logs: with("more.ndjson.gz", truncatedGzip(t)), code: exitDone, wants: []string{"more.ndjson.gz", "cut"}, reported: 1},
 		{name: "a line of 50 MB", logs: with("long.ndjson", `{"TimeGenerated":"2026-03-17T09:00:00Z","Type":"SigninLogs","Identity":"`+strings.Repeat("x", 50<<20)+"\"}\n"+workspaceRecord+"\n"),
-			code: exitDone, wants: []string{"long.ndjson:1", "52428"}, told: 1},
+			code: exitDone, wants: []string{"long.ndjson:1", "52428"}, reported: 1},
 		{name: "invalid UTF-8", logs: with("more.ndjson", "{\"TimeGenerated\":\"2026-03-17T09:00:00Z\",\"Type\":\"SigninLogs\",\"Identity\":\"\xff\"}\n"+workspaceRecord+"\n"),
-			code: exitDone, wants: []string{"more.ndjson:1", "UTF-8"}, told: 1},
+			code: exitDone, wants: []string{"more.ndjson:1", "UTF-8"}, reported: 1},
 		{name: "a wrong time", logs: with("more.ndjson", `{"TimeGenerated":"yesterday","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
-			code: exitDone, wants: []string{"more.ndjson:1", `"yesterday"`, "ISO 8601"}, told: 1},
+			code: exitDone, wants: []string{"more.ndjson:1", `"yesterday"`, "ISO 8601"}, reported: 1},
 		{name: "nothing but bad lines", logs: with("bad.ndjson", "{\n}}\nnull\n"), code: exitFailed, wants: []string{"bad.ndjson", "nothing that can be read"}},
 		{name: "a rule that is no YAML", logs: good, rule: "id: [", code: exitFailed, wants: []string{"rule.yaml:"}},
 		{name: "a rule without a query", logs: good, rule: ruleFile(""), code: exitFailed, wants: []string{"rule.yaml:", "query"}},
@@ -290,7 +290,7 @@ func TestBadInput(t *testing.T) {
 		{name: "dates of no known order", logs: with("SigninLogs/export.csv", "TimeGenerated [UTC],ResultType\n\"04/03/2026, 20:26:12.030\",0\n"), code: exitFailed,
 			wants: []string{"export.csv:2: TimeGenerated: \"04/03/2026, 20:26:12.030\"", "--date-order dmy", "regional format"}},
 		{name: "dates of an order that the option gives", logs: with("SigninLogs/export.csv", "TimeGenerated [UTC],ResultType\n\"04/03/2026, 20:26:12.030\",0\n"),
-			args: []string{"--date-order", "dmy"}, code: exitDone, told: 1},
+			args: []string{"--date-order", "dmy"}, code: exitDone, reported: 1},
 		{name: "an order of dates that is none", logs: good, args: []string{"--date-order", "ymd"}, code: exitUsage, wants: []string{"--date-order", "dmy", "mdy"}},
 		{name: "from after to", logs: good, args: []string{"--from", "2026-03-18", "--to", "2026-03-17"}, code: exitUsage, wants: []string{"--from 2026-03-18 is not before --to 2026-03-17"}},
 		{name: "a from before all logs", logs: good, args: []string{"--from", "0001-01-01"}, code: exitUsage, wants: []string{"between 1970 and 2200"}},
@@ -299,7 +299,7 @@ func TestBadInput(t *testing.T) {
 			wants: []string{"a.yaml:", "Huge", "b.yaml:12:1:", "c.yaml:12:", "'make-series' is not supported"}},
 		{name: "a frequency of a second", logs: good, rule: ruleFile("SigninLogs", "queryFrequency: PT1S"), code: exitFailed, wants: []string{"queryFrequency 1s is less than 1m"}},
 		{name: "a time that no record can have", logs: with("more.ndjson", `{"TimeGenerated":"0001-01-01T00:00:00Z","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
-			code: exitDone, wants: []string{"more.ndjson:1", "between 1970 and 2200"}, told: 1},
+			code: exitDone, wants: []string{"more.ndjson:1", "between 1970 and 2200"}, reported: 1},
 		{name: "a file's name with a line break", logs: with("bad\nforged.ndjson", "{\n"), code: exitFailed, wants: []string{`bad\nforged.ndjson"`}},
 		{name: "no such rule", logs: good, args: []string{"--rules", "nowhere.yaml"}, code: exitFailed, wants: []string{"nowhere.yaml"}},
 	} {
@@ -322,8 +322,8 @@ func TestBadInput(t *testing.T) {
 					t.Errorf("standard error lacks %q:\n%s", want, r.stderr)
 				}
 			}
-			if n := strings.Count(r.stdout, "\n"); n != tc.told {
-				t.Errorf("%d alerts, want %d", n, tc.told)
+			if n := strings.Count(r.stdout, "\n"); n != tc.reported {
+				t.Errorf("%d alerts, want %d", n, tc.reported)
 			}
 			for i, c := range r.stderr {
 				if c < ' ' && c != '\n' && c != '\t' {
@@ -334,7 +334,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestInterrupted checks that a run stops when it is told to.
+// TestInterrupted checks that a run stops when it is asked to.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -399,7 +399,7 @@ failures
 }
 
 // TestLateBetweenTold has a fraud report arrive late, between two rejections of
-// the same user and address that were told already.
+// the same user and address that were reported already.
 func TestLateBetweenTold(t *testing.T) {
 	t.Parallel()
 	record := func(at, received, id, reason string) string {

@@ -38,9 +38,9 @@ const memoryLimit = 160 << 20
 func newServe() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
-		Short: "Answer the Azure Functions host, which starts this (the default under the host)",
-		Long: "The custom handler of Azure Functions: listens on 127.0.0.1 at the port in " + portVariable + ",\n" +
-			"which the host sets, and runs a tick for each invocation of " + functionPath + ".",
+		Short: "Serve the Azure Functions host, which starts this command (the default under the host)",
+		Long: "Serves the Azure Functions host as its custom handler: listens on 127.0.0.1 at the port in\n" +
+			portVariable + ", which the host sets, and runs a tick for each invocation of " + functionPath + ".",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			serving.Store(true)
@@ -88,7 +88,7 @@ func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Lis
 	}
 	app := &app{settings: s, settingsErr: err, log: log}
 	for _, name := range settings.Unknown() {
-		log.Warn("this variable looks like a setting and is none: see handler --help", "variable", name)
+		log.Warn("this variable is not a setting, although its name begins like one: see handler --help", "variable", name)
 	}
 	timeout := cmp.Or(s.TickTimeout, 3*time.Minute)
 	f := newFunction(log, app.open, timeout, ctx)
@@ -189,7 +189,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		a.log.Info("ready", "rule", r.ID, "name", r.Name, "version", r.Version, "file", r.File)
 	}
 	if ruleErr != nil {
-		a.log.Error("rules that do not run: every tick fails until they are mended, though the others run", "errors", failures(ruleErr))
+		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
 	return &opened{detector: detector, err: ruleErr}, nil
 }

@@ -120,7 +120,7 @@ func BenchmarkTick(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
-				f.opened = nil // as if nothing had been told
+				f.opened = nil // as if nothing had been reported
 				if err := f.ready(b.Context()); err != nil {
 					b.Fatal(err)
 				}

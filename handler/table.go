@@ -38,7 +38,7 @@ var tableSuffixes = map[string]string{
 
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
-// openLedger returns what remembers how far the rules have run, what they told
+// openLedger returns what remembers how far the rules have run, what they reported
 // and what is still to be sent, and makes sure that it can be written. Its table
 // has to be there, for one that was deleted must not be taken for a new one; only
 // the emulator's is made here if create says so: whoever starts that begins anew.
@@ -48,7 +48,7 @@ func openLedger(ctx context.Context, s settings.Settings, log *slog.Logger, crea
 		return nil, err
 	}
 	if o.ConnectionString == settings.InMemory {
-		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and windows of before are not made up for")
+		log.Warn("the ledger is in memory: when the process restarts, what was reported is forgotten and missed windows are not caught up")
 		return ledger.NewMemory().Ledger, nil
 	}
 	t, err := ledger.Open(o)

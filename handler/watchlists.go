@@ -31,7 +31,7 @@ func (w *watchlists) flag(cmd *cobra.Command) {
 type dateOrder struct{ logs.DateOrder }
 
 func (o *dateOrder) flag(cmd *cobra.Command) {
-	cmd.Flags().Var(o, "date-order", "order of dates such as 04/03/2026 in files that do not show theirs by another date: dmy or mdy")
+	cmd.Flags().Var(o, "date-order", "order of day and month in dates such as 04/03/2026, where the files themselves do not show it: dmy or mdy")
 }
 
 // Set makes it a flag's value.

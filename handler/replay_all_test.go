@@ -28,9 +28,9 @@ version: 1.0.0
 kind: Scheduled
 `
 
-// A replay tells all of a window, however much that is: no tick comes later to
-// tell the rest.
-func TestReplayTellsAll(t *testing.T) {
+// A replay reports all of a window, however much that is: no tick comes later to
+// report the rest.
+func TestReplayReportsAll(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	for i := range 450 {
