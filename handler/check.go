@@ -107,6 +107,8 @@ func (c *checker) fail(check string, err error) {
 	}
 }
 
+// run runs the checks in the order in which serve needs what they check. A check
+// of the workspace is left out once it does not answer.
 func (c *checker) run(ctx context.Context, sendCard bool) {
 	var err error
 	c.settings, err = settings.ReadFor("serve")

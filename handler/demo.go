@@ -16,6 +16,7 @@ import (
 	"pushback/detect/sample"
 )
 
+// newDemo is the command that runs the shipped rule over a generated day.
 func newDemo() *cobra.Command {
 	var out output
 	var seed uint64

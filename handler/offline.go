@@ -44,6 +44,8 @@ type offline struct {
 // localWorkspace is the id of the workspace that the logs stand for.
 const localWorkspace = "local"
 
+// run reads the logs, runs the rules over the time that they cover, and prints what
+// they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
 	var enabled []*rule.Rule

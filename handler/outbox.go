@@ -109,6 +109,7 @@ type outboxEntry struct {
 	LastError   string     `json:"lastError,omitempty"`
 }
 
+// newOutboxList is the command that lists what waits to be sent.
 func newOutboxList() *cobra.Command {
 	var asJSON, parked bool
 	cmd := &cobra.Command{

@@ -43,6 +43,7 @@ var queryFormats = map[string]func(w io.Writer, t *kql.Table) error{
 	"ndjson":   writeNDJSON,
 }
 
+// newQuery is the command that runs one query over exported logs.
 func newQuery() *cobra.Command {
 	var q querying
 	var file, from, to string
@@ -112,6 +113,7 @@ func newQuery() *cobra.Command {
 	return cmd
 }
 
+// run reads the logs, runs the query and writes its answer, or explains it.
 func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
 	var tables []*kql.Table

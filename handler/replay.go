@@ -12,6 +12,7 @@ import (
 	"pushback/detect/logs"
 )
 
+// newReplay is the command that runs rules over exported logs.
 func newReplay() *cobra.Command {
 	var out output
 	var dir, rules, from, to string

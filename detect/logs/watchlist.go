@@ -30,6 +30,9 @@ const (
 // larger one.
 const maxWatchlist = 500 << 20
 
+// Where the columns of Sentinel's stand.
+const itemID, lastUpdated, searchKey = 0, 1, 2
+
 // maxWatchlistItems is how many items a watchlist has at most: as many as all of a
 // workspace together.
 const maxWatchlistItems = 10_000_000
@@ -132,6 +135,8 @@ func checkSize(stored int64, open func() (io.Reader, error)) error {
 	return err
 }
 
+// watchlistTable makes a table of a watchlist's text. It opens the text once more
+// than it reads it if the items have times, whose order the text may prove.
 func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, error), order DateOrder) (*kql.Table, error) {
 	text, err := open()
 	if err != nil {
@@ -145,29 +150,11 @@ func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, 
 	if err != nil {
 		return nil, err
 	}
-	schema := kql.Schema{{Name: watchlistID, Type: kql.String}, {Name: watchlistUpdated, Type: kql.DateTime}, {Name: watchlistSearchKey, Type: kql.String}}
-	const id, lastUpdated, searchKey = 0, 1, 2
-	at := make([]int, 0, len(header)) // where each column of the file goes
-	for i, name := range header {
-		name = strings.TrimSpace(name)
-		if plain, zone, ok := cutZone(name); ok && plain == watchlistUpdated && isUTC(zone) {
-			name = plain
-		}
-		to := schema.Index(name)
-		switch {
-		case name == "":
-			return nil, fmt.Errorf("line 1: column %d has no name", i+1)
-		case !utf8.ValidString(name):
-			return nil, fmt.Errorf("line 1: the name of column %d is not UTF-8", i+1)
-		case slices.Contains(at, to):
-			return nil, fmt.Errorf("line 1: there are two columns named '%s'", name)
-		case to < 0:
-			to = len(schema)
-			schema = append(schema, kql.ColumnSchema{Name: name, Type: kql.String})
-		}
-		at = append(at, to)
+	schema, at, err := watchlistSchema(header)
+	if err != nil {
+		return nil, err
 	}
-	hasID, hasKey := slices.Contains(at, id), slices.Contains(at, searchKey)
+	hasID, hasKey := slices.Contains(at, itemID), slices.Contains(at, searchKey)
 	dates := &watchlistDates{file: file{Reader: NewReader(Options{DateOrder: order}), path: f.path}}
 	if i := slices.Index(at, lastUpdated); i >= 0 {
 		if err := dates.look(open, i); err != nil {
@@ -215,10 +202,37 @@ func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, 
 			b.SetString(searchKey, []byte(cells[0]))
 		}
 		if !hasID {
-			b.SetString(id, []byte(hex.EncodeToString(item.Sum(nil)[:16])))
+			b.SetString(itemID, []byte(hex.EncodeToString(item.Sum(nil)[:16])))
 		}
 		b.Commit()
 	}
+}
+
+// watchlistSchema returns the columns of a watchlist and where each column of the
+// file goes.
+func watchlistSchema(header []string) (schema kql.Schema, at []int, err error) {
+	schema = kql.Schema{{Name: watchlistID, Type: kql.String}, {Name: watchlistUpdated, Type: kql.DateTime}, {Name: watchlistSearchKey, Type: kql.String}}
+	at = make([]int, 0, len(header))
+	for i, name := range header {
+		name = strings.TrimSpace(name)
+		if plain, zone, ok := cutZone(name); ok && plain == watchlistUpdated && isUTC(zone) {
+			name = plain
+		}
+		to := schema.Index(name)
+		switch {
+		case name == "":
+			return nil, nil, fmt.Errorf("line 1: column %d has no name", i+1)
+		case !utf8.ValidString(name):
+			return nil, nil, fmt.Errorf("line 1: the name of column %d is not UTF-8", i+1)
+		case slices.Contains(at, to):
+			return nil, nil, fmt.Errorf("line 1: there are two columns named '%s'", name)
+		case to < 0:
+			to = len(schema)
+			schema = append(schema, kql.ColumnSchema{Name: name, Type: kql.String})
+		}
+		at = append(at, to)
+	}
+	return schema, at, nil
 }
 
 // watchlistDates reads the times of a watchlist's items.
