@@ -178,6 +178,7 @@ func ReadFor(command string) (Settings, error) {
 		tag := fields.Type().Field(i).Tag
 		value, ok := fields.Field(i).Addr().Interface().(setting)
 		if !ok { // a plain text, in which nothing else can be wrong
+			given[key] = fields.Field(i).String() != ""
 			if unresolved(fields.Field(i).String()) {
 				problems = append(problems, unresolvedError(key))
 			}

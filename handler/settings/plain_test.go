@@ -1,0 +1,100 @@
+package settings
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/alert"
+	"pushback/detect/enrich"
+)
+
+// TestPlain sets every setting and expects its plain value. What is not set is its
+// default, and what is wrong is zero.
+func TestPlain(t *testing.T) {
+	const (
+		id        = "11111111-2222-3333-4444-555555555555"
+		workspace = "/subscriptions/" + id + "/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/logs"
+		hook      = "https://teams.example/workflows/1?sig=c2VjcmV0"
+	)
+	for name, value := range map[string]string{
+		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "DELAY": "1m", "LATENESS": "3h",
+		"CATCH_UP": "48h", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
+		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
+		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_HEARTBEAT": "60d", "WORKSPACE_RESOURCE_ID": workspace,
+		"SENTINEL_WORKSPACE": workspace, "LOG_LEVEL": "warn",
+	} {
+		t.Setenv(Prefix+"_"+name, value)
+	}
+	s, err := ReadFor("serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := enrich.ParseSteps("bombing=+1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Delay: time.Minute, Lateness: 3 * time.Hour,
+		CatchUp: 48 * time.Hour, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
+		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
+		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsHeartbeat: 60 * 24 * time.Hour, WorkspaceResourceID: workspace,
+		SentinelWorkspace: workspace, LogLevel: slog.LevelWarn, given: s.given,
+	}
+	if diff := cmp.Diff(fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", s)); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	if s.Schedule.String() != "0 */5 * * * *" || s.TeamsWebhookURL.IsZero() || *s.RiskCutoff != 20 || len(s.TeamsRoutes) != 1 || !s.Given("RULES") || s.Given("TABLE_ENDPOINT") {
+		t.Errorf("%+v", s)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", s, s, s.TableConnection, s.TableConnection); strings.Contains(text, "c2VjcmV0") || strings.Contains(text, "UseDevelopmentStorage") {
+		t.Errorf("a secret is printed: %s", text)
+	}
+	t.Setenv("PUSHBACK_TEAMS_MAX_CARDS", "none")
+	t.Setenv("PUSHBACK_LOG_LEVEL", "loud")
+	t.Setenv("PUSHBACK_SCHEDULE", "x")
+	if s, err = Read(); err == nil || s.TeamsMaxCards != 0 || s.LogLevel != slog.LevelInfo || s.Schedule != nil || !s.Given("SCHEDULE") {
+		t.Errorf("%v: %+v", err, s)
+	}
+}
+
+func TestParseEndpoint(t *testing.T) {
+	t.Parallel()
+	if got, err := ParseEndpoint("https://a.table.core.windows.net/"); err != nil || got != "https://a.table.core.windows.net" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, text := range []string{"", "a.example", "http://a.example", "https://", "https://a.example/x", "https://u:p@a.example", "https://a.example?sig=x", "https://a.example#x"} {
+		if got, err := ParseEndpoint(text); err == nil || got != "" {
+			t.Errorf("%q is taken for %q", text, got)
+		}
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"x\x1b[2J":                `is "x\x1b[2J"`,
+		"https://a/?sig=c2VjcmV0": "holds what looks like a secret, which is not shown",
+	} {
+		if got := Quoted(text); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	help := Help()
+	for _, s := range All() {
+		if !strings.Contains(help, "  "+s.Key+" ") || !strings.Contains(help, s.Description) || s.Default != "" && !strings.Contains(help, s.Description+" Default: "+s.Default+".\n") {
+			t.Errorf("the help lacks %s", s.Key)
+		}
+	}
+	if MostLateness != 48*time.Hour {
+		t.Errorf("the lateness goes up to %s", MostLateness)
+	}
+}
