@@ -6,7 +6,7 @@ import (
 )
 
 // leastWord is how long a word of a secret must be to be hidden where it stands
-// alone: shorter ones say nothing.
+// alone: shorter ones give nothing away.
 const leastWord = 4
 
 // HideEcho returns a text with every secret replaced by [Hidden], as [Hide]

@@ -1,7 +1,7 @@
 // Package secret finds secrets in text that is about to be shown: a setting's
 // value, an address in an error, what a service repeats of what it was sent.
 //
-// What is a secret is known by its form, since a secret ends up where nobody
+// A secret is known by its form, since a secret ends up where nobody
 // expects it: the query of an address and the user in it, the fields of a
 // connection string, tokens and keys in base64. It is found whatever way it is
 // encoded and whatever case it has.
