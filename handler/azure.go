@@ -12,9 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"pushback/handler/settings"
-	"pushback/handler/telemetry"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -25,6 +22,8 @@ import (
 	"pushback/detect/secret"
 	"pushback/detect/transport"
 	"pushback/detect/workspace"
+	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 )
 
 // mostToken is how many bytes are read of an answer that holds a token.

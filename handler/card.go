@@ -8,13 +8,12 @@ import (
 	"io"
 	"strings"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect/alert"
 	"pushback/detect/input"
 	"pushback/detect/notify/teams"
+	"pushback/handler/settings"
 )
 
 // newCard is the command that prints a card for the card designer.

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
@@ -23,6 +21,7 @@ import (
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 	"pushback/detect/workspace"
+	"pushback/handler/settings"
 )
 
 // What comes of a check.

@@ -16,9 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect/input"
+	"pushback/handler/settings"
 )
 
 // runtimeVariable says which kind of worker the host starts.

@@ -7,13 +7,12 @@ import (
 	"os"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect/logs"
 	"pushback/detect/rule"
 	"pushback/detect/sample"
+	"pushback/handler/settings"
 )
 
 // newDemo is the command that runs the shipped rule over a generated day.

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 
 	"pushback/detect/alert"
@@ -18,6 +16,7 @@ import (
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/rule"
+	"pushback/handler/settings"
 )
 
 // destination is a place that alerts are sent to. A new one is its package, its

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"pushback/detect/notify/text"
-
 	"pushback/detect/kql"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/secret"
 )

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/google/go-cmp/cmp"
+
+	"pushback/handler/settings"
 )
 
 // readJSON reads a file of the repository strictly into a struct that names

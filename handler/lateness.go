@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect"
 	"pushback/detect/rule"
+	"pushback/handler/settings"
 )
 
 // lateRecords are those of the logs that the workspace received so long after

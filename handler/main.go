@@ -11,13 +11,12 @@ import (
 	"os"
 	"runtime/debug"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect/kql"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
+	"pushback/handler/settings"
 )
 
 func main() {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
@@ -25,6 +23,7 @@ import (
 	"pushback/detect/notify"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
+	"pushback/handler/settings"
 )
 
 // offline runs rules over logs in the place of a workspace: the tick, and all

@@ -6,14 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
 	"pushback/detect/logs"
 	"pushback/detect/rule"
 	"pushback/detect/sample"
 	"pushback/detect/workspace"
+	"pushback/handler/settings"
 )
 
 // TestPositionsSurviveTheAPI sends a query that is wrong through azquery to

@@ -9,14 +9,13 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
+	"pushback/handler/settings"
 )
 
 func newOutbox() *cobra.Command {

@@ -13,13 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"pushback/handler/telemetry"
-
 	"github.com/google/go-cmp/cmp"
 	metrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"pushback/handler/telemetry"
 )
 
 // TestProcessTelemetry takes what a tick exports over OTLP: its trace with the

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"pushback/handler/settings"
-
 	"pushback/detect"
+	"pushback/handler/settings"
 )
 
 // TestReadmeListsTheSettings keeps the README's table and the help to the one

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"pushback/handler/settings"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect/logs"
+	"pushback/handler/settings"
 )
 
 // newReplay is the command that runs rules over exported logs.

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
@@ -20,6 +18,7 @@ import (
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/sample"
+	"pushback/handler/settings"
 )
 
 // collector is a destination that keeps what it is sent.

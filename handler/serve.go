@@ -15,13 +15,12 @@ import (
 	"syscall"
 	"time"
 
-	"pushback/handler/settings"
-	"pushback/handler/telemetry"
-
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
 	"pushback/detect/rule"
+	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 )
 
 // portVariable is how the Functions host says where to listen.

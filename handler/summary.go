@@ -8,10 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect"
 	"pushback/detect/notify/text"
+	"pushback/handler/settings"
 )
 
 // summary is what a tick did, as the host gets it and keeps it.

@@ -9,14 +9,13 @@ import (
 	"os"
 	"regexp"
 
-	"pushback/handler/settings"
-	"pushback/handler/telemetry"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
+	"pushback/handler/settings"
+	"pushback/handler/telemetry"
 )
 
 // hostStorage is the storage account that the Functions host keeps its own

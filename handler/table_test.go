@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"pushback/handler/settings"
-
 	"pushback/detect/rule"
+	"pushback/handler/settings"
 )
 
 const tableKey = "c2VjcmV0LWtleS1vZi10aGUtYWNjb3VudA=="

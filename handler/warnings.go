@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"pushback/detect/notify/text"
-
 	"pushback/detect"
 	"pushback/detect/logs"
+	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 )
 
