@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,12 +20,12 @@ import (
 	"pushback/detect/sample"
 )
 
-// loadFormer puts the rows into a table that the version before the ledger's
-// format had a number wrote of refusalsBefore, and returns the ids of the alerts
-// that it had not delivered yet.
-func loadFormer(t *testing.T, table *ledgerTable) (owed []string) {
+// loadFormer puts the rows into a table that a version of a former format of the
+// ledger wrote of refusalsBefore, and returns the ids of the alerts that it had
+// not delivered yet.
+func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "detect", "ledger", "testdata", "format1.json"))
+	text, err := os.ReadFile(filepath.Join("..", "detect", "ledger", "testdata", fmt.Sprintf("format%d.json", format)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +55,19 @@ func loadFormer(t *testing.T, table *ledgerTable) (owed []string) {
 // before.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
+	for format, owed := range map[int]int{1: 9, 2: 7} {
+		t.Run(fmt.Sprint("from format ", format), func(t *testing.T) {
+			t.Parallel()
+			upgradeFrom(t, format, owed)
+		})
+	}
+}
+
+func upgradeFrom(t *testing.T, format, alerts int) {
 	table := newLedgerTable(t)
-	owed := loadFormer(t, table)
-	if len(owed) != 9 {
-		t.Fatalf("%d alerts were owed, want 9", len(owed))
+	owed := loadFormer(t, table, format)
+	if len(owed) != alerts {
+		t.Fatalf("%d alerts were owed, want %d", len(owed), alerts)
 	}
 	news := func(r detect.Report) (found []string) {
 		for _, run := range r.Rules {
@@ -70,7 +80,7 @@ func TestUpgrade(t *testing.T) {
 		slices.Sort(found)
 		return found
 	}
-	if f, err := table.ledger.Format(t.Context()); f != 1 || err != nil {
+	if f, err := table.ledger.Format(t.Context()); f != format || err != nil {
 		t.Errorf("the format is %d, %v before the upgrade", f, err)
 	}
 	to := &box{}
