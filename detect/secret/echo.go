@@ -1,7 +1,7 @@
 package secret
 
 import (
-	"slices"
+	"index/suffixarray"
 	"strings"
 )
 
@@ -24,15 +24,18 @@ func EchoHider(sources ...string) func(text string) string {
 	if len(secrets) == 0 {
 		return Hide
 	}
-	return func(text string) string { return hideEcho(text, secrets) }
+	// There may be as many as a file has lines, and as many texts about them.
+	index := suffixarray.New([]byte(strings.Join(secrets, "\n")))
+	return func(text string) string { return hideEcho(text, index) }
 }
 
-func hideEcho(text string, secrets []string) string {
+func hideEcho(text string, secrets *suffixarray.Index) string {
 	f := fold(text)
 	ranges := find(f)
-	for _, w := range words(lowered(f.text)) {
-		word := lowered(f.text)[w.from:w.to]
-		if len(word) >= leastWord && !number(word) && slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(s, word) }) {
+	lower := lowered(f.text)
+	for _, w := range words(lower) {
+		word := lower[w.from:w.to]
+		if len(word) >= leastWord && !number(word) && secrets.Lookup([]byte(word), 1) != nil {
 			ranges = append(ranges, w)
 		}
 	}
