@@ -33,7 +33,7 @@ func TestReport(t *testing.T) {
 	for _, e := range spans[0].Events() {
 		line := e.Name + ":"
 		for _, a := range e.Attributes {
-			line += " " + string(a.Key) + "=" + a.Value.Emit()
+			line += " " + string(a.Key) + "=" + a.Value.String()
 		}
 		got = append(got, line)
 	}
