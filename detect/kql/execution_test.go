@@ -294,6 +294,9 @@ func TestPlansRunAtOnce(t *testing.T) {
 	t.Parallel()
 	queries := []string{
 		"let m = materialize(Scores | mv-expand points); m | join kind=inner m on n | count",
+		"union (Events | project Details), (print Details = dynamic([1])), (Events | project Details) | sort by tostring(Details) asc",
+		"Scores | sort by n asc | serialize p = prev(points, 2), sum = row_cumsum(n * 2)",
+		"Scores | sort by tolower(who) desc, n + 1 asc | join kind=inner (U | extend n = n + 1) on $left.n == $right.n",
 		"Scores | where n in ((U | project n)) and n < toscalar(U | summarize max(n)) | mv-apply p = points on (where n > toscalar(T | count) - 3 | summarize make_list(p))",
 	}
 	for _, c := range slices.Concat(allQueries...) {
@@ -338,6 +341,59 @@ func TestPlansRunAtOnce(t *testing.T) {
 			if diff := cmp.Diff(render(want), got); diff != "" {
 				t.Errorf("%s: run %d: -want +got:\n%s", query, i, diff)
 			}
+		}
+	}
+}
+
+// TestScopeBoundsEveryTable runs queries over a part of the time, and as of a time:
+// every table that a query names is bounded, and no other source.
+func TestScopeBoundsEveryTable(t *testing.T) {
+	t.Parallel()
+	const counts = `let Old = Events | where TimeGenerated < datetime(2026-03-17T08:30:00Z);
+		union (Old | count), (Events | join kind=inner (Events) on User | count), (print Count = toscalar(Events | count)),
+			(datatable(TimeGenerated:datetime)[datetime(2020-01-01)] | count), (U | count)`
+	late := func() *Table {
+		b := NewTableBuilder("Late", Schema{{"TimeGenerated", DateTime}, {"_TimeReceived", DateTime}, {"Name", String}})
+		for _, row := range [][3]string{
+			{"2026-03-17T09:00:00Z", "2026-03-17T09:05:00Z", "on time"},
+			{"2026-03-17T09:00:00Z", "2026-03-17T12:00:00Z", "late"},
+			{"2026-03-17T09:30:00Z", "", "unknown arrival"},
+			{"2026-03-17T11:00:00Z", "", "in the future"},
+			{"", "", "no time"},
+		} {
+			for i, text := range row {
+				if text != "" {
+					b.SetText(i, []byte(text))
+				}
+			}
+			b.Commit()
+		}
+		return b.Build()
+	}()
+	for _, test := range []struct {
+		name, query string
+		db          *Database
+		scope       Scope
+		want        string
+	}{
+		{"no bound", counts, testTables(), Scope{}, "2 10 4 1 3"},
+		{"the last hour", counts, testTables(), Scope{From: testNow.Add(-time.Hour)}, "0 2 2 1 3"},
+		{"up to the last hour", counts, testTables(), Scope{To: testNow.Add(-time.Hour)}, "2 4 2 1 3"},
+		{"between two rows", counts, testTables(), Scope{From: testNow.Add(-50 * time.Minute), To: testNow.Add(-10 * time.Minute)}, "0 0 0 1 3"},
+		{"received by ten", "Late | project Name", NewDatabase(late), Scope{ReceivedBy: testNow}, "on time unknown arrival no time"},
+		{"received by noon", "Late | project Name", NewDatabase(late), Scope{ReceivedBy: testNow.Add(2 * time.Hour)}, "on time late unknown arrival in the future no time"},
+	} {
+		out, err := Run(t.Context(), test.query, test.db, Options{Now: testNow, Scope: test.scope})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var got []string
+		for row := range out.Rows() {
+			got = append(got, out.Value(row, 0).String())
+		}
+		if diff := cmp.Diff(test.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", test.name, diff)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package kql
 
 import (
+	"runtime"
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
@@ -41,4 +43,30 @@ func TestAvailableMemory(t *testing.T) {
 	if DefaultLimits.Bytes < leastMemory {
 		t.Errorf("a query may hold %d bytes", DefaultLimits.Bytes)
 	}
+}
+
+// TestBoundMemory looks at what the collector is bound to. It runs by itself, since
+// the collector is everybody's.
+func TestBoundMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	if BoundMemory(Limits{Bytes: 64 << 20}); debug.SetMemoryLimit(-1) != before {
+		t.Error("GOMEMLIMIT does not win")
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	tables := make([]byte, 64<<20)
+	for _, limit := range []int64{leastMemory, leastMemory * 2} {
+		BoundMemory(Limits{Bytes: limit})
+		got, least := debug.SetMemoryLimit(-1), limit+int64(len(tables))
+		if got < least || got > AvailableMemory() {
+			t.Errorf("with a limit of %d bytes beside %d that are held, %d are allowed", limit, len(tables), got)
+		}
+	}
+	BoundMemory(Limits{Bytes: 1 << 50})
+	if got := debug.SetMemoryLimit(-1); got > AvailableMemory() {
+		t.Errorf("%d bytes are allowed, and there are %d", got, AvailableMemory())
+	}
+	runtime.KeepAlive(tables)
 }
