@@ -134,14 +134,19 @@ type memory struct {
 // ask after a batch or a few, so a query can go past its limit by that much.
 func (m *memory) add(bytes int64) error {
 	m.held += bytes
-	if m.x.held.Add(bytes) > m.x.limits.Bytes {
-		limit := fmt.Sprintf("%d MiB", m.x.limits.Bytes>>20)
-		if m.x.limits.Bytes < 1<<20 {
-			limit = fmt.Sprintf("%d KiB", m.x.limits.Bytes>>10)
-		}
-		return &LimitError{"the query holds more than " + limit + " of memory, its limit: filter earlier, keep fewer columns, or summarize"}
+	return m.x.within(m.x.held.Add(bytes))
+}
+
+// within fails if so many bytes are more than the query may hold.
+func (x *execution) within(bytes int64) error {
+	if bytes <= x.limits.Bytes {
+		return nil
 	}
-	return nil
+	limit := fmt.Sprintf("%d MiB", x.limits.Bytes>>20)
+	if x.limits.Bytes < 1<<20 {
+		limit = fmt.Sprintf("%d KiB", x.limits.Bytes>>10)
+	}
+	return &LimitError{"the query holds more than " + limit + " of memory, its limit: filter earlier, keep fewer columns, or summarize"}
 }
 
 // set takes note of how many bytes it is now.

@@ -54,6 +54,15 @@ const (
 // decimalBytes is what most decimals take.
 const decimalBytes = 64
 
+// footprint is about how many bytes a value takes, without a look into arrays and
+// bags. An element takes three times what its text is taken to have at least.
+func (v Value) footprint() int64 {
+	if v.kind == kindArray || v.kind == kindBag {
+		return valueBytes / valueSize * v.size()
+	}
+	return v.size()
+}
+
 // held is how many bytes a value points to. Those that values share count for
 // each of them.
 func (v Value) held() int64 {

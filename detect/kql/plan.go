@@ -180,7 +180,7 @@ func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
 
 // apply computes the value of each row.
 func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
-	goOn(x)
+	goOn(x, 0)
 	if e.batch != nil {
 		return e.batch(args, n)
 	}
@@ -190,18 +190,22 @@ func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
 		rows = e.prepared(x)
 	}
 	vals := make([]Value, len(args))
-	total := int64(0)
+	total, made := int64(0), int64(0)
 	for row := range n {
+		largest := int64(0)
 		for i, a := range args {
 			vals[i] = a.value(row)
+			largest = max(largest, vals[i].footprint())
 		}
 		if row%rowsBetweenLooks == rowsBetweenLooks-1 {
-			goOn(x)
+			goOn(x, made)
 		}
 		val := rows(vals)
-		total += checkSize(val)
+		size := checkSize(val)
+		total, made = total+size, made+max(0, val.footprint()-largest)
 		out.set(row, val)
 	}
+	goOn(x, made)
 	if total > maxBatchSize {
 		panic(limitError("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n))
 	}
@@ -212,12 +216,18 @@ func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
 // the query must end. A row can take a while, and looking does not.
 const rowsBetweenLooks = 16
 
-// goOn ends the query if its time is over, or if the caller gave up.
-func goOn(x *execution) {
+// goOn ends the query if its time is over, or if the caller gave up. So it does if
+// a batch that is on its way has grown by more bytes than there is room for beside
+// what is held.
+func goOn(x *execution, made int64) {
 	if x == nil || x.ctx == nil {
 		return
 	}
-	if err := x.stopped(); err != nil {
+	err := x.stopped()
+	if err == nil && made > chargeStep {
+		err = x.within(x.held.Load() + made)
+	}
+	if err != nil {
 		panic(runFailure{err})
 	}
 }

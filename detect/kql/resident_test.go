@@ -69,6 +69,11 @@ var residentQueries = []string{
 	"project j = parse_json(strcat('[', n, ',1,1,1]'))",
 	"project b = bag_pack(s, n) | sort by tostring(b)",
 	"union (range n from 1 to 100000000 step 1) | sort by n",
+	"extend s = strrep(s, 5000) | summarize make_list(s)",
+	"extend s = strrep(s, 2000), t = strrep(tostring(n), 3000) | sort by n",
+	"extend a = range(n, n + 100000) | summarize make_list(a)",
+	"extend a = range(n, n + 3000), b = pack('x', s, 'y', range(1, n)) | project a, b",
+	"extend a = split(strrep(s, 500), ' ') | summarize take_any(a) by n",
 }
 
 // TestResidentMemory runs queries past their limit, each in a process of its own,
