@@ -55,25 +55,18 @@ type execution struct {
 	made    atomic.Int64 // rows so far, by operators that can make many of few
 	held    atomic.Int64 // bytes that operators hold now
 
-	mu   sync.Mutex
-	kept map[any]func() any // what parts of the plan keep, see once
+	kept sync.Map // what parts of the plan keep, see once
 }
 
 // once computes what a part of the plan keeps while it runs, the first time that
 // anybody asks. It is kept here, by the part that it belongs to, because a plan does
 // not change: it can run again, and several times at once.
 func once[T any](x *execution, part any, compute func() T) T {
-	x.mu.Lock()
-	get, ok := x.kept[part]
+	get, ok := x.kept.Load(part)
 	if !ok {
-		if x.kept == nil {
-			x.kept = make(map[any]func() any)
-		}
-		get = sync.OnceValue(func() any { return compute() })
-		x.kept[part] = get
+		get, _ = x.kept.LoadOrStore(part, sync.OnceValue(compute))
 	}
-	x.mu.Unlock()
-	return get().(T)
+	return get.(func() T)()
 }
 
 // newExecution starts the clock of a query. The caller calls the function when

@@ -113,9 +113,9 @@ func (v *vector) pointed() (size int64) {
 	return size
 }
 
-// smallGrowth is how many bytes a slice may take before its growth is charged
+// smallGrowth is how many elements a slice may have before its growth is charged
 // ahead.
-const smallGrowth = 64 << 10
+const smallGrowth = 1024
 
 // enlarged gives a slice room for n more elements. While a slice is copied to a
 // larger one both are there, so the larger one is charged before it is made. What
@@ -124,11 +124,11 @@ func enlarged[T any](s []T, n int, held *memory) []T {
 	if len(s)+n <= cap(s) {
 		return s
 	}
-	each := int64(reflect.TypeFor[T]().Size())
 	capacity := max(len(s)+n, cap(s)+cap(s)/4)
-	if held == nil || each*int64(capacity) <= smallGrowth {
+	if held == nil || capacity <= smallGrowth {
 		return slices.Grow(s, n)
 	}
+	each := int64(reflect.TypeFor[T]().Size())
 	old := each * int64(cap(s))
 	held.claim(allocated(each * int64(capacity)))
 	s = slices.Grow(s, capacity-len(s))

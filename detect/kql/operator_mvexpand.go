@@ -265,7 +265,8 @@ func (o *expandedRows) start() {
 func (o *expandedRows) add(row, at int) error {
 	for i, e := range o.expand {
 		if e.at >= 0 {
-			o.expanded[e.at].appendValue(o.item(i, at))
+			v := o.expanded[e.at]
+			v.appendValue(itemAt(o.items[i], at, v.typ))
 		}
 	}
 	if o.index >= 0 {
@@ -339,13 +340,13 @@ func (e *expander) look(row int) int {
 	return longest
 }
 
-// item is the element at a position of one of the row's arrays, null behind its
-// end.
-func (e *expander) item(expansion, at int) Value {
-	if at >= len(e.items[expansion]) {
+// itemAt is the element at a position, of a type. Behind the end of the array it
+// is null.
+func itemAt(items []Value, at int, t Type) Value {
+	if at >= len(items) {
 		return Value{}
 	}
-	return convertItem(e.items[expansion][at], e.cols[e.expand[expansion].at].typ)
+	return convertItem(items[at], t)
 }
 
 // rows gives the n rows of the row that was taken, with the columns needed.
@@ -362,7 +363,7 @@ func (e *expander) rows(in []*column, need map[*column]bool, row, n int) *batch 
 		}
 		v := newVector(e.cols[x.at].typ, n)
 		for at := range n {
-			v.set(at, e.item(i, at))
+			v.set(at, itemAt(e.items[i], at, v.typ))
 		}
 		out.cols[x.at] = v
 	}

@@ -312,9 +312,11 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	defer held.free()
 	err := g.in.run(x, func(b *batch) error {
 		keys := evalAll(x, g.keyOf, b)
+		for _, c := range out.cols {
+			c.reserve(c, min(b.n, chunkRows), &held)
+		}
 		groups := index.number(keys, b.n, func(row int) {
 			for i, v := range keys {
-				out.cols[i].reserve(out.cols[i], 1, &held)
 				out.cols[i].appendValue(v.value(row))
 			}
 		})
@@ -341,9 +343,10 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	for i, a := range g.aggs {
 		states[i].grow(out.n, &held)
 		for col, c := range a.cols {
-			given += vectorBytes(c.typ, out.n)
-			if err := held.set(given); err != nil {
-				return err
+			if given += vectorBytes(c.typ, out.n); given > held.held+chargeStep {
+				if err := held.set(given); err != nil {
+					return err
+				}
 			}
 			v := newVector(c.typ, out.n)
 			for group := range out.n {

@@ -205,7 +205,9 @@ func (e *applyExpr) apply(x *execution, args []*vector, n int) *vector {
 		total, made = total+size, made+max(0, val.footprint()-largest)
 		out.set(row, val)
 	}
-	goOn(x, made)
+	if made > chargeStep {
+		goOn(x, made)
+	}
 	if total > maxBatchSize {
 		panic(limitError("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, n))
 	}
