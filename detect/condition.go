@@ -13,10 +13,53 @@ import (
 	"pushback/detect/rhythm"
 )
 
+// conditionKind is what can be wrong.
+type conditionKind string
+
+const (
+	ruleFails          conditionKind = "rule"
+	windowsSkipped     conditionKind = "skipped"
+	rulesBroken        conditionKind = "rules"
+	destinationRefuses conditionKind = "destination"
+	alertsLate         conditionKind = "late"
+	alertsParked       conditionKind = "parked"
+	tableSilent        conditionKind = "table"
+	ledgerGone         conditionKind = "ledger"
+)
+
+// conditionKey is what a condition is about: a rule's id, a destination or one of
+// its addresses, a table, or for some kinds nothing.
+type conditionKey struct {
+	kind conditionKind
+	name string
+}
+
+// String is how the key is noted, and shown in the alert.
+func (k conditionKey) String() string {
+	if k.name == "" {
+		return string(k.kind)
+	}
+	return string(k.kind) + " " + k.name
+}
+
+// MarshalText writes the key for a note.
+func (k conditionKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads the key from a note.
+func (k *conditionKey) UnmarshalText(text []byte) error {
+	kind, name, _ := strings.Cut(string(text), " ")
+	*k = conditionKey{conditionKind(kind), name}
+	return nil
+}
+
+// compareKeys orders keys as they are noted.
+func compareKeys(a, b conditionKey) int { return cmp.Compare(a.String(), b.String()) }
+
 // condition is something that is wrong.
 type condition struct {
-	key, title, text string
-	since            time.Time
+	key         conditionKey
+	title, text string
+	since       time.Time
 	// not is the destination that it is about, and that is not sent it.
 	not string
 	// via is a destination of which only these addresses are sent it, by their
@@ -28,7 +71,7 @@ type condition struct {
 // healthState is what is noted in the ledger.
 type healthState struct {
 	// Open is what is wrong, by the conditions' keys.
-	Open map[string]*openCondition `json:"open,omitempty"`
+	Open map[conditionKey]*openCondition `json:"open,omitempty"`
 	// Failing counts the ticks in a row that failed, by rule.
 	Failing map[string]failedTicks    `json:"failing,omitempty"`
 	Tables  map[string]*rhythm.Rhythm `json:"tables,omitempty"`
@@ -88,7 +131,7 @@ func (s *healthState) open(c condition, now time.Time) {
 
 func skippedCondition(r RuleRun) condition {
 	return condition{
-		key: "skipped " + r.RuleID, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
+		key: conditionKey{windowsSkipped, r.RuleID}, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
 		text: "These " + r.Skipped.String() + ".", since: r.Skipped.From,
 	}
 }
@@ -98,12 +141,12 @@ func skippedCondition(r RuleRun) condition {
 func (r *recall) goneCondition() condition {
 	if r.unseen {
 		return condition{
-			key: ledgerKey, title: "There was no ledger", since: r.since,
+			key: conditionKey{kind: ledgerGone}, title: "There was no ledger", since: r.since,
 			text: "The ticks since then failed, as its table did not exist. In a new installation that is all, and the rules begin with what is due since then, as far as PUSHBACK_CATCH_UP reaches. Otherwise somebody removed the table: what was reported before is not known and may be reported again, and what was still to be sent is gone.",
 		}
 	}
 	return condition{
-		key: ledgerKey, title: "The ledger was gone", since: r.since,
+		key: conditionKey{kind: ledgerGone}, title: "The ledger was gone", since: r.since,
 		text: "Its table did not exist, or held nothing any more. What was reported before is not known and may be reported again; what was still to be sent, or was parked, is gone. The rules go on from where they stopped, as far as PUSHBACK_CATCH_UP reaches.",
 	}
 }
@@ -146,17 +189,19 @@ type diagnosis struct {
 	conditions []condition
 	// known says, by the key of a condition, whether this tick could see that it
 	// is over, names has the keys of what there is, and taking the addresses.
-	known, names map[string]bool
-	taking       map[string]AddressRun
+	known, names map[conditionKey]bool
+	taking       map[conditionKey]AddressRun
 	// unread says that not all that is owed is known.
 	unread bool
 }
 
 // diagnose returns what is wrong after a tick.
 func (w *watch) diagnose(s *healthState, report *Report) *diagnosis {
+	ledger, broken := conditionKey{kind: ledgerGone}, conditionKey{kind: rulesBroken}
 	d := &diagnosis{
 		watch: w, state: s, report: report,
-		known: map[string]bool{"rules": true, ledgerKey: report.LedgerGone.IsZero()}, names: map[string]bool{ledgerKey: true}, taking: map[string]AddressRun{},
+		known: map[conditionKey]bool{broken: true, ledger: report.LedgerGone.IsZero()}, names: map[conditionKey]bool{broken: true, ledger: true},
+		taking: map[conditionKey]AddressRun{},
 	}
 	for _, r := range report.Rules {
 		d.rule(r)
@@ -164,10 +209,10 @@ func (w *watch) diagnose(s *healthState, report *Report) *diagnosis {
 	for _, c := range w.unnoted {
 		d.add(c)
 	}
-	if broken := w.config.Health.Broken; len(broken) > 0 {
+	if files := w.config.Health.Broken; len(files) > 0 {
 		d.add(condition{
-			key: "rules", title: "Rules are not run, since their files are wrong",
-			text: strings.Join(broken[:min(len(broken), 5)], "; "), since: report.Time,
+			key: broken, title: "Rules are not run, since their files are wrong",
+			text: strings.Join(files[:min(len(files), 5)], "; "), since: report.Time,
 		})
 	}
 	for _, out := range report.Deliveries {
@@ -184,7 +229,7 @@ func (d *diagnosis) add(c condition) { d.conditions = append(d.conditions, c) }
 
 // rule says what is wrong with a rule.
 func (d *diagnosis) rule(r RuleRun) {
-	fails, skipped := "rule "+r.RuleID, "skipped "+r.RuleID
+	fails, skipped := conditionKey{ruleFails, r.RuleID}, conditionKey{windowsSkipped, r.RuleID}
 	d.names[fails], d.names[skipped] = true, true
 	d.known[fails] = len(r.Windows) > 0
 	// While it fails, windows grow too old one by one: that is one story.
@@ -205,16 +250,16 @@ func (d *diagnosis) rule(r RuleRun) {
 // delivery says what is wrong with what is owed to a destination.
 func (d *diagnosis) delivery(out Delivery) {
 	h, now := d.watch.config.Health, d.report.Time
-	stuck, late, parked := "destination "+out.Destination, "late "+out.Destination, "parked "+out.Destination
+	stuck, late, parked := conditionKey{destinationRefuses, out.Destination}, conditionKey{alertsLate, out.Destination}, conditionKey{alertsParked, out.Destination}
 	d.names[stuck], d.names[late], d.names[parked] = true, true, true
 	if out.Unread {
-		keepOpen(d.state, stuck, d.names)
+		d.keepOpen(out.Destination)
 		return // what is owed is not known
 	}
 	refused, stuckLong := d.addresses(out, stuck)
 	d.known[stuck] = !refused && (len(out.Addresses) > 0 || out.Pending+out.Parked == 0)
 	if len(out.Addresses) == 0 {
-		keepOpen(d.state, stuck, d.names)
+		d.keepOpen(out.Destination)
 	}
 	d.known[late] = out.Behind == 0
 	d.known[parked] = true
@@ -238,9 +283,9 @@ func (d *diagnosis) delivery(out Delivery) {
 
 // addresses says which addresses of a destination refuse: whether any does, and
 // whether one has done so for long.
-func (d *diagnosis) addresses(out Delivery, stuck string) (refused, stuckLong bool) {
+func (d *diagnosis) addresses(out Delivery, stuck conditionKey) (refused, stuckLong bool) {
 	for _, a := range out.Addresses {
-		key := "destination " + addressKey(out.Destination, a.Name)
+		key := conditionKey{destinationRefuses, addressKey(out.Destination, a.Name)}
 		if open := d.state.Open[stuck]; open != nil && len(out.Addresses) == 1 && key != stuck {
 			d.state.Open[key] = open // a version before knew no names
 			delete(d.state.Open, stuck)
@@ -260,7 +305,7 @@ func (d *diagnosis) addresses(out Delivery, stuck string) (refused, stuckLong bo
 
 // table says whether a table is silent.
 func (d *diagnosis) table(name string) {
-	key := "table " + name
+	key := conditionKey{tableSilent, name}
 	d.names[key] = true
 	r := d.state.Tables[name]
 	if r == nil {
@@ -280,17 +325,16 @@ func (d *diagnosis) table(name string) {
 
 // over says of a condition that was not found whether this tick could see that it
 // is over, and why if it is not for the better.
-func (d *diagnosis) over(key string, open *openCondition) (bool, string) {
-	kind, _, _ := strings.Cut(key, " ")
-	if d.unread && slices.Contains([]string{"destination", "late", "parked"}, kind) {
+func (d *diagnosis) over(key conditionKey, open *openCondition) (bool, string) {
+	if d.unread && slices.Contains([]conditionKind{destinationRefuses, alertsLate, alertsParked}, key.kind) {
 		return false, "" // there may be more that is owed
 	}
-	if key != "rules" && !d.names[key] {
+	if !d.names[key] {
 		return true, "It is not set up any more."
 	}
-	if table, ok := strings.CutPrefix(key, "table "); ok {
+	if key.kind == tableSilent {
 		// Only a new record ends it.
-		r := d.state.Tables[table]
+		r := d.state.Tables[key.name]
 		return r != nil && len(r.Hours) > 0 && rhythm.TimeOf(r.Newest()+1).After(open.Found), ""
 	}
 	if a, ok := d.taking[key]; ok { // that it was not tried lately shows nothing
@@ -300,17 +344,17 @@ func (d *diagnosis) over(key string, open *openCondition) (bool, string) {
 }
 
 // keepOpen keeps the conditions of a destination whose addresses are not known.
-func keepOpen(s *healthState, stuck string, names map[string]bool) {
-	for key := range s.Open {
-		if strings.HasPrefix(key, stuck+" ") {
-			names[key] = true
+func (d *diagnosis) keepOpen(destination string) {
+	for key := range d.state.Open {
+		if key.kind == destinationRefuses && strings.HasPrefix(key.name, addressKey(destination, "")+" ") {
+			d.names[key] = true
 		}
 	}
 }
 
 // refusedCondition says that an address takes nothing. It is reported to all
 // other addresses, those of the same destination among them.
-func (w *watch) refusedCondition(key string, out Delivery, a AddressRun) condition {
+func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun) condition {
 	c := condition{
 		key: key, title: "The destination " + out.Destination + " does not take alerts", since: a.Refused, not: out.Destination,
 		text: fmt.Sprintf("It takes nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),

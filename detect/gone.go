@@ -58,5 +58,3 @@ func (r *recall) stateOf(ctx context.Context, h history, rule scheduledRule, now
 	}
 	return s, false, nil
 }
-
-const ledgerKey = "ledger"

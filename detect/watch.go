@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -79,12 +78,12 @@ func (w *watch) report(ctx context.Context, report *Report) error {
 		}
 		if over, why := found.over(key, open); over {
 			open.Over, open.Ending = now, why
-			if table, ok := strings.CutPrefix(key, "table "); ok && s.Tables[table] != nil {
-				s.Tables[table].Heal(rhythm.HourOf(open.Since))
+			if key.kind == tableSilent && s.Tables[key.name] != nil {
+				s.Tables[key.name].Heal(rhythm.HourOf(open.Since))
 			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+	for _, key := range slices.SortedFunc(maps.Keys(s.Open), compareKeys) {
 		if s.Open[key].Over.IsZero() {
 			report.Wrong = append(report.Wrong, s.Open[key].Title)
 		}
@@ -177,7 +176,7 @@ func (w *watch) record(ctx context.Context, s healthState, tag string, report *R
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Open)) {
+	for _, key := range slices.SortedFunc(maps.Keys(s.Open), compareKeys) {
 		open := s.Open[key]
 		first := healthAlert(key, open)
 		if !open.Reported {
@@ -188,7 +187,7 @@ func (w *watch) record(ctx context.Context, s healthState, tag string, report *R
 		}
 		if !open.Over.IsZero() {
 			// What it is about is sent it too, since it works again.
-			if err := w.recordAll(ctx, key, open, healthOver(first, open), "", report); err != nil {
+			if err := w.recordAll(ctx, key, open, healthOver(key, first, open), "", report); err != nil {
 				return err
 			}
 			delete(s.Open, key)
@@ -200,7 +199,7 @@ func (w *watch) record(ctx context.Context, s healthState, tag string, report *R
 
 // recordAll records an alert for all destinations but one, and a copy of
 // it for each other address of that which a condition is about.
-func (w *watch) recordAll(ctx context.Context, key string, open *openCondition, a alert.Alert, not string, report *Report) error {
+func (w *watch) recordAll(ctx context.Context, key conditionKey, open *openCondition, a alert.Alert, not string, report *Report) error {
 	to := slices.DeleteFunc(namesOf(w.notifiers), func(name string) bool { return name == not })
 	if err := w.recordOne(ctx, a, to, report); err != nil {
 		return err
@@ -209,7 +208,7 @@ func (w *watch) recordAll(ctx context.Context, key string, open *openCondition, 
 		return nil
 	}
 	for _, name := range open.Others {
-		copied := healthMoment(a, key+" for "+name, a.Created, a.Span.Start)
+		copied := healthMoment(a, key.String()+" for "+name, a.Created, a.Span.Start)
 		copied.Address = name
 		if err := w.recordOne(ctx, copied, []string{open.Via}, report); err != nil {
 			return err
@@ -228,33 +227,29 @@ func (w *watch) recordOne(ctx context.Context, a alert.Alert, to []string, repor
 }
 
 // healthAlert returns the alert of a condition.
-func healthAlert(key string, open *openCondition) alert.Alert {
+func healthAlert(key conditionKey, open *openCondition) alert.Alert {
 	a := alert.Alert{
 		RuleID: HealthRuleID, RuleName: healthRuleName, Title: open.Title, Description: open.Text, Severity: healthSeverity,
-		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{key}}},
+		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{key.String()}}},
 	}
-	return healthMoment(a, key, open.Found, open.Since)
+	return healthMoment(a, key.String(), open.Found, open.Since)
 }
 
 // healthOver returns the alert that says that a condition is over. It is as
 // severe as the one that it updates, so that it takes the same way.
-func healthOver(first alert.Alert, open *openCondition) alert.Alert {
+func healthOver(key conditionKey, first alert.Alert, open *openCondition) alert.Alert {
 	a := first
 	a.Title, a.Description = "Over: "+first.Title, cmp.Or(open.Ending, "What was reported is over.")
 	a.Updates = &alert.Reference{ID: first.ID, Title: first.Title, Created: first.Created, Severity: first.Severity, Identity: alert.Identity(first.Activities)}
-	key := ""
-	if d := first.CustomDetails; len(d) > 0 && len(d[0].Values) > 0 {
-		key = d[0].Values[0]
-	}
-	return healthMoment(a, key, open.Over, open.Over)
+	return healthMoment(a, key.String(), open.Over, open.Over)
 }
 
-// healthMoment gives an alert its time and an id of its own.
-func healthMoment(a alert.Alert, key string, created, at time.Time) alert.Alert {
+// healthMoment gives an alert about something its time and an id of its own.
+func healthMoment(a alert.Alert, about string, created, at time.Time) alert.Alert {
 	span := alert.Span{Start: at, End: at}
 	// Nobody else chooses what these ids are made of. They stay as they ever were,
 	// so that what is noted is recorded once, whatever version goes on with it.
-	fingerprint := alert.FormerFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: key}})
+	fingerprint := alert.FormerFingerprint(HealthRuleID, []alert.Field{{Identifier: healthDetail, Value: about}})
 	a.Window, a.Span, a.Created = span, span, created
 	// The tick is part of what it is: the same may happen again since the same
 	// time.
