@@ -33,7 +33,7 @@ type courier struct {
 	notes     Notes
 	// unnoted are the deliveries that were made and that the ledger could not
 	// note. They are noted later and not made again. Only a tick uses it.
-	unnoted map[delivered]bool
+	unnoted map[delivered]time.Time // when each was made
 	// book is what was known of the addresses at the end of the last tick, or nil.
 	book *addressBook
 	// marks are where what a destination can be sent begins. Only a tick uses them.
@@ -53,12 +53,15 @@ const (
 	leadTimeout = 5 * time.Second
 	// lateAfter is how long after it was made an alert is late.
 	lateAfter = 10 * time.Minute
+	// unnotedFor is how long it is remembered that a delivery was made which could
+	// not be noted: after so long somebody else has settled it.
+	unnotedFor = 30 * 24 * time.Hour
 	// parkedEvery is how often a tick fails because alerts are parked.
 	parkedEvery = 24 * time.Hour
 )
 
 func newCourier(config Config, notifiers []notify.Notifier, outbox outbox, notes Notes) *courier {
-	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]bool{}, marks: map[marked]*mark{}}
+	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}}
 }
 
 // deliverAll sends each destination what it is owed. tick is the time of the
@@ -71,6 +74,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		}
 		return outs
 	}
+	maps.DeleteFunc(c.unnoted, func(_ delivered, made time.Time) bool { return tick.Sub(made) > unnotedFor })
 	known := true
 	var damaged error
 	read := func() error { // the book
@@ -244,7 +248,7 @@ func (t *trip) noteEarlier(ctx context.Context) {
 		if ctx.Err() != nil || t.stopped {
 			return
 		}
-		if t.unnoted[delivered{t.n.Name(), o.Alert.ID}] {
+		if _, made := t.unnoted[delivered{t.n.Name(), o.Alert.ID}]; made {
 			t.handled[o] = true
 			t.note(ctx, o)
 		}

@@ -181,7 +181,7 @@ func (t *trip) took(ctx context.Context, s *visit, list ...*ledger.Owed) {
 		if t.stopped {
 			// The ledger is down. What is not noted is sent again by another
 			// process, and by this one noted later.
-			t.unnoted[delivered{t.n.Name(), o.Alert.ID}] = true
+			t.unnoted[delivered{t.n.Name(), o.Alert.ID}] = t.clock()
 			continue
 		}
 		t.note(ctx, o)
@@ -201,7 +201,7 @@ func (t *trip) heard(s *visit) bool {
 func (t *trip) note(ctx context.Context, o *ledger.Owed) {
 	key := delivered{t.n.Name(), o.Alert.ID}
 	if err := t.sent(ctx, o); err != nil {
-		t.unnoted[key] = true
+		t.unnoted[key] = t.clock()
 		t.stopped = true
 		t.fail("noting the sending of", o, err)
 		return
