@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,16 +31,20 @@ const (
 // conditionKey is what a condition is about: a rule's id, a destination or one of
 // its addresses, a table, or for some kinds nothing.
 type conditionKey struct {
-	kind conditionKind
-	name string
+	kind    conditionKind
+	name    string
+	address string // of the destination that name is
 }
 
 // String is how the key is noted, and shown in the alert.
 func (k conditionKey) String() string {
-	if k.name == "" {
-		return string(k.kind)
+	text := string(k.kind)
+	for _, part := range []string{k.name, k.address} {
+		if part != "" {
+			text += " " + part
+		}
 	}
-	return string(k.kind) + " " + k.name
+	return text
 }
 
 // MarshalText writes the key for a note.
@@ -48,7 +53,10 @@ func (k conditionKey) MarshalText() ([]byte, error) { return []byte(k.String()),
 // UnmarshalText reads the key from a note.
 func (k *conditionKey) UnmarshalText(text []byte) error {
 	kind, name, _ := strings.Cut(string(text), " ")
-	*k = conditionKey{conditionKind(kind), name}
+	*k = conditionKey{kind: conditionKind(kind), name: name}
+	if k.kind == destinationRefuses { // whose names have no space
+		k.name, k.address, _ = strings.Cut(name, " ")
+	}
 	return nil
 }
 
@@ -131,7 +139,7 @@ func (s *healthState) open(c condition, now time.Time) {
 
 func skippedCondition(r RuleRun) condition {
 	return condition{
-		key: conditionKey{windowsSkipped, r.RuleID}, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
+		key: conditionKey{kind: windowsSkipped, name: r.RuleID}, title: fmt.Sprintf("The rule %q did not look at some windows", r.RuleName),
 		text: "These " + r.Skipped.String() + ".", since: r.Skipped.From,
 	}
 }
@@ -206,8 +214,8 @@ func (w *watch) diagnose(s *healthState, report *Report) *diagnosis {
 	for _, r := range report.Rules {
 		d.rule(r)
 	}
-	for _, c := range w.unnoted {
-		d.add(c)
+	for _, key := range slices.SortedFunc(maps.Keys(w.unnoted), compareKeys) {
+		d.add(w.unnoted[key])
 	}
 	if files := w.config.Health.Broken; len(files) > 0 {
 		d.add(condition{
@@ -229,7 +237,7 @@ func (d *diagnosis) add(c condition) { d.conditions = append(d.conditions, c) }
 
 // rule says what is wrong with a rule.
 func (d *diagnosis) rule(r RuleRun) {
-	fails, skipped := conditionKey{ruleFails, r.RuleID}, conditionKey{windowsSkipped, r.RuleID}
+	fails, skipped := conditionKey{kind: ruleFails, name: r.RuleID}, conditionKey{kind: windowsSkipped, name: r.RuleID}
 	d.names[fails], d.names[skipped] = true, true
 	d.known[fails] = len(r.Windows) > 0
 	// While it fails, windows grow too old one by one: that is one story.
@@ -250,7 +258,7 @@ func (d *diagnosis) rule(r RuleRun) {
 // delivery says what is wrong with what is owed to a destination.
 func (d *diagnosis) delivery(out Delivery) {
 	h, now := d.watch.config.Health, d.report.Time
-	stuck, late, parked := conditionKey{destinationRefuses, out.Destination}, conditionKey{alertsLate, out.Destination}, conditionKey{alertsParked, out.Destination}
+	stuck, late, parked := conditionKey{kind: destinationRefuses, name: out.Destination}, conditionKey{kind: alertsLate, name: out.Destination}, conditionKey{kind: alertsParked, name: out.Destination}
 	d.names[stuck], d.names[late], d.names[parked] = true, true, true
 	if out.Unread {
 		d.keepOpen(out.Destination)
@@ -264,19 +272,19 @@ func (d *diagnosis) delivery(out Delivery) {
 	d.known[late] = out.Behind == 0
 	d.known[parked] = true
 	waits := now.Sub(out.Oldest)
-	since := fmt.Sprintf("%s alerts wait for it, the oldest since %s.", out.atLeast(out.Pending), out.Oldest.UTC().Format(time.RFC3339)) + firstLine(out.Err)
+	since := fmt.Sprintf("%s for it, the oldest since %s.", out.atLeast(out.Pending, "alert waits", "alerts wait"), out.Oldest.UTC().Format(time.RFC3339)) + firstLine(out.Err)
 	switch {
 	case out.Pending == 0:
 	case out.Orphaned && waits >= h.Stuck:
 		d.add(condition{key: stuck, title: "Alerts wait for " + out.Destination + ", which is not set up any more",
-			text: since + " Set it up again, or give them up with handler outbox drop.", since: out.Oldest, not: out.Destination})
+			text: since + " Set it up again, or drop them with handler outbox drop.", since: out.Oldest, not: out.Destination})
 	case out.Behind > 0 && !stuckLong && waits >= h.Late:
 		d.add(condition{key: late, title: "Alerts for " + out.Destination + " come late", text: "There are more than it takes. " + since, since: out.Oldest, not: out.Destination})
 	}
 	if out.Parked > 0 {
 		d.add(condition{
 			key: parked, title: "Alerts for " + out.Destination + " are parked",
-			text: fmt.Sprintf("It refused %s alerts so often that they are sent no more: see handler outbox list --parked.", out.atLeast(out.Parked)), since: now,
+			text: fmt.Sprintf("It refused %s so often that it is not sent them any more: see handler outbox list --parked.", out.atLeast(out.Parked, "alert", "alerts")), since: now,
 		})
 	}
 }
@@ -285,7 +293,7 @@ func (d *diagnosis) delivery(out Delivery) {
 // whether one has done so for long.
 func (d *diagnosis) addresses(out Delivery, stuck conditionKey) (refused, stuckLong bool) {
 	for _, a := range out.Addresses {
-		key := conditionKey{destinationRefuses, addressKey(out.Destination, a.Name)}
+		key := conditionKey{destinationRefuses, out.Destination, a.Name}
 		if open := d.state.Open[stuck]; open != nil && len(out.Addresses) == 1 && key != stuck {
 			d.state.Open[key] = open // a version before knew no names
 			delete(d.state.Open, stuck)
@@ -305,7 +313,7 @@ func (d *diagnosis) addresses(out Delivery, stuck conditionKey) (refused, stuckL
 
 // table says whether a table is silent.
 func (d *diagnosis) table(name string) {
-	key := conditionKey{tableSilent, name}
+	key := conditionKey{kind: tableSilent, name: name}
 	d.names[key] = true
 	r := d.state.Tables[name]
 	if r == nil {
@@ -323,8 +331,8 @@ func (d *diagnosis) table(name string) {
 	d.add(condition{key: key, title: "The table " + name + " is silent", text: text, since: v.Newest})
 }
 
-// over says of a condition that was not found whether this tick could see that it
-// is over, and why if it is not for the better.
+// over reports whether a condition that was not found is over, as far as this
+// tick can see, and why if it is not for the better.
 func (d *diagnosis) over(key conditionKey, open *openCondition) (bool, string) {
 	if d.unread && slices.Contains([]conditionKind{destinationRefuses, alertsLate, alertsParked}, key.kind) {
 		return false, "" // there may be more that is owed
@@ -346,7 +354,7 @@ func (d *diagnosis) over(key conditionKey, open *openCondition) (bool, string) {
 // keepOpen keeps the conditions of a destination whose addresses are not known.
 func (d *diagnosis) keepOpen(destination string) {
 	for key := range d.state.Open {
-		if key.kind == destinationRefuses && strings.HasPrefix(key.name, addressKey(destination, "")+" ") {
+		if key.kind == destinationRefuses && key.name == destination && key.address != "" {
 			d.names[key] = true
 		}
 	}
@@ -357,13 +365,13 @@ func (d *diagnosis) keepOpen(destination string) {
 func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun) condition {
 	c := condition{
 		key: key, title: "The destination " + out.Destination + " does not take alerts", since: a.Refused, not: out.Destination,
-		text: fmt.Sprintf("It takes nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),
+		text: fmt.Sprintf("It has taken nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),
 	}
 	if len(out.Addresses) > 1 {
 		c.title = "The destination " + addressKey(out.Destination, a.Name) + " does not take alerts"
 	}
 	if a.Waiting > 0 {
-		c.text += fmt.Sprintf(" %d alerts wait for it, the oldest since %s. They are sent when it takes them.", a.Waiting, a.Oldest.UTC().Format(time.RFC3339))
+		c.text += fmt.Sprintf(" %s for it, the oldest since %s, and will be sent when it takes alerts again.", counted(a.Waiting, "alert waits", "alerts wait"), a.Oldest.UTC().Format(time.RFC3339))
 	}
 	c.text += " " + a.Error
 	for _, n := range w.notifiers {

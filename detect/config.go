@@ -117,7 +117,7 @@ type Health struct {
 	// Stuck is how long an alert must wait for a destination that takes none, and
 	// Late how long for one that takes others.
 	Stuck, Late time.Duration
-	// Tables are watched for silence, each by its own rhythm: see rhythm.go.
+	// Tables are watched for silence, each by its own rhythm: see package rhythm.
 	// RhythmEvery is how often they are asked.
 	Tables      []string
 	RhythmEvery time.Duration

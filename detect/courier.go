@@ -75,85 +75,119 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		return outs
 	}
 	maps.DeleteFunc(c.unnoted, func(_ delivered, made time.Time) bool { return tick.Sub(made) > unnotedFor })
-	known := true
-	var damaged error
-	read := func() error { // the book
-		var unread error
-		if c.book, damaged, unread = readAddresses(ctx, c.notes); unread != nil {
-			// Then nothing is sent: some of them may want to be left alone.
-			c.book, known = nil, false
-			return unread
+	r := &round{courier: c, tick: tick, clock: clock}
+	r.begin(ctx)
+	for i, n := range c.notifiers {
+		sharing, cancel := share(ctx, len(c.notifiers)-i)
+		out := r.visit(sharing, n)
+		cancel()
+		if i == 0 {
+			out.Err = errors.Join(r.err, out.Err)
 		}
-		if damaged != nil {
-			return fmt.Errorf("the note %q of rule %q is damaged and begins anew: %w", addressNote, HealthRuleID, damaged)
-		}
-		return nil
+		outs = append(outs, out)
 	}
-	var bookErr error
-	// What an address that refuses can be sent depends on the book: another process
-	// may have it tried.
-	fresh := c.book == nil || c.refusing()
-	if fresh {
-		bookErr = read()
+	outs = append(outs, r.orphans()...)
+	r.end(ctx, outs)
+	return outs
+}
+
+// round is what the deliveries of a tick have in common.
+type round struct {
+	*courier
+	tick  time.Time
+	clock func() time.Time
+	pages map[string]*page // by destination
+	// incomplete says that not all that is owed could be read.
+	incomplete bool
+	// before is the book of addresses as it was read, and book what becomes of it.
+	// Without one nothing is sent: some address may want to be left alone.
+	before, book *addressBook
+	// worth says that what became of the book is to be saved.
+	worth bool
+	err   error // of what was read
+}
+
+// begin reads the book of addresses and what is owed.
+func (r *round) begin(ctx context.Context) {
+	known := true
+	read := func() error {
+		book, damaged, err := readAddresses(ctx, r.notes)
+		r.courier.book, known = book, err == nil
+		if r.worth = damaged != nil; damaged != nil {
+			return fmt.Errorf("the note %q of rule %q is damaged, and is replaced: %w", addressNote, HealthRuleID, damaged)
+		}
+		return err
 	}
 	settled := func() *addressBook {
 		b := (&addressBook{}).clone()
 		if known {
-			b = c.book.clone()
-			b.settle(tick)
+			b = r.courier.book.clone()
+			b.settle(r.tick)
 		}
 		return b
 	}
-	pages, err := c.pages(ctx, settled(), clock())
-	incomplete := err != nil
-	if err != nil {
+	// What an address that refuses can be sent depends on the book: another process
+	// may have it tried.
+	fresh := r.courier.book == nil || r.refusing()
+	var unknown error
+	if fresh {
+		unknown = read()
+	}
+	pages, err := r.courier.pages(ctx, settled(), r.clock())
+	if r.pages, r.incomplete = pages, err != nil; err != nil {
 		err = fmt.Errorf("reading what is owed: %w", err)
 	}
 	if !fresh && slices.ContainsFunc(slices.Collect(maps.Values(pages)), (*page).some) {
-		bookErr = read()
+		unknown = read()
 	}
-	err = errors.Join(err, bookErr)
-	before, book := c.book, settled()
-	worth := known && damaged != nil // saving
-	for i, n := range c.notifiers {
-		sharing, cancel := share(ctx, len(c.notifiers)-i)
-		t := &trip{courier: c, n: n, book: book, tick: tick, clock: clock, stopped: !known, incomplete: incomplete, handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, visits: map[string]*visit{}}
-		out := t.deliver(sharing, pages[n.Name()])
-		cancel()
-		worth = worth || t.worth
-		out.Incomplete = incomplete
-		if !known {
-			out.Addresses = nil
-		}
-		if i == 0 {
-			out.Err = errors.Join(err, out.Err)
-		}
-		outs = append(outs, out)
-		delete(pages, n.Name())
+	r.err = errors.Join(err, unknown)
+	if known {
+		r.before, r.book = r.courier.book, settled()
 	}
-	// What is left is for destinations that there were once.
-	for _, name := range slices.Sorted(maps.Keys(pages)) {
-		if p := pages[name]; p.some() {
-			out := Delivery{Destination: name, Orphaned: true, Incomplete: incomplete}
+}
+
+// visit sends a destination what it is owed.
+func (r *round) visit(ctx context.Context, n notify.Notifier) Delivery {
+	t := newTrip(r, n)
+	out := t.deliver(ctx, r.pages[n.Name()])
+	r.worth = r.worth || t.worth
+	out.Incomplete = r.incomplete
+	if r.book == nil {
+		out.Addresses = nil
+	}
+	return out
+}
+
+// orphans returns what is owed to destinations that there were once.
+func (r *round) orphans() (outs []Delivery) {
+	for _, name := range slices.Sorted(maps.Keys(r.pages)) {
+		here := slices.ContainsFunc(r.notifiers, func(n notify.Notifier) bool { return n.Name() == name })
+		if p := r.pages[name]; !here && p.some() {
+			out := Delivery{Destination: name, Orphaned: true, Incomplete: r.incomplete}
 			out.count(p)
 			outs = append(outs, out)
 		}
 	}
-	if !known {
-		return outs
+	return outs
+}
+
+// end saves what has become of the addresses.
+func (r *round) end(ctx context.Context, outs []Delivery) {
+	if r.book == nil {
+		return
 	}
 	for i := range outs {
-		worth = book.parked(&outs[i], tick) || worth
+		r.worth = r.book.parked(&outs[i], r.tick) || r.worth
 	}
-	worth = book.forget(c.notifiers, tick) || worth
-	c.book = book
-	if worth {
-		var err error
-		if c.book, err = saveAddresses(ctx, c.notes, before, book); err != nil && len(outs) > 0 {
-			outs[0].Err = errors.Join(outs[0].Err, err)
-		}
+	r.worth = r.book.forget(r.notifiers, r.tick) || r.worth
+	r.courier.book = r.book
+	if !r.worth {
+		return
 	}
-	return outs
+	var err error
+	if r.courier.book, err = saveAddresses(ctx, r.notes, r.before, r.book); err != nil && len(outs) > 0 {
+		outs[0].Err = errors.Join(outs[0].Err, err)
+	}
 }
 
 // refusing reports whether some address was refused when it was last tried.
@@ -181,7 +215,7 @@ func (b *addressBook) parked(out *Delivery, now time.Time) bool {
 		return false
 	}
 	b.Parked[out.Destination] = now
-	out.Err = errors.Join(out.Err, fmt.Errorf("destination %s: %d alerts are parked, since it refused them: see handler outbox list --parked. One tick a day fails until they are sent again or dropped", out.Destination, out.Parked))
+	out.Err = errors.Join(out.Err, fmt.Errorf("destination %s: %s parked, as it refused what was sent: see handler outbox list --parked. One tick a day fails until nothing is parked any more", out.Destination, out.atLeast(out.Parked, "alert is", "alerts are")))
 	return true
 }
 

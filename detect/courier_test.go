@@ -66,7 +66,7 @@ func TestRefusedAddress(t *testing.T) {
 					t.Fatalf("at %s: %+v", hhmm(r.Time), out)
 				}
 			}
-			if got := d.reports[2].Deliveries[0].Err.Error(); !strings.Contains(got, "destination inbox takes nothing since 2026-03-14T10:05:00Z, 1 alerts wait for it, and it is tried again at 2026-03-14T10:08:00Z: ") {
+			if got := d.reports[2].Deliveries[0].Err.Error(); !strings.Contains(got, "destination inbox has taken nothing since 2026-03-14T10:05:00Z, 1 alert waits for it, and it is tried again at 2026-03-14T10:08:00Z: ") {
 				t.Errorf("error = %s", got)
 			}
 			d.inbox.fail = nil
@@ -231,7 +231,7 @@ func TestParking(t *testing.T) {
 	var failed []string
 	for now := clock("10:30"); now.Before(clock("82:00")); now = now.Add(30 * time.Minute) {
 		if _, err := d.tick(now); err != nil {
-			if failed = append(failed, hhmm(now)); !strings.Contains(err.Error(), "1 alerts are parked") {
+			if failed = append(failed, hhmm(now)); !strings.Contains(err.Error(), "1 alert is parked") {
 				t.Error(err)
 			}
 		}
@@ -882,7 +882,7 @@ func TestClockAhead(t *testing.T) {
 		t.Errorf("%+v, %v", report.Deliveries, err)
 	}
 	for hour := 11; hour < 40; hour++ {
-		if report, err := d.tick(midnight.Add(time.Duration(hour) * time.Hour)); err != nil && strings.Contains(fmt.Sprint(report.Deliveries[0].Err), "are parked") {
+		if report, err := d.tick(midnight.Add(time.Duration(hour) * time.Hour)); err != nil && strings.Contains(fmt.Sprint(report.Deliveries[0].Err), "parked, as it refused") {
 			return
 		}
 	}

@@ -281,7 +281,7 @@ func TestCancel(t *testing.T) {
 			if took := time.Since(began); took != 20*time.Second {
 				t.Errorf("the tick ended after %s: what was being sent takes 20s", took)
 			}
-			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "0 windows and 1 alerts are left") {
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "0 windows and 1 alert are left") {
 				t.Errorf("error = %v", err)
 			}
 			if diff := cmp.Diff(Delivery{Destination: "inbox", Sent: 2, Pending: 1, Left: 1, Behind: 1, Oldest: clock("10:05"),

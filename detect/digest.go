@@ -106,7 +106,7 @@ func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until ti
 		t.halves(ctx, s, claimed, until)
 		return
 	}
-	t.fail(fmt.Sprintf("sending %d alerts at once, the first of them", len(claimed)), list[0], err)
+	t.fail(fmt.Sprintf("sending %s at once, the first of them", counted(len(claimed), "alert", "alerts")), list[0], err)
 	t.missed(s, nil, verdict, err)
 	t.release(ctx, s, claimed, err)
 }

@@ -7,8 +7,8 @@ import (
 	"pushback/detect/ledger"
 )
 
-// recall is what this process knows of a ledger that may be gone, so that one
-// that is begun anew in its place is not taken for the one that was.
+// recall is what this process knows of the ledger. So one that was made in the
+// place of another is not taken for it.
 type recall struct {
 	// states are how far rules had run, by rule, as the ledger last said.
 	states map[string]ledger.State
@@ -27,6 +27,9 @@ func (r *recall) lost(now time.Time) {
 	}
 }
 
+// found notes that there is a ledger again, and that this was reported.
+func (r *recall) found() { r.since = time.Time{} }
+
 // know notes how far a rule has run.
 func (r *recall) know(ruleID string, s ledger.State) {
 	if !s.IsZero() {
@@ -37,9 +40,9 @@ func (r *recall) know(ruleID string, s ledger.State) {
 	}
 }
 
-// stateOf returns how far a rule has run. Where a ledger that was begun anew does
-// not know it, it is what this process knows, or that the rule begins when there
-// was no ledger: else the windows since would never be run. recalled reports that.
+// stateOf returns how far a rule has run. Where a new ledger does not know it, it
+// is what this process knows, or that the rule begins when there was no ledger:
+// else the windows since would never be run. recalled reports that.
 func (r *recall) stateOf(ctx context.Context, h history, rule scheduledRule, now time.Time) (s ledger.State, recalled bool, err error) {
 	if s, err = h.State(ctx, rule.ID); err != nil {
 		return s, false, err

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"pushback/detect/alert"
@@ -38,7 +37,7 @@ func record(ctx context.Context, to recorder, e ledger.Entry) error {
 	ctx, cancel := finishing(ctx, recordTimeout)
 	defer cancel()
 	if err := to.Record(ctx, e); err != nil {
-		return &ledgerError{fmt.Sprintf("recording %d alerts", len(e.Alerts)+len(e.HeldBack)), err}
+		return &ledgerError{"recording " + counted(len(e.Alerts)+len(e.HeldBack), "alert", "alerts"), err}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"pushback/detect/alert"
@@ -200,12 +199,12 @@ type Delivery struct {
 	Err        error
 }
 
-// atLeast returns a number of alerts, of which there may be more.
-func (out Delivery) atLeast(n int) string {
+// atLeast says how many there are of something, of which there may be more.
+func (out Delivery) atLeast(n int, one, many string) string {
 	if out.More {
-		return fmt.Sprintf("%d or more", n)
+		return grouped(n) + " or more " + many
 	}
-	return strconv.Itoa(n)
+	return counted(n, one, many)
 }
 
 // AddressRun is the state of one address of a destination after a tick.
@@ -294,7 +293,7 @@ func (r Report) stoppedErr() error {
 	if !errors.Is(r.Stopped, context.Canceled) {
 		why = "the time of the tick was up before anything was done"
 	}
-	errs := []error{fmt.Errorf("%s: %d windows and %d alerts are left for the next: %w", why, total.Left, alerts, r.Stopped)}
+	errs := []error{fmt.Errorf("%s: %s and %s are left for the next: %w", why, counted(total.Left, "window", "windows"), counted(alerts, "alert", "alerts"), r.Stopped)}
 	for _, run := range r.Rules {
 		errs = append(errs, run.Cut)
 	}

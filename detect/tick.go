@@ -75,7 +75,7 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 		config: config, ledger: ledger, recall: seen, ticking: make(chan struct{}, 1),
 		runner:  &runner{config: config, rules: scheduled, querier: querier, history: ledger, destinations: names, recall: seen},
 		courier: newCourier(config, notifiers, ledger, ledger),
-		watch:   &watch{config: config, querier: querier, notifiers: notifiers, notes: ledger, recall: seen},
+		watch:   &watch{config: config, querier: querier, notifiers: notifiers, notes: ledger, recall: seen, unnoted: map[conditionKey]condition{}},
 	}, nil
 }
 
@@ -162,7 +162,8 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 		return report, report.Err()
 	}
 	plan, runs := d.runner.plan(querying, now)
-	report.Rules, report.LedgerGone = runs, d.watch.noteOnce(querying, runs, now)
+	report.Rules = runs
+	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
 	d.runner.run(querying, plan, now)
 	report.Deliveries = d.courier.deliverAll(sending, now, clock)
 	d.purge(sending, &report)

@@ -618,7 +618,7 @@ func (b *brokenLedger) Begin(ctx context.Context) error {
 // the tick fails.
 func TestBrokenLedger(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"State", "Lease", "Unseen", "Record", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"} {
+	for _, verb := range []string{"Begin", "State", "Lease", "Unseen", "Record", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			c := config()
@@ -634,10 +634,10 @@ func TestBrokenLedger(t *testing.T) {
 			d.restart()
 			report, err := d.tick(clock("10:05"))
 			d.inbox.fail = nil
-			if !errors.Is(err, errDown) {
+			if verb != "Begin" && !errors.Is(err, errDown) { // what reads next says why
 				t.Errorf("error = %v", err)
 			}
-			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"}, verb) {
+			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Begin", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"}, verb) {
 				t.Errorf("%d alerts were reported", alerts)
 			}
 			broken.verb = ""

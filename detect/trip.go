@@ -49,6 +49,17 @@ type trip struct {
 	worth bool
 }
 
+func newTrip(r *round, n notify.Notifier) *trip {
+	t := &trip{
+		courier: r.courier, n: n, book: r.book, tick: r.tick, clock: r.clock, stopped: r.book == nil, incomplete: r.incomplete,
+		handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, visits: map[string]*visit{},
+	}
+	if t.book == nil {
+		t.book = (&addressBook{}).clone()
+	}
+	return t
+}
+
 // visit is an address on a trip.
 type visit struct {
 	name   string
@@ -328,6 +339,6 @@ func (c *courier) sent(ctx context.Context, o *ledger.Owed) error {
 // refusedError says that an address takes nothing, in a tick that does not try
 // it.
 func refusedError(destination string, a AddressRun) error {
-	return fmt.Errorf("destination %s takes nothing since %s, %d alerts wait for it, and it is tried again at %s: %s",
-		strings.TrimSpace(destination+" "+a.Name), a.Refused.UTC().Format(time.RFC3339), a.Waiting, a.Next.UTC().Format(time.RFC3339), a.Error)
+	return fmt.Errorf("destination %s has taken nothing since %s, %s for it, and it is tried again at %s: %s",
+		strings.TrimSpace(destination+" "+a.Name), a.Refused.UTC().Format(time.RFC3339), counted(a.Waiting, "alert waits", "alerts wait"), a.Next.UTC().Format(time.RFC3339), a.Error)
 }

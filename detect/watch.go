@@ -39,9 +39,9 @@ type watch struct {
 	notifiers []notify.Notifier
 	notes     watchNotes
 	recall    *recall
-	// unnoted are what happened once, such as windows that were skipped, and the
-	// ledger could not note yet. Only a tick uses it.
-	unnoted []condition
+	// unnoted is what happened once, such as windows that were skipped, and the
+	// ledger could not note yet: mostOpen at most. Only a tick uses it.
+	unnoted map[conditionKey]condition
 }
 
 // look records alerts about what went wrong and what is over. They are delivered
@@ -63,7 +63,7 @@ func (w *watch) report(ctx context.Context, report *Report) error {
 	}
 	s, err := readHealth(text)
 	if err != nil { // who wrote it is not known, and the watch goes on
-		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is begun anew, so that something may be reported again: %v", healthNote, HealthRuleID, err))
+		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is replaced, so that something may be reported again: %v", healthNote, HealthRuleID, err))
 	}
 	now := report.Time
 	s.count(report)
@@ -99,24 +99,29 @@ const (
 	healthDetail = "Condition"
 )
 
-// noteOnce notes what no later tick would see: the windows that rules did not
-// look at, before the ledger forgets that they were due, and that the ledger was
-// gone, since when it returns. What cannot be noted is kept for the next tick of
-// this process.
+// noteOnce notes what no later tick would see, and returns since when the ledger
+// was gone. That is the windows that rules did not look at, before the ledger
+// forgets that they were due, and that it was gone. What cannot be noted is kept
+// for the next tick of this process.
 func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (ledgerGone time.Time) {
+	var found []condition
 	if ledgerGone = w.recall.since; !ledgerGone.IsZero() {
-		w.unnoted = append(w.unnoted, w.recall.goneCondition())
+		found = append(found, w.recall.goneCondition())
 		if !slices.ContainsFunc(runs, func(r RuleRun) bool { return r.Err != nil }) { // else one may still have to begin there
-			w.recall.since = time.Time{}
+			w.recall.found()
 		}
 	}
 	if w.config.Health == nil {
-		w.unnoted = nil
 		return ledgerGone
 	}
 	for _, r := range runs {
 		if r.Skipped.Windows > 0 {
-			w.unnoted = append(w.unnoted, skippedCondition(r))
+			found = append(found, skippedCondition(r))
+		}
+	}
+	for _, c := range found {
+		if _, there := w.unnoted[c.key]; !there && len(w.unnoted) < mostOpen {
+			w.unnoted[c.key] = c
 		}
 	}
 	if len(w.unnoted) == 0 {
@@ -144,7 +149,7 @@ func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (le
 		return errors.New("other processes note something all the time")
 	})
 	if err == nil {
-		w.unnoted = nil
+		clear(w.unnoted)
 	}
 	return ledgerGone
 }

@@ -577,3 +577,22 @@ func TestHealthAfterUpgrade(t *testing.T) {
 		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 }
+
+// The keys of conditions are noted as the versions before noted them.
+func TestConditionKeys(t *testing.T) {
+	t.Parallel()
+	for text, key := range map[string]conditionKey{
+		"rule d99cf5c3": {kind: ruleFails, name: "d99cf5c3"}, "skipped a b": {kind: windowsSkipped, name: "a b"}, "rules": {kind: rulesBroken},
+		"destination sentinel": {kind: destinationRefuses, name: "sentinel"}, "destination teams teams.example/…ca5a": {destinationRefuses, "teams", "teams.example/…ca5a"},
+		"destination inbox to other": {destinationRefuses, "inbox", "to other"}, "late teams": {kind: alertsLate, name: "teams"},
+		"parked teams": {kind: alertsParked, name: "teams"}, "table SigninLogs": {kind: tableSilent, name: "SigninLogs"}, "ledger": {kind: ledgerGone},
+	} {
+		var read conditionKey
+		if err := read.UnmarshalText([]byte(text)); err != nil || read != key {
+			t.Errorf("%q is read as %+v, %v", text, read, err)
+		}
+		if written, err := key.MarshalText(); err != nil || string(written) != text {
+			t.Errorf("%+v is written as %q, %v", key, written, err)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func TestDowntime(t *testing.T) {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	wantWarning := `rule "Counting": windows from 2026-03-14T11:00:00Z to 2026-03-14T19:00:00Z were skipped, ` +
-		`since they ended longer ago than the catch-up limit: 6 were never run, of 2 late passes are missing`
+		`since they ended longer ago than the catch-up limit: 6 were never run, and late passes of 2 are missing`
 	if diff := cmp.Diff([]string{wantWarning}, report.Rules[0].Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}

@@ -200,7 +200,7 @@ func writeRefusals(cmd *cobra.Command, l *ledger.Ledger) error {
 
 func refusalLine(r detect.Refusal) string {
 	const form = "2006-01-02 15:04:05Z"
-	return fmt.Sprintf("%s takes nothing since %s and is tried again at %s: %s",
+	return fmt.Sprintf("%s has taken nothing since %s and is tried again at %s: %s",
 		text.Safe(r.Destination), r.Since.UTC().Format(form), r.Next.UTC().Format(form), text.Cut(text.Safe(r.Error), 300))
 }
 

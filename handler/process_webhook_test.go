@@ -126,7 +126,7 @@ func TestProcessWebhookOff(t *testing.T) {
 				}
 				if now.Equal(at(6, 0)) {
 					h.stop()
-					if r := command(t, settings, "outbox", "list"); r.code != exitDone || strings.Contains(r.stdout, "parked") || !strings.Contains(r.stdout, "teams teams.example/…") || !strings.Contains(r.stdout, " takes nothing since ") {
+					if r := command(t, settings, "outbox", "list"); r.code != exitDone || strings.Contains(r.stdout, "parked") || !strings.Contains(r.stdout, "teams teams.example/…") || !strings.Contains(r.stdout, " has taken nothing since ") {
 						t.Errorf("outbox list: %+v", r)
 					}
 					h.start()

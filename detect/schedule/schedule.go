@@ -252,7 +252,7 @@ func (s Skipped) Any() bool { return s != Skipped{} }
 
 // String says what was skipped, in words.
 func (s Skipped) String() string {
-	return fmt.Sprintf("windows from %s to %s were skipped, since they ended longer ago than the catch-up limit: %d were never run, of %d late passes are missing",
+	return fmt.Sprintf("windows from %s to %s were skipped, since they ended longer ago than the catch-up limit: %d were never run, and late passes of %d are missing",
 		s.From.Format(time.RFC3339), s.To.Format(time.RFC3339), s.Windows, s.LatePasses)
 }
 
