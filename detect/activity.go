@@ -266,9 +266,9 @@ func (r rowReader) wholeWindow() alert.Span {
 	return alert.Between(r.window.Start, r.window.End.Add(-alert.Resolution))
 }
 
-// idKey and the others are what an element of an events column may say of an
-// event as an object: its id; a group of events, which are the same if they are
-// close; when it was; and what its id was when the rule took another for it.
+// These are the members of an element of an events column that is an object.
+// They say its id; a group of events, which are the same if they are close;
+// when it was; and what its id was when the rule took another for it.
 const (
 	idKey     = "id"
 	groupKey  = "group"

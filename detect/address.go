@@ -260,8 +260,8 @@ func later(a, b time.Time) time.Time {
 const forgetAfter = 90 * 24 * time.Hour
 
 // forget drops the addresses that there are no more, such as a webhook that was
-// replaced: at once if they refused, since nothing is sent there that could show
-// that it is over.
+// replaced. Those that refused go at once, since nothing is sent there that
+// could show that it is over.
 func (b *addressBook) forget(notifiers []notify.Notifier, now time.Time) (changed bool) {
 	known := map[string]bool{}
 	for _, n := range notifiers {

@@ -195,8 +195,9 @@ type diagnosis struct {
 	report *Report
 
 	conditions []condition
-	// known says, by the key of a condition, whether this tick could see that it
-	// is over, names has the keys of what there is, and taking the addresses.
+	// known says, by the key of a condition, whether this tick could see that
+	// it is over. names has the keys of what there is, and taking the
+	// addresses.
 	known, names map[conditionKey]bool
 	taking       map[conditionKey]AddressRun
 	// unread says that not all that is owed is known.

@@ -219,8 +219,9 @@ func (b *addressBook) parked(out *Delivery, now time.Time) bool {
 	return true
 }
 
-// share returns a context with an equal part of what is left of another's time:
-// a destination that is slow, and has much to take, leaves the others theirs.
+// share returns a context with an equal part of what is left of another's time.
+// So a destination that is slow, and has much to take, leaves the others
+// theirs.
 func share(ctx context.Context, destinations int) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok || destinations <= 1 {
@@ -310,10 +311,10 @@ func (t *trip) probe(ctx context.Context) (opened bool) {
 	return opened
 }
 
-// candidate returns the alert that a refused address is tried with, or nil: one
-// that was tried least, from the first and from the last in turn, so that some
-// that are never taken do not keep it closed. Before the address is due it is not
-// the only one that it was tried with.
+// candidate returns the alert that a refused address is tried with, or nil. It
+// is one that was tried least, from the first and from the last in turn, so
+// that some that are never accepted do not keep it closed. Before the address
+// is due it is not the only one that it was tried with.
 func (t *trip) candidate(s *visit) (best *ledger.Owed) {
 	due := s.state.due(t.clock())
 	for _, o := range t.due {
@@ -328,8 +329,9 @@ func (t *trip) candidate(s *visit) (best *ledger.Owed) {
 }
 
 // parcels divides what is due for open addresses into what is sent one by one
-// and what is sent at once, in the order of the first of each. What was refused
-// by itself comes last, and alone: it must not hold up the others again.
+// and what is sent at once. They are in the order of the first alert of each.
+// What was refused by itself comes last, and alone: it must not hold up the
+// others again.
 func (t *trip) parcels() [][]*ledger.Owed {
 	type group struct {
 		rule string

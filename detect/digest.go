@@ -21,8 +21,8 @@ const (
 	mostSplits = 20
 )
 
-// parcel is an alert of a digest that is claimed.
-type parcel struct {
+// claimedAlert is an alert of a digest.
+type claimedAlert struct {
 	owed  *ledger.Owed
 	whole alert.Alert
 }
@@ -30,7 +30,7 @@ type parcel struct {
 // digest sends several alerts of a rule at once. Each is claimed before and noted
 // after, as if it were sent alone.
 func (t *trip) digest(ctx context.Context, s *visit, group []*ledger.Owed) {
-	var claimed []parcel
+	var claimed []claimedAlert
 	until := t.clock().Add(t.config.SendTimeout + claimFor)
 	for i, o := range group {
 		if ctx.Err() != nil {
@@ -40,8 +40,8 @@ func (t *trip) digest(ctx context.Context, s *visit, group []*ledger.Owed) {
 		if t.stopped {
 			break
 		}
-		if whole, ok := t.take(ctx, o); ok {
-			claimed = append(claimed, parcel{o, whole})
+		if whole, ok := t.claim(ctx, o); ok {
+			claimed = append(claimed, claimedAlert{o, whole})
 		}
 	}
 	if t.stopped {
@@ -49,7 +49,7 @@ func (t *trip) digest(ctx context.Context, s *visit, group []*ledger.Owed) {
 	}
 	// What had no answer is not sent again as it was, while others are taken:
 	// some of it may never have one.
-	again := func(p parcel) bool { return p.owed.Unanswered && s.othersSince(p.owed) }
+	again := func(p claimedAlert) bool { return p.owed.Unanswered && s.othersSince(p.owed) }
 	if len(claimed) > 1 && slices.ContainsFunc(claimed, again) {
 		t.halves(ctx, s, claimed, until)
 		return
@@ -59,12 +59,12 @@ func (t *trip) digest(ctx context.Context, s *visit, group []*ledger.Owed) {
 
 // suspicious reports whether the address took others since some of the alerts
 // were not taken.
-func suspicious(s *visit, claimed []parcel) bool {
-	return slices.ContainsFunc(claimed, func(p parcel) bool { return s.othersSince(p.owed) })
+func suspicious(s *visit, claimed []claimedAlert) bool {
+	return slices.ContainsFunc(claimed, func(p claimedAlert) bool { return s.othersSince(p.owed) })
 }
 
 // halves sends each half of the alerts by itself.
-func (t *trip) halves(ctx context.Context, s *visit, claimed []parcel, until time.Time) {
+func (t *trip) halves(ctx context.Context, s *visit, claimed []claimedAlert, until time.Time) {
 	half := len(claimed) / 2
 	t.several(ctx, s, claimed[:half], until)
 	rest := claimed[half:]
@@ -78,7 +78,7 @@ func (t *trip) halves(ctx context.Context, s *visit, claimed []parcel, until tim
 // several sends alerts that are claimed until some time. Where they are refused
 // for what one of them holds, each half is sent by itself, until that one is
 // found: the others must not be parked with it.
-func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until time.Time) {
+func (t *trip) several(ctx context.Context, s *visit, claimed []claimedAlert, until time.Time) {
 	switch len(claimed) {
 	case 0:
 		return
@@ -95,7 +95,7 @@ func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until ti
 	err := guarded(func() error { return t.n.(notify.Digester).NotifyAll(sending, whole) })
 	cancel()
 	if err == nil {
-		t.took(ctx, s, list...)
+		t.accepted(ctx, s, list...)
 		return
 	}
 	verdict := judge(err)
@@ -113,7 +113,7 @@ func (t *trip) several(ctx context.Context, s *visit, claimed []parcel, until ti
 
 // release gives claimed alerts back that were not taken. What became of them
 // counts against none.
-func (t *trip) release(ctx context.Context, s *visit, claimed []parcel, why error) {
+func (t *trip) release(ctx context.Context, s *visit, claimed []claimedAlert, why error) {
 	for _, p := range claimed {
 		if t.stopped {
 			return // the claims end by themselves

@@ -22,7 +22,17 @@
 //
 // A Detector (tick.go) makes a runner, which does 1 to 8, a courier and a watch,
 // and calls them in that order. Each sees the ledger through an interface of its
-// own.
+// own:
+//
+//   - The runner (runner.go) keeps how far it is with a rule in progress.go and
+//     records in record.go. What it knows of a ledger that is gone is in gone.go,
+//     an alert that stands for very many in storm.go, what format 1 of the ledger
+//     made of an activity in former.go, and what its errors mean in failure.go.
+//   - The courier (courier.go) takes what it can send from the outbox (page.go),
+//     goes to one destination at a time (trip.go), sends many alerts as one
+//     (digest.go) and remembers the addresses (address.go). It sends heartbeats
+//     (heartbeat.go).
+//   - The watch (watch.go) works out what is wrong in condition.go.
 //
 // A failure, also a panic, stays where it is: a rule that fails does not stop
 // the others, a window that fails is run again by the next tick, and an alert
@@ -49,7 +59,7 @@
 // late passes, so a trigger threshold keeps its meaning; the ledger drops what
 // an earlier pass reported. One pass catches up all that were missed of a window.
 //
-// The first tick of a rule ever begins at the last window that is complete,
+// The very first tick of a rule begins at the last window that is complete,
 // unless [Config].Start says where.
 //
 // # What is the same activity

@@ -16,16 +16,17 @@ const (
 	// mostPaged is how many alerts of a rule a tick takes for an address at most.
 	// More than that it does not send: see mostDigested.
 	mostPaged = mostDigested
-	// mostScanned is how many alerts of a rule a tick looks at for a destination
-	// once it has as many as it may, and mostCounted how many that wait for a time,
-	// are parked, or may be what a refused address is tried with.
+	// mostScanned is how many alerts of a rule a tick looks at for a
+	// destination once it has as many as it may. mostCounted is how many it
+	// looks at that wait for a time, are parked, or may be what a refused
+	// address is tried with.
 	mostScanned, mostCounted = 5000, 1000
 	// markedFrom is from how many alerts on, that a destination cannot be sent, a
 	// tick begins behind them.
 	markedFrom = 1000
 	// markAge is how long ago an alert was recorded at least that a tick begins
-	// behind: the clocks of two processes may differ, and what one records must not
-	// lie before what the other has seen.
+	// behind. The clocks of two processes may differ, and what one records must
+	// not lie before what the other has seen.
 	markAge = 10 * time.Minute
 	// markLife is after how long a destination's alerts are looked at from the
 	// first on all the same.
@@ -183,18 +184,18 @@ func (r *reader) read(list []ledger.Owed) {
 		r.open = false
 		r.page.behind++
 	default:
-		r.take(o, address)
+		r.pick(o, address)
 		r.open = false
 	}
 }
 
-func (r *reader) take(o *ledger.Owed, address string) {
+func (r *reader) pick(o *ledger.Owed, address string) {
 	r.due[address]++
 	r.full = r.full || r.due[address] == mostPaged
 	r.page.due = append(r.page.due, o)
 }
 
-// peek takes an alert that the mark passed, if its address is to be tried.
+// peek picks an alert that the mark passed, if its address is to be tried.
 func (r *reader) peek(list []ledger.Owed) {
 	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
 	if i < 0 || list[i].Place >= r.start || list[i].Parked || list[i].Next.After(r.now) {
@@ -204,7 +205,7 @@ func (r *reader) peek(list []ledger.Owed) {
 	if waiting := r.page.waiting[address]; r.probed[address] && r.due[address] < mostPaged && waiting.count > 0 {
 		waiting.count--
 		r.page.waiting[address] = waiting
-		r.take(&list[i], address)
+		r.pick(&list[i], address)
 	}
 }
 

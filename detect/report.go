@@ -140,7 +140,8 @@ func (r RuleRun) Failure() error {
 type WindowRun struct {
 	Window alert.Span // its end is not part of it
 	// Pass is 0 for the first pass when it is due, else the number of the late
-	// pass that was due last: it stands for those that were missed before it.
+	// pass that was due last. That one stands for those that were missed before
+	// it.
 	Pass   int
 	Rows   int           // of the result
 	New    int           // activities that are news
@@ -185,9 +186,9 @@ type Delivery struct {
 	// sent.
 	Orphaned bool
 	Left     int // of those, the ones that the tick did not get to
-	// Behind counts those that are due and were not tried: those Left, those of an
-	// address that refuses, those that the ledger let nobody claim, and what is
-	// beyond Config.SendLimit.
+	// Behind counts those that are due and were not tried. They are those Left,
+	// those of an address that refuses, those that the ledger let nobody claim,
+	// and what is beyond Config.SendLimit.
 	Behind int
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time

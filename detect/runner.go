@@ -71,10 +71,10 @@ func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs
 	return all, runs
 }
 
-// run runs the windows that are due, in turns: the oldest of each rule, then the
-// next of each, so that a rule with much to catch up does not keep the others
-// waiting. Then it follows up what the rules reported, and saves how far they have
-// run.
+// run runs the windows that are due, in turns: the oldest of each rule, then
+// the next of each. So a rule with much to catch up does not keep the others
+// waiting. Then it follows up what the rules reported, and saves how far they
+// have run.
 func (r *runner) run(ctx context.Context, all []*progress, now time.Time) {
 	for turn := all; len(turn) > 0 && ctx.Err() == nil; {
 		var next []*progress

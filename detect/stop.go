@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// noteTime is how much of a stop's grace is kept for noting how what was under
-// way has ended: an alert that was sent, how far the rules have run, the leases.
+// noteTime is how much of a stop's grace is kept for noting how things ended:
+// an alert that was sent, how far the rules have run, the leases.
 const noteTime = 1500 * time.Millisecond
 
 const (
@@ -56,7 +56,7 @@ func Stoppable(ctx, stopped context.Context, finish, grace time.Duration) (conte
 	return context.WithValue(tick, stopKey{}, &stop{tick, underWay, last}), cancel
 }
 
-// finishing returns a context for what must not be left half-done: it does not
+// finishing returns a context for what must not be left half-done. It does not
 // end with ctx but after a time of its own, or never if that is zero. The grace
 // of a tick that is stopped ends it all the same.
 func finishing(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

@@ -93,9 +93,9 @@ func keepStorm(a *alert.Alert) {
 	a.Notes = append(a.Notes, "The context is that of the worst identities: it was not looked up for the others.")
 }
 
-// suspects returns the identities of a storm, the worst first: by the severity
-// that the rule gives them, the number of their events, that of their rows, and
-// then by what is always the same.
+// suspects returns the identities of a storm, the worst first. They are by the
+// severity that the rule gives them, the number of their events, that of their
+// rows, and then by what is always the same.
 func (b builder) suspects(news found) []suspect {
 	index := map[alert.Fingerprint]int{}
 	all := make([]suspect, 0, len(news.activities)) // as many as there can be

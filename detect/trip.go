@@ -108,18 +108,18 @@ func (t *trip) beats() bool {
 
 // single sends one alert, and reports whether it was sent or tried.
 func (t *trip) single(ctx context.Context, s *visit, o *ledger.Owed) bool {
-	whole, claimed := t.take(ctx, o)
+	whole, claimed := t.claim(ctx, o)
 	if claimed {
 		t.one(ctx, s, o, whole)
 	}
 	return claimed
 }
 
-// take claims an alert. It is false if another process sends it, or if the
+// claim claims an alert. It is false if another process sends it, or if the
 // ledger failed.
-func (t *trip) take(ctx context.Context, o *ledger.Owed) (whole alert.Alert, claimed bool) {
+func (t *trip) claim(ctx context.Context, o *ledger.Owed) (whole alert.Alert, claimed bool) {
 	now := t.clock()
-	whole, claimed, err := t.claim(ctx, o, now)
+	whole, claimed, err := t.reserve(ctx, o, now)
 	if err != nil {
 		// Of this alert alone, or of the ledger: the next ones show which.
 		t.fail("claiming", o, err)
@@ -144,7 +144,7 @@ func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Al
 	err := guarded(func() error { return t.n.Notify(sending, whole) })
 	cancel()
 	if err == nil {
-		t.took(ctx, s, o)
+		t.accepted(ctx, s, o)
 		return
 	}
 	verdict := judge(err)
@@ -183,8 +183,8 @@ func judge(err error) notify.Error {
 // tried there in vain.
 func (s *visit) othersSince(o *ledger.Owed) bool { return o.Attempts > 0 && s.state.Count > o.Mark }
 
-// took notes that an address took alerts.
-func (t *trip) took(ctx context.Context, s *visit, list ...*ledger.Owed) {
+// accepted notes that an address took alerts.
+func (t *trip) accepted(ctx context.Context, s *visit, list ...*ledger.Owed) {
 	t.worth = t.worth || !s.state.Refused.IsZero() || t.heard(s)
 	s.inARow, s.failed, s.taken, s.tried = 0, nil, true, true
 	s.state.accepted(t.clock())
@@ -320,7 +320,7 @@ func (c *courier) backoff(o *ledger.Owed, attempts int) time.Duration {
 	return wait + wait/4*time.Duration(int64(h.Sum32()%2001)-1000)/1000
 }
 
-func (c *courier) claim(ctx context.Context, o *ledger.Owed, now time.Time) (whole alert.Alert, claimed bool, err error) {
+func (c *courier) reserve(ctx context.Context, o *ledger.Owed, now time.Time) (whole alert.Alert, claimed bool, err error) {
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
 	err = guarded(func() error {

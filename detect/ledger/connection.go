@@ -48,6 +48,7 @@ func IsDevelopmentStorage(connection string) bool {
 	return false
 }
 
+// parseConnection reads a connection string of a storage account.
 func parseConnection(text string) (connection, error) {
 	fields := map[string]string{}
 	for i, part := range strings.Split(text, ";") {

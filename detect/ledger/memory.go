@@ -110,6 +110,7 @@ func (s *mapStore) between(partition, from, to string) []item {
 
 func (s *mapStore) prepare(_ string, c change) (change, error) { return c, nil }
 
+// commit checks all changes before it makes the first.
 func (s *mapStore) commit(_ context.Context, partition string, changes ...change) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,11 +33,11 @@ func (l *Ledger) Note(ctx context.Context, ruleID, name string) (text, tag strin
 // maxNote is how long a note may be, in UTF-16 units.
 const maxNote = 200_000
 
-// SetNote notes a text of at most 200,000 UTF-16 units of a rule under a name,
-// in the place of the one with this tag, or if the tag is empty of none. It
-// returns the tag of the new one. If there is another by now, possibly the very
-// same one from an attempt whose answer was lost, it changes nothing and reports
-// false.
+// SetNote notes a text of a rule under a name, of at most 200,000 UTF-16 units.
+// It takes the place of the text with this tag, or if the tag is empty of none.
+// It returns the tag of the new one. If there is another by now, possibly the
+// very same one from an attempt whose answer was lost, it changes nothing and
+// reports false.
 func (l *Ledger) SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error) {
 	if head, rest := splitUnits(text, maxNote); rest != "" {
 		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", ruleID, maxNote, head)

@@ -58,12 +58,12 @@ var ErrNotOwed = errors.New("no such alert is owed")
 func (l *Ledger) Rules(ctx context.Context) ([]string, error) { return l.rules(ctx) }
 
 // Waiting yields the alerts that a rule owes, from a place on, each as what its
-// destinations wait for: first those that are due, in the order in which they
-// were recorded, so that what continues an alert comes after it; from LaterPlace
-// on those that wait for their next attempt, the earliest first; and from
-// ParkedPlace on those of which all is parked. The table is asked a thousand
-// alerts at a time, and no more than are taken. An alert that cannot be read is an
-// error, and those behind it are yielded all the same.
+// destinations wait for. First come those that are due, in the order in which
+// they were recorded, so that what continues an alert comes after it; from
+// LaterPlace on those that wait for their next attempt, the earliest first; and
+// from ParkedPlace on those of which all is parked. The table is asked a
+// thousand alerts at a time, and no more than are taken. An alert that cannot
+// be read is an error, and those behind it are yielded all the same.
 func (l *Ledger) Waiting(ctx context.Context, ruleID string, from Place) iter.Seq2[[]Owed, error] {
 	return func(yield func([]Owed, error) bool) {
 		for i, err := range l.store.list(ctx, partitionOf(ruleID), string(max(from, FirstPlace)), prefixEnd(outPrefix), true) {
@@ -133,10 +133,10 @@ func (o *outRow) owed(key string) []Owed {
 	return list
 }
 
-// Claim reserves an alert for the caller to send it to its destination until some
-// time, and returns all of it: of several that want to, one gets it. If it dies
-// with it, the alert is due again at that time. An alert that is not at its place
-// any more is another's.
+// Claim reserves an alert for the caller to send it to its destination until
+// some time, and returns all of it. Of several that want to, one gets it. If it
+// dies with it, the alert is due again at that time. An alert that is not at
+// its place any more is another's.
 func (l *Ledger) Claim(ctx context.Context, owed Owed, now, until time.Time) (whole alert.Alert, claimed bool, err error) {
 	holder := newHolder()
 	err = l.update(ctx, &owed, false, func(o *outRow) bool {

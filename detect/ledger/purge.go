@@ -30,6 +30,7 @@ func (l *Ledger) Purge(ctx context.Context, now time.Time) (int, error) {
 	return total, nil
 }
 
+// purgeRule removes what is too old of a rule, and notes when it did.
 func (l *Ledger) purgeRule(ctx context.Context, ruleID string, now time.Time) (removed int, err error) {
 	fail := func(err error) (int, error) {
 		return removed, fmt.Errorf("ledger: purging rule %q: %w", ruleID, err)

@@ -99,9 +99,9 @@ func (o *outRow) find(destination string) int {
 	return slices.IndexFunc(o.to, func(d delivery) bool { return d.Name == destination && !d.settled() })
 }
 
-// key returns where the row belongs: to the alerts that are due if a destination
-// was never sent it in vain or is being sent it, else to those that wait for a
-// time, and to the parked ones if nothing else is owed.
+// key returns where the row belongs. That is with those that are due if a
+// destination was never sent it in vain or is being sent it, else with those
+// that wait for a time, and with the parked ones if nothing else is owed.
 func (o *outRow) key() string {
 	var next time.Time
 	for _, d := range o.to {
@@ -131,9 +131,9 @@ const (
 	maxPartEvents = (maxPartSize - activitySize) / eventSize
 )
 
-// remembered returns the activities as the ledger keeps them: the span of each
-// grown by what was reported of it before, so that the whole is known as long as
-// its end is.
+// remembered returns the activities as the ledger keeps them. The span of each
+// is grown by what was reported of it before, so that the whole is known as
+// long as its end is.
 func remembered(activities []alert.Activity) []alert.Activity {
 	grown := slices.Clone(activities)
 	for i := range grown {

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// Every row has two checksums, so that an answer of the table service which was
-// damaged on its way and can still be read is not taken for what was written:
-// one of all its properties, and one of those that a brief read selects. The
+// Every row has two checksums, one of all its properties and one of those that
+// a brief read selects. So an answer of the table service which was damaged on
+// its way, and can still be read, is not taken for what was written. The
 // version before wrote none.
 const (
 	sumAll   = "SumAll"

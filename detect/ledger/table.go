@@ -231,6 +231,7 @@ var briefNames = []string{
 
 var briefProperties = strings.Join(append(slices.Clone(briefNames), sumBrief), ",")
 
+// list asks for page after page, as long as the caller wants rows.
 func (s *tableStore) list(ctx context.Context, partition, from, end string, brief bool) iter.Seq2[item, error] {
 	// Keys hold no quote; see escape.
 	filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", partition, from, end)

@@ -36,8 +36,8 @@ type Question struct {
 }
 
 // Answer divides the activities that are news, each list in the order of the
-// question and with the spans reported before that an activity touches as
-// Previously, those included that were suppressed.
+// question. Previously has the spans reported before that an activity touches,
+// those that were suppressed among them.
 type Answer struct {
 	News []alert.Activity
 	// Suppressed would be news, but its identity was reported too recently.
@@ -62,9 +62,9 @@ type Event struct {
 // GroupReach is how far apart events of one group may be to be the same.
 const GroupReach = 2 * time.Minute
 
-// Unseen returns those of the question's activities that are news: with an event
-// that was not reported of their fingerprint or, if they name no events, whose
-// span is not inside what was reported of it. It changes nothing, so two
+// Unseen returns those of the question's activities that are news. One with
+// events is if an event of it was not reported of its fingerprint; one without
+// is if its span is not inside what was reported. It changes nothing, so two
 // activities of a question do not hide each other.
 func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 	if len(q.Activities) == 0 {

@@ -152,9 +152,9 @@ type Verdict struct {
 }
 
 // The silence of a table is unusual if it lasts for half again as long as the
-// longest before, and there were no records in so many hours in which there
-// should have been some: at random that would be once in some thousand silences.
-// A table whose weeks are less alike needs more of them.
+// longest before, and was expected to have records in so many hours. At random
+// that would be once in some thousand silences. A table whose weeks are less
+// alike needs more of them.
 const (
 	missedLeast  = 8
 	missedRandom = 5
@@ -205,9 +205,9 @@ func (r *Rhythm) missed(before int64) float64 {
 	return sum
 }
 
-// steadiness returns how alike the weeks are: the share of hours with records
-// in both of those that have some in one, or where a silence that was reported took
-// away one of the weeks the share of hours with records.
+// steadiness returns how alike the weeks are. That is the share of hours with
+// records in both of those that have some in one, or where a silence that was
+// reported took away one of the weeks the share of hours with records.
 func (r *Rhythm) steadiness() float64 {
 	both, either, all := 0.0, 0.0, 0.0
 	for h := r.Hours[0]; h <= r.Newest(); h++ {

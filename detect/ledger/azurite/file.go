@@ -80,6 +80,7 @@ func Fill(t testing.TB, dir, table string, entities []Entity) {
 	}
 }
 
+// fill writes the rows into the files of a stopped emulator.
 func fill(path, collection string, entities []Entity) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

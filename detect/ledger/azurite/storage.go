@@ -37,6 +37,7 @@ func Storage(t testing.TB) string {
 	return storage.connection
 }
 
+// startStorage starts the emulator and waits until it answers.
 func startStorage() (*process, string, error) {
 	tables, err := find()
 	if err != nil {
