@@ -62,10 +62,10 @@ type Event struct {
 // GroupReach is how far apart events of one group may be to be the same.
 const GroupReach = 2 * time.Minute
 
-// Unseen returns those of the question's activities that are news. One with
-// events is if an event of it was not reported of its fingerprint; one without
-// is if its span is not inside what was reported. It changes nothing, so two
-// activities of a question do not hide each other.
+// Unseen returns those of the question's activities that are news. An activity
+// with events is news if one of them was not reported of its fingerprint; one
+// without, if its span is not inside what was reported of it. Unseen changes
+// nothing, so two activities of a question do not hide each other.
 func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 	if len(q.Activities) == 0 {
 		return Answer{}, nil
