@@ -45,7 +45,9 @@ func (b builder) alerts(news found) []alert.Alert {
 		for i := range all {
 			all[i] = news.at(i)
 		}
-		return []alert.Alert{b.alert(all)}
+		a := b.alert(all)
+		clear(b.table.Rows)
+		return []alert.Alert{a}
 	}
 	alerts := make([]alert.Alert, n)
 	for i := range alerts {
@@ -57,9 +59,14 @@ func (b builder) alerts(news found) []alert.Alert {
 	return alerts
 }
 
+// mostAlertRows is how many rows an alert shows, and has the entities and details
+// of. An analyst reads no more, and 100,000 do not fit a small instance.
+const mostAlertRows = 1000
+
 // alert returns the alert about activities. Where it is about several rows, its
-// entities, details and tactics are those of all, its severity is the highest,
-// and its texts and other properties are of the first row that has them.
+// entities and details are those of the first mostAlertRows, its tactics those of
+// all, its severity is the highest, and its texts and other properties are of the
+// first row that has them.
 func (b builder) alert(found []foundActivity) alert.Alert {
 	r := b.rule
 	a := alert.Alert{
@@ -76,7 +83,12 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 		Span:        found[0].Span,
 		Created:     b.now,
 	}
-	var rows [][]any
+	n := 0
+	for _, f := range found {
+		n += len(f.rows)
+	}
+	rows := make([][]any, 0, n)
+	a.Activities = make([]alert.Activity, 0, len(found))
 	for _, f := range found {
 		a.Activities = append(a.Activities, f.Activity)
 		a.Span = a.Span.Hull(f.Span)
@@ -85,10 +97,14 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 		}
 	}
 	a.ID = alert.NewID(r.ID, a.Activities)
-	a.Rows = b.rows(rows)
-	a.Entities = b.entities(rows)
-	a.CustomDetails = b.customDetails(rows)
+	shown := rows[:min(n, mostAlertRows)]
+	a.Rows = b.rows(shown)
+	a.Entities = b.entities(shown)
+	a.CustomDetails = b.customDetails(shown)
 	b.override(&a, rows)
+	if len(shown) < n {
+		a.Notes = append(a.Notes, fmt.Sprintf("The rows, the entities and the details are those of the first %s of %s rows. All activities are recorded.", grouped(len(shown)), grouped(n)))
+	}
 	return a
 }
 

@@ -38,6 +38,8 @@ type courier struct {
 	book *addressBook
 	// marks are where what a destination can be sent begins. Only a tick uses them.
 	marks map[marked]*mark
+	// seen is how far the tick before looked at what is due of a rule.
+	seen map[string]ledger.Place
 }
 
 const (
@@ -61,7 +63,7 @@ const (
 )
 
 func newCourier(config Config, notifiers []notify.Notifier, outbox outbox, notes Notes) *courier {
-	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}}
+	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}, seen: map[string]ledger.Place{}}
 }
 
 // deliverAll sends each destination what it is owed. tick is the time of the

@@ -23,11 +23,7 @@ const (
 	mostScanned, mostCounted = 5000, 1000
 	// markedFrom is from how many alerts on, that a destination cannot be sent, a
 	// tick begins behind them.
-	markedFrom = 1000
-	// markAge is how long ago an alert was recorded at least that a tick begins
-	// behind. The clocks of two processes may differ, and what one records must
-	// not lie before what the other has seen.
-	markAge = 10 * time.Minute
+	markedFrom = 100
 	// markLife is after how long a destination's alerts are looked at from the
 	// first on all the same.
 	markLife = 24 * time.Hour
@@ -85,6 +81,9 @@ type reader struct {
 	now  time.Time
 	page *page
 
+	// seen is how far the tick before looked. What came since may still get company
+	// before it, from a process whose clock is behind.
+	seen  ledger.Place
 	start ledger.Place
 	mark  mark
 	// probed are the addresses that the mark passed and that are to be tried.
@@ -211,7 +210,7 @@ func (r *reader) peek(list []ledger.Owed) {
 
 // pass moves the mark behind an alert, and reports whether it may.
 func (r *reader) pass(o ledger.Owed) bool {
-	r.open = r.open && o.Place < ledger.LaterPlace && r.now.Sub(o.Recorded) >= markAge
+	r.open = r.open && o.Place < ledger.LaterPlace && o.Place <= r.seen
 	if r.open {
 		r.mark.place = o.Place.After()
 		r.mark.count++
@@ -244,9 +243,21 @@ func (c *courier) pages(ctx context.Context, book *addressBook, now time.Time) (
 		}
 	}
 	for _, p := range pages {
-		slices.SortStableFunc(p.due, func(a, b *ledger.Owed) int { return a.Recorded.Compare(b.Recorded) })
+		slices.SortStableFunc(p.due, compareDue)
 	}
 	return pages, errors.Join(errs...)
+}
+
+// compareDue orders what is sent: what is wrong with Pushback itself first, since
+// it may be why the rest waits, then what was recorded first.
+func compareDue(a, b *ledger.Owed) int {
+	if health := a.Alert.RuleID == HealthRuleID; health != (b.Alert.RuleID == HealthRuleID) {
+		if health {
+			return -1
+		}
+		return 1
+	}
+	return a.Recorded.Compare(b.Recorded)
 }
 
 func newPage() *page { return &page{waiting: map[string]backlog{}} }
@@ -274,6 +285,7 @@ type readers struct {
 	now     time.Time
 	pages   map[string]*page
 	list    map[string]*reader
+	last    ledger.Place // of those that are due, as far as they were read
 }
 
 // readRule reads what a rule owes into the pages of the destinations.
@@ -299,6 +311,10 @@ func (c *courier) readRule(ctx context.Context, ruleID string, book *addressBook
 		next, err := all.pass(ctx, from)
 		first, from = cmp.Or(first, err), next
 	}
+	delete(c.seen, ruleID)
+	if first == nil && all.last != "" {
+		c.seen[ruleID] = all.last
+	}
 	for name, r := range all.list {
 		m := marked{ruleID, name}
 		if delete(c.marks, m); first == nil && r.mark.count >= markedFrom {
@@ -314,7 +330,7 @@ func (all *readers) add(name string, n notify.Notifier) *reader {
 	if all.pages[name] == nil {
 		all.pages[name] = newPage()
 	}
-	r := &reader{name: name, n: n, book: all.book, now: all.now, page: all.pages[name], due: map[string]int{}}
+	r := &reader{name: name, n: n, book: all.book, now: all.now, page: all.pages[name], seen: all.courier.seen[all.ruleID], due: map[string]int{}}
 	r.begin(all.courier.marks[marked{all.ruleID, name}])
 	all.list[name] = r
 	return r
@@ -370,6 +386,7 @@ func (all *readers) pass(ctx context.Context, from ledger.Place) (next ledger.Pl
 		}
 		switch place := list[0].Place; {
 		case place < ledger.LaterPlace:
+			all.last = max(all.last, place)
 			if !all.some(func(r *reader) bool { return r.start <= place && !r.cut }) {
 				return all.next(place), err
 			}

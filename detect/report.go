@@ -145,7 +145,7 @@ type WindowRun struct {
 	Pass   int
 	Rows   int           // of the result
 	New    int           // activities that are news
-	Alerts []alert.Alert // that report them, without their rows and a storm's activities
+	Alerts []alert.Alert // that report them, without their rows, and without activities that are very many
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int

@@ -226,7 +226,7 @@ func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now 
 		}
 		for i := range alerts { // the ledger has them: very many would only take up memory
 			alerts[i].Rows = nil
-			if alerts[i].Storm != nil {
+			if alerts[i].Storm != nil || len(alerts[i].Activities) > mostListed {
 				alerts[i].Activities = nil
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -198,32 +199,53 @@ func emptied(t testing.TB, answer []byte, column string) []byte {
 }
 
 // TestProcessStorm gives the process the largest answer there is, and again in the
-// late passes: it reports one alert, within the memory of a small instance.
+// late passes: it reports one alert, within the memory of a small instance, also of
+// a rule that makes one alert of all rows.
 func TestProcessStorm(t *testing.T) {
-	c := newCloud(t)
 	answer := cannedAnswer(t, stormRows)
 	// Of 700 bytes a row, what says the same in all of them is left out.
 	for _, column := range []string{"UserAgents", "Reasons", "Applications", "Resources", "SignInTypes", "ClientApps"} {
 		answer = emptied(t, answer, column)
 	}
 	t.Logf("%d bytes a row", len(answer)/stormRows)
-	c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(answer)
-		return true
+	shipped, err := os.ReadFile("../detect/rule/mfa-rejected-by-user.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	h := startHost(t, c, tableOfItsOwn(t))
-	for i, now := range []time.Time{at(11, 5), at(12, 5)} { // the late passes compare them with as many that were recorded
-		begin := time.Now()
-		got := h.tick(c, now, http.StatusOK)
-		peak := peakMegabytes(t, h.cmd.Process.Pid)
-		t.Logf("tick %d: %.0f MB, %s, %+v", i+1, peak, time.Since(begin), got.answer.ReturnValue.Rules[0].Windows)
-		if peak >= stormMegabytes {
-			t.Errorf("tick %d of %d rows took %.0f MB, and should take less than %d", i+1, stormRows, peak, stormMegabytes)
-		}
+	single := bytes.Replace(shipped, []byte("AlertPerResult"), []byte("SingleAlert"), 1)
+	if bytes.Equal(single, shipped) {
+		t.Fatal("the shipped rule makes an alert of all rows")
 	}
-	h.stop()
-	if n := len(h.logged("alert")); n != 1 {
-		t.Errorf("%d alerts", n)
+	for _, rule := range []struct {
+		name string
+		text []byte
+	}{{"an alert of each row", shipped}, {"one alert of all rows", single}} {
+		t.Run(rule.name, func(t *testing.T) {
+			c := newCloud(t)
+			c.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write(answer)
+				return true
+			}
+			settings := tableOfItsOwn(t)
+			settings["PUSHBACK_RULES"] = filepath.Join(t.TempDir(), "rule.yaml")
+			if err := os.WriteFile(settings["PUSHBACK_RULES"], rule.text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h := startHost(t, c, settings)
+			for i, now := range []time.Time{at(11, 5), at(12, 5)} { // the late passes compare them with as many that were recorded
+				begin := time.Now()
+				got := h.tick(c, now, http.StatusOK)
+				peak := peakMegabytes(t, h.cmd.Process.Pid)
+				t.Logf("tick %d: %.0f MB, %s, %+v", i+1, peak, time.Since(begin), got.answer.ReturnValue.Rules[0].Windows)
+				if peak >= stormMegabytes {
+					t.Errorf("tick %d of %d rows took %.0f MB, and should take less than %d", i+1, stormRows, peak, stormMegabytes)
+				}
+			}
+			h.stop()
+			if n := len(h.logged("alert")); n != 1 {
+				t.Errorf("%d alerts", n)
+			}
+		})
 	}
 }

@@ -334,7 +334,11 @@ func (l *Ledger) update(ctx context.Context, owed *Owed, search bool, edit func(
 // replace writes a row of the outbox that was read and changed to where it belongs.
 func (l *Ledger) replace(ctx context.Context, partition string, read item, next *outRow) error {
 	changes := []change{{verb: remove, key: read.key, etag: read.etag}}
-	switch key := next.key(); {
+	key := next.key()
+	if was := read.row.(*outRow); was.seq == next.seq && read.key < laterQueue && key < laterQueue {
+		key = read.key // also where the version before put it: whoever knows it there finds it
+	}
+	switch {
 	case next.settled():
 		if l.sentFor > 0 {
 			changes = append(changes, change{verb: replace, key: sentKey(l.sentAt(next), next.alert.ID), row: next})

@@ -148,14 +148,22 @@ func remembered(activities []alert.Activity) []alert.Activity {
 	return grown
 }
 
-// mostOutgoing is how many activities of a storm are kept with the alert.
-const mostOutgoing = 200
+// mostOutgoing is how many activities of an alert are kept with it, and
+// mostOfStorm how many of a storm.
+const (
+	mostOutgoing = 2000
+	mostOfStorm  = 200
+)
 
-// outgoing returns an alert as it is kept for its destinations. The activities of
-// a storm are in its seen rows: very many of them say nothing to a reader.
+// outgoing returns an alert as it is kept for its destinations. Its activities are
+// in its seen rows: very many of them say nothing to a reader.
 func outgoing(a alert.Alert) alert.Alert {
-	if a.Storm != nil && len(a.Activities) > mostOutgoing {
-		a.Activities = slices.Clone(a.Activities[:mostOutgoing])
+	most := mostOutgoing
+	if a.Storm != nil {
+		most = mostOfStorm
+	}
+	if len(a.Activities) > most {
+		a.Activities = slices.Clone(a.Activities[:most])
 	}
 	return a
 }
