@@ -44,7 +44,7 @@ type crashWorld struct {
 	killing int      // the process, once it was
 }
 
-// crashTicks are the ticks of a run. The second makes up for a missed window.
+// crashTicks are the ticks of a run. The second catches up on a missed window.
 var crashTicks = []time.Time{at(11, 5), at(13, 5)}
 
 func newCrashWorld(t testing.TB) *crashWorld {
