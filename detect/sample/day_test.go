@@ -12,7 +12,7 @@ import (
 
 func TestGenerateIsDeterministic(t *testing.T) {
 	t.Parallel()
-	o := Options{Seed: 7, Day: testDay, Users: MinUsers}
+	o := Options{Seed: 7, Day: testDay, Users: minUsers}
 	first := Generate(o)
 
 	later := o

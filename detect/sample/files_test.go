@@ -44,7 +44,7 @@ func TestFilesHoldEveryRecordOnce(t *testing.T) {
 
 func TestWriteDir(t *testing.T) {
 	t.Parallel()
-	d := Generate(Options{Seed: 3, Day: testDay, Users: MinUsers})
+	d := Generate(Options{Seed: 3, Day: testDay, Users: minUsers})
 	dir := filepath.Join(t.TempDir(), "export")
 	if err := d.WriteDir(dir); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import "time"
 // The least and the usual number of people in the tenant. The least leaves
 // room for everyone the stories are about and some bystanders.
 const (
-	MinUsers     = 50
+	minUsers     = 50
 	DefaultUsers = 300
 )
 
@@ -23,7 +23,7 @@ type Options struct {
 	// midnight UTC, and DefaultDay if it is zero.
 	Day time.Time
 	// Users is the number of people, DefaultUsers if it is 0 and at least
-	// MinUsers. Guests and accounts that are not people come on top.
+	// 50. Guests and accounts that are not people come on top.
 	Users int
 }
 
@@ -32,7 +32,7 @@ func (o Options) users() int {
 	if o.Users == 0 {
 		return DefaultUsers
 	}
-	return max(o.Users, MinUsers)
+	return max(o.Users, minUsers)
 }
 
 // midnight returns the start of the day.

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// MostRetryAfter is how long a service is left alone at most because it asks
+// mostRetryAfter is how long a service is left alone at most because it asks
 // for it: a slip of its own must not silence it.
-const MostRetryAfter = time.Hour
+const mostRetryAfter = time.Hour
 
 // retryHeaders are the headers that say when to try again, in the order in which
 // azcore looks at them.
@@ -23,7 +23,7 @@ var retryHeaders = []struct {
 }
 
 // RetryAfter returns how long a service asks to be left alone, at most
-// [MostRetryAfter], or 0 if it does not ask. A date is compared with the
+// an hour, or 0 if it does not ask. A date is compared with the
 // service's own, or without one with now.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	for _, header := range retryHeaders {
@@ -41,8 +41,8 @@ func wait(text string, unit time.Duration, h http.Header, now time.Time) time.Du
 	}
 	if strings.Trim(text, "0123456789") == "" {
 		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n > int64(MostRetryAfter/unit) { // past what an integer holds is long, too
-			return MostRetryAfter
+		if err != nil || n > int64(mostRetryAfter/unit) { // past what an integer holds is long, too
+			return mostRetryAfter
 		}
 		return time.Duration(n) * unit
 	}
@@ -53,7 +53,7 @@ func wait(text string, unit time.Duration, h http.Header, now time.Time) time.Du
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return min(max(until.Sub(now), 0), MostRetryAfter)
+	return min(max(until.Sub(now), 0), mostRetryAfter)
 }
 
 // capRetryAfter has azcore see no longer wait than is kept to. It would take a

@@ -62,13 +62,13 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, date string) {
 		h := http.Header{"Retry-After": {value}, "Date": {date}}
 		got := RetryAfter(h, now)
-		if got < 0 || got > MostRetryAfter {
+		if got < 0 || got > mostRetryAfter {
 			t.Fatalf("%q at %q is %s", value, date, got)
 		}
 		capRetryAfter(h, now)
 		// What azcore reads with Atoi has to fit.
 		if text := h.Get("Retry-After"); text != "" {
-			if n, err := strconv.Atoi(text); err != nil || n < 1 || n > int(MostRetryAfter/time.Second) {
+			if n, err := strconv.Atoi(text); err != nil || n < 1 || n > int(mostRetryAfter/time.Second) {
 				t.Fatalf("%q becomes %q", value, text)
 			}
 		}

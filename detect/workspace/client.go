@@ -29,8 +29,8 @@ const (
 	// DefaultTimeout is how long the service works on a query unless it is
 	// asked for another time.
 	DefaultTimeout = 3 * time.Minute
-	// MaxTimeout is the longest that the service works on a query.
-	MaxTimeout = 10 * time.Minute
+	// maxTimeout is the longest that the service works on a query.
+	maxTimeout = 10 * time.Minute
 
 	// grace is how much longer than the query's timeout its answer is waited
 	// for: the service's own word about a timeout says more than none.
@@ -58,7 +58,7 @@ type Options struct {
 	// query names is the union of all of theirs. The credential needs read
 	// access to each.
 	AdditionalWorkspaces []string
-	// Timeout is how long a query may take, with all retries, [MaxTimeout] at
+	// Timeout is how long a query may take, with all retries, ten minutes at
 	// most. The service stops working on the query then. Zero is
 	// [DefaultTimeout].
 	Timeout time.Duration
@@ -79,8 +79,8 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 		return nil, errors.New("workspace: the workspace id is empty")
 	case credential == nil:
 		return nil, errors.New("workspace: there is no credential")
-	case options.Timeout < 0 || options.Timeout > MaxTimeout:
-		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, MaxTimeout)
+	case options.Timeout < 0 || options.Timeout > maxTimeout:
+		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, maxTimeout)
 	}
 	c := &Client{workspaceID: workspaceID, build: options.Build, timeout: options.Timeout, logger: options.Logger}
 	if c.timeout == 0 {

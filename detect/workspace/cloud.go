@@ -8,8 +8,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/monitor/azquery"
 )
 
-// Clouds are the names that [Cloud] knows.
-var Clouds = []string{"public", "usgovernment", "china"}
+// clouds are the names that [Cloud] knows.
+var clouds = []string{"public", "usgovernment", "china"}
 
 // Cloud returns the configuration of a cloud by its name, for a client's
 // options and for its credential's: both have to be of the workspace's cloud.
@@ -23,7 +23,7 @@ func Cloud(name string) (cloud.Configuration, error) {
 	case "china":
 		return cloud.AzureChina, nil
 	}
-	return cloud.Configuration{}, fmt.Errorf("workspace: %q is no cloud: expected one of %s", name, strings.Join(Clouds, ", "))
+	return cloud.Configuration{}, fmt.Errorf("workspace: %q is no cloud: expected one of %s", name, strings.Join(clouds, ", "))
 }
 
 // Scope returns what a token for the service of a cloud is asked for by.

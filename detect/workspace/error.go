@@ -170,7 +170,7 @@ func (e *TimeoutError) Error() string {
 		host, cause := reached(e.Broke)
 		return text + fmt.Sprintf(", in %d tries, since the connection to %s broke each time, at last with %s: %s", e.Tries, host, cause, connectAdvice)
 	}
-	return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", MaxTimeout)
+	return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", maxTimeout)
 }
 
 // Unwrap returns context.DeadlineExceeded.
@@ -261,7 +261,7 @@ var advice = map[int]string{
 	http.StatusNotFound:           "check the workspace id, which is a GUID, and the cloud",
 	http.StatusTooManyRequests:    "too many queries run at once; a later tick tries again",
 	http.StatusServiceUnavailable: "a later tick tries again",
-	http.StatusGatewayTimeout:     fmt.Sprintf("give the query more time, %s at most, or let it read less", MaxTimeout),
+	http.StatusGatewayTimeout:     fmt.Sprintf("give the query more time, %s at most, or let it read less", maxTimeout),
 }
 
 // Unwrap returns the [*azcore.ResponseError].

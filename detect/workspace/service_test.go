@@ -215,7 +215,7 @@ func TestPrefer(t *testing.T) {
 		want         string
 	}{
 		{0, 0, nil, "wait=180"},
-		{MaxTimeout, 0, nil, "wait=600"},
+		{maxTimeout, 0, nil, "wait=600"},
 		{time.Minute, 0, debug, "include-statistics=true,wait=60"},
 		{0, 42 * time.Second, nil, "wait=42"},
 		{time.Millisecond, 0, nil, "wait=1"},
@@ -317,7 +317,7 @@ func TestAdditionalWorkspaces(t *testing.T) {
 			t.Errorf("New took %q", bad)
 		}
 	}
-	for _, bad := range []time.Duration{-1, MaxTimeout + 1} {
+	for _, bad := range []time.Duration{-1, maxTimeout + 1} {
 		if _, err := New(workspaceID, fakeCredential{}, Options{Timeout: bad}); err == nil {
 			t.Errorf("New took the timeout %s", bad)
 		}

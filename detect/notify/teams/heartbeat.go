@@ -14,7 +14,7 @@ import (
 // nothing to post for a long time. Workflows go off without a word if nothing
 // triggers them for 90 days. Its errors are like those of Notify.
 func (t *Teams) Heartbeat(ctx context.Context, address string, h notify.Heartbeat) error {
-	card, err := HeartbeatCard(h, t.options.Links)
+	card, err := heartbeatCard(h, t.options.Links)
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
@@ -29,10 +29,10 @@ func (t *Teams) Heartbeat(ctx context.Context, address string, h notify.Heartbea
 // mostWrong is how many things that are wrong a heartbeat names.
 const mostWrong = 5
 
-// HeartbeatCard returns a heartbeat as an Adaptive Card: in three lines what was
+// heartbeatCard returns a heartbeat as an Adaptive Card: in three lines what was
 // watched, what was found, and whether all is well. What holds for [Card] holds
 // for it.
-func HeartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
+func heartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 	style, title := "good", "All is well"
 	if len(h.Wrong) > 0 || h.LastRun.IsZero() {
 		style, title = "warning", "Not all is well"

@@ -14,7 +14,7 @@ import (
 
 func heartbeatOf(t *testing.T, h notify.Heartbeat, l Links) (json.RawMessage, map[string]any) {
 	t.Helper()
-	text, err := HeartbeatCard(h, l)
+	text, err := heartbeatCard(h, l)
 	if err != nil {
 		t.Fatal(err)
 	}
