@@ -238,7 +238,7 @@ func (c *checker) workspace(ctx context.Context, log *slog.Logger) detect.Querie
 	after := c.now()
 	var late *workspace.TimeoutError
 	switch {
-	case errors.As(err, &late) && late.Status == 0 && late.Broke == nil: // it is not the query that takes so long
+	case errors.As(err, &late) && late.Unanswered(): // the query is too small to take so long
 		c.note("workspace", checkFailed, "%s does not answer within %s: check the cloud that is set, and that the firewall and the proxy let the app connect to it", s.WorkspaceID, late.Timeout)
 		return nil
 	case err != nil:

@@ -159,19 +159,23 @@ type TimeoutError struct {
 // Error says how long, how often and what to do.
 func (e *TimeoutError) Error() string {
 	text := fmt.Sprintf("there was no answer in %s", e.Timeout)
-	if e.Status == http.StatusOK {
+	switch {
+	case e.Unanswered():
+		return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", maxTimeout)
+	case e.Status == http.StatusOK:
 		return fmt.Sprintf("the answer began and did not end in %s: let the query return less, and check what stands between, such as a proxy", e.Timeout)
-	}
-	if e.Status != 0 {
+	case e.Status != 0:
 		return text + fmt.Sprintf(" but %d %s, in %d tries: the service is overloaded or down; a later tick tries again",
 			e.Status, http.StatusText(e.Status), e.Tries)
-	}
-	if e.Broke != nil { // it is not the query that takes so long
+	default:
 		host, cause := reached(e.Broke)
 		return text + fmt.Sprintf(", in %d tries, since the connection to %s broke each time, at last with %s: %s", e.Tries, host, cause, connectAdvice)
 	}
-	return text + fmt.Sprintf(": give the query more time, %s at most, or let it read less", maxTimeout)
 }
+
+// Unanswered reports whether nothing came back at all: no answer began, and no
+// connection broke.
+func (e *TimeoutError) Unanswered() bool { return e.Status == 0 && e.Broke == nil }
 
 // Unwrap returns context.DeadlineExceeded.
 func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
