@@ -89,7 +89,7 @@ func functionTimeoutProblem(raw json.RawMessage, tick time.Duration) string {
 		}
 		var ok bool
 		if limit, ok = parseTimeSpan(text); !ok {
-			return fmt.Sprintf("functionTimeout in host.json is %.40q, and no time span such as 00:10:00: the host does not start", text)
+			return fmt.Sprintf("functionTimeout in host.json is %.40q, which is not a time span such as 00:10:00: the host does not start", text)
 		}
 		named = fmt.Sprintf("functionTimeout in host.json is %s,", limit)
 	}
@@ -157,7 +157,7 @@ func executableProblem(root string, file hostFile) string {
 	case err != nil:
 		return fmt.Sprintf("host.json names the executable %s, which cannot be looked at: %v", named, err)
 	case !info.Mode().IsRegular():
-		return fmt.Sprintf("host.json names the executable %s, which is no file: %s. Run make build", named, then)
+		return fmt.Sprintf("host.json names the executable %s, which is not a file: %s. Run make build", named, then)
 	case info.Mode().Perm()&0o111 == 0 && runtime.GOOS != "windows":
 		return fmt.Sprintf("the executable %s has no run bit: %s. Run chmod +x %s", named, then, named)
 	}

@@ -47,7 +47,7 @@ func TestCheckHost(t *testing.T) {
 		{name: "no executable", files: map[string]string{"bin/handler": ""}, want: []string{"warning host host.json names the executable bin/handler, which is not there: the host runs on, and each tick hangs. Run make build"}},
 		{name: "another name", files: map[string]string{"host.json": replaced("bin/handler", "bin/hadler")}, want: []string{"warning host bin/hadler, which is not there"}},
 		{name: "no name", files: map[string]string{"host.json": replaced("bin/handler", "")}, want: []string{"warning host host.json names no executable"}},
-		{name: "a folder", files: map[string]string{"host.json": replaced("bin/handler", "bin")}, want: []string{"warning host the executable bin, which is no file"}},
+		{name: "a folder", files: map[string]string{"host.json": replaced("bin/handler", "bin")}, want: []string{"warning host the executable bin, which is not a file"}},
 		{name: "no run bit", mode: 0o644, want: []string{"warning host the executable bin/handler has no run bit: the host runs on, and each tick hangs. Run chmod +x bin/handler"}},
 		{name: "a working directory", files: map[string]string{"host.json": replaced(`"bin/handler"`, `"handler","workingDirectory":"bin"`)}, want: []string{"ok host"}},
 		{name: "a variable in the name", files: map[string]string{"host.json": replaced("bin/handler", "%WHERE%/handler")}, settings: map[string]string{"WHERE": "bin"}, want: []string{"ok host"}},

@@ -139,7 +139,7 @@ func TestCheck(t *testing.T) {
 			w.settings["PUSHBACK_TEAMS_WEBHOOK_URL"] = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/c2VjcmV0)"
 			w.settings["PUSHBACK_SENTINEL_WORKSPACE"] = "@Microsoft.KeyVault(VaultName=v;SecretName=c2VjcmV0)"
 		}, want: []string{"failed settings the setting PUSHBACK_TEAMS_WEBHOOK_URL is a Key Vault reference that is not resolved", "failed settings the setting PUSHBACK_SENTINEL_WORKSPACE is a Key Vault", "Key Vault Secrets User", "restart the app"},
-			lacks: []string{"no URL", "alerts go to the log only"}, exit: 1},
+			lacks: []string{"not a URL", "alerts go to the log only"}, exit: 1},
 		{name: "no schedule", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_SCHEDULE") }, want: []string{"failed schedule the setting PUSHBACK_SCHEDULE is not set", "*/5"}, exit: 1},
 		{name: "a schedule of nonsense", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SCHEDULE"] = "99 x foo * bar *" },
 			want: []string{`failed settings the setting PUSHBACK_SCHEDULE is "99 x foo * bar *"`, `the hour is "foo" and takes 0 to 23`}, lacks: []string{"schedule the host ticks"}, exit: 1},

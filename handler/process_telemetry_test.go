@@ -173,7 +173,7 @@ func TestProcessTelemetryTrouble(t *testing.T) {
 				return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "me:" + standInToken + "@" + strings.TrimPrefix(url, "http://")}
 			},
 			status: http.StatusOK,
-			said:   map[string]int{"there is no telemetry": 1, "OTEL_EXPORTER_OTLP_ENDPOINT is no address": 1},
+			said:   map[string]int{"there is no telemetry": 1, "OTEL_EXPORTER_OTLP_ENDPOINT is not the address": 1},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

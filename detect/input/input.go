@@ -27,7 +27,7 @@ const (
 var ErrNotRegular = errors.New("not a regular file")
 
 // ErrEndless is what reading a file of the kernel gives that has no end.
-var ErrEndless = errors.New("it has no end, so it is no file that was written once")
+var ErrEndless = errors.New("it has no end, so it is not a file that was written once")
 
 // File is a regular file that is read up to the size that it had when it was
 // opened.

@@ -23,7 +23,7 @@ func Cloud(name string) (cloud.Configuration, error) {
 	case "china":
 		return cloud.AzureChina, nil
 	}
-	return cloud.Configuration{}, fmt.Errorf("workspace: %q is no cloud: expected one of %s", name, strings.Join(clouds, ", "))
+	return cloud.Configuration{}, fmt.Errorf("workspace: %q is not a cloud: expected one of %s", name, strings.Join(clouds, ", "))
 }
 
 // Scope returns what a token for the service of a cloud is asked for by.

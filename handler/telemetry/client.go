@@ -52,7 +52,7 @@ func collectorClient(signal string) (*http.Client, error) {
 	if text, name := either("TIMEOUT"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n <= 0 {
-			return nil, fmt.Errorf("%s is no number of milliseconds", name)
+			return nil, fmt.Errorf("%s is not a number of milliseconds", name)
 		}
 		timeout = time.Duration(n) * time.Millisecond
 	}

@@ -32,7 +32,7 @@ func exportedSignals() (traces, metrics bool, err error) {
 		case "", "otlp":
 			return set[signal] || set[""]
 		}
-		errs = append(errs, fmt.Errorf("%s names an exporter that is not here: there are otlp, the default, and none", name))
+		errs = append(errs, fmt.Errorf("%s names an unknown exporter: set otlp, the default, or none", name))
 		return false
 	}
 	traces, metrics = wanted("TRACES_"), wanted("METRICS_")
@@ -53,7 +53,7 @@ func checkEndpoint(name, text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%s is no address of a collector: it begins with https:// or http:// and a host, such as https://collector.example:4318", name)
+		return fmt.Errorf("%s is not the address of a collector: it begins with https:// or http:// and a host, such as https://collector.example:4318", name)
 	case u.User != nil || u.RawQuery != "":
 		return fmt.Errorf("%s has a user, a password or a query, which OTLP has no use for: what the collector knows a sender by goes into OTEL_EXPORTER_OTLP_HEADERS", name)
 	}
@@ -71,7 +71,7 @@ func checkHeaders(name, text string) error {
 	for header := range strings.SplitSeq(text, ",") {
 		key, value, found := strings.Cut(header, "=")
 		if _, err := url.PathUnescape(value); !found || err != nil || !headerName.MatchString(strings.TrimSpace(key)) {
-			return fmt.Errorf("%s is no list of headers: NAME=VALUE, with commas between them, and %%2C for a comma in a value", name)
+			return fmt.Errorf("%s is not a list of headers: NAME=VALUE, with commas between them, and %%2C for a comma in a value", name)
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func build(root, out, rules, version, arch string) error {
 		}
 	}
 	if !plain.MatchString(version) {
-		return fmt.Errorf("the version %q is no word of letters, digits and ._+-", version)
+		return fmt.Errorf("the version %q is not a word of letters, digits and ._+-", version)
 	}
 	packaged, err := rulesOf(root, rules)
 	if err != nil {
@@ -188,7 +188,7 @@ func regular(dir string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", errors.Join(err, fmt.Errorf("%s is no folder of rules", dir))
+		return "", errors.Join(err, fmt.Errorf("%s is not a folder of rules", dir))
 	}
 	return dir, filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		switch hidden := p != dir && strings.HasPrefix(d.Name(), "."); {
@@ -199,7 +199,7 @@ func regular(dir string) (string, error) {
 		case hidden || d.IsDir() || d.Type().IsRegular():
 			return nil
 		}
-		return fmt.Errorf("%s is no regular file, and what it leads to is not packaged: put a copy in its place, or take it away", p)
+		return fmt.Errorf("%s is not a regular file, and what it leads to is not packaged: put a copy in its place, or take it away", p)
 	})
 }
 

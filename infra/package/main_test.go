@@ -43,8 +43,8 @@ func TestRules(t *testing.T) {
 		{name: "two mistakes", files: map[string]string{"a.yaml": strings.Replace(own, "severity: ", "severity: Very", 1), "b.yaml": "{"}, wrong: []string{"a.yaml:", "severity", "b.yaml:1"}},
 		{name: "nothing", files: map[string]string{"notes.txt": "x"}, wrong: []string{"no rule in this folder"}},
 		{name: "hidden", files: map[string]string{"mine.yaml": own, ".git/x.yaml": "x", ".secret.yaml": "x"}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mine.yaml"}},
-		{name: "a link to a file", files: map[string]string{"mine.yaml": own}, odd: link("/etc/passwd", "x.yaml"), wrong: []string{"x.yaml", "no regular file"}},
-		{name: "a link to a folder", files: map[string]string{"mine.yaml": own}, odd: link("/etc", "more"), wrong: []string{"more", "no regular file"}},
+		{name: "a link to a file", files: map[string]string{"mine.yaml": own}, odd: link("/etc/passwd", "x.yaml"), wrong: []string{"x.yaml", "not a regular file"}},
+		{name: "a link to a folder", files: map[string]string{"mine.yaml": own}, odd: link("/etc", "more"), wrong: []string{"more", "not a regular file"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ func TestParseRoutes(t *testing.T) {
 		"Urgent=https://a.example/secret": "route 1: before the = there is neither",
 		"High=http://a.example/secret":    "route 1: the webhook's address does not start with https://",
 		"High=https://a.example/secret HIGH=https://b.example/secret": "route 2: there is one for the same",
-		"Low=https://a.example/secret High=%%%secret":                 "route 2: the webhook's address is no URL",
+		"Low=https://a.example/secret High=%%%secret":                 "route 2: the webhook's address is not a URL",
 	} {
 		routes, err := ParseRoutes(text)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

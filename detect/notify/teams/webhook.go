@@ -27,7 +27,7 @@ func ParseWebhookURL(text string) (WebhookURL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return WebhookURL{}, errors.New("teams: the webhook's address is no URL") // err quotes it
+		return WebhookURL{}, errors.New("teams: the webhook's address is not a URL") // err quotes it
 	case u.Scheme != "https":
 		return WebhookURL{}, errors.New("teams: the webhook's address does not start with https://")
 	case u.Hostname() == "":

@@ -21,8 +21,8 @@ func TestParseWebhookURL(t *testing.T) {
 		{"https://:443/s3cr3t", "no host"},
 		{"https://user:s3cr3t@host.example/path", "user"},
 		{"https://host.example/", "ends at its host"},
-		{"https://host.example/s3cr3t\x7f", "no URL"},
-		{"https://host.example/%zzs3cr3t", "no URL"},
+		{"https://host.example/s3cr3t\x7f", "not a URL"},
+		{"https://host.example/%zzs3cr3t", "not a URL"},
 	} {
 		w, err := ParseWebhookURL(tc.text)
 		if tc.want == "" {
