@@ -62,64 +62,65 @@ func (p *placement) attempt(ctx context.Context) (id string, done bool, err erro
 	if err != nil {
 		return "", false, err
 	}
-	if past, err := p.inPast(ctx, c, p.own, p.full, p.alert); err != nil || past != "" {
+	if past, err := p.inPast(ctx, c); err != nil || past != "" {
 		return past, true, err
 	}
-	damaged := c.Damaged
-	if damaged {
+	if c.Damaged {
 		c = c.after(p.own, p.alert)
-		p.doubted = true
+		c.Damaged, p.doubted = true, true
 	}
-	begins := c.Incident == "" || c.Full && c.Incident != p.own
-	next, fresh := newIncident(p.alert), false
-	if !begins {
-		i := c.Made
-		if i == nil || p.doubted {
-			if i, err = p.read(ctx, c.Incident); err != nil {
-				return "", false, err
-			}
-			fresh = true
-		}
-		if i != nil {
-			changed := false
-			if next, begins, changed, err = p.with(ctx, c, *i); err != nil {
-				return "", false, err
-			}
-			switch {
-			case !fresh && !changed:
-				p.doubted = true // nothing would show that it was closed, or is open again
-				return "", false, nil
-			case begins, changed:
-			case !c.touch(p.alert) && !damaged:
-				return c.Incident, true, nil
-			default:
-				_, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
-				return c.Incident, noted, err
-			}
-		}
+	if c.Incident == "" || c.Full && c.Incident != p.own {
+		return p.begin(ctx, c, tag)
 	}
-	if begins {
-		c = c.after(p.own, p.alert)
-		var noted bool
-		if tag, noted, err = p.note(ctx, p.alert.RuleID, p.story, c, tag); err != nil || !noted {
-			return "", false, err // another process noted it, or we without knowing
+
+	i, fresh := c.Made, false
+	if i == nil || p.doubted {
+		if i, err = p.read(ctx, c.Incident); err != nil {
+			return "", false, err
 		}
+		fresh = true
 	}
-	return p.write(ctx, c, tag, next, begins || fresh)
+	if i == nil { // it is noted and was not made
+		return p.write(ctx, c, tag, newIncident(p.alert), fresh)
+	}
+	return p.join(ctx, c, tag, *i, fresh)
 }
 
-// with returns an incident with the alert in it, and whether that changes it, or
-// the new incident that begins for the alert.
-func (p *placement) with(ctx context.Context, c chapter, i armsecurityinsights.Incident) (next armsecurityinsights.Incident, begins, changed bool, err error) {
-	join, err := p.joins(ctx, c, p.own, i, p.alert, p.rule)
+// begin begins an incident for the alert. It is noted before it is made.
+func (p *placement) begin(ctx context.Context, c chapter, tag string) (id string, done bool, err error) {
+	c = c.after(p.own, p.alert)
+	tag, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
+	if err != nil || !noted {
+		return "", false, err // another process noted it, or we without knowing
+	}
+	return p.write(ctx, c, tag, newIncident(p.alert), true)
+}
+
+// join puts the alert into the newest incident of its story, or begins another if
+// that is over. Fresh says that the incident was just read.
+func (p *placement) join(ctx context.Context, c chapter, tag string, i armsecurityinsights.Incident, fresh bool) (id string, done bool, err error) {
+	how, err := p.joins(ctx, c, i)
 	if err != nil {
-		return next, false, false, err
+		return "", false, err
 	}
-	if join == another {
-		return newIncident(p.alert), true, false, nil
+	var next armsecurityinsights.Incident
+	changed := false
+	if how != another {
+		next, changed = update(i, p.alert, c.Labels, how == reopening)
 	}
-	next, changed = update(i, p.alert, c.Labels, join == reopening)
-	return next, false, changed, nil
+	switch {
+	case !fresh && !changed:
+		p.doubted = true // nothing would show that it was closed, or is open again
+		return "", false, nil
+	case how == another:
+		return p.begin(ctx, c, tag)
+	case changed:
+		return p.write(ctx, c, tag, next, fresh)
+	case !c.touch(p.alert) && !c.Damaged:
+		return c.Incident, true, nil
+	}
+	_, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
+	return c.Incident, noted, err
 }
 
 // write makes or changes the incident of a chapter, and notes what it is then.
@@ -154,31 +155,31 @@ func (p *placement) write(ctx context.Context, c chapter, tag string, next armse
 	return c.Incident, noted, err
 }
 
-// inPast returns the incident before the newest one that an alert is in already,
-// or was begun for, if there is one: its delivery was cut off there.
-func (d *Destination) inPast(ctx context.Context, c chapter, own, full string, a alert.Alert) (string, error) {
-	if c.Incident == own {
+// inPast returns the earlier incident that the alert is in already, or was begun
+// for, if there is one. The delivery was cut off there.
+func (p *placement) inPast(ctx context.Context, c chapter) (string, error) {
+	if c.Incident == p.own {
 		return "", nil
 	}
-	for _, past := range c.Past {
-		if past.Incident == own {
-			return own, nil
+	for _, earlier := range c.Past {
+		if earlier.Incident == p.own {
+			return p.own, nil
 		}
 	}
 	past, began := c.Past, c.Began
 	if c.Full { // it is over, though the next is not begun
-		past, began = c.after(own, a).Past, c.Latest
+		past, began = c.after(p.own, p.alert).Past, c.Latest
 	}
-	for _, p := range past {
-		if a.Created.After(began) {
+	for _, earlier := range past {
+		if p.alert.Created.After(began) {
 			break
 		}
-		began = p.Began
-		if p.Incident == full {
+		began = earlier.Began
+		if earlier.Incident == p.full {
 			continue
 		}
-		if there, err := d.has(ctx, p.Incident, a); err != nil || there {
-			return p.Incident, err
+		if there, err := p.has(ctx, earlier.Incident, p.alert); err != nil || there {
+			return earlier.Incident, err
 		}
 	}
 	return "", nil
@@ -206,25 +207,26 @@ const (
 	another // incident is for it
 )
 
-// joins says whether an alert goes to the newest incident of its story. One that
+// joins says whether the alert goes to the newest incident of its story. One that
 // is closed has it if it was begun for it or already had it, when the delivery
 // was cut off.
-func (d *Destination) joins(ctx context.Context, c chapter, own string, i armsecurityinsights.Incident, a alert.Alert, r *rule.Rule) (joining, error) {
-	p := i.Properties
-	if c.Incident == own || p == nil || p.Status == nil || *p.Status != armsecurityinsights.IncidentStatusClosed {
+func (p *placement) joins(ctx context.Context, c chapter, i armsecurityinsights.Incident) (joining, error) {
+	is, span := i.Properties, p.alert.Span
+	if c.Incident == p.own || is == nil || is.Status == nil || *is.Status != armsecurityinsights.IncidentStatusClosed {
 		return joined, nil
 	}
-	covers := p.FirstActivityTimeUTC != nil && p.LastActivityTimeUTC != nil &&
-		!a.Span.Start.Before(p.FirstActivityTimeUTC.Add(-time.Second)) && !a.Span.End.After(p.LastActivityTimeUTC.Add(time.Second))
+	covers := is.FirstActivityTimeUTC != nil && is.LastActivityTimeUTC != nil &&
+		!span.Start.Before(is.FirstActivityTimeUTC.Add(-time.Second)) && !span.End.After(is.LastActivityTimeUTC.Add(time.Second))
 	if covers {
-		if there, err := d.has(ctx, c.Incident, a); err != nil || there {
+		if there, err := p.has(ctx, c.Incident, p.alert); err != nil || there {
 			return joined, err
 		}
 	}
-	if r == nil || !r.Incident.Grouping.Enabled || !r.Incident.Grouping.ReopenClosedIncident || p.LastActivityTimeUTC == nil {
+	if p.rule == nil || is.LastActivityTimeUTC == nil {
 		return another, nil
 	}
-	if a.Span.End.Sub(*p.LastActivityTimeUTC) > r.Incident.Grouping.LookbackDuration {
+	grouping := p.rule.Incident.Grouping
+	if !grouping.Enabled || !grouping.ReopenClosedIncident || span.End.Sub(*is.LastActivityTimeUTC) > grouping.LookbackDuration {
 		return another, nil
 	}
 	return reopening, nil
