@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"pushback/detect"
-	"pushback/detect/notify/teams"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
@@ -133,9 +131,4 @@ func openWorkspace(s settings.Settings, log *slog.Logger, tunes ...tune) (detect
 		Build:                version,
 		Logger:               log,
 	})
-}
-
-// cardLinks is what the buttons of cards need to know.
-func cardLinks(s settings.Settings) teams.Links {
-	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
 }

@@ -96,6 +96,11 @@ func openTeams(s settings.Settings) (*teams.Teams, error) {
 	})
 }
 
+// cardLinks returns what the buttons of cards need to know.
+func cardLinks(s settings.Settings) teams.Links {
+	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
+}
+
 // checkTeams reaches the webhooks, or posts a test card to the first.
 func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error) {
 	channel, err := openTeams(o.settings)
