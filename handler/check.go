@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -395,7 +394,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(func(context.Context))) {
 	var names []string
 	given := false
-	for _, d := range slices.Backward(destinations) { // Teams first, which most set up
+	for _, d := range checkOrder() {
 		if d.setting == "" {
 			continue
 		}
@@ -405,7 +404,7 @@ func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(f
 	if !given {
 		c.note("destination", checkWarning, "alerts go to the log only: set %s", strings.Join(names, " or "))
 	}
-	for _, d := range slices.Backward(destinations) {
+	for _, d := range checkOrder() {
 		switch {
 		case d.check == nil:
 		case d.configured(c.settings):

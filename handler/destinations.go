@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -26,6 +27,8 @@ type destination struct {
 	// setting is the one that turns it on, without the prefix; none for a
 	// destination that is always on.
 	setting string
+	// common says that most set it up, so that a check names it first.
+	common bool
 	// configured reports whether the settings are there to open it with.
 	configured func(s settings.Settings) bool
 	open       func(o setup) (notify.Notifier, error)
@@ -63,11 +66,25 @@ var destinations = []destination{
 	{
 		name:       "teams",
 		setting:    "TEAMS_WEBHOOK_URL",
+		common:     true,
 		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
 		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
 		check:      checkTeams,
 		untested:   "there is no webhook to send a test card to",
 	},
+}
+
+// checkOrder lists the destinations as a check names them, the common ones first.
+func checkOrder() []destination {
+	return slices.SortedStableFunc(slices.Values(destinations), func(a, b destination) int {
+		switch {
+		case a.common == b.common:
+			return 0
+		case a.common:
+			return -1
+		}
+		return 1
+	})
 }
 
 // openDestinations opens the destinations that are set up.
