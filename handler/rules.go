@@ -12,27 +12,30 @@ import (
 
 // ruleSet is what the setting PUSHBACK_RULES comes to.
 type ruleSet struct {
-	running, disabled []*rule.Rule
-	problems          []rule.Problem
+	rules    []*rule.Rule // those that are valid
+	problems []rule.Problem
 }
 
 // readRules reads the rules at a path, or the shipped one if it is empty. Those
 // that are wrong do not keep the others from running. Whether a query is one is
 // left to the service, which knows more KQL than the local engine.
 func readRules(path string) ruleSet {
-	rules, problems := []*rule.Rule{rule.Default()}, []rule.Problem(nil)
-	if path != "" {
-		rules, problems = rule.Load(path)
+	if path == "" {
+		return ruleSet{rules: []*rule.Rule{rule.Default()}}
 	}
-	set := ruleSet{problems: problems}
-	for _, r := range rules {
-		if r.Disabled {
-			set.disabled = append(set.disabled, r)
-		} else {
-			set.running = append(set.running, r)
+	rules, problems := rule.Load(path)
+	return ruleSet{rules, problems}
+}
+
+// warnings returns the problems that keep no rule from running.
+func (s ruleSet) warnings() []string {
+	var warnings []string
+	for _, p := range s.problems {
+		if p.Warning {
+			warnings = append(warnings, p.String())
 		}
 	}
-	return set
+	return warnings
 }
 
 // err returns the problems that are no warnings, joined.
@@ -46,34 +49,35 @@ func (s ruleSet) err() error {
 	return errors.Join(errs...)
 }
 
-// loadRules loads rules from a path, or the shipped one if it is empty. Any
-// error in any of them is an error: to run the others would look like all is
-// well. Warnings are returned beside the rules.
-func loadRules(path string) ([]*rule.Rule, []string, error) {
-	if path == "" {
-		return []*rule.Rule{rule.Default()}, nil, nil
-	}
-	rules, problems := rule.Load(path)
-	var errs, warnings []string
-	for _, p := range problems {
-		if p.Warning {
-			warnings = append(warnings, p.String())
-		} else {
-			errs = append(errs, p.String())
-		}
-	}
+// divide returns the rules that run and those that are disabled.
+func divide(rules []*rule.Rule) (running, disabled []*rule.Rule) {
 	for _, r := range rules {
-		_, err := kql.Check(r.Query.Text, kql.KnownTables())
-		var e *kql.Error
-		// These stand whatever tables and columns the logs have.
-		if errors.As(err, &e) && (e.Kind == kql.SyntaxError || e.Kind == kql.UnsupportedError) {
-			errs = append(errs, queryProblem(r, e))
+		if r.Disabled {
+			disabled = append(disabled, r)
+		} else {
+			running = append(running, r)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, nil, errors.New(strings.Join(append(errs, warnings...), "\n"))
+	return running, disabled
+}
+
+// loadRules reads rules as [readRules] does and checks their queries. Any error
+// in any of them is an error: to run the others would look like all is well.
+// Warnings are returned beside the rules.
+func loadRules(path string) ([]*rule.Rule, []string, error) {
+	set := readRules(path)
+	err, warnings := set.err(), set.warnings()
+	for _, r := range set.rules {
+		_, invalid := kql.Check(r.Query.Text, kql.KnownTables())
+		// These stand whatever tables and columns the logs have.
+		if e, ok := errors.AsType[*kql.Error](invalid); ok && (e.Kind == kql.SyntaxError || e.Kind == kql.UnsupportedError) {
+			err = errors.Join(err, errors.New(queryProblem(r, e)))
+		}
 	}
-	return rules, warnings, nil
+	if err != nil {
+		return nil, nil, errors.New(strings.Join(append([]string{err.Error()}, warnings...), "\n"))
+	}
+	return set.rules, warnings, nil
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -196,13 +196,12 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 // rules reads the rules, and logs what there is to know of them.
 func (a *app) rules() ([]*rule.Rule, error) {
 	set := readRules(a.settings.Rules)
-	for _, p := range set.problems {
-		if p.Warning {
-			a.log.Warn(p.String())
-		}
+	for _, warning := range set.warnings() {
+		a.log.Warn(warning)
 	}
-	for _, r := range set.disabled {
+	running, disabled := divide(set.rules)
+	for _, r := range disabled {
 		a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
 	}
-	return set.running, set.err()
+	return running, set.err()
 }
