@@ -45,6 +45,9 @@ func TestDemoGolden(t *testing.T) {
 	for _, part := range parts[1:] {
 		title, _, _ := strings.Cut(part, "\n")
 		if strings.Contains(title, "dimitris.papadakis@") {
+			for _, listed := range droppedRows.FindAllString(part, -1) {
+				part = strings.Replace(part, "\n"+listed, "", 1)
+			}
 			got += strings.Repeat("─", 100) + "\n" + part
 		}
 	}
