@@ -151,77 +151,83 @@ func (s *summary) line(inv invocation) string {
 // logReport writes one line per rule and one per destination of a tick, for
 // queries and dashboards. One that had nothing to do is for debugging only.
 func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
+	log = log.With("tick", r.Time)
 	for _, run := range r.Rules {
-		level, attrs := slog.LevelDebug, []slog.Attr{
-			slog.Time("tick", r.Time), slog.String("rule", run.RuleID), slog.String("name", run.RuleName),
-			slog.Int("windows", len(run.Windows)),
-		}
-		raise := func(to slog.Level) { level = max(level, to) }
-		if t, span := run.Totals(), run.Span(); t.Windows > 0 {
-			raise(slog.LevelInfo)
-			attrs = append(attrs, slog.Time("from", span.Start), slog.Time("to", span.End),
-				slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed), slog.Int("updates", t.Updates), slog.Int("heldBack", t.HeldBack),
-				slog.Int64("ms", run.Duration.Milliseconds()))
-		}
-		if n := run.Totals().Storm; n > 0 {
-			raise(slog.LevelWarn)
-			attrs = append(attrs, slog.Int("storm", n))
-		}
-		if !run.Busy.IsZero() {
-			raise(slog.LevelInfo)
-			attrs = append(attrs, slog.Time("leasedElsewhereUntil", run.Busy))
-		}
-		if run.Failures > 0 {
-			attrs = append(attrs, slog.Int("failures", run.Failures), slog.Time("lastSuccess", run.LastSuccess))
-		}
-		if run.Waiting > 0 {
-			raise(slog.LevelWarn)
-			attrs = append(attrs, slog.Int("waiting", run.Waiting))
-		}
-		if run.Cut != nil {
-			raise(slog.LevelWarn)
-			attrs = append(attrs, slog.String("cut", run.Cut.Error()))
-		}
-		// What was skipped is a warning of the rule's, and is logged with those.
-		if err := run.Failure(); err != nil {
-			raise(slog.LevelError)
-			attrs = append(attrs, errorAttrs(err)...)
-		}
-		log.LogAttrs(ctx, level, "rule", attrs...)
+		logRun(ctx, log, run)
 	}
 	for _, d := range r.Deliveries {
-		level, attrs := slog.LevelDebug, []slog.Attr{
-			slog.Time("tick", r.Time), slog.String("destination", d.Destination),
-			slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
-		}
-		// What was sent to the log is there already.
-		if d.Sent > 0 && d.Destination != (alertLog{}).Name() || d.Pending > 0 {
-			level = slog.LevelInfo
-		}
-		if d.Parked > 0 || d.Orphaned {
-			level = slog.LevelWarn
-			attrs = append(attrs, slog.String("see", "handler outbox"), slog.Bool("orphaned", d.Orphaned))
-		}
-		if d.Err != nil {
-			level = slog.LevelError
-			attrs = append(attrs, errorAttrs(d.Err)...)
-		}
-		log.LogAttrs(ctx, level, "delivery", attrs...)
+		logDelivery(ctx, log, d)
 	}
 	if r.LedgerErr != nil {
-		log.Error("ledger", "tick", r.Time, "error", r.LedgerErr.Error())
+		log.Error("ledger", "error", r.LedgerErr.Error())
 	}
 	if r.HealthErr != nil {
-		log.Error("health", "tick", r.Time, "error", r.HealthErr.Error())
+		log.Error("health", "error", r.HealthErr.Error())
 	}
 	if r.PurgeErr != nil {
-		log.Error("purge", "tick", r.Time, "removed", r.Purged, "error", r.PurgeErr.Error())
+		log.Error("purge", "removed", r.Purged, "error", r.PurgeErr.Error())
 	} else if r.Purged > 0 {
-		log.Info("purge", "tick", r.Time, "removed", r.Purged)
+		log.Info("purge", "removed", r.Purged)
 	}
 	if r.Stopped != nil {
-		log.Warn("the tick ended before all was done: the next goes on where it stopped", "tick", r.Time, "why", r.Stopped.Error(), "left", r.Totals().Left)
+		log.Warn("the tick ended before all was done: the next goes on where it stopped", "why", r.Stopped.Error(), "left", r.Totals().Left)
 	}
+}
+
+// logRun writes the line of a rule. What was skipped is a warning of the rule's,
+// and is logged with those.
+func logRun(ctx context.Context, log *slog.Logger, run detect.RuleRun) {
+	level, attrs := slog.LevelDebug, []slog.Attr{slog.String("rule", run.RuleID), slog.String("name", run.RuleName), slog.Int("windows", len(run.Windows))}
+	add := func(least slog.Level, more ...slog.Attr) {
+		level = max(level, least)
+		attrs = append(attrs, more...)
+	}
+	t, span := run.Totals(), run.Span()
+	if t.Windows > 0 {
+		add(slog.LevelInfo, slog.Time("from", span.Start), slog.Time("to", span.End),
+			slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed), slog.Int("updates", t.Updates), slog.Int("heldBack", t.HeldBack),
+			slog.Int64("ms", run.Duration.Milliseconds()))
+	}
+	if t.Storm > 0 {
+		add(slog.LevelWarn, slog.Int("storm", t.Storm))
+	}
+	if !run.Busy.IsZero() {
+		add(slog.LevelInfo, slog.Time("leasedElsewhereUntil", run.Busy))
+	}
+	if run.Failures > 0 {
+		add(slog.LevelDebug, slog.Int("failures", run.Failures), slog.Time("lastSuccess", run.LastSuccess))
+	}
+	if run.Waiting > 0 {
+		add(slog.LevelWarn, slog.Int("waiting", run.Waiting))
+	}
+	if run.Cut != nil {
+		add(slog.LevelWarn, slog.String("cut", run.Cut.Error()))
+	}
+	if err := run.Failure(); err != nil {
+		add(slog.LevelError, errorAttrs(err)...)
+	}
+	log.LogAttrs(ctx, level, "rule", attrs...)
+}
+
+// logDelivery writes the line of a destination.
+func logDelivery(ctx context.Context, log *slog.Logger, d detect.Delivery) {
+	level, attrs := slog.LevelDebug, []slog.Attr{
+		slog.String("destination", d.Destination),
+		slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
+	}
+	// What was sent to the log is there already.
+	if d.Sent > 0 && d.Destination != (alertLog{}).Name() || d.Pending > 0 {
+		level = slog.LevelInfo
+	}
+	if d.Parked > 0 || d.Orphaned {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("see", "handler outbox"), slog.Bool("orphaned", d.Orphaned))
+	}
+	if d.Err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, errorAttrs(d.Err)...)
+	}
+	log.LogAttrs(ctx, level, "delivery", attrs...)
 }
 
 // errorAttrs says what failed and, if it was a mistake of ours, where.
