@@ -107,43 +107,19 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 	}()
 
 	attrs := inv.attrs()
-	log := f.log.With(attrs...)
-	if err := f.ready(ctx); err != nil {
-		if errors.Is(err, ledger.ErrNoTable) && f.noLedger.IsZero() {
-			if f.noLedger = inv.now; inv.now.IsZero() {
-				f.noLedger = f.clock()
-			}
-		}
+	if err := f.readyAt(ctx, inv); err != nil {
 		f.logFailure("tick failed", err, attrs...)
 		return nil, err
 	}
-	if !f.noLedger.IsZero() {
-		f.opened.detector.NoLedger(f.noLedger)
-		f.noLedger = time.Time{}
-	}
-	now := inv.now
-	switch ours := f.clock(); {
-	case now.IsZero():
-		now = ours
-	case now.After(ours.Add(mostAhead)):
-		// It would be taken for the past of all that is to come.
-		err := fmt.Errorf("the invocation's time, %s, is ahead of this machine's, %s: one of the clocks is wrong", now.Format(time.RFC3339), ours.UTC().Format(time.RFC3339))
+	now, err := f.timeOf(inv, arrived)
+	if err != nil {
 		f.logFailure("tick failed", err, attrs...)
 		return nil, err
-	}
-	if waited := f.clock().Sub(arrived); waited >= time.Second {
-		now = now.Add(waited) // for its turn: what it claims, it claims from now on
 	}
 	report, err = f.opened.detector.Tick(ctx, now)
+	log := f.log.With(attrs...)
 	logReport(ctx, log, report)
-	for _, text := range report.HealthWarnings {
-		f.warn(text)
-	}
-	for _, run := range report.Rules {
-		for _, text := range run.Warnings {
-			f.warn(text)
-		}
-	}
+	f.warnOf(report)
 	if f.opened.err != nil {
 		f.logFailure("rules that do not run", f.opened.err, attrs...)
 		err = errors.Join(f.opened.err, err)
@@ -153,6 +129,40 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		log.Error("tick", "tick", report.Time, "failures", len(failures(err)), "ms", report.Duration.Milliseconds())
 	}
 	return summarize(report), err
+}
+
+// timeOf returns the time of a tick that arrived then and has its turn now.
+func (f *function) timeOf(inv invocation, arrived time.Time) (time.Time, error) {
+	now := inv.now
+	switch ours := f.clock(); {
+	case now.IsZero():
+		now = ours
+	case now.After(ours.Add(mostAhead)):
+		// It would be taken for the past of all that is to come.
+		return now, fmt.Errorf("the invocation's time, %s, is ahead of this machine's, %s: one of the clocks is wrong", now.Format(time.RFC3339), ours.UTC().Format(time.RFC3339))
+	}
+	if waited := f.clock().Sub(arrived); waited >= time.Second {
+		now = now.Add(waited) // for its turn: what it claims, it claims from now on
+	}
+	return now, nil
+}
+
+// readyAt opens what is not open yet for a tick. It remembers when there was
+// first no ledger, and reports it with the ledger that is there at last.
+func (f *function) readyAt(ctx context.Context, inv invocation) error {
+	if err := f.ready(ctx); err != nil {
+		if errors.Is(err, ledger.ErrNoTable) && f.noLedger.IsZero() {
+			if f.noLedger = inv.now; inv.now.IsZero() {
+				f.noLedger = f.clock()
+			}
+		}
+		return err
+	}
+	if !f.noLedger.IsZero() {
+		f.opened.detector.NoLedger(f.noLedger)
+		f.noLedger = time.Time{}
+	}
+	return nil
 }
 
 // ready opens what is not open yet.
@@ -173,6 +183,18 @@ func (f *function) ready(ctx context.Context) error {
 func (f *function) warn(text string) {
 	if f.warned.first(text) {
 		f.log.Warn(text)
+	}
+}
+
+// warnOf logs the warnings of a tick.
+func (f *function) warnOf(report detect.Report) {
+	for _, text := range report.HealthWarnings {
+		f.warn(text)
+	}
+	for _, run := range report.Rules {
+		for _, text := range run.Warnings {
+			f.warn(text)
+		}
 	}
 }
 
