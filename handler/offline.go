@@ -47,28 +47,15 @@ const localWorkspace = "local"
 // they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
-	var enabled []*rule.Rule
-	for _, r := range o.rules {
-		if r.Disabled {
-			o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
-			continue
-		}
-		enabled = append(enabled, r)
+	enabled, disabled := divide(o.rules)
+	for _, r := range disabled {
+		o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
 	}
 	if len(enabled) == 0 {
 		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
 	}
-	queries := make([]string, len(enabled))
-	for i, r := range enabled {
-		queries[i] = r.Query.Text
-	}
-	if o.config.Context {
-		queries = append(queries, enrich.Queries()...)
-	}
-	late := lateRecords{after: o.config.Delay + o.config.Lateness}
-	l, err := o.read(ctx, logs.Options{
-		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
-	})
+	late := &lateRecords{after: o.config.Delay + o.config.Lateness}
+	l, err := o.readFor(ctx, enabled, late)
 	if err != nil {
 		return err
 	}
@@ -87,7 +74,6 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
 	}
-	reported := ledger.NewMemory()
 	to := p.notifier()
 	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
 	if out.open && out.serve == "" {
@@ -96,27 +82,17 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if out.serve != "" {
 		to = collecting{to, cards}
 	}
-	kql.BoundMemory(kql.DefaultLimits)
 	var failures failureList
-	var detectors []*detect.Detector
-	for _, part := range parts(rules, read, first, last) {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, reported, to)
-		if err != nil {
-			return err
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, first, last), to, &failures, func(r detect.Report) error {
+		if time.Since(begin) > progressAfter {
+			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
-		detectors = append(detectors, sim.detector)
-		err = sim.run(ctx, &failures, func(r detect.Report) error {
-			if time.Since(begin) > progressAfter {
-				bar.run(r.Time.Sub(first), last.Sub(first))
-			}
-			return p.tick(r)
-		})
-		if err != nil {
-			bar.done()
-			return err
-		}
-	}
+		return p.tick(r)
+	})
 	bar.done()
+	if err != nil {
+		return err
+	}
 	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
@@ -126,6 +102,39 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
 	}
 	return failures.err()
+}
+
+// readFor reads what rules need of the logs, and notes the records that came late.
+func (o *offline) readFor(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*logs.Logs, error) {
+	queries := make([]string, len(rules))
+	for i, r := range rules {
+		queries[i] = r.Query.Text
+	}
+	if o.config.Context {
+		queries = append(queries, enrich.Queries()...)
+	}
+	return o.read(ctx, logs.Options{
+		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
+	})
+}
+
+// simulate runs rules over parts of the time, one after the other, and returns
+// their detectors. What one part reported, the next does not report again.
+func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
+	kql.BoundMemory(kql.DefaultLimits)
+	reported := ledger.NewMemory()
+	var detectors []*detect.Detector
+	for _, part := range parts {
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, reported, to)
+		if err != nil {
+			return nil, err
+		}
+		detectors = append(detectors, sim.detector)
+		if err := sim.run(ctx, failures, ticked); err != nil {
+			return nil, err
+		}
+	}
+	return detectors, nil
 }
 
 // simulation is a detector over logs with a clock of its own.
