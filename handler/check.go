@@ -198,9 +198,9 @@ func (c *checker) rules() []*rule.Rule {
 	return running
 }
 
-// someSkew is how far our clock may be from the workspace's before it is worth
-// a word. mostSkew is too far for the leases of the ledger, which last five
-// minutes.
+// someSkew is how far our clock may be from the workspace's before a check
+// warns of it. mostSkew is too far for the leases of the ledger, which last
+// five minutes.
 const (
 	someSkew = 30 * time.Second
 	mostSkew = 2 * time.Minute

@@ -49,7 +49,7 @@ type setup struct {
 }
 
 // destinations lists what alerts can be sent to, in the order in which they are
-// sent: the cards of Teams lead to the incidents of Sentinel.
+// sent. The cards of Teams lead to the incidents of Sentinel.
 var destinations = []destination{
 	{
 		name:       "log",

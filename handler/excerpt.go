@@ -15,7 +15,7 @@ import (
 const excerptWidth = 60
 
 // caret shows a line of a text, or what is around the place of a longer one,
-// with a mark under the place; line and column count from 1. It is empty if the
+// with a mark under the place. Line and column count from 1. It is empty if the
 // text has no such line.
 func caret(source string, line, column int) string {
 	lines := strings.Split(source, "\n")

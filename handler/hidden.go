@@ -68,8 +68,8 @@ func hiddenAttr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// withSecrets returns the handler below the one that hides: an alert is shown as
-// it is, since what an attacker sent is what it is about.
+// withSecrets returns the handler below the one that hides. An alert is shown
+// as it is, since what an attacker sent is what it is about.
 func withSecrets(h slog.Handler) slog.Handler {
 	if hides, ok := h.(hiding); ok {
 		return hides.Handler

@@ -50,10 +50,10 @@ type host struct {
 	log *slog.Logger
 }
 
-// ServeHTTP answers GET / at once, which is how the host finds out that the
-// process listens, and POST on the function's path when the tick is done. Every
-// answer is an object in JSON: with anything else the invocation would hang, or
-// fail for a reason that is not ours.
+// ServeHTTP answers POST on the function's path when the tick is done. It
+// answers GET / at once, which is how the host finds out that the process
+// listens. Every answer is an object in JSON: with anything else the invocation
+// would hang, or fail for a reason that is not ours.
 func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		switch v := recover(); {

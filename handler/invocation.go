@@ -112,8 +112,8 @@ func parseObject(raw json.RawMessage, target any) error {
 	return fmt.Errorf("expected an object in JSON, not %.40q", raw)
 }
 
-// parseUTC reads a time as .NET writes it: with seven decimals, and without a
-// zone if it does not know that the time is in UTC.
+// parseUTC reads a time as .NET writes it. It has seven decimals, and no zone
+// if .NET does not know that the time is in UTC.
 func parseUTC(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // both take decimals too
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 && t.Year() < 2200 {

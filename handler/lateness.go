@@ -12,8 +12,8 @@ import (
 	"pushback/handler/settings"
 )
 
-// lateRecords are those of the logs that the workspace received so long after
-// they were generated that a window may have had its last pass by then.
+// lateRecords are the records that the workspace received late. A window of
+// theirs may have had its last pass by then.
 type lateRecords struct {
 	after  time.Duration // sooner after it was generated, every record is found
 	tables map[string][]lateRecord

@@ -57,7 +57,7 @@ func (h byLevel) WithGroup(name string) slog.Handler {
 	return byLevel{h.low.WithGroup(name), h.high.WithGroup(name)}
 }
 
-// harmlessJSON takes lines of JSON, one a call, and escapes what JSON may hold
+// harmlessJSON takes lines of JSON, one a call. It escapes what JSON may hold
 // as it is and a terminal would obey. slog's text needs no such thing: it
 // quotes.
 type harmlessJSON struct{ w io.Writer }

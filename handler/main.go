@@ -1,6 +1,6 @@
-// Command handler is Pushback: one binary that runs rules against a workspace,
-// as the custom handler of Azure Functions, and offline, over a generated day or
-// over exported logs.
+// Command handler is Pushback. The one binary runs rules against a workspace,
+// as the custom handler of Azure Functions, and offline, over a generated day
+// or over exported logs.
 package main
 
 import (

@@ -26,7 +26,7 @@ import (
 	"pushback/handler/settings"
 )
 
-// offline runs rules over logs in the place of a workspace: the tick, and all
+// offline runs rules over logs in the place of a workspace. The tick, and all
 // of what it does up to the call of azquery and from its answer on, is the
 // production one. Only the transport is another, and the clock, which jumps
 // from one tick that has something to do to the next.
@@ -229,8 +229,8 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 	return good, p
 }
 
-// missingTables lists the tables that a rule names and the logs lack: the one
-// that the error is about and, if all are known ones, every other.
+// missingTables lists the tables that a rule names and the logs lack. They are
+// the one that the error is about and, if all are known ones, every other.
 func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema, lists watchlistSource) []string {
 	all := maps.Clone(kql.KnownTables())
 	maps.Copy(all, have)
@@ -303,8 +303,8 @@ func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) map[
 	return reads
 }
 
-// span is the time to run over: what was asked for, else that of the records
-// in the tables, from the start of the first's hour.
+// span is the time to run over. It is what was asked for, else that of the
+// records in the tables, from the start of the first's hour.
 func (o *offline) span(tables []*kql.Table) (first, last time.Time, err error) {
 	first, last = o.from, o.to
 	if !first.IsZero() && !last.IsZero() {
@@ -339,9 +339,9 @@ func (o *offline) span(tables []*kql.Table) (first, last time.Time, err error) {
 // part is a stretch of time that is run over.
 type part struct{ from, to time.Time }
 
-// parts leaves out of a time what no record can reach, so that logs of a few
-// days years apart do not run all the windows between. A rule that fires when
-// it finds nothing has to run all the same.
+// parts leaves out of a time what no record can reach. So logs of a few days
+// years apart do not run all the windows between. A rule that fires when it
+// finds nothing has to run all the same.
 func parts(rules []*rule.Rule, tables []*kql.Table, first, last time.Time) []part {
 	reach := time.Duration(0) // from a record to the windows that it is in
 	for _, r := range rules {

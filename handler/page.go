@@ -29,8 +29,9 @@ import (
 //go:embed page/index.html page/page.css page/page.js
 var pageFiles embed.FS
 
-// The official renderer of cards: the version that the tests' lock file has, the
-// SHA-384 of its file, and where that is to be had without the pinned install.
+// The official renderer of cards. These are the version that the tests' lock
+// file has, the SHA-384 of its file, and where that is to be had without the
+// pinned install.
 const (
 	rendererFile = ".ci/node_modules/adaptivecards/dist/adaptivecards.js"
 	rendererHash = "sha384-2ZvLCU4Vdd2sHmy/YJ9k9RtG0rDm9U6ohi00pKobAAHYezyyHjwoSw+hC1q7dN+0"

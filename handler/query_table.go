@@ -14,7 +14,7 @@ import (
 // shown one below the other.
 const leastColumn = 8
 
-// writeTable writes a table that fits the terminal: columns that are too wide
+// writeTable writes a table that fits the terminal. Columns that are too wide
 // are cut, and where even that does not help each row is a list of its cells.
 func writeTable(w io.Writer, t *kql.Table) error {
 	style := styleOf(w)

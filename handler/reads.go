@@ -2,9 +2,9 @@ package main
 
 import "pushback/detect/kql"
 
-// neededColumns says which columns the queries read. Of a table
-// whose columns are not known beforehand it keeps all, and of every table if a
-// query names what the known tables do not have: the logs may.
+// neededColumns says which columns the queries read. Of a table whose columns
+// are not known beforehand it keeps all, and of every table if a query names
+// what the known tables do not have: the logs may.
 func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
 	known := kql.KnownTables()
 	need := make(map[string][]string)
@@ -28,8 +28,7 @@ func neededColumns(lists watchlistSource, queries ...string) func(table string) 
 	}
 }
 
-// neededRows says which rows of the known tables the queries can
-// use at all.
+// neededRows says which rows of the known tables the queries can use at all.
 func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
 	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)
 	return func(table string) *kql.RowFilter { return filters[table] }

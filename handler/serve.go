@@ -63,7 +63,7 @@ func newServe() *cobra.Command {
 	}
 }
 
-// keepWriting lets the process outlive its log: a write to a pipe that nobody
+// keepWriting lets the process outlive its log. A write to a pipe that nobody
 // reads any more fails, and does not end the process in the middle of a tick.
 func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 

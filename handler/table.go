@@ -19,8 +19,8 @@ import (
 )
 
 // hostStorage is the storage account that the Functions host keeps its own
-// state in: a connection string, or with these behind it its parts for an
-// identity.
+// state in. The setting is a connection string, or with these behind it its
+// parts for an identity.
 const (
 	hostStorage        = "AzureWebJobsStorage"
 	hostStorageTables  = hostStorage + "__tableServiceUri"
@@ -37,10 +37,11 @@ var tableSuffixes = map[string]string{
 
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
-// openLedger returns what remembers how far the rules have run, what they reported
-// and what is still to be sent, and makes sure that it can be written. Its table
-// has to be there, for one that was deleted must not be taken for a new one; only
-// the emulator's is made here if create says so: whoever starts that begins anew.
+// openLedger returns the ledger, and makes sure that it can be written. It
+// remembers how far the rules have run, what they reported and what is still to
+// be sent. Its table has to be there, for one that was deleted must not be
+// taken for a new one; only the emulator's is made here if create says so:
+// whoever starts that begins anew.
 func openLedger(ctx context.Context, s settings.Settings, log *slog.Logger, create bool) (*ledger.Ledger, error) {
 	o, err := ledgerOptions(s)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package input opens and reads files that a person names or a folder holds,
-// without waiting for what may never come: a pipe that nobody writes to, a device
-// or a file of the kernel that has no end.
+// Package input opens and reads files that a person names or a folder holds. It
+// never waits for what may not come: a pipe that nobody writes to, a device or
+// a file of the kernel that has no end.
 package input
 
 import (
@@ -15,7 +15,7 @@ import (
 
 const (
 	// pseudoTime and pseudoBytes bound the reading of a file that says it is
-	// empty: those of the kernel do, whatever they hold, and some have no end.
+	// empty. Files of the kernel do, whatever they hold, and some have no end.
 	pseudoTime  = 2 * time.Second
 	pseudoBytes = 1 << 20
 	// pipeTime is how long a pipe that nobody has open for writing is waited for.
@@ -80,7 +80,7 @@ func (f *File) Read(p []byte) (int, error) {
 }
 
 // ReadAt reads from a place in the file, up to the size that it had when it was
-// opened: what says that it is empty cannot be read so.
+// opened. What says that it is empty cannot be read so.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 	left := f.info.Size() - offset
 	if left <= 0 {

@@ -52,12 +52,13 @@ type Router interface {
 	Addresses() []string
 }
 
-// Beater is a Router whose addresses are sent something when nothing else is:
-// one that is never used can go off unseen.
+// Beater is a Router whose addresses get a heartbeat when they get nothing
+// else. An address that is never used can stop working without anybody
+// noticing.
 type Beater interface {
 	Router
-	// Heartbeat sends an address a word that Pushback is alive. Its errors are
-	// like those of Notify.
+	// Heartbeat sends an address a message that Pushback runs. Its errors are like
+	// those of Notify.
 	Heartbeat(ctx context.Context, address string, h Heartbeat) error
 }
 

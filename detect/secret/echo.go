@@ -10,7 +10,7 @@ import (
 const leastWord = 4
 
 // HideEcho returns a text with every secret replaced by [Hidden], as [Hide]
-// does, and every word too that is a part of a secret in one of the sources. It
+// does. So is every word that is a part of a secret in one of the sources. It
 // is for errors, which quote parts of what they are about: a part does not look
 // like the secret that it is from.
 func HideEcho(text string, sources ...string) string { return EchoHider(sources...)(text) }

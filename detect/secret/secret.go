@@ -1,8 +1,9 @@
-// Package secret finds secrets in text that is about to be shown: a setting's
-// value, an address in an error, what a service repeats of what it was sent.
+// Package secret finds secrets in text that is about to be shown. Such a text
+// is a setting's value, an address in an error, or what a service repeats of
+// what it was sent.
 //
-// A secret is known by its form, since a secret ends up where nobody
-// expects it: the query of an address and the user in it, the fields of a
+// A secret is known by its form, since it ends up where nobody expects it. Its
+// forms are the query of an address and the user in it, the fields of a
 // connection string, tokens and keys in base64. It is found whatever way it is
 // encoded and whatever case it has.
 package secret
@@ -34,9 +35,9 @@ func Hide(text string) string {
 	return f.without(find(f))
 }
 
-// Remove returns a text with the given secrets replaced by [Hidden], whatever
-// way they are encoded and whatever case they have, and with what [Hide] finds.
-// Secrets shorter than leastKnown stay: they are words.
+// Remove returns a text with the given secrets replaced by [Hidden], in
+// whatever encoding and case. It also hides what [Hide] finds. Secrets shorter
+// than leastKnown stay: they are words.
 func Remove(text string, known ...string) string {
 	f := fold(text)
 	lower := lowered(f.text)
@@ -69,8 +70,9 @@ var (
 	// address is a URL. Its parts are its host with what comes before it, its
 	// path and the rest.
 	address = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*:/{2,}([^\s"'<>/?#]*)([^\s"'<>?#]*)([?#][^\s"'<>]*)?`)
-	// field is a name and a value that is a secret whatever its form: NAME=VALUE,
-	// or "NAME":"VALUE" as in JSON, with white space that may be escaped.
+	// field is a name and a value that is a secret whatever its form. It is
+	// written NAME=VALUE, or "NAME":"VALUE" as in JSON, with white space that may
+	// be escaped.
 	field = regexp.MustCompile(`(?i)(?:(?:shared)?access_?key|account_?key|shared_?secret(?:_?value)?|client_?secret|(?:access|refresh|id|client_assertion)_?token|client_?assertion|(?:x-)?identity[-_]header|msi_?secret|api-?key|passw(?:or)?d|\bpwd|\bsig|signature)(?:\\?["']?(?:\s|\\[tnr])*=(?:\s|\\[tnr])*\\?["']?|\\?["'](?:\s|\\[tnr])*:(?:\s|\\[tnr])*\\?["'])([^\s"'<>;,&=\\][^\s"'<>;,&\\]*)`)
 	// signature is that of a storage account or a service bus, with all of its
 	// parameters.
@@ -127,9 +129,9 @@ func find(f folded) []span {
 	return found
 }
 
-// random reports whether a run of characters looks like bytes in base64: it has
-// small and capital letters and digits, and changes between them all the time.
-// Words in camel case, paths, ids and digests in hexadecimal do not.
+// random reports whether a run of characters looks like bytes in base64. Such a
+// run has small and capital letters and digits, and changes between them all
+// the time. Words in camel case, paths, ids and digests in hexadecimal do not.
 func random(text string) bool {
 	var of [3]int
 	last, changes, n := -1, 0, 0

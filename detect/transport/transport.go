@@ -1,5 +1,5 @@
 // Package transport carries requests to services whose answers are not to be
-// trusted: the real service may be broken, and what answers in its place may be
+// trusted. The real service may be broken, and what answers in its place may be
 // hostile.
 //
 // What is read of an answer is bounded, headers and body alike, counted after

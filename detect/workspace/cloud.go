@@ -12,7 +12,7 @@ import (
 var clouds = []string{"public", "usgovernment", "china"}
 
 // Cloud returns the configuration of a cloud by its name, for a client's
-// options and for its credential's: both have to be of the workspace's cloud.
+// options and for its credential's. Both have to be of the workspace's cloud.
 // Upper and lower case are the same; no name is the public cloud.
 func Cloud(name string) (cloud.Configuration, error) {
 	switch strings.ToLower(strings.TrimSpace(name)) {

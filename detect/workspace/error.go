@@ -47,9 +47,10 @@ func MissingTable(err error) (table string, missing bool) {
 }
 
 // Unavailable reports whether another query would fail like the one that err is
-// about, whatever it asks: there is no token, the service is not reached, does not
-// let us in, does not know the workspace, or is overloaded. Other failures, such
-// as a query that takes too long, say nothing of the next.
+// about, whatever it asks. That is so where there is no token, the service is
+// not reached, does not let us in, does not know the workspace, or is
+// overloaded. Other failures, such as a query that takes too long, say nothing
+// of the next.
 func Unavailable(err error) bool {
 	if _, ok := errors.AsType[*CredentialError](err); ok {
 		return true
@@ -70,9 +71,8 @@ func (e *QueryError) Error() string {
 	return fmt.Sprintf("%s%s (%s)", where, e.Message, e.Code)
 }
 
-// PartialError says that the service answered with a part of the result, which
-// may be any part: rows past a limit, or those of a failed cluster, are
-// missing.
+// PartialError says that the service answered with a part of the result. It may
+// be any part: rows past a limit, or those of a failed cluster, are missing.
 type PartialError struct {
 	Code    string
 	Message string // in the service's words, naming the limit that was hit; one line

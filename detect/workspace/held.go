@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// What a row and a cell take, beside the cell's value: the place in the slice of
-// rows, which grows by a quarter and is there twice then, and the interface.
+// What a row and a cell take, beside the cell's value. This is the place in the
+// slice of rows, which grows by a quarter and is there twice then, and the
+// interface.
 const rowBytes, cellBytes = 56, 16
 
 // heldBytes is about how many bytes a cell's value takes. Of a dynamic it is many

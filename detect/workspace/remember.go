@@ -8,11 +8,11 @@ const (
 	longestRemembered = 512
 )
 
-// remembering returns a parser that reads equal cells once: the rows of a large
+// remembering returns a parser that reads equal cells once. The rows of a large
 // result say the same of many things, such as an application or a reason, and
-// values cannot be changed, so that they may share them. Dynamic values that are
-// not remembered are parsed when they are asked for. It adds to held what the
-// values take.
+// values cannot be changed, so that they may share them. Dynamic values that
+// are not remembered are parsed when they are asked for. It adds to held what
+// the values take.
 func remembering(parse parser, held *int64) parser {
 	values := map[string]any{}
 	return func(cell json.RawMessage) (any, error) {

@@ -7,7 +7,7 @@ import (
 )
 
 // statistics is what the service says of the work on a query, as far as it is
-// of use: it is not the same for all queries.
+// of use. It is not the same for all queries.
 type statistics struct {
 	Query struct {
 		ExecutionTime *float64 `json:"executionTime"` // in seconds

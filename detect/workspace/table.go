@@ -22,8 +22,8 @@ type Table struct {
 	// NoData says that the workspace holds no data at all, of any table. It does
 	// not look at the query then, so there are no columns either.
 	NoData bool
-	// Warnings are what the service had to say of an answer that is complete,
-	// such as a part of a fuzzy union that it could not find. Each is a line.
+	// Warnings are what the service had to say of a complete answer, such as a
+	// part of a fuzzy union that it could not find. Each is a line.
 	Warnings []string
 }
 

@@ -37,8 +37,9 @@ func Text(value any) string {
 	}
 }
 
-// JSON returns a cell of a [Table] as JSON in the form of the API's answer:
-// datetimes, timespans, NaN and infinities as strings, dynamic values as such.
+// JSON returns a cell of a [Table] as JSON in the form of the API's answer.
+// Datetimes, timespans, NaN and infinities are strings, dynamic values are as
+// such.
 func JSON(value any) json.RawMessage {
 	switch v := value.(type) {
 	case Dynamic:

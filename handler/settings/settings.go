@@ -167,8 +167,8 @@ func Read() (Settings, error) { return ReadFor("") }
 func ReadFor(command string) (Settings, error) {
 	var s variables
 	given := map[string]bool{}
-	// What is wrong with a value is found out below: envconfig stops at the
-	// first, and whoever sets up a deployment wants to see them all.
+	// What is wrong with a value is found out below. The package envconfig stops
+	// at the first, and whoever sets up a deployment wants to see them all.
 	if err := envconfig.Process(Prefix, &s); err != nil {
 		return Settings{}, fmt.Errorf("settings: %w", err)
 	}
@@ -222,9 +222,9 @@ func ReadFor(command string) (Settings, error) {
 	return plain, errors.Join(problems...)
 }
 
-// unresolved reports whether a value is a reference to a key vault that the
-// platform did not replace by the secret, which it leaves as it is where it
-// cannot. https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
+// unresolved reports whether a value is still a reference to a key vault. The
+// platform replaces it by the secret, and leaves it as it is where it cannot.
+// https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
 func unresolved(value string) bool {
 	const reference = "@Microsoft.KeyVault("
 	return len(value) >= len(reference) && strings.EqualFold(value[:len(reference)], reference)

@@ -105,7 +105,7 @@ func (e pointExporter) Export(ctx context.Context, points *metricdata.ResourceMe
 	return e.signal.noted(e.Exporter.Export(ctx, points))
 }
 
-// FlushTime is how long a tick waits at its end for its telemetry to be taken:
-// the platform may stop the process as soon as it has the answer. The process
+// FlushTime is how long a tick waits at its end for its telemetry to be taken.
+// The platform may stop the process as soon as it has the answer. The process
 // waits as long when it ends.
 const FlushTime = 2 * time.Second

@@ -10,8 +10,9 @@ import (
 )
 
 // exportedSignals reads from OpenTelemetry's own variables which signals have
-// somewhere to go: those of which an endpoint is set, and the exporter is not
-// none. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+// somewhere to go. Those are the ones of which an endpoint is set, and the
+// exporter is not none.
+// https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 func exportedSignals() (traces, metrics bool, err error) {
 	if strings.EqualFold(variable("OTEL_SDK_DISABLED"), "true") {
 		return false, false, nil

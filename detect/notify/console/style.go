@@ -11,7 +11,7 @@ type Style struct {
 }
 
 // The usual width of text for a screen of unknown size, and the least and the
-// most that is used: longer lines are hard to read.
+// most that is used. Longer lines are hard to read.
 const (
 	defaultWidth = 80
 	leastWidth   = 40

@@ -18,8 +18,8 @@ type chapter struct {
 	// is noted nothing was made, so there is nothing to read first.
 	Incident string `json:"incident"`
 	// Latest is when the latest alert was made that may be in one of the story's
-	// incidents, and Began what it was when this one was begun: no alert that was
-	// made later is in one before.
+	// incidents. Began is what Latest was when this one was begun: no alert that
+	// was made later is in one before.
 	Latest time.Time `json:"latest"`
 	Began  time.Time `json:"began"`
 	// Past are the incidents before, the newest first.

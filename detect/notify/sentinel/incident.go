@@ -190,10 +190,9 @@ func queryOf(r *rule.Rule) string {
 	return query[:strings.LastIndexByte(query[:mostQuery], '\n')+1] + "// The rest of the rule's query has no room here: see the rule."
 }
 
-// result returns the alert's first row as a JSON object, with what there is of
-// other rows in _moreRows, as far as there is room: a column that has none is
-// left out and named in _leftOut, and rows that have none are counted in
-// _rowsLeftOut.
+// result returns the alert's first row as a JSON object. The other rows are in
+// _moreRows, as far as there is room: a column without room is left out and
+// named in _leftOut, and rows without room are counted in _rowsLeftOut.
 func result(a alert.Alert) string {
 	if len(a.Rows) == 0 {
 		return "{}"

@@ -1,13 +1,13 @@
 // Package sentinel makes alerts incidents of Microsoft Sentinel, one for each
-// story: what the same identity, or whatever the rule groups by, did until
-// somebody closed its incident.
+// story. A story is what the same identity, or whatever the rule groups by, did
+// until somebody closed its incident.
 //
-// An alert becomes a bookmark with the rule's query, the row and the entities,
-// related to the incident, and a comment with what was found out. All ids
-// derive from the rule and the alert, so each step can be done again: a
-// delivery that was cut off is completed by the next attempt and repeats
-// nothing. What an analyst changed on an incident stays. Which incident a story
-// is in is noted in the ledger (chapter.go).
+// An alert becomes a bookmark and a comment. The bookmark is related to the
+// incident and has the rule's query, the row and the entities; the comment has
+// what was found out. All ids derive from the rule and the alert, so each step
+// can be done again: a delivery that was cut off is completed by the next
+// attempt and repeats nothing. What an analyst changed on an incident stays.
+// Which incident a story is in is noted in the ledger (chapter.go).
 package sentinel
 
 import (
@@ -101,9 +101,9 @@ func New(w Workspace, notes Notes, credential azcore.TokenCredential, o Options)
 // Name returns the destination's name.
 func (d *Destination) Name() string { return Name }
 
-// IncidentURL returns the address of the incident that the alert's story is in,
-// or nothing: where none was made, and where the ledger does not answer, which
-// what comes next will say.
+// IncidentURL returns the address of the incident that the alert's story is in.
+// It returns nothing where none was made, and where the ledger does not answer,
+// which what comes next will say.
 func (d *Destination) IncidentURL(ctx context.Context, a alert.Alert) string {
 	r := d.rules[a.RuleID]
 	if r != nil && !r.Incident.CreateIncident {

@@ -114,7 +114,7 @@ func secondIncident(own string, a alert.Alert) string {
 }
 
 // isFormer reports whether the id of an alert is a UUID of SHA-1, as they all
-// were: those of now are all hash, so that a few look like one. Either way an
+// were. Those of now are all hash, so that a few look like one. Either way an
 // alert stays with what it says.
 func isFormer(a alert.Alert) bool {
 	id, err := uuid.Parse(a.ID)

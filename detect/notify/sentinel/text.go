@@ -2,9 +2,9 @@ package sentinel
 
 import "pushback/detect/notify/text"
 
-// plain returns a text from anywhere as one that Sentinel shows as it is, of at
-// most so many UTF-16 units: the service counts no columns, so that what has no
-// width counts too.
+// plain returns a text from anywhere as one that Sentinel shows as it is. It
+// has at most so many UTF-16 units, not columns, since the service counts what
+// has no width too.
 func plain(value string, most int) string { return text.CutUnits(text.Safe(value), most) }
 
 // inert makes a value of a comment text and nothing else.

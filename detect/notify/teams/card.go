@@ -81,17 +81,18 @@ const (
 	mostLines       = 40
 )
 
-// Card returns an alert as an Adaptive Card of version 1.5: how bad and what,
-// when in the reader's time and in UTC, who and what else, and where to look.
+// Card returns an alert as an Adaptive Card of version 1.5. It says what
+// happened and how bad it is, when, in the reader's time and in UTC, who and
+// what else is part of it, and where to look.
 //
 // Nothing from a log can make a link, an image, a mention, bold text or a
-// second line: it stands where no Markdown is read, with control characters as
+// second line. It stands where no Markdown is read, with control characters as
 // escapes and addresses defanged.
 //
-// A card that would be too large loses, in this order and each from its last,
-// the alert's properties, notes, what is not known of the context, the timeline,
-// what is known of the entities, custom details, MITRE, the entities, the
-// description and the findings, and says so.
+// A card that would be too large loses parts, and says so. It loses, in this
+// order and each from its last, the alert's properties, notes, what is not
+// known of the context, the timeline, what is known of the entities, custom
+// details, MITRE, the entities, the description and the findings.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	c := newCard(a.Severity.String() + ": " + text.Markdown(inert(text.Line(a.Title), mostTitle)))
 	c.Body, c.Actions = []any{header(a)}, actions(a, links)

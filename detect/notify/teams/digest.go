@@ -37,9 +37,9 @@ func (t *Teams) NotifyAll(ctx context.Context, alerts []alert.Alert) error {
 	return t.send(ctx, t.route(worst), card)
 }
 
-// Digest returns several alerts of a rule as one Adaptive Card: how many, how
-// bad, the findings they share, and the worst of them in a table. What holds for
-// [Card] holds for it.
+// Digest returns several alerts of a rule as one Adaptive Card. It says how
+// many, how bad, the findings they share, and the worst of them in a table.
+// What holds for [Card] holds for it.
 func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	if len(alerts) == 0 {
 		return nil, fmt.Errorf("teams: a digest of no alert")

@@ -65,8 +65,8 @@ type channel struct {
 	turns   *turns
 }
 
-// route returns where an alert goes: to the address that it is for, or where its
-// rule does, else its severity, else where all others go.
+// route returns where an alert goes. That is the address that it is for, or
+// that of its rule, else of its severity, else the one of all others.
 func (t *Teams) route(a alert.Alert) channel {
 	if a.Address != "" {
 		for _, c := range append([]channel{t.other}, t.routes...) {

@@ -3,10 +3,10 @@ package teams
 import "pushback/detect/notify/text"
 
 // inert returns text from a log in a form that means nothing to Teams in a
-// TextRun, which reads no Markdown: on one line, with control and direction
-// characters as escapes; with addresses defanged, since clients make links of
-// bare ones; and without the card's functions, such as {{DATE()}}. It is cut
-// after so many characters.
+// TextRun, which reads no Markdown. It is on one line, with control and
+// direction characters as escapes; with addresses defanged, since clients make
+// links of bare ones; and without the card's functions, such as {{DATE()}}. It
+// is cut after so many characters.
 func inert(value string, most int) string {
 	return text.Defang(text.CutSafe(value, most, func(before, b byte) string {
 		if before == '{' && b == '{' {

@@ -65,8 +65,8 @@ func (w WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, w.Str
 func (w WebhookURL) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 // redact takes the address and its parts out of a text that somebody else
-// wrote, such as the webhook's answer, and what else looks like a secret. Words
-// such as run and POST stay.
+// wrote, such as the webhook's answer. What else looks like a secret goes too.
+// Words such as run and POST stay.
 func (w WebhookURL) redact(text string) string {
 	u := w.reveal()
 	known := []string{u.String(), u.RequestURI(), u.EscapedPath(), u.RawQuery}
