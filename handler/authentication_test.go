@@ -14,8 +14,9 @@ import (
 	"pushback/detect/rule"
 )
 
-// tickShipped runs the shipped rule over what the workspace holds at a time, and
-// returns the alerts that are new: who, from where, and how many rejections.
+// tickShipped runs the shipped rule over what the workspace holds at a time,
+// and returns the alerts that are new. Of each it gives who, from where, and
+// how many rejections.
 func tickShipped(t *testing.T, l *ledger.Ledger, now time.Time, refusals ...refusedPrompt) (found []string) {
 	t.Helper()
 	d, err := detect.New(detect.Config{Delay: 5 * time.Minute, Lateness: 3 * time.Hour}, []*rule.Rule{rule.Default()}, workspaceOf(t, &now, refusals...), l)

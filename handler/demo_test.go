@@ -71,9 +71,9 @@ func TestDemoGolden(t *testing.T) {
 	}
 }
 
-// TestDemoText compares the text with the same run as JSON: each alert is there,
-// in order and with all that is known of it, each row that was dropped is listed,
-// and the totals count them.
+// TestDemoText compares the text with the same run as JSON. Each alert is
+// there, in order and with all that is known of it, each row that was dropped
+// is listed, and the totals count them.
 func TestDemoText(t *testing.T) {
 	t.Parallel()
 	printed := handler(t, "demo").stdout
@@ -160,8 +160,9 @@ func authentications(a alert.Alert) []string {
 	return nil
 }
 
-// reporting lists the alerts that report a rejection as news: alerts about the same
-// user and address that name its authentication, which none before them did.
+// reporting lists the alerts that report a rejection as news. They are the
+// alerts about the same user and address that name its authentication, which
+// none before them did.
 func reporting(alerts []alert.Alert, r sample.Rejection) (by []alert.Alert) {
 	known := map[string]bool{}
 	for _, a := range alerts {

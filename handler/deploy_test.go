@@ -90,8 +90,9 @@ func TestInfraAlertFires(t *testing.T) {
 }
 
 // TestInfraTraceAlerts runs the queries of the alerts about silence and about
-// what is parked over what the binary logs: of ticks that succeed, of ticks that
-// fail since a webhook refuses, and of ticks that cannot run.
+// what is parked over what the binary logs. They see the logs of ticks that
+// succeed, of ticks that fail since a webhook refuses, and of ticks that cannot
+// run.
 func TestInfraTraceAlerts(t *testing.T) {
 	t.Parallel()
 	silence, criterion := alertQuery(t, "silence")

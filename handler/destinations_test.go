@@ -7,7 +7,7 @@ import (
 	"pushback/handler/settings"
 )
 
-// TestDestinations opens every destination of the table: what turns one on is a
+// TestDestinations opens every destination of the table. What turns one on is a
 // setting of its own, and its name in the ledger is that of its row.
 func TestDestinations(t *testing.T) {
 	t.Setenv("PUSHBACK_TEAMS_WEBHOOK_URL", standInWebhook)

@@ -455,8 +455,8 @@ func hostFunctionTimeout(t *testing.T) {
 }
 
 // hostMemory runs 200 ticks of a second, of which every tenth has something to
-// post, and expects that the handler takes no more memory at the end than after
-// the first fifty.
+// post. The handler must take no more memory at the end than after the first
+// fifty.
 func hostMemory(t *testing.T) {
 	const ticks, warm = 200, 50
 	c, table := newEventCloud(t), newLedgerTable(t)

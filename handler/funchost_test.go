@@ -107,7 +107,7 @@ type eventCloud struct {
 	queries int            // of the rule
 	cards   map[string]int // by user
 	// asked, if set, sees each query of the rule before it is answered, with the
-	// number of those before it, and says whether it answered it.
+	// number of those before it. It says whether it answered it.
 	asked func(n int, w http.ResponseWriter, r *http.Request) bool
 	// posted, if set, sees each card before it is taken, and says whether it
 	// refused it.

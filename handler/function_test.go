@@ -124,8 +124,8 @@ func TestFunctionOpensAgain(t *testing.T) {
 	}
 }
 
-// TestServeCutsShort asks the process to end while a query does not: it is
-// cut short, the invocation is answered, and the window waits for the next.
+// TestServeCutsShort asks the process to end while a query does not. The query
+// is cut short, the invocation is answered, and the window waits for the next.
 func TestServeCutsShort(t *testing.T) {
 	t.Parallel()
 	stopping, stop := context.WithCancel(t.Context())

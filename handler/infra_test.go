@@ -51,8 +51,8 @@ func above(lines []string, i int) string {
 	return strings.Join(lines[first:i], "\n")
 }
 
-// TestInfraDescribed wants every parameter and output described, every role
-// assignment to say why, and every resource to name the page that it was
+// TestInfraDescribed wants every parameter and output described and every role
+// assignment to say why. It wants every resource to name the page that it was
 // looked up on, or to follow one of its kind in the file.
 func TestInfraDescribed(t *testing.T) {
 	t.Parallel()

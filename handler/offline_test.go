@@ -15,9 +15,9 @@ import (
 	"pushback/handler/settings"
 )
 
-// TestPositionsSurviveTheAPI sends a query that is wrong through azquery to
-// the local engine, and expects the place of the mistake in the rule's own
-// text: the API counts characters from 0, and lines of ours stand before it.
+// TestPositionsSurviveTheAPI sends a query that is wrong through azquery to the
+// local engine. It expects the place of the mistake in the rule's own text: the
+// API counts characters from 0, and lines of ours stand before it.
 func TestPositionsSurviveTheAPI(t *testing.T) {
 	t.Parallel()
 	s, err := settings.Read()

@@ -242,9 +242,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// The page answers to addresses and localhost alone, and where the pinned
-// renderer is missing or another it takes the one with the right hash from
-// elsewhere.
+// The page answers to addresses and localhost alone. Where the pinned renderer
+// is missing or another it takes the one with the right hash from elsewhere.
 func TestPageServer(t *testing.T) {
 	t.Parallel()
 	p := &page{title: "Demo", most: 5}

@@ -140,7 +140,7 @@ func (w *crashWorld) kill() {
 }
 
 // crashed says where the process was killed, if it was, and whether it is the
-// current one: the host starts one that is killed while it starts again.
+// current one. The host starts one that is killed while it starts again.
 func (w *crashWorld) crashed() (boundary string, current bool) {
 	for {
 		w.mu.Lock()
@@ -183,8 +183,8 @@ type crashRun struct {
 }
 
 // run starts the process with an empty ledger, ticks until nothing is owed, and
-// kills it on the way: the first time after kills[0] boundaries, then after
-// kills[1] more, and so on.
+// kills it on the way. It does so the first time after kills[0] boundaries,
+// then after kills[1] more, and so on.
 func (w *crashWorld) run(kills []int) *crashRun {
 	table := newLedgerTable(w.t)
 	w.host.env = append(slices.Clone(w.env), "PUSHBACK_TABLE_NAME="+table.name)
@@ -345,9 +345,9 @@ func crashOrder(boundaries []string, rng *rand.Rand) []int {
 	return append(first, rest...)
 }
 
-// TestProcessCrashes kills the binary with SIGKILL at the boundaries between the
-// steps of its ticks, starts it again and expects every alert to be sent, and
-// again only after a crash between its sending and the note of that.
+// TestProcessCrashes kills the binary with SIGKILL at the boundaries between
+// the steps of its ticks and starts it again. It expects every alert to be
+// sent, and again only after a crash between its sending and the note of that.
 func TestProcessCrashes(t *testing.T) {
 	t.Parallel()
 	undisturbed := newCrashWorld(t).run(nil)

@@ -12,8 +12,8 @@ import (
 )
 
 // TestProcessDamagedAnswers damages the answers of the table service, so that
-// they can still be read: the tick fails and moves no watermark, and the next one
-// reports each alert once.
+// they can still be read. The tick fails and moves no watermark, and the next
+// one reports each alert once.
 func TestProcessDamagedAnswers(t *testing.T) {
 	t.Parallel()
 	// each edits the rows of an answer.

@@ -19,8 +19,9 @@ import (
 	"pushback/detect/workspace"
 )
 
-// TestProcessExitCodes ends the process by a signal, idle and in a tick: the tick
-// comes to its end, and the code is one with which the host starts it again.
+// TestProcessExitCodes ends the process by a signal, idle and in a tick. The
+// tick comes to its end, and the code is one with which the host starts it
+// again.
 func TestProcessExitCodes(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

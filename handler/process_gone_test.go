@@ -30,10 +30,10 @@ func (l *ledgerTable) exists() bool {
 	return len(page.Tables) > 0
 }
 
-// TestProcessTableDeleted deletes the table under a process that runs: every tick
-// fails and says what to do, nothing but outbox init makes the table, and then
-// all that happened meanwhile is reported, and that the ledger was gone.
-// A process that was started without a table reports that there was none.
+// TestProcessTableDeleted deletes the table under a process that runs. Every
+// tick fails and says what to do, nothing but outbox init makes the table, and
+// then all that happened meanwhile is reported, and that the ledger was gone. A
+// process that was started without a table reports that there was none.
 func TestProcessTableDeleted(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

@@ -80,8 +80,9 @@ func TestProcessHealthQuiet(t *testing.T) {
 	}
 }
 
-// A table that falls silent is reported once, also over a restart and when it is
-// silent for longer than its rhythm is remembered, and once more when it is back.
+// A table that falls silent is reported once, and once more when it is back.
+// That holds over a restart and when it is silent for longer than its rhythm is
+// remembered.
 func TestProcessHealthSilence(t *testing.T) {
 	t.Parallel()
 	from, to := healthBegin.AddDate(0, 0, 1), healthBegin.AddDate(0, 0, 21)
@@ -114,8 +115,8 @@ func TestProcessHealthSilence(t *testing.T) {
 	}
 }
 
-// A rule that fails is reported after the third tick, once, and once more when it
-// works again; windows that were given up are reported too.
+// A rule that fails is reported after the third tick, once, and once more when
+// it works again. Windows that were given up are reported too.
 func TestProcessHealthRule(t *testing.T) {
 	t.Parallel()
 	c := quietTenant(t, healthBegin.Truncate(24*time.Hour).AddDate(0, 0, -1), 5, func(_ string, h time.Time) bool { return office(h) })

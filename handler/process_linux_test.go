@@ -68,9 +68,9 @@ func largeTick(t testing.TB, settings map[string]string) float64 {
 	return peak
 }
 
-// tableOfItsOwn returns the settings for a ledger in an Azurite that nobody else
-// uses and that is fit for many rows: the one that all tests share takes longer to
-// record so many than a tick gives it.
+// tableOfItsOwn returns the settings for a ledger in an Azurite that nobody
+// else uses and that is fit for many rows. The one that all tests share takes
+// longer to record so many than a tick gives it.
 func tableOfItsOwn(t testing.TB) map[string]string {
 	t.Helper()
 	addr, _ := azurite.On(t, t.TempDir())
@@ -174,7 +174,7 @@ func TestProcessDevelopmentStorage(t *testing.T) {
 	}
 }
 
-// stormRows is how many rows a workspace answers at most, and stormMegabytes is
+// stormRows is how many rows a workspace answers at most. stormMegabytes is
 // what a tick may take for them: the rest of a small instance is the host's.
 const (
 	stormRows      = 100_000

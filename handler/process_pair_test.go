@@ -45,8 +45,8 @@ func pairRules(t *testing.T) string {
 }
 
 // TestProcessPair has two processes tick at once, with the same rules and one
-// table that misbehaves, and expects what one alone reports: all of it, each alert
-// once.
+// table that misbehaves. It expects what one alone reports: all of it, each
+// alert once.
 func TestProcessPair(t *testing.T) {
 	t.Parallel()
 	rules := pairRules(t)

@@ -166,7 +166,7 @@ func eventsOf(alerts []logLine) map[string]bool {
 }
 
 // checkNews expects each alert, which may be sent more than once, to report an
-// event that no smaller one does: else it says what was said before under
+// event that no smaller one does. Else it says what was said before under
 // another id.
 func checkNews(t testing.TB, alerts []logLine) {
 	t.Helper()

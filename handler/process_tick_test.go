@@ -55,7 +55,7 @@ func checkTold(t *testing.T, alerts []logLine, from, to, received time.Time) {
 	}
 }
 
-// TestProcessDay drives the binary through a day as the host would, and expects
+// TestProcessDay drives the binary through a day as the host would. It expects
 // the alerts that a replay of that day gives: no more, no fewer, each once, and
 // what arrived late among them.
 func TestProcessDay(t *testing.T) {

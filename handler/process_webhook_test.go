@@ -92,7 +92,7 @@ func TestProcessWebhookAnswers(t *testing.T) {
 	}
 }
 
-// A workflow that is switched off for hours loses nothing: nothing is parked,
+// A workflow that is switched off for hours loses nothing. Nothing is parked,
 // every tick fails, and when it is on again all is sent, late ones as such. A
 // restart in between changes nothing.
 func TestProcessWebhookOff(t *testing.T) {

@@ -345,9 +345,9 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestAnotherRule runs a rule that is written as published ones are: let, a
-// join with the latest identity records, ago(), a number compared with text,
-// and a threshold.
+// TestAnotherRule runs a rule that is written as published ones are. It has
+// let, a join with the latest identity records, ago(), a number compared with
+// text, and a threshold.
 func TestAnotherRule(t *testing.T) {
 	t.Parallel()
 	query := `let failures = SigninLogs

@@ -26,8 +26,8 @@ import (
 // a prompt.
 const manyRows = 10_000
 
-// cannedAnswer is the service's answer to the shipped rule with that many rows:
-// one of the generated day, each time about another user, address and
+// cannedAnswer is the service's answer to the shipped rule with that many rows.
+// Each is one of the generated day, each time about another user, address and
 // authentication.
 func cannedAnswer(t testing.TB, rows int) []byte {
 	t.Helper()

@@ -20,9 +20,9 @@ import (
 	"pushback/detect/sample"
 )
 
-// loadFormer puts the rows into a table that a version of a former format of the
-// ledger wrote of refusalsBefore, and returns the ids of the alerts that it had
-// not delivered yet.
+// loadFormer puts the rows into a table that a version of a former format of
+// the ledger wrote of refusalsBefore. It returns the ids of the alerts that it
+// had not delivered yet.
 func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "detect", "ledger", "testdata", fmt.Sprintf("format%d.json", format)))
@@ -49,10 +49,10 @@ func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 	return owed
 }
 
-// An upgrade reports nothing again that the version before reported, by whatever
-// spelling and whatever id, delivers what that still owed, and misses nothing
-// that is new: neither what arrives late, nor what carries a CorrelationId of
-// before.
+// An upgrade reports nothing again that the version before reported, by
+// whatever spelling and whatever id. It delivers what that still owed, and
+// misses nothing that is new: neither what arrives late, nor what carries a
+// CorrelationId of before.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	for format, owed := range map[int]int{1: 9, 2: 7} {

@@ -47,7 +47,7 @@ func open(t *testing.T, c *telemetrytest.Collector, out *buffer) *Telemetry {
 	return tel
 }
 
-// TestTelemetryCollectorAway lets the collector hang, refuse and come back: the
+// TestTelemetryCollectorAway lets the collector hang, refuse and come back. The
 // first tick waits for a while, the next do not, both is said once, and what
 // was waited for is not lost.
 func TestTelemetryCollectorAway(t *testing.T) {

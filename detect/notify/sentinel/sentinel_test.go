@@ -235,8 +235,8 @@ func TestAnalystWins(t *testing.T) {
 	if len(i.Relations) != 3 || len(w.arm.Incidents()) != 1 {
 		t.Errorf("%d bookmarks in %d incidents", len(i.Relations), len(w.arm.Incidents()))
 	}
-	// A severity that an analyst set once is theirs for good, also if it is what we
-	// said once, and so is a label that they removed.
+	// A severity that an analyst set once is theirs for good, also if it is what
+	// we said once. So is a label that they removed.
 	before := rejection(user, noon.Add(-time.Hour))
 	before.Severity = alert.High
 	w.arm.Edit(i.ID, map[string]any{"severity": "High"})
@@ -307,7 +307,7 @@ func TestRequests(t *testing.T) {
 }
 
 // An incident that holds no more bookmarks gets comments that say where those
-// are, and one that holds no more of these either is followed by another.
+// are. One that holds no more of these either is followed by another.
 func TestFullIncident(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, rule.Default())
@@ -335,8 +335,8 @@ func TestFullIncident(t *testing.T) {
 	}
 }
 
-// An alert that a full incident has in a comment alone is in it, also when that
-// was closed, or followed by another, before its delivery was noted.
+// An alert that a full incident has in a comment alone is in it. It is so too
+// when that was closed, or followed by another, before its delivery was noted.
 func TestFullIncidentAgain(t *testing.T) {
 	t.Parallel()
 	alertAt := func(n int) alert.Alert {
@@ -545,8 +545,8 @@ func (n flakyNotes) SetNote(ctx context.Context, ruleID, name, text, tag string)
 }
 
 // Whatever fails, whoever closes incidents meanwhile and in whatever order the
-// alerts come again: in the end each has one bookmark in one incident, and one
-// comment.
+// alerts come again, nothing is lost. In the end each has one bookmark in one
+// incident, and one comment.
 func TestInterruptedAndClosed(t *testing.T) {
 	t.Parallel()
 	const runs, alerts = 200, 6
@@ -626,8 +626,8 @@ func TestInterruptedAndClosed(t *testing.T) {
 }
 
 // Whatever call fails in whatever way, before or after it had its effect, the
-// attempts that follow complete the delivery, also in a process that knows
-// nothing of it, and nothing is there twice.
+// attempts that follow complete the delivery. They do also in a process that
+// knows nothing of it, and nothing is there twice.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	const runs = 200
@@ -870,7 +870,7 @@ func TestComment(t *testing.T) {
 	}
 }
 
-// What has no width counts all the same: a name that is made of it does not
+// What has no width counts all the same. A name that is made of it does not
 // keep an incident from being made, nor hide the findings.
 func TestWidthless(t *testing.T) {
 	t.Parallel()
@@ -943,7 +943,7 @@ func TestParseWorkspace(t *testing.T) {
 	}
 }
 
-// Times that nobody knows are left out of what is said and of what is sent: the
+// Times that nobody knows are left out of what is said and of what is sent. The
 // service would take them for the year 1, and show every alert of the incident
 // as two thousand years long.
 func TestNoTimes(t *testing.T) {

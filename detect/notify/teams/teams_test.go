@@ -121,7 +121,7 @@ func (s *standIn) teams(t *testing.T, timeout time.Duration) *Teams {
 }
 
 // reaching is a transport whose time is up only once the stand-in has a request
-// that it does not answer: how long the machine takes to get there counts
+// that it does not answer. How long the machine takes to get there counts
 // nothing.
 type reaching struct {
 	test context.Context

@@ -280,7 +280,7 @@ func (s *Server) putBookmark(id string, sent sent) (int, any) {
 		return http.StatusBadRequest, "a bookmark needs a name and a query"
 	}
 	if !json.Valid([]byte(sent.text("queryResult"))) {
-		return http.StatusBadRequest, "the row is no JSON"
+		return http.StatusBadRequest, "the row is not JSON"
 	}
 	mappings, _ := sent.Properties["entityMappings"].([]any)
 	for _, m := range mappings {
