@@ -58,6 +58,7 @@ type deliverySummary struct {
 	Sent        int    `json:"sent"`
 	Pending     int    `json:"pending"`
 	Parked      int    `json:"parked,omitempty"`
+	More        bool   `json:"more,omitempty"` // there are more than Pending and Parked
 	Orphaned    bool   `json:"orphaned,omitempty"`
 	Error       string `json:"error,omitempty"`
 }
@@ -79,7 +80,7 @@ func summarize(r detect.Report) *summary {
 		s.Rules = append(s.Rules, out)
 	}
 	for _, d := range r.Deliveries {
-		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.Orphaned, errorText(d.Err)})
+		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.More, d.Orphaned, errorText(d.Err)})
 	}
 	return s
 }
@@ -135,10 +136,14 @@ func (s *summary) line(inv invocation) string {
 		if d.Destination != (alertLog{}).Name() || len(s.Deliveries) == 1 { // beside others, the alerts there say enough
 			say(d.Sent, "%s sent to "+d.Destination, "alert")
 		}
+		owed := "%s"
+		if d.More {
+			owed = "at least %s"
+		}
 		if d.Orphaned {
-			say(d.Pending, "%s owed to "+d.Destination+", which is not set up any more: see handler outbox", "alert")
+			say(d.Pending, owed+" owed to "+d.Destination+", which is not set up any more: see handler outbox", "alert")
 		} else {
-			say(d.Pending, "%s still to be sent to "+d.Destination, "alert")
+			say(d.Pending, owed+" still to be sent to "+d.Destination, "alert")
 		}
 	}
 	say(parked, "%s parked: see handler outbox", "alert")
@@ -214,6 +219,9 @@ func logDelivery(ctx context.Context, log *slog.Logger, d detect.Delivery) {
 	level, attrs := slog.LevelDebug, []slog.Attr{
 		slog.String("destination", d.Destination),
 		slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
+	}
+	if d.More {
+		attrs = append(attrs, slog.Bool("more", true))
 	}
 	// What was sent to the log is there already.
 	if d.Sent > 0 && d.Destination != (alertLog{}).Name() || d.Pending > 0 {

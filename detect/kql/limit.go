@@ -24,7 +24,13 @@ const (
 
 // AvailableMemory is how much memory the process may have on this machine, in
 // this container.
-func AvailableMemory() int64 { return availableMemory(os.DirFS("/")) }
+func AvailableMemory() int64 {
+	available := availableMemory(os.DirFS("/"))
+	if os.Getenv("GOMEMLIMIT") != "" {
+		available = min(available, debug.SetMemoryLimit(-1))
+	}
+	return available
+}
 
 // shareOfMemory is how much a query may hold.
 func shareOfMemory() int64 { return max(AvailableMemory()/memoryShare, leastMemory) }

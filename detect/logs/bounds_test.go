@@ -61,7 +61,7 @@ func TestEndlessRecord(t *testing.T) {
 			if most := int64(2*mostSkipped + 8*limit); src.read > most {
 				t.Errorf("%d bytes are read, more than %d", src.read, most)
 			}
-			want := fmt.Sprintf("%s:%d: a record of more than %d bytes; at most %d are read, and the rest of the file is not", tt.file, tt.line, mostSkipped, limit)
+			want := fmt.Sprintf("%s:%d: a record goes on for more than %d bytes, where at most %d are read: the rest of the file is not read", tt.file, tt.line, mostSkipped, limit)
 			if tt.records == 0 {
 				if unusable, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(unusable.Error(), want) {
 					t.Errorf("error = %v, want %s", err, want)

@@ -31,7 +31,7 @@ const mostSkipped = 64 << 20
 type endlessError struct{ limit int }
 
 func (e *endlessError) Error() string {
-	return fmt.Sprintf("a record of more than %d bytes; at most %d are read, and the rest of the file is not", mostSkipped, e.limit)
+	return fmt.Sprintf("a record goes on for more than %d bytes, where at most %d are read: the rest of the file is not read", mostSkipped, e.limit)
 }
 
 // giveUp ends the stream inside a piece that began at a line.

@@ -110,6 +110,13 @@ type parser struct {
 	rule *Rule
 }
 
+// version reads the version. It is shown, logged and sent with every query, so
+// what looks like a secret in it is hidden.
+func (p *parser) version(n *yaml.Node) {
+	text, _ := p.text(n, "version")
+	p.rule.Version = secret.Hide(text)
+}
+
 // read reads the file's mapping, and then checks what depends on several keys.
 func (p *parser) read(root *yaml.Node) {
 	r := p.rule
@@ -118,7 +125,7 @@ func (p *parser) read(root *yaml.Node) {
 		"name":                   p.name,
 		"displayName":            p.name, // as the API calls it
 		"description":            p.description,
-		"version":                func(n *yaml.Node) { r.Version, _ = p.text(n, "version") },
+		"version":                p.version,
 		"templateVersion":        nil,
 		"status":                 func(n *yaml.Node) { r.Status, _ = p.text(n, "status") },
 		"kind":                   p.kind,

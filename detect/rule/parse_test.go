@@ -533,3 +533,12 @@ func TestEntityTypes(t *testing.T) {
 		})
 	}
 }
+
+// A version is shown and sent in many places.
+func TestVersionWithASecret(t *testing.T) {
+	t.Parallel()
+	r, _ := Parse("r.yaml", []byte(strings.Replace(string(defaultYAML), "version: ", "version: https://host/a?sig=S3cr3t # ", 1)))
+	if r == nil || strings.Contains(r.Version, "S3cr3t") {
+		t.Errorf("%+v", r)
+	}
+}

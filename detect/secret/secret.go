@@ -71,9 +71,9 @@ var (
 	// path and the rest.
 	address = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*:/{2,}([^\s"'<>/?#]*)([^\s"'<>?#]*)([?#][^\s"'<>]*)?`)
 	// field is a name and a value that is a secret whatever its form. It is
-	// written NAME=VALUE, or "NAME":"VALUE" as in JSON, with white space that may
-	// be escaped.
-	field = regexp.MustCompile(`(?i)(?:(?:shared)?access_?key|account_?key|shared_?secret(?:_?value)?|client_?secret|(?:access|refresh|id|client_assertion)_?token|client_?assertion|(?:x-)?identity[-_]header|msi_?secret|api-?key|passw(?:or)?d|\bpwd|\bsig|signature)(?:\\?["']?(?:\s|\\[tnr])*=(?:\s|\\[tnr])*\\?["']?|\\?["'](?:\s|\\[tnr])*:(?:\s|\\[tnr])*\\?["'])([^\s"'<>;,&=\\][^\s"'<>;,&\\]*)`)
+	// written NAME=VALUE, or "NAME":"VALUE" as in JSON, with white space and
+	// quotation marks that may be escaped, also more than once.
+	field = regexp.MustCompile(`(?i)(?:(?:shared)?access_?key|account_?key|shared_?secret(?:_?value)?|client_?secret|(?:access|refresh|id|client_assertion)_?token|client_?assertion|(?:x-)?identity[-_]header|msi_?secret|api-?key|passw(?:or)?d|\bpwd|\bsig|signature)(?:\\*["']?(?:\s|\\[tnr])*=(?:\s|\\[tnr])*\\*["']?|(?:\\*["']|\\+)(?:\s|\\[tnr])*:(?:\s|\\[tnr])*(?:\\*["']|\\+))([^\s"'<>;,&=\\][^\s"'<>;,&\\]*)`)
 	// signature is that of a storage account or a service bus, with all of its
 	// parameters.
 	signature = regexp.MustCompile(`(?i)SharedAccessSignature["']?(?:\s*=\s*|\s+)["']?([^\s"'<>;]+)`)

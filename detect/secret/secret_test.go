@@ -35,6 +35,8 @@ func TestHide(t *testing.T) {
 		{`{"AccountKey":"short","x":1}`, `{"AccountKey":"…","x":1}`},
 		{`"{\"client_secret\" : \"short\"}"`, `"{\"client_secret\" : \"…\"}"`},
 		{"{'password': 'short'}", "{'password': '…'}"},
+		{`"{\\\"sig\\\":\\\"short\\\"}"`, `"{\\\"sig\\\":\\\"…\\\"}"`},
+		{`\\sig\\:\\short`, `\\sig\\:\\…`},
 		{"AccountKey\t=\tshort", "AccountKey\t=\t…"},
 		{`parse "AccountKey\t=\n\tshort": invalid`, `parse "AccountKey\t=\n\t…": invalid`},
 		{"TableEndpoint=https://a.b;SharedAccessSignature=sv=2024&ss=t&sig=short", "TableEndpoint=https://a.b;SharedAccessSignature=…"},
