@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -484,5 +485,30 @@ func BenchmarkTick(b *testing.B) {
 		if _, err := d.Tick(b.Context(), clock("10:05")); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// An alert of very many rows shows the first of them, says so, and has all of
+// their activities recorded.
+func TestSingleAlertOfVeryManyRows(t *testing.T) {
+	t.Parallel()
+	const many = mostAlertRows + 500
+	var events []event
+	for i := range many {
+		events = append(events, happened(fmt.Sprint("e", i), fmt.Sprint("user", i), "09:10"))
+	}
+	r := counting(time.Hour, time.Hour)
+	r.Grouping = rule.SingleAlert
+	d := newDay(t, config(), events, r)
+	if _, err := d.tick(clock("10:05")); err != nil || len(d.inbox.alerts) != 1 {
+		t.Fatalf("%d alerts, %v", len(d.inbox.alerts), err)
+	}
+	a := d.inbox.alerts[0]
+	if len(a.Rows) != mostAlertRows || len(a.Activities) != many || len(a.Notes) != 1 || !strings.Contains(a.Notes[0], "the first 1,000 of 1,500 rows") {
+		t.Errorf("%d rows, %d activities, %q", len(a.Rows), len(a.Activities), a.Notes)
+	}
+	report, err := d.tick(clock("11:05"))
+	if err != nil || len(d.inbox.alerts) != 1 || report.Rules[0].Totals().Dropped != many {
+		t.Errorf("%d alerts, %+v, %v", len(d.inbox.alerts), report.Rules[0].Totals(), err)
 	}
 }

@@ -181,7 +181,7 @@ func TestStormIsKept(t *testing.T) {
 		record(t, l, "rule", State{First: at(0), Watermark: at(60)}, []string{"teams"}, a)
 		checkUnseen(t, l, "rule", activities, nil)
 		want := a
-		want.Activities = activities[:mostOutgoing]
+		want.Activities = activities[:mostOfStorm]
 		checkOwed(t, l, "teams", want)
 	})
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -158,12 +159,13 @@ const (
 // outgoing returns an alert as it is kept for its destinations. Its activities are
 // in its seen rows: very many of them say nothing to a reader.
 func outgoing(a alert.Alert) alert.Alert {
-	most := mostOutgoing
-	if a.Storm != nil {
-		most = mostOfStorm
-	}
-	if len(a.Activities) > most {
-		a.Activities = slices.Clone(a.Activities[:most])
+	n := len(a.Activities)
+	switch {
+	case a.Storm != nil: // which says how many there are
+		a.Activities = slices.Clone(a.Activities[:min(n, mostOfStorm)])
+	case n > mostOutgoing:
+		a.Activities = slices.Clone(a.Activities[:mostOutgoing])
+		a.Notes = append(slices.Clone(a.Notes), fmt.Sprintf("This alert is too large to keep whole: %d of its %d activities are kept with it. All of them are recorded.", mostOutgoing, n))
 	}
 	return a
 }
