@@ -32,11 +32,15 @@ func TestProcessCutRecording(t *testing.T) {
 			}
 			h := startHost(t, c, table.settings(proxy.Addr))
 			var transactions atomic.Int64
+			killed := make(chan struct{})
 			proxy.Set(func(r *http.Request) *azurite.Fault {
 				if !strings.HasPrefix(requestName(r), "transaction on out+") || transactions.Add(1) != tc.transaction {
 					return nil
 				}
-				return &azurite.Fault{Name: "killed", After: tc.after, Hit: h.kill}
+				return &azurite.Fault{Name: "killed", After: tc.after, Hit: func() {
+					h.kill()
+					close(killed)
+				}}
 			})
 			c.setNow(at(11, 5))
 			if resp, err := h.client.Post(h.url+functionPath, "application/json; charset=utf-8", strings.NewReader(timerBody(at(11, 5), 0))); err == nil {
@@ -46,6 +50,7 @@ func TestProcessCutRecording(t *testing.T) {
 			if n := transactions.Load(); n != tc.transaction {
 				t.Fatalf("%d transactions", n)
 			}
+			<-killed
 			proxy.Set(nil)
 			table.endLeases()
 			h.start()
