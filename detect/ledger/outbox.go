@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,27 +94,17 @@ func (l *Ledger) Outbox(ctx context.Context) ([]Owed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []item
+	var all []Owed
 	var errs []error
 	for _, id := range ids {
-		for i, err := range l.store.list(ctx, partitionOf(id), outPrefix, prefixEnd(outPrefix), true) {
-			if err == nil {
-				_, err = as[*outRow](i)
-			}
+		for list, err := range l.Waiting(ctx, id, FirstPlace) {
 			if err != nil {
-				errs = append(errs, fmt.Errorf("ledger: reading what rule %q still has to send: %w", id, err))
-				continue
+				errs = append(errs, err)
 			}
-			rows = append(rows, i)
+			all = append(all, list...)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b item) int {
-		return cmp.Compare(a.row.(*outRow).seq, b.row.(*outRow).seq)
-	})
-	all := make([]Owed, 0, len(rows))
-	for _, i := range rows {
-		all = append(all, i.row.(*outRow).owed(i.key)...)
-	}
+	slices.SortStableFunc(all, func(a, b Owed) int { return a.Recorded.Compare(b.Recorded) })
 	return all, errors.Join(errs...)
 }
 
