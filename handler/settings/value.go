@@ -103,9 +103,6 @@ func (w *webhook) read(text string, _ reflect.StructTag) string {
 	return ""
 }
 
-// hidden marks it as a secret.
-func (w *webhook) hidden() {}
-
 // routes are webhooks for some of the alerts, and secret too.
 type routes struct {
 	secretText
@@ -121,11 +118,11 @@ func (r *routes) read(text string, _ reflect.StructTag) string {
 	return ""
 }
 
-// hidden marks it as a secret.
-func (r *routes) hidden() {}
-
 // secretText is a given text that is not printed.
 type secretText struct{ given }
+
+// hidden marks it as a secret.
+func (secretText) hidden() {}
 
 func (secretText) String() string   { return "not shown" }
 func (secretText) GoString() string { return "not shown" }
