@@ -42,8 +42,19 @@ func caret(source string, line, column int) string {
 	return "\n    " + left + text.Safe(string(after)) + "\n    " + strings.Repeat(" ", text.Width(left)) + "^"
 }
 
+// withExcerpt returns what an error says, and the place in the source, without a
+// secret. Where one is hidden the mark would stand under something else.
+func withExcerpt(e *kql.Error, source string) string {
+	place := caret(source, e.Line, e.Column)
+	shown := secret.HideEcho(place, source)
+	if shown != place {
+		shown = shown[:strings.LastIndexByte(shown, '\n')]
+	}
+	return secret.HideEcho(e.Message, source) + shown
+}
+
 // queryProblem shows an error of a rule's query at its place in the rule file.
 func queryProblem(r *rule.Rule, e *kql.Error) string {
 	line, column := r.Query.Locate(e.Line, e.Column)
-	return fmt.Sprintf("%s:%d:%d: %s", r.File, line, column, secret.HideEcho(e.Message+caret(r.Query.Text, e.Line, e.Column), r.Query.Text))
+	return fmt.Sprintf("%s:%d:%d: %s", r.File, line, column, withExcerpt(e, r.Query.Text))
 }

@@ -16,7 +16,6 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/logs"
 	"pushback/detect/notify/text"
-	"pushback/detect/secret"
 )
 
 // querying is one run of the query command.
@@ -169,7 +168,7 @@ func (q *querying) problem(err error) error {
 	if q.name != "" {
 		place = q.name + ":" + place
 	}
-	return errors.New(place + ": " + secret.HideEcho(e.Message+caret(q.text, e.Line, e.Column), q.text))
+	return errors.New(place + ": " + withExcerpt(e, q.text))
 }
 
 // writeCSV writes a table as RFC 4180 has it, with every character of a cell as
