@@ -2,6 +2,7 @@ package kql
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/apd/v3"
 )
@@ -20,7 +21,11 @@ func (b *binder) binaryExpr(n *binary, in []*column) expr {
 		if n.op == "or" {
 			rows = threeValuedOr
 		}
-		return fold(&applyExpr{t: Bool, op: n.op, args: []expr{left, right}, rows: rows, batch: logicalBatch(n.op)})
+		e := &applyExpr{t: Bool, op: n.op, args: []expr{left, right}, rows: rows, batch: logicalBatch(n.op)}
+		if right, ok := right.(*applyExpr); ok && ofTheRow(right) {
+			e.decides = decides[n.op]
+		}
+		return fold(e)
 	case "==", "!=", "<", "<=", ">", ">=":
 		return b.comparison(n.op, n.opAt, left, right)
 	case "+", "-", "*", "/", "%":
@@ -43,6 +48,55 @@ func (b *binder) logicalOperand(e expr, n node) expr {
 		e = converted(e, Bool)
 	}
 	return b.requireBool(e, n)
+}
+
+// decides reports whether the left operand of and or or says all: then the right
+// one is not looked at.
+var decides = map[string]func(left *vector, row int) bool{
+	"and": func(left *vector, row int) bool {
+		return left.typ == Bool && !isNullAt(left, row) && !isTrueAt(left, row)
+	},
+	"or": isTrueAt,
+}
+
+func isNullAt(v *vector, row int) bool { return v.nulls != nil && v.nulls[v.at(row)] }
+
+// ofTheRow reports whether an expression says the same of a row whatever rows
+// are with it.
+func ofTheRow(e expr) bool {
+	switch e := e.(type) {
+	case *constExpr, *columnExpr:
+		return true
+	case *applyExpr:
+		return !e.readsTable && !slices.ContainsFunc(e.args, func(a expr) bool { return !ofTheRow(a) })
+	}
+	return false
+}
+
+// undecided evaluates the right operand of and or or where the left one does not
+// decide. What it gives for the other rows does not matter. If they are few,
+// leaving them out saves nothing.
+func (e *applyExpr) undecided(x *execution, b *batch, left *vector) *vector {
+	var sel []int32
+	for row := range b.n {
+		if !e.decides(left, row) {
+			sel = append(sel, int32(row))
+		}
+		if len(sel) > b.n/2 {
+			return e.args[1].eval(x, b)
+		}
+	}
+	out := newVector(Bool, b.n)
+	if len(sel) == 0 {
+		return out
+	}
+	part := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
+	gatherFor(e.args[1], b, sel, part)
+	right := e.args[1].eval(x, part)
+	for i, row := range sel {
+		out.set(int(row), right.value(i))
+	}
+	return out
 }
 
 // threeValuedAnd knows that null and false is false.

@@ -218,6 +218,9 @@ func indexFold(s, sub string, from int) int {
 	if sub == "" {
 		return from
 	}
+	if at, ok := anchor(sub, s); ok {
+		return indexAnchored(s, sub, from, at)
+	}
 	first := sub[0]
 	ascii := first < utf8.RuneSelf
 	for i := from; i < len(s); i++ {
@@ -232,6 +235,91 @@ func indexFold(s, sub string, from int) int {
 		}
 	}
 	return -1
+}
+
+// rarity ranks the letters and digits of seldom, the rarest first. What is no
+// anchor has none.
+var rarity = func() (ranks [256]uint8) {
+	for i, c := range []byte(seldom) {
+		ranks[c] = uint8(len(seldom) - i)
+		if isLetter(c) {
+			ranks[c&^0x20] = ranks[c]
+		}
+	}
+	return ranks
+}()
+
+// anchor finds the rarest letter of sub, by which it is looked for in s. There is
+// none if a letter beyond ASCII may stand for one of sub.
+func anchor(sub, s string) (at int, ok bool) {
+	var top uint8
+	folds := false
+	for i := range len(sub) {
+		c := sub[i]
+		if c >= utf8.RuneSelf {
+			return 0, false
+		}
+		if c |= 0x20; c == 'k' || c == 's' {
+			folds = true
+		}
+		if rank := rarity[sub[i]]; rank > top {
+			top, at = rank, i
+		}
+	}
+	return at, top > 0 && !(folds && !isASCII(s))
+}
+
+func isASCII(s string) bool {
+	const high = 0x8080808080808080
+	for len(s) >= 8 {
+		if (uint64(s[0])|uint64(s[1])<<8|uint64(s[2])<<16|uint64(s[3])<<24|uint64(s[4])<<32|uint64(s[5])<<40|uint64(s[6])<<48|uint64(s[7])<<56)&high != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// indexAnchored is indexFold by the letter of sub at a place. Looking for a byte
+// is many times faster than comparing at each.
+func indexAnchored(s, sub string, from, at int) int {
+	c := sub[at]
+	other := c // the letter in the other case
+	if isLetter(c) {
+		other ^= 0x20
+	}
+	next := func(c byte, from int) int {
+		if i := strings.IndexByte(s[from:], c); i >= 0 {
+			return from + i
+		}
+		return len(s)
+	}
+	if len(s)-from < len(sub) {
+		return -1
+	}
+	one, two := next(c, from+at), len(s)
+	if other != c {
+		two = next(other, from+at)
+	}
+	for {
+		i := min(one, two)
+		if i == len(s) {
+			return -1
+		}
+		if n, ok := foldedLen(s[i-at:], sub); ok && n > 0 {
+			return i - at
+		}
+		if i == one {
+			one = next(c, i+1)
+		} else {
+			two = next(other, i+1)
+		}
+	}
 }
 
 // A term is a run of letters and digits; everything else lies between terms.

@@ -74,6 +74,9 @@ type (
 		// op is what a query calls it. It is an operator, or a function's name, or
 		// "" for a conversion that the binder has put in.
 		op string
+		// decides, if set, reports whether the first argument says all of a row: then
+		// the second need not be known.
+		decides func(first *vector, row int) bool
 		// show writes what is neither an operator between two arguments nor a call
 		// of op.
 		show func(x *explainer, args []string) string
@@ -127,7 +130,11 @@ func (e *applyExpr) eval(x *execution, b *batch) *vector {
 func (e *applyExpr) compute(x *execution, b *batch) *vector {
 	args := make([]*vector, len(e.args))
 	for i, a := range e.args {
-		args[i] = a.eval(x, b)
+		if e.decides != nil && i == 1 {
+			args[i] = e.undecided(x, b, args[0])
+		} else {
+			args[i] = a.eval(x, b)
+		}
 	}
 	if len(args) > 0 {
 		if once, codes := elementsOf(args, b.n); once != nil {
@@ -258,6 +265,16 @@ func needs(e expr, need map[*column]bool) {
 	}
 	for _, child := range e.children() {
 		needs(child, need)
+	}
+}
+
+// gatherFor gathers the columns that an expression reads.
+func gatherFor(e expr, b *batch, sel []int32, into *batch) {
+	if c, ok := e.(*columnExpr); ok && into.cols[c.at] == nil {
+		into.cols[c.at] = b.cols[c.at].gather(sel)
+	}
+	for _, child := range e.children() {
+		gatherFor(child, b, sel, into)
 	}
 }
 
