@@ -460,8 +460,8 @@ func TestDefaultRule(t *testing.T) {
 	t.Parallel()
 	table := workspace.Table{
 		Columns: columns("UserPrincipalName:string", "UserId:string", "AADTenantId:string", "IPAddress:string",
-			"StartTime:datetime", "EndTime:datetime", "Rejections:long", "Name:string", "UPNSuffix:string"),
-		Rows: [][]any{{"alice@contoso.example", "u1", "t1", "192.0.2.1", clock("09:10"), clock("09:20"), int64(3), "alice", "contoso.example"}},
+			"StartTime:datetime", "EndTime:datetime", "Rejections:long", "Name:string", "UPNSuffix:string", "Origin:string"),
+		Rows: [][]any{{"alice@contoso.example", "u1", "t1", "192.0.2.1", clock("09:10"), clock("09:20"), int64(3), "alice", "contoso.example", "192.0.2.1"}},
 	}
 	alerts, _ := alertsOf(t, rule.Default(), table)
 	if len(alerts) != 1 || alerts[0].Title != "MFA rejected by alice@contoso.example from 192.0.2.1" || len(alerts[0].Entities) != 2 {

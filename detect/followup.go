@@ -28,7 +28,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		}
 		var open []alert.Alert
 		for _, a := range recent {
-			if a.Updates == nil && !updated[a.ID] && !a.Context.Has(alert.FoundSuccessSameIP) {
+			if a.Updates == nil && !updated[a.ID] && !a.Context.GotIn() {
 				open = append(open, a)
 			}
 		}

@@ -84,7 +84,7 @@ func newCheckWorld(t *testing.T) *checkWorld {
 func (w *checkWorld) tables(t *testing.T, newest time.Time, names ...string) {
 	t.Helper()
 	if names == nil {
-		names = []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"}
+		names = []string{"SigninLogs", "AADNonInteractiveUserSignInLogs", "AuditLogs", "AADUserRiskEvents"}
 	}
 	var tables []*kql.Table
 	for _, name := range names {
@@ -331,7 +331,7 @@ func TestRuleTables(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff([]string{"AADNonInteractiveUserSignInLogs", "SigninLogs"}, ruleTables([]*rule.Rule{rule.Default()})); diff != "" {
+	if diff := cmp.Diff([]string{"AADNonInteractiveUserSignInLogs", "AADUserRiskEvents", "AuditLogs", "SigninLogs"}, ruleTables([]*rule.Rule{rule.Default()})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -36,6 +36,10 @@ func (c *Context) Has(kind FindingKind) bool {
 	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind })
 }
 
+// GotIn reports whether somebody signed in from where a prompt was rejected,
+// afterwards or within the same sign-in.
+func (c *Context) GotIn() bool { return c.Has(FoundSuccessSameSignIn) || c.Has(FoundSuccessSameIP) }
+
 // IsNew reports whether a value of the alert is new for its accounts. A place
 // is if it ends in a country that is: Sofia, BG.
 func (c *Context) IsNew(value string) bool {
@@ -49,7 +53,8 @@ type Step struct {
 	Severity Severity `json:"severity"` // after the step
 	// Kind is that of the finding that is the reason.
 	Kind FindingKind `json:"kind"`
-	// Text says why in a few words: bombing, 14 prompts in an hour.
+	// Text says why in a few words: signed in from the same address 3 min after
+	// rejecting.
 	Text string `json:"text"`
 }
 

@@ -18,6 +18,9 @@ type FindingKind string
 // The kinds of findings. A prompt is one for the second factor, and one that was
 // not approved was rejected, failed or left unanswered.
 const (
+	// FoundSuccessSameSignIn is a sign-in that succeeded at a step after one that the
+	// user rejected.
+	FoundSuccessSameSignIn FindingKind = "success-same-sign-in"
 	// FoundSuccessSameIP is a success from the same address within
 	// [AftermathLasts] after a prompt that was not approved.
 	FoundSuccessSameIP FindingKind = "success-same-ip"
@@ -59,7 +62,7 @@ const (
 
 // findingKinds has every kind, the weightiest first.
 var findingKinds = []FindingKind{
-	FoundSuccessSameIP, FoundMethodChanged, FoundSuccessSameNetwork, FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius,
+	FoundSuccessSameSignIn, FoundSuccessSameIP, FoundMethodChanged, FoundSuccessSameNetwork, FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius,
 	FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress, FoundRepeated, FoundUnusual,
 	FoundSuccessElsewhere, FoundKnownDevice,
 }

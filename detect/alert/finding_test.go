@@ -50,7 +50,7 @@ func TestFindingKinds(t *testing.T) {
 		t.Error("the context has another finding than it was given")
 	}
 	FindingKinds()[0] = "mine"
-	if FindingKinds()[0] != FoundSuccessSameIP {
+	if FindingKinds()[0] != FoundSuccessSameSignIn {
 		t.Error("the list can be changed")
 	}
 }

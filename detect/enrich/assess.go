@@ -68,8 +68,11 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 			c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", k.name, why))
 		}
 	}
-	c.Findings = f.list()
-	if c.Steps = b.config.Steps.apply(a.Severity, c.Findings); len(c.Steps) > 0 {
+	list := f.list()
+	for _, found := range list {
+		c.Findings = append(c.Findings, found.Finding)
+	}
+	if c.Steps = b.config.Steps.apply(a.Severity, list); len(c.Steps) > 0 {
 		a.Severity = c.Steps[len(c.Steps)-1].Severity
 	}
 	a.Context = c
@@ -77,19 +80,26 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 
 // findings are sentences by kind. An alert has one of each kind: about the
 // first entity that it holds for.
-type findings map[alert.FindingKind]string
+type findings map[alert.FindingKind]finding
 
-func (f findings) add(kind alert.FindingKind, format string, args ...any) {
+// finding is a finding with the reason that it gives for another severity, in a
+// few words.
+type finding struct {
+	alert.Finding
+	reason string
+}
+
+func (f findings) add(kind alert.FindingKind, reason, format string, args ...any) {
 	if _, ok := f[kind]; !ok {
-		f[kind] = fmt.Sprintf(format, args...)
+		f[kind] = finding{alert.Finding{Kind: kind, Text: fmt.Sprintf(format, args...)}, reason}
 	}
 }
 
-func (f findings) list() []alert.Finding {
-	var list []alert.Finding
+func (f findings) list() []finding {
+	var list []finding
 	for _, kind := range alert.FindingKinds() {
-		if text, ok := f[kind]; ok {
-			list = append(list, alert.Finding{Kind: kind, Text: text})
+		if found, ok := f[kind]; ok {
+			list = append(list, found)
 		}
 	}
 	return list
@@ -122,7 +132,7 @@ type rejections struct {
 func rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
 	r := rejections{networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentSuccess || !slices.Contains(addresses, p.address) || p.time.Before(a.Span.Start) || p.time.After(a.Span.End) {
+		if p.kind == alert.MomentSuccess || !slices.Contains(addresses, p.address) || p.last.Before(a.Span.Start) || p.time.After(a.Span.End) {
 			continue
 		}
 		if p.network != "" && p.network != "0" {
@@ -161,12 +171,14 @@ func (r rejections) assessSuccesses(f findings, s subject, addresses []string) {
 		}
 		app := cmp.Or(p.app, "application unknown")
 		switch {
+		case p.refusedFirst && slices.Contains(addresses, p.address):
+			f.add(alert.FoundSuccessSameSignIn, "signed in within the same sign-in "+when, "%s rejected a prompt and then signed in within the same sign-in, from %s, %s (%s)", s.title, p.address, when, app)
 		case slices.Contains(addresses, p.address):
-			f.add(alert.FoundSuccessSameIP, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, app)
+			f.add(alert.FoundSuccessSameIP, "signed in from the same address "+when, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, app)
 		case r.networks[p.network]:
-			f.add(alert.FoundSuccessSameNetwork, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, app)
+			f.add(alert.FoundSuccessSameNetwork, "signed in from the same network "+when, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, app)
 		default:
-			f.add(alert.FoundSuccessElsewhere, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, app)
+			f.add(alert.FoundSuccessElsewhere, "signed in from elsewhere "+when, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, app)
 		}
 	}
 }
@@ -181,7 +193,7 @@ func (r rejections) assessMethods(f findings, s subject) {
 	}
 	for _, m := range s.methods {
 		if after := m.time.Sub(r.prompts[0].time); after >= 0 && after <= alert.AftermathLasts {
-			f.add(alert.FoundMethodChanged, "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(after), m.what)
+			f.add(alert.FoundMethodChanged, "MFA methods changed "+ago(after)+" after the first prompt", "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(after), m.what)
 		}
 	}
 }
@@ -189,31 +201,31 @@ func (r rejections) assessMethods(f findings, s subject) {
 // assessStanding finds what makes the account matter more, whatever was rejected.
 func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {
-		f.add(alert.FoundBombing, "%d prompts within an hour at %s", n, s.title)
+		f.add(alert.FoundBombing, fmt.Sprintf("%d prompts within an hour", n), "%d prompts within an hour at %s", n, s.title)
 	}
 	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
-		f.add(alert.FoundPrivilegedRole, "%s holds the role %s", s.title, s.roles[i])
+		f.add(alert.FoundPrivilegedRole, "holds the role "+s.roles[i], "%s holds the role %s", s.title, s.roles[i])
 	}
 	if strings.EqualFold(s.blast, "High") {
-		f.add(alert.FoundHighBlastRadius, "the blast radius of %s is high", s.title)
+		f.add(alert.FoundHighBlastRadius, "high blast radius", "the blast radius of %s is high", s.title)
 	}
 	if s.risk != "" {
-		f.add(alert.FoundRiskyUser, "Entra ID holds %s to be at risk: %s", s.title, s.risk)
+		f.add(alert.FoundRiskyUser, "at risk in Entra ID", "Entra ID holds %s to be at risk: %s", s.title, s.risk)
 	}
 	if s.disabled {
-		f.add(alert.FoundDisabledAccount, "%s is disabled by now", s.title)
+		f.add(alert.FoundDisabledAccount, "disabled by now", "%s is disabled by now", s.title)
 	}
 	earlier := s.rejections
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentRejected && p.time.Before(a.Span.Start) {
+		if p.kind == alert.MomentRejected && p.last.Before(a.Span.Start) {
 			earlier++
 		}
 	}
 	if earlier > 0 {
-		f.add(alert.FoundRepeated, "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
+		f.add(alert.FoundRepeated, "rejected "+count(earlier, "prompt")+" before", "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
 	}
 	if len(s.insights) > 0 {
-		f.add(alert.FoundUnusual, "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
+		f.add(alert.FoundUnusual, "unusual to UEBA", "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
 	}
 }
 
@@ -223,7 +235,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			f.add(alert.FoundNewCountry, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
+			f.add(alert.FoundNewCountry, "a new country, "+country, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
 		}
 	}
 	known := len(addresses) > 0
@@ -233,8 +245,8 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		}
 		known = false
 		c.New = append(c.New, ip)
-		if f[alert.FoundNewCountry] == "" { // which says more
-			f.add(alert.FoundNewAddress, "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
+		if f[alert.FoundNewCountry].Text == "" { // which says more
+			f.add(alert.FoundNewAddress, "a new address", "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.named)) {
@@ -246,7 +258,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = known && s.devices[device] > 0
 	}
 	if known && len(r.devices) > 0 {
-		f.add(alert.FoundKnownDevice, "%s has signed in from this address and device before", s.title)
+		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before", s.title)
 	}
 }
 
@@ -280,7 +292,7 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	}
 	failing, succeeded := others(known.failing), others(known.succeeded)
 	if len(failing) > 0 {
-		f.add(alert.FoundSharedAddress, "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
+		f.add(alert.FoundSharedAddress, count(int64(len(failing)), "other account")+" failed or rejected from the address", "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
 	}
 	if known.ueba {
 		score := known.sum

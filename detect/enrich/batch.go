@@ -63,6 +63,7 @@ type prompt struct {
 	time                                                        time.Time
 	last                                                        time.Time // of the requests that are one authentication
 	kind                                                        alert.MomentKind
+	refusedFirst                                                bool // a success at a step after a rejected one
 	address, network, country, device, deviceName, app, session string
 }
 
@@ -291,7 +292,7 @@ func (b *batch) before(r row) {
 func (b *batch) after(r row) {
 	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
 		a.prompts = append(a.prompts, prompt{
-			time: r.time("TimeGenerated"), last: r.time("Last"), kind: alert.MomentKind(r.text("Kind")), address: canonical(r.text("IPAddress")),
+			time: r.time("TimeGenerated"), last: r.time("Last"), kind: alert.MomentKind(r.text("Kind")), refusedFirst: r.value("RefusedFirst") == true, address: canonical(r.text("IPAddress")),
 			network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), deviceName: r.text("Device"), app: r.text("AppDisplayName"), session: r.text("Authentication"),
 		})
 	}

@@ -165,7 +165,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 		update := a
 		update.Context = nil
 		b.assess(&update, nil)
-		if !update.Context.Has(alert.FoundSuccessSameIP) {
+		if !update.Context.GotIn() {
 			continue
 		}
 		update.ID, update.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}

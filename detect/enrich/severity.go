@@ -21,7 +21,8 @@ type Change struct {
 }
 
 // DefaultSteps are those of ParseSteps's argument when nothing else is set.
-const DefaultSteps = string(alert.FoundSuccessSameIP) + "=High," +
+const DefaultSteps = string(alert.FoundSuccessSameSignIn) + "=High," +
+	string(alert.FoundSuccessSameIP) + "=High," +
 	string(alert.FoundMethodChanged) + "=+1," +
 	string(alert.FoundSuccessSameNetwork) + "=+1," +
 	string(alert.FoundBombing) + "=+1," +
@@ -65,7 +66,7 @@ func kindsList() string {
 // apply returns the changes of a severity that the findings call for. What an
 // account can reach counts once, and a finding that lowers the severity only if
 // there is no other.
-func (s Steps) apply(severity alert.Severity, list []alert.Finding) []alert.Step {
+func (s Steps) apply(severity alert.Severity, list []finding) []alert.Step {
 	var out []alert.Step
 	reach := false
 	for _, f := range list {
@@ -88,7 +89,7 @@ func (s Steps) apply(severity alert.Severity, list []alert.Finding) []alert.Step
 		}
 		if next != severity {
 			severity = next
-			out = append(out, alert.Step{Severity: next, Kind: f.Kind, Text: f.Text})
+			out = append(out, alert.Step{Severity: next, Kind: f.Kind, Text: f.reason})
 		}
 	}
 	return out

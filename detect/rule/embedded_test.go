@@ -42,6 +42,7 @@ func TestDefault(t *testing.T) {
 				{"FullName", "UserPrincipalName"}, {"Name", "Name"}, {"UPNSuffix", "UPNSuffix"}, {"AadUserId", "UserId"}, {"AadTenantId", "AADTenantId"},
 			}},
 			{"IP", []FieldMapping{{"Address", "IPAddress"}}},
+			{"IP", []FieldMapping{{"Address", "ReportedAddress"}}},
 		},
 		[]string{"UserPrincipalName", "Name", "UPNSuffix", "UserId", "AADTenantId", "IPAddress"},
 	}

@@ -32,4 +32,7 @@ func (g *generator) aftermath() {
 	disabled := *g.cast[LateRejection][0]
 	disabled.disabled = true
 	g.identity(r, &disabled, g.clock(14, 20, 0).Add(r.between(0, time.Minute)))
+
+	// It is in the log of risks too.
+	g.risk(r, FraudReport, g.cast[FraudReport][0], attackers[FraudReport], g.clock(12, 8, 16).Add(r.fraction()))
 }

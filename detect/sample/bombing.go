@@ -49,8 +49,8 @@ func (g *generator) bombingRejected() {
 	}
 }
 
-// bombingAccepted writes 24 prompts of which the user declines three and
-// approves the last. The attacker then uses the session.
+// bombingAccepted writes 24 prompts of which the user declines three. The last
+// sign-in prompts twice: the user declines once more, and gives in. The attacker then uses the session.
 func (g *generator) bombingAccepted() {
 	r := g.begin("bombing accepted")
 	who, from := g.cast[PushBombingAccepted][0], attackers[PushBombingAccepted]
@@ -68,7 +68,7 @@ func (g *generator) bombingAccepted() {
 	s.at = g.clock(18, 20, 55)
 	g.prompts(r, s, 7) // until 18:27
 	send(g.clock(18, 28, 41), declined)
-	send(g.clock(18, 31, 57), approved)
+	send(g.clock(18, 31, 57), gaveIn)
 
 	// What is done with the session: the mailbox first, then everything else.
 	for i, to := range []app{outlookWeb, sharePoint, azurePortal} {

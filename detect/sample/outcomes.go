@@ -6,6 +6,8 @@ type outcome struct {
 	code    int
 	reason  string
 	details string
+	// refusedFirst says that the user refused the first prompt of the sign-in.
+	refusedFirst bool
 }
 
 const strongAuthFailed = "Authentication failed during strong authentication request."
@@ -20,30 +22,31 @@ var (
 	succeeded   = outcome{}
 	claimed     = outcome{details: "MFA requirement satisfied by claim in the token"}
 	approved    = outcome{details: "MFA completed in Azure AD"}
-	keepMe      = outcome{50140, "This error occurred due to 'Keep me signed in' interrupt when the user was signing-in.", ""}
-	needsStrong = outcome{50074, "Strong Authentication is required.", "MFA required in Azure AD"}
-	needsMFA    = outcome{50076, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource.", "MFA required in Azure AD"}
-	badPassword = outcome{50126, "Error validating credentials due to invalid username or password.", "The user didn't enter the right credentials. It's expected to see some number of these errors in your logs due to users making mistakes."}
-	lockedOut   = outcome{50053, "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.", ""}
-	refused     = outcome{53003, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.", ""}
-	revoked     = outcome{50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed.", ""}
-	stale       = outcome{70044, "The session has expired or is invalid due to sign-in frequency checks by conditional access.", ""}
-	idle        = outcome{700082, "The refresh token has expired due to inactivity.", ""}
+	gaveIn      = outcome{details: approved.details, refusedFirst: true}
+	keepMe      = outcome{code: 50140, reason: "This error occurred due to 'Keep me signed in' interrupt when the user was signing-in."}
+	needsStrong = outcome{code: 50074, reason: "Strong Authentication is required.", details: "MFA required in Azure AD"}
+	needsMFA    = outcome{code: 50076, reason: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource.", details: "MFA required in Azure AD"}
+	badPassword = outcome{code: 50126, reason: "Error validating credentials due to invalid username or password.", details: "The user didn't enter the right credentials. It's expected to see some number of these errors in your logs due to users making mistakes."}
+	lockedOut   = outcome{code: 50053, reason: "The account is locked, you've tried to sign in too many times with an incorrect user ID or password."}
+	refused     = outcome{code: 53003, reason: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."}
+	revoked     = outcome{code: 50173, reason: "The provided grant has expired due to it being revoked, a fresh auth token is needed."}
+	stale       = outcome{code: 70044, reason: "The session has expired or is invalid due to sign-in frequency checks by conditional access."}
+	idle        = outcome{code: 700082, reason: "The refresh token has expired due to inactivity."}
 
-	timedOut    = outcome{500121, strongAuthFailed, "MFA denied; user did not respond to mobile app notification"}
-	duplicate   = outcome{500121, strongAuthFailed, "MFA denied; duplicate authentication attempt"}
-	wrongNumber = outcome{500121, strongAuthFailed, "MFA denied; user did not select the correct number"}
-	wrongCode   = outcome{500121, strongAuthFailed, "MFA denied; invalid verification code"}
-	unexplained = outcome{500121, strongAuthFailed, ""}
+	timedOut    = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; user did not respond to mobile app notification"}
+	duplicate   = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; duplicate authentication attempt"}
+	wrongNumber = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; user did not select the correct number"}
+	wrongCode   = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; invalid verification code"}
+	unexplained = outcome{code: 500121, reason: strongAuthFailed}
 
-	declined          = outcome{500121, strongAuthFailed, declinedText}
-	declinedOtherCase = outcome{500121, strongAuthFailed, "mfa denied; User Declined the Authentication"}
-	fraud             = outcome{500121, strongAuthFailed, fraudText}
+	declined          = outcome{code: 500121, reason: strongAuthFailed, details: declinedText}
+	declinedOtherCase = outcome{code: 500121, reason: strongAuthFailed, details: "mfa denied; User Declined the Authentication"}
+	fraud             = outcome{code: 500121, reason: strongAuthFailed, details: fraudText}
 )
 
 // rejects reports whether the user pushed the prompt back.
 func (o outcome) rejects() bool {
-	return o == declined || o == declinedOtherCase || o == fraud
+	return o.refusedFirst || o == declined || o == declinedOtherCase || o == fraud
 }
 
 // conditionalAccess is the ConditionalAccessStatus that goes with the

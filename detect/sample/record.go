@@ -9,6 +9,7 @@ const (
 	IdentityInfo                    = "IdentityInfo"
 	BehaviorAnalytics               = "BehaviorAnalytics"
 	AuditLogs                       = "AuditLogs"
+	AADUserRiskEvents               = "AADUserRiskEvents"
 )
 
 // Record is one row of one table.

@@ -25,7 +25,9 @@ type signIn struct {
 }
 
 // prompted reports whether a second factor was asked for in this sign-in.
-func (s *signIn) prompted() bool { return s.outcome == approved || s.outcome.code == 500121 }
+func (s *signIn) prompted() bool {
+	return s.outcome == approved || s.outcome == gaveIn || s.outcome.code == 500121
+}
 
 // encoder turns sign-ins into records. It is used by one goroutine at a time.
 type encoder struct {
@@ -271,12 +273,16 @@ func (e *encoder) steps(s *signIn) {
 		// The password was right; the prompt went out some time before the
 		// record, which is written when the attempt is over.
 		step(0, s.at.Add(-18*time.Second), "Password", "Password in the cloud", true, "Correct password", primary)
-		result := o.details
-		if o == approved {
+		result, last := o.details, 1
+		if o.refusedFirst {
+			step(1, s.at.Add(-12*time.Second), s.factor.method, "", false, declinedText, "Multifactor authentication")
+			last++
+		}
+		if o.code == 0 {
 			result = "MFA successfully completed"
 		}
 		if o != unexplained {
-			step(1, s.at, s.factor.method, "", o == approved, result, "Multifactor authentication")
+			step(last, s.at, s.factor.method, "", o.code == 0, result, "Multifactor authentication")
 		}
 	case o == needsStrong || o == needsMFA:
 		step(0, s.at, "Password", "Password in the cloud", true, "Correct password", primary)

@@ -37,7 +37,7 @@ const (
 	KnownPlaceRejection     Story = "rejection-known-place"     // from the user's own home and laptop, nothing after it
 	FraudReport             Story = "fraud-report"              // reported as fraud in the app
 	PushBombingRejected     Story = "push-bombing-rejected"     // prompts at night until the user declines twice, never a success
-	PushBombingAccepted     Story = "push-bombing-accepted"     // prompts at night, declined three times, then approved and used
+	PushBombingAccepted     Story = "push-bombing-accepted"     // prompts at night, declined four times, then approved and used
 	NonInteractiveRejection Story = "rejection-non-interactive" // in AADNonInteractiveUserSignInLogs only
 	SharedCorrelation       Story = "shared-correlation"        // one authentication that left three rows in SigninLogs
 	BothTables              Story = "both-tables"               // one authentication with a row in each table, the name in different case

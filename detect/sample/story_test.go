@@ -59,7 +59,7 @@ func TestRejectionsOfEachStory(t *testing.T) {
 	want := map[Story]tally{
 		PlainRejection: {3, 3, 3}, OtherCaseRejection: one, IPv6Rejection: one, ScriptRejection: one, GuestRejection: one,
 		AdminRejection: one, KnownPlaceRejection: one, FraudReport: one, PushBombingRejected: {2, 1, 1},
-		PushBombingAccepted: {3, 1, 1}, NonInteractiveRejection: one, SharedCorrelation: one, BothTables: one,
+		PushBombingAccepted: {4, 1, 1}, NonInteractiveRejection: one, SharedCorrelation: one, BothTables: one,
 		RejectedTwice: {2, 1, 1}, LateRejection: {2, 2, 2}, HourBoundary: {2, 1, 1}, QuarterBoundary: {4, 1, 1},
 		WindowStart: one, Hostile: one,
 	}

@@ -30,7 +30,7 @@ var stories = []struct {
 	{KnownPlaceRejection, true, "the user declined, though from a known place"},
 	{FraudReport, true, "the user reported fraud"},
 	{PushBombingRejected, true, "the user declined the last prompts of many"},
-	{PushBombingAccepted, true, "the user declined three prompts before approving one"},
+	{PushBombingAccepted, true, "the user declined four prompts before approving one"},
 	{NonInteractiveRejection, true, "the user declined; the row is in the non-interactive table"},
 	{SharedCorrelation, true, "the user declined once, in three rows"},
 	{BothTables, true, "the user declined once, in two tables"},
