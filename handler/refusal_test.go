@@ -7,12 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/portal"
+	"pushback/detect/notify/sentinel"
+	"pushback/detect/notify/text"
 )
 
 // loggedRow is a record of a table.
@@ -212,6 +216,24 @@ func TestRefusalsKeepTheirIdentity(t *testing.T) {
 		Events: []alert.EventID{"942265d6dcff35c8d6f6149f202263da@1773738600000", "c3b9e25c87450e3aff2ed1596e4313a0"}}}
 	if diff := cmp.Diff(want, alerts[0].Activities); diff != "" {
 		t.Errorf("activities (-1.1.0 +now):\n%s", diff)
+	}
+}
+
+// The severity is explained in one line wherever an alert is shown.
+func TestSeverityIsExplained(t *testing.T) {
+	t.Parallel()
+	rows := []loggedRow{signInOf("09:10:00", "500121", declinedDetail), signInOf("09:13:00", "0", "")}
+	alerts := replayed(t, rows...)
+	if len(alerts) != 1 {
+		t.Fatalf("%d alerts", len(alerts))
+	}
+	const want = "Medium → High: signed in from the same address 3 min after rejecting"
+	a := alerts[0]
+	if got := text.Steps(a.Context, text.Safe); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if comment := sentinel.Comment(a, portal.Links{}); !strings.Contains(comment, "Severity: "+want) {
+		t.Errorf("the comment does not say why: %s", comment)
 	}
 }
 

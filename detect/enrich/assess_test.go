@@ -110,6 +110,11 @@ func TestFindings(t *testing.T) {
 			if a.Severity != test.severity || a.Context.RuleSeverity != alert.Medium {
 				t.Errorf("severity %s from %s, want %s from Medium; steps %v", a.Severity, a.Context.RuleSeverity, test.severity, a.Context.Steps)
 			}
+			for _, s := range a.Context.Steps {
+				if s.Text == "" || strings.Contains(s.Text, "alice") {
+					t.Errorf("the step to %s for %s says %q", s.Severity, s.Kind, s.Text)
+				}
+			}
 			if test.text != "" && !strings.Contains(a.Context.Findings[0].Text, test.text) {
 				t.Errorf("finding %q, want %q in it", a.Context.Findings[0].Text, test.text)
 			}

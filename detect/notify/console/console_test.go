@@ -212,7 +212,7 @@ func TestContext(t *testing.T) {
 
   Account     ana@x.example
               AadUserId 7\x1b
-  Severity    Medium by the rule, Low for known-device
+  Severity    Medium → Low: known-device
   Risk score  7
   Identity    ana
               Roles: a, b\n

@@ -51,7 +51,7 @@ func sampleAlert() alert.Alert {
 		Updates:       &alert.Reference{ID: "1", Title: "MFA rejected", Created: start.Add(-time.Hour)},
 		Context: &alert.Context{
 			Findings:     []alert.Finding{{Kind: "success-same-ip", Text: "yael signed in from the same address, 3 min after rejecting"}, {Kind: "bombing", Text: "28 prompts within an hour"}},
-			RuleSeverity: alert.Medium, Steps: []alert.Step{{Severity: alert.High, Kind: "success-same-ip", Text: "x"}},
+			RuleSeverity: alert.Medium, Steps: []alert.Step{{Severity: alert.High, Kind: "success-same-ip", Text: "signed in from the same address 3 min after rejecting"}},
 			Sections:    []alert.Section{{Title: "Identity", Subject: "yael", Facts: []alert.Detail{{Name: "Job title", Values: []string{"Research Lead"}}}}},
 			Timeline:    []alert.Moment{{Time: start, Kind: "rejected", Text: "rejected a prompt from 203.0.113.66"}},
 			Unavailable: []string{"UEBA: not available, table BehaviorAnalytics does not exist"},
@@ -127,7 +127,7 @@ Continues what was reported for 2026-03-17 00:28:06–01:28:06 UTC
 Update of what was reported 2026-03-17 00:28:06 UTC: MFA rejected
 • yael signed in from the same address, 3 min after rejecting
 • 28 prompts within an hour
-Severity: Medium by the rule, High for success-same-ip
+Severity: Medium → High: signed in from the same address 3 min after rejecting
 Two prompts refused. Ask the user.
 Account
 yael_cohen@fabrikam.example

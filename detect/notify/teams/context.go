@@ -26,7 +26,7 @@ func contextFirst(a alert.Alert, add func(kind, any)) {
 		}
 		add(aFinding, rich("Small", textRun{Text: "• " + inert(text.Line(f.Text), mostTitle), Weight: weight}))
 	}
-	if steps := text.Steps(c, func(kind string) string { return inert(text.Line(kind), mostName) }); steps != "" {
+	if steps := text.Steps(c, func(reason string) string { return inert(text.Line(reason), mostValue) }); steps != "" {
 		add(aFinding, rich("Small", textRun{Text: "Severity: " + steps, Size: "Small", IsSubtle: true}))
 	}
 }

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,17 +43,23 @@ func UpdateOf(r alert.Reference, inert func(string) string) string {
 	return said + inert(r.Title)
 }
 
-// Steps says how findings changed the severity, from the rule's on, or nothing
-// if they did not. The kinds of the findings go through inert.
+// Steps says in one line how findings changed the severity from the rule's, and
+// why, or nothing if they did not: Medium → High: 14 prompts within an hour. The
+// reasons may name what a log says, so that they go through inert.
 func Steps(c *alert.Context, inert func(string) string) string {
 	if c == nil || len(c.Steps) == 0 {
 		return ""
 	}
-	said := c.RuleSeverity.String() + " by the rule"
+	last := c.Steps[len(c.Steps)-1].Severity
+	var path, reasons []string
 	for _, s := range c.Steps {
-		said += ", " + s.Severity.String() + " for " + inert(string(s.Kind))
+		if s.Severity == last || last == c.RuleSeverity { // on the way back, the way is said
+			path = append(path, s.Severity.String())
+		}
+		reasons = append(reasons, inert(cmp.Or(s.Text, string(s.Kind))))
 	}
-	return said
+	path = slices.Compact(append([]string{c.RuleSeverity.String()}, path...))
+	return strings.Join(path, " → ") + ": " + strings.Join(reasons, "; ")
 }
 
 // NewMark is what stands behind a value that the alert's accounts were not seen

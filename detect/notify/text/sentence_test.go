@@ -43,7 +43,9 @@ func TestSentences(t *testing.T) {
 	continues := func(spans ...alert.Span) string {
 		return Continues(alert.Alert{Activities: []alert.Activity{{Previously: spans}}})
 	}
-	context := &alert.Context{RuleSeverity: alert.Medium, New: []string{"BG"}, Steps: []alert.Step{{Severity: alert.High, Kind: "bombing"}, {Severity: alert.Low, Kind: "known-device"}}}
+	context := &alert.Context{RuleSeverity: alert.Medium, New: []string{"BG"}, Steps: []alert.Step{{Severity: alert.High, Kind: "bombing", Text: "5 prompts"}, {Severity: alert.Low, Kind: "known-device"}}}
+	back := &alert.Context{RuleSeverity: alert.Medium, Steps: []alert.Step{{Severity: alert.High, Text: "a"}, {Severity: alert.Medium, Text: "b"}}}
+	up := &alert.Context{RuleSeverity: alert.Low, Steps: []alert.Step{{Severity: alert.Medium, Text: "a"}, {Severity: alert.High, Text: "b"}}}
 	entity := func(values ...string) string {
 		e := alert.Entity{Type: "Account"}
 		for i, identifier := range []string{"FullName", "Name", "UPNSuffix", "AadUserId"}[:len(values)] {
@@ -67,7 +69,9 @@ func TestSentences(t *testing.T) {
 			"Continues what was reported for 2026-03-17 10:00–10:05 and 2 other times UTC"},
 		{"an update", UpdateOf(alert.Reference{Title: "x", Created: at(5)}, mark), "Update of what was reported 2026-03-17 10:05 UTC: <x>"},
 		{"an update of what has no time", UpdateOf(alert.Reference{Title: "x"}, mark), "Update of <x>"},
-		{"steps", Steps(context, mark), "Medium by the rule, High for <bombing>, Low for <known-device>"},
+		{"steps", Steps(context, mark), "Medium → Low: <5 prompts>; <known-device>"},
+		{"steps up", Steps(up, mark), "Low → High: <a>; <b>"},
+		{"steps up and back", Steps(back, mark), "Medium → High → Medium: <a>; <b>"},
 		{"no steps", Steps(&alert.Context{RuleSeverity: alert.Medium}, mark), ""},
 		{"no context", Steps(nil, mark), ""},
 		{"a new place", NewMark(context, "Sofia, BG"), " (new for this account)"},
