@@ -130,12 +130,12 @@ func logicalBatch(op string) func([]*vector, int) *vector {
 	return func(args []*vector, n int) *vector {
 		out := newVector(Bool, n)
 		l, r := args[0], args[1]
-		if l.nulls == nil && r.nulls == nil && l.isFlat() && r.isFlat() {
+		if l.nulls == nil && r.nulls == nil {
 			for i := range n {
 				if op == "and" {
-					out.ints[i] = l.ints[i] & r.ints[i]
+					out.ints[i] = l.ints[l.at(i)] & r.ints[r.at(i)]
 				} else {
-					out.ints[i] = l.ints[i] | r.ints[i]
+					out.ints[i] = l.ints[l.at(i)] | r.ints[r.at(i)]
 				}
 			}
 			return out
