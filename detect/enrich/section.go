@@ -1,0 +1,95 @@
+package enrich
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// sections are what is known of an account.
+func (b *batch) sections(s subject) []alert.Section {
+	var list []alert.Section
+	add := func(title string, facts []alert.Detail) {
+		if len(facts) > 0 {
+			list = append(list, alert.Section{Title: title, Subject: s.title, Facts: facts})
+		}
+	}
+	add("Identity", s.facts)
+	if s.records > 0 {
+		add("UEBA", append(fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record"))), fact("Insights", s.unusual(most+1)...)...))
+	}
+	if s.signIns > 0 {
+		add(signInsBefore, slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...),
+			fact("Addresses", ranked(s.used, 3)...), fact("Devices", ranked(s.named, 3)...)))
+	}
+	return list
+}
+
+// fact is a line of a section, with the values that it has room for, or none
+// without a value.
+func fact(name string, values ...string) []alert.Detail {
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return strings.TrimSpace(v) == "" })
+	if len(values) == 0 {
+		return nil
+	}
+	if n := len(values) - most; n > 0 {
+		values = append(values[:most:most], "and "+count(int64(n), "other"))
+	}
+	return []alert.Detail{{Name: name, Values: values}}
+}
+
+// most is how many values of a kind, such as groups, a fact has.
+const most = 10
+
+// ranked lists the most frequent values with their numbers.
+func ranked(counts map[string]int64, n int) []string {
+	var list []string
+	for _, name := range byCount(counts) {
+		list = append(list, fmt.Sprintf("%s (%d)", name, counts[name]))
+	}
+	return head(list, n)
+}
+
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+}
+
+// head is the beginning of a list, with the number of those left out.
+func head(list []string, n int) []string {
+	if more := len(list) - n; more > 0 {
+		return append(slices.Clone(list[:n]), fmt.Sprintf("and %d more", more))
+	}
+	return list
+}
+
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// ago writes how long something took: 40 s, 3 min, 2 h 5 min.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
