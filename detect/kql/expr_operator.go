@@ -77,14 +77,9 @@ func ofTheRow(e expr) bool {
 // decide. What it gives for the other rows does not matter. If they are few,
 // leaving them out saves nothing.
 func (e *applyExpr) undecided(x *execution, b *batch, left *vector) *vector {
-	var sel []int32
-	for row := range b.n {
-		if !e.decides(left, row) {
-			sel = append(sel, int32(row))
-		}
-		if len(sel) > b.n/2 {
-			return e.args[1].eval(x, b)
-		}
+	sel := rowsWhere(left, func(v *vector, row int) bool { return !e.decides(v, row) })
+	if len(sel) > b.n/2 {
+		return e.args[1].eval(x, b)
 	}
 	out := newVector(Bool, b.n)
 	if len(sel) == 0 {
@@ -131,11 +126,32 @@ func logicalBatch(op string) func([]*vector, int) *vector {
 		out := newVector(Bool, n)
 		l, r := args[0], args[1]
 		if l.nulls == nil && r.nulls == nil {
-			for i := range n {
-				if op == "and" {
-					out.ints[i] = l.ints[l.at(i)] & r.ints[r.at(i)]
-				} else {
-					out.ints[i] = l.ints[l.at(i)] | r.ints[r.at(i)]
+			if !l.isFlat() && r.isFlat() {
+				l, r = r, l // either order says the same
+			}
+			if l.isFlat() {
+				copy(out.ints, l.ints)
+			} else {
+				for i := range n {
+					out.ints[i] = l.ints[l.at(i)]
+				}
+			}
+			switch {
+			case op == "and" && r.isFlat():
+				for i, v := range r.ints[:n] {
+					out.ints[i] &= v
+				}
+			case op == "and":
+				for i := range n {
+					out.ints[i] &= r.ints[r.at(i)]
+				}
+			case r.isFlat():
+				for i, v := range r.ints[:n] {
+					out.ints[i] |= v
+				}
+			default:
+				for i := range n {
+					out.ints[i] |= r.ints[r.at(i)]
 				}
 			}
 			return out

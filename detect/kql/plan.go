@@ -288,7 +288,11 @@ func isTrueAt(v *vector, row int) bool {
 }
 
 // trueRows lists the rows for which a predicate's vector holds.
-func trueRows(v *vector) []int32 {
+func trueRows(v *vector) []int32 { return rowsWhere(v, isTrueAt) }
+
+// rowsWhere lists the rows of a vector that a test holds for. Each element is
+// tested once, however many rows have it.
+func rowsWhere(v *vector, test func(v *vector, row int) bool) []int32 {
 	e := v.elements()
 	if v.isFlat() {
 		e = v
@@ -296,7 +300,7 @@ func trueRows(v *vector) []int32 {
 	holds := make([]bool, e.n)
 	some := 0
 	for i := range holds {
-		if holds[i] = isTrueAt(e, i); holds[i] {
+		if holds[i] = test(e, i); holds[i] {
 			some++
 		}
 	}
