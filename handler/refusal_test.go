@@ -148,6 +148,12 @@ func TestRefusals(t *testing.T) {
 		{"as text in text", []loggedRow{signInOf("09:10:00", "50074", "", push("09:09:50", declinedDetail)).steps(t, func(text string) any { return json.RawMessage(text) })}, alone(atStep2+", then failed: 50074", "[1]")},
 		{"non-interactive", []loggedRow{signInOf("09:10:00", "50076", "", push("09:09:50", declinedDetail)).nonInteractive(t)}, alone(atStep2+", then failed: 50076", "[1]")},
 
+		{"logged again hours later", []loggedRow{
+			signInOf("09:10:00", "500121", declinedDetail).with("CreatedDateTime", "2026-03-17T09:09:58Z"),
+			signInOf("13:20:00", "500121", declinedDetail).with("Id", "r09:10:00").with("CorrelationId", "c09:10:00").with("CreatedDateTime", "2026-03-17T09:09:58Z").with("RiskLevelDuringSignIn", "high"),
+		}, alone("refused, then failed: 500121", "[1]")},
+		{"created at an impossible time", []loggedRow{signInOf("09:10:00", "500121", declinedDetail).with("CreatedDateTime", "2027-03-17T09:09:58Z")}, alone("refused, then failed: 500121", "[1]")},
+
 		{"approved at once", []loggedRow{signInOf("09:10:00", "0", "", approved("09:09:50"))}, nil},
 		{"words elsewhere in the steps", []loggedRow{signInOf("09:10:00", "0", "", step("09:09:50", "Passkey", approvedDetail, true)).with("UserDisplayName", "fraud"),
 			signInOf("09:11:00", "0", "", map[string]any{"authenticationMethod": "Passkey", "authenticationMethodDetail": "declined the authentication; fraud", "succeeded": true, "authenticationStepResultDetail": approvedDetail})}, nil},
