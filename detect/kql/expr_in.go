@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // inExpr binds in, in~, their negations, has_any and has_all. The list may be
@@ -56,8 +57,11 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		return func(a []Value) Value { return boolValue(set.accepts(a[0], a[1:]) != negate) }
 	}
 	ap := &applyExpr{t: Bool, args: args, rows: accepts(set)}
+	if len(args) == 1 && left.typ() == String && (op == "in" || op == "in~") {
+		ap.batch = func(args []*vector, n int) *vector { return set.batch(args[0], n, negate) }
+	}
 	if len(tables) > 0 {
-		ap.rows, ap.readsTable = nil, true
+		ap.rows, ap.batch, ap.readsTable = nil, nil, true
 		ap.prepared = func(x *execution) func([]Value) Value {
 			return accepts(once(x, set, func() *itemSet { return set.with(tables, x) }))
 		}
@@ -108,7 +112,7 @@ func (s *itemSet) add(v Value) {
 		s.keys = make(map[string]bool)
 	}
 	if !v.IsNull() {
-		key := s.key(v)
+		key := s.appendKey(nil, v)
 		s.keys[string(key)] = true
 		s.text += allocated(int64(len(key)))
 	}
@@ -123,18 +127,18 @@ func (s *itemSet) claims() *memory {
 	return &s.held
 }
 
-// key is what two values that match have in common. A string among values of
-// another type stands for the value it converts to.
-func (s *itemSet) key(v Value) []byte {
+// appendKey appends what two values that match have in common. A string among
+// values of another type stands for the value it converts to.
+func (s *itemSet) appendKey(key []byte, v Value) []byte {
 	switch {
 	case s.op == "in~":
-		return []byte(foldCase(v.String()))
+		return append(key, foldCase(v.String())...)
 	case s.of == String:
 		v = stringValue(v.String())
 	case v.kind == String && s.of != Dynamic:
 		v = convert(v, s.of)
 	}
-	return groupKey(nil, v)
+	return groupKey(key, v)
 }
 
 // with adds the items of tables to those of a set, which stays as it is.
@@ -190,5 +194,50 @@ func (s *itemSet) accepts(v Value, more []Value) bool {
 	if v.IsNull() {
 		return false
 	}
-	return set.keys[string(set.key(v))] || set != s && s.accepts(v, nil)
+	return set.has(v) || set != s && s.accepts(v, nil)
+}
+
+// has reports whether the set of in or in~ has a value. It makes no key of its
+// own for the usual text.
+func (s *itemSet) has(v Value) bool {
+	if s.op == "in~" && v.kind == String {
+		var folded [128]byte
+		if n, ok := foldASCII(folded[:], v.s); ok {
+			return s.keys[string(folded[:n])]
+		}
+	}
+	var key [128]byte
+	return s.keys[string(s.appendKey(key[:0], v))]
+}
+
+// batch is in or in~ of texts, with the same items for all.
+func (s *itemSet) batch(texts *vector, n int, negate bool) *vector {
+	out := newVector(Bool, n)
+	for i := range n {
+		at := texts.at(i)
+		isNull := texts.nulls != nil && texts.nulls[at]
+		if (!isNull && s.has(stringValue(texts.strs[at]))) != negate {
+			out.ints[i] = 1
+		}
+	}
+	return out
+}
+
+// foldASCII writes what [foldCase] makes of a text, if the text is ASCII and there
+// is room for it.
+func foldASCII(to []byte, text string) (n int, ok bool) {
+	if len(text) > len(to) {
+		return 0, false
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			return 0, false
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		}
+		to[i] = c
+	}
+	return len(text), true
 }
