@@ -59,7 +59,14 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
+	texts := make([]string, len(enabled))
+	for i, r := range enabled {
+		texts[i] = r.Query.Text
+	}
+	var empty []string
+	l.Tables, empty = withKnown(l.Tables, texts...)
 	rules, problems := runnable(enabled, l, o.lists)
+	problems.notes = append(problems.notes, emptyNotes(empty, rules)...)
 	if len(problems.refused) > 0 || len(rules) == 0 {
 		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
 	}
@@ -208,8 +215,8 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 		var query *kql.Error
 		switch {
 		case errors.As(err, &query) && query.UnknownTable != "":
-			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold; they hold %s",
-				r.Name, strings.Join(missingTables(r, query, schemas, lists), " and "), tablesOf(l)))
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv; they hold %[3]s",
+				r.Name, query.UnknownTable, tablesOf(l)))
 			continue
 		case errors.As(err, &query):
 			p.refused = append(p.refused, queryProblem(r, query))
@@ -222,29 +229,11 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
 		for _, table := range s.Missing {
-			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold", r.Name, table))
+			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold and of which no columns are known", r.Name, table))
 		}
 		good = append(good, r)
 	}
 	return good, p
-}
-
-// missingTables lists the tables that a rule names and the logs lack. They are
-// the one that the error is about and, if all are known ones, every other.
-func missingTables(r *rule.Rule, e *kql.Error, have map[string]kql.Schema, lists watchlistSource) []string {
-	all := maps.Clone(kql.KnownTables())
-	maps.Copy(all, have)
-	s, err := kql.Catalog{Tables: all, Watchlists: lists}.Check(r.Query.Text)
-	if err != nil {
-		return []string{e.UnknownTable}
-	}
-	var missing []string
-	for _, table := range slices.Sorted(maps.Keys(s.Reads)) {
-		if have[table] == nil {
-			missing = append(missing, table)
-		}
-	}
-	return missing
 }
 
 func tablesOf(l *logs.Logs) string {

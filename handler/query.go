@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func newQuery() *cobra.Command {
 // run reads the logs, runs the query and writes its answer, or explains it.
 func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
-	var tables []*kql.Table
+	var held, tables []*kql.Table // that the logs hold, and with those that are known and empty
 	if q.logs != "" {
 		bar := newProgress(stderr)
 		l, err := logs.Read(ctx, q.logs, logs.Options{
@@ -127,7 +128,12 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 			return err
 		}
 		warn.reading(l.Report)
-		tables = l.Tables
+		held = l.Tables
+		var empty []string
+		tables, empty = withKnown(held, q.text)
+		for _, table := range empty {
+			warn.write(table + ": no records; the query runs as if it were empty")
+		}
 	}
 	now := time.Now()
 	if q.explain {
@@ -137,7 +143,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		plan, err := kql.Catalog{Tables: schemas, Watchlists: q.lists.get}.Explain(q.text, now)
 		if err != nil {
-			return q.problem(err)
+			return q.problem(err, held)
 		}
 		_, err = io.WriteString(stdout, text.SafeLines(plan))
 		return err
@@ -147,7 +153,7 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 	kql.BoundMemory(kql.DefaultLimits)
 	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {
-		return q.problem(err)
+		return q.problem(err, held)
 	}
 	for _, w := range t.Warnings() {
 		warn.write(w)
@@ -159,16 +165,36 @@ func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 // problem shows an error of the query at its place.
-func (q *querying) problem(err error) error {
+func (q *querying) problem(err error, held []*kql.Table) error {
 	var e *kql.Error
 	if !errors.As(err, &e) {
 		return err
+	}
+	if e.UnknownTable != "" {
+		e.Message += "; " + heldTables(held)
 	}
 	place := fmt.Sprintf("%d:%d", e.Line, e.Column)
 	if q.name != "" {
 		place = q.name + ":" + place
 	}
 	return errors.New(place + ": " + withExcerpt(e, q.text))
+}
+
+// heldTables says which tables a query can read.
+func heldTables(tables []*kql.Table) string {
+	const most = 20
+	var names []string
+	for _, t := range tables {
+		names = append(names, t.Name())
+	}
+	slices.Sort(names)
+	switch n := len(names); {
+	case n == 0:
+		return "there are no logs (--logs)"
+	case n > most:
+		return fmt.Sprintf("the logs hold %s and %d other tables", strings.Join(names[:most], ", "), n-most)
+	}
+	return "the logs hold " + strings.Join(names, ", ")
 }
 
 // writeCSV writes a table as RFC 4180 has it, with every character of a cell as

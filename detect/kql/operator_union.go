@@ -88,13 +88,14 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 	var lastMissing *problem
 	for _, leg := range n.legs {
 		if leg.pattern != "" {
-			found := false
-			for _, table := range b.db.Names() {
-				if wildcard(leg.pattern, table) {
-					found = true
-					u.legs = append(u.legs, b.tableNamed(&name{span: leg.expr.pos(), text: table}))
-					sources = append(sources, table)
-				}
+			names := slices.DeleteFunc(b.db.Names(), func(table string) bool { return !wildcard(leg.pattern, table) })
+			if b.dry && len(names) > mostByPattern {
+				panic(&unknownColumns{leg.expr.pos(), "union " + leg.pattern})
+			}
+			found := len(names) > 0
+			for _, table := range names {
+				u.legs = append(u.legs, b.tableNamed(&name{span: leg.expr.pos(), text: table}))
+				sources = append(sources, table)
 			}
 			for _, view := range b.views(leg.pattern) {
 				found = true
@@ -145,6 +146,10 @@ func sourceOf(leg relation, at int) string {
 	}
 	return "union_arg" + strconv.Itoa(at)
 }
+
+// mostByPattern is how many tables a pattern stands for where there are no logs.
+// More are what the reference has, and not what there is.
+const mostByPattern = 100
 
 // views lists the functions that let statements define as views and whose
 // names match a pattern.

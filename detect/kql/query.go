@@ -31,6 +31,9 @@ type Database struct {
 	Watchlists func(alias string) (*Table, error)
 
 	tables map[string]*Table
+	// schemas are those of tables that are made when somebody asks for them. Only a
+	// database that no query runs in has any.
+	schemas map[string]Schema
 }
 
 // NewDatabase makes a database of the tables. Of two with the same name the
@@ -44,16 +47,26 @@ func NewDatabase(tables ...*Table) *Database {
 }
 
 // Table returns a table by its name, nil if there is none.
-func (db *Database) Table(name string) *Table { return db.tables[name] }
+func (db *Database) Table(name string) *Table {
+	t := db.tables[name]
+	if s, ok := db.schemas[name]; ok && t == nil {
+		t = newEmptyTable(name, s)
+		db.tables[name] = t
+	}
+	return t
+}
 
 // Names lists the tables' names, sorted.
 func (db *Database) Names() []string {
-	names := make([]string, 0, len(db.tables))
+	names := make([]string, 0, len(db.tables)+len(db.schemas))
 	for n := range db.tables {
 		names = append(names, n)
 	}
+	for n := range db.schemas {
+		names = append(names, n)
+	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Scope bounds what a query sees of the tables. A zero time is no bound.
@@ -86,11 +99,7 @@ type Catalog struct {
 }
 
 func (c Catalog) database() *Database {
-	db := &Database{Watchlists: c.Watchlists, tables: make(map[string]*Table, len(c.Tables))}
-	for n, s := range c.Tables {
-		db.tables[n] = newEmptyTable(n, s)
-	}
-	return db
+	return &Database{Watchlists: c.Watchlists, tables: make(map[string]*Table), schemas: c.Tables}
 }
 
 // Check is Catalog.Check against tables alone.

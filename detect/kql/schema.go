@@ -1,16 +1,20 @@
 package kql
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 )
 
-//go:embed tables.json
-var tablesJSON string
+// tablegen makes tables.gz: a line for each table, with its name and its columns.
+//
+//go:generate go run ./tablegen tables.gz tables.json ../../../shared/facts/tables-all.json
+//go:embed tables.gz
+var tablesGZ []byte
 
 // KnownTables returns the schemas of the Log Analytics tables that Pushback
 // knows, by name. They are those of the Azure Monitor table reference. The
@@ -18,36 +22,28 @@ var tablesJSON string
 func KnownTables() map[string]Schema { return knownTables() }
 
 var knownTables = sync.OnceValue(func() map[string]Schema {
-	// Token by token, because a map would lose the order of the columns.
-	dec := json.NewDecoder(strings.NewReader(tablesJSON))
-	tables := make(map[string]Schema)
-	fail := func(err error) { panic(fmt.Sprintf("kql: embedded tables.json: %v", err)) }
-	next := func() json.Token {
-		tok, err := dec.Token()
-		if err != nil {
-			fail(err)
-		}
-		return tok
+	fail := func(err error) { panic(fmt.Sprintf("kql: embedded tables.gz: %v", err)) }
+	r, err := gzip.NewReader(bytes.NewReader(tablesGZ))
+	if err != nil {
+		fail(err)
 	}
-	next()
-	for dec.More() {
-		table := next().(string)
-		next()
-		var s Schema
-		for dec.More() {
-			column, typ := next().(string), next().(string)
+	text, err := io.ReadAll(r)
+	if err != nil {
+		fail(err)
+	}
+	tables := make(map[string]Schema, bytes.Count(text, []byte("\n")))
+	for line := range strings.Lines(string(text)) {
+		table, columns, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		s := make(Schema, 0, strings.Count(columns, ",")+1)
+		for column := range strings.SplitSeq(columns, ",") {
+			name, typ, _ := strings.Cut(column, ":")
 			t, ok := ParseType(typ)
 			if !ok {
-				fail(fmt.Errorf("%s.%s: unknown type %q", table, column, typ))
+				fail(fmt.Errorf("%s.%s: unknown type %q", table, name, typ))
 			}
-			s = append(s, ColumnSchema{Name: column, Type: t})
+			s = append(s, ColumnSchema{Name: name, Type: t})
 		}
-		next()
 		tables[table] = s
-	}
-	next()
-	if _, err := dec.Token(); err != io.EOF {
-		fail(fmt.Errorf("text after the object: %v", err))
 	}
 	return tables
 })

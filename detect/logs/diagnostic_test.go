@@ -83,9 +83,7 @@ var nonInteractiveColumns = map[string]string{
 
 // The columns of the second record that the schema of its table lacks.
 var nonInteractiveExtra = kql.Schema{
-	{Name: "AADTenantId", Type: kql.String},
 	{Name: "FlaggedForReview", Type: kql.Bool},
-	{Name: "IsTenantRestricted", Type: kql.Bool},
 	{Name: "PrivateLinkDetails", Type: kql.Dynamic},
 	{Name: "ResourceId", Type: kql.String},
 	{Name: "SsoExtensionVersion", Type: kql.String},
@@ -267,7 +265,7 @@ func TestDiagnosticExport(t *testing.T) {
 			name: "a category that is not of Microsoft Entra is a table of its own",
 			file: "x.json",
 			text: `{"time":"2026-03-17T10:00:00Z","category":"FunctionAppLogs","properties":{"message":"hi"}}`,
-			want: []string{"FunctionAppLogs Category=FunctionAppLogs Message=hi"},
+			want: []string{"FunctionAppLogs Category=FunctionAppLogs Message=hi Type=FunctionAppLogs"},
 		},
 		{
 			name: "unless the path names a table",

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pushback/detect/kql"
+	"pushback/detect/rule"
+)
+
+// withKnown adds the tables that queries name, that are known and that the logs do
+// not hold: they are empty. It returns the names of those, and of the tables that
+// the logs hold without a record, which come to the same.
+func withKnown(tables []*kql.Table, queries ...string) (all []*kql.Table, empty []string) {
+	all = slices.Clone(tables)
+	held := map[string]*kql.Table{}
+	for _, t := range tables {
+		held[t.Name()] = t
+	}
+	known := kql.KnownTables()
+	for _, query := range queries {
+		named, err := kql.Tables(query)
+		if err != nil {
+			continue // what is wrong with it is said where it is run
+		}
+		for _, name := range named {
+			t := held[name]
+			if t == nil && known[name] != nil {
+				t = kql.NewTableBuilder(name, known[name]).Build()
+				held[name], all = t, append(all, t)
+			}
+			if t != nil && t.Rows() == 0 && !slices.Contains(empty, name) {
+				empty = append(empty, name)
+			}
+		}
+	}
+	slices.Sort(empty)
+	return all, empty
+}
+
+// emptyNotes says which rules run over tables without a record.
+func emptyNotes(empty []string, rules []*rule.Rule) []string {
+	var notes []string
+	for _, table := range empty {
+		var names []string
+		for _, r := range rules {
+			if tables, err := kql.Tables(r.Query.Text); err == nil && slices.Contains(tables, table) {
+				names = append(names, fmt.Sprintf("%q", r.Name))
+			}
+		}
+		switch len(names) {
+		case 0:
+		case 1, 2, 3:
+			notes = append(notes, fmt.Sprintf("%s: no records; %s runs as if it were empty", table, strings.Join(names, " and ")))
+		default:
+			notes = append(notes, fmt.Sprintf("%s: no records; %d rules run as if it were empty", table, len(names)))
+		}
+	}
+	return notes
+}
