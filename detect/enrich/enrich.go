@@ -40,18 +40,26 @@ type Config struct {
 	MostEntities, MostBytes int
 	// Bombing is how many prompts within an hour are a bombing.
 	Bombing int
+	// Aftermath is how long what follows a prompt that was not approved counts:
+	// from the last of them on.
+	Aftermath time.Duration
+	// IPv6Prefix is how many leading bits of IPv6 addresses are compared: a host has
+	// all addresses of its network to choose from.
+	IPv6Prefix int
 	// Steps say how findings change the severity.
 	Steps Steps
 }
 
 // DefaultConfig returns 14 days of history, a minute for the queries, lists of
-// 5,000 entities or 400 kB, a bombing from five prompts on, and [DefaultSteps].
+// 5,000 entities or 400 kB, a bombing from five prompts on, an aftermath of
+// [alert.AftermathLasts], IPv6 addresses by /64, and [DefaultSteps].
 func DefaultConfig() Config {
 	steps, err := ParseSteps(DefaultSteps)
 	if err != nil {
 		panic(err) // a mistake in the source
 	}
-	return Config{History: 14 * 24 * time.Hour, Timeout: time.Minute, MostEntities: 5000, MostBytes: 400_000, Bombing: 5, Steps: steps}
+	return Config{History: 14 * 24 * time.Hour, Timeout: time.Minute, MostEntities: 5000, MostBytes: 400_000, Bombing: 5,
+		Aftermath: alert.AftermathLasts, IPv6Prefix: 64, Steps: steps}
 }
 
 // Enricher adds context to alerts. It is safe for concurrent use.
