@@ -1,37 +1,36 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
 )
 
+// followedFor is how long an alert is followed up. The aftermath is counted from
+// the last prompt, which may come late in it, and so again.
+const followedFor = 3 * alert.AftermathLasts
+
 // follow looks whether there is news of what a rule reported lately, and records
-// updates. Each alert is updated once. It is done with the rule's windows, so
-// that a tick without any asks nothing.
+// updates. Each alert is updated once for each kind of news. It is done with the
+// rule's windows, so that a tick without any asks nothing.
 func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 	if p.lease == nil || len(p.run.Windows) == 0 || hopeless(p.run.Windows[len(p.run.Windows)-1].Err) || ctx.Err() != nil {
 		return
 	}
 	err := guarded(func() error {
-		recent, err := r.history.Recent(ctx, p.rule.ID, now.Add(-alert.AftermathLasts))
+		recent, left, err := r.history.Recent(ctx, p.rule.ID, now.Add(-followedFor))
 		if err != nil {
 			return err
 		}
-		updated := map[string]bool{}
-		for _, a := range recent {
-			if a.Updates != nil {
-				updated[a.Updates.ID] = true
-			}
+		if left > 0 {
+			p.run.warn(fmt.Sprintf("rule %q: warning: %s too many to follow up: what comes of them is not reported", p.rule.Name, counted(left, "alert is", "alerts are")))
 		}
-		var open []alert.Alert
-		for _, a := range recent {
-			if a.Updates == nil && !updated[a.ID] && !a.Context.GotIn() {
-				open = append(open, a)
-			}
-		}
+		open := followed(recent)
 		if len(open) == 0 {
 			return nil
 		}
@@ -39,6 +38,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		for _, w := range warnings {
 			p.run.warn(fmt.Sprintf("rule %q: warning: %s", p.rule.Name, w))
 		}
+		updates = once(updates, open)
 		if len(updates) == 0 || !p.keepLease(ctx, now) {
 			return nil
 		}
@@ -53,4 +53,157 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 	if err != nil && ctx.Err() == nil {
 		p.fail("following up what it reported", err)
 	}
+}
+
+// followed returns the alerts among recent ones, oldest first, that may be
+// updated. The context of each has all that was said of it: what its updates
+// said, and what others of the same account or address said after it.
+func followed(recent []alert.Alert) []alert.Alert {
+	byID := map[string]int{}
+	var open []alert.Alert
+	for _, a := range recent {
+		if a.Updates != nil {
+			continue
+		}
+		byID[a.ID] = len(open)
+		open = append(open, a)
+	}
+	for _, a := range recent {
+		if i, ok := byID[referenceOf(a)]; ok && a.Updates != nil && a.Context != nil {
+			open[i].Context = saying(open[i].Context, a.Context.Findings)
+		}
+	}
+	// From the newest on: what was said of a subject since.
+	said := map[string][]alert.Finding{}
+	for _, a := range slices.Backward(recent) {
+		if i, ok := byID[a.ID]; ok {
+			for _, subject := range subjectsOf(a) {
+				open[i].Context = saying(open[i].Context, said[subject])
+			}
+		}
+		if a.Context == nil {
+			continue
+		}
+		for _, subject := range subjectsOf(a) {
+			for _, f := range a.Context.Findings {
+				if isAbout(f.Kind, subject) && !f.Weak && !slices.ContainsFunc(said[subject], func(s alert.Finding) bool { return s.Kind == shared(f.Kind) }) {
+					said[subject] = append(said[subject], alert.Finding{Kind: shared(f.Kind)})
+				}
+			}
+		}
+	}
+	return open
+}
+
+func referenceOf(a alert.Alert) string {
+	if a.Updates == nil {
+		return ""
+	}
+	return a.Updates.ID
+}
+
+// shared is what a finding of one alert says about another of the same account: a
+// sign-in from the address of one is a sign-in from elsewhere to the other, which
+// is not said again, while one from its own address is.
+func shared(kind alert.FindingKind) alert.FindingKind {
+	if kind.IsOwnSuccess() {
+		return alert.FoundSuccessSameNetwork
+	}
+	return kind
+}
+
+// The subjects of alerts are accounts and addresses, by a key that begins with the
+// one or the other.
+const (
+	anAccount = "account "
+	anAddress = "address "
+)
+
+// subjectsOf returns what an alert's findings can be about.
+func subjectsOf(a alert.Alert) []string {
+	var list []string
+	for _, e := range a.Entities {
+		fields := map[string]string{}
+		for _, f := range e.Fields {
+			fields[f.Identifier] = strings.ToLower(strings.TrimSpace(f.Value))
+		}
+		switch e.Type {
+		case "Account":
+			if key := cmp.Or(fields["AadUserId"], fields["FullName"]); key != "" {
+				list = append(list, anAccount+key)
+			}
+		case "IP":
+			if ip := fields["Address"]; ip != "" {
+				list = append(list, anAddress+alert.CanonicalAddress(ip))
+			}
+		}
+	}
+	return list
+}
+
+// isAbout reports whether a finding is followed, and about a subject.
+func isAbout(kind alert.FindingKind, subject string) bool {
+	if !kind.IsFollowed() {
+		return false
+	}
+	return strings.HasPrefix(subject, anAddress) == (kind == alert.FoundOtherSuccess)
+}
+
+// saying returns a context with more findings.
+func saying(c *alert.Context, more []alert.Finding) *alert.Context {
+	if len(more) == 0 {
+		return c
+	}
+	var with alert.Context
+	if c != nil {
+		with = *c
+	}
+	with.Findings = append(slices.Clip(with.Findings), more...)
+	return &with
+}
+
+// once keeps the updates that bring news, and of those that bring the same news of
+// an account or an address to several alerts, the gravest.
+func once(updates, open []alert.Alert) []alert.Alert {
+	said := map[string]*alert.Context{}
+	for _, a := range open {
+		said[a.ID] = a.Context
+	}
+	newsOf := func(u alert.Alert) (kinds []alert.FindingKind) {
+		if u.Context == nil {
+			return nil
+		}
+		for _, f := range u.Context.Findings {
+			if f.Kind.IsFollowed() && !f.Weak && !said[u.Updates.ID].Says(f.Kind) {
+				kinds = append(kinds, f.Kind)
+			}
+		}
+		return kinds
+	}
+	rank := func(u alert.Alert) int {
+		if kinds := newsOf(u); len(kinds) > 0 {
+			return slices.Index(alert.FindingKinds(), kinds[0])
+		}
+		return len(alert.FindingKinds())
+	}
+	slices.SortStableFunc(updates, func(x, y alert.Alert) int { return cmp.Compare(rank(x), rank(y)) })
+	taken := map[string]bool{}
+	return slices.DeleteFunc(updates, func(u alert.Alert) bool {
+		fresh := false
+		var keys []string
+		for _, kind := range newsOf(u) {
+			about := slices.DeleteFunc(subjectsOf(u), func(subject string) bool { return !isAbout(kind, subject) })
+			// What is from the alert's own address is said of each alert.
+			fresh = fresh || len(about) == 0 || kind == alert.FoundSuccessSameIP || kind == alert.FoundSuccessSameSignIn
+			for _, subject := range about {
+				key := subject + " " + string(shared(kind))
+				fresh = fresh || !taken[key]
+				keys = append(keys, key)
+			}
+		}
+		for _, key := range keys {
+			taken[key] = taken[key] || fresh
+		}
+		return !fresh
+	})
 }

@@ -40,7 +40,7 @@ func (o *oracle) Aftermath(_ context.Context, alerts []alert.Alert, now time.Tim
 	o.asked++
 	for _, a := range alerts {
 		if from, ok := o.late[who(a)]; ok && !from.After(now) {
-			a.Updates, a.ID, a.Created = &alert.Reference{ID: a.ID, Created: a.Created}, alert.UpdateID(a.ID), now
+			a.Updates, a.ID, a.Created = &alert.Reference{ID: a.ID, Created: a.Created}, alert.UpdateID(a.ID, alert.FoundSuccessSameIP), now
 			a.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundSuccessSameIP}}}
 			updates = append(updates, a)
 		}
@@ -49,16 +49,16 @@ func (o *oracle) Aftermath(_ context.Context, alerts []alert.Alert, now time.Tim
 }
 
 // Each alert is updated once, however many ticks and processes there are, and
-// whatever was reported a day ago is left alone.
+// whatever was reported days ago is left alone.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	w := &world{events: []event{happened("1", "alice", "09:10"), happened("2", "bob", "09:20"), happened("3", "carol", "10:20")}}
-	o := &oracle{late: map[string]time.Time{"alice": clock("12:00"), "carol": clock("36:00")}}
+	o := &oracle{late: map[string]time.Time{"alice": clock("12:00"), "carol": clock("96:00")}}
 	in := &inbox{name: "inbox"}
 	led := ledger.NewMemory()
 	config := Config{Delay: 5 * time.Minute, Lateness: 2 * time.Hour, Enricher: o}
 	var sent []string
-	for hour := 10; hour < 48; hour++ {
+	for hour := 10; hour < 110; hour++ {
 		// A new process each hour.
 		d, err := New(config, []*rule.Rule{counting(time.Hour, time.Hour)}, w, led, in)
 		if err != nil {
@@ -85,8 +85,8 @@ func TestUpdates(t *testing.T) {
 	if len(in.alerts) != 4 || len(ids) != 4 {
 		t.Errorf("%d alerts with %d ids, want 3 and an update", len(in.alerts), len(ids))
 	}
-	// For a day after each alert and not longer.
-	if o.asked == 0 || o.asked > 26 {
+	// For three days after each alert and not longer.
+	if o.asked == 0 || o.asked > 75 {
 		t.Errorf("asked %d times for the aftermath", o.asked)
 	}
 }

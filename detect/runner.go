@@ -19,7 +19,7 @@ type history interface {
 	State(ctx context.Context, ruleID string) (ledger.State, error)
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
 	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
-	Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error)
+	Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error)
 	recorder
 }
 

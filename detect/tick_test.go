@@ -558,9 +558,9 @@ func (b *brokenLedger) Claim(ctx context.Context, o ledger.Owed, now, until time
 	return b.Ledger.Claim(ctx, o, now, until)
 }
 
-func (b *brokenLedger) Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error) {
+func (b *brokenLedger) Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, int, error) {
 	if err := b.err("Recent"); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return b.Ledger.Recent(ctx, ruleID, since)
 }

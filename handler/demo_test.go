@@ -139,7 +139,7 @@ func TestDemoText(t *testing.T) {
 	}
 	totals := bare(printed[strings.Index(printed, "\nTotals\n"):])
 	for _, want := range []string{
-		fmt.Sprintf("Reported %d alerts, %d update of earlier ones (%d High, %d Medium, %d Low), about %d accounts, %d addresses", len(alerts), updates,
+		fmt.Sprintf("Reported %d alerts, %s of earlier ones (%d High, %d Medium, %d Low), about %d accounts, %d addresses", len(alerts), count(int64(updates), "update"),
 			severities[alert.High], severities[alert.Medium], severities[alert.Low], len(accounts), len(addresses)),
 		fmt.Sprintf("Dropped %d rows already reported", dropped),
 		"Ran 24 windows, 72 passes of which 48 late",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,12 +31,14 @@ func TestDemoFindings(t *testing.T) {
 			t.Errorf("%s: %q", a.Title, a.Context.Unavailable)
 		}
 	}
+	// What the day has no story for is in TestAttacks.
+	elsewhere := []alert.FindingKind{alert.FoundOtherSuccess, alert.FoundSuccessNonInteractive, alert.FoundNewAddress}
 	for _, kind := range alert.FindingKinds() {
-		if !shown[kind] {
+		if !shown[kind] && !slices.Contains(elsewhere, kind) {
 			t.Errorf("the day shows no %s", kind)
 		}
 	}
-	if updates != 1 {
+	if updates != 3 {
 		t.Errorf("%d updates", updates)
 	}
 }
@@ -61,16 +64,16 @@ func TestDemoContext(t *testing.T) {
 	}
 	for user, want := range map[string][]string{
 		"yael.cohen":         {"High: bombing unusual, risk 14"},
-		"minjun.kim":         {"Medium: new-address"},
+		"minjun.kim":         {"Medium: new-country"},
 		"noam.levi":          {"Medium: success-elsewhere"},
-		"georgi.dimitrov":    {"High: privileged-role high-blast-radius new-country unusual, risk 8"},
-		"zoe.brueckner":      {"Medium: shared-address new-country success-elsewhere"},
-		"ahmad.alzoubi":      {"Medium: risky-user new-country unusual success-elsewhere, risk 5"},
-		"elena.petrova":      {"Medium: disabled-account new-country success-elsewhere"},
+		"georgi.dimitrov":    {"High: privileged-role high-blast-radius new-country unusual, risk 8", "High: success-elsewhere privileged-role high-blast-radius new-country unusual, risk 8"},
+		"zoe.brueckner":      {"High: success-elsewhere shared-address new-country"},
+		"ahmad.alzoubi":      {"Medium: risky-user new-country unusual, risk 5"},
+		"elena.petrova":      {"Medium: disabled-account new-country"},
 		"eleni.nikolaou":     {"Medium: new-country", "Medium: new-country repeated"},
-		"dimitris.papadakis": {"Medium: new-country success-elsewhere", "High: success-same-ip new-country success-elsewhere"},
+		"dimitris.papadakis": {"Medium: new-country", "High: success-same-ip new-country"},
 		"olivier.lefevre":    {"High: success-same-network new-country"},
-		"yoko.tanaka":        {"High: success-same-ip mfa-method-changed bombing new-country unusual, risk 33"},
+		"yoko.tanaka":        {"High: success-same-sign-in success-same-ip mfa-method-changed bombing new-country unusual, risk 33"},
 		"marie.tremblay":     {"Low: known-device, risk 0"},
 	} {
 		if diff := cmp.Diff(want, got[user]); diff != "" {

@@ -26,6 +26,10 @@ type Context struct {
 	Sections []Section `json:"sections,omitempty"`
 	// Timeline lists the prompts and what came after them, oldest first.
 	Timeline []Moment `json:"timeline,omitempty"`
+	// Usual is what the accounts used long before, and Regulars who is at home at the
+	// addresses: what comes later is judged by them.
+	Usual    []Usual    `json:"usual,omitempty"`
+	Regulars []Regulars `json:"regulars,omitempty"`
 	// Unavailable has a line for each kind of context that could not be had,
 	// with the reason.
 	Unavailable []string `json:"unavailable,omitempty"`
@@ -36,9 +40,15 @@ func (c *Context) Has(kind FindingKind) bool {
 	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind })
 }
 
-// GotIn reports whether somebody signed in from where a prompt was rejected,
-// afterwards or within the same sign-in.
-func (c *Context) GotIn() bool { return c.Has(FoundSuccessSameSignIn) || c.Has(FoundSuccessSameIP) }
+// Says reports whether there is a finding of a kind that is not weak.
+func (c *Context) Says(kind FindingKind) bool {
+	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == kind && !f.Weak })
+}
+
+// GotIn reports whether somebody signed in who may not be the user.
+func (c *Context) GotIn() bool {
+	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind.IsSuccess() && !f.Weak })
+}
 
 // IsNew reports whether a value of the alert is new for its accounts. A place
 // is if it ends in a country that is: Sofia, BG.
@@ -67,6 +77,21 @@ type Section struct {
 	Facts   []Detail `json:"facts"`
 }
 
+// Usual is what an account used long before: where and on what its sign-ins were.
+type Usual struct {
+	Account   string   `json:"account"`
+	Addresses []string `json:"addresses,omitempty"`
+	Networks  []string `json:"networks,omitempty"` // numbers of AS
+	Devices   []string `json:"devices,omitempty"`  // ids
+}
+
+// Regulars are the accounts that signed in from an address long before.
+type Regulars struct {
+	Address  string   `json:"address"`
+	Accounts []string `json:"accounts,omitempty"`
+	Many     bool     `json:"many,omitempty"` // more than are listed
+}
+
 // Moment is something that happened, for a timeline.
 type Moment struct {
 	Time time.Time  `json:"time"`
@@ -88,6 +113,8 @@ const (
 	MomentSuccess MomentKind = "success"
 	// MomentMethod is a change of the methods for the second factor.
 	MomentMethod MomentKind = "method"
+	// MomentLeftOut stands for those that the timeline has no room for.
+	MomentLeftOut MomentKind = "left-out"
 )
 
 // Reference names another alert.

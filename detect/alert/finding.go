@@ -10,6 +10,8 @@ type Finding struct {
 	Kind FindingKind `json:"kind"`
 	// Text is a sentence without a full stop.
 	Text string `json:"text"`
+	// Weak says that there was nothing to judge it by: it changes no severity.
+	Weak bool `json:"weak,omitempty"`
 }
 
 // FindingKind names what was found, as settings and the README do.
@@ -21,15 +23,25 @@ const (
 	// FoundSuccessSameSignIn is a sign-in that succeeded at a step after one that the
 	// user rejected.
 	FoundSuccessSameSignIn FindingKind = "success-same-sign-in"
-	// FoundSuccessSameIP is a success from the same address within
-	// [AftermathLasts] after a prompt that was not approved.
+	// FoundSuccessSameIP is a success from the same address, or the same IPv6 network,
+	// from an hour before a prompt that was not approved until the aftermath is over.
+	// It is one if a second factor was approved, however the sign-in ended.
 	FoundSuccessSameIP FindingKind = "success-same-ip"
+	// FoundOtherSuccess is a success of another account from that address, at which
+	// neither of them is at home.
+	FoundOtherSuccess FindingKind = "other-account-success"
 	// FoundMethodChanged is a change of the account's methods for the second factor
 	// within [AftermathLasts] after a prompt that was not approved.
 	FoundMethodChanged FindingKind = "mfa-method-changed"
-	// FoundSuccessSameNetwork is a success from another address of the same AS
-	// within [AftermathLasts].
+	// FoundSuccessSameNetwork is a success from another address of the same AS, but
+	// not on the account's own device and network.
 	FoundSuccessSameNetwork FindingKind = "success-same-network"
+	// FoundSuccessElsewhere is a success from another network, from an address, a
+	// network or a device that the account was never seen with.
+	FoundSuccessElsewhere FindingKind = "success-elsewhere"
+	// FoundSuccessNonInteractive is a success from the same address that a client had
+	// with its token: the address that is logged may be an earlier one.
+	FoundSuccessNonInteractive FindingKind = "success-non-interactive"
 	// FoundBombing is many prompts within an hour.
 	FoundBombing FindingKind = "bombing"
 	// FoundPrivilegedRole is an account with an administrator's role.
@@ -52,9 +64,6 @@ const (
 	FoundRepeated FindingKind = "repeated"
 	// FoundUnusual is what UEBA set insights for.
 	FoundUnusual FindingKind = "unusual"
-	// FoundSuccessElsewhere is a success from another network within
-	// [AftermathLasts].
-	FoundSuccessElsewhere FindingKind = "success-elsewhere"
 	// FoundKnownDevice is an address and a device that the account signed in with
 	// before.
 	FoundKnownDevice FindingKind = "known-device"
@@ -62,15 +71,33 @@ const (
 
 // findingKinds has every kind, the weightiest first.
 var findingKinds = []FindingKind{
-	FoundSuccessSameSignIn, FoundSuccessSameIP, FoundMethodChanged, FoundSuccessSameNetwork, FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius,
-	FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress, FoundRepeated, FoundUnusual,
-	FoundSuccessElsewhere, FoundKnownDevice,
+	FoundSuccessSameSignIn, FoundSuccessSameIP, FoundOtherSuccess, FoundMethodChanged, FoundSuccessSameNetwork, FoundSuccessElsewhere, FoundSuccessNonInteractive,
+	FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius, FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress,
+	FoundRepeated, FoundUnusual, FoundKnownDevice,
 }
 
 // FindingKinds returns every kind of finding, the weightiest first.
 func FindingKinds() []FindingKind { return slices.Clone(findingKinds) }
 
+// IsSuccess reports whether a finding of this kind is that somebody signed in, or
+// approved a prompt, who may not be the user.
+func (k FindingKind) IsSuccess() bool { return k.IsOwnSuccess() || k == FoundOtherSuccess }
+
+// IsOwnSuccess reports the same of the account that the alert is about.
+func (k FindingKind) IsOwnSuccess() bool {
+	switch k {
+	case FoundSuccessSameSignIn, FoundSuccessSameIP, FoundSuccessSameNetwork, FoundSuccessElsewhere, FoundSuccessNonInteractive:
+		return true
+	}
+	return false
+}
+
+// IsFollowed reports whether a finding of this kind that comes after an alert is
+// news of it.
+func (k FindingKind) IsFollowed() bool {
+	return k.IsSuccess() || k == FoundMethodChanged || k == FoundBombing
+}
+
 // AftermathLasts is how long the aftermath of a prompt that was not approved
-// lasts: a success or a changed method within it counts, and an alert is followed
-// up that long.
+// lasts, from the last of them on: a success or a changed method within it counts.
 const AftermathLasts = 24 * time.Hour

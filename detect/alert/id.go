@@ -46,5 +46,6 @@ func activityTexts(activities []Activity) []string {
 	return texts
 }
 
-// UpdateID returns the id of the update of an alert. There is one.
-func UpdateID(id string) string { return NewGUID(updateKind, id) }
+// UpdateID returns the id of the update of an alert that has a kind of finding for
+// its news. There is one of each.
+func UpdateID(id string, news FindingKind) string { return NewGUID(updateKind, id, string(news)) }

@@ -1,7 +1,10 @@
 package enrich
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,6 +18,8 @@ type address struct {
 	records       int64
 	failing       []string // accounts that failed since the window began
 	succeeded     []string // accounts that signed in before
+	regulars      []string // accounts that signed in long before, by their key
+	many          bool     // there are more of them than an alert keeps
 }
 
 // addressOf returns the address of an IP entity.
@@ -42,7 +47,7 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	others := func(names []string) []string {
 		names = slices.Compact(slices.Sorted(slices.Values(names)))
 		return slices.DeleteFunc(names, func(n string) bool {
-			return n == "" || slices.ContainsFunc(subjects, func(s subject) bool { return s.name == n })
+			return n == "" || slices.ContainsFunc(subjects, func(s subject) bool { return cmp.Or(s.name, s.id) == n })
 		})
 	}
 	failing, succeeded := others(known.failing), others(known.succeeded)
@@ -68,6 +73,93 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	if len(facts) > 0 {
 		c.Sections = append(c.Sections, alert.Section{Title: "Address", Subject: ip, Facts: facts})
 	}
+	if len(known.regulars) > 0 || known.many {
+		c.Regulars = append(c.Regulars, regularsOf(ip, known))
+	}
+}
+
+// place is what an address is compared by where a host can choose among several:
+// IPv6 addresses by their network.
+func (b *batch) place(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || !addr.Is6() {
+		return ip
+	}
+	prefix, err := addr.WithZone("").Prefix(min(max(b.config.IPv6Prefix, 0), 128))
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
+}
+
+// parts are words of addresses that stand for them however they are spelled: of
+// IPv6 addresses the first two groups, and IPv4 addresses mapped into IPv6.
+func partsOf(addresses []string) []string {
+	parts := map[string]bool{}
+	for _, ip := range addresses {
+		addr, err := netip.ParseAddr(ip)
+		if err != nil {
+			continue
+		}
+		b := addr.As16()
+		if addr.Is4() {
+			parts[ip] = true
+			for _, format := range []string{"%x:%x", "%04x:%04x"} {
+				parts[fmt.Sprintf(format, uint16(b[12])<<8|uint16(b[13]), uint16(b[14])<<8|uint16(b[15]))] = true
+			}
+			continue
+		}
+		first, second := uint16(b[0])<<8|uint16(b[1]), uint16(b[2])<<8|uint16(b[3])
+		formats := []string{"%x:%x", "%04x:%04x", "%x:%04x"}
+		if second == 0 { // which can be left out
+			formats = []string{"%x", "%04x"}
+		}
+		for _, format := range formats {
+			parts[strings.TrimSuffix(fmt.Sprintf(format+":", first, second), ":")] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(parts))
+}
+
+// assessVisitors finds other accounts that signed in from where the prompts of one
+// were: who holds one password may hold others. Nothing stands out where the
+// account itself is at home, or the other is. It returns these sign-ins.
+func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []subject, addresses []string) []event {
+	if len(r.prompts) == 0 {
+		return nil
+	}
+	var events []event
+	others := map[string]bool{}
+	var worst prompt
+	done := map[string]bool{}
+	for _, ip := range addresses {
+		place, known := b.place(ip), b.addresses[ip]
+		if done[place] || s.used[ip] > 0 || known == nil || known.many {
+			continue
+		}
+		done[place] = true
+		for _, p := range b.visitors[place] {
+			if !r.counts(p) || slices.ContainsFunc(subjects, func(s subject) bool { return s.account == p.of }) || slices.Contains(known.regulars, p.account) {
+				continue
+			}
+			if len(others) == 0 || graver(s, r, p, worst) {
+				worst = p
+			}
+			others[p.account] = true
+			events = append(events, event{first: p, n: 1, until: p.time, weight: weightGrave, who: p.title()})
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	did := "signed in"
+	if worst.stopped() {
+		did = "approved a prompt"
+	}
+	when := r.when(worst) + worst.ended()
+	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when, "%s %s from %s, %s at %s (%s)%s", worst.title(), did, cmp.Or(worst.address, "an unknown address"),
+		when, s.title, cmp.Or(worst.app, "application unknown"), more(len(others)-1, "account"))
+	return events
 }
 
 func (b *batch) prevalence(r row) {
@@ -75,11 +167,18 @@ func (b *batch) prevalence(r row) {
 	if a == nil {
 		return
 	}
+	name := strings.ToLower(cmp.Or(r.text("User"), r.text("Account")))
+	if own := b.find(r.text("Account"), name); own != nil {
+		name = cmp.Or(own.name, own.id) // whatever the row calls it
+	}
 	if r.number("Failed") > 0 {
-		a.failing = append(a.failing, strings.ToLower(r.text("User")))
+		a.failing = append(a.failing, name)
 	}
 	if r.number("Succeeded") > 0 {
-		a.succeeded = append(a.succeeded, strings.ToLower(r.text("User")))
+		a.succeeded = append(a.succeeded, name)
+	}
+	if r.value("IsRegular") == true {
+		a.regulars = append(a.regulars, r.text("Account"))
 	}
 }
 

@@ -3,7 +3,6 @@ package enrich
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"pushback/detect/alert"
 )
@@ -24,13 +23,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		id, name := accountOf(e)
 		if acc := b.find(id, name); acc != nil && !seen[acc] {
 			seen[acc] = true
-			s := subject{account: acc, title: cmp.Or(name, id), prompts: slices.Clone(acc.prompts)}
-			slices.SortFunc(s.prompts, func(x, y prompt) int {
-				return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
-			})
-			// Rows come in any order.
-			slices.SortFunc(s.methods, func(x, y method) int { return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.what, y.what)) })
-			subjects = append(subjects, s)
+			subjects = append(subjects, subject{account: acc, title: cmp.Or(name, id), prompts: acc.prompts})
 		}
 		if ip := addressOf(e); ip != "" && !seen[ip] {
 			seen[ip] = true
@@ -42,25 +35,25 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	}
 	c := &alert.Context{RuleSeverity: a.Severity}
 	f := findings{}
+	var events []event
 	for _, s := range subjects {
-		b.assessAccount(f, c, *a, s, addresses, missing)
+		events = append(events, b.assessAccount(f, c, *a, s, subjects, addresses, missing)...)
 		c.Sections = append(c.Sections, b.sections(s)...)
-		c.Timeline = append(c.Timeline, timeline(s)...)
-		for _, m := range s.methods {
-			c.Timeline = append(c.Timeline, alert.Moment{Time: m.time, Kind: alert.MomentMethod, Text: m.what})
+		if !b.historyMissing {
+			c.Usual = append(c.Usual, usualOf(s.account))
 		}
 	}
 	for _, ip := range addresses {
 		b.assessAddress(f, c, ip, subjects)
 	}
-	slices.SortStableFunc(c.Timeline, func(x, y alert.Moment) int { return x.Time.Compare(y.Time) })
-	if len(c.Timeline) > mostMoments { // the last ones matter most
-		c.Timeline = c.Timeline[len(c.Timeline)-mostMoments:]
-	}
+	c.Timeline = timeline(events)
 	for _, k := range kinds {
 		if why, ok := missing[k.name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
 			c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", k.name, why))
 		}
+	}
+	if why, ok := missing[nonInteractiveSignIns]; ok && len(subjects) > 0 {
+		c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", nonInteractiveSignIns, why))
 	}
 	list := f.list()
 	for _, found := range list {
@@ -70,6 +63,12 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		a.Severity = c.Steps[len(c.Steps)-1].Severity
 	}
 	a.Context = c
+}
+
+// giveUp gives an alert for which there is no time left a context that says so.
+// What was found could have raised the severity, so nothing lowers it.
+func (b *batch) giveUp(a *alert.Alert) {
+	a.Context = &alert.Context{RuleSeverity: a.Severity, Unavailable: []string{"Assessment: not available, the time for it was over"}}
 }
 
 // findings are sentences by kind. An alert has one of each kind: about the
@@ -89,6 +88,14 @@ func (f findings) add(kind alert.FindingKind, reason, format string, args ...any
 	}
 }
 
+// weaken says of a finding that there was nothing to judge it by.
+func (f findings) weaken(kind alert.FindingKind) {
+	if found, ok := f[kind]; ok {
+		found.Weak = true
+		f[kind] = found
+	}
+}
+
 func (f findings) list() []finding {
 	var list []finding
 	for _, kind := range alert.FindingKinds() {
@@ -100,14 +107,18 @@ func (f findings) list() []finding {
 }
 
 // assessAccount adds what stands out about an account of an alert, and the values
-// of the alert that are new for it.
-func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, addresses []string, missing map[string]string) {
-	r := rejectedOf(a, s, addresses)
-	r.assessSuccesses(f, s, addresses)
+// of the alert that are new for it. It returns what the account did around the
+// alert.
+func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, subjects []subject, addresses []string, missing map[string]string) []event {
+	r := b.rejectedOf(a, s, addresses)
+	grave := b.assessSuccesses(f, s, r)
+	events := append(r.events(s, grave), b.assessVisitors(f, s, r, subjects, addresses)...)
 	r.assessMethods(f, s)
+	b.assessBombing(f, s, r)
 	b.assessStanding(f, a, s)
 	// What is new takes something to compare with.
 	if _, unknown := missing[signInsBefore]; !unknown && s.signIns > 0 {
 		b.assessNovelty(f, c, s, r, addresses)
 	}
+	return events
 }

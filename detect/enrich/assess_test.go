@@ -53,11 +53,18 @@ func TestFindings(t *testing.T) {
 		{name: "nothing", severity: alert.Medium},
 		{name: "success from the same address", signIns: []record{success("10:03:00", nil)}, want: []alert.FindingKind{alert.FoundSuccessSameIP}, severity: alert.High,
 			text: "alice@contoso.example signed in successfully from the same address, 203.0.113.9, 3 min after rejecting (Portal)"},
-		{name: "success before the rejection", signIns: []record{success("09:58:00", nil)}, severity: alert.Medium},
-		{name: "success of somebody else", signIns: []record{success("10:03:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
+		{name: "success before the rejection", signIns: []record{success("09:58:00", nil)}, want: []alert.FindingKind{alert.FoundSuccessSameIP}, severity: alert.High,
+			text: "from the same address, 203.0.113.9, 2 min before rejecting (Portal)"},
+		{name: "success more than an hour before", signIns: []record{success("08:58:00", nil)}, severity: alert.Medium},
+		{name: "success of somebody else", signIns: []record{success("10:03:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundOtherSuccess}, severity: alert.High,
+			text: "bob@contoso.example signed in from 203.0.113.9, 3 min after rejecting at alice@contoso.example (Portal)"},
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
 		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []alert.FindingKind{alert.FoundSuccessSameNetwork}, severity: alert.High, text: "AS65550"},
-		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundSuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1"},
+		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundSuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1, with no sign-in before to compare it with"},
+		{name: "success from an address never seen", signIns: []record{usual, success("10:03:00", with(home, record{"IPAddress": "198.51.100.2"}))}, want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High,
+			text: "198.51.100.2, on an address never seen before"},
+		{name: "success from a device never seen", signIns: []record{usual, success("10:03:00", with(home, laptop))}, want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High, text: "on a device never seen before"},
+		{name: "success from where the account is at home", signIns: []record{usual, success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
 		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
 		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
 		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
@@ -164,44 +171,78 @@ func TestParseSteps(t *testing.T) {
 	}
 }
 
-// An alert whose user signs in from the same address later is updated, with
-// the context of then.
+// An alert of which there is news later is updated, with the context of then.
 func TestAftermath(t *testing.T) {
 	t.Parallel()
+	laptop := record{"deviceId": "laptop"}
+	home := func(at string, more record) record {
+		r := success(at, record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1, "DeviceDetail": laptop})
+		for k, v := range more {
+			r[k] = v
+		}
+		return r
+	}
+	usual := []alert.Usual{{Account: aliceID, Addresses: []string{"198.51.100.1"}, Networks: []string{"1"}, Devices: []string{"laptop"}}}
+	said := func(kinds ...alert.FindingKind) *alert.Context {
+		c := &alert.Context{RuleSeverity: alert.Medium, Usual: usual}
+		for _, kind := range kinds {
+			c.Findings = append(c.Findings, alert.Finding{Kind: kind})
+		}
+		return c
+	}
 	for _, test := range []struct {
 		name    string
 		signIns []record
-		want    bool
+		earlier *alert.Context
+		want    alert.FindingKind
+		full    bool // the context is asked for, to judge what may be news
 	}{
-		{"nothing", nil, false},
-		{"success later", []record{success("10:59:00", nil)}, true},
-		{"success elsewhere", []record{success("10:59:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1})}, false},
-		{"success of another", []record{success("10:59:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, false},
-		{"success after more than a day", []record{success("2026-03-18T10:00:01Z", nil)}, false},
-		{"success within a day", []record{success("2026-03-18T09:59:59Z", nil)}, true},
+		{name: "nothing"},
+		{name: "success later", signIns: []record{success("10:59:00", nil)}, want: alert.FoundSuccessSameIP},
+		{name: "success elsewhere, of an account without history", signIns: []record{success("10:59:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1})}, full: true},
+		{name: "success elsewhere", signIns: []record{home("2026-03-12T09:00:00Z", nil), success("10:59:00", record{"IPAddress": "198.51.100.2", "AutonomousSystemNumber": 2})}, want: alert.FoundSuccessElsewhere},
+		{name: "success at home, which the alert knows", signIns: []record{home("10:59:00", nil)}, earlier: said()},
+		{name: "success at home, which the alert does not know", signIns: []record{home("2026-03-12T09:00:00Z", nil), home("10:59:00", nil)}, full: true},
+		{name: "success at home on another device", signIns: []record{home("2026-03-12T09:00:00Z", nil), home("10:59:00", record{"DeviceDetail": record{"deviceId": "other"}})},
+			earlier: said(), want: alert.FoundSuccessElsewhere},
+		{name: "success of another", signIns: []record{success("10:59:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: alert.FoundOtherSuccess},
+		{name: "the same again", signIns: []record{success("10:59:00", nil)}, earlier: said(alert.FoundSuccessSameIP)},
+		{name: "less than was said", signIns: []record{success("10:59:00", record{"IPAddress": "203.0.113.10"})}, earlier: said(alert.FoundSuccessSameIP)},
+		{name: "more than was said", signIns: []record{success("10:59:00", nil)}, earlier: said(alert.FoundSuccessElsewhere), want: alert.FoundSuccessSameIP},
+		{name: "success after more than a day", signIns: []record{success("2026-03-18T10:00:01Z", nil)}},
+		{name: "success within a day", signIns: []record{success("2026-03-18T09:59:59Z", nil)}, want: alert.FoundSuccessSameIP},
+		{name: "success more than a day after, but not after the last prompt", signIns: []record{unanswered("11:00:00"), success("2026-03-18T10:00:01Z", nil)}, want: alert.FoundSuccessSameIP},
+		{name: "success that was logged late", signIns: []record{success("2026-03-18T10:03:00Z", record{"CreatedDateTime": "2026-03-18T09:00:00Z"})}, want: alert.FoundSuccessSameIP},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			now := moment("2026-03-18T10:05:00Z")
 			earlier := pushback()
-			earlier.Created = moment("10:05:00")
+			earlier.Created, earlier.Context = moment("10:05:00"), test.earlier
 			asked := &counting{Querier: localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", nil))...),
 				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))}
 			updates, warnings := New(DefaultConfig(), asked).Aftermath(t.Context(), []alert.Alert{earlier}, now)
 			if len(warnings) > 0 {
 				t.Errorf("warnings %q", warnings)
 			}
-			if !test.want {
-				if len(updates) != 0 || len(asked.texts) != 1 {
-					t.Errorf("%d updates after %d queries", len(updates), len(asked.texts))
+			queries := 2 // of the sign-ins and the methods
+			if test.full || test.want != "" {
+				queries += len(kinds)
+			}
+			if len(asked.texts) != queries {
+				t.Errorf("%d queries, want %d", len(asked.texts), queries)
+			}
+			if test.want == "" {
+				if len(updates) != 0 {
+					t.Errorf("%d updates: %v", len(updates), updates[0].Context.Findings)
 				}
 				return
 			}
-			if len(updates) != 1 || len(asked.texts) != 8 {
-				t.Fatalf("%d updates after %d queries", len(updates), len(asked.texts))
+			if len(updates) != 1 {
+				t.Fatalf("%d updates", len(updates))
 			}
 			u := updates[0]
-			if u.Severity != alert.High || !u.Context.Has(alert.FoundSuccessSameIP) || u.ID != alert.UpdateID("a") || !u.Created.Equal(now) {
+			if u.Severity != alert.High || !u.Context.Has(test.want) || u.ID != alert.UpdateID("a", test.want) || !u.Created.Equal(now) {
 				t.Errorf("update %+v", u)
 			}
 			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created, Severity: alert.Medium, Identity: alert.Identity(earlier.Activities)}, u.Updates); diff != "" {

@@ -21,6 +21,15 @@ type batch struct {
 	accounts  map[string]*account
 	byName    map[string]*account
 	addresses map[string]*address
+	// visitors are the sign-ins that succeeded from the alerts' addresses, by place,
+	// whoever they are of.
+	visitors map[string][]prompt
+	// tables are those of the aftermath that are there.
+	tables map[string]bool
+	// historyMissing says that what was usual could not be looked up.
+	historyMissing bool
+	// answered has the rows that more than one part of the lists can give.
+	answered map[string]bool
 }
 
 // account is what is known of an account.
@@ -42,7 +51,9 @@ type account struct {
 	owned      counts // by the id and the name of the device: a name alone is the client's
 	prompts    []prompt
 	methods    []method
-	priority   int64 // of UEBA, the most
+	networks   counts // by the number of the AS
+	machines   counts // by device id alone
+	priority   int64  // of UEBA, the most
 	insights   counts
 	records    int64
 }
@@ -59,7 +70,8 @@ func (c *counts) add(name string, n int64) {
 }
 
 func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
-	b := &batch{config: config, now: now.UTC(), since: now.UTC(), accounts: map[string]*account{}, byName: map[string]*account{}, addresses: map[string]*address{}}
+	b := &batch{config: config, now: now.UTC(), since: now.UTC(), accounts: map[string]*account{}, byName: map[string]*account{}, addresses: map[string]*address{},
+		visitors: map[string][]prompt{}, tables: map[string]bool{}}
 	for i, a := range alerts {
 		if !a.Span.Start.IsZero() && a.Span.Start.Before(b.since) {
 			b.since = a.Span.Start.UTC()
@@ -77,6 +89,9 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 			}
 			if ip := addressOf(e); ip != "" {
 				b.addresses[ip] = cmp.Or(b.addresses[ip], &address{})
+				if place := b.place(ip); b.visitors[place] == nil {
+					b.visitors[place] = []prompt{}
+				}
 			}
 		}
 	}
@@ -111,6 +126,24 @@ func (b *batch) find(id, name string) *account {
 		return nil
 	}
 	return b.byName[strings.ToLower(name)]
+}
+
+// key is what an account is called where it is kept.
+func (a *account) key() string { return cmp.Or(a.id, a.name) }
+
+// settle puts what came in any order into the order of time, once for all alerts.
+func (b *batch) settle() {
+	for _, a := range b.accounts {
+		slices.SortFunc(a.prompts, func(x, y prompt) int {
+			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
+		})
+		slices.SortFunc(a.methods, func(x, y method) int { return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.what, y.what)) })
+	}
+	for _, list := range b.visitors {
+		slices.SortFunc(list, func(x, y prompt) int {
+			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.account, y.account), cmp.Compare(x.session, y.session))
+		})
+	}
 }
 
 func (b *batch) accountKeys() []string { return slices.Sorted(maps.Keys(b.accounts)) }

@@ -82,6 +82,9 @@ type kind struct {
 	// optional says that a workspace may well do without the table: that it is
 	// missing is no news.
 	optional bool
+	// visitors says that the query is about both: the accounts, and who else used
+	// the addresses.
+	visitors bool
 	from     func(b *batch) time.Time
 	to       func(b *batch) time.Time
 	row      func(b *batch, r row)
@@ -91,20 +94,32 @@ type kind struct {
 const (
 	aftermath     = "Aftermath"
 	signInsBefore = "Sign-ins before"
+	mfaMethods    = "MFA methods"
+)
+
+// nonInteractive is the other table of the aftermath.
+const (
+	nonInteractive        = "AADNonInteractiveUserSignInLogs"
+	nonInteractiveSignIns = "Non-interactive sign-ins"
 )
 
 func history(b *batch) time.Time { return b.since.Add(-b.config.History) }
 func window(b *batch) time.Time  { return b.window.Start }
 func until(b *batch) time.Time   { return b.now }
-func recent(b *batch) time.Time  { return b.since.Add(-time.Hour) }
+
+func recent(b *batch) time.Time { return b.since.Add(-lookBefore) }
+
+// early is from when on all that an account did is looked at: from an hour before
+// its prompts, which may have been logged two hours late.
+func early(b *batch) time.Time { return recent(b).Add(-2 * time.Hour) }
 
 var kinds = []kind{
 	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: history, to: until, row: (*batch).identity},
 	{name: "UEBA of the account", table: "BehaviorAnalytics", query: loadQuery("ueba_accounts"), accounts: true, from: history, to: until, row: (*batch).uebaAccount},
 	{name: "UEBA of the address", table: "BehaviorAnalytics", query: loadQuery("ueba_addresses"), from: window, to: until, row: (*batch).uebaAddress},
 	{name: signInsBefore, table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
-	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, from: recent, to: until, row: (*batch).after},
-	{name: "MFA methods", table: "AuditLogs", query: loadQuery("methods"), accounts: true, optional: true, from: recent, to: until, row: (*batch).method},
+	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, visitors: true, from: early, to: until, row: (*batch).after},
+	{name: mfaMethods, table: "AuditLogs", query: loadQuery("methods"), accounts: true, optional: true, from: recent, to: until, row: (*batch).method},
 	{name: "Prevalence", table: "SigninLogs", query: loadQuery("prevalence"), from: history, to: until, row: (*batch).prevalence},
 }
 
@@ -124,66 +139,142 @@ func Queries() []string {
 }
 
 // Enrich adds context to the alerts of one window, as it is at a time, and sets
-// their severity. It returns a warning for each kind of context that could not
-// be had. An alert without an Account or IP entity stays as it is.
+// their severity. It returns a warning for each kind of context that could not be
+// had. An alert without an Account or IP entity stays as it is.
 func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string) {
 	b := newBatch(e.config, alerts, now)
 	if len(b.accounts) == 0 && len(b.addresses) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	missing := map[string]string{} // by kind
 	for _, k := range kinds {
-		if err := e.ask(ctx, b, k); err != nil {
+		if err := e.ask(limited, b, k); err != nil {
 			if _, none := workspace.MissingTable(err); none && k.optional {
 				continue
 			}
-			why := reason(ctx, err)
+			why := reason(limited, err)
 			missing[k.name] = why
-			warnings = append(warnings, fmt.Sprintf("context: %s: not available, %s", k.name, why))
+			warnings = append(warnings, unavailable(k.name, why))
 		}
 	}
+	if _, ok := missing[aftermath]; !ok && len(b.accounts) > 0 && !b.tables[nonInteractive] {
+		missing[nonInteractiveSignIns] = "table " + nonInteractive + " does not exist"
+		warnings = append(warnings, unavailable(nonInteractiveSignIns, missing[nonInteractiveSignIns]))
+	}
+	_, b.historyMissing = missing[signInsBefore]
+	b.settle()
+	// What the queries took is no reason to leave out what they found.
+	judging, stop := context.WithTimeout(ctx, e.config.Timeout)
+	defer stop()
+	left := 0
 	for i := range alerts {
+		if judging.Err() != nil {
+			b.giveUp(&alerts[i])
+			left++
+			continue
+		}
 		b.assess(&alerts[i], missing)
+	}
+	if left > 0 {
+		warnings = append(warnings, fmt.Sprintf("context: %s of %d not assessed: the time for it was over", count(int64(left), "alert"), len(alerts)))
 	}
 	return warnings
 }
 
-// Aftermath follows up alerts that were reported before. For each after which the
-// account signed in from the same address, within [alert.AftermathLasts], it
-// returns an alert that says so: an update, with the context of now. It takes one
-// query if there is none.
+func unavailable(name, why string) string {
+	return fmt.Sprintf("context: %s: not available, %s", name, why)
+}
+
+// Aftermath follows up alerts that were reported before. For each of which there
+// is news, it returns an alert that says so: an update, with the context of now.
+// News is a finding of a kind that is followed (see [alert.FindingKind.IsFollowed])
+// and that the alert's own context does not have. It takes two queries if there
+// is none.
 func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time.Time) (updates []alert.Alert, warnings []string) {
 	b := newBatch(e.config, alerts, now)
-	if len(b.accounts) == 0 || len(b.addresses) == 0 {
+	if len(b.accounts) == 0 {
 		return nil, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	for _, k := range kinds {
-		if k.name != aftermath {
+		if k.name != aftermath && k.name != mfaMethods {
 			continue
 		}
 		if err := e.ask(limited, b, k); err != nil {
-			return nil, []string{fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.name, reason(limited, err))}
+			if _, none := workspace.MissingTable(err); none && k.optional {
+				continue
+			}
+			warnings = append(warnings, fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.name, reason(limited, err)))
+			if k.name == aftermath {
+				return nil, warnings
+			}
 		}
 	}
 	for _, a := range alerts {
+		b.recall(a.Context)
+	}
+	b.settle()
+	said := map[string]*alert.Context{} // by alert
+	for i, a := range alerts {
+		if ctx.Err() != nil {
+			return nil, append(warnings, fmt.Sprintf("context: %d of %d earlier alerts not followed up: the time for it was over", len(alerts)-i, len(alerts)))
+		}
 		update := a
 		update.Context = nil
 		b.assess(&update, nil)
-		if !update.Context.GotIn() {
+		_, isNews := news(update.Context, a.Context)
+		// An alert that does not know what is usual is judged by its context of now.
+		mayBe := (a.Context == nil || a.Context.Usual == nil) && update.Context.Has(alert.FoundSuccessElsewhere) && !a.Context.Says(alert.FoundSuccessElsewhere)
+		if !isNews && !mayBe {
 			continue
 		}
-		update.ID, update.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
+		said[a.ID] = a.Context
+		update.Updates = &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
 		update.Created, update.Activities, update.Context = now.UTC(), nil, nil
 		if a.Context != nil {
 			update.Severity = a.Context.RuleSeverity
 		}
 		updates = append(updates, update)
 	}
-	return updates, append(warnings, e.Enrich(ctx, updates, now)...)
+	if len(updates) == 0 {
+		return nil, warnings
+	}
+	warnings = append(warnings, e.Enrich(ctx, updates, now)...)
+	// What is usual by now can take back what looked like news.
+	updates = slices.DeleteFunc(updates, func(u alert.Alert) bool {
+		_, ok := news(u.Context, said[u.Updates.ID])
+		return !ok
+	})
+	for i := range updates {
+		u := &updates[i]
+		kind, _ := news(u.Context, said[u.Updates.ID])
+		u.ID = alert.UpdateID(u.Updates.ID, kind)
+	}
+	return updates, warnings
+}
+
+// news returns the gravest finding of a context that is followed and that another
+// does not say: it says more than what is said of the account's own sign-ins, or
+// it is something else.
+func news(c, said *alert.Context) (alert.FindingKind, bool) {
+	if c == nil {
+		return "", false
+	}
+	for _, f := range c.Findings { // the weightiest first
+		if !f.Kind.IsFollowed() || f.Weak || said.Says(f.Kind) {
+			continue
+		}
+		if f.Kind.IsOwnSuccess() && slices.ContainsFunc(alert.FindingKinds()[:slices.Index(alert.FindingKinds(), f.Kind)], func(graver alert.FindingKind) bool {
+			return graver.IsOwnSuccess() && said.Says(graver)
+		}) {
+			continue
+		}
+		return f.Kind, true
+	}
+	return "", false
 }
 
 // ask runs the query of one kind of context for all entities.
@@ -203,10 +294,24 @@ func (e *Enricher) ask(ctx context.Context, b *batch, k kind) error {
 			}
 			lists = append(lists, map[string]string{"AccountIds": listLiteral(ids), "Accounts": listLiteral(names)})
 		}
-	} else {
+	}
+	if !k.accounts || k.visitors && len(lists) > 0 {
+		n := 0
 		for part := range b.parts(b.addressKeys()) {
-			lists = append(lists, map[string]string{"Addresses": listLiteral(part)})
+			if n == len(lists) {
+				lists = append(lists, map[string]string{"AccountIds": listLiteral(nil), "Accounts": listLiteral(nil)})
+			}
+			lists[n]["Addresses"] = listLiteral(part)
+			lists[n]["Parts"] = listLiteral(partsOf(part))
+			n++
 		}
+		for ; k.visitors && n < len(lists); n++ {
+			lists[n]["Addresses"], lists[n]["Parts"] = listLiteral(nil), listLiteral(nil)
+		}
+	}
+	b.answered = nil
+	if k.visitors && len(lists) > 1 {
+		b.answered = map[string]bool{}
 	}
 	from, to := k.from(b), k.to(b)
 	for _, values := range lists {

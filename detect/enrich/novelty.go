@@ -25,6 +25,12 @@ func (b *batch) before(r row) {
 		if country := r.text("Country"); country != "" {
 			a.countries.add(country, n)
 		}
+		if network := r.text("Network"); network != "" && network != "0" {
+			a.networks.add(network, n)
+		}
+		if device := r.text("DeviceId"); device != "" {
+			a.machines.add(device, n)
+		}
 		if name := r.text("Device"); name != "" {
 			a.named.add(name, n)
 			a.owned.add(r.text("DeviceId")+" "+name, n)

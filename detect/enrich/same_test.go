@@ -67,7 +67,8 @@ func TestClientDoesNotDecide(t *testing.T) {
 		}), prompts(3, func(i int) string { return fmt.Sprintf("09:%02d:20", 10+5*i) }, func(i int) record { return with(fmt.Sprint("again", i), fmt.Sprint(i), "s") })), nil},
 		{"a success with the CorrelationId of one before", []record{success("09:50:00", with("1", "c", "")), success("10:20:00", with("2", "c", ""))}, []alert.FindingKind{alert.FoundSuccessSameIP}},
 		{"a success in the session of one before", []record{success("09:59:30", with("1", "c", "s")), success("10:00:30", with("2", "c", "s"))}, []alert.FindingKind{alert.FoundSuccessSameIP}},
-		{"only a success before", []record{success("09:59:30", with("1", "c", "s"))}, nil},
+		{"only a success before", []record{success("09:59:30", with("1", "c", "s"))}, []alert.FindingKind{alert.FoundSuccessSameIP}},
+		{"a success long before", []record{success("08:59:30", with("1", "c", "s"))}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -23,8 +23,11 @@ type Change struct {
 // DefaultSteps are those of ParseSteps's argument when nothing else is set.
 const DefaultSteps = string(alert.FoundSuccessSameSignIn) + "=High," +
 	string(alert.FoundSuccessSameIP) + "=High," +
+	string(alert.FoundOtherSuccess) + "=High," +
 	string(alert.FoundMethodChanged) + "=+1," +
 	string(alert.FoundSuccessSameNetwork) + "=+1," +
+	string(alert.FoundSuccessElsewhere) + "=+1," +
+	string(alert.FoundSuccessNonInteractive) + "=+1," +
 	string(alert.FoundBombing) + "=+1," +
 	string(alert.FoundPrivilegedRole) + "=+1," +
 	string(alert.FoundHighBlastRadius) + "=+1," +
@@ -71,7 +74,7 @@ func (s Steps) apply(severity alert.Severity, list []finding) []alert.Step {
 	reach := false
 	for _, f := range list {
 		change, ok := s[f.Kind]
-		if !ok {
+		if !ok || f.Weak {
 			continue
 		}
 		if f.Kind == alert.FoundPrivilegedRole || f.Kind == alert.FoundHighBlastRadius {

@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,9 +9,6 @@ import (
 
 // assessStanding finds what makes the account matter more, whatever was rejected.
 func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
-	if n := busiest(s.prompts, a.Span.End); n >= b.config.Bombing {
-		f.add(alert.FoundBombing, fmt.Sprintf("%d prompts within an hour", n), "%d prompts within an hour at %s", n, s.title)
-	}
 	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
 		f.add(alert.FoundPrivilegedRole, "holds the role "+s.roles[i], "%s holds the role %s", s.title, s.roles[i])
 	}
@@ -27,7 +23,7 @@ func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	}
 	earlier := s.rejections
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentRejected && p.last.Before(a.Span.Start) {
+		if p.kind == alert.MomentRejected && p.last.Before(a.Span.Start) && !p.logged.Before(recent(b)) { // others are of the history
 			earlier++
 		}
 	}

@@ -2,29 +2,48 @@ package enrich
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"time"
 
 	"pushback/detect/alert"
 )
 
+// lookBefore is how long before the first prompt of an alert what happened counts:
+// who approves one prompt may refuse the next.
+const lookBefore = time.Hour
+
 // rejections are the prompts of an account that an alert is about, which were
 // not approved, with where and on what they were.
 type rejections struct {
-	prompts                      []prompt // oldest first
+	prompts                      []prompt        // oldest first
+	places                       map[string]bool // see [batch.place]
 	networks, countries, devices map[string]bool
 	// named has the names of the devices, and whether a device of that name is not
 	// one of before.
 	named map[string]bool
+	// from and to are when something counts for the alert: from an hour before the
+	// first of the prompts, and of those that led to it, until the aftermath of the
+	// last one is over.
+	from, to time.Time
 }
 
-// rejectedOf returns the prompts that an alert is about.
-func rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
-	r := rejections{networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
+// rejectedOf returns the prompts that an alert is about. An alert without an
+// address is about those of any.
+func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
+	r := rejections{places: map[string]bool{}, networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
+	of := map[string]bool{}
+	for _, ip := range addresses {
+		of[ip], r.places[b.place(ip)] = true, true
+	}
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentSuccess || !slices.Contains(addresses, p.address) || p.last.Before(a.Span.Start) || p.time.After(a.Span.End) {
+		if p.kind == alert.MomentSuccess || len(addresses) > 0 && !of[p.address] || p.lastLogged.Before(a.Span.Start) || p.logged.After(a.Span.End) {
 			continue
 		}
-		if p.network != "" && p.network != "0" {
+		if p.address != "" {
+			r.places[p.place] = true
+		}
+		if p.network != "" {
 			r.networks[p.network] = true
 		}
 		if p.country != "" {
@@ -38,39 +57,230 @@ func rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
 		}
 		r.prompts = append(r.prompts, p)
 	}
+	if len(r.prompts) > 0 {
+		r.from, r.to = b.looks(r.prompts, s.prompts)
+	}
 	return r
 }
 
-// assessSuccesses finds where the account signed in afterwards. Without a prompt
-// that was not approved, a success says nothing.
-func (r rejections) assessSuccesses(f findings, s subject, addresses []string) {
-	if len(r.prompts) == 0 {
-		return
+// looks returns from when to when what an account did counts for refused prompts
+// of it, given all that it was asked for, oldest first.
+func (b *batch) looks(refused, all []prompt) (from, to time.Time) {
+	from, to = refused[0].time, refused[len(refused)-1].last.Add(b.config.Aftermath)
+	for _, p := range slices.Backward(all) {
+		if p.kind != alert.MomentSuccess && p.time.Before(from) && from.Sub(p.time) <= lookBefore {
+			from = p.time
+		}
 	}
-	first := r.prompts[0].time
-	for _, p := range s.prompts {
-		if p.kind != alert.MomentSuccess || p.last.Before(first) || p.time.Sub(first) > alert.AftermathLasts {
+	for _, p := range all {
+		if p.kind != alert.MomentSuccess && !p.time.Before(refused[0].time) && !p.time.After(to) {
+			to = later(to, p.last.Add(b.config.Aftermath))
+		}
+	}
+	return earlier(from, refused[0].time.Add(-lookBefore)), to
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// counts reports whether a sign-in is within the look of the alert.
+func (r rejections) counts(p prompt) bool {
+	return !p.last.Before(r.from) && !p.time.After(r.to)
+}
+
+// kindOf returns as what a success counts, if it stands out.
+func (b *batch) kindOf(r rejections, s subject, p prompt) (alert.FindingKind, bool) {
+	switch {
+	case p.refusedFirst && r.places[p.place]:
+		return alert.FoundSuccessSameSignIn, true
+	case s.isUsual(p):
+		return "", false
+	case p.address != "" && r.places[p.place]:
+		if !p.interactive {
+			return alert.FoundSuccessNonInteractive, true
+		}
+		return alert.FoundSuccessSameIP, true
+	case !p.interactive && !p.stopped():
+		// A device that is on its way refreshes its tokens from everywhere.
+		return "", false
+	case r.networks[p.network]:
+		return alert.FoundSuccessSameNetwork, true
+	case s.isNew(p):
+		return alert.FoundSuccessElsewhere, true
+	}
+	return "", false
+}
+
+// weighed is the gravest success of a kind, and how many there are of it.
+type weighed struct {
+	prompt
+	n int
+}
+
+// assessSuccesses finds where the account signed in around the prompts. Without a
+// prompt that was not approved, a success says nothing. It returns which of the
+// account's successes stand out.
+func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave map[int]bool) {
+	if len(r.prompts) == 0 {
+		return nil
+	}
+	grave = map[int]bool{}
+	gravest := map[alert.FindingKind]weighed{}
+	for i, p := range s.prompts {
+		if p.kind != alert.MomentSuccess || !r.counts(p) {
 			continue
 		}
-		var when string
-		for _, before := range r.prompts {
-			if !before.time.After(p.last) {
-				when = ago(p.last.Sub(before.time)) + " after " + inVain[before.kind]
+		kind, ok := b.kindOf(r, s, p)
+		if !ok {
+			continue
+		}
+		grave[i] = true
+		w := gravest[kind]
+		if w.n++; w.n == 1 || graver(s, r, p, w.prompt) {
+			w.prompt = p
+		}
+		gravest[kind] = w
+	}
+	if gravest[alert.FoundSuccessSameSignIn].n+gravest[alert.FoundSuccessSameIP].n > 0 {
+		delete(gravest, alert.FoundSuccessNonInteractive) // which says less of the same
+	}
+	for kind, w := range gravest {
+		p, when, app := w.prompt, r.when(w.prompt), cmp.Or(w.app, "application unknown")
+		how, did := p.ended(), "signed in"
+		if p.stopped() {
+			did = "approved a prompt"
+		}
+		rest := fmt.Sprintf("%s%s (%s)%s", when, how, app, more(w.n-1, "such sign-in"))
+		from := cmp.Or(p.address, "an unknown address")
+		short := when + how
+		switch kind {
+		case alert.FoundSuccessSameSignIn:
+			f.add(kind, "signed in within the same sign-in "+short, "%s rejected a prompt and then %s within the same sign-in, from %s, %s", s.title, did, from, rest)
+		case alert.FoundSuccessSameIP:
+			where := "the same address"
+			if !r.has(p.address) {
+				where = fmt.Sprintf("the same /%d", b.config.IPv6Prefix)
+			}
+			f.add(kind, did+" from "+where+" "+short, "%s %s from %s, %s, %s", s.title, successfully(did), where, from, rest)
+		case alert.FoundSuccessNonInteractive:
+			f.add(kind, "a non-interactive sign-in from the same address "+short, "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
+		case alert.FoundSuccessSameNetwork:
+			f.add(kind, did+" from the same network "+short, "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), p.network, from, rest)
+		case alert.FoundSuccessElsewhere:
+			what := b.unseen(s, p)
+			f.add(kind, did+" from elsewhere "+short+", "+what, "%s %s from elsewhere, %s, %s, %s: ask whether that was the user", s.title, did, from, what, rest)
+			if len(s.used) == 0 {
+				f.weaken(kind)
 			}
 		}
-		app := cmp.Or(p.app, "application unknown")
-		switch {
-		case p.refusedFirst && slices.Contains(addresses, p.address):
-			f.add(alert.FoundSuccessSameSignIn, "signed in within the same sign-in "+when, "%s rejected a prompt and then signed in within the same sign-in, from %s, %s (%s)", s.title, p.address, when, app)
-		case slices.Contains(addresses, p.address):
-			f.add(alert.FoundSuccessSameIP, "signed in from the same address "+when, "%s signed in successfully from the same address, %s, %s (%s)", s.title, p.address, when, app)
-		case r.networks[p.network]:
-			f.add(alert.FoundSuccessSameNetwork, "signed in from the same network "+when, "%s signed in successfully from the same network, AS%s, %s (%s)", s.title, p.network, when, app)
-		default:
-			f.add(alert.FoundSuccessElsewhere, "signed in from elsewhere "+when, "%s signed in from elsewhere, %s, %s (%s): ask whether that was the user", s.title, cmp.Or(p.address, "address unknown"), when, app)
-		}
 	}
+	return grave
+}
+
+func successfully(did string) string {
+	if did == "signed in" {
+		return "signed in successfully"
+	}
+	return did
+}
+
+// more says how many others there are.
+func more(n int, noun string) string {
+	if n == 0 {
+		return ""
+	}
+	return ", and " + count(int64(n), "more "+noun)
+}
+
+// has reports whether one of the prompts was from an address.
+func (r rejections) has(address string) bool {
+	return slices.ContainsFunc(r.prompts, func(p prompt) bool { return p.address == address })
+}
+
+// when says how long before or after the nearest prompt a success was.
+func (r rejections) when(p prompt) string {
+	// The prompts are in order: the last that was not after it.
+	i, _ := slices.BinarySearchFunc(r.prompts, p.last, func(q prompt, t time.Time) int {
+		if q.time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	if i == 0 {
+		first := r.prompts[0]
+		return ago(first.time.Sub(p.last)) + " before " + inVain[first.kind]
+	}
+	before := r.prompts[i-1]
+	return ago(p.last.Sub(before.time)) + " after " + inVain[before.kind]
+}
+
+// graver reports whether a success says more than another of the same kind: it is
+// after a prompt, it ended well, it is on what was never seen, and then by time.
+func graver(s subject, r rejections, p, than prompt) bool {
+	first := r.prompts[0].time
+	return cmp.Or(
+		cmp.Compare(btoi(!p.last.Before(first)), btoi(!than.last.Before(first))),
+		cmp.Compare(btoi(!p.stopped()), btoi(!than.stopped())),
+		cmp.Compare(s.strangeness(p), s.strangeness(than)),
+		than.last.Compare(p.last),
+	) > 0
 }
 
 // inVain is what happened at a prompt that was not approved.
 var inVain = map[alert.MomentKind]string{alert.MomentRejected: "rejecting", alert.MomentPrompt: "a prompt in vain"}
+
+// stopped reports whether the sign-in did not end well although a second factor
+// was approved.
+func (p prompt) stopped() bool { return p.code != "" && p.code != "0" }
+
+// ended says how an approved sign-in ended, if not well.
+func (p prompt) ended() string {
+	if !p.stopped() {
+		return ""
+	}
+	return ", then " + cmp.Or(endings[p.code], "stopped by an error") + " (" + p.code + ")"
+}
+
+// endings say what stops a sign-in behind an approval, by its code. See
+// https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+var endings = map[string]string{
+	"50005":  "stopped, as the platform is not supported",
+	"50055":  "stopped, as the password has expired",
+	"50072":  "asked to register a second factor",
+	"50074":  "asked for a second factor",
+	"50076":  "asked for a second factor",
+	"50079":  "asked to register a second factor",
+	"50097":  "asked to authenticate the device",
+	"50105":  "stopped, as the user is not assigned to the application",
+	"50125":  "interrupted to reset or register the password",
+	"50129":  "stopped, as the device is not joined",
+	"50131":  "stopped by Conditional Access",
+	"50140":  "asked whether to stay signed in",
+	"50144":  "stopped, as the password has expired",
+	"50158":  "sent on to an external challenge",
+	"50173":  "stopped, as the session was revoked",
+	"53000":  "stopped, as the device is not compliant",
+	"53001":  "stopped, as the device is not joined",
+	"53002":  "stopped, as the application is not approved",
+	"53003":  "stopped by Conditional Access",
+	"53004":  "stopped, as the user must register at once",
+	"530002": "stopped, as the device is not compliant",
+	"530003": "stopped, as the device is not registered",
+	"530032": "stopped by a policy of the tenant",
+	"65001":  "stopped for want of consent",
+	"65004":  "ended by declining consent",
+	"70044":  "stopped, as the session has expired",
+	"90094":  "stopped for want of an administrator's consent",
+	"90095":  "sent on to ask for an administrator's consent",
+}

@@ -26,8 +26,18 @@ func (noCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 }
 
 // localClient is the production client with our engine behind it. The workspace
-// already holds what happens after the time of the test's tick.
+// already holds what happens after the time of the test's tick, and has the table
+// of non-interactive sign-ins.
 func localClient(t testing.TB, tables ...*kql.Table) *workspace.Client {
+	t.Helper()
+	if !slices.ContainsFunc(tables, func(table *kql.Table) bool { return table.Name() == nonInteractive }) {
+		tables = append(slices.Clip(tables), tableOf(t, nonInteractive))
+	}
+	return clientOf(t, tables...)
+}
+
+// clientOf is that of a workspace with these tables alone.
+func clientOf(t testing.TB, tables ...*kql.Table) *workspace.Client {
 	t.Helper()
 	c, err := workspace.New("local", noCredential{}, workspace.Options{ClientOptions: azcore.ClientOptions{
 		Transport: &service.Service{DB: kql.NewDatabase(tables...), Now: func() time.Time { return testNow.AddDate(0, 0, 7) }},

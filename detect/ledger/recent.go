@@ -12,28 +12,29 @@ import (
 )
 
 // mostRecent is how many alerts Recent returns.
-const mostRecent = 500
+const mostRecent = 5000
 
 // Recent returns the alerts of a rule that were made since a time, whether they
-// are owed, sent or held back, oldest first: the last 500 of them. They come
-// without their rows, and with the findings alone of their context. What was
-// sent longer ago than it is kept is not among them.
-func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) ([]alert.Alert, error) {
+// are owed, sent or held back, oldest first: the last 5,000 of them, and how many
+// more there are. They come without their rows, and of their context with the
+// findings and what is usual. What was sent longer ago than it is kept is not
+// among them.
+func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error) {
 	var all []alert.Alert
 	trim := func(most int) {
 		slices.SortStableFunc(all, func(a, b alert.Alert) int { return a.Created.Compare(b.Created) })
 		if n := len(all) - most; n > 0 {
-			all = slices.Delete(all, 0, n)
+			all, left = slices.Delete(all, 0, n), left+n
 		}
 	}
 	for o, err := range l.recorded(ctx, ruleID, since, false) {
 		if err != nil {
-			return nil, fmt.Errorf("ledger: reading what rule %q reported lately: %w", ruleID, err)
+			return nil, 0, fmt.Errorf("ledger: reading what rule %q reported lately: %w", ruleID, err)
 		}
 		if a := o.alert; !a.Created.Before(since) {
 			a.Rows = nil
 			if c := a.Context; c != nil {
-				a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings}
+				a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings, Usual: c.Usual, Regulars: c.Regulars}
 			}
 			if all = append(all, a); len(all) == 2*mostRecent {
 				trim(mostRecent)
@@ -41,7 +42,7 @@ func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) ([]
 		}
 	}
 	trim(mostRecent)
-	return all, nil
+	return all, left, nil
 }
 
 // Tally is how many alerts were recorded.

@@ -138,7 +138,7 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 			since time.Time
 			want  []alert.Alert
 		}{{at(60), []alert.Alert{sent, light}}, {at(62), []alert.Alert{light}}, {at(63), nil}} {
-			got, err := l.Recent(t.Context(), "rule", test.since)
+			got, _, err := l.Recent(t.Context(), "rule", test.since)
 			if err != nil {
 				t.Fatal(err)
 			}

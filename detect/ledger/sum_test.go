@@ -42,7 +42,10 @@ var reads = []read{
 	{"Format", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Format(ctx) }},
 	{"Pending", false, func(ctx context.Context, l *Ledger) (any, error) { return owedTo(ctx, l, "teams") }},
 	{"Outbox", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Outbox(ctx) }},
-	{"Recent", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Recent(ctx, "rule", at(-60)) }},
+	{"Recent", false, func(ctx context.Context, l *Ledger) (any, error) {
+		recent, left, err := l.Recent(ctx, "rule", at(-60))
+		return []any{recent, left}, err
+	}},
 	{"Tally", false, func(ctx context.Context, l *Ledger) (any, error) { return l.Tally(ctx, []string{"rule"}, at(-60)) }},
 }
 

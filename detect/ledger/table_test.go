@@ -111,7 +111,7 @@ func TestTableIsGone(t *testing.T) {
 		"Drop":    func() error { return l.Drop(ctx, owed("teams", a)) },
 		"Note":    func() error { _, _, err := l.Note(ctx, "rule", "n"); return err },
 		"SetNote": func() error { _, _, err := l.SetNote(ctx, "rule", "n", "text", ""); return err },
-		"Recent":  func() error { _, err := l.Recent(ctx, "rule", noon); return err },
+		"Recent":  func() error { _, _, err := l.Recent(ctx, "rule", noon); return err },
 		"Tally":   func() error { _, err := l.Tally(ctx, []string{"rule"}, noon); return err },
 		"Purge":   func() error { _, err := l.Purge(ctx, noon); return err },
 	} {

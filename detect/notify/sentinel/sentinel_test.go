@@ -477,7 +477,7 @@ func TestUpdatesStory(t *testing.T) {
 		a := rejection("alice@contoso.example", noon)
 		w.notify(w.start(), a)
 		u := a
-		u.ID, u.Updates = alert.UpdateID(a.ID), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
+		u.ID, u.Updates = alert.UpdateID(a.ID, alert.FoundSuccessSameIP), &alert.Reference{ID: a.ID, Title: a.Title, Created: a.Created, Severity: a.Severity, Identity: alert.Identity(a.Activities)}
 		u.Activities, u.Severity, u.Created = nil, alert.High, a.Created.Add(time.Hour)
 		w.notify(w.start(), u)
 		if all := w.arm.Incidents(); len(all) != 1 || len(all[0].Relations) != 2 || all[0].Text("severity") != "High" {

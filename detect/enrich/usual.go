@@ -1,0 +1,102 @@
+package enrich
+
+import (
+	"slices"
+	"strings"
+
+	"pushback/detect/alert"
+)
+
+// mostUsual is how many values of a kind an alert keeps of what is usual: an
+// account may have used very many.
+const mostUsual = 50
+
+// A sign-in is judged by what the account used long before: that comes from its
+// history, or from an alert that has it of then.
+
+// isUsual reports whether a sign-in is on a device and in a network that are the
+// account's own.
+func (a *account) isUsual(p prompt) bool {
+	return p.device != "" && a.machines[p.device] > 0 && (a.networks[p.network] > 0 || a.used[p.address] > 0)
+}
+
+// isNew reports whether something of a sign-in is not the account's own. An
+// account of which nothing is known has nothing of its own.
+func (a *account) isNew(p prompt) bool { return a.strangeness(p) > 0 }
+
+// strangeness is how much of a sign-in the account was never seen with.
+func (a *account) strangeness(p prompt) int {
+	n := 0
+	if p.network != "" && a.networks[p.network] == 0 {
+		n += 4
+	}
+	if p.device != "" && a.machines[p.device] == 0 {
+		n += 2
+	}
+	if a.used[p.address] == 0 && !a.isUsual(p) {
+		n++
+	}
+	return n
+}
+
+// unseen names what of a sign-in the account was never seen with.
+func (b *batch) unseen(s subject, p prompt) string {
+	if b.historyMissing {
+		return "where what is usual is not known"
+	}
+	if len(s.used) == 0 {
+		return "with no sign-in before to compare it with"
+	}
+	var list []string
+	if p.network != "" && s.networks[p.network] == 0 {
+		list = append(list, "a network")
+	}
+	if p.device != "" && s.machines[p.device] == 0 {
+		list = append(list, "a device")
+	}
+	if len(list) == 0 {
+		list = append(list, "an address")
+	}
+	return "on " + strings.Join(list, " and ") + " never seen before"
+}
+
+// usualOf is what an alert keeps of what an account used long before, so that a
+// later sign-in can be judged without looking it up again.
+func usualOf(a *account) alert.Usual {
+	top := func(c counts) []string {
+		names := byCount(c)
+		return names[:min(len(names), mostUsual)]
+	}
+	return alert.Usual{Account: a.key(), Addresses: top(a.used), Networks: top(a.networks), Devices: top(a.machines)}
+}
+
+// regularsOf is what an alert keeps of who is at home at an address.
+func regularsOf(ip string, a *address) alert.Regulars {
+	slices.Sort(a.regulars)
+	a.regulars = slices.Compact(a.regulars)
+	return alert.Regulars{Address: ip, Accounts: a.regulars[:min(len(a.regulars), mostUsual)], Many: a.many || len(a.regulars) > mostUsual}
+}
+
+// recall takes over what an alert knows of what was usual.
+func (b *batch) recall(c *alert.Context) {
+	if c == nil {
+		return
+	}
+	for _, u := range c.Usual {
+		if a := b.find(u.Account, u.Account); a != nil {
+			for _, part := range []struct {
+				to   *counts
+				from []string
+			}{{&a.used, u.Addresses}, {&a.networks, u.Networks}, {&a.machines, u.Devices}} {
+				for _, name := range part.from {
+					part.to.add(name, 1)
+				}
+			}
+		}
+	}
+	for _, r := range c.Regulars {
+		if ip := b.addresses[r.Address]; ip != nil {
+			ip.regulars, ip.many = append(ip.regulars, r.Accounts...), ip.many || r.Many
+		}
+	}
+}
