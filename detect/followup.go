@@ -74,26 +74,44 @@ func followed(recent []alert.Alert) []alert.Alert {
 		}
 	}
 	// From the newest on: what was said of a subject since.
-	said := map[string][]alert.Finding{}
+	said := map[string][]statement{}
 	for _, a := range slices.Backward(recent) {
+		about := subjectsOf(a)
 		if i, ok := byID[a.ID]; ok {
-			for _, subject := range subjectsOf(a) {
-				open[i].Context = saying(open[i].Context, said[subject])
+			for _, subject := range about {
+				var others []alert.Finding
+				for _, s := range said[subject] {
+					if s.of != a.ID {
+						others = append(others, alert.Finding{Kind: s.kind})
+					}
+				}
+				open[i].Context = saying(open[i].Context, others)
 			}
 		}
 		if a.Context == nil {
 			continue
 		}
-		for _, subject := range subjectsOf(a) {
+		for _, subject := range about {
 			for _, f := range a.Context.Findings {
-				if isAbout(f.Kind, subject) && !f.Weak && !slices.ContainsFunc(said[subject], func(s alert.Finding) bool { return s.Kind == shared(f.Kind) }) {
-					said[subject] = append(said[subject], alert.Finding{Kind: shared(f.Kind)})
+				s := statement{cmp.Or(referenceOf(a), a.ID), shared(f.Kind)}
+				if isAbout(f.Kind, subject) && !f.Weak && !slices.Contains(said[subject], s) && len(said[subject]) < mostSaid {
+					said[subject] = append(said[subject], s)
 				}
 			}
 		}
 	}
 	return open
 }
+
+// statement is what was said of a subject, by an alert or its update.
+type statement struct {
+	of   string // the alert's id
+	kind alert.FindingKind
+}
+
+// mostSaid bounds what is kept of a subject: there are few kinds, and two alerts
+// that say one are enough.
+const mostSaid = 100
 
 func referenceOf(a alert.Alert) string {
 	if a.Updates == nil {
@@ -106,7 +124,7 @@ func referenceOf(a alert.Alert) string {
 // sign-in from the address of one is a sign-in from elsewhere to the other, which
 // is not said again, while one from its own address is.
 func shared(kind alert.FindingKind) alert.FindingKind {
-	if kind.IsOwnSuccess() {
+	if kind == alert.FoundSuccessSameSignIn || kind == alert.FoundSuccessSameIP {
 		return alert.FoundSuccessSameNetwork
 	}
 	return kind

@@ -88,6 +88,12 @@ func riskOf(at, event string) loggedRow {
 // alerts.
 func replayed(t *testing.T, rows ...loggedRow) []alert.Alert {
 	t.Helper()
+	return replayedFrom(t, "", rows...)
+}
+
+// replayedFrom runs it from a time on: what was logged before is history.
+func replayedFrom(t *testing.T, from string, rows ...loggedRow) []alert.Alert {
+	t.Helper()
 	dir := t.TempDir()
 	byTable := map[string][]byte{}
 	for _, r := range rows {
@@ -103,7 +109,7 @@ func replayed(t *testing.T, rows ...loggedRow) []alert.Alert {
 			t.Fatal(err)
 		}
 	}
-	return handler(t, "replay", "--logs", dir, "--json").alerts(t)
+	return handler(t, "replay", "--logs", dir, "--json", "--from", from).alerts(t)
 }
 
 // TestRefusals has, for each way in which a refusal is logged, logs that say so

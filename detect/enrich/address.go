@@ -156,9 +156,9 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 	if worst.stopped() {
 		did = "approved a prompt"
 	}
-	when := r.when(worst) + worst.ended()
-	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when, "%s %s from %s, %s at %s (%s)%s", worst.title(), did, cmp.Or(worst.address, "an unknown address"),
-		when, s.title, cmp.Or(worst.app, "application unknown"), more(len(others)-1, "account"))
+	when := r.when(worst)
+	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when+worst.ended(), "%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, worst.address,
+		when, s.title, worst.ended(), cmp.Or(worst.app, "application unknown"), more(len(others)-1, "account"))
 	return events
 }
 

@@ -37,7 +37,7 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 		of[ip], r.places[b.place(ip)] = true, true
 	}
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentSuccess || len(addresses) > 0 && !of[p.address] || p.lastLogged.Before(a.Span.Start) || p.logged.After(a.Span.End) {
+		if p.kind == alert.MomentSuccess || len(addresses) > 0 && !of[p.address] || !p.overlaps(a.Span) {
 			continue
 		}
 		if p.address != "" {
@@ -61,6 +61,12 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 		r.from, r.to = b.looks(r.prompts, s.prompts)
 	}
 	return r
+}
+
+// overlaps reports whether a prompt was, or was logged, within a span: a rule goes
+// by the one or the other.
+func (p prompt) overlaps(span alert.Span) bool {
+	return !p.last.Before(span.Start) && !p.time.After(span.End) || !p.lastLogged.Before(span.Start) && !p.logged.After(span.End)
 }
 
 // looks returns from when to when what an account did counts for refused prompts

@@ -182,7 +182,7 @@ func (e event) moment() alert.Moment {
 // prompt is a second factor that was asked for, or a sign-in that succeeded.
 type prompt struct {
 	time, last         time.Time // of the requests that are one authentication
-	logged, lastLogged time.Time // when they were logged, which is what rules go by
+	logged, lastLogged time.Time // when they were logged
 	kind               alert.MomentKind
 	refusedFirst       bool   // a success at a step after a rejected one
 	interactive        bool   // not by a token that a client had
