@@ -113,6 +113,11 @@ const (
 	MomentSuccess MomentKind = "success"
 	// MomentMethod is a change of the methods for the second factor.
 	MomentMethod MomentKind = "method"
+	// MomentChange is another change of the account: an inbox rule, a consent to an
+	// application, a new password.
+	MomentChange MomentKind = "change"
+	// MomentRisk is a risk that Entra ID detected.
+	MomentRisk MomentKind = "risk"
 	// MomentLeftOut stands for those that the timeline has no room for.
 	MomentLeftOut MomentKind = "left-out"
 )

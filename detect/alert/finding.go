@@ -33,6 +33,12 @@ const (
 	// FoundMethodChanged is a change of the account's methods for the second factor
 	// within [AftermathLasts] after a prompt that was not approved.
 	FoundMethodChanged FindingKind = "mfa-method-changed"
+	// FoundInboxRule is a new or changed inbox rule, or forwarding, of the account's
+	// mailbox in the same time.
+	FoundInboxRule FindingKind = "inbox-rule"
+	// FoundAppConsent is a consent that the account gave to an application, or a
+	// permission or role that it gave to one, in the same time.
+	FoundAppConsent FindingKind = "app-consent"
 	// FoundSuccessSameNetwork is a success from another address of the same AS, but
 	// not on the account's own device and network.
 	FoundSuccessSameNetwork FindingKind = "success-same-network"
@@ -48,6 +54,9 @@ const (
 	FoundPrivilegedRole FindingKind = "privileged-role"
 	// FoundHighBlastRadius is an account with a high blast radius.
 	FoundHighBlastRadius FindingKind = "high-blast-radius"
+	// FoundRiskDetection is a risk that Entra ID detected around the prompts. It
+	// changes the severity if it is high.
+	FoundRiskDetection FindingKind = "risk-detection"
 	// FoundRiskyUser is an account that Entra ID holds to be at risk.
 	FoundRiskyUser FindingKind = "risky-user"
 	// FoundSharedAddress is an address from which other accounts failed or rejected
@@ -55,12 +64,15 @@ const (
 	FoundSharedAddress FindingKind = "shared-address"
 	// FoundDisabledAccount is an account that is disabled by now.
 	FoundDisabledAccount FindingKind = "disabled-account"
-	// FoundNewCountry is a country from which the account did not sign in before.
+	// FoundPasswordReset is a password that somebody else reset afterwards.
+	FoundPasswordReset FindingKind = "password-reset"
+	// FoundNewCountry is a country that is not known of the account.
 	FoundNewCountry FindingKind = "new-country"
 	// FoundNewAddress is an address from which the account did not sign in before,
 	// in a country that is not new.
 	FoundNewAddress FindingKind = "new-address"
-	// FoundRepeated is an account that rejected prompts before.
+	// FoundRepeated is an account that rejected prompts before. It changes the
+	// severity from a number of rejections within a day on.
 	FoundRepeated FindingKind = "repeated"
 	// FoundUnusual is what UEBA set insights for.
 	FoundUnusual FindingKind = "unusual"
@@ -71,8 +83,8 @@ const (
 
 // findingKinds has every kind, the weightiest first.
 var findingKinds = []FindingKind{
-	FoundSuccessSameSignIn, FoundSuccessSameIP, FoundOtherSuccess, FoundMethodChanged, FoundSuccessSameNetwork, FoundSuccessElsewhere, FoundSuccessNonInteractive,
-	FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius, FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress,
+	FoundSuccessSameSignIn, FoundSuccessSameIP, FoundOtherSuccess, FoundMethodChanged, FoundInboxRule, FoundAppConsent, FoundSuccessSameNetwork, FoundSuccessElsewhere, FoundSuccessNonInteractive,
+	FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius, FoundRiskDetection, FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundPasswordReset, FoundNewCountry, FoundNewAddress,
 	FoundRepeated, FoundUnusual, FoundKnownDevice,
 }
 
@@ -95,7 +107,7 @@ func (k FindingKind) IsOwnSuccess() bool {
 // IsFollowed reports whether a finding of this kind that comes after an alert is
 // news of it.
 func (k FindingKind) IsFollowed() bool {
-	return k.IsSuccess() || k == FoundMethodChanged || k == FoundBombing
+	return k.IsSuccess() || k == FoundMethodChanged || k == FoundInboxRule || k == FoundAppConsent || k == FoundBombing
 }
 
 // AftermathLasts is how long the aftermath of a prompt that was not approved

@@ -10,6 +10,7 @@ import (
 // subject is an account of an alert with what it did around the alert.
 type subject struct {
 	*account
+	usual
 	title   string
 	prompts []prompt // until the batch's time, oldest first
 }
@@ -23,7 +24,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		id, name := accountOf(e)
 		if acc := b.find(id, name); acc != nil && !seen[acc] {
 			seen[acc] = true
-			subjects = append(subjects, subject{account: acc, title: cmp.Or(name, id), prompts: acc.prompts})
+			subjects = append(subjects, subject{account: acc, usual: acc.usual(a.Span.Start), title: cmp.Or(name, acc.name, id), prompts: acc.prompts})
 		}
 		if ip := addressOf(e); ip != "" && !seen[ip] {
 			seen[ip] = true
@@ -38,9 +39,9 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	var events []event
 	for _, s := range subjects {
 		events = append(events, b.assessAccount(f, c, *a, s, subjects, addresses, missing)...)
-		c.Sections = append(c.Sections, b.sections(s)...)
+		c.Sections = append(c.Sections, b.sections(s, missing)...)
 		if !b.historyMissing {
-			c.Usual = append(c.Usual, usualOf(s.account))
+			c.Usual = append(c.Usual, usualOf(s))
 		}
 	}
 	for _, ip := range addresses {
@@ -48,8 +49,10 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	}
 	c.Timeline = timeline(events)
 	for _, k := range kinds {
-		if why, ok := missing[k.name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
-			c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", k.name, why))
+		for _, name := range k.names() {
+			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
+				c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", name, why))
+			}
 		}
 	}
 	if why, ok := missing[nonInteractiveSignIns]; ok && len(subjects) > 0 {
@@ -80,11 +83,12 @@ type findings map[alert.FindingKind]finding
 type finding struct {
 	alert.Finding
 	reason string
+	mild   bool // it does not change the severity
 }
 
 func (f findings) add(kind alert.FindingKind, reason, format string, args ...any) {
 	if _, ok := f[kind]; !ok {
-		f[kind] = finding{alert.Finding{Kind: kind, Text: fmt.Sprintf(format, args...)}, reason}
+		f[kind] = finding{Finding: alert.Finding{Kind: kind, Text: fmt.Sprintf(format, args...)}, reason: reason}
 	}
 }
 
@@ -94,6 +98,13 @@ func (f findings) weaken(kind alert.FindingKind) {
 		found.Weak = true
 		f[kind] = found
 	}
+}
+
+// mild has a finding leave the severity as it is.
+func (f findings) mild(kind alert.FindingKind) {
+	found := f[kind]
+	found.mild = true
+	f[kind] = found
 }
 
 func (f findings) list() []finding {
@@ -113,11 +124,11 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 	r := b.rejectedOf(a, s, addresses)
 	grave := b.assessSuccesses(f, s, r)
 	events := append(r.events(s, grave), b.assessVisitors(f, s, r, subjects, addresses)...)
-	r.assessMethods(f, s)
+	b.assessChanges(f, a, s, r)
 	b.assessBombing(f, s, r)
 	b.assessStanding(f, a, s)
 	// What is new takes something to compare with.
-	if _, unknown := missing[signInsBefore]; !unknown && s.signIns > 0 {
+	if _, unknown := missing[signInsBefore]; !unknown && !s.isNone() {
 		b.assessNovelty(f, c, s, r, addresses)
 	}
 	return events

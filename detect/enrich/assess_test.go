@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,8 +32,25 @@ func TestFindings(t *testing.T) {
 		return record{"TimeGenerated": at, "UserPrincipalName": "alice@contoso.example", "SourceIPAddress": badIP, "ActivityType": "FailedLogOn",
 			"InvestigationPriority": priority, "UsersInsights": record{"AccountObjectID": aliceID}, "ActivityInsights": insights}
 	}
-	usual := success("2026-03-12T09:00:00Z", home)
+	usual := usually(home)
+	detected := func(at, event, level string, more record) record {
+		return with(record{"TimeGenerated": at, "ActivityDateTime": at, "Id": at + event, "RiskEventType": event, "RiskLevel": level, "RiskState": "atRisk", "UserId": aliceID, "IpAddress": badIP}, more)
+	}
+	mailbox := func(at, operation, parameters string, more record) record {
+		return with(record{"TimeGenerated": at, "Operation": operation, "ResultStatus": "True", "UserId": "Alice@contoso.example", "Parameters": parameters}, more)
+	}
+	every := func(n int, apart time.Duration, last string) (list []record) {
+		for i := range n {
+			list = append(list, rejected(moment(last).Add(-apart*time.Duration(i)).Format(time.RFC3339), nil))
+		}
+		return list
+	}
 	laptop := record{"DeviceDetail": record{"deviceId": "laptop"}}
+	strong := func(at string, more record) record {
+		return success(at, with(more, record{"AuthenticationRequirement": "multiFactorAuthentication"}))
+	}
+	steps := record{"AuthenticationRequirement": "singleFactorAuthentication", "AuthenticationDetails": `[{"authenticationStepResultDetail":"Correct password","succeeded":true},{"authenticationStepResultDetail":"MFA successfully completed","succeeded":true}]`}
+	posing := record{"AuthenticationDetails": `[{"authenticationMethodDetail":"\",\"authenticationStepResultDetail\":\"MFA successfully completed","authenticationStepResultDetail":"Correct password","succeeded":true}]`}
 	var bombing, almost []record
 	for _, at := range []string{"09:10:00", "09:20:00", "09:30:00", "09:40:00"} {
 		bombing = append(bombing, unanswered(at))
@@ -45,6 +63,8 @@ func TestFindings(t *testing.T) {
 		identity []record
 		ueba     []record
 		audit    []record
+		office   []record
+		risks    []record
 		rejected record // more about the rejection
 		want     []alert.FindingKind
 		severity alert.Severity
@@ -61,10 +81,10 @@ func TestFindings(t *testing.T) {
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
 		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []alert.FindingKind{alert.FoundSuccessSameNetwork}, severity: alert.High, text: "AS65550"},
 		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundSuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1, with no sign-in before to compare it with"},
-		{name: "success from an address never seen", signIns: []record{usual, success("10:03:00", with(home, record{"IPAddress": "198.51.100.2"}))}, want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High,
+		{name: "success from an address never seen", signIns: append(slices.Clone(usual), success("10:03:00", with(home, record{"IPAddress": "198.51.100.2"}))), want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High,
 			text: "198.51.100.2, on an address never seen before"},
-		{name: "success from a device never seen", signIns: []record{usual, success("10:03:00", with(home, laptop))}, want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High, text: "on a device never seen before"},
-		{name: "success from where the account is at home", signIns: []record{usual, success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
+		{name: "success from a device never seen", signIns: append(slices.Clone(usual), success("10:03:00", with(home, laptop))), want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High, text: "on a device never seen before"},
+		{name: "success from where the account is at home", signIns: append(slices.Clone(usual), success("10:03:00", home)), want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
 		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
 		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
 		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
@@ -86,22 +106,65 @@ func TestFindings(t *testing.T) {
 		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundSharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: bob@contoso.example"},
 		{name: "another account before the alert", signIns: []record{signIn("09:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
 		{name: "another account elsewhere", signIns: []record{signIn("10:10:00", "50126", "", with(home, record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"}))}, severity: alert.Medium},
-		{name: "new country", signIns: []record{usual}, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG (1)"},
-		{name: "new address in a known country", signIns: []record{success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1"})}, want: []alert.FindingKind{alert.FoundNewAddress}, severity: alert.Medium},
+		{name: "new country", signIns: usual, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG"},
+		{name: "new address in a known country", signIns: usually(record{"IPAddress": "198.51.100.1"}), want: []alert.FindingKind{alert.FoundNewAddress}, severity: alert.Medium},
 		{name: "a sign-in too long ago to count", signIns: []record{success("2026-03-01T09:00:00Z", home)}, severity: alert.Medium},
 		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
 		{name: "unusual to UEBA", ueba: []record{insight("10:00:00", 7, record{"FirstTimeUserConnectedViaISP": "True", "FirstTimeUserUsedApp": "False"}), insight("10:01:00", 5, record{"FirstTimeUserConnectedViaISP": "True"})},
-			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: first time user connected via isp (2)"},
+			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: 1 of 2 insights: first ISP"},
 		{name: "nothing unusual to UEBA", ueba: []record{insight("10:00:00", 1, record{"FirstTimeUserUsedApp": "False"})}, severity: alert.Medium},
-		{name: "known address and device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
-		{name: "known address, other device", signIns: []record{success("2026-03-12T09:00:00Z", laptop)}, rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
-		{name: "known address and device, but bombing", signIns: append([]record{success("2026-03-12T09:00:00Z", laptop)}, bombing...), rejected: laptop, want: []alert.FindingKind{alert.FoundBombing, alert.FoundKnownDevice}, severity: alert.High},
+		{name: "known address and device", signIns: usually(laptop), rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
+		{name: "known address, other device", signIns: usually(laptop), rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
+		{name: "known address and device, but bombing", signIns: append(usually(laptop), bombing...), rejected: laptop, want: []alert.FindingKind{alert.FoundBombing, alert.FoundKnownDevice}, severity: alert.High},
+		{name: "known address, but a device without an id", signIns: usually(laptop), severity: alert.Medium},
+		{name: "known device elsewhere", signIns: usually(with(laptop, record{"IPAddress": "198.51.100.1"})), rejected: laptop, want: []alert.FindingKind{alert.FoundNewAddress}, severity: alert.Medium},
+		{name: "a single factor is no history", signIns: []record{success("2026-03-11T09:00:00Z", laptop), success("2026-03-12T09:00:00Z", laptop)}, rejected: laptop, severity: alert.Medium},
+		{name: "a single factor from there beside a history", signIns: append(usually(home), success("2026-03-14T09:00:00Z", laptop), success("2026-03-15T09:00:00Z", laptop)), rejected: laptop, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
+		{name: "two days, of which one within the last", signIns: append(usually(home), strong("2026-03-15T09:00:00Z", laptop), strong("2026-03-16T10:00:01Z", laptop)), rejected: laptop, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
+		{name: "two days, the second just old enough", signIns: append(usually(home), strong("2026-03-15T09:00:00Z", laptop), strong("2026-03-16T09:59:59Z", laptop)), rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
+		{name: "one day, of many sign-ins", signIns: append(usually(home), strong("2026-03-15T09:00:00Z", laptop), strong("2026-03-15T12:00:00Z", laptop), strong("2026-03-15T18:00:00Z", laptop)), rejected: laptop, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
+		{name: "two days, but minutes around midnight", signIns: append(usually(home), strong("2026-03-14T23:58:00Z", laptop), strong("2026-03-15T00:02:00Z", laptop)), rejected: laptop, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
+		{name: "MFA by a claim in the token", signIns: []record{signIn("2026-03-11T09:00:00Z", "0", "MFA requirement satisfied by claim in the token", laptop), signIn("2026-03-12T09:00:00Z", "0", "MFA completed in Azure AD", laptop)}, rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
+		{name: "MFA in a step alone", signIns: []record{success("2026-03-11T09:00:00Z", with(laptop, steps)), success("2026-03-12T09:00:00Z", with(laptop, steps))}, rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
+		{name: "words of MFA in the name of a method", signIns: []record{success("2026-03-11T09:00:00Z", with(laptop, posing)), success("2026-03-12T09:00:00Z", with(laptop, posing))}, rejected: laptop, severity: alert.Medium},
+		{name: "MFA skipped for a trusted place", signIns: []record{signIn("2026-03-11T09:00:00Z", "0", "MFA requirement skipped due to IP address", laptop), signIn("2026-03-12T09:00:00Z", "0", "MFA requirement skipped due to IP address", laptop)}, rejected: laptop, severity: alert.Medium},
+		{name: "one refusal of two on another device", signIns: append(usually(laptop), rejected("10:00:00", record{"DeviceDetail": record{"deviceId": "other"}})), rejected: laptop, severity: alert.Medium},
+		{name: "known device, but the methods changed", signIns: usually(laptop), rejected: laptop, audit: []record{changed("10:07:00", "User deleted security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged, alert.FoundKnownDevice}, severity: alert.High},
+
+		{name: "five rejections in a day", signIns: every(4, 4*time.Hour, "06:00:00"), want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.High, text: "rejected 5 prompts within 24 hours"},
+		{name: "four in a day", signIns: every(3, 4*time.Hour, "06:00:00"), want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 3 prompts before, in 14 days"},
+		{name: "five in more than a day", signIns: every(4, 6*time.Hour+time.Second, "03:59:59"), want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 4 prompts before"},
+		{name: "one every 16 minutes", signIns: every(37, 16*time.Minute, "09:44:00"), want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.High, text: "rejected 38 prompts within 24 hours"},
+
+		{name: "an inbox rule", office: []record{mailbox("10:20:00", "New-InboxRule", `[{"Name":"Name","Value":"."},{"Name":"ForwardTo","Value":"x@evil.example"},{"Name":"DeleteMessage","Value":"True"}]`, nil)},
+			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `20 min after the first prompt: New-InboxRule: ForwardTo "x@evil.example", DeleteMessage "True"`},
+		{name: "an inbox rule of a client", office: []record{mailbox("10:20:00", "UpdateInboxRules", "", record{"MailboxOwnerUPN": "alice@contoso.example", "OperationProperties": []record{{"Name": "RuleOperation", "Value": "AddMailboxRule"}}})}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High},
+		{name: "an inbox rule that goes", office: []record{mailbox("10:20:00", "UpdateInboxRules", "", record{"MailboxOwnerUPN": "alice@contoso.example", "OperationProperties": []record{{"Name": "RuleOperation", "Value": "RemoveMailboxRule"}}})}, severity: alert.Medium},
+		{name: "an inbox rule whose parameters are not to be read", office: []record{mailbox("10:20:00", "Set-InboxRule", `{"Name"`, nil)}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High},
+		{name: "an inbox rule before", office: []record{mailbox("09:40:00", "New-InboxRule", "[]", nil)}, severity: alert.Medium},
+		{name: "an inbox rule that failed", office: []record{mailbox("10:20:00", "New-InboxRule", "[]", record{"ResultStatus": "False"})}, severity: alert.Medium},
+		{name: "an inbox rule of another", office: []record{mailbox("10:20:00", "New-InboxRule", "[]", record{"UserId": "bob@contoso.example"})}, severity: alert.Medium},
+		{name: "forwarding", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":"smtp:x@evil.example"}]`, nil)}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: "smtp:x@evil.example"},
+		{name: "forwarding set by another", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":"smtp:x@evil.example"}]`, record{"UserId": "bob@contoso.example", "OfficeObjectId": "alice@contoso.example"})},
+			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `by "bob@contoso.example"`},
+		{name: "forwarding taken away", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":null}]`, nil)}, severity: alert.Medium},
+		{name: "another setting of the mailbox", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"Languages","Value":"en"}]`, nil)}, severity: alert.Medium},
+		{name: "mail read", office: []record{mailbox("10:20:00", "MailItemsAccessed", "", nil)}, severity: alert.Medium},
+		{name: "a consent in the log of Microsoft 365", office: []record{mailbox("10:20:00", "Consent to application.", "", nil)}, want: []alert.FindingKind{alert.FoundAppConsent}, severity: alert.High},
+
+		{name: "a high risk", risks: []record{detected("10:20:00", "anomalousToken", "high", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.High, text: "anomalous token (high)"},
+		{name: "a risk", risks: []record{detected("09:59:30", "unfamiliarFeatures", "medium", nil), detected("10:20:00", "aiCompoundAccountRisk", "", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.Medium, text: "unfamiliar features (medium), ai compound account risk"},
+		{name: "the report of the prompt", risks: []record{detected("10:00:10", "userReportedSuspiciousActivity", "high", nil)}, severity: alert.Medium},
+		{name: "a risk that was dismissed", risks: []record{detected("10:20:00", "anomalousToken", "high", nil), detected("10:20:00", "anomalousToken", "high", record{"TimeGenerated": "10:40:00", "RiskState": "dismissed"})}, severity: alert.Medium},
+		{name: "a risk of another", risks: []record{detected("10:20:00", "anomalousToken", "high", record{"UserId": "other"})}, severity: alert.Medium},
+		{name: "a risk long before", risks: []record{detected("08:59:59", "anomalousToken", "high", record{"TimeGenerated": "10:20:00"})}, severity: alert.Medium},
 		{name: "what the account can reach counts once", identity: identity(record{"BlastRadius": "High", "AssignedRoles": []string{"Global Administrator"}}), want: []alert.FindingKind{alert.FoundPrivilegedRole, alert.FoundHighBlastRadius}, severity: alert.High},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			client := localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", test.rejected))...),
-				tableOf(t, "IdentityInfo", test.identity...), tableOf(t, "BehaviorAnalytics", test.ueba...), tableOf(t, "AuditLogs", test.audit...))
+				tableOf(t, "IdentityInfo", test.identity...), tableOf(t, "BehaviorAnalytics", test.ueba...), tableOf(t, "AuditLogs", test.audit...),
+				tableOf(t, "OfficeActivity", test.office...), tableOf(t, "AADUserRiskEvents", test.risks...))
 			alerts := []alert.Alert{pushback()}
 			if warnings := New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow); warnings != nil {
 				t.Errorf("warnings %q", warnings)
@@ -122,7 +185,7 @@ func TestFindings(t *testing.T) {
 					t.Errorf("the step to %s for %s says %q", s.Severity, s.Kind, s.Text)
 				}
 			}
-			if test.text != "" && !strings.Contains(a.Context.Findings[0].Text, test.text) {
+			if test.text != "" && len(kinds) > 0 && !strings.Contains(a.Context.Findings[0].Text, test.text) {
 				t.Errorf("finding %q, want %q in it", a.Context.Findings[0].Text, test.text)
 			}
 			if len(a.Context.Unavailable) > 0 {
@@ -182,6 +245,7 @@ func TestAftermath(t *testing.T) {
 		}
 		return r
 	}
+	strong := record{"AuthenticationRequirement": "multiFactorAuthentication"}
 	usual := []alert.Usual{{Account: aliceID, Addresses: []string{"198.51.100.1"}, Networks: []string{"1"}, Devices: []string{"laptop"}}}
 	said := func(kinds ...alert.FindingKind) *alert.Context {
 		c := &alert.Context{RuleSeverity: alert.Medium, Usual: usual}
@@ -200,10 +264,10 @@ func TestAftermath(t *testing.T) {
 		{name: "nothing"},
 		{name: "success later", signIns: []record{success("10:59:00", nil)}, want: alert.FoundSuccessSameIP},
 		{name: "success elsewhere, of an account without history", signIns: []record{success("10:59:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1})}, full: true},
-		{name: "success elsewhere", signIns: []record{home("2026-03-12T09:00:00Z", nil), success("10:59:00", record{"IPAddress": "198.51.100.2", "AutonomousSystemNumber": 2})}, want: alert.FoundSuccessElsewhere},
+		{name: "success elsewhere", signIns: []record{home("2026-03-11T09:00:00Z", strong), home("2026-03-12T09:00:00Z", strong), success("10:59:00", record{"IPAddress": "198.51.100.2", "AutonomousSystemNumber": 2})}, want: alert.FoundSuccessElsewhere},
 		{name: "success at home, which the alert knows", signIns: []record{home("10:59:00", nil)}, earlier: said()},
-		{name: "success at home, which the alert does not know", signIns: []record{home("2026-03-12T09:00:00Z", nil), home("10:59:00", nil)}, full: true},
-		{name: "success at home on another device", signIns: []record{home("2026-03-12T09:00:00Z", nil), home("10:59:00", record{"DeviceDetail": record{"deviceId": "other"}})},
+		{name: "success at home, which the alert does not know", signIns: []record{home("2026-03-11T09:00:00Z", strong), home("2026-03-12T09:00:00Z", strong), home("10:59:00", nil)}, full: true},
+		{name: "success at home on another device", signIns: []record{home("2026-03-11T09:00:00Z", strong), home("2026-03-12T09:00:00Z", strong), home("10:59:00", record{"DeviceDetail": record{"deviceId": "other"}})},
 			earlier: said(), want: alert.FoundSuccessElsewhere},
 		{name: "success of another", signIns: []record{success("10:59:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: alert.FoundOtherSuccess},
 		{name: "the same again", signIns: []record{success("10:59:00", nil)}, earlier: said(alert.FoundSuccessSameIP)},
@@ -220,7 +284,7 @@ func TestAftermath(t *testing.T) {
 			earlier := pushback()
 			earlier.Created, earlier.Context = moment("10:05:00"), test.earlier
 			asked := &counting{Querier: localClient(t, tableOf(t, "SigninLogs", append(test.signIns, rejected("10:00:00", nil))...),
-				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"))}
+				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"), tableOf(t, "AuditLogs"), tableOf(t, "OfficeActivity"), tableOf(t, "AADUserRiskEvents"))}
 			updates, warnings := New(DefaultConfig(), asked).Aftermath(t.Context(), []alert.Alert{earlier}, now)
 			if len(warnings) > 0 {
 				t.Errorf("warnings %q", warnings)
@@ -256,8 +320,7 @@ func TestAftermath(t *testing.T) {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	device := func(id, name string) record { return record{"deviceId": id, "displayName": name} }
-	before := success("2026-03-12T09:00:00Z", record{"IPAddress": "198.51.100.1", "Location": "BG", "DeviceDetail": device("l", "LAPTOP-7")})
-	again := success("2026-03-13T09:00:00Z", record{"IPAddress": "198.51.100.1", "Location": "BG", "DeviceDetail": device("l", "LAPTOP-7")})
+	before := usually(record{"IPAddress": "198.51.100.1", "Location": "BG", "DeviceDetail": device("l", "LAPTOP-7")})
 	for _, test := range []struct {
 		name     string
 		rejected record
@@ -271,7 +334,7 @@ func TestNew(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			client := localClient(t, tableOf(t, "SigninLogs", before, again, rejected("10:00:00", test.rejected)),
+			client := localClient(t, tableOf(t, "SigninLogs", append(before, rejected("10:00:00", test.rejected))...),
 				tableOf(t, "IdentityInfo"), tableOf(t, "BehaviorAnalytics"), tableOf(t, "AuditLogs"))
 			alerts := []alert.Alert{pushback()}
 			New(DefaultConfig(), client).Enrich(t.Context(), alerts, testNow)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"pushback/detect/alert"
 )
 
@@ -24,7 +26,7 @@ type batch struct {
 	// visitors are the sign-ins that succeeded from the alerts' addresses, by place,
 	// whoever they are of.
 	visitors map[string][]prompt
-	// tables are those of the aftermath that are there.
+	// tables are those that a query over several found.
 	tables map[string]bool
 	// historyMissing says that what was usual could not be looked up.
 	historyMissing bool
@@ -37,24 +39,22 @@ type account struct {
 	id, name string // lower case; either may be empty
 
 	known      bool // IdentityInfo has it
+	knownAt    time.Time
 	facts      []alert.Detail
 	roles      []string
 	blast      string
 	risk       string
 	disabled   bool
-	signIns    int64  // that succeeded before
-	rejections int64  // before
-	used       counts // successful sign-ins by address
-	devices    counts // by address and device id
-	countries  counts
-	named      counts // by the name of the device
-	owned      counts // by the id and the name of the device: a name alone is the client's
+	signIns    int64       // that succeeded before
+	rejections int64       // before
+	rejectedAt []time.Time // those of the last day before
+	places     []place     // of the successful sign-ins before
 	prompts    []prompt
-	methods    []method
-	networks   counts // by the number of the AS
-	machines   counts // by device id alone
+	recalled   usual // by an alert of before
+	changes    []change
+	detections []detection
 	priority   int64  // of UEBA, the most
-	insights   counts
+	insights   counts // how often each was set, also never
 	records    int64
 }
 
@@ -80,12 +80,12 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 			b.window.Start = a.Window.Start
 		}
 		for _, e := range a.Entities {
-			if id, name := accountOf(e); b.find(id, name) == nil && (id != "" || name != "") {
-				acc := &account{id: id, name: name}
-				b.accounts[cmp.Or(id, name)] = acc
-				if name != "" {
-					b.byName[name] = acc
+			if id, name := accountOf(e); id != "" || name != "" {
+				acc := b.find(id, name)
+				if acc == nil {
+					acc = &account{}
 				}
+				b.learn(acc, id, name)
 			}
 			if ip := addressOf(e); ip != "" {
 				b.addresses[ip] = cmp.Or(b.addresses[ip], &address{})
@@ -114,18 +114,50 @@ func accountOf(e alert.Entity) (id, name string) {
 			name += "@" + suffix
 		}
 	}
-	return fields["AadUserId"], name
+	return byID(fields["AadUserId"], name)
 }
 
-// find returns the account with an id, or else with a name.
+// byID returns an id and a name, without a name that is an id: so the name is
+// logged of a sign-in without a password.
+func byID(id, name string) (string, string) {
+	if _, err := uuid.Parse(name); err == nil {
+		return cmp.Or(id, name), ""
+	}
+	return id, name
+}
+
+// find returns the account with an id, or else with a name. A name with another
+// id is another account's: names can be given again.
 func (b *batch) find(id, name string) *account {
-	if a := b.accounts[strings.ToLower(id)]; a != nil && id != "" {
+	id, name = byID(strings.ToLower(id), strings.ToLower(name))
+	if a := b.accounts[id]; a != nil && id != "" {
 		return a
 	}
-	if name == "" {
+	a := b.byName[name]
+	if a == nil || id != "" && a.id != "" && a.id != id {
 		return nil
 	}
-	return b.byName[strings.ToLower(name)]
+	return a
+}
+
+// learn takes the id and the name of an account of which either was not known.
+func (b *batch) learn(a *account, id, name string) {
+	id, name = byID(strings.ToLower(id), strings.ToLower(name))
+	if a.id == "" && id != "" {
+		if a.name != "" {
+			delete(b.accounts, a.name)
+		}
+		a.id = id
+	}
+	if a.name == "" && name != "" {
+		a.name = name
+	}
+	if key := cmp.Or(a.id, a.name); key != "" {
+		b.accounts[key] = a
+	}
+	if b.byName[a.name] == nil && a.name != "" {
+		b.byName[a.name] = a
+	}
 }
 
 // key is what an account is called where it is kept.
@@ -137,7 +169,12 @@ func (b *batch) settle() {
 		slices.SortFunc(a.prompts, func(x, y prompt) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
 		})
-		slices.SortFunc(a.methods, func(x, y method) int { return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.what, y.what)) })
+		slices.SortFunc(a.changes, func(x, y change) int {
+			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.text(), y.text()))
+		})
+		slices.SortFunc(a.detections, func(x, y detection) int {
+			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.event, y.event), cmp.Compare(x.address, y.address))
+		})
 	}
 	for _, list := range b.visitors {
 		slices.SortFunc(list, func(x, y prompt) int {

@@ -40,6 +40,8 @@ type Config struct {
 	MostEntities, MostBytes int
 	// Bombing is how many prompts within an hour are a bombing.
 	Bombing int
+	// Repeated is how many rejections within a day raise the severity.
+	Repeated int
 	// Aftermath is how long what follows a prompt that was not approved counts:
 	// from the last of them on.
 	Aftermath time.Duration
@@ -51,14 +53,15 @@ type Config struct {
 }
 
 // DefaultConfig returns 14 days of history, a minute for the queries, lists of
-// 5,000 entities or 400 kB, a bombing from five prompts on, an aftermath of
-// [alert.AftermathLasts], IPv6 addresses by /64, and [DefaultSteps].
+// 5,000 entities or 400 kB, a bombing from five prompts in an hour on, repeated from
+// five rejections in a day on, an aftermath of [alert.AftermathLasts], IPv6
+// addresses by /64, and [DefaultSteps].
 func DefaultConfig() Config {
 	steps, err := ParseSteps(DefaultSteps)
 	if err != nil {
 		panic(err) // a mistake in the source
 	}
-	return Config{History: 14 * 24 * time.Hour, Timeout: time.Minute, MostEntities: 5000, MostBytes: 400_000, Bombing: 5,
+	return Config{History: 14 * 24 * time.Hour, Timeout: time.Minute, MostEntities: 5000, MostBytes: 400_000, Bombing: 5, Repeated: 5,
 		Aftermath: alert.AftermathLasts, IPv6Prefix: 64, Steps: steps}
 }
 
@@ -79,9 +82,9 @@ type kind struct {
 	query query
 	// accounts says that the query is about accounts, else it is about addresses.
 	accounts bool
-	// optional says that a workspace may well do without the table: that it is
-	// missing is no news.
-	optional bool
+	// others are the tables of a query over several, any of which may be missing,
+	// with what each tells of.
+	others []source
 	// visitors says that the query is about both: the accounts, and who else used
 	// the addresses.
 	visitors bool
@@ -90,11 +93,23 @@ type kind struct {
 	row      func(b *batch, r row)
 }
 
+// source is a table of a query over several.
+type source struct{ name, table string }
+
+// names are what can be missing of a kind.
+func (k kind) names() []string {
+	names := []string{k.name}
+	for _, s := range k.others {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 // The kinds of context that are referred to by name.
 const (
 	aftermath     = "Aftermath"
 	signInsBefore = "Sign-ins before"
-	mfaMethods    = "MFA methods"
+	changes       = "Changes"
 )
 
 // nonInteractive is the other table of the aftermath.
@@ -113,13 +128,20 @@ func recent(b *batch) time.Time { return b.since.Add(-lookBefore) }
 // its prompts, which may have been logged two hours late.
 func early(b *batch) time.Time { return recent(b).Add(-2 * time.Hour) }
 
+// identities is a time of its own: a shorter one can just miss a record.
+func identities(b *batch) time.Time { return b.since.Add(-identityLasts) }
+
+// riskTable is where Entra ID Protection writes what it detects.
+const riskTable = "AADUserRiskEvents"
+
 var kinds = []kind{
-	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: history, to: until, row: (*batch).identity},
+	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: identities, to: until, row: (*batch).identity},
 	{name: "UEBA of the account", table: "BehaviorAnalytics", query: loadQuery("ueba_accounts"), accounts: true, from: history, to: until, row: (*batch).uebaAccount},
 	{name: "UEBA of the address", table: "BehaviorAnalytics", query: loadQuery("ueba_addresses"), from: window, to: until, row: (*batch).uebaAddress},
 	{name: signInsBefore, table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
 	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, visitors: true, from: early, to: until, row: (*batch).after},
-	{name: mfaMethods, table: "AuditLogs", query: loadQuery("methods"), accounts: true, optional: true, from: recent, to: until, row: (*batch).method},
+	{name: changes, query: loadQuery("changes"), accounts: true, from: recent, to: until, row: (*batch).changed,
+		others: []source{{"Changes of the account", "AuditLogs"}, {"Mailbox", "OfficeActivity"}, {"Risk detections", riskTable}}},
 	{name: "Prevalence", table: "SigninLogs", query: loadQuery("prevalence"), from: history, to: until, row: (*batch).prevalence},
 }
 
@@ -151,9 +173,6 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 	missing := map[string]string{} // by kind
 	for _, k := range kinds {
 		if err := e.ask(limited, b, k); err != nil {
-			if _, none := workspace.MissingTable(err); none && k.optional {
-				continue
-			}
 			why := reason(limited, err)
 			missing[k.name] = why
 			warnings = append(warnings, unavailable(k.name, why))
@@ -162,6 +181,15 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 	if _, ok := missing[aftermath]; !ok && len(b.accounts) > 0 && !b.tables[nonInteractive] {
 		missing[nonInteractiveSignIns] = "table " + nonInteractive + " does not exist"
 		warnings = append(warnings, unavailable(nonInteractiveSignIns, missing[nonInteractiveSignIns]))
+	}
+	for _, k := range kinds {
+		_, failed := missing[k.name]
+		for _, s := range k.others {
+			if !failed && len(b.accounts) > 0 && !b.tables[s.table] {
+				missing[s.name] = "table " + s.table + " does not exist"
+				warnings = append(warnings, unavailable(s.name, missing[s.name]))
+			}
+		}
 	}
 	_, b.historyMissing = missing[signInsBefore]
 	b.settle()
@@ -200,13 +228,10 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	for _, k := range kinds {
-		if k.name != aftermath && k.name != mfaMethods {
+		if k.name != aftermath && k.name != changes {
 			continue
 		}
 		if err := e.ask(limited, b, k); err != nil {
-			if _, none := workspace.MissingTable(err); none && k.optional {
-				continue
-			}
 			warnings = append(warnings, fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.name, reason(limited, err)))
 			if k.name == aftermath {
 				return nil, warnings

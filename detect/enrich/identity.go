@@ -7,16 +7,27 @@ import (
 	"time"
 )
 
+// identityLasts is how far back IdentityInfo reaches: each account is written
+// there when it changes, all are every 14 days, and a record is kept 30 days.
+// https://learn.microsoft.com/azure/sentinel/ueba-reference#identityinfo-table
+const identityLasts = 30 * 24 * time.Hour
+
 func (b *batch) identity(r row) {
 	a := b.find(r.text("UserId"), r.text("User"))
 	if a == nil {
 		return
 	}
-	a.known = true
+	b.learn(a, r.text("UserId"), r.text("User"))
+	at := r.time("TimeGenerated")
+	if a.known && at.Before(a.knownAt) {
+		return // a record without an id, of before
+	}
+	a.known, a.knownAt, a.facts = true, at, nil
 	a.blast, a.roles = r.text("BlastRadius"), r.list("AssignedRoles")
 	slices.SortStableFunc(a.roles, func(x, y string) int {
 		return cmp.Compare(btoi(privileged(y)), btoi(privileged(x)))
 	})
+	a.risk = ""
 	if state := r.text("RiskState"); strings.EqualFold(state, "AtRisk") || strings.EqualFold(state, "ConfirmedCompromised") {
 		a.risk = state
 	}

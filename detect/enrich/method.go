@@ -1,31 +1,229 @@
 package enrich
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
 )
 
-// method is a change of an account's methods for the second factor.
-type method struct {
+// change is something that happened to an account: to its methods for the second
+// factor, its password, its mailbox, or what applications may do in its name.
+type change struct {
 	time time.Time
-	what string
+	kind alert.FindingKind
+	// what is a short text with values from logs, and by who did it, if that was
+	// not the user.
+	what, by string
+	// quiet says that it is for the timeline alone.
+	quiet bool
 }
 
-// assessMethods finds changes of the account's methods afterwards.
-func (r rejections) assessMethods(f findings, s subject) {
-	if len(r.prompts) == 0 {
+// text is what happened, and who did it.
+func (c change) text() string {
+	if c.by != "" {
+		return c.what + ", by " + c.by
+	}
+	return c.what
+}
+
+// assessChanges finds what happened to the account afterwards. The distance is
+// from the first prompt, or where the sign-ins show none from the beginning of
+// what the alert is about.
+func (b *batch) assessChanges(f findings, a alert.Alert, s subject, r rejections) {
+	start, end, from := a.Span.Start, a.Span.End.Add(b.config.Aftermath), "it began"
+	if len(r.prompts) > 0 {
+		start, end, from = r.prompts[0].time, r.to, "the first prompt"
+	}
+	if start.IsZero() {
 		return
 	}
-	for _, m := range s.methods {
-		if after := m.time.Sub(r.prompts[0].time); after >= 0 && after <= alert.AftermathLasts {
-			f.add(alert.FoundMethodChanged, "MFA methods changed "+ago(after)+" after the first prompt", "the MFA methods of %s changed %s after the first prompt: %s", s.title, ago(after), m.what)
+	for _, c := range s.changes {
+		after := c.time.Sub(start)
+		if c.quiet || after < 0 || c.time.After(end) {
+			continue
+		}
+		when := ago(after) + " after " + from
+		switch c.kind {
+		case alert.FoundMethodChanged:
+			f.add(c.kind, "MFA methods changed "+when, "the MFA methods of %s changed %s: %s", s.title, when, c.text())
+		case alert.FoundInboxRule:
+			f.add(c.kind, "inbox rule or forwarding "+when, "the mailbox of %s got a rule or forwards %s: %s", s.title, when, c.text())
+		case alert.FoundAppConsent:
+			f.add(c.kind, "consent to an application "+when, "%s gave an application access %s: %s", s.title, when, c.text())
+		case alert.FoundPasswordReset:
+			f.add(c.kind, "password reset "+when, "the password of %s was reset %s: %s", s.title, when, c.text())
+		}
+	}
+	b.assessDetections(f, s, start.Add(-lookBefore), end)
+}
+
+// assessDetections finds the risks that Entra ID detected around the prompts. A
+// high one speaks of a compromise. Others mostly come with the refused sign-in
+// itself, and so does one a little before it.
+func (b *batch) assessDetections(f findings, s subject, from, to time.Time) {
+	var found []string
+	high := false
+	for _, d := range s.detections {
+		if d.time.Before(from) || d.time.After(to) {
+			continue
+		}
+		high = high || d.level == "high"
+		if text := d.text(); !slices.Contains(found, text) {
+			found = append(found, text)
+		}
+	}
+	if len(found) > 0 {
+		f.add(alert.FoundRiskDetection, "Entra ID detected a high risk", "Entra ID detected for %s: %s", s.title, strings.Join(head(found, 3), ", "))
+		if !high {
+			f.mild(alert.FoundRiskDetection)
 		}
 	}
 }
 
-func (b *batch) method(r row) {
-	if a := b.find(r.text("UserId"), r.text("User")); a != nil {
-		a.methods = append(a.methods, method{r.time("TimeGenerated"), r.text("OperationName")})
+// detection is a risk that Entra ID detected.
+type detection struct {
+	time                  time.Time
+	event, level, address string
+}
+
+// text names the risk as an analyst would: unfamiliar features (medium).
+func (d detection) text() string {
+	words := strings.ToLower(spaced(d.event))
+	switch d.level {
+	case "high", "medium", "low":
+		return words + " (" + d.level + ")"
+	}
+	return words
+}
+
+// moments are what happened to the account, for the timeline.
+func (s subject) moments() []alert.Moment {
+	var list []alert.Moment
+	for _, c := range s.changes {
+		kind := alert.MomentChange
+		if c.kind == alert.FoundMethodChanged {
+			kind = alert.MomentMethod
+		}
+		list = append(list, alert.Moment{Time: c.time, Kind: kind, Text: c.text()})
+	}
+	for _, d := range s.detections {
+		text := "Entra ID detected " + d.text()
+		if d.address != "" {
+			text += " from " + d.address
+		}
+		list = append(list, alert.Moment{Time: d.time, Kind: alert.MomentRisk, Text: text})
+	}
+	return list
+}
+
+// changed takes a row of what else happened.
+func (b *batch) changed(r row) {
+	source := r.text("Source")
+	if r.time("TimeGenerated").IsZero() {
+		b.tables[source] = true
+		return
+	}
+	a := b.find(r.text("UserId"), r.text("User"))
+	if a == nil { // the key of a mailbox's user is not always the id of the account
+		a = b.find("", r.text("User"))
+	}
+	switch {
+	case a == nil:
+	case source == "AuditLogs":
+		a.changes = append(a.changes, audited(r))
+	case source == riskTable:
+		a.detections = append(a.detections, detection{r.time("TimeGenerated"), r.text("Operation"), r.text("Level"), canonical(r.text("Address"))})
+	default:
+		if c, ok := mailed(r); ok {
+			a.changes = append(a.changes, c)
+		}
 	}
 }
+
+// audited is a change in AuditLogs.
+func audited(r row) change {
+	others := r.value("ByOthers") == true
+	c := change{time: r.time("TimeGenerated"), what: r.text("Operation")}
+	if others {
+		c.by = quoted(r.text("By"))
+	}
+	switch r.text("Change") {
+	case "method":
+		c.kind = alert.FoundMethodChanged
+		if reason := r.text("Reason"); reason != "" && !strings.EqualFold(reason, c.what) {
+			c.what += " (" + reason + ")"
+		}
+	case "reset":
+		// Who refuses a prompt does well to change the password.
+		c.kind, c.quiet = alert.FoundPasswordReset, !others
+	case "consent":
+		c.kind = alert.FoundAppConsent
+		if target := r.text("Target"); target != "" {
+			c.what += ", " + quoted(target)
+		}
+	}
+	return c
+}
+
+// mailed is a change in OfficeActivity, if it is one.
+func mailed(r row) (change, bool) {
+	c := change{time: r.time("TimeGenerated"), kind: alert.FoundInboxRule, what: strings.TrimSuffix(r.text("Operation"), ".")}
+	if by := r.text("By"); by != "" && !strings.EqualFold(by, r.text("User")) {
+		c.by = quoted(by)
+	}
+	if !strings.Contains(c.what, "InboxRule") && c.what != "Set-Mailbox" {
+		c.kind = alert.FoundAppConsent
+		return c, true
+	}
+	does, ok := ruleOf(c.what, r.text("Parameters"))
+	c.what += does
+	return c, ok
+}
+
+// telling are the parameters of a rule or a mailbox that say where mail goes.
+var telling = []string{"ForwardTo", "RedirectTo", "ForwardAsAttachmentTo", "ForwardingSmtpAddress", "ForwardingAddress", "MoveToFolder", "DeleteMessage", "SoftDeleteMessage", "MarkAsRead"}
+
+// ruleOf says what a rule does, and reports false for what is no new rule and
+// does not forward: the other settings of a mailbox, and a rule that goes.
+func ruleOf(operation, parameters string) (does string, ok bool) {
+	var list []struct {
+		Name  string
+		Value any
+	}
+	if err := json.Unmarshal([]byte(parameters), &list); err != nil {
+		list = nil // how they are written is not ours to judge: the operation counts
+	}
+	forwards := false
+	var parts []string
+	for _, p := range list {
+		value := strings.TrimSpace(fmt.Sprint(p.Value))
+		if p.Value == nil {
+			value = ""
+		}
+		switch {
+		case p.Name == "RuleOperation" && (strings.HasPrefix(value, "Remove") || strings.HasPrefix(value, "Delete")):
+			return "", false
+		case value == "" || strings.EqualFold(value, "false") || !slices.Contains(telling, p.Name):
+			continue
+		}
+		forwards = forwards || strings.HasPrefix(p.Name, "Forward")
+		if r := []rune(value); len(r) > 100 {
+			value = string(r[:100]) + "…"
+		}
+		parts = append(parts, p.Name+" "+quoted(value))
+	}
+	if operation == "Set-Mailbox" && !forwards {
+		return "", false
+	}
+	if len(parts) > 0 {
+		does = ": " + strings.Join(head(parts, 3), ", ")
+	}
+	return does, true
+}
+
+// quoted sets a value of a log off from the sentence around it.
+func quoted(value string) string { return `"` + strings.ReplaceAll(value, `"`, "'") + `"` }

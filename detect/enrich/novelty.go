@@ -1,12 +1,96 @@
 package enrich
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"pushback/detect/alert"
 )
+
+// place is where and on what an account signed in before.
+type place struct {
+	address, country, network string
+	device, deviceName        string
+	successes                 int64
+	strong                    []time.Time // the first that satisfied MFA of each day
+}
+
+// usual is what of an account is known: addresses, countries, networks and
+// devices that it signed in with before the prompts, by how many days.
+//
+// Somebody with the password can sign in where no second factor is asked for, and
+// today. Known is therefore only what satisfied MFA on two days or more, all of
+// them longer ago than a day.
+type usual struct {
+	used      counts // by address
+	devices   counts // by address and device id
+	countries counts
+	networks  counts // by the number of the AS
+	machines  counts // by device id alone
+	owned     counts // by the id and the name of the device: a name alone is the client's
+}
+
+// isNone reports whether there is nothing to compare with.
+func (u usual) isNone() bool {
+	return len(u.used) == 0 && len(u.countries) == 0 && len(u.networks) == 0
+}
+
+const (
+	usualAge   = 24 * time.Hour
+	usualDays  = 2
+	usualApart = 6 * time.Hour // midnight alone makes no two days
+)
+
+// usual returns what was known of the account when prompts began.
+func (a *account) usual(began time.Time) usual {
+	if len(a.places) == 0 {
+		return a.recalled
+	}
+	var u usual
+	days := map[*counts]map[string][]time.Time{}
+	add := func(to *counts, name string, strong []time.Time) {
+		if days[to] == nil {
+			days[to] = map[string][]time.Time{}
+		}
+		days[to][name] = append(days[to][name], strong...)
+	}
+	for _, p := range a.places {
+		old := slices.DeleteFunc(slices.Clone(p.strong), func(t time.Time) bool { return began.Sub(t) <= usualAge })
+		if len(old) == 0 {
+			continue
+		}
+		if p.address != "" {
+			add(&u.used, p.address, old)
+		}
+		if p.country != "" {
+			add(&u.countries, p.country, old)
+		}
+		if p.network != "" && p.network != "0" {
+			add(&u.networks, p.network, old)
+		}
+		if p.device != "" {
+			add(&u.devices, p.address+" "+p.device, old)
+			add(&u.machines, p.device, old)
+			add(&u.owned, p.device+" "+p.deviceName, old)
+		}
+	}
+	for to, names := range days {
+		for name, times := range names {
+			seen := map[time.Time]bool{}
+			for _, t := range times {
+				seen[t.UTC().Truncate(24*time.Hour)] = true
+			}
+			first, last := slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare)
+			if len(seen) >= usualDays && last.Sub(first) >= usualApart {
+				to.add(name, int64(len(seen)))
+			}
+		}
+	}
+	return u
+}
 
 func (b *batch) before(r row) {
 	a := b.find(r.text("UserId"), r.text("User"))
@@ -16,35 +100,33 @@ func (b *batch) before(r row) {
 	n := r.number("Successes")
 	a.signIns += n
 	a.rejections += r.number("Rejections")
+	if at := r.time("Rejected"); !at.IsZero() {
+		a.rejectedAt = append(a.rejectedAt, at)
+	}
 	if n > 0 {
-		ip := canonical(r.text("IPAddress"))
-		a.used.add(ip, n)
-		if device := r.text("DeviceId"); device != "" {
-			a.devices.add(ip+" "+device, n)
+		p := place{address: canonical(r.text("IPAddress")), country: r.text("Country"), network: r.text("Network"),
+			device: r.text("DeviceId"), deviceName: r.text("Device"), successes: n}
+		for _, text := range r.list("Strong") {
+			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				p.strong = append(p.strong, at)
+			}
 		}
-		if country := r.text("Country"); country != "" {
-			a.countries.add(country, n)
-		}
-		if network := r.text("Network"); network != "" && network != "0" {
-			a.networks.add(network, n)
-		}
-		if device := r.text("DeviceId"); device != "" {
-			a.machines.add(device, n)
-		}
-		if name := r.text("Device"); name != "" {
-			a.named.add(name, n)
-			a.owned.add(r.text("DeviceId")+" "+name, n)
-		}
+		a.places = append(a.places, p)
 	}
 }
 
 // assessNovelty finds which of the alert's places and devices are new for the
 // account, or that none is.
 func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejections, addresses []string) {
+	days := b.config.History.Hours() / 24
 	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			f.add(alert.FoundNewCountry, "a new country, "+country, "%s did not sign in from %s in %.0f days; usual: %s", s.title, country, b.config.History.Hours()/24, strings.Join(ranked(s.countries, 3), ", "))
+			text := fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, country, days)
+			if len(s.countries) > 0 {
+				text += "; usual: " + strings.Join(head(byCount(s.countries), 3), ", ")
+			}
+			f.add(alert.FoundNewCountry, "a new country, "+country, "%s", text)
 		}
 	}
 	known := len(addresses) > 0
@@ -55,7 +137,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = false
 		c.New = append(c.New, ip)
 		if f[alert.FoundNewCountry].Text == "" { // which says more
-			f.add(alert.FoundNewAddress, "a new address", "%s did not sign in from %s in %.0f days", s.title, ip, b.config.History.Hours()/24)
+			f.add(alert.FoundNewAddress, "a new address", "%s did not sign in from %s in %.0f days", s.title, ip, days)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.named)) {
@@ -63,10 +145,12 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 			c.New = append(c.New, name)
 		}
 	}
-	for device := range r.devices {
-		known = known && s.devices[device] > 0
+	// A refusal elsewhere, or on a device that nobody knows, leaves it open who that
+	// was.
+	for _, p := range r.prompts {
+		known = known && p.device != "" && s.devices[p.address+" "+p.device] > 0
 	}
-	if known && len(r.devices) > 0 {
+	if known && len(r.prompts) > 0 {
 		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before", s.title)
 	}
 }

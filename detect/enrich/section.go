@@ -12,7 +12,7 @@ import (
 )
 
 // sections are what is known of an account.
-func (b *batch) sections(s subject) []alert.Section {
+func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 	var list []alert.Section
 	add := func(title string, facts []alert.Detail) {
 		if len(facts) > 0 {
@@ -21,12 +21,31 @@ func (b *batch) sections(s subject) []alert.Section {
 	}
 	add("Identity", s.facts)
 	if s.records > 0 {
-		add("UEBA", append(fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record"))), fact("Insights", s.unusual(most+1)...)...))
+		facts := fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record")))
+		if len(s.unusual()) > 0 {
+			facts = append(facts, fact("Insights", s.insightsSet(most))...)
+		}
+		add("UEBA", facts)
 	}
+	var countries, addresses, devices counts
+	for _, p := range s.places {
+		addresses.add(p.address, p.successes)
+		if p.country != "" {
+			countries.add(p.country, p.successes)
+		}
+		if p.deviceName != "" {
+			devices.add(p.deviceName, p.successes)
+		}
+	}
+	var facts []alert.Detail
 	if s.signIns > 0 {
-		add(signInsBefore, slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(s.countries, 3)...),
-			fact("Addresses", ranked(s.used, 3)...), fact("Devices", ranked(s.named, 3)...)))
+		facts = slices.Concat(fact("Successes", fmt.Sprint(s.signIns)), fact("Countries", ranked(countries, 3)...),
+			fact("Addresses", ranked(addresses, 3)...), fact("Devices", ranked(devices, 3)...))
 	}
+	if _, unknown := missing[signInsBefore]; !unknown && s.isNone() {
+		facts = append(facts, fact("Usual", fmt.Sprintf("nothing to compare with: no sign-ins with a second factor on two days in %.0f days", b.config.History.Hours()/24))...)
+	}
+	add(signInsBefore, facts)
 	return list
 }
 

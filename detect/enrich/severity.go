@@ -25,12 +25,16 @@ const DefaultSteps = string(alert.FoundSuccessSameSignIn) + "=High," +
 	string(alert.FoundSuccessSameIP) + "=High," +
 	string(alert.FoundOtherSuccess) + "=High," +
 	string(alert.FoundMethodChanged) + "=+1," +
+	string(alert.FoundInboxRule) + "=+1," +
+	string(alert.FoundAppConsent) + "=+1," +
 	string(alert.FoundSuccessSameNetwork) + "=+1," +
 	string(alert.FoundSuccessElsewhere) + "=+1," +
 	string(alert.FoundSuccessNonInteractive) + "=+1," +
 	string(alert.FoundBombing) + "=+1," +
 	string(alert.FoundPrivilegedRole) + "=+1," +
 	string(alert.FoundHighBlastRadius) + "=+1," +
+	string(alert.FoundRiskDetection) + "=+1," +
+	string(alert.FoundRepeated) + "=+1," +
 	string(alert.FoundKnownDevice) + "=-1"
 
 // ParseSteps reads kinds of findings with what each does to the severity, with
@@ -74,7 +78,7 @@ func (s Steps) apply(severity alert.Severity, list []finding) []alert.Step {
 	reach := false
 	for _, f := range list {
 		change, ok := s[f.Kind]
-		if !ok || f.Weak {
+		if !ok || f.Weak || f.mild {
 			continue
 		}
 		if f.Kind == alert.FoundPrivilegedRole || f.Kind == alert.FoundHighBlastRadius {

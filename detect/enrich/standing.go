@@ -3,6 +3,7 @@ package enrich
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"pushback/detect/alert"
 )
@@ -21,18 +22,52 @@ func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	if s.disabled {
 		f.add(alert.FoundDisabledAccount, "disabled by now", "%s is disabled by now", s.title)
 	}
-	earlier := s.rejections
+	b.assessRepeated(f, a, s)
+	if len(s.unusual()) > 0 {
+		f.add(alert.FoundUnusual, "unusual to UEBA", "UEBA, %s: %s", s.title, s.insightsSet(3))
+	}
+}
+
+// assessRepeated finds that the account rejected prompts before, or often. Who
+// asks now and then does not stand out by the hour, but does by the day.
+func (b *batch) assessRepeated(f findings, a alert.Alert, s subject) {
+	earlier, times := s.rejections, slices.Clone(s.rejectedAt)
 	for _, p := range s.prompts {
-		if p.kind == alert.MomentRejected && p.last.Before(a.Span.Start) && !p.logged.Before(recent(b)) { // others are of the history
+		if p.kind != alert.MomentRejected || p.logged.Before(recent(b)) { // others are of the history
+			continue
+		}
+		if p.last.Before(a.Span.Start) {
 			earlier++
 		}
+		times = append(times, p.time)
+	}
+	if n := mostIn(times, a.Span.Start, repeatedWithin); n >= b.config.Repeated {
+		f.add(alert.FoundRepeated, "rejected "+count(int64(n), "prompt")+" within 24 hours", "%s rejected %s within 24 hours", s.title, count(int64(n), "prompt"))
+		return
 	}
 	if earlier > 0 {
 		f.add(alert.FoundRepeated, "rejected "+count(earlier, "prompt")+" before", "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
+		f.mild(alert.FoundRepeated)
 	}
-	if len(s.insights) > 0 {
-		f.add(alert.FoundUnusual, "unusual to UEBA", "UEBA, %s: %s", s.title, strings.Join(s.unusual(3), ", "))
+}
+
+// repeatedWithin is the time that many rejections are counted in.
+const repeatedWithin = 24 * time.Hour
+
+// mostIn is how many of the times fall within so long, at most, where the last
+// of them is not before from.
+func mostIn(times []time.Time, from time.Time, within time.Duration) int {
+	slices.SortFunc(times, time.Time.Compare)
+	most, first := 0, 0
+	for i, t := range times {
+		for t.Sub(times[first]) > within {
+			first++
+		}
+		if !t.Before(from) {
+			most = max(most, i-first+1)
+		}
 	}
+	return most
 }
 
 // privileged reports whether a directory role lets its holder take over

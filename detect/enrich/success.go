@@ -186,7 +186,7 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave map[
 		case alert.FoundSuccessElsewhere:
 			what := b.unseen(s, p)
 			f.add(kind, did+" from elsewhere "+short+", "+what, "%s %s from elsewhere, %s, %s, %s: ask whether that was the user", s.title, did, from, what, rest)
-			if len(s.used) == 0 {
+			if s.isNone() {
 				f.weaken(kind)
 			}
 		}

@@ -18,8 +18,8 @@ type event struct {
 	first  prompt
 	n      int // times, of a prompt
 	until  time.Time
-	method method
-	who    string // if not the account of the alert
+	change alert.Moment // what happened to the account
+	who    string       // if not the account of the alert
 	weight weight
 }
 
@@ -29,7 +29,7 @@ type weight int
 const (
 	weightGrave    weight = iota // sign-ins that stand out
 	weightRejected               // refusals
-	weightMethod                 // changes of methods
+	weightMethod                 // changes of the account
 	weightSuccess                // other sign-ins
 	weightPrompt                 // prompts that were not answered
 	weights
@@ -66,8 +66,8 @@ func (r rejections) events(s subject, grave map[int]bool) []event {
 		}
 		list = append(list, event{first: p, n: 1, until: p.time, weight: w})
 	}
-	for _, m := range s.methods {
-		list = append(list, event{method: m, weight: weightMethod})
+	for _, m := range s.moments() {
+		list = append(list, event{change: m, weight: weightMethod})
 	}
 	return list
 }
@@ -82,7 +82,7 @@ func (e event) time() time.Time {
 	if e.n > 0 {
 		return e.first.time
 	}
-	return e.method.time
+	return e.change.Time
 }
 
 // timeline lists events in order. If there are too many, it keeps refusals and
@@ -101,7 +101,7 @@ func timeline(events []event) []alert.Moment {
 	var missing []string
 	for w, n := range left {
 		if n > 0 {
-			missing = append(missing, count(int64(n), [weights]string{"sign-in that stands out", "refusal", "change of methods", "other sign-in", "unanswered prompt"}[w]))
+			missing = append(missing, count(int64(n), [weights]string{"sign-in that stands out", "refusal", "change of the account", "other sign-in", "unanswered prompt"}[w]))
 		}
 	}
 	if len(missing) > 0 {
@@ -154,7 +154,7 @@ var approving = [2]string{"approved a prompt", "approved %d prompts"}
 
 func (e event) moment() alert.Moment {
 	if e.n == 0 {
-		return alert.Moment{Time: e.method.time, Kind: alert.MomentMethod, Text: e.method.what}
+		return e.change
 	}
 	p := e.first
 	words := doing[p.kind]

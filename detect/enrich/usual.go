@@ -16,24 +16,24 @@ const mostUsual = 50
 
 // isUsual reports whether a sign-in is on a device and in a network that are the
 // account's own.
-func (a *account) isUsual(p prompt) bool {
-	return p.device != "" && a.machines[p.device] > 0 && (a.networks[p.network] > 0 || a.used[p.address] > 0)
+func (u usual) isUsual(p prompt) bool {
+	return p.device != "" && u.machines[p.device] > 0 && (u.networks[p.network] > 0 || u.used[p.address] > 0)
 }
 
 // isNew reports whether something of a sign-in is not the account's own. An
 // account of which nothing is known has nothing of its own.
-func (a *account) isNew(p prompt) bool { return a.strangeness(p) > 0 }
+func (u usual) isNew(p prompt) bool { return u.strangeness(p) > 0 }
 
 // strangeness is how much of a sign-in the account was never seen with.
-func (a *account) strangeness(p prompt) int {
+func (u usual) strangeness(p prompt) int {
 	n := 0
-	if p.network != "" && a.networks[p.network] == 0 {
+	if p.network != "" && u.networks[p.network] == 0 {
 		n += 4
 	}
-	if p.device != "" && a.machines[p.device] == 0 {
+	if p.device != "" && u.machines[p.device] == 0 {
 		n += 2
 	}
-	if a.used[p.address] == 0 && !a.isUsual(p) {
+	if u.used[p.address] == 0 && !u.isUsual(p) {
 		n++
 	}
 	return n
@@ -44,7 +44,7 @@ func (b *batch) unseen(s subject, p prompt) string {
 	if b.historyMissing {
 		return "where what is usual is not known"
 	}
-	if len(s.used) == 0 {
+	if s.isNone() {
 		return "with no sign-in before to compare it with"
 	}
 	var list []string
@@ -62,12 +62,12 @@ func (b *batch) unseen(s subject, p prompt) string {
 
 // usualOf is what an alert keeps of what an account used long before, so that a
 // later sign-in can be judged without looking it up again.
-func usualOf(a *account) alert.Usual {
+func usualOf(s subject) alert.Usual {
 	top := func(c counts) []string {
 		names := byCount(c)
 		return names[:min(len(names), mostUsual)]
 	}
-	return alert.Usual{Account: a.key(), Addresses: top(a.used), Networks: top(a.networks), Devices: top(a.machines)}
+	return alert.Usual{Account: s.key(), Addresses: top(s.used), Networks: top(s.networks), Devices: top(s.machines)}
 }
 
 // regularsOf is what an alert keeps of who is at home at an address.
@@ -87,7 +87,7 @@ func (b *batch) recall(c *alert.Context) {
 			for _, part := range []struct {
 				to   *counts
 				from []string
-			}{{&a.used, u.Addresses}, {&a.networks, u.Networks}, {&a.machines, u.Devices}} {
+			}{{&a.recalled.used, u.Addresses}, {&a.recalled.networks, u.Networks}, {&a.recalled.machines, u.Devices}} {
 				for _, name := range part.from {
 					part.to.add(name, 1)
 				}

@@ -73,7 +73,7 @@ func tableOf(t testing.TB, name string, records ...record) *kql.Table {
 					t.Fatal(err)
 				}
 				b.SetJSON(i, text)
-			case c.Name == "TimeGenerated":
+			case c.Type == kql.DateTime:
 				b.SetTime(i, moment(v.(string)))
 			case !b.SetText(i, fmt.Append(nil, v)):
 				t.Fatalf("%s.%s cannot be %v", name, c.Name, v)
@@ -119,6 +119,26 @@ func unanswered(at string) record {
 	return signIn(at, "500121", "MFA denied; user did not respond to mobile app notification", nil)
 }
 func success(at string, more record) record { return signIn(at, "0", "", more) }
+
+// usually are sign-ins with a second factor on two days, which make where they are
+// from known.
+func usually(more record) []record {
+	strong := record{"AuthenticationRequirement": "multiFactorAuthentication"}
+	for k, v := range more {
+		strong[k] = v
+	}
+	return []record{success("2026-03-11T09:00:00Z", strong), success("2026-03-12T09:00:00Z", strong)}
+}
+
+// allTables are tables of no records beside those that a test has.
+func allTables(t testing.TB, with ...*kql.Table) []*kql.Table {
+	for _, name := range []string{"SigninLogs", "IdentityInfo", "BehaviorAnalytics", "AuditLogs", "OfficeActivity", "AADUserRiskEvents", "AADNonInteractiveUserSignInLogs"} {
+		if !slices.ContainsFunc(with, func(t *kql.Table) bool { return t.Name() == name }) {
+			with = append(with, tableOf(t, name))
+		}
+	}
+	return with
+}
 
 // changed is a change of a user.
 func changed(at, operation, result, id string) record {
