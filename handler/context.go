@@ -12,6 +12,7 @@ func withContext(config *detect.Config, s settings.Settings, querier detect.Quer
 	config.MinSeverity, config.RiskCutoff = s.MinSeverity, s.RiskCutoff
 	if s.Context {
 		c := enrich.DefaultConfig()
+		c.History, c.Aftermath, c.Bombing, c.Repeated, c.IPv6Prefix = s.History, s.Aftermath, s.Bombing, s.Repeated, s.IPv6Prefix
 		if s.SeveritySteps != nil {
 			c.Steps = s.SeveritySteps
 		}

@@ -46,6 +46,11 @@ type variables struct {
 	MaxAlerts            number     `split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`
 	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
 	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
+	History              days       `default:"14d" min:"72h" max:"2160h" desc:"How far before an alert context looks for what is usual for an account: a number of days, or a duration."`
+	Aftermath            duration   `default:"24h" min:"1h" max:"168h" desc:"How long after a prompt that was not approved a success, a changed method and what else happens to the account counts."`
+	Bombing              number     `default:"5" min:"2" desc:"How many prompts of an account within an hour are a bombing."`
+	Repeated             number     `default:"5" min:"2" desc:"How many rejections of an account within 24 hours raise the severity."`
+	IPv6Prefix           number     `envconfig:"IPV6_PREFIX" default:"64" min:"16" max:"128" desc:"How many bits of an IPv6 address the addresses of one network have in common: they count as the same."`
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
 	TeamsWebhookURL      webhook    `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
@@ -78,6 +83,11 @@ type Settings struct {
 	MaxAlerts            int
 	Context              bool
 	SeveritySteps        enrich.Steps // nil for the usual ones
+	History              time.Duration
+	Aftermath            time.Duration
+	Bombing              int
+	Repeated             int
+	IPv6Prefix           int
 	MinSeverity          alert.Severity
 	RiskCutoff           *int64 // nil for none
 	TeamsWebhookURL      teams.WebhookURL
@@ -116,6 +126,11 @@ func (v *variables) plain() Settings {
 		MaxAlerts:            v.MaxAlerts.int(),
 		Context:              v.Context.value == "on",
 		SeveritySteps:        v.SeveritySteps.value,
+		History:              v.History.Duration,
+		Aftermath:            v.Aftermath.Duration,
+		Bombing:              v.Bombing.int(),
+		Repeated:             v.Repeated.int(),
+		IPv6Prefix:           v.IPv6Prefix.int(),
 		RiskCutoff:           v.RiskCutoff.value,
 		TeamsWebhookURL:      v.TeamsWebhookURL.value,
 		TeamsMaxCards:        v.TeamsMaxCards.int(),

@@ -67,16 +67,31 @@ func (p *period) read(text string, tag reflect.StructTag) string {
 		p.Duration = 0
 		return ""
 	}
+	var d days
+	if expected := d.read(text, tag); expected != "" {
+		return "off, or " + expected
+	}
+	p.Duration = d.Duration
+	return ""
+}
+
+// days is a period that is never off.
+type days struct {
+	given
+	time.Duration
+}
+
+func (d *days) read(text string, tag reflect.StructTag) string {
 	parsed, err := time.ParseDuration(text)
-	if days, ok := strings.CutSuffix(text, "d"); ok {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
 		var n int64
-		n, err = strconv.ParseInt(days, 10, 16)
+		n, err = strconv.ParseInt(number, 10, 16)
 		parsed = time.Duration(n) * 24 * time.Hour
 	}
 	if least, most := tagDuration(tag, "min"), tagDuration(tag, "max"); err != nil || parsed < least || parsed > most {
-		return fmt.Sprintf("off, or a number of days or a duration from %s to %s, such as 30d", tag.Get("min"), tag.Get("max"))
+		return fmt.Sprintf("a number of days or a duration from %s to %s, such as 30d", tag.Get("min"), tag.Get("max"))
 	}
-	p.Duration = parsed
+	d.Duration = parsed
 	return ""
 }
 
@@ -141,7 +156,8 @@ func (r *resource) read(text string, _ reflect.StructTag) string {
 	return ""
 }
 
-// number is a whole number from the tag min on, or else from 0, or nil.
+// number is a whole number from the tag min on, or else from 0, to the tag max if
+// there is one, or nil.
 type number struct {
 	given
 	value *int64
@@ -150,6 +166,9 @@ type number struct {
 func (n *number) read(text string, tag reflect.StructTag) string {
 	least, _ := strconv.ParseInt(tag.Get("min"), 10, 64) // 0 without a tag
 	value, err := strconv.ParseInt(text, 10, 32)
+	if most, none := strconv.ParseInt(tag.Get("max"), 10, 64); none == nil && (err != nil || value < least || value > most) {
+		return fmt.Sprintf("a whole number from %d to %d", least, most)
+	}
 	if err != nil || value < least {
 		return fmt.Sprintf("a whole number from %d on", least)
 	}
