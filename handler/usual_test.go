@@ -90,6 +90,9 @@ func TestWhatIsUsual(t *testing.T) {
 			var got []string
 			for _, a := range replayed(t, rows...) {
 				got = append(got, findingsOf(a))
+				if strings.Contains(test.name, "single factor") && !strings.Contains(fmt.Sprint(a.Context.Findings), "but not with a second factor on two days") {
+					t.Errorf("it says %v", a.Context.Findings)
+				}
 				said := fmt.Sprint(a.Context.Sections)
 				if strings.Contains(said, "nothing to compare with") != test.nothing {
 					t.Errorf("it says %s", said)

@@ -51,7 +51,7 @@ func (b *batch) assessChanges(f findings, a alert.Alert, s subject, r rejections
 		case alert.FoundMethodChanged:
 			f.add(c.kind, "MFA methods changed "+when, "the MFA methods of %s changed %s: %s", s.title, when, c.text())
 		case alert.FoundInboxRule:
-			f.add(c.kind, "inbox rule or forwarding "+when, "the mailbox of %s got a rule or forwards %s: %s", s.title, when, c.text())
+			f.add(c.kind, "inbox rule or forwarding "+when, "the mailbox of %s got an inbox rule or forwarding %s: %s", s.title, when, c.text())
 		case alert.FoundAppConsent:
 			f.add(c.kind, "consent to an application "+when, "%s gave an application access %s: %s", s.title, when, c.text())
 		case alert.FoundPasswordReset:

@@ -122,7 +122,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			text := fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, country, days)
+			text := s.notUsual(country, days, func(p place) bool { return p.country == country })
 			if len(s.countries) > 0 {
 				text += "; usual: " + strings.Join(head(byCount(s.countries), 3), ", ")
 			}
@@ -137,7 +137,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = false
 		c.New = append(c.New, ip)
 		if f[alert.FoundNewCountry].Text == "" { // which says more
-			f.add(alert.FoundNewAddress, "a new address", "%s did not sign in from %s in %.0f days", s.title, ip, days)
+			f.add(alert.FoundNewAddress, "a new address", "%s", s.notUsual(ip, days, func(p place) bool { return p.address == ip }))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.named)) {
@@ -153,4 +153,26 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 	if known && len(r.prompts) > 0 {
 		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before", s.title)
 	}
+}
+
+// notUsual says that where a prompt came from is not known of the account, and if
+// there were sign-ins, why they do not count.
+func (s subject) notUsual(from string, days float64, is func(p place) bool) string {
+	var n int64
+	for _, p := range s.places {
+		if is(p) {
+			n += p.successes
+		}
+	}
+	if n == 0 {
+		return fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, from, days)
+	}
+	return fmt.Sprintf("%s signed in from %s before, %s, but not with a second factor on two days, a day ago or longer", s.title, from, times(n))
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
