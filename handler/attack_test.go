@@ -33,7 +33,7 @@ func aliceAt(clock, ip, resultType, additional string, steps ...map[string]any) 
 	r := signInOf("00:00:00", resultType, additional, steps...).with("TimeGenerated", onDay(clock)).with("Id", clock+ip+resultType).with("CorrelationId", clock+ip+resultType).
 		with("UserPrincipalName", "alice@contoso.example").with("UserId", "alice-id").with("IPAddress", ip).with("AutonomousSystemNumber", "64666").with("Location", "RU")
 	if ip == home {
-		r = r.with("AutonomousSystemNumber", "64520").with("Location", "BG").with("DeviceDetail", map[string]any{"deviceId": "laptop", "displayName": "LAPTOP-7"})
+		r = r.with("AutonomousSystemNumber", "64520").with("Location", "BG").with("DeviceDetail", map[string]any{"deviceId": "laptop", "displayName": "LAPTOP-7"}).with("AuthenticationRequirement", "multiFactorAuthentication")
 	}
 	return r
 }
@@ -84,6 +84,7 @@ func TestAttacks(t *testing.T) {
 		r := auditOf("00:00:00", "User registered security info").with("TimeGenerated", onDay(clock))
 		return r.with("TargetResources", []map[string]any{{"id": "alice-id", "userPrincipalName": "alice@contoso.example"}})
 	}
+	strong := func(r loggedRow) loggedRow { return r.with("AuthenticationRequirement", "multiFactorAuthentication") }
 	bob := func(clock, ip string) loggedRow { return successAt(clock, ip).of("bob") }
 	attacks := []attack{
 		{name: "nothing more", from: attacker, want: []string{quiet}},
@@ -105,7 +106,7 @@ func TestAttacks(t *testing.T) {
 		{name: "an approval before", from: attacker, rows: rows(promptAt("08:50", attacker), promptAt("08:55", attacker), successAt("09:00", attacker)), want: []string{"High success-same-ip"}, text: "10 min before rejecting"},
 		{name: "an approval early in the burst", from: attacker, rows: append(everyMinutes(10, 15, 7, 0, func(clock string, _ int) loggedRow { return promptAt(clock, attacker) }), successAt("07:20", attacker)),
 			want: []string{"High success-same-ip bombing"}},
-		{name: "a success long before", from: attacker, rows: rows(successAt("07:00", attacker)), want: []string{"Medium"}},
+		{name: "a success long before", from: attacker, rows: rows(successAt("07:00", attacker)), want: []string{quiet}},
 
 		// Of somebody else.
 		{name: "bob signs in from there", from: attacker, rows: rows(bob("09:15", attacker)), want: []string{"High other-account-success"}, text: "bob@contoso.example signed in from 203.0.113.66, 5 min after rejecting at alice@contoso.example"},
@@ -114,7 +115,8 @@ func TestAttacks(t *testing.T) {
 		{name: "bob does from the /64", from: prefix6 + "1", rows: rows(bob("15:00", prefix6+"99")), want: []string{quiet, "update High other-account-success"}},
 		{name: "bob approves and is stopped", from: attacker, rows: rows(approved("15:00", "53003").of("bob")), want: []string{quiet, "update High other-account-success shared-address"}, text: "then stopped by Conditional Access (53003)"},
 		{name: "bob signs in elsewhere", from: attacker, rows: rows(bob("09:15", "192.0.2.99")), want: []string{quiet}},
-		{name: "bob is at home there", from: attacker, rows: rows(bob("-72:00", attacker), bob("-120:00", attacker), bob("09:15", attacker)), want: []string{quiet}},
+		{name: "bob is at home there", from: attacker, rows: rows(strong(bob("-72:00", attacker)), strong(bob("-120:00", attacker)), bob("09:15", attacker)), want: []string{quiet}},
+		{name: "bob was there with the password alone", from: attacker, rows: rows(bob("-72:00", attacker), bob("-120:00", attacker), bob("09:15", attacker)), want: []string{"High other-account-success"}},
 		{name: "she refuses at home, where bob lives too", from: home, rows: rows(bob("09:15", home)), want: []string{"Low known-device"}},
 
 		// The worst is kept.

@@ -31,17 +31,17 @@ func satisfied(day, at string) loggedRow {
 func atHome(t *testing.T) (rows []loggedRow) {
 	t.Helper()
 	for day := 4; day < 16; day++ {
-		rows = append(rows, home(satisfied(fmt.Sprintf("2026-03-%02d", day), "09:00:00")))
+		rows = append(rows, fromHome(satisfied(fmt.Sprintf("2026-03-%02d", day), "09:00:00")))
 	}
 	return rows
 }
 
-func home(r loggedRow) loggedRow {
+func fromHome(r loggedRow) loggedRow {
 	return r.with("IPAddress", "198.51.100.20").with("Location", "BG").with("AutonomousSystemNumber", "65540").with("DeviceDetail", laptop("home"))
 }
 
 // away is from where ana never was, on a device of the tenant.
-func away(r loggedRow) loggedRow {
+func fromAway(r loggedRow) loggedRow {
 	return r.with("Location", "NL").with("AutonomousSystemNumber", "65550").with("DeviceDetail", laptop("new"))
 }
 
@@ -59,7 +59,7 @@ func TestWhatIsUsual(t *testing.T) {
 	const planted = "singleFactorAuthentication"
 	refusal := signInOf("09:10:00", "500121", declinedDetail)
 	single := func(day, at string) loggedRow {
-		return away(signInOf(at, "0", "").with("AuthenticationRequirement", planted).on(day, at))
+		return fromAway(signInOf(at, "0", "").with("AuthenticationRequirement", planted).on(day, at))
 	}
 	for _, test := range []struct {
 		name    string
@@ -67,19 +67,19 @@ func TestWhatIsUsual(t *testing.T) {
 		nothing bool        // without the usual sign-ins
 		want    []string
 	}{
-		{name: "from elsewhere", rows: []loggedRow{away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "from elsewhere, in the country", rows: []loggedRow{away(refusal).with("Location", "BG")}, want: []string{"Medium new-address"}},
-		{name: "at home", rows: []loggedRow{home(refusal)}, want: []string{"Low known-device"}},
-		{name: "at home, on no device that is known", rows: []loggedRow{home(refusal).with("DeviceDetail", map[string]any{"displayName": "LAPTOP-home"})}, want: []string{"Medium"}},
-		{name: "at home, and once on another device", rows: []loggedRow{home(refusal), home(signInOf("09:12:00", "500121", declinedDetail)).with("DeviceDetail", laptop("new"))}, want: []string{"Medium"}},
-		{name: "a single factor before", rows: []loggedRow{single("2026-03-17", "07:00:00"), away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "single factors for days", rows: []loggedRow{single("2026-03-12", "07:00:00"), single("2026-03-13", "07:00:00"), single("2026-03-14", "07:00:00"), away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "MFA from there today and yesterday", rows: []loggedRow{away(satisfied("2026-03-16", "10:00:00")), away(satisfied("2026-03-17", "07:00:00")), away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "MFA from there on one day", rows: []loggedRow{away(satisfied("2026-03-14", "08:00:00")), away(satisfied("2026-03-14", "18:00:00")), away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "MFA around one midnight", rows: []loggedRow{away(satisfied("2026-03-13", "23:59:00")), away(satisfied("2026-03-14", "00:01:00")), away(refusal)}, want: []string{"Medium new-country"}},
-		{name: "MFA from there on two days", rows: []loggedRow{away(satisfied("2026-03-13", "08:00:00")), away(satisfied("2026-03-15", "08:00:00")), away(refusal)}, want: []string{"Low known-device"}},
-		{name: "no history", rows: []loggedRow{away(refusal)}, nothing: true, want: []string{"Medium"}},
-		{name: "only planted", rows: []loggedRow{single("2026-03-17", "07:00:00"), away(refusal)}, nothing: true, want: []string{"Medium"}},
+		{name: "from elsewhere", rows: []loggedRow{fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "from elsewhere, in the country", rows: []loggedRow{fromAway(refusal).with("Location", "BG")}, want: []string{"Medium new-address"}},
+		{name: "at home", rows: []loggedRow{fromHome(refusal)}, want: []string{"Low known-device"}},
+		{name: "at home, on no device that is known", rows: []loggedRow{fromHome(refusal).with("DeviceDetail", map[string]any{"displayName": "LAPTOP-home"})}, want: []string{"Medium"}},
+		{name: "at home, and once on another device", rows: []loggedRow{fromHome(refusal), fromHome(signInOf("09:12:00", "500121", declinedDetail)).with("DeviceDetail", laptop("new"))}, want: []string{"Medium"}},
+		{name: "a single factor before", rows: []loggedRow{single("2026-03-17", "07:00:00"), fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "single factors for days", rows: []loggedRow{single("2026-03-12", "07:00:00"), single("2026-03-13", "07:00:00"), single("2026-03-14", "07:00:00"), fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "MFA from there today and yesterday", rows: []loggedRow{fromAway(satisfied("2026-03-16", "10:00:00")), fromAway(satisfied("2026-03-17", "07:00:00")), fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "MFA from there on one day", rows: []loggedRow{fromAway(satisfied("2026-03-14", "08:00:00")), fromAway(satisfied("2026-03-14", "18:00:00")), fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "MFA around one midnight", rows: []loggedRow{fromAway(satisfied("2026-03-13", "23:59:00")), fromAway(satisfied("2026-03-14", "00:01:00")), fromAway(refusal)}, want: []string{"Medium new-country"}},
+		{name: "MFA from there on two days", rows: []loggedRow{fromAway(satisfied("2026-03-13", "08:00:00")), fromAway(satisfied("2026-03-15", "08:00:00")), fromAway(refusal)}, want: []string{"Low known-device"}},
+		{name: "no history", rows: []loggedRow{fromAway(refusal)}, nothing: true, want: []string{"Medium"}},
+		{name: "only planted", rows: []loggedRow{single("2026-03-17", "07:00:00"), fromAway(refusal)}, nothing: true, want: []string{"Medium"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +203,39 @@ func TestWhatHappensToTheAccount(t *testing.T) {
 			}
 			if !slices.Equal(got, []string{test.want}) {
 				t.Errorf("alerts %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// What happens hours later is an update, unless it is what an analyst would do.
+func TestWhatHappensLater(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		row  loggedRow
+		want []string
+	}{
+		{"a passkey", auditOf("13:30:00", "Add Passkey (device-bound)"), []string{"Medium", "update High mfa-method-changed"}},
+		{"a temporary access pass", byAdmin("13:30:00", "Admin registered security info", "Admin registered temporary access pass method for user"), []string{"Medium", "update High mfa-method-changed"}},
+		{"a consent", auditOf("13:30:00", "Consent to application"), []string{"Medium", "update High app-consent"}},
+		{"an inbox rule", loggedRow{"Type": "OfficeActivity", "TimeGenerated": "2026-03-17T13:30:00Z", "Operation": "New-InboxRule", "UserId": "ana@contoso.example", "Parameters": "[]"},
+			[]string{"Medium", "update High inbox-rule"}},
+		{"a password reset", byAdmin("13:30:00", "Reset password (by admin)", ""), []string{"Medium"}},
+		{"nothing", auditOf("13:30:00", "Update user"), []string{"Medium"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, a := range replayed(t, signInOf("09:10:00", "500121", declinedDetail), test.row, signInOf("18:00:00", "50126", "").with("UserId", "u3").with("UserPrincipalName", "carol@contoso.example")) {
+				line := findingsOf(a)
+				if a.Updates != nil {
+					line = "update " + line
+				}
+				got = append(got, line)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("alerts (-want +got):\n%s", diff)
 			}
 		})
 	}

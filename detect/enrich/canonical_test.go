@@ -144,3 +144,20 @@ func TestCanonicalAgrees(t *testing.T) {
 		t.Errorf("%d texts, of which %d are addresses in another spelling", got.Rows(), addresses)
 	}
 }
+
+// There is one definition of what satisfied MFA.
+func TestSatisfiedIsTheSame(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for _, name := range []string{"history", "prevalence"} {
+		_, after, found := strings.Cut(loadQuery(name).text, "let Satisfied = (")
+		text, _, ended := strings.Cut(after, "\n};\n")
+		if !found || !ended {
+			t.Fatalf("%s does not define what satisfied MFA", name)
+		}
+		texts = append(texts, text)
+	}
+	if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
+		t.Errorf("-history +prevalence:\n%s", diff)
+	}
+}
