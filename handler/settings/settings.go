@@ -47,7 +47,7 @@ type variables struct {
 	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
 	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
 	History              days       `default:"14d" min:"72h" max:"2160h" desc:"How far before an alert context looks for what is usual for an account: a number of days, or a duration."`
-	Aftermath            duration   `default:"24h" min:"1h" max:"168h" desc:"How long after a prompt that was not approved a success, a changed method and what else happens to the account counts."`
+	Aftermath            duration   `default:"24h" min:"1h" max:"72h" desc:"How long after a prompt that was not approved a success, a changed method and what else happens to the account counts."`
 	Bombing              number     `default:"5" min:"2" desc:"How many prompts of an account within an hour are a bombing."`
 	Repeated             number     `default:"5" min:"2" desc:"How many rejections of an account within 24 hours raise the severity."`
 	IPv6Prefix           number     `envconfig:"IPV6_PREFIX" default:"64" min:"16" max:"128" desc:"How many bits of an IPv6 address the addresses of one network have in common: they count as the same."`

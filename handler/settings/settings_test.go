@@ -45,7 +45,7 @@ func TestSettingsOfServe(t *testing.T) {
 			`PUSHBACK_CONTEXT is "maybe": expected one of on, off`,
 			`PUSHBACK_SEVERITY_STEPS is "bombing=+9": expected findings with what they do to the severity, such as bombing=+1: bombing cannot change`,
 			`PUSHBACK_HISTORY is "off": expected a number of days or a duration from 72h to 2160h`,
-			`PUSHBACK_AFTERMATH is "1d": expected a duration from 1h to 168h`,
+			`PUSHBACK_AFTERMATH is "1d": expected a duration from 1h to 72h`,
 			`PUSHBACK_BOMBING is "1": expected a whole number from 2 on`,
 			`PUSHBACK_REPEATED is "many": expected a whole number from 2 on`,
 			`PUSHBACK_IPV6_PREFIX is "129": expected a whole number from 16 to 128`,
