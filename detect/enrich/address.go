@@ -124,13 +124,12 @@ func partsOf(addresses []string) []string {
 // assessVisitors finds other accounts that signed in from where the prompts of one
 // were: who holds one password may hold others. Nothing stands out where the
 // account itself is at home, or the other is. It returns these sign-ins.
-func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []subject, addresses []string) []event {
+func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []subject, addresses []string) (around events) {
 	if len(r.prompts) == 0 {
-		return nil
+		return around
 	}
-	var events []event
 	others := map[string]bool{}
-	var worst prompt
+	var worst *prompt
 	done := map[string]bool{}
 	for _, ip := range addresses {
 		place, known := b.place(ip), b.addresses[ip]
@@ -138,19 +137,20 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 			continue
 		}
 		done[place] = true
-		for _, p := range b.visitors[place] {
+		for i := range b.visitors[place] {
+			p := &b.visitors[place][i]
 			if !r.counts(p) || slices.ContainsFunc(subjects, func(s subject) bool { return s.account == p.of }) || slices.Contains(known.regulars, p.account) {
 				continue
 			}
-			if len(others) == 0 || graver(s, r, p, worst) {
+			if len(others) == 0 || graver(&r, p, worst) {
 				worst = p
 			}
 			others[p.account] = true
-			events = append(events, event{first: p, n: 1, until: p.time, weight: weightGrave, who: p.title()})
+			around.add(event{first: p, n: 1, until: p.time, weight: weightGrave, who: p.title()})
 		}
 	}
 	if len(others) == 0 {
-		return nil
+		return around
 	}
 	did := "signed in"
 	if worst.stopped() {
@@ -159,7 +159,7 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 	when := r.when(worst)
 	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when+worst.ended(), "%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, worst.address,
 		when, s.title, worst.ended(), cmp.Or(worst.app, "application unknown"), more(len(others)-1, "account"))
-	return events
+	return around
 }
 
 func (b *batch) prevalence(r row) {

@@ -10,7 +10,6 @@ import (
 // subject is an account of an alert with what it did around the alert.
 type subject struct {
 	*account
-	usual
 	title   string
 	prompts []prompt // until the batch's time, oldest first
 }
@@ -24,7 +23,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		id, name := accountOf(e)
 		if acc := b.find(id, name); acc != nil && !seen[acc] {
 			seen[acc] = true
-			subjects = append(subjects, subject{account: acc, usual: acc.usual(a.Span.Start), title: cmp.Or(name, acc.name, id), prompts: acc.prompts})
+			subjects = append(subjects, subject{account: acc, title: cmp.Or(name, acc.name, id), prompts: acc.prompts})
 		}
 		if ip := addressOf(e); ip != "" && !seen[ip] {
 			seen[ip] = true
@@ -36,9 +35,9 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	}
 	c := &alert.Context{RuleSeverity: a.Severity}
 	f := findings{}
-	var events []event
+	var around events
 	for _, s := range subjects {
-		events = append(events, b.assessAccount(f, c, *a, s, subjects, addresses, missing)...)
+		around.join(b.assessAccount(f, c, *a, s, subjects, addresses, missing))
 		c.Sections = append(c.Sections, b.sections(s, missing)...)
 		if !b.historyMissing {
 			c.Usual = append(c.Usual, usualOf(s))
@@ -47,7 +46,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	for _, ip := range addresses {
 		b.assessAddress(f, c, ip, subjects)
 	}
-	c.Timeline = timeline(events)
+	c.Timeline = timeline(around)
 	for _, k := range kinds {
 		for _, name := range k.names() {
 			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
@@ -120,10 +119,11 @@ func (f findings) list() []finding {
 // assessAccount adds what stands out about an account of an alert, and the values
 // of the alert that are new for it. It returns what the account did around the
 // alert.
-func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, subjects []subject, addresses []string, missing map[string]string) []event {
+func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, subjects []subject, addresses []string, missing map[string]string) events {
 	r := b.rejectedOf(a, s, addresses)
 	grave := b.assessSuccesses(f, s, r)
-	events := append(r.events(s, grave), b.assessVisitors(f, s, r, subjects, addresses)...)
+	around := r.events(s, grave)
+	around.join(b.assessVisitors(f, s, r, subjects, addresses))
 	b.assessChanges(f, a, s, r)
 	b.assessBombing(f, s, r)
 	b.assessStanding(f, a, s)
@@ -131,5 +131,5 @@ func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s sub
 	if _, unknown := missing[signInsBefore]; !unknown && !s.isNone() {
 		b.assessNovelty(f, c, s, r, addresses)
 	}
-	return events
+	return around
 }

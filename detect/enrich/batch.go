@@ -49,6 +49,7 @@ type account struct {
 	rejections int64       // before
 	rejectedAt []time.Time // those of the last day before
 	places     []place     // of the successful sign-ins before
+	usual                  // what of them is known
 	prompts    []prompt
 	recalled   usual // by an alert of before
 	changes    []change
@@ -169,6 +170,11 @@ func (b *batch) settle() {
 		slices.SortFunc(a.prompts, func(x, y prompt) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
 		})
+		a.usual = a.usualBefore(b.since)
+		for i := range a.prompts {
+			p := &a.prompts[i]
+			p.usual, p.strange = a.isUsual(p), a.strangeness(p)
+		}
 		slices.SortFunc(a.changes, func(x, y change) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.text(), y.text()))
 		})

@@ -10,16 +10,17 @@ import (
 // assessBombing finds many prompts within an hour, whether they led to the alert
 // or went on after it.
 func (b *batch) assessBombing(f findings, s subject, r rejections) {
-	if n := busiest(s.prompts, r); n >= b.config.Bombing {
+	if n := busiest(s.prompts, &r); n >= b.config.Bombing {
 		f.add(alert.FoundBombing, fmt.Sprintf("%d prompts within an hour", n), "%d prompts within an hour at %s", n, s.title)
 	}
 }
 
 // busiest is the most prompts, rejected or not, in an hour of the alert's look.
-func busiest(prompts []prompt, r rejections) int {
+func busiest(prompts []prompt, r *rejections) int {
 	var times []time.Time
 	top := 0
-	for _, p := range prompts {
+	for i := range prompts {
+		p := &prompts[i]
 		if p.kind == alert.MomentSuccess || !r.counts(p) {
 			continue
 		}

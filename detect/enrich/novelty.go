@@ -44,8 +44,9 @@ const (
 	usualApart = 6 * time.Hour // midnight alone makes no two days
 )
 
-// usual returns what was known of the account when prompts began.
-func (a *account) usual(began time.Time) usual {
+// usualBefore returns what was known of the account when the first of the prompts
+// of a batch began.
+func (a *account) usualBefore(began time.Time) usual {
 	if len(a.places) == 0 {
 		return a.recalled
 	}

@@ -32,7 +32,8 @@ func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 // asks now and then does not stand out by the hour, but does by the day.
 func (b *batch) assessRepeated(f findings, a alert.Alert, s subject) {
 	earlier, times := s.rejections, slices.Clone(s.rejectedAt)
-	for _, p := range s.prompts {
+	for i := range s.prompts {
+		p := &s.prompts[i]
 		if p.kind != alert.MomentRejected || p.logged.Before(recent(b)) { // others are of the history
 			continue
 		}

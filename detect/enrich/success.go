@@ -36,7 +36,8 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 	for _, ip := range addresses {
 		of[ip], r.places[b.place(ip)] = true, true
 	}
-	for _, p := range s.prompts {
+	for i := range s.prompts {
+		p := &s.prompts[i]
 		if p.kind == alert.MomentSuccess || len(addresses) > 0 && !of[p.address] || !p.overlaps(a.Span) {
 			continue
 		}
@@ -55,7 +56,7 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 		if p.deviceName != "" {
 			r.named[p.deviceName] = r.named[p.deviceName] || s.owned[p.device+" "+p.deviceName] == 0
 		}
-		r.prompts = append(r.prompts, p)
+		r.prompts = append(r.prompts, *p)
 	}
 	if len(r.prompts) > 0 {
 		r.from, r.to = b.looks(r.prompts, s.prompts)
@@ -65,7 +66,7 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 
 // overlaps reports whether a prompt was, or was logged, within a span: a rule goes
 // by the one or the other.
-func (p prompt) overlaps(span alert.Span) bool {
+func (p *prompt) overlaps(span alert.Span) bool {
 	return !p.last.Before(span.Start) && !p.time.After(span.End) || !p.lastLogged.Before(span.Start) && !p.logged.After(span.End)
 }
 
@@ -73,12 +74,14 @@ func (p prompt) overlaps(span alert.Span) bool {
 // of it, given all that it was asked for, oldest first.
 func (b *batch) looks(refused, all []prompt) (from, to time.Time) {
 	from, to = refused[0].time, refused[len(refused)-1].last.Add(b.config.Aftermath)
-	for _, p := range slices.Backward(all) {
+	for i := len(all) - 1; i >= 0; i-- {
+		p := &all[i]
 		if p.kind != alert.MomentSuccess && p.time.Before(from) && from.Sub(p.time) <= lookBefore {
 			from = p.time
 		}
 	}
-	for _, p := range all {
+	for i := range all {
+		p := &all[i]
 		if p.kind != alert.MomentSuccess && !p.time.Before(refused[0].time) && !p.time.After(to) {
 			to = later(to, p.last.Add(b.config.Aftermath))
 		}
@@ -101,16 +104,16 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // counts reports whether a sign-in is within the look of the alert.
-func (r rejections) counts(p prompt) bool {
+func (r *rejections) counts(p *prompt) bool {
 	return !p.last.Before(r.from) && !p.time.After(r.to)
 }
 
 // kindOf returns as what a success counts, if it stands out.
-func (b *batch) kindOf(r rejections, s subject, p prompt) (alert.FindingKind, bool) {
+func kindOf(r *rejections, p *prompt) (alert.FindingKind, bool) {
 	switch {
 	case p.refusedFirst && r.places[p.place]:
 		return alert.FoundSuccessSameSignIn, true
-	case s.isUsual(p):
+	case p.usual:
 		return "", false
 	case p.address != "" && r.places[p.place]:
 		if !p.interactive {
@@ -122,7 +125,7 @@ func (b *batch) kindOf(r rejections, s subject, p prompt) (alert.FindingKind, bo
 		return "", false
 	case r.networks[p.network]:
 		return alert.FoundSuccessSameNetwork, true
-	case s.isNew(p):
+	case p.strange > 0:
 		return alert.FoundSuccessElsewhere, true
 	}
 	return "", false
@@ -130,30 +133,31 @@ func (b *batch) kindOf(r rejections, s subject, p prompt) (alert.FindingKind, bo
 
 // weighed is the gravest success of a kind, and how many there are of it.
 type weighed struct {
-	prompt
+	*prompt
 	n int
 }
 
 // assessSuccesses finds where the account signed in around the prompts. Without a
 // prompt that was not approved, a success says nothing. It returns which of the
 // account's successes stand out.
-func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave map[int]bool) {
+func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bool) {
 	if len(r.prompts) == 0 {
 		return nil
 	}
-	grave = map[int]bool{}
+	grave = make([]bool, len(s.prompts))
 	gravest := map[alert.FindingKind]weighed{}
-	for i, p := range s.prompts {
+	for i := range s.prompts {
+		p := &s.prompts[i]
 		if p.kind != alert.MomentSuccess || !r.counts(p) {
 			continue
 		}
-		kind, ok := b.kindOf(r, s, p)
+		kind, ok := kindOf(&r, p)
 		if !ok {
 			continue
 		}
 		grave[i] = true
 		w := gravest[kind]
-		if w.n++; w.n == 1 || graver(s, r, p, w.prompt) {
+		if w.n++; w.n == 1 || graver(&r, p, w.prompt) {
 			w.prompt = p
 		}
 		gravest[kind] = w
@@ -210,12 +214,12 @@ func more(n int, noun string) string {
 }
 
 // has reports whether one of the prompts was from an address.
-func (r rejections) has(address string) bool {
+func (r *rejections) has(address string) bool {
 	return slices.ContainsFunc(r.prompts, func(p prompt) bool { return p.address == address })
 }
 
 // when says how long before or after the nearest prompt a success was.
-func (r rejections) when(p prompt) string {
+func (r *rejections) when(p *prompt) string {
 	// The prompts are in order: the last that was not after it.
 	i, _ := slices.BinarySearchFunc(r.prompts, p.last, func(q prompt, t time.Time) int {
 		if q.time.After(t) {
@@ -233,12 +237,12 @@ func (r rejections) when(p prompt) string {
 
 // graver reports whether a success says more than another of the same kind: it is
 // after a prompt, it ended well, it is on what was never seen, and then by time.
-func graver(s subject, r rejections, p, than prompt) bool {
+func graver(r *rejections, p, than *prompt) bool {
 	first := r.prompts[0].time
 	return cmp.Or(
 		cmp.Compare(btoi(!p.last.Before(first)), btoi(!than.last.Before(first))),
 		cmp.Compare(btoi(!p.stopped()), btoi(!than.stopped())),
-		cmp.Compare(s.strangeness(p), s.strangeness(than)),
+		cmp.Compare(p.strange, than.strange),
 		than.last.Compare(p.last),
 	) > 0
 }
@@ -248,10 +252,10 @@ var inVain = map[alert.MomentKind]string{alert.MomentRejected: "rejecting", aler
 
 // stopped reports whether the sign-in did not end well although a second factor
 // was approved.
-func (p prompt) stopped() bool { return p.code != "" && p.code != "0" }
+func (p *prompt) stopped() bool { return p.code != "" && p.code != "0" }
 
 // ended says how an approved sign-in ended, if not well.
-func (p prompt) ended() string {
+func (p *prompt) ended() string {
 	if !p.stopped() {
 		return ""
 	}

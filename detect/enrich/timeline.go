@@ -15,7 +15,7 @@ const mostMoments = 20
 
 // event is what an account did once, or many times in a row, or a change of it.
 type event struct {
-	first  prompt
+	first  *prompt
 	n      int // times, of a prompt
 	until  time.Time
 	change alert.Moment // what happened to the account
@@ -38,65 +38,104 @@ const (
 // roomFor is how many events of a weight a timeline keeps at least.
 var roomFor = [weights]int{weightGrave: 8, weightRejected: 8, weightMethod: 4}
 
+// events are what happened around an alert: as much of each weight as a timeline
+// may have, and how often the rest did.
+type events struct {
+	by   [weights][]event
+	left [weights]int
+}
+
+// add takes up an event that came after the others. Of each weight the first ones
+// are kept; of what matters least, the last.
+func (e *events) add(next event) {
+	w := next.weight
+	if len(e.by[w]) == mostMoments {
+		if w != weightSuccess && w != weightPrompt {
+			e.left[w] += next.times()
+			return
+		}
+		e.left[w] += e.by[w][0].times()
+		copy(e.by[w], e.by[w][1:])
+		e.by[w] = e.by[w][:mostMoments-1]
+	}
+	e.by[w] = append(e.by[w], next)
+}
+
+// join takes up what happened to others, in the order of time.
+func (e *events) join(others events) {
+	for w := range weights {
+		list := slices.Concat(e.by[w], others.by[w])
+		slices.SortStableFunc(list, func(x, y event) int { return x.time().Compare(y.time()) })
+		e.by[w] = nil
+		for _, next := range list {
+			e.add(next)
+		}
+		e.left[w] += others.left[w]
+	}
+}
+
 // events are what an account did within the alert's look, with what it did many
 // times in a row as one. Without a prompt that was not approved, it is all that
 // is known. That clients use their tokens is of no interest, unless it stands out.
-func (r rejections) events(s subject, grave map[int]bool) []event {
-	var list []event
-	weightOf := func(i int) weight {
-		switch p := s.prompts[i]; {
-		case grave[i]:
-			return weightGrave
+func (r *rejections) events(s subject, grave []bool) events {
+	var list events
+	var current event
+	flush := func() {
+		if current.n > 0 {
+			list.add(current)
+		}
+	}
+	for i := range s.prompts {
+		p, w := &s.prompts[i], weightPrompt
+		switch {
+		case grave != nil && grave[i]:
+			w = weightGrave
 		case p.kind == alert.MomentRejected:
-			return weightRejected
+			w = weightRejected
 		case p.kind == alert.MomentSuccess:
-			return weightSuccess
+			w = weightSuccess
 		}
-		return weightPrompt
-	}
-	counts := func(p prompt) bool { return len(r.prompts) == 0 || r.counts(p) }
-	for i, p := range s.prompts {
-		w := weightOf(i)
-		if !counts(p) || w == weightSuccess && !p.interactive {
+		if len(r.prompts) > 0 && !r.counts(p) || w == weightSuccess && !p.interactive {
 			continue
 		}
-		if n := len(list) - 1; n >= 0 && list[n].weight == w && list[n].continues(p) {
-			list[n].n, list[n].until = list[n].n+1, p.time
+		if current.n > 0 && current.weight == w && current.continues(p) {
+			current.n, current.until = current.n+1, p.time
 			continue
 		}
-		list = append(list, event{first: p, n: 1, until: p.time, weight: w})
+		flush()
+		current = event{first: p, n: 1, until: p.time, weight: w}
 	}
+	flush()
 	for _, m := range s.moments() {
-		list = append(list, event{change: m, weight: weightMethod})
+		list.add(event{change: m, weight: weightMethod})
 	}
 	return list
 }
 
 // continues reports whether a prompt is the same as those of the event.
-func (e event) continues(p prompt) bool {
+func (e *event) continues(p *prompt) bool {
 	first := e.first
 	return p.kind == first.kind && p.address == first.address && p.app == first.app && p.code == first.code && p.interactive == first.interactive
 }
 
-func (e event) time() time.Time {
+func (e *event) time() time.Time {
 	if e.n > 0 {
 		return e.first.time
 	}
 	return e.change.Time
 }
 
+// times is how often it happened.
+func (e *event) times() int { return max(e.n, 1) }
+
 // timeline lists events in order. If there are too many, it keeps refusals and
 // the gravest sign-ins before others, and its last line says what was left out.
-func timeline(events []event) []alert.Moment {
-	kept := events
-	var left [weights]int
-	if len(events) > mostMoments {
-		kept, left = choose(events)
-	}
+func timeline(all events) []alert.Moment {
+	kept, left := all.choose()
 	slices.SortStableFunc(kept, func(x, y event) int { return x.time().Compare(y.time()) })
-	list := make([]alert.Moment, 0, len(kept)+1)
-	for _, e := range kept {
-		list = append(list, e.moment())
+	var list []alert.Moment
+	for i := range kept {
+		list = append(list, kept[i].moment())
 	}
 	var missing []string
 	for w, n := range left {
@@ -107,36 +146,32 @@ func timeline(events []event) []alert.Moment {
 	if len(missing) > 0 {
 		list = append(list, alert.Moment{Time: list[len(list)-1].Time, Kind: alert.MomentLeftOut, Text: "left out: " + strings.Join(missing, ", ")})
 	}
-	if len(list) == 0 {
-		return nil
-	}
 	return list
 }
 
 // choose picks the events that a timeline has room for, and counts what happened
 // in the others. Of each weight the first ones go in, of prompts the last.
-func choose(events []event) (kept []event, left [weights]int) {
-	var by [weights][]event
-	for _, e := range events {
-		by[e.weight] = append(by[e.weight], e)
-	}
-	for _, w := range []weight{weightSuccess, weightPrompt} {
-		slices.Reverse(by[w])
-	}
+func (e *events) choose() (kept []event, left [weights]int) {
 	var took [weights]int
 	room := mostMoments
 	for w := range weights {
-		took[w] = min(roomFor[w], len(by[w]))
+		took[w] = min(roomFor[w], len(e.by[w]))
 		room -= took[w]
 	}
 	for w := range weights {
-		n := min(room, len(by[w])-took[w])
+		n := min(room, len(e.by[w])-took[w])
 		took[w], room = took[w]+n, room-n
 	}
+	left = e.left
 	for w := range weights {
-		kept = append(kept, by[w][:took[w]]...)
-		for _, e := range by[w][took[w]:] {
-			left[w] += max(e.n, 1)
+		list, others := e.by[w][:took[w]], e.by[w][took[w]:]
+		if w == weightSuccess || w == weightPrompt {
+			n := len(e.by[w]) - took[w]
+			list, others = e.by[w][n:], e.by[w][:n]
+		}
+		kept = append(kept, list...)
+		for i := range others {
+			left[w] += others[i].times()
 		}
 	}
 	return kept, left
@@ -152,7 +187,7 @@ var doing = map[alert.MomentKind][2]string{
 // approving is what happened where a sign-in ended otherwise after an approval.
 var approving = [2]string{"approved a prompt", "approved %d prompts"}
 
-func (e event) moment() alert.Moment {
+func (e *event) moment() alert.Moment {
 	if e.n == 0 {
 		return e.change
 	}
@@ -190,6 +225,8 @@ type prompt struct {
 	of                 *account
 	account, user      string // whose it is, where that is none of the alerts' accounts
 	place              string // see [batch.place]
+	usual              bool   // see [usual.isUsual]
+	strange            int    // see [usual.strangeness]
 
 	address, network, country, device, deviceName, app, session string
 }

@@ -16,16 +16,12 @@ const mostUsual = 50
 
 // isUsual reports whether a sign-in is on a device and in a network that are the
 // account's own.
-func (u usual) isUsual(p prompt) bool {
+func (u usual) isUsual(p *prompt) bool {
 	return p.device != "" && u.machines[p.device] > 0 && (u.networks[p.network] > 0 || u.used[p.address] > 0)
 }
 
-// isNew reports whether something of a sign-in is not the account's own. An
-// account of which nothing is known has nothing of its own.
-func (u usual) isNew(p prompt) bool { return u.strangeness(p) > 0 }
-
 // strangeness is how much of a sign-in the account was never seen with.
-func (u usual) strangeness(p prompt) int {
+func (u usual) strangeness(p *prompt) int {
 	n := 0
 	if p.network != "" && u.networks[p.network] == 0 {
 		n += 4
@@ -40,7 +36,7 @@ func (u usual) strangeness(p prompt) int {
 }
 
 // unseen names what of a sign-in the account was never seen with.
-func (b *batch) unseen(s subject, p prompt) string {
+func (b *batch) unseen(s subject, p *prompt) string {
 	if b.historyMissing {
 		return "where what is usual is not known"
 	}
