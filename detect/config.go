@@ -68,7 +68,8 @@ type Config struct {
 	// MinSeverity and RiskCutoff hold back alerts of a lower severity, and those
 	// whose risk score is known and not above the cutoff: they are recorded, and
 	// sent nowhere. Without a RiskCutoff no score matters. The alert that
-	// stands for more than MaxAlerts is sent all the same.
+	// stands for more than MaxAlerts is sent all the same, and so is one that says
+	// that somebody may have got in: see [alert.Alert.Compromised].
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
 
@@ -141,6 +142,9 @@ func (c Config) isStorm(r *rule.Rule, news int) bool {
 func (c Config) holdsBack(a alert.Alert) bool {
 	if a.Storm != nil {
 		return false // what is known of the worst says nothing of the others
+	}
+	if a.Compromised() {
+		return false
 	}
 	if a.Severity < c.MinSeverity {
 		return true

@@ -14,7 +14,8 @@ type Finding struct {
 	Weak bool `json:"weak,omitempty"`
 }
 
-// FindingKind names what was found, as settings and the README do.
+// FindingKind names what was found, as settings and the README do. That of a
+// success has success in it: see [FindingKind.Compromises].
 type FindingKind string
 
 // The kinds of findings. A prompt is one for the second factor, and one that was

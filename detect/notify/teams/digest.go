@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"pushback/detect/alert"
@@ -14,8 +15,16 @@ import (
 	"pushback/detect/notify/text"
 )
 
-// mostDigested is how many alerts a digest names.
+// mostDigested is how many accounts a digest names, but for those that somebody
+// may have got into: it names all that it has room for.
 const mostDigested = 12
+
+// Where room is short, mostFull accounts are in full, and of the title of each
+// other one there are mostBrief characters.
+const (
+	mostFull  = 3
+	mostBrief = 100
+)
 
 // Most is how many alerts of a rule are posted one by one: more are a digest.
 func (t *Teams) Most() int { return t.options.MaxCards }
@@ -28,13 +37,7 @@ func (t *Teams) NotifyAll(ctx context.Context, alerts []alert.Alert) error {
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
-	worst := alerts[0]
-	for _, a := range alerts {
-		if a.Severity > worst.Severity {
-			worst = a
-		}
-	}
-	return t.send(ctx, t.route(worst), card)
+	return t.send(ctx, t.route(slices.MinFunc(alerts, alert.CompareByWeight)), card)
 }
 
 // Digest returns several alerts of a rule as one Adaptive Card. It says how
@@ -45,9 +48,7 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		return nil, fmt.Errorf("teams: a digest of no alert")
 	}
 	worst := slices.Clone(alerts)
-	slices.SortStableFunc(worst, func(a, b alert.Alert) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(takesPlace(b), takesPlace(a)), cmp.Compare(found(b), found(a)), a.Span.Start.Compare(b.Span.Start), cmp.Compare(a.ID, b.ID))
-	})
+	alert.SortByWeight(worst)
 	t := totalsOf(worst)
 	head := worst[0]
 	head.Title = fmt.Sprintf("%d alerts at once", len(worst))
@@ -70,38 +71,158 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	return withRoom(c, worst)
 }
 
-// withRoom returns a digest's card with as many of the worst alerts as it has
-// room for.
-func withRoom(c card, worst []alert.Alert) (json.RawMessage, error) {
-	for n := min(len(worst), mostDigested); ; n-- {
-		whole := c
-		whole.Body = slices.Clone(c.Body)
-		for _, a := range worst[:n] {
-			whole.Body = append(whole.Body, digested(a))
+// party is what a digest's alerts say of one account, the worst first.
+type party []alert.Alert
+
+// compromised reports whether somebody may have got in. Such an account is not
+// left out while there is any room.
+func (p party) compromised() bool { return slices.ContainsFunc(p, alert.Alert.Compromised) }
+
+// parties divides alerts by account, and keeps their order. A storm is one of
+// itself, and so is an alert that is about nobody known.
+func parties(worst []alert.Alert) []party {
+	var list []party
+	index := map[string]int{}
+	for _, a := range worst {
+		who := a.Account()
+		i, there := index[who]
+		if !there || who == "" || a.Storm != nil {
+			i = len(list)
+			list = append(list, nil)
+			if a.Storm == nil {
+				index[who] = i
+			}
 		}
-		if more := len(worst) - n; more > 0 {
-			whole.Body = append(whole.Body, rich("Small", textRun{Text: fmt.Sprintf("And %d more: each is in the log of the function, with its id", more), IsSubtle: true}))
-		}
-		card, err := encode(whole)
-		if err != nil || Size(card) <= mostSize {
-			return card, err
-		}
-		if n == 0 {
-			return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", mostSize)
-		}
+		list[i] = append(list[i], a)
 	}
+	return list
 }
 
-// digested is what a digest says of one alert.
-func digested(a alert.Alert) columnSet {
+// withRoom returns a digest's card with as many of the accounts as it has room
+// for: all that somebody may have got into, in a line each if need be, and of the
+// others the worst up to mostDigested.
+func withRoom(c card, worst []alert.Alert) (json.RawMessage, error) {
+	all := parties(worst)
+	got := 0
+	for _, p := range all {
+		if p.compromised() {
+			got++
+		}
+	}
+	// with returns the card with so many of the accounts, the first few in full.
+	with := func(n, full int) (json.RawMessage, bool, error) {
+		whole := c
+		whole.Body = slices.Clone(c.Body)
+		var left []party
+		others := n - min(n, got)
+		must := min(n, got)
+		for _, p := range all {
+			room := &others
+			if p.compromised() {
+				room = &must
+			}
+			if *room == 0 {
+				left = append(left, p)
+				continue
+			}
+			*room--
+			whole.Body = append(whole.Body, p.row(full > 0))
+			full--
+		}
+		if len(left) > 0 {
+			whole.Body = append(whole.Body, omitted(left))
+		}
+		card, err := encode(whole)
+		return card, err == nil && Size(card) <= mostSize, err
+	}
+	for n := min(len(all), max(mostDigested, got)); n >= got; n-- {
+		if card, fits, err := with(n, n); fits || err != nil {
+			return card, err
+		}
+	}
+	fewer := sort.Search(got, func(fewer int) bool {
+		_, fits, err := with(got-fewer, mostFull)
+		return fits || err != nil
+	})
+	card, fits, err := with(got-fewer, mostFull)
+	if err == nil && !fits {
+		return nil, fmt.Errorf("teams: a digest of nothing but totals has no room in %d bytes", mostSize)
+	}
+	return card, err
+}
+
+// omitted says how many alerts a digest leaves out, and how bad they are.
+func omitted(left []party) columnSet {
+	n, got, worst := 0, 0, alert.Informational
+	for _, p := range left {
+		n += len(p)
+		worst = max(worst, p[0].Severity)
+		if p.compromised() {
+			got++
+		}
+	}
+	var lines []string
+	if got > 0 {
+		lines = append(lines, "Somebody may have got into "+text.Count(got, "account", "accounts")+" more")
+	}
+	about := ""
+	if n != len(left) {
+		about = " about " + text.Count(len(left), "account", "accounts")
+	}
+	return fact(worst.String()+" at most", append(lines, fmt.Sprintf("And %d more%s: each is in the log of the function, with its id", n, about))...)
+}
+
+// row is what a digest says of one account: its worst alert, and how many more
+// there are of it. It is in full or on one line.
+func (p party) row(full bool) columnSet {
+	a := p[0]
+	if !full {
+		return fact(a.Severity.String(), strings.TrimSuffix(inert(text.Line(a.Title), mostBrief)+": "+kindOf(a), ": "))
+	}
 	lines := []string{inert(text.Line(a.Title), mostValue)}
 	if late := text.Late(a); late != "" {
 		lines = append(lines, text.Range(a.Span)+" UTC. "+late)
 	}
-	if a.Context != nil && len(a.Context.Findings) > 0 {
-		lines = append(lines, inert(text.Line(a.Context.Findings[0].Text), mostValue))
+	lines = append(lines, gravest(a)...)
+	if got := slices.IndexFunc(p, alert.Alert.Compromised); got > 0 {
+		lines = append(append(lines, inert(text.Line(p[got].Title), mostValue)), gravest(p[got])...)
+	}
+	if n := len(p) - 1; n > 0 {
+		lines = append(lines, "And "+text.Count(n, "other alert", "other alerts")+" of this account")
 	}
 	return fact(a.Severity.String(), lines...)
+}
+
+// gravest says what is gravest about an alert: of a compromise, if there is one.
+func gravest(a alert.Alert) []string {
+	var lines []string
+	i := gravestOf(a)
+	if i >= 0 {
+		lines = append(lines, inert(text.Line(a.Context.Findings[i].Text), mostValue))
+	}
+	if a.FraudReported() {
+		lines = append(lines, "The user reported "+text.Count(int(a.Count(alert.FraudReports)), "prompt", "prompts")+" as not theirs")
+	}
+	return lines
+}
+
+// kindOf is gravest in one word.
+func kindOf(a alert.Alert) string {
+	if i := gravestOf(a); i >= 0 {
+		return string(a.Context.Findings[i].Kind)
+	}
+	if a.FraudReported() {
+		return "reported by the user"
+	}
+	return ""
+}
+
+// gravestOf returns the index of the finding that a line has room for, or -1.
+func gravestOf(a alert.Alert) int {
+	if a.Context == nil || len(a.Context.Findings) == 0 {
+		return -1
+	}
+	return max(0, slices.IndexFunc(a.Context.Findings, func(f alert.Finding) bool { return f.Kind.Compromises() && a.Context.Compromised() }))
 }
 
 // totals add up what the alerts of a digest have.
@@ -182,12 +303,4 @@ func takesPlace(a alert.Alert) int {
 		return 0
 	}
 	return a.Storm.Alerts
-}
-
-// found is how many findings an alert has.
-func found(a alert.Alert) int {
-	if a.Context == nil {
-		return 0
-	}
-	return len(a.Context.Findings)
 }

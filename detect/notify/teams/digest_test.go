@@ -57,7 +57,7 @@ yael signed in from the same address, 3 min after rejecting
 Medium
 MFA rejected by user0
 `
-	if got := reading(c); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "And 488 more: each is in the log of the function, with its id\n") {
+	if got := reading(c); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\nMedium at most\nAnd 488 more: each is in the log of the function, with its id\n") {
 		t.Errorf("it reads\n%s", got)
 	}
 	understood(t, []json.RawMessage{text})
@@ -124,5 +124,97 @@ func TestDigestOfStorms(t *testing.T) {
 	got := reading(c)
 	if !strings.Contains(got, "Storms\nstand for 32000 alerts\n") || !strings.Contains(got, "The worst of them\nHigh\nstorm 17\nHigh\nstorm 15\n") {
 		t.Error(got)
+	}
+}
+
+// crowdOf returns alerts about one account each, and several of the first.
+func crowdOf(accounts, ofFirst int, change func(i int, a *alert.Alert)) []alert.Alert {
+	var alerts []alert.Alert
+	for i := range accounts + ofFirst - 1 {
+		a := sampleAlert()
+		who := fmt.Sprintf("user%d@contoso.example", max(0, i-ofFirst+1))
+		a.ID, a.Severity, a.Context, a.Title = fmt.Sprintf("%04d", i), alert.Medium, nil, fmt.Sprintf("MFA rejected by %s from 203.0.113.%d", who, i%256)
+		a.Entities = []alert.Entity{{Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: who}}}, {Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: fmt.Sprint("203.0.113.", i%256)}}}}
+		if change != nil {
+			change(i, &a)
+		}
+		alerts = append(alerts, a)
+	}
+	return alerts
+}
+
+// A digest has one line for each account, and one that somebody may have got into
+// is not buried under another's alerts, whatever their number and severity.
+func TestDigestByWeight(t *testing.T) {
+	t.Parallel()
+	got := func(a *alert.Alert, kinds ...alert.FindingKind) {
+		a.Context = &alert.Context{RuleSeverity: alert.Medium}
+		for _, k := range kinds {
+			a.Context.Findings = append(a.Context.Findings, alert.Finding{Kind: k, Text: "what was found: " + string(k)})
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		alerts []alert.Alert
+		want   []string // of the table, in this order
+		not    []string
+	}{
+		{"one account from many addresses", crowdOf(3, 20, nil), []string{"Medium\nMFA rejected by user0@contoso.example from 203.0.113.0\nAnd 19 other alerts of this account\n", "user1@", "user2@"}, []string{"203.0.113.1\n", "more:"}},
+		{"a compromise among louder ones", crowdOf(40, 1, func(i int, a *alert.Alert) {
+			got(a, alert.FoundBombing, alert.FoundPrivilegedRole, alert.FoundNewCountry)
+			if i == 39 {
+				got(a, alert.FoundSuccessSameIP)
+			}
+		}), []string{"The worst of them\nMedium\nMFA rejected by user39@", "what was found: success-same-ip\n", "And 28 more:"}, []string{"user12@"}},
+		{"its least alert is of the same account", crowdOf(2, 20, func(i int, a *alert.Alert) {
+			a.Severity = alert.High
+			if i == 19 {
+				a.Severity = alert.Medium
+				got(a, alert.FoundMethodChanged)
+			}
+		}), []string{"High\nMFA rejected by user0@", "MFA rejected by user0@contoso.example from 203.0.113.19\nwhat was found: mfa-method-changed\nAnd 19 other", "user1@"}, nil},
+		{"more of them than a digest names", crowdOf(60, 1, func(i int, a *alert.Alert) {
+			if i < 40 {
+				got(a, alert.FoundSuccessSameIP)
+			}
+		}), []string{"user0@", "user39@", "Medium at most\nAnd 20 more:"}, []string{"user40@", "got into"}},
+		{"more of them than there is room for", crowdOf(900, 1, func(_ int, a *alert.Alert) { got(a, alert.FoundSuccessSameSignIn) }),
+			[]string{"user0@contoso.example from 203.0.113.0\nwhat was found: success-same-sign-in\n", "user3@contoso.example from 203.0.113.3: success-same-sign-in\n", "Medium at most\nSomebody may have got into "}, []string{"user899@"}},
+		{"reported as fraud", crowdOf(30, 1, func(i int, a *alert.Alert) {
+			if i == 29 {
+				a.CustomDetails = []alert.Detail{{Name: alert.FraudReports, Values: []string{"1"}}}
+			}
+		}), []string{"The worst of them\nMedium\nMFA rejected by user29@contoso.example from 203.0.113.29\nThe user reported 1 prompt as not theirs\n"}, nil},
+		{"a success of the user's own", crowdOf(30, 1, func(i int, a *alert.Alert) {
+			if i == 29 {
+				got(a, alert.FoundSuccessElsewhere)
+			}
+			if i == 12 {
+				got(a, alert.FoundNewCountry)
+			}
+		}), []string{"The worst of them\nMedium\nMFA rejected by user12@"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			text, c := digestOf(t, test.alerts)
+			if n := counted(t, text); n > mostSize {
+				t.Errorf("%d of %d", n, mostSize)
+			}
+			reads := reading(c)
+			rest := reads
+			for _, want := range test.want {
+				_, after, there := strings.Cut(rest, want)
+				if !there {
+					t.Fatalf("%q is not there, or not in this order:\n%s", want, reads)
+				}
+				rest = after
+			}
+			for _, not := range test.not {
+				if strings.Contains(reads, not) {
+					t.Errorf("%q is there:\n%s", not, reads)
+				}
+			}
+			understood(t, []json.RawMessage{text})
+		})
 	}
 }
