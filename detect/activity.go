@@ -339,32 +339,40 @@ func mergedEvents(a, b []alert.EventID) []alert.EventID {
 // be very many.
 const mostListed = 1000
 
-// sort returns what is new of what was found, as the ledger answers, and lists in
-// the window's run what is not.
-func (r rowReader) sort(f found, answer ledger.Answer, w *WindowRun) (news found) {
+// sort returns what is new of what was found, as the ledger answers, and what the
+// rule's suppression holds back of it. It lists in the window's run what is
+// neither.
+func (r rowReader) sort(f found, answer ledger.Answer, w *WindowRun) (news, suppressed found) {
 	news = found{activities: answer.News, rows: f.rows[:0]}
-	list := func(to *[]Dropped, more *int, i int) {
-		if len(*to) == mostListed {
-			*more++
-			return
-		}
-		*to = append(*to, Dropped{Span: f.activities[i].Span, Identity: r.identity(f.rows[i])})
-	}
+	suppressed = found{activities: answer.Suppressed, rows: make([][]int, 0, len(answer.Suppressed))}
 	// The answer is in the order of the question.
-	next, suppressed := answer.News, answer.Suppressed
+	next, held := answer.News, answer.Suppressed
 	for i, a := range f.activities {
 		switch {
 		case isNext(next, a):
 			next = next[1:]
 			news.rows = append(news.rows, f.rows[i])
-		case isNext(suppressed, a):
-			suppressed = suppressed[1:]
-			list(&w.Suppressed, &w.MoreSuppressed, i)
+		case isNext(held, a):
+			held = held[1:]
+			suppressed.rows = append(suppressed.rows, f.rows[i])
 		default:
-			list(&w.Dropped, &w.MoreDropped, i)
+			list(&w.Dropped, &w.MoreDropped, r.dropped(a, f.rows[i]))
 		}
 	}
-	return news
+	return news, suppressed
+}
+
+func (r rowReader) dropped(a alert.Activity, rows []int) Dropped {
+	return Dropped{Span: a.Span, Identity: r.identity(rows)}
+}
+
+// list adds to those that a window lists, or counts how many more there are.
+func list(to *[]Dropped, more *int, d Dropped) {
+	if len(*to) == mostListed {
+		*more++
+		return
+	}
+	*to = append(*to, d)
 }
 
 func isNext(list []alert.Activity, a alert.Activity) bool {

@@ -15,10 +15,12 @@ import (
 type oracle struct {
 	severity map[string]alert.Severity // by the value of the first entity
 	score    *int64
+	found    map[string]alert.FindingKind // of those in severity or not
 	// late are those who give in after their alert, from a time on.
 	late   map[string]time.Time
 	panics bool
 	asked  int // how often for the aftermath
+	most   int // alerts at once
 }
 
 func who(a alert.Alert) string { return a.Entities[0].Fields[0].Value }
@@ -29,7 +31,14 @@ func (o *oracle) Enrich(_ context.Context, alerts []alert.Alert, _ time.Time) []
 	}
 	for i := range alerts {
 		alerts[i].Context = &alert.Context{RuleSeverity: alerts[i].Severity, RiskScore: o.score}
+		o.most = max(o.most, len(alerts))
+		if kind, ok := o.found[who(alerts[i])]; ok {
+			alerts[i].Context.Findings = []alert.Finding{{Kind: kind, Text: "found of " + who(alerts[i])}}
+		}
 		if s, ok := o.severity[who(alerts[i])]; ok {
+			if s != alerts[i].Severity {
+				alerts[i].Context.Steps = []alert.Step{{Severity: s, Kind: o.found[who(alerts[i])], Text: "seen by the oracle"}}
+			}
 			alerts[i].Severity = s
 		}
 	}
@@ -108,6 +117,9 @@ func TestHoldsBack(t *testing.T) {
 		{"score", oracle{score: score(20)}, Config{RiskCutoff: score(20)}, nil, 2},
 		{"higher score", oracle{score: score(21)}, Config{RiskCutoff: score(20)}, []string{"alice", "bob"}, 0},
 		{"no score", oracle{}, Config{RiskCutoff: score(20)}, []string{"alice", "bob"}, 0},
+		{"score, but somebody got in", oracle{score: score(20), found: map[string]alert.FindingKind{"alice": alert.FoundSuccessSameIP, "bob": alert.FoundBombing}}, Config{RiskCutoff: score(20)}, []string{"alice"}, 1},
+		{"severity, but methods changed", oracle{severity: map[string]alert.Severity{"alice": alert.Low, "bob": alert.Low}, found: map[string]alert.FindingKind{"bob": alert.FoundMethodChanged}}, Config{MinSeverity: alert.High}, []string{"bob"}, 1},
+		{"both, and a success that is the user's own", oracle{score: score(0), found: map[string]alert.FindingKind{"alice": alert.FoundSuccessElsewhere}}, Config{RiskCutoff: score(20), MinSeverity: alert.High}, nil, 2},
 		{"no context", oracle{panics: true}, Config{RiskCutoff: score(20)}, []string{"alice", "bob"}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -284,16 +284,21 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 		w.Err = &ledgerError{"asking what was reported before", err}
 		return w, held
 	}
-	w.New, held = len(answer.News), answer.Suppressed
-	news := reader.sort(found, answer, &w)
+	w.New = len(answer.News)
+	news, suppressed := reader.sort(found, answer, &w)
+	quiet := r.suppress(scheduled.Rule, newBuilder(scheduled.Rule, table, w.Window, now), suppressed, run)
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
-		w.Alerts = []alert.Alert{b.storm(news, r.config.MaxAlerts, reader.identity)}
+		s := b.storm(news, r.config.MaxAlerts, reader.identity)
+		w.Alerts = []alert.Alert{s.alert()}
+		s.rank(&w.Alerts[0], r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)[1])
+		clear(b.table.Rows)
 	} else {
 		w.Alerts = b.alerts(news)
+		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
-	r.enrich(ctx, scheduled, w.Alerts, now, run)
+	held = quiet.hold(reader, &w)
 	for _, a := range w.Alerts {
 		if r.config.holdsBack(a) {
 			w.HeldBack++
@@ -302,11 +307,15 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	return w, held
 }
 
-// enrich adds context to the alerts. Whatever goes wrong with it, they are
-// reported.
-func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, alerts []alert.Alert, now time.Time, run *RuleRun) {
+// enrich adds context to the alerts of several lists, which it returns: with one
+// batch of queries for all. Whatever goes wrong with it, they are reported.
+func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.Time, run *RuleRun, lists ...[]alert.Alert) [][]alert.Alert {
+	alerts := lists[0]
+	if slices.ContainsFunc(lists[1:], func(more []alert.Alert) bool { return len(more) > 0 }) {
+		alerts = slices.Concat(lists...)
+	}
 	if r.config.Enricher == nil || len(alerts) == 0 {
-		return
+		return lists
 	}
 	err := guarded(func() error {
 		for _, warning := range r.config.Enricher.Enrich(ctx, alerts, now) {
@@ -322,6 +331,11 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, alerts []a
 			keepStorm(&alerts[i])
 		}
 	}
+	for _, list := range lists {
+		copy(list, alerts)
+		alerts = alerts[len(list):]
+	}
+	return lists
 }
 
 // scheduleState returns what a schedule has to know of a rule's state.

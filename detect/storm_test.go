@@ -228,6 +228,58 @@ func TestStormIsSent(t *testing.T) {
 	}
 }
 
+// TestStormByWeight expects a storm to name first whom the context says somebody
+// got into, however little of them there is.
+func TestStormByWeight(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		found    map[string]alert.FindingKind
+		severity map[string]alert.Severity
+		want     string // the first of the worst identities
+		is       alert.Severity
+		step     string
+	}{
+		{"nothing", nil, nil, "a00 (5 events in 1 row)", alert.Medium, ""},
+		{"a compromise", map[string]alert.FindingKind{"a07": alert.FoundSuccessSameIP, "a00": alert.FoundBombing}, map[string]alert.Severity{"a07": alert.High},
+			"a07 (1 event in 1 row, High: seen by the oracle)", alert.High, "seen by the oracle"},
+		{"a compromise that raises nothing", map[string]alert.FindingKind{"a07": alert.FoundSuccessSameNetwork, "a00": alert.FoundBombing}, nil,
+			"a07 (1 event in 1 row, Medium: found of a07)", alert.Medium, ""},
+		{"harmless", nil, map[string]alert.Severity{"a00": alert.Low}, "a01 (4 events in 1 row)", alert.Medium, ""},
+		{"beyond those that are assessed", map[string]alert.FindingKind{"a15": alert.FoundSuccessSameIP}, nil, "a00 (5 events in 1 row)", alert.Medium, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			events := crowd("a", 20, "09:10", "09:10")
+			for i := range events { // the order of those of one event is that of their times
+				var n int
+				if _, err := fmt.Sscanf(events[i].user, "a%d", &n); err != nil {
+					t.Fatal(err)
+				}
+				events[i].at = events[i].at.Add(time.Duration(n) * time.Minute)
+				events[i].arrived = events[i].at
+			}
+			r := counting(time.Hour, time.Hour)
+			r.Events = []string{"Events"}
+			c := stormConfig()
+			c.Enricher = &oracle{found: test.found, severity: test.severity}
+			d := newDay(t, c, events, r)
+			d.run("09:30", "10:30")
+			if len(d.inbox.alerts) != 1 {
+				t.Fatalf("%d alerts", len(d.inbox.alerts))
+			}
+			a := d.inbox.alerts[0]
+			first, step := a.CustomDetails[0].Values[0], ""
+			if n := len(a.Context.Steps); n > 0 {
+				step = a.Context.Steps[n-1].Text
+			}
+			if first != test.want || a.Severity != test.is || step != test.step || !strings.HasPrefix(test.want, who(a)+" ") || len(a.Entities) != 10 || len(a.Activities) != 20 {
+				t.Errorf("%q first of %s, about %s, because %q, %d entities, %d activities; want %q", first, a.Severity, who(a), step, len(a.Entities), len(a.Activities), test.want)
+			}
+		})
+	}
+}
+
 // absent is a ledger whose answers to a few Keeps are lost, before or after
 // they were done.
 type absent struct {

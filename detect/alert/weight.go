@@ -57,8 +57,8 @@ func (k FindingKind) Compromises() bool {
 
 // CompareByWeight orders alerts, the one that matters most first: by severity,
 // then how many alerts it stands for, whether somebody may have got in, the
-// gravest finding, what the account can reach, how many prompts were refused, and
-// how many findings there are; then by time. Whatever lists alerts or cuts a list
+// gravest finding, what the account can reach, how many prompts were refused, or
+// else events there are, and how many findings; then by time. Whatever lists alerts or cuts a list
 // of them goes by it.
 func CompareByWeight(a, b Alert) int { return CompareWeights(Weigh(a), Weigh(b)) }
 
@@ -78,7 +78,7 @@ type Weight struct {
 // Weigh returns the weight of an alert.
 func Weigh(a Alert) Weight {
 	w := Weight{
-		severity: a.Severity, compromised: a.Compromised(), gravest: len(findingKinds), refused: a.Count(Rejections),
+		severity: a.Severity, compromised: a.Compromised(), gravest: len(findingKinds), refused: max(a.Count(Rejections), a.events()),
 		reach: a.Context.Has(FoundPrivilegedRole) || a.Context.Has(FoundHighBlastRadius),
 		alert: Alert{ID: a.ID, Span: a.Span},
 	}
@@ -146,6 +146,19 @@ func (a Alert) Count(detail string) int64 {
 		}
 	}
 	return most
+}
+
+// events counts the events of the activities, but for the marks of groups.
+func (a Alert) events() int64 {
+	n := int64(0)
+	for _, activity := range a.Activities {
+		for _, e := range activity.Events {
+			if _, _, isMark := e.GroupMark(); !isMark {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Account returns what tells the account of an alert apart from others: the id of
