@@ -60,12 +60,10 @@ func alertText(a alert.Alert, limit int) (string, error) {
 			return text, err
 		}
 	}
-	// It is the rest that is large.
-	for most := 16_384; ; most /= 2 {
-		b := shorten(bare, most)
-		b.Notes = append(b.Notes, fmt.Sprintf("This alert is too large to keep whole: its %d rows and part of its details are left out.", all))
-		text, err := encodeJSON(b)
-		if err != nil || units(text) <= limit || most <= 1 {
+	// It is the rest that is large. Nearly always the first try has room.
+	for room := limit; ; room -= room/8 + 1 {
+		text, err := encodeJSON(trimmed(a, room))
+		if err != nil || units(text) <= limit || room <= 0 {
 			return text, err
 		}
 	}
@@ -83,49 +81,6 @@ func cutCells(row alert.Row) alert.Row {
 		row[i].Column = cut(c.Column, maxCell)
 	}
 	return row
-}
-
-// shorten returns an alert without rows, its texts cut to a number of
-// characters and its lists to an eighth of that.
-func shorten(a alert.Alert, most int) alert.Alert {
-	length := max(1, most/8)
-	for _, text := range []*string{&a.RuleName, &a.RuleVersion, &a.Title, &a.Description} {
-		*text = cut(*text, most)
-	}
-	texts := func(list []string) []string {
-		list = slices.Clone(list[:min(len(list), length)])
-		for i := range list {
-			list[i] = cut(list[i], most)
-		}
-		return list
-	}
-	a.Tactics, a.Techniques, a.Notes = texts(a.Tactics), texts(a.Techniques), texts(a.Notes)
-	a.Entities = slices.Clone(a.Entities[:min(len(a.Entities), length)])
-	for i := range a.Entities {
-		e := &a.Entities[i]
-		e.Type = cut(e.Type, most)
-		e.Fields = slices.Clone(e.Fields[:min(len(e.Fields), length)])
-		for j, f := range e.Fields {
-			e.Fields[j] = alert.Field{Identifier: cut(f.Identifier, most), Value: cut(f.Value, most)}
-		}
-	}
-	a.CustomDetails = slices.Clone(a.CustomDetails[:min(len(a.CustomDetails), length)])
-	for i, d := range a.CustomDetails {
-		a.CustomDetails[i] = alert.Detail{Name: cut(d.Name, most), Values: texts(d.Values)}
-	}
-	a.Properties = slices.Clone(a.Properties[:min(len(a.Properties), length)])
-	for i, p := range a.Properties {
-		a.Properties[i] = alert.Property{Name: cut(p.Name, most), Value: cut(p.Value, most)}
-	}
-	a.Activities = slices.Clone(a.Activities[:min(len(a.Activities), length)])
-	for i := range a.Activities {
-		// The seen row has the events. The ends of what was reported before matter
-		// more than how many pieces it was in.
-		act := &a.Activities[i]
-		act.Events = nil
-		act.Previously = act.Previously[:min(len(act.Previously), length)]
-	}
-	return a
 }
 
 // cut shortens a text to a number of characters.

@@ -166,6 +166,167 @@ func TestCutIsBounded(t *testing.T) {
 	}
 }
 
+// hugeAlert returns an alert that is large in one part, which is a number, or in
+// several by chance.
+func hugeAlert(rng *rand.Rand, part int) alert.Alert {
+	a := newAlert("rule", activity("a", 0, 10))
+	pieces := []string{"x", "é", "\"", "<", "\x01", "\u2028", "\U0001F600", "\xff", "\\", "word "}
+	text := func(most int) string {
+		var sb strings.Builder
+		for range 1 + rng.IntN(most) {
+			sb.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		return sb.String()
+	}
+	times := func(n int) int {
+		if part != n && part >= 0 || part < 0 && rng.IntN(3) > 0 {
+			return 1
+		}
+		return 1 + rng.IntN(4000)
+	}
+	long := func(n int) string {
+		if times(n) == 1 {
+			return text(60)
+		}
+		return text([]int{50, 2000, 300_000}[rng.IntN(3)])
+	}
+	list := func(n int) (list []string) {
+		for range times(n) {
+			list = append(list, text(90))
+		}
+		return list
+	}
+	details := func(n int) (list []alert.Detail) {
+		for range times(n) {
+			list = append(list, alert.Detail{Name: text(20), Values: []string{text(90), text(90)}})
+		}
+		return append(list, alert.Detail{Name: text(20), Values: nil})
+	}
+	c := &alert.Context{RuleSeverity: alert.Medium, Unavailable: list(0), New: list(1), Sections: []alert.Section{{Title: long(2), Subject: text(30), Facts: details(3)}}}
+	for range times(4) {
+		c.Findings = append(c.Findings, alert.Finding{Kind: alert.FoundSuccessSameIP, Text: text(90)})
+		c.Steps = append(c.Steps, alert.Step{Severity: alert.High, Kind: alert.FoundSuccessSameIP, Text: text(90)})
+	}
+	for range times(5) {
+		c.Timeline = append(c.Timeline, alert.Moment{Time: noon, Kind: alert.MomentSuccess, Text: text(90)})
+	}
+	for range times(6) {
+		c.Sections = append(c.Sections, alert.Section{Title: text(20), Subject: text(20), Facts: []alert.Detail{{Name: text(20), Values: []string{text(90)}}}})
+	}
+	a.Context, a.Title, a.Description, a.Notes, a.CustomDetails, a.Tactics = c, long(7), long(8), list(9), details(10), list(11)
+	for range times(12) {
+		a.Entities = append(a.Entities, alert.Entity{Type: "Account", Fields: []alert.Field{{Identifier: text(20), Value: text(100)}}})
+		a.Properties = append(a.Properties, alert.Property{Name: text(20), Value: text(100)})
+	}
+	a.Entities[0].Fields[0].Value, a.CustomDetails[0].Values, a.Properties[0].Value = long(13), list(14), long(15)
+	c.Findings[0].Text, c.Timeline[0].Text = long(16), long(17)
+	a.Updates = &alert.Reference{ID: "first", Title: long(18), Identity: text(30)}
+	a.RuleName, a.IncidentURL = long(19), "https://portal.azure.com/"+long(20)
+	for i := range times(21) {
+		a.Activities = append(a.Activities, activity(fmt.Sprintf("%032d", i), i, i+1))
+	}
+	a.Rows = largeAlert(times(22), text(200)).Rows
+	return a
+}
+
+// hugeParts is how many parts a huge alert can be large in.
+const hugeParts = 23
+
+// TestHugeAlertsAreCut expects an alert that is large anywhere to keep what matters:
+// its title, its gravest finding and somebody whom it is about, and to say what it
+// is short of. What was chosen by somebody else pushes out nothing of that.
+func TestHugeAlertsAreCut(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 7))
+	for i := range 120 {
+		a := hugeAlert(rng, i%(hugeParts+1)-1)
+		limit := []int{6_000, 40_000, maxAlert}[rng.IntN(3)]
+		text, err := alertText(a, limit)
+		if err != nil || units(text) > limit {
+			t.Fatalf("%d: %d units, %v; the limit is %d", i, units(text), err, limit)
+		}
+		var got alert.Alert
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := encodeJSON(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if units(whole) <= limit {
+			if text != whole {
+				t.Errorf("%d: it has room and was cut", i)
+			}
+			continue
+		}
+		starts := func(got, want string) bool {
+			want = string([]rune(want)) // as JSON has it
+			got, isCut := strings.CutSuffix(got, "…")
+			return got == want || isCut && len(got) >= 20 && strings.HasPrefix(want, got)
+		}
+		if got.ID != a.ID || got.Severity != a.Severity || !starts(got.Title, a.Title) {
+			t.Errorf("%d: the title of %d bytes is %.80q", i, len(a.Title), got.Title)
+		}
+		if len(got.Context.Findings) == 0 || !starts(got.Context.Findings[0].Text, a.Context.Findings[0].Text) || len(got.Context.Steps) == 0 {
+			t.Errorf("%d: the findings are %.200v", i, got.Context.Findings)
+		}
+		if len(got.Entities) == 0 || !starts(got.Entities[0].Fields[0].Value, a.Entities[0].Fields[0].Value) || len(got.Activities) == 0 {
+			t.Errorf("%d: the entities are %.200v, %d activities", i, got.Entities, len(got.Activities))
+		}
+		if note := got.Notes[len(got.Notes)-1]; !strings.Contains(note, "too large to keep whole") || len(got.Rows) < len(a.Rows) && !strings.Contains(note, "rows") {
+			t.Errorf("%d: the notes are %.300q", i, got.Notes)
+		}
+	}
+}
+
+// TestCutFromTheLeastImportantEnd has an alert that is too large for its context,
+// and one whose rows alone are.
+func TestCutFromTheLeastImportantEnd(t *testing.T) {
+	t.Parallel()
+	a := largeAlert(5, "x")
+	a.Context = &alert.Context{RuleSeverity: alert.Medium}
+	for i := range 4_000 {
+		a.Context.Timeline = append(a.Context.Timeline, alert.Moment{Time: noon, Kind: alert.MomentSuccess, Text: fmt.Sprint(i, strings.Repeat(" moment", 20))})
+	}
+	a.Context.Findings = []alert.Finding{{Kind: alert.FoundSuccessSameIP, Text: "a success"}, {Kind: alert.FoundBombing, Text: "many prompts"}}
+	a.Context.Sections = []alert.Section{{Title: "Identity", Subject: "alice", Facts: []alert.Detail{{Name: "Roles", Values: []string{"Global Administrator"}}}}}
+	a.CustomDetails = []alert.Detail{{Name: "Rejections", Values: []string{"3"}}}
+	a.Description = strings.Repeat("d", 10_000)
+	text, err := alertText(a, maxAlert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got alert.Alert
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	n := len(got.Context.Timeline)
+	if n < 500 || n >= 4_000 || got.Context.Timeline[0] != a.Context.Timeline[0] {
+		t.Errorf("%d moments are kept", n)
+	}
+	want := a
+	want.Notes = []string{fmt.Sprintf("This alert is too large to keep whole. Left out: %d of 4000 moments of the timeline.", 4_000-n)}
+	c := *a.Context
+	c.Timeline = c.Timeline[:n]
+	want.Context = &c
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%.3000s", diff)
+	}
+
+	rows := largeAlert(20_000, strings.Repeat("x", 100))
+	rows.Context = &alert.Context{Findings: a.Context.Findings, Sections: a.Context.Sections, Timeline: a.Context.Timeline[:100]}
+	if text, err = alertText(rows, maxAlert); err != nil {
+		t.Fatal(err)
+	}
+	got = alert.Alert{}
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rows, got, cmpopts.IgnoreFields(alert.Alert{}, "Rows", "Notes")); diff != "" || len(got.Rows) < 1000 {
+		t.Errorf("%d rows are kept; -want +got:\n%.3000s", len(got.Rows), diff)
+	}
+}
+
 // TestStormIsKept expects of a storm that all of its activities are seen and that
 // its destinations get its rows, whole.
 func TestStormIsKept(t *testing.T) {
