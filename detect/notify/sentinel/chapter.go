@@ -36,6 +36,8 @@ type chapter struct {
 	Full bool `json:"full,omitempty"`
 	// URL is the incident's address.
 	URL string `json:"url,omitempty"`
+	// Beside is the open incident beside which it was begun, if it was.
+	Beside *beside `json:"beside,omitempty"`
 	// Damaged says that the note could not be read.
 	Damaged bool `json:"-"`
 }

@@ -2,7 +2,6 @@ package sentinel
 
 import (
 	"fmt"
-	"html"
 	"slices"
 	"strings"
 	"time"
@@ -23,13 +22,11 @@ const (
 )
 
 // Comment returns what was found out about an alert as HTML of at most 30,000
-// characters, with remarks about the incident. Nothing from a log is read as HTML
+// characters, with remarks about the incident, which are HTML. Nothing from a log is read as HTML
 // or Markdown. Lines that have no room are left out, and counted.
 func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 	lines := about(a)
-	for _, r := range remarks {
-		lines = append(lines, html.EscapeString(r))
-	}
+	lines = append(lines, remarks...)
 	lines = append(lines, links(a, l)...)
 	lines = append(lines, findings(a.Context)...)
 	lines = append(lines, list("Entities", entities(a))...)
@@ -57,7 +54,7 @@ func about(a alert.Alert) []string {
 func links(a alert.Alert, l portal.Links) []string {
 	var anchors []string
 	for _, link := range portal.Of(a, l) {
-		anchors = append(anchors, fmt.Sprintf(`<a href="%s" target="_blank">%s</a>`, html.EscapeString(link.URL), html.EscapeString(link.Title)))
+		anchors = append(anchors, anchor(link.URL, link.Title))
 	}
 	if len(anchors) == 0 {
 		return nil

@@ -19,8 +19,9 @@ import (
 const mostAttempts = 6
 
 // place makes the incident that an alert belongs to, or brings it up to date,
-// and returns its id. It is not the one that is full, if that is given.
-func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, full string) (string, error) {
+// and returns its id, with its chapter if it was begun for the alert. It is not
+// the one that is full, if that is given.
+func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, full string) (string, chapter, error) {
 	p := placement{Destination: d, alert: a, rule: r, story: storyOf(a, r), full: full}
 	p.own = incidentOf(p.story, a)
 	if p.own == full {
@@ -29,10 +30,13 @@ func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, fu
 	for range mostAttempts {
 		id, done, err := p.attempt(ctx)
 		if err != nil || done {
-			return id, err
+			if id != p.own || p.chapter.Incident != id {
+				p.chapter = chapter{}
+			}
+			return id, p.chapter, err
 		}
 	}
-	return "", cmp.Or(p.conflict, fmt.Errorf("sentinel: the note of story %s changes all the time", p.story.id))
+	return "", chapter{}, cmp.Or(p.conflict, fmt.Errorf("sentinel: the note of story %s changes all the time", p.story.id))
 }
 
 // placement is the search for the incident of one alert.
@@ -52,6 +56,8 @@ type placement struct {
 	// conflict is what became of the last attempt if others changed the incident
 	// meanwhile.
 	conflict error
+	// chapter is what is known of the newest incident in the end.
+	chapter chapter
 }
 
 // attempt tries once. It is not done if somebody else changed the incident or
@@ -65,12 +71,13 @@ func (p *placement) attempt(ctx context.Context) (id string, done bool, err erro
 	if past, err := p.inPast(ctx, c); err != nil || past != "" {
 		return past, true, err
 	}
+	p.chapter = c
 	if c.Damaged {
 		c = c.after(p.own, p.alert)
 		c.Damaged, p.doubted = true, true
 	}
 	if c.Incident == "" || c.Full && c.Incident != p.own {
-		return p.begin(ctx, c, tag)
+		return p.begin(ctx, c, tag, nil)
 	}
 
 	i, fresh := c.Made, false
@@ -86,9 +93,11 @@ func (p *placement) attempt(ctx context.Context) (id string, done bool, err erro
 	return p.join(ctx, c, tag, *i, fresh)
 }
 
-// begin begins an incident for the alert. It is noted before it is made.
-func (p *placement) begin(ctx context.Context, c chapter, tag string) (id string, done bool, err error) {
+// begin begins an incident for the alert, beside another if that is given. It is
+// noted before it is made.
+func (p *placement) begin(ctx context.Context, c chapter, tag string, lowered *beside) (id string, done bool, err error) {
 	c = c.after(p.own, p.alert)
+	c.Beside = lowered
 	tag, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
 	if err != nil || !noted {
 		return "", false, err // another process noted it, or we without knowing
@@ -113,7 +122,7 @@ func (p *placement) join(ctx context.Context, c chapter, tag string, i armsecuri
 		p.doubted = true // nothing would show that it was closed, or is open again
 		return "", false, nil
 	case how == another:
-		return p.begin(ctx, c, tag)
+		return p.begin(ctx, c, tag, p.besides(c, i))
 	case changed:
 		return p.write(ctx, c, tag, next, fresh)
 	case !c.touch(p.alert) && !c.Damaged:
@@ -150,6 +159,7 @@ func (p *placement) write(ctx context.Context, c chapter, tag string, next armse
 		}
 	}
 	c.touch(p.alert)
+	p.chapter = c
 	_, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
 	p.doubted = p.doubted || !noted // somebody noted another meanwhile
 	return c.Incident, noted, err
@@ -207,12 +217,18 @@ const (
 	another // incident is for it
 )
 
-// joins says whether the alert goes to the newest incident of its story. One that
-// is closed has it if it was begun for it or already had it, when the delivery
-// was cut off.
+// joins says whether the alert goes to the newest incident of its story. It does
+// if that was begun for it or already had it, when the delivery was cut off. One
+// that is closed has no other but those that reopen it. One that is open has what
+// comes within the rule's lookback, but for what an analyst's severity would hide.
 func (p *placement) joins(ctx context.Context, c chapter, i armsecurityinsights.Incident) (joining, error) {
 	is, span := i.Properties, p.alert.Span
-	if c.Incident == p.own || is == nil || is.Status == nil || *is.Status != armsecurityinsights.IncidentStatusClosed {
+	if c.Incident == p.own || is == nil {
+		return joined, nil
+	}
+	closed := is.Status != nil && *is.Status == armsecurityinsights.IncidentStatusClosed
+	hidden := lowered(i, p.alert)
+	if !closed && !hidden && !p.outOfReach(is) {
 		return joined, nil
 	}
 	covers := is.FirstActivityTimeUTC != nil && is.LastActivityTimeUTC != nil &&
@@ -222,14 +238,32 @@ func (p *placement) joins(ctx context.Context, c chapter, i armsecurityinsights.
 			return joined, err
 		}
 	}
-	if p.rule == nil || is.LastActivityTimeUTC == nil {
+	if !closed || hidden || p.rule == nil || is.LastActivityTimeUTC == nil {
 		return another, nil
 	}
-	grouping := p.rule.Incident.Grouping
-	if !grouping.Enabled || !grouping.ReopenClosedIncident || span.End.Sub(*is.LastActivityTimeUTC) > grouping.LookbackDuration {
+	if grouping := p.rule.Incident.Grouping; !grouping.Enabled || !grouping.ReopenClosedIncident || p.outOfReach(is) {
 		return another, nil
 	}
 	return reopening, nil
+}
+
+// outOfReach reports whether the alert comes so long after the last activity of an
+// incident that the rule does not group them. The update of an alert is in reach
+// of the incident that this is in.
+func (p *placement) outOfReach(is *armsecurityinsights.IncidentProperties) bool {
+	if p.rule == nil || !p.rule.Incident.Grouping.Enabled || is.LastActivityTimeUTC == nil || !alert.Known(p.alert.Span.End) {
+		return false
+	}
+	return p.alert.Span.End.Sub(*is.LastActivityTimeUTC) > p.rule.Incident.Grouping.LookbackDuration
+}
+
+// besides returns the incident as one that is lowered, or nil if it is not.
+func (p *placement) besides(c chapter, i armsecurityinsights.Incident) *beside {
+	closed := i.Properties != nil && i.Properties.Status != nil && *i.Properties.Status == armsecurityinsights.IncidentStatusClosed
+	if closed || !lowered(i, p.alert) {
+		return nil
+	}
+	return &beside{Incident: c.Incident, URL: p.urlOf(i, c.Incident), Severity: string(*i.Properties.Severity)}
 }
 
 // read returns an incident as it is, or nil if there is none.

@@ -134,7 +134,7 @@ func (d *Destination) deliver(ctx context.Context, a alert.Alert) error {
 	}
 	full := ""
 	for range 2 {
-		id, err := d.place(ctx, a, r, full)
+		id, c, err := d.place(ctx, a, r, full)
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,10 @@ func (d *Destination) deliver(ctx context.Context, a alert.Alert) error {
 		if err != nil {
 			return err
 		}
-		commented, err := d.comment(ctx, a, id, related)
+		commented, err := d.comment(ctx, a, id, related, c.Beside)
+		if err == nil && c.Beside != nil {
+			err = d.announce(ctx, a, c.Beside, c.URL)
+		}
 		if err != nil || related || commented {
 			return err
 		}
@@ -176,12 +179,15 @@ func (d *Destination) relate(ctx context.Context, a alert.Alert, id string) (boo
 	})
 }
 
-// comment says in an incident what was found out about an alert, or reports
-// false if that holds no more.
-func (d *Destination) comment(ctx context.Context, a alert.Alert, id string, related bool) (bool, error) {
+// comment says in an incident what was found out about an alert, and beside which
+// other it was begun for it, or reports false if that holds no more.
+func (d *Destination) comment(ctx context.Context, a alert.Alert, id string, related bool, lowered *beside) (bool, error) {
 	var remarks []string
+	if lowered != nil {
+		remarks = append(remarks, lowered.remark(a))
+	}
 	if !related {
-		remarks = append(remarks, "This incident holds no more bookmarks: that of this alert is among the hunting bookmarks, with the id "+a.ID+".")
+		remarks = append(remarks, "This incident holds no more bookmarks: that of this alert is among the hunting bookmarks, with the id "+inert(a.ID)+".")
 	}
 	comment := armsecurityinsights.IncidentComment{Properties: &armsecurityinsights.IncidentCommentProperties{Message: to.Ptr(Comment(a, d.links, remarks...))}}
 	_, err := d.comments.CreateOrUpdate(ctx, d.workspace.Group, d.workspace.Name, id, a.ID, comment, nil)

@@ -223,7 +223,6 @@ func TestAnalystWins(t *testing.T) {
 	}
 	w.arm.Edit(i.ID, map[string]any{"severity": "Low", "status": "Active", "title": "Alice again", "owner": map[string]any{"assignedTo": "Carol"}})
 	again := rejection(user, noon.Add(2*time.Hour))
-	again.Severity = alert.High
 	w.notify(d, again) // with an ETag that is not right any more
 	want := map[string]any{"severity": "Low", "status": "Active", "title": "Alice again", "owner": map[string]any{"assignedTo": "Carol"},
 		"firstActivityTimeUtc": "2026-03-17T12:00:00Z", "lastActivityTimeUtc": "2026-03-17T14:01:00Z"}
@@ -238,13 +237,12 @@ func TestAnalystWins(t *testing.T) {
 	// A severity that an analyst set once is theirs for good, also if it is what
 	// we said once. So is a label that they removed.
 	before := rejection(user, noon.Add(-time.Hour))
-	before.Severity = alert.High
 	w.arm.Edit(i.ID, map[string]any{"severity": "High"})
-	w.arm.Edit(i.ID, map[string]any{"severity": "Medium", "labels": slices.DeleteFunc(i.Properties["labels"].([]any), func(l any) bool {
+	w.arm.Edit(i.ID, map[string]any{"severity": "Low", "labels": slices.DeleteFunc(i.Properties["labels"].([]any), func(l any) bool {
 		return l.(map[string]any)["labelName"] == "NoSuchTactic"
 	})})
 	w.notify(w.start(), before)
-	if i.Text("severity") != "Medium" || i.Text("firstActivityTimeUtc") != "2026-03-17T11:00:00Z" {
+	if i.Text("severity") != "Low" || i.Text("firstActivityTimeUtc") != "2026-03-17T11:00:00Z" {
 		t.Errorf("severity %s, first activity %s", i.Text("severity"), i.Text("firstActivityTimeUtc"))
 	}
 	b := w.arm.Bookmarks()[again.ID]
