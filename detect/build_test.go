@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,7 @@ func TestAlertPerResult(t *testing.T) {
 			Created: clock("10:05"),
 		},
 	}
+	slices.Reverse(want) // the worst is sent first
 	for i := range want {
 		want[i].Activities = []alert.Activity{{Fingerprint: got[i].Activities[0].Fingerprint, Span: want[i].Span}}
 		want[i].ID = alert.NewID(want[i].RuleID, want[i].Activities)

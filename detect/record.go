@@ -9,9 +9,12 @@ import (
 )
 
 // entry is what the ledger is to keep: alerts that are owed to the destinations,
-// and those that are held back.
+// and those that are held back. It has the heaviest first, which is the order in
+// which they are sent.
 func (r *runner) entry(p *progress, state ledger.State, alerts []alert.Alert) ledger.Entry {
 	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: r.destinations}
+	alerts = slices.Clone(alerts)
+	alert.SortByWeight(alerts)
 	if !slices.ContainsFunc(alerts, r.config.holdsBack) { // as a rule, and there may be very many
 		e.Alerts = alerts
 		return e

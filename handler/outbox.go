@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
+	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
@@ -113,7 +115,7 @@ func newOutboxList() *cobra.Command {
 	var asJSON, parked bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the alerts that wait to be sent, and why",
+		Short: "List the alerts that wait to be sent, the worst first, and why",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := openOutbox()
@@ -124,6 +126,7 @@ func newOutboxList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			slices.SortStableFunc(owed, func(a, b ledger.Owed) int { return alert.CompareByWeight(*a.Alert, *b.Alert) })
 			var list []outboxEntry
 			for _, o := range owed {
 				if parked && !o.Parked {

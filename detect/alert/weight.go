@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The custom details that weigh, whatever rule has them. They count events of the
@@ -72,7 +73,7 @@ type Weight struct {
 	reach       bool
 	refused     int64
 	findings    int
-	alert       Alert // without what is large
+	start       time.Time
 }
 
 // Weigh returns the weight of an alert.
@@ -80,7 +81,7 @@ func Weigh(a Alert) Weight {
 	w := Weight{
 		severity: a.Severity, compromised: a.Compromised(), gravest: len(findingKinds), refused: max(a.Count(Rejections), a.events()),
 		reach: a.Context.Has(FoundPrivilegedRole) || a.Context.Has(FoundHighBlastRadius),
-		alert: Alert{ID: a.ID, Span: a.Span},
+		start: a.Span.Start,
 	}
 	if a.Storm != nil {
 		w.stormed = a.Storm.Alerts
@@ -103,7 +104,7 @@ func Weigh(a Alert) Weight {
 func CompareWeights(a, b Weight) int {
 	return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(b.stormed, a.stormed), trueFirst(a.compromised, b.compromised),
 		cmp.Compare(a.gravest, b.gravest), trueFirst(a.reach, b.reach), cmp.Compare(b.refused, a.refused), cmp.Compare(b.findings, a.findings),
-		a.alert.Span.Start.Compare(b.alert.Span.Start), cmp.Compare(a.alert.ID, b.alert.ID))
+		a.start.Compare(b.start))
 }
 
 func trueFirst(a, b bool) int {
@@ -116,7 +117,8 @@ func trueFirst(a, b bool) int {
 	return 1
 }
 
-// SortByWeight sorts alerts, the heaviest first.
+// SortByWeight sorts alerts, the heaviest first. Those of one weight keep their
+// order.
 func SortByWeight(alerts []Alert) {
 	type weighed struct {
 		Weight

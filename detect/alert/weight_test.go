@@ -80,7 +80,6 @@ func TestCompareByWeight(t *testing.T) {
 		{ID: "somebody's, of fewer", Severity: Medium, Context: kinds(FoundNewCountry, FoundRepeated, FoundUnusual), CustomDetails: refused("2")},
 		{ID: "z, earlier", Severity: Medium, Span: at(1)},
 		{ID: "a, later", Severity: Medium, Span: at(2)},
-		{ID: "b, as late", Severity: Medium, Span: at(2)},
 		{ID: "low", Severity: Low, Context: kinds(FoundBombing)},
 	}
 	r := rand.New(rand.NewPCG(1, 2))
