@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
@@ -304,13 +305,20 @@ func (b builder) override(a *alert.Alert, rows [][]any) {
 }
 
 // render writes a format with the values of the first row that has them all.
+// Beside words of the rule a value that is more than one word is in quotation
+// marks: it could be taken for some of them.
 func (b builder) render(format rule.Format, rows [][]any) (string, bool) {
+	hasWords := format.HasWords()
 	for _, row := range rows {
-		text, ok := format.Render(func(column string) (string, bool) {
-			return workspace.Text(b.value(row, column)), true
+		written, ok := format.Render(func(column string) (string, bool) {
+			value := workspace.Text(b.value(row, column))
+			if hasWords && strings.TrimSpace(value) != "" {
+				value = text.Word(value)
+			}
+			return value, true
 		})
 		if ok {
-			return text, true
+			return written, true
 		}
 	}
 	return "", false

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule"
 )
 
@@ -17,8 +18,8 @@ const (
 	mostWorst = 10
 	// mostStormRows is how many rows of those a storm shows.
 	mostStormRows = 50
-	// mostIdentity is how much of the text of an identity is shown, in characters.
-	mostIdentity = 200
+	// mostNames is how many values of an identity are shown.
+	mostNames = 5
 )
 
 // suspect is one identity of a storm.
@@ -93,9 +94,9 @@ func (s storm) alert() alert.Alert {
 	a.Storm = storm
 	a.ID = alert.NewID(a.RuleID, a.Activities)
 	a.Title = fmt.Sprintf("Storm: %s alerts of %s in one window", grouped(storm.Alerts), b.rule.Name)
-	text := fmt.Sprintf("This alert stands for %s alerts about %s in %s, more than the %s of a rule in one window (PUSHBACK_MAX_ALERTS). All of their activities are recorded, and none is reported by itself.",
+	said := fmt.Sprintf("This alert stands for %s alerts about %s in %s, more than the %s of a rule in one window (PUSHBACK_MAX_ALERTS). All of their activities are recorded, and none is reported by itself.",
 		grouped(storm.Alerts), counted(storm.Identities, "identity", "identities"), counted(storm.Rows, "row", "rows"), grouped(s.limit))
-	a.Description = strings.TrimSpace(text + "\n\n" + b.rule.Description)
+	a.Description = strings.TrimSpace(said + "\n\n" + b.rule.Description)
 	a.CustomDetails = append([]alert.Detail{{Name: alert.WorstIdentities, Values: lines}}, a.CustomDetails...)
 	a.Notes = append(a.Notes, fmt.Sprintf("The entities, the details and the rows are those of the worst identities: %d of %s.",
 		min(len(suspects), mostWorst), grouped(storm.Identities)))
@@ -315,9 +316,9 @@ func (b builder) worstLines(suspects []suspect, news found, identity func(rows [
 // each of its entities, or without entities its identity.
 func (b builder) name(rows []int, identity func(rows []int) []alert.Field) string {
 	var names []string
-	add := func(text string) {
-		if text = strings.TrimSpace(text); text != "" && len(names) < mostWorst {
-			names = append(names, text)
+	add := func(value string) {
+		if strings.TrimSpace(value) != "" {
+			names = append(names, text.Quoted(value))
 		}
 	}
 	for _, i := range rows[:min(len(rows), 1)] {
@@ -333,11 +334,7 @@ func (b builder) name(rows []int, identity func(rows []int) []alert.Field) strin
 	if len(names) == 0 {
 		return "an identity without a name"
 	}
-	name := []rune(strings.Join(names, " · "))
-	if len(name) > mostIdentity {
-		name = append(name[:mostIdentity], '…')
-	}
-	return string(name)
+	return strings.Join(text.List(names, mostNames, func(name string) string { return name }), " · ")
 }
 
 func counted(n int, one, many string) string {

@@ -112,7 +112,7 @@ func TestStormSays(t *testing.T) {
 		"All of their activities are recorded, and none is reported by itself.\n\nWhat the rule says."; a.Description != want {
 		t.Errorf("%q", a.Description)
 	}
-	want := []string{"a00 (5 events in 1 row)", "z00 (5 events in 1 row)", "a01 (4 events in 1 row)", "z01 (4 events in 1 row)", "a02 (3 events in 1 row)", "z02 (3 events in 1 row)", "z03 (2 events in 1 row)"}
+	want := []string{"“a00” (5 events in 1 row)", "“z00” (5 events in 1 row)", "“a01” (4 events in 1 row)", "“z01” (4 events in 1 row)", "“a02” (3 events in 1 row)", "“z02” (3 events in 1 row)", "“z03” (2 events in 1 row)"}
 	if got := a.CustomDetails[0]; got.Name != alert.WorstIdentities || len(got.Values) != 10 || !cmp.Equal(got.Values[:7], want) {
 		t.Errorf("%q", a.CustomDetails)
 	}
@@ -240,13 +240,13 @@ func TestStormByWeight(t *testing.T) {
 		is       alert.Severity
 		step     string
 	}{
-		{"nothing", nil, nil, "a00 (5 events in 1 row)", alert.Medium, ""},
+		{"nothing", nil, nil, "“a00” (5 events in 1 row)", alert.Medium, ""},
 		{"a compromise", map[string]alert.FindingKind{"a07": alert.FoundSuccessSameIP, "a00": alert.FoundBombing}, map[string]alert.Severity{"a07": alert.High},
-			"a07 (1 event in 1 row, High: seen by the oracle)", alert.High, "seen by the oracle"},
+			"“a07” (1 event in 1 row, High: seen by the oracle)", alert.High, "seen by the oracle"},
 		{"a compromise that raises nothing", map[string]alert.FindingKind{"a07": alert.FoundSuccessSameNetwork, "a00": alert.FoundBombing}, nil,
-			"a07 (1 event in 1 row, Medium: found of a07)", alert.Medium, ""},
-		{"harmless", nil, map[string]alert.Severity{"a00": alert.Low}, "a01 (4 events in 1 row)", alert.Medium, ""},
-		{"beyond those that are assessed", map[string]alert.FindingKind{"a15": alert.FoundSuccessSameIP}, nil, "a00 (5 events in 1 row)", alert.Medium, ""},
+			"“a07” (1 event in 1 row, Medium: found of a07)", alert.Medium, ""},
+		{"harmless", nil, map[string]alert.Severity{"a00": alert.Low}, "“a01” (4 events in 1 row)", alert.Medium, ""},
+		{"beyond those that are assessed", map[string]alert.FindingKind{"a15": alert.FoundSuccessSameIP}, nil, "“a00” (5 events in 1 row)", alert.Medium, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -273,7 +273,7 @@ func TestStormByWeight(t *testing.T) {
 			if n := len(a.Context.Steps); n > 0 {
 				step = a.Context.Steps[n-1].Text
 			}
-			if first != test.want || a.Severity != test.is || step != test.step || !strings.HasPrefix(test.want, who(a)+" ") || len(a.Entities) != 10 || len(a.Activities) != 20 {
+			if first != test.want || a.Severity != test.is || step != test.step || !strings.HasPrefix(test.want, "“"+who(a)+"” ") || len(a.Entities) != 10 || len(a.Activities) != 20 {
 				t.Errorf("%q first of %s, about %s, because %q, %d entities, %d activities; want %q", first, a.Severity, who(a), step, len(a.Entities), len(a.Activities), test.want)
 			}
 		})

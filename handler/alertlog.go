@@ -41,12 +41,12 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	r.AddAttrs(slog.Bool("continues", len(a.Previously()) > 0))
 	var entities []string
 	for _, e := range a.Entities {
-		if len(e.Fields) > 0 && len(entities) < mostLogValues {
+		if len(e.Fields) > 0 {
 			entities = append(entities, shortened(e.Type+" "+e.Fields[0].Value))
 		}
 	}
 	if len(entities) > 0 {
-		r.AddAttrs(slog.Any("entities", entities))
+		r.AddAttrs(slog.Any("entities", some(entities)))
 	}
 	if late := a.Late(); late > 0 {
 		r.AddAttrs(slog.String("late", late.Round(time.Second).String()))
@@ -66,9 +66,9 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 	}
 	var details []any
 	for _, d := range a.CustomDetails {
-		values := make([]string, 0, min(len(d.Values), mostLogValues))
-		for _, v := range d.Values[:min(len(d.Values), mostLogValues)] {
-			values = append(values, shortened(v))
+		values := some(d.Values)
+		for i, v := range values {
+			values[i] = shortened(v)
 		}
 		details = append(details, slog.Any(d.Name, values))
 	}
@@ -78,6 +78,11 @@ func (l alertLog) Notify(ctx context.Context, a alert.Alert) error {
 		return &notify.Error{Err: fmt.Errorf("writing to the log: %w", err), Local: true}
 	}
 	return nil
+}
+
+// some returns the first of the values, and how many more there are.
+func some(values []string) []string {
+	return text.List(values, mostLogValues, func(v string) string { return v })
 }
 
 func shortened(value string) string {

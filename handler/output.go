@@ -238,7 +238,7 @@ func droppedText(d detect.Dropped) string {
 	var parts []string
 	for _, f := range d.Identity {
 		if f.Value != "" {
-			parts = append(parts, text.Safe(f.Value))
+			parts = append(parts, text.Safe(text.Item(f.Value)))
 		}
 	}
 	if len(parts) > 2 {

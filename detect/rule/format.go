@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"pushback/detect/secret"
 )
@@ -53,6 +54,11 @@ func ParseFormat(text string) (Format, error) {
 
 // IsZero reports whether there is no format.
 func (f Format) IsZero() bool { return f.Text == "" }
+
+// HasWords reports whether the format has text beside the columns.
+func (f Format) HasWords() bool {
+	return slices.ContainsFunc(f.parts, func(p formatPart) bool { return !p.isColumn && strings.ContainsFunc(p.text, unicode.IsLetter) })
+}
 
 // Equal reports whether both formats have the same text.
 func (f Format) Equal(g Format) bool { return f.Text == g.Text }

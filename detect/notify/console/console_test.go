@@ -72,7 +72,7 @@ func TestNotify(t *testing.T) {
                 AadUserId 11111111-1111-1111-1111-111111111111
   IP            203.0.113.7
   Rejections    3
-  Applications  Office 365, evil\x1b[2J\u202e app
+  Applications  Office 365, “evil\x1b[2J\u202e app”
   Product name  Entra ID
   MITRE ATT&CK  InitialAccess, T1078.004
   Note          the rule's severity column holds nothing
@@ -162,10 +162,10 @@ func TestNothingKnown(t *testing.T) {
 		known func(*alert.Alert)
 		want  string
 	}{
-		{"nothing", func(*alert.Alert) {}, title + "       Update of the first\n\n  IP        203.0.113.7\n  Timeline  no time\n            2026-03-17 09:58 a time\n\n"},
-		{"when it was reported", func(a *alert.Alert) { a.Created, a.Context = at, nil }, title + "       reported 2026-03-17 09:58\n       Update of the first\n\n  IP  203.0.113.7\n\n"},
+		{"nothing", func(*alert.Alert) {}, title + "       Update of “the first”\n\n  IP        203.0.113.7\n  Timeline  no time\n            2026-03-17 09:58 a time\n\n"},
+		{"when it was reported", func(a *alert.Alert) { a.Created, a.Context = at, nil }, title + "       reported 2026-03-17 09:58\n       Update of “the first”\n\n  IP  203.0.113.7\n\n"},
 		{"when the first was reported", func(a *alert.Alert) { a.Updates.Created, a.Context = at, nil },
-			title + "       Update of what was reported\n       2026-03-17 09:58 UTC: the first\n\n  IP  203.0.113.7\n\n"},
+			title + "       Update of what was reported\n       2026-03-17 09:58 UTC: “the first”\n\n  IP  203.0.113.7\n\n"},
 	} {
 		a := unknown
 		reference := *unknown.Updates

@@ -15,10 +15,11 @@ import (
 // of which there are never fewer.
 const mostComment = 30_000
 
-// The most characters of a value, and the most values of a fact.
+// The most characters of a value and of a finding, and the most values of a fact.
 const (
-	mostValue  = 300
-	mostValues = 8
+	mostValue   = 300
+	mostFinding = 400
+	mostValues  = 8
 )
 
 // Comment returns what was found out about an alert as HTML of at most 30,000
@@ -69,7 +70,7 @@ func findings(c *alert.Context) []string {
 	}
 	var said []string
 	for _, f := range c.Findings {
-		said = append(said, inert(f.Text))
+		said = append(said, sentence(f.Text))
 	}
 	lines := list("Findings", said)
 	if steps := text.Steps(c, inert); steps != "" {
@@ -84,7 +85,7 @@ func entities(a alert.Alert) []string {
 	for _, e := range a.Entities {
 		var fields []string
 		for _, f := range e.Fields {
-			fields = append(fields, inert(f.Identifier)+" "+inert(f.Value)+text.NewMark(a.Context, f.Value))
+			fields = append(fields, inert(f.Identifier)+" "+inert(text.Item(f.Value))+text.NewMark(a.Context, f.Value))
 		}
 		if len(fields) > 0 {
 			lines = append(lines, inert(e.Type)+": "+strings.Join(fields, ", "))
@@ -97,7 +98,8 @@ func entities(a alert.Alert) []string {
 func details(a alert.Alert) []string {
 	var lines []string
 	for _, d := range a.CustomDetails {
-		lines = append(lines, fact(text.Label(d.Name), d.Values))
+		item := text.ItemOf(d)
+		lines = append(lines, fact(text.Label(d.Name), d.Values, func(v string) string { return inert(item(v)) }))
 	}
 	return lines
 }
@@ -115,9 +117,9 @@ func known(c *alert.Context) []string {
 	for _, s := range c.Sections {
 		facts := make([]string, len(s.Facts))
 		for i, f := range s.Facts {
-			facts[i] = fact(f.Name, f.Values)
+			facts[i] = fact(f.Name, f.Values, inert)
 		}
-		sections = append(sections, inert(s.Title)+", "+inert(s.Subject)+": "+strings.Join(facts, "; "))
+		sections = append(sections, inert(s.Title)+", "+inert(text.Item(s.Subject))+": "+strings.Join(facts, "; "))
 	}
 	for _, m := range c.Timeline {
 		at := ""
@@ -142,8 +144,8 @@ func list(title string, items []string) []string {
 }
 
 // fact is a name with its values on one line.
-func fact(name string, values []string) string {
-	return inert(name) + ": " + strings.Join(text.List(values, mostValues, inert), ", ")
+func fact(name string, values []string, write func(string) string) string {
+	return inert(name) + ": " + strings.Join(text.List(values, mostValues, write), ", ")
 }
 
 // all makes texts inert.

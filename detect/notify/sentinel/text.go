@@ -9,3 +9,6 @@ func plain(value string, most int) string { return text.CutUnits(text.Safe(value
 
 // inert makes a value of a comment text and nothing else.
 func inert(value string) string { return text.Entities(text.Defang(plain(value, mostValue))) }
+
+// sentence makes a finding inert, which may have several values.
+func sentence(value string) string { return text.Entities(text.Defang(plain(value, mostFinding))) }

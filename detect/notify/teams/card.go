@@ -75,6 +75,7 @@ type (
 const (
 	mostTitle       = 250
 	mostDescription = 1500
+	mostFinding     = 400
 	mostName        = 60
 	mostValue       = 200
 	mostValues      = 10
@@ -248,12 +249,19 @@ func partsOf(a alert.Alert) ([]part, error) {
 	}, more(anEntity, "entities"))
 	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
-		if list := values(d.Values, a.Context); list != "" {
-			add(aDetail, fact(text.Label(d.Name), list))
+		item := text.ItemOf(d)
+		said := text.List(d.Values, mostValues, func(v string) string {
+			if v == "" {
+				return ""
+			}
+			return inert(item(v), mostValue) + text.NewMark(a.Context, v)
+		})
+		if len(said) > 0 {
+			add(aDetail, fact(text.Label(d.Name), strings.Join(said, ", ")))
 		}
 	}, more(aDetail, "details"))
 	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {
-		add(aTechnique, fact("MITRE ATT&CK", values(mitre, nil)))
+		add(aTechnique, fact("MITRE ATT&CK", values(mitre)))
 	}
 	list(a.Properties, func(p alert.Property) { add(aProperty, fact(p.Name, inert(p.Value, mostValue))) }, more(aProperty, "properties"))
 	list(a.Notes, func(n string) { add(aNote, fact("Note", inert(n, mostValue))) }, more(aNote, "notes"))
@@ -311,12 +319,12 @@ func marked(value string, c *alert.Context) string {
 	if value == "" {
 		return ""
 	}
-	return inert(value, mostValue) + text.NewMark(c, value)
+	return inert(text.Item(value), mostValue) + text.NewMark(c, value)
 }
 
-// values writes a list in one line.
-func values(list []string, c *alert.Context) string {
-	return strings.Join(text.List(list, mostValues, func(v string) string { return marked(v, c) }), ", ")
+// values writes a list of texts of ours in one line.
+func values(list []string) string {
+	return strings.Join(text.List(list, mostValues, func(v string) string { return inert(v, mostValue) }), ", ")
 }
 
 // fit leaves out the least important parts until the others, and a line that

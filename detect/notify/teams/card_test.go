@@ -124,7 +124,7 @@ func TestCard(t *testing.T) {
 MFA rejected by yael_cohen@fabrikam.example from 203.0.113.66
 {{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC
 Continues what was reported for 2026-03-17 00:28:06–01:28:06 UTC
-Update of what was reported 2026-03-17 00:28:06 UTC: MFA rejected
+Update of what was reported 2026-03-17 00:28:06 UTC: “MFA rejected”
 • yael signed in from the same address, 3 min after rejecting
 • 28 prompts within an hour
 Severity: Medium → High: signed in from the same address 3 min after rejecting
@@ -647,7 +647,7 @@ func TestGuidanceAndNews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "Rotterdam, NL (new for this account), Sofia, BG\""} {
+	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "“Rotterdam, NL” (new for this account), “Sofia, BG”\""} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the card lacks %s:\n%s", want, text)
 		}

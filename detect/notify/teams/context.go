@@ -24,7 +24,7 @@ func contextFirst(a alert.Alert, add func(kind, any)) {
 		if i == 0 {
 			weight = "Bolder"
 		}
-		add(aFinding, rich("Small", textRun{Text: "• " + inert(text.Line(f.Text), mostTitle), Weight: weight}))
+		add(aFinding, rich("Small", textRun{Text: "• " + inert(text.Line(f.Text), mostFinding), Weight: weight}))
 	}
 	if steps := text.Steps(c, func(reason string) string { return inert(text.Line(reason), mostValue) }); steps != "" {
 		add(aFinding, rich("Small", textRun{Text: "Severity: " + steps, Size: "Small", IsSubtle: true}))
@@ -44,7 +44,7 @@ func contextRest(c *alert.Context, add func(kind, any), more func(kind, string) 
 		// A line for the entity, and the facts one behind the other.
 		lines := []string{inert(text.Line(s.Subject), mostValue)}
 		facts := text.List(s.Facts, mostLines, func(f alert.Detail) string {
-			return inert(text.Line(f.Name), mostName) + ": " + values(f.Values, nil)
+			return inert(text.Line(f.Name), mostName) + ": " + values(f.Values)
 		})
 		if len(facts) > 0 {
 			lines = append(lines, strings.Join(facts, " · "))

@@ -65,7 +65,7 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 		c.Body = append(c.Body, fact("Storms", fmt.Sprintf("stand for %d alerts", t.stormed)))
 	}
 	if kinds := t.byFinding(); len(kinds) > 0 {
-		c.Body = append(c.Body, fact("Findings", values(kinds, nil)))
+		c.Body = append(c.Body, fact("Findings", values(kinds)))
 	}
 	c.Body = append(c.Body, rich("Medium", textRun{Text: "The worst of them", Weight: "Bolder"}))
 	return withRoom(c, worst)
@@ -198,7 +198,7 @@ func gravest(a alert.Alert) []string {
 	var lines []string
 	i := gravestOf(a)
 	if i >= 0 {
-		lines = append(lines, inert(text.Line(a.Context.Findings[i].Text), mostValue))
+		lines = append(lines, inert(text.Line(a.Context.Findings[i].Text), mostFinding))
 	}
 	if a.FraudReported() {
 		lines = append(lines, "The user reported "+text.Count(int(a.Count(alert.FraudReports)), "prompt", "prompts")+" as not theirs")

@@ -40,7 +40,7 @@ func UpdateOf(r alert.Reference, inert func(string) string) string {
 	if at := Moment(r.Created); at != "" {
 		said += "what was reported " + at + ": "
 	}
-	return said + inert(r.Title)
+	return said + quotedTitle(r.Title, inert)
 }
 
 // Steps says in one line how findings changed the severity from the rule's, and
