@@ -119,7 +119,7 @@ func TestHoldsBack(t *testing.T) {
 		{"no score", oracle{}, Config{RiskCutoff: score(20)}, []string{"alice", "bob"}, 0},
 		{"score, but somebody got in", oracle{score: score(20), found: map[string]alert.FindingKind{"alice": alert.FoundSuccessSameIP, "bob": alert.FoundBombing}}, Config{RiskCutoff: score(20)}, []string{"alice"}, 1},
 		{"severity, but methods changed", oracle{severity: map[string]alert.Severity{"alice": alert.Low, "bob": alert.Low}, found: map[string]alert.FindingKind{"bob": alert.FoundMethodChanged}}, Config{MinSeverity: alert.High}, []string{"bob"}, 1},
-		{"both, and a success that is the user's own", oracle{score: score(0), found: map[string]alert.FindingKind{"alice": alert.FoundSuccessElsewhere}}, Config{RiskCutoff: score(20), MinSeverity: alert.High}, nil, 2},
+		{"both, and many prompts", oracle{score: score(0), found: map[string]alert.FindingKind{"alice": alert.FoundBombing}}, Config{RiskCutoff: score(20), MinSeverity: alert.High}, nil, 2},
 		{"no context", oracle{panics: true}, Config{RiskCutoff: score(20)}, []string{"alice", "bob"}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

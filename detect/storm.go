@@ -190,6 +190,7 @@ func contextOf(worst []alert.Alert, severity alert.Severity) *alert.Context {
 		}
 		all.New = append(all.New, missingFrom(all.New, c.New)...)
 		all.Sections = append(all.Sections, c.Sections...)
+		all.Usual, all.Regulars = append(all.Usual, c.Usual...), append(all.Regulars, c.Regulars...)
 		all.Unavailable = append(all.Unavailable, missingFrom(all.Unavailable, c.Unavailable)...)
 		all.Timeline = append(all.Timeline, c.Timeline...)
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// of is a record of another account.
-func (r loggedRow) of(user string) loggedRow {
+// whose is a record of another account.
+func (r loggedRow) whose(user string) loggedRow {
 	return r.with("UserPrincipalName", user+"@contoso.example").with("UserId", "id-"+user).with("Id", r["Id"].(string)+user).with("CorrelationId", r["CorrelationId"].(string)+user)
 }
 
@@ -69,12 +69,12 @@ func TestHeldBackThoughSomebodyGotIn(t *testing.T) {
 		{"cutoff: a success", cutoff, false, []loggedRow{refusal, success, lowScores("203.0.113.7")}, 1},
 		{"cutoff: a report of fraud", cutoff, false, []loggedRow{fraud, lowScores("203.0.113.7")}, 1},
 		{"cutoff: methods changed", cutoff, false, []loggedRow{refusal, changed, lowScores("203.0.113.7")}, 1},
-		{"cutoff: a success that comes later", cutoff, false, []loggedRow{refusal, later, lowScores("203.0.113.7"), signInOf("13:20:00", "50126", "").of("bob")}, 1},
+		{"cutoff: a success that comes later", cutoff, false, []loggedRow{refusal, later, lowScores("203.0.113.7"), signInOf("13:20:00", "50126", "").whose("bob")}, 1},
 		{"severity: a refusal alone", most, false, []loggedRow{refusal}, 0},
 		{"severity: a success", most, false, []loggedRow{refusal, success}, 1},
 		{"severity: a report of fraud", most, false, []loggedRow{fraud}, 1},
 		{"severity: methods changed", most, false, []loggedRow{refusal, changed}, 1},
-		{"suppression: refusals alone", nil, true, []loggedRow{refusal, again, signInOf("12:20:00", "50126", "").of("bob")}, 1},
+		{"suppression: refusals alone", nil, true, []loggedRow{refusal, again, signInOf("12:20:00", "50126", "").whose("bob")}, 1},
 		{"suppression: and a report of fraud", nil, true, []loggedRow{refusal, again.with("Status", map[string]any{"errorCode": "500121", "additionalDetails": "MFA denied; Fraud Code Entered"})}, 2},
 		{"suppression: and a success within the same sign-in", nil, true, []loggedRow{refusal,
 			signInOf("10:10:00", "0", "MFA completed in Azure AD", step("10:09:40", pushMethod, declinedDetail, false), step("10:09:55", pushMethod, approvedDetail, true))}, 3}, // the first has an update, too
@@ -105,9 +105,9 @@ func TestBuriedCompromise(t *testing.T) {
 	t.Parallel()
 	var rows []loggedRow
 	for i := range 20 {
-		rows = append(rows, signInOf(fmt.Sprintf("09:%02d:00", 5+i), "500121", declinedDetail).of("bob").with("IPAddress", fmt.Sprint("198.51.100.", i+1)))
+		rows = append(rows, signInOf(fmt.Sprintf("09:%02d:00", 5+i), "500121", declinedDetail).whose("bob").with("IPAddress", fmt.Sprint("198.51.100.", i+1)))
 	}
-	rows = append(rows, signInOf("09:40:00", "500121", declinedDetail).of("alice"), signInOf("09:45:00", "0", "MFA completed in Azure AD").of("alice"))
+	rows = append(rows, signInOf("09:40:00", "500121", declinedDetail).whose("alice"), signInOf("09:45:00", "0", "MFA completed in Azure AD").whose("alice"))
 	alerts := handler(t, "replay", "--logs", logsOf(t, rows...), "--json").alerts(t)
 	if len(alerts) != 21 || !strings.Contains(alerts[0].Title, "alice@") || !alerts[0].Compromised() {
 		t.Fatalf("%d alerts, the first is %q", len(alerts), alerts[0].Title)

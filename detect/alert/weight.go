@@ -28,22 +28,7 @@ func (a Alert) Compromised() bool { return a.FraudReported() || a.Context.Compro
 // Compromised reports whether one of the findings says that somebody may have got
 // in, or uses an account that is not theirs.
 func (c *Context) Compromised() bool {
-	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return c.getsIn(f.Kind) })
-}
-
-// getsIn reports whether a finding of a kind is one of a compromise.
-func (c *Context) getsIn(kind FindingKind) bool {
-	if kind == FoundSuccessElsewhere { // mostly the user's own: it counts where it raised the severity
-		before := c.RuleSeverity
-		for _, s := range c.Steps {
-			if s.Kind == kind && s.Severity > before {
-				return true
-			}
-			before = s.Severity
-		}
-		return false
-	}
-	return kind.Compromises()
+	return c != nil && slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind.Compromises() })
 }
 
 // compromising are the words by which kinds of findings say what somebody did who

@@ -207,6 +207,10 @@ func hugeAlert(rng *rand.Rand, part int) alert.Alert {
 		c.Findings = append(c.Findings, alert.Finding{Kind: alert.FoundSuccessSameIP, Text: text(90)})
 		c.Steps = append(c.Steps, alert.Step{Severity: alert.High, Kind: alert.FoundSuccessSameIP, Text: text(90)})
 	}
+	for range times(23) {
+		c.Usual = append(c.Usual, alert.Usual{Account: text(60), Addresses: []string{text(60)}})
+		c.Regulars = append(c.Regulars, alert.Regulars{Address: text(60), Accounts: []string{text(60)}})
+	}
 	for range times(5) {
 		c.Timeline = append(c.Timeline, alert.Moment{Time: noon, Kind: alert.MomentSuccess, Text: text(90)})
 	}
@@ -230,7 +234,7 @@ func hugeAlert(rng *rand.Rand, part int) alert.Alert {
 }
 
 // hugeParts is how many parts a huge alert can be large in.
-const hugeParts = 23
+const hugeParts = 24
 
 // TestHugeAlertsAreCut expects an alert that is large anywhere to keep what matters:
 // its title, its gravest finding and somebody whom it is about, and to say what it

@@ -73,13 +73,16 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 		m.Text = t.cut(m.Text, min(t.text, room))
 		return m, true
 	})
+	usual := fit(&t, "accounts' habits", c.Usual, unshortened[alert.Usual])
+	regulars := fit(&t, "addresses' accounts", c.Regulars, unshortened[alert.Regulars])
 	a.Activities = append(a.Activities, fit(&t, "activities", full.Activities, t.activity)...)
 	if a.Context != nil {
 		a.Context.Steps, a.Context.Findings, a.Context.Unavailable = steps, findings, unavailable
 		a.Context.New, a.Context.Sections, a.Context.Timeline = isNew, sections, timeline
+		a.Context.Usual, a.Context.Regulars = usual, regulars
 	}
 	t.room *= 2 // nothing comes after the rows
-	a.Rows = fit(&t, "rows", full.Rows, func(alert.Row, int) (alert.Row, bool) { return nil, false })
+	a.Rows = fit(&t, "rows", full.Rows, unshortened[alert.Row])
 	if note := t.note(); note != "" {
 		a.Notes = append(a.Notes, note)
 	}
@@ -198,6 +201,10 @@ func (t *trimmer) section(s alert.Section, room int) (alert.Section, bool) {
 	s.Facts = kept
 	return s, len(kept) > 0
 }
+
+// unshortened says that an item is not to be shortened: who is missing from a list of
+// those that are usual would count as a stranger.
+func unshortened[T any](item T, _ int) (T, bool) { return item, false }
 
 func (t *trimmer) entity(e alert.Entity, room int) (alert.Entity, bool) {
 	e.Type = t.cut(e.Type, min(t.text/8, room/4))

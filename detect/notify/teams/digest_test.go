@@ -185,9 +185,9 @@ func TestDigestByWeight(t *testing.T) {
 				a.CustomDetails = []alert.Detail{{Name: alert.FraudReports, Values: []string{"1"}}}
 			}
 		}), []string{"The worst of them\nMedium\nMFA rejected by user29@contoso.example from 203.0.113.29\nThe user reported 1 prompt as not theirs\n"}, nil},
-		{"a success of the user's own", crowdOf(30, 1, func(i int, a *alert.Alert) {
+		{"what is no compromise", crowdOf(30, 1, func(i int, a *alert.Alert) {
 			if i == 29 {
-				got(a, alert.FoundSuccessElsewhere)
+				got(a, alert.FoundRepeated)
 			}
 			if i == 12 {
 				got(a, alert.FoundNewCountry)
