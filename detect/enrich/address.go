@@ -7,8 +7,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // address is what is known of an IP address.
@@ -16,10 +18,43 @@ type address struct {
 	ueba          bool
 	priority, sum int64
 	records       int64
-	failing       []string // accounts that failed since the window began
-	succeeded     []string // accounts that signed in before
-	regulars      []string // accounts that signed in long before, by their key
-	many          bool     // there are more of them than an alert keeps
+	failing       []visitor // accounts that failed since the window began
+	succeeded     []visitor // accounts that signed in before
+	regulars      []string  // accounts that signed in long before, by their key
+	many          bool      // there are more of them than an alert keeps
+}
+
+// visitor is an account that signed in, or failed to, from an address.
+type visitor struct {
+	*account                   // nil if no alert is about it
+	name                       string
+	refused, failed, succeeded int64
+	last                       time.Time
+}
+
+// byWeight returns the names of visitors, each once: first those who can reach
+// much, as far as that is known, then by the prompts that they refused, by their
+// sign-ins and by time. Whoever chooses a name does not choose its place. Those
+// who are left out are not among them.
+func byWeight(visitors []visitor, leftOut func(visitor) bool) []string {
+	reach := func(v visitor) int {
+		a := v.account
+		return btoi(a != nil && (strings.EqualFold(a.blast, "High") || slices.ContainsFunc(a.roles, privileged)))
+	}
+	list := slices.DeleteFunc(slices.Clone(visitors), leftOut)
+	slices.SortFunc(list, func(x, y visitor) int {
+		return cmp.Or(cmp.Compare(reach(y), reach(x)), cmp.Compare(y.refused, x.refused), cmp.Compare(y.succeeded, x.succeeded), cmp.Compare(y.failed, x.failed),
+			y.last.Compare(x.last), cmp.Compare(x.name, y.name))
+	})
+	var names []string
+	seen := map[string]bool{}
+	for _, v := range list {
+		if !seen[v.name] {
+			seen[v.name] = true
+			names = append(names, v.name)
+		}
+	}
+	return names
 }
 
 // addressOf returns the address of an IP entity.
@@ -44,15 +79,14 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	if known == nil {
 		return
 	}
-	others := func(names []string) []string {
-		names = slices.Compact(slices.Sorted(slices.Values(names)))
-		return slices.DeleteFunc(names, func(n string) bool {
-			return n == "" || slices.ContainsFunc(subjects, func(s subject) bool { return cmp.Or(s.name, s.id) == n })
+	others := func(visitors []visitor) []string {
+		return byWeight(visitors, func(v visitor) bool {
+			return v.name == "" || slices.ContainsFunc(subjects, func(s subject) bool { return cmp.Or(s.name, s.id) == v.name })
 		})
 	}
 	failing, succeeded := others(known.failing), others(known.succeeded)
 	if len(failing) > 0 {
-		f.add(alert.FoundSharedAddress, count(int64(len(failing)), "other account")+" failed or rejected from the address", "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), ip, strings.Join(head(failing, 3), ", "))
+		f.add(alert.FoundSharedAddress, count(int64(len(failing)), "other account")+" failed or rejected from the address", "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), text.Quoted(ip), strings.Join(head(all(failing, text.Quoted), 3), ", "))
 	}
 	if known.ueba {
 		score := known.sum
@@ -65,8 +99,8 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 		c.RiskScore = &score
 	}
 	var facts []alert.Detail
-	facts = append(facts, fact("Failing accounts", failing...)...)
-	facts = append(facts, fact("Used before by", succeeded...)...)
+	facts = append(facts, fact("Failing accounts", all(failing, text.Item)...)...)
+	facts = append(facts, fact("Used before by", all(succeeded, text.Item)...)...)
 	if known.ueba {
 		facts = append(facts, fact("Investigation priority", fmt.Sprintf("%d at most, of %s", known.priority, count(known.records, "UEBA record")))...)
 	}
@@ -157,8 +191,8 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 		did = "approved a prompt"
 	}
 	when := r.when(worst)
-	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when+worst.ended(), "%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, worst.address,
-		when, s.title, worst.ended(), cmp.Or(worst.app, "application unknown"), more(len(others)-1, "account"))
+	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when+worst.ended(), "%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, text.QuotedOr(worst.address, "an unknown address"),
+		when, s.title, worst.ended(), text.QuotedOr(worst.app, "application unknown"), more(len(others)-1, "account"))
 	return around
 }
 
@@ -168,14 +202,16 @@ func (b *batch) prevalence(r row) {
 		return
 	}
 	name := strings.ToLower(cmp.Or(r.text("User"), r.text("Account")))
-	if own := b.find(r.text("Account"), name); own != nil {
+	own := b.find(r.text("Account"), name)
+	if own != nil {
 		name = cmp.Or(own.name, own.id) // whatever the row calls it
 	}
-	if r.number("Failed") > 0 {
-		a.failing = append(a.failing, name)
+	v := visitor{account: own, name: name, refused: r.number("Refused"), failed: r.number("Failed"), succeeded: r.number("Succeeded"), last: r.time("Last")}
+	if v.failed > 0 {
+		a.failing = append(a.failing, v)
 	}
-	if r.number("Succeeded") > 0 {
-		a.succeeded = append(a.succeeded, name)
+	if v.succeeded > 0 {
+		a.succeeded = append(a.succeeded, v)
 	}
 	if r.value("IsRegular") == true {
 		a.regulars = append(a.regulars, r.text("Account"))

@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // subject is an account of an alert with what it did around the alert.
 type subject struct {
 	*account
-	title   string
+	title   string   // for a sentence
+	label   string   // for a place of its own
 	prompts []prompt // until the batch's time, oldest first
 }
 
@@ -23,7 +25,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		id, name := accountOf(e)
 		if acc := b.find(id, name); acc != nil && !seen[acc] {
 			seen[acc] = true
-			subjects = append(subjects, subject{account: acc, title: cmp.Or(name, acc.name, id), prompts: acc.prompts})
+			subjects = append(subjects, subject{account: acc, title: text.Quoted(cmp.Or(name, acc.name, id)), label: cmp.Or(name, acc.name, id), prompts: acc.prompts})
 		}
 		if ip := addressOf(e); ip != "" && !seen[ip] {
 			seen[ip] = true

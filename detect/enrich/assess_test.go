@@ -72,12 +72,12 @@ func TestFindings(t *testing.T) {
 	}{
 		{name: "nothing", severity: alert.Medium},
 		{name: "success from the same address", signIns: []record{success("10:03:00", nil)}, want: []alert.FindingKind{alert.FoundSuccessSameIP}, severity: alert.High,
-			text: "alice@contoso.example signed in successfully from the same address, 203.0.113.9, 3 min after rejecting (Portal)"},
+			text: "“alice@contoso.example” signed in successfully from the same address, 203.0.113.9, 3 min after rejecting (“Portal”)"},
 		{name: "success before the rejection", signIns: []record{success("09:58:00", nil)}, want: []alert.FindingKind{alert.FoundSuccessSameIP}, severity: alert.High,
-			text: "from the same address, 203.0.113.9, 2 min before rejecting (Portal)"},
+			text: "from the same address, 203.0.113.9, 2 min before rejecting (“Portal”)"},
 		{name: "success more than an hour before", signIns: []record{success("08:58:00", nil)}, severity: alert.Medium},
 		{name: "success of somebody else", signIns: []record{success("10:03:00", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundOtherSuccess}, severity: alert.High,
-			text: "bob@contoso.example signed in from 203.0.113.9, 3 min after rejecting at alice@contoso.example (Portal)"},
+			text: "“bob@contoso.example” signed in from 203.0.113.9, 3 min after rejecting at “alice@contoso.example” (“Portal”)"},
 		{name: "no success but another factor asked for", signIns: []record{signIn("10:03:00", "50074", "", nil)}, severity: alert.Medium},
 		{name: "success from the same network", signIns: []record{success("10:03:00", record{"IPAddress": "203.0.113.77"})}, want: []alert.FindingKind{alert.FoundSuccessSameNetwork}, severity: alert.High, text: "AS65550"},
 		{name: "success from elsewhere", signIns: []record{success("10:03:00", home)}, want: []alert.FindingKind{alert.FoundSuccessElsewhere}, severity: alert.Medium, text: "198.51.100.1, with no sign-in before to compare it with"},
@@ -85,7 +85,7 @@ func TestFindings(t *testing.T) {
 			text: "198.51.100.2, on an address never seen before"},
 		{name: "success from a device never seen", signIns: append(slices.Clone(usual), success("10:03:00", with(home, laptop))), want: []alert.FindingKind{alert.FoundSuccessElsewhere, alert.FoundNewCountry}, severity: alert.High, text: "on a device never seen before"},
 		{name: "success from where the account is at home", signIns: append(slices.Clone(usual), success("10:03:00", home)), want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium},
-		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged}, severity: alert.High, text: "7 min after the first prompt: User registered security info"},
+		{name: "a new method", audit: []record{changed("10:07:00", "User registered security info", "success", aliceID)}, want: []alert.FindingKind{alert.FoundMethodChanged}, severity: alert.High, text: "7 min after the first prompt: “User registered security info”"},
 		{name: "a method before", audit: []record{changed("09:59:00", "User registered security info", "success", aliceID)}, severity: alert.Medium},
 		{name: "a method that failed", audit: []record{changed("10:07:00", "User registered security info", "failure", aliceID)}, severity: alert.Medium},
 		{name: "a method of another", audit: []record{changed("10:07:00", "User registered security info", "success", "other")}, severity: alert.Medium},
@@ -103,15 +103,15 @@ func TestFindings(t *testing.T) {
 		{name: "risk dismissed", identity: identity(record{"RiskState": "Dismissed"}), severity: alert.Medium},
 		{name: "disabled account", identity: identity(record{"IsAccountEnabled": false}), want: []alert.FindingKind{alert.FoundDisabledAccount}, severity: alert.Medium},
 		{name: "enabled account", identity: identity(record{"IsAccountEnabled": true}), severity: alert.Medium},
-		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundSharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: bob@contoso.example"},
+		{name: "shared address", signIns: []record{signIn("10:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, want: []alert.FindingKind{alert.FoundSharedAddress}, severity: alert.Medium, text: "1 other account failed or rejected from 203.0.113.9 too: “bob@contoso.example”"},
 		{name: "another account before the alert", signIns: []record{signIn("09:10:00", "50126", "", record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"})}, severity: alert.Medium},
 		{name: "another account elsewhere", signIns: []record{signIn("10:10:00", "50126", "", with(home, record{"UserId": "other", "UserPrincipalName": "bob@contoso.example"}))}, severity: alert.Medium},
-		{name: "new country", signIns: usual, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium, text: "did not sign in from NL in 14 days; usual: BG"},
+		{name: "new country", signIns: usual, want: []alert.FindingKind{alert.FoundNewCountry}, severity: alert.Medium, text: "did not sign in from “NL” in 14 days; usual: “BG”"},
 		{name: "new address in a known country", signIns: usually(record{"IPAddress": "198.51.100.1"}), want: []alert.FindingKind{alert.FoundNewAddress}, severity: alert.Medium},
 		{name: "a sign-in too long ago to count", signIns: []record{success("2026-03-01T09:00:00Z", home)}, severity: alert.Medium},
 		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
 		{name: "unusual to UEBA", ueba: []record{insight("10:00:00", 7, record{"FirstTimeUserConnectedViaISP": "True", "FirstTimeUserUsedApp": "False"}), insight("10:01:00", 5, record{"FirstTimeUserConnectedViaISP": "True"})},
-			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, alice@contoso.example: 1 of 2 insights: first ISP"},
+			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, “alice@contoso.example”: 1 of 2 insights: first ISP"},
 		{name: "nothing unusual to UEBA", ueba: []record{insight("10:00:00", 1, record{"FirstTimeUserUsedApp": "False"})}, severity: alert.Medium},
 		{name: "known address and device", signIns: usually(laptop), rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
 		{name: "known address, other device", signIns: usually(laptop), rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
@@ -137,7 +137,7 @@ func TestFindings(t *testing.T) {
 		{name: "one every 16 minutes", signIns: every(37, 16*time.Minute, "09:44:00"), want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.High, text: "rejected 38 prompts within 24 hours"},
 
 		{name: "an inbox rule", office: []record{mailbox("10:20:00", "New-InboxRule", `[{"Name":"Name","Value":"."},{"Name":"ForwardTo","Value":"x@evil.example"},{"Name":"DeleteMessage","Value":"True"}]`, nil)},
-			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `20 min after the first prompt: New-InboxRule: ForwardTo "x@evil.example", DeleteMessage "True"`},
+			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `20 min after the first prompt: “New-InboxRule”: ForwardTo “x@evil.example”, DeleteMessage “True”`},
 		{name: "an inbox rule of a client", office: []record{mailbox("10:20:00", "UpdateInboxRules", "", record{"MailboxOwnerUPN": "alice@contoso.example", "OperationProperties": []record{{"Name": "RuleOperation", "Value": "AddMailboxRule"}}})}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High},
 		{name: "an inbox rule that goes", office: []record{mailbox("10:20:00", "UpdateInboxRules", "", record{"MailboxOwnerUPN": "alice@contoso.example", "OperationProperties": []record{{"Name": "RuleOperation", "Value": "RemoveMailboxRule"}}})}, severity: alert.Medium},
 		{name: "an inbox rule whose parameters are not to be read", office: []record{mailbox("10:20:00", "Set-InboxRule", `{"Name"`, nil)}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High},
@@ -146,14 +146,14 @@ func TestFindings(t *testing.T) {
 		{name: "an inbox rule of another", office: []record{mailbox("10:20:00", "New-InboxRule", "[]", record{"UserId": "bob@contoso.example"})}, severity: alert.Medium},
 		{name: "forwarding", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":"smtp:x@evil.example"}]`, nil)}, want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: "smtp:x@evil.example"},
 		{name: "forwarding set by another", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":"smtp:x@evil.example"}]`, record{"UserId": "bob@contoso.example", "OfficeObjectId": "alice@contoso.example"})},
-			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `by "bob@contoso.example"`},
+			want: []alert.FindingKind{alert.FoundInboxRule}, severity: alert.High, text: `by “bob@contoso.example”`},
 		{name: "forwarding taken away", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"ForwardingSmtpAddress","Value":null}]`, nil)}, severity: alert.Medium},
 		{name: "another setting of the mailbox", office: []record{mailbox("10:20:00", "Set-Mailbox", `[{"Name":"Languages","Value":"en"}]`, nil)}, severity: alert.Medium},
 		{name: "mail read", office: []record{mailbox("10:20:00", "MailItemsAccessed", "", nil)}, severity: alert.Medium},
 		{name: "a consent in the log of Microsoft 365", office: []record{mailbox("10:20:00", "Consent to application.", "", nil)}, want: []alert.FindingKind{alert.FoundAppConsent}, severity: alert.High},
 
-		{name: "a high risk", risks: []record{detected("10:20:00", "anomalousToken", "high", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.High, text: "anomalous token (high)"},
-		{name: "a risk", risks: []record{detected("09:59:30", "unfamiliarFeatures", "medium", nil), detected("10:20:00", "aiCompoundAccountRisk", "", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.Medium, text: "unfamiliar features (medium), ai compound account risk"},
+		{name: "a high risk", risks: []record{detected("10:20:00", "anomalousToken", "high", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.High, text: "“anomalous token” (high)"},
+		{name: "a risk", risks: []record{detected("09:59:30", "unfamiliarFeatures", "medium", nil), detected("10:20:00", "aiCompoundAccountRisk", "", nil)}, want: []alert.FindingKind{alert.FoundRiskDetection}, severity: alert.Medium, text: "“unfamiliar features” (medium), “ai compound account risk”"},
 		{name: "the report of the prompt", risks: []record{detected("10:00:10", "userReportedSuspiciousActivity", "high", nil)}, severity: alert.Medium},
 		{name: "a risk that was dismissed", risks: []record{detected("10:20:00", "anomalousToken", "high", nil), detected("10:20:00", "anomalousToken", "high", record{"TimeGenerated": "10:40:00", "RiskState": "dismissed"})}, severity: alert.Medium},
 		{name: "a risk of another", risks: []record{detected("10:20:00", "anomalousToken", "high", record{"UserId": "other"})}, severity: alert.Medium},
@@ -344,7 +344,7 @@ func TestNew(t *testing.T) {
 			}
 			for _, s := range c.Sections {
 				if s.Title == "Sign-ins before" {
-					want := alert.Detail{Name: "Devices", Values: []string{"LAPTOP-7 (2)"}}
+					want := alert.Detail{Name: "Devices", Values: []string{"“LAPTOP-7” (2)"}}
 					if diff := cmp.Diff(want, s.Facts[len(s.Facts)-1]); diff != "" {
 						t.Errorf("devices (-want +got):\n%s", diff)
 					}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pushback/detect/notify/text"
 )
 
 // identityLasts is how far back IdentityInfo reaches: each account is written
@@ -48,6 +50,6 @@ func (b *batch) identity(r row) {
 		if len(values) == 1 && strings.EqualFold(values[0], "None") {
 			continue // no risk
 		}
-		a.facts = append(a.facts, fact(f.name, values...)...)
+		a.facts = append(a.facts, fact(f.name, all(values, text.Item)...)...)
 	}
 }

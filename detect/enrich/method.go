@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // change is something that happened to an account: to its methods for the second
@@ -15,19 +16,20 @@ import (
 type change struct {
 	time time.Time
 	kind alert.FindingKind
-	// what is a short text with values from logs, and by who did it, if that was
-	// not the user.
-	what, by string
+	// what is the operation, detail says more of it, and by who did it, if that was
+	// not the user. The last two are for a sentence.
+	what, detail, by string
 	// quiet says that it is for the timeline alone.
 	quiet bool
 }
 
 // text is what happened, and who did it.
 func (c change) text() string {
+	said := text.Quoted(c.what) + c.detail
 	if c.by != "" {
-		return c.what + ", by " + c.by
+		said += ", by " + c.by
 	}
-	return c.what
+	return said
 }
 
 // assessChanges finds what happened to the account afterwards. The distance is
@@ -72,8 +74,8 @@ func (b *batch) assessDetections(f findings, s subject, from, to time.Time) {
 			continue
 		}
 		high = high || d.level == "high"
-		if text := d.text(); !slices.Contains(found, text) {
-			found = append(found, text)
+		if words := d.text(); !slices.Contains(found, words) {
+			found = append(found, words)
 		}
 	}
 	if len(found) > 0 {
@@ -92,7 +94,7 @@ type detection struct {
 
 // text names the risk as an analyst would: unfamiliar features (medium).
 func (d detection) text() string {
-	words := strings.ToLower(spaced(d.event))
+	words := text.Quoted(strings.ToLower(spaced(d.event)))
 	switch d.level {
 	case "high", "medium", "low":
 		return words + " (" + d.level + ")"
@@ -111,11 +113,11 @@ func (s subject) moments() []alert.Moment {
 		list = append(list, alert.Moment{Time: c.time, Kind: kind, Text: c.text()})
 	}
 	for _, d := range s.detections {
-		text := "Entra ID detected " + d.text()
+		said := "Entra ID detected " + d.text()
 		if d.address != "" {
-			text += " from " + d.address
+			said += " from " + text.Quoted(d.address)
 		}
-		list = append(list, alert.Moment{Time: d.time, Kind: alert.MomentRisk, Text: text})
+		list = append(list, alert.Moment{Time: d.time, Kind: alert.MomentRisk, Text: said})
 	}
 	return list
 }
@@ -149,13 +151,13 @@ func audited(r row) change {
 	others := r.value("ByOthers") == true
 	c := change{time: r.time("TimeGenerated"), what: r.text("Operation")}
 	if others {
-		c.by = quoted(r.text("By"))
+		c.by = text.QuotedOr(r.text("By"), "somebody else")
 	}
 	switch r.text("Change") {
 	case "method":
 		c.kind = alert.FoundMethodChanged
 		if reason := r.text("Reason"); reason != "" && !strings.EqualFold(reason, c.what) {
-			c.what += " (" + reason + ")"
+			c.detail = " (" + text.Quoted(reason) + ")"
 		}
 	case "reset":
 		// Who refuses a prompt does well to change the password.
@@ -163,7 +165,7 @@ func audited(r row) change {
 	case "consent":
 		c.kind = alert.FoundAppConsent
 		if target := r.text("Target"); target != "" {
-			c.what += ", " + quoted(target)
+			c.detail = ", " + text.Quoted(target)
 		}
 	}
 	return c
@@ -173,14 +175,14 @@ func audited(r row) change {
 func mailed(r row) (change, bool) {
 	c := change{time: r.time("TimeGenerated"), kind: alert.FoundInboxRule, what: strings.TrimSuffix(r.text("Operation"), ".")}
 	if by := r.text("By"); by != "" && !strings.EqualFold(by, r.text("User")) {
-		c.by = quoted(by)
+		c.by = text.Quoted(by)
 	}
 	if !strings.Contains(c.what, "InboxRule") && c.what != "Set-Mailbox" {
 		c.kind = alert.FoundAppConsent
 		return c, true
 	}
 	does, ok := ruleOf(c.what, r.text("Parameters"))
-	c.what += does
+	c.detail = does
 	return c, ok
 }
 
@@ -214,7 +216,7 @@ func ruleOf(operation, parameters string) (does string, ok bool) {
 		if r := []rune(value); len(r) > 100 {
 			value = string(r[:100]) + "…"
 		}
-		parts = append(parts, p.Name+" "+quoted(value))
+		parts = append(parts, p.Name+" "+text.Quoted(value))
 	}
 	if operation == "Set-Mailbox" && !forwards {
 		return "", false
@@ -224,6 +226,3 @@ func ruleOf(operation, parameters string) (does string, ok bool) {
 	}
 	return does, true
 }
-
-// quoted sets a value of a log off from the sentence around it.
-func quoted(value string) string { return `"` + strings.ReplaceAll(value, `"`, "'") + `"` }

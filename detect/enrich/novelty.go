@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // place is where and on what an account signed in before.
@@ -123,11 +124,11 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			text := s.notUsual(country, days, func(p place) bool { return p.country == country })
+			said := s.notUsual(country, days, func(p place) bool { return p.country == country })
 			if len(s.countries) > 0 {
-				text += "; usual: " + strings.Join(head(byCount(s.countries), 3), ", ")
+				said += "; usual: " + strings.Join(head(all(byCount(s.countries), text.Quoted), 3), ", ")
 			}
-			f.add(alert.FoundNewCountry, "a new country, "+country, "%s", text)
+			f.add(alert.FoundNewCountry, "a new country, "+text.Quoted(country), "%s", said)
 		}
 	}
 	known := len(addresses) > 0
@@ -166,9 +167,9 @@ func (s subject) notUsual(from string, days float64, is func(p place) bool) stri
 		}
 	}
 	if n == 0 {
-		return fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, from, days)
+		return fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, text.Quoted(from), days)
 	}
-	return fmt.Sprintf("%s signed in from %s before, %s, but not with a second factor on two days, a day ago or longer", s.title, from, times(n))
+	return fmt.Sprintf("%s signed in from %s before, %s, but not with a second factor on two days, a day ago or longer", s.title, text.Quoted(from), times(n))
 }
 
 func times(n int64) string {

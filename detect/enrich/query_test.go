@@ -20,6 +20,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/notify/text"
 	"pushback/detect/workspace"
 )
 
@@ -308,7 +309,7 @@ func TestHostileEntities(t *testing.T) {
 			t.Fatalf("%.50q: %.300q", n, w)
 		}
 		f := alerts[0].Context.Findings
-		if len(f) != 1 || f[0].Kind != alert.FoundSuccessSameIP || !strings.HasSuffix(f[0].Text, "("+n+")") {
+		if len(f) != 1 || f[0].Kind != alert.FoundSuccessSameIP || !strings.HasSuffix(f[0].Text, "("+text.Quoted(n)+")") {
 			t.Errorf("%.50q: findings %.300v", n, f)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // sections are what is known of an account.
@@ -16,7 +17,7 @@ func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 	var list []alert.Section
 	add := func(title string, facts []alert.Detail) {
 		if len(facts) > 0 {
-			list = append(list, alert.Section{Title: title, Subject: s.title, Facts: facts})
+			list = append(list, alert.Section{Title: title, Subject: s.label, Facts: facts})
 		}
 	}
 	add("Identity", s.facts)
@@ -69,7 +70,7 @@ const most = 10
 func ranked(counts map[string]int64, n int) []string {
 	var list []string
 	for _, name := range byCount(counts) {
-		list = append(list, fmt.Sprintf("%s (%d)", name, counts[name]))
+		list = append(list, fmt.Sprintf("%s (%d)", text.Quoted(name), counts[name]))
 	}
 	return head(list, n)
 }
@@ -111,4 +112,13 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// all writes each of the values.
+func all(values []string, write func(string) string) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = write(v)
+	}
+	return list
 }

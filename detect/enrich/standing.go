@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // assessStanding finds what makes the account matter more, whatever was rejected.
 func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
-		f.add(alert.FoundPrivilegedRole, "holds the role "+s.roles[i], "%s holds the role %s", s.title, s.roles[i])
+		f.add(alert.FoundPrivilegedRole, "holds the role "+text.Quoted(s.roles[i]), "%s holds the role %s", s.title, text.Quoted(s.roles[i]))
 	}
 	if strings.EqualFold(s.blast, "High") {
 		f.add(alert.FoundHighBlastRadius, "high blast radius", "the blast radius of %s is high", s.title)
 	}
 	if s.risk != "" {
-		f.add(alert.FoundRiskyUser, "at risk in Entra ID", "Entra ID holds %s to be at risk: %s", s.title, s.risk)
+		f.add(alert.FoundRiskyUser, "at risk in Entra ID", "Entra ID holds %s to be at risk: %s", s.title, text.Quoted(s.risk))
 	}
 	if s.disabled {
 		f.add(alert.FoundDisabledAccount, "disabled by now", "%s is disabled by now", s.title)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // lookBefore is how long before the first prompt of an alert what happened counts:
@@ -166,13 +167,13 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bo
 		delete(gravest, alert.FoundSuccessNonInteractive) // which says less of the same
 	}
 	for kind, w := range gravest {
-		p, when, app := w.prompt, r.when(w.prompt), cmp.Or(w.app, "application unknown")
+		p, when, app := w.prompt, r.when(w.prompt), text.QuotedOr(w.app, "application unknown")
 		how, did := p.ended(), "signed in"
 		if p.stopped() {
 			did = "approved a prompt"
 		}
 		rest := fmt.Sprintf("%s%s (%s)%s", when, how, app, more(w.n-1, "such sign-in"))
-		from := cmp.Or(p.address, "an unknown address")
+		from := text.QuotedOr(p.address, "an unknown address")
 		short := when + how
 		switch kind {
 		case alert.FoundSuccessSameSignIn:
@@ -186,7 +187,7 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bo
 		case alert.FoundSuccessNonInteractive:
 			f.add(kind, "a non-interactive sign-in from the same address "+short, "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
 		case alert.FoundSuccessSameNetwork:
-			f.add(kind, did+" from the same network "+short, "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), p.network, from, rest)
+			f.add(kind, did+" from the same network "+short, "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), text.Item(p.network), from, rest)
 		case alert.FoundSuccessElsewhere:
 			what := b.unseen(s, p)
 			f.add(kind, did+" from elsewhere "+short+", "+what, "%s %s from elsewhere, %s, %s, %s: ask whether that was the user", s.title, did, from, what, rest)
@@ -259,7 +260,7 @@ func (p *prompt) ended() string {
 	if !p.stopped() {
 		return ""
 	}
-	return ", then " + cmp.Or(endings[p.code], "stopped by an error") + " (" + p.code + ")"
+	return ", then " + cmp.Or(endings[p.code], "stopped by an error") + " (" + text.Item(p.code) + ")"
 }
 
 // endings say what stops a sign-in behind an approval, by its code. See

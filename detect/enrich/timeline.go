@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // mostMoments is how many moments a timeline has room for.
@@ -197,21 +198,21 @@ func (e *event) moment() alert.Moment {
 	if stopped {
 		words = approving
 	}
-	text := words[0]
+	said := words[0]
 	if e.n > 1 {
-		text = fmt.Sprintf(words[1], e.n) + " in " + ago(e.until.Sub(p.time))
+		said = fmt.Sprintf(words[1], e.n) + " in " + ago(e.until.Sub(p.time))
 	}
 	if !p.interactive && p.kind == alert.MomentSuccess {
-		text += " non-interactively"
+		said += " non-interactively"
 	}
 	if e.who != "" {
-		text = e.who + " " + text
+		said = e.who + " " + said
 	}
-	text = fmt.Sprintf("%s from %s (%s)", text, cmp.Or(p.address, "an unknown address"), cmp.Or(p.app, "application unknown"))
+	said = fmt.Sprintf("%s from %s (%s)", said, text.QuotedOr(p.address, "an unknown address"), text.QuotedOr(p.app, "application unknown"))
 	if stopped {
-		text += p.ended()
+		said += p.ended()
 	}
-	return alert.Moment{Time: p.time, Kind: p.kind, Text: text}
+	return alert.Moment{Time: p.time, Kind: p.kind, Text: said}
 }
 
 // prompt is a second factor that was asked for, or a sign-in that succeeded.
@@ -232,7 +233,7 @@ type prompt struct {
 }
 
 // title is what an account of no alert is called.
-func (p prompt) title() string { return cmp.Or(p.user, p.account, "an unknown account") }
+func (p prompt) title() string { return text.QuotedOr(cmp.Or(p.user, p.account), "an unknown account") }
 
 func (b *batch) after(r row) {
 	if table := r.text("Table"); table != "" {

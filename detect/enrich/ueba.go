@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"pushback/detect/notify/text"
 )
 
 func (b *batch) uebaAccount(r row) {
@@ -90,7 +92,7 @@ func (a *account) unusual() []string {
 			others = append(others, words)
 		}
 	}
-	return append(list, others...)
+	return append(list, all(others, text.Quoted)...)
 }
 
 // insightsSet says how many insights were set, and the first of them: 7 of 10
