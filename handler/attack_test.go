@@ -109,7 +109,7 @@ func TestAttacks(t *testing.T) {
 		{name: "a success long before", from: attacker, rows: rows(successAt("07:00", attacker)), want: []string{quiet}},
 
 		// Of somebody else.
-		{name: "bob signs in from there", from: attacker, rows: rows(bob("09:15", attacker)), want: []string{"High other-account-success"}, text: "bob@contoso.example signed in from 203.0.113.66, 5 min after rejecting at alice@contoso.example"},
+		{name: "bob signs in from there", from: attacker, rows: rows(bob("09:15", attacker)), want: []string{"High other-account-success"}, text: "“bob@contoso.example” signed in from 203.0.113.66, 5 min after rejecting at “alice@contoso.example”"},
 		{name: "bob did before", from: attacker, rows: rows(bob("08:15", attacker)), want: []string{"High other-account-success"}, text: "55 min before rejecting"},
 		{name: "bob does later", from: attacker, rows: rows(bob("15:00", attacker)), want: []string{quiet, "update High other-account-success"}},
 		{name: "bob does from the /64", from: prefix6 + "1", rows: rows(bob("15:00", prefix6+"99")), want: []string{quiet, "update High other-account-success"}},
@@ -121,7 +121,7 @@ func TestAttacks(t *testing.T) {
 
 		// The worst is kept.
 		{name: "her own sign-in first", from: attacker, rows: rows(successAt("09:13", home), successAt("09:15", "192.0.2.77").with("AutonomousSystemNumber", "64777")), want: []string{"High success-elsewhere"}, text: "192.0.2.77"},
-		{name: "two of a kind", from: attacker, rows: rows(approved("09:13", "53003"), successAt("09:15", attacker)), want: []string{"High success-same-ip"}, text: "5 min after rejecting (Portal), and 1 more such sign-in"},
+		{name: "two of a kind", from: attacker, rows: rows(approved("09:13", "53003"), successAt("09:15", attacker)), want: []string{"High success-same-ip"}, text: "5 min after rejecting (“Portal”), and 1 more such sign-in"},
 
 		// The edges of the aftermath.
 		{name: "after the day, but after a new prompt", from: attacker, rows: rows(promptAt("20:00", attacker), successAt("33:11", attacker), successAt("36:00", home)), want: []string{quiet, "update High success-same-ip"}},

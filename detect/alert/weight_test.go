@@ -10,7 +10,7 @@ import (
 // TestKindsThatCompromise has every kind, so that a new one is decided on.
 func TestKindsThatCompromise(t *testing.T) {
 	t.Parallel()
-	quiet := []FindingKind{FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius, FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress, FoundRepeated, FoundUnusual, FoundKnownDevice}
+	quiet := []FindingKind{FoundBombing, FoundPrivilegedRole, FoundHighBlastRadius, FoundRiskyUser, FoundSharedAddress, FoundDisabledAccount, FoundNewCountry, FoundNewAddress, FoundRepeated, FoundUnusual, FoundKnownDevice, FoundRiskDetection}
 	for _, k := range append(FindingKinds(), "other-account-success", "inbox-rule-added", "app-consent", "password-reset", "device-registered", "mfa-method-deleted") {
 		if got, want := k.Compromises(), !slices.Contains(quiet, k); got != want {
 			t.Errorf("%s: %v, want %v", k, got, want)

@@ -44,12 +44,13 @@ func (b *batch) identity(r row) {
 		if f.column != "" {
 			values = r.list(f.column)
 		}
+		values = all(values, text.Item)
 		if t, ok := r.value(f.column).(time.Time); ok {
 			values = []string{t.UTC().Format(time.DateTime)}
 		}
 		if len(values) == 1 && strings.EqualFold(values[0], "None") {
 			continue // no risk
 		}
-		a.facts = append(a.facts, fact(f.name, all(values, text.Item)...)...)
+		a.facts = append(a.facts, fact(f.name, values...)...)
 	}
 }

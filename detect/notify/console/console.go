@@ -119,11 +119,11 @@ func fieldsOf(a alert.Alert) []field {
 		list = append(list, field{text.Safe(e.Type), entityText(e)})
 	}
 	for _, d := range a.CustomDetails {
-		item := text.ItemOf(d)
+		write := text.ValueOf(d)
 		values := make([]string, 0, len(d.Values))
 		for _, v := range d.Values {
 			if v != "" {
-				values = append(values, text.Safe(item(v)))
+				values = append(values, text.Safe(write(v)))
 			}
 		}
 		if len(values) > 0 {

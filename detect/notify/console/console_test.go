@@ -72,7 +72,7 @@ func TestNotify(t *testing.T) {
                 AadUserId 11111111-1111-1111-1111-111111111111
   IP            203.0.113.7
   Rejections    3
-  Applications  Office 365, “evil\x1b[2J\u202e app”
+  Applications  Office 365, evil\x1b[2J\u202e app
   Product name  Entra ID
   MITRE ATT&CK  InitialAccess, T1078.004
   Note          the rule's severity column holds nothing

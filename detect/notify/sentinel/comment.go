@@ -85,7 +85,7 @@ func entities(a alert.Alert) []string {
 	for _, e := range a.Entities {
 		var fields []string
 		for _, f := range e.Fields {
-			fields = append(fields, inert(f.Identifier)+" "+inert(text.Item(f.Value))+text.NewMark(a.Context, f.Value))
+			fields = append(fields, inert(f.Identifier)+" "+inert(text.Value(f.Value))+text.NewMark(a.Context, f.Value))
 		}
 		if len(fields) > 0 {
 			lines = append(lines, inert(e.Type)+": "+strings.Join(fields, ", "))
@@ -98,8 +98,8 @@ func entities(a alert.Alert) []string {
 func details(a alert.Alert) []string {
 	var lines []string
 	for _, d := range a.CustomDetails {
-		item := text.ItemOf(d)
-		lines = append(lines, fact(text.Label(d.Name), d.Values, func(v string) string { return inert(item(v)) }))
+		write := text.ValueOf(d)
+		lines = append(lines, fact(text.Label(d.Name), d.Values, func(v string) string { return inert(write(v)) }))
 	}
 	return lines
 }

@@ -249,12 +249,12 @@ func partsOf(a alert.Alert) ([]part, error) {
 	}, more(anEntity, "entities"))
 	contextRest(a.Context, add, more)
 	list(a.CustomDetails, func(d alert.Detail) {
-		item := text.ItemOf(d)
+		write := text.ValueOf(d)
 		said := text.List(d.Values, mostValues, func(v string) string {
 			if v == "" {
 				return ""
 			}
-			return inert(item(v), mostValue) + text.NewMark(a.Context, v)
+			return inert(write(v), mostValue) + text.NewMark(a.Context, v)
 		})
 		if len(said) > 0 {
 			add(aDetail, fact(text.Label(d.Name), strings.Join(said, ", ")))
@@ -319,7 +319,7 @@ func marked(value string, c *alert.Context) string {
 	if value == "" {
 		return ""
 	}
-	return inert(text.Item(value), mostValue) + text.NewMark(c, value)
+	return inert(text.Value(value), mostValue) + text.NewMark(c, value)
 }
 
 // values writes a list of texts of ours in one line.

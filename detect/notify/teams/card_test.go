@@ -647,7 +647,7 @@ func TestGuidanceAndNews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "“Rotterdam, NL” (new for this account), “Sofia, BG”\""} {
+	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "Rotterdam, NL (new for this account), Sofia, BG\""} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the card lacks %s:\n%s", want, text)
 		}

@@ -51,13 +51,39 @@ func Item(value string) string {
 	return quotedWhole(value)
 }
 
-// ItemOf returns a function that writes the values of a custom detail as items.
-// Those of a storm's worst identities are sentences of ours.
-func ItemOf(d alert.Detail) func(string) string {
+// Value returns a value for a list that has its own place and nothing but values
+// in it: as it is unless it has what would close a remark of ours, or begin one.
+func Value(value string) string {
+	if balanced(value) && !strings.ContainsAny(value, "“”„«»•·") {
+		return value
+	}
+	return quotedWhole(value)
+}
+
+// ValueOf returns a function that writes the values of a custom detail. Those of a
+// storm's worst identities are sentences of ours.
+func ValueOf(d alert.Detail) func(string) string {
 	if d.Name == alert.WorstIdentities {
 		return func(v string) string { return v }
 	}
-	return Item
+	return Value
+}
+
+// balanced reports whether a text closes the brackets that it opens, and no others.
+func balanced(text string) bool {
+	open := 0
+	for _, r := range text {
+		switch r {
+		case '(':
+			open++
+		case ')':
+			open--
+		}
+		if open < 0 {
+			return false
+		}
+	}
+	return open == 0
 }
 
 // quotedTitle is a title as a part of a sentence, made inert by the caller.
