@@ -63,14 +63,14 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	for i, r := range enabled {
 		texts[i] = r.Query.Text
 	}
-	var empty []string
-	l.Tables, empty = withKnown(l.Tables, texts...)
-	rules, problems := runnable(enabled, l, o.lists)
+	tables, empty := withKnown(l.Tables, texts...)
+	known := &logs.Logs{Tables: tables, Report: l.Report}
+	rules, problems := runnable(enabled, known, o.lists)
 	problems.notes = append(problems.notes, emptyNotes(empty, rules)...)
 	if len(problems.refused) > 0 || len(rules) == 0 {
 		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
 	}
-	read := tablesRead(rules, l, o.lists)
+	read := tablesRead(rules, known, o.lists)
 	first, last, err := o.span(read)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	p.tooLate(late.warnings(tablesOfRules(rules, l, o.lists), o.config.Lateness, detectors))
+	p.tooLate(late.warnings(tablesOfRules(rules, known, o.lists), o.config.Lateness, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -153,17 +153,17 @@ type simulation struct {
 
 func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	db := kql.NewDatabase(l.Tables...)
-	db.Watchlists = lists
-	client, err := workspace.New(localWorkspace, localCredential{}, workspace.Options{
-		ClientOptions: azcore.ClientOptions{
-			Transport: &service.Service{
-				DB:  db,
-				Now: func() time.Time { return sim.now },
-			},
-			Retry: policy.RetryOptions{MaxRetries: -1}, // what fails in process fails again
-		},
-	})
+	texts := make([]string, len(rules))
+	for i, r := range rules {
+		texts[i] = r.Query.Text
+	}
+	tables, _ := withKnown(l.Tables, texts...)
+	client, err := sim.client(tables, lists)
+	if err != nil {
+		return nil, err
+	}
+	// What the logs do not hold, context says so of.
+	context, err := sim.client(l.Tables, lists)
 	if err != nil {
 		return nil, err
 	}
@@ -173,9 +173,24 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.SendLimit = 0 // and no tick comes after the last
 	config.MaxAlerts = s.MaxAlerts
 	config.Start, config.End = first, last
-	withContext(&config, s, client)
+	withContext(&config, s, context)
 	sim.detector, err = detect.New(config, rules, client, reported, to)
 	return sim, err
+}
+
+// client returns a client of a workspace that holds the tables.
+func (s *simulation) client(tables []*kql.Table, lists watchlistSource) (*workspace.Client, error) {
+	db := kql.NewDatabase(tables...)
+	db.Watchlists = lists
+	return workspace.New(localWorkspace, localCredential{}, workspace.Options{
+		ClientOptions: azcore.ClientOptions{
+			Transport: &service.Service{
+				DB:  db,
+				Now: func() time.Time { return s.now },
+			},
+			Retry: policy.RetryOptions{MaxRetries: -1}, // what fails in process fails again
+		},
+	})
 }
 
 // run ticks whenever something is due, until nothing is. What failed in a tick is
