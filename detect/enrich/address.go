@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -126,33 +127,38 @@ func (b *batch) place(ip string) string {
 	return prefix.String()
 }
 
-// parts are words of addresses that stand for them however they are spelled: of
-// IPv6 addresses the first two groups, and IPv4 addresses mapped into IPv6.
-func partsOf(addresses []string) []string {
+// partsOf are words that stand in the IPv6 addresses of a place however they are
+// spelled: its groups up to the first of zeros, of which there may be none.
+func (b *batch) partsOf(addresses []string) []string {
 	parts := map[string]bool{}
 	for _, ip := range addresses {
 		addr, err := netip.ParseAddr(ip)
-		if err != nil {
+		if err != nil || !addr.Is6() {
 			continue
 		}
-		b := addr.As16()
-		if addr.Is4() {
-			parts[ip] = true
-			for _, format := range []string{"%x:%x", "%04x:%04x"} {
-				parts[fmt.Sprintf(format, uint16(b[12])<<8|uint16(b[13]), uint16(b[14])<<8|uint16(b[15]))] = true
+		bytes := addr.As16()
+		var short, long []string
+		for i := range min(max(b.config.IPv6Prefix, 16), 128) / 16 {
+			group := binary.BigEndian.Uint16(bytes[2*i:])
+			if i > 0 && group == 0 {
+				break
 			}
-			continue
+			short, long = append(short, fmt.Sprintf("%x", group)), append(long, fmt.Sprintf("%04x", group))
 		}
-		first, second := uint16(b[0])<<8|uint16(b[1]), uint16(b[2])<<8|uint16(b[3])
-		formats := []string{"%x:%x", "%04x:%04x", "%x:%04x"}
-		if second == 0 { // which can be left out
-			formats = []string{"%x", "%04x"}
-		}
-		for _, format := range formats {
-			parts[strings.TrimSuffix(fmt.Sprintf(format+":", first, second), ":")] = true
-		}
+		parts[strings.Join(short, ":")], parts[strings.Join(long, ":")] = true, true
 	}
 	return slices.Sorted(maps.Keys(parts))
+}
+
+// mapped are the spellings of IPv4 addresses as IPv6 ones.
+func mapped(addresses []string) (spellings []string) {
+	for _, ip := range addresses {
+		if addr, err := netip.ParseAddr(ip); err == nil && addr.Is4() {
+			b := addr.As4()
+			spellings = append(spellings, "::ffff:"+ip, fmt.Sprintf("::ffff:%x:%x", binary.BigEndian.Uint16(b[:]), binary.BigEndian.Uint16(b[2:])))
+		}
+	}
+	return spellings
 }
 
 // assessVisitors finds other accounts that signed in from where the prompts of one
@@ -173,6 +179,9 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 		done[place] = true
 		for i := range b.visitors[place] {
 			p := &b.visitors[place][i]
+			if len(r.prompts) > 0 && p.time.Before(r.from) && !p.last.Before(r.from) {
+				p = p.at(p.last) // of several, the first is too early
+			}
 			if !r.counts(p) || slices.ContainsFunc(subjects, func(s subject) bool { return s.account == p.of }) || slices.Contains(known.regulars, p.account) {
 				continue
 			}

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -326,12 +327,15 @@ func (e *Enricher) ask(ctx context.Context, b *batch, k kind) error {
 			if n == len(lists) {
 				lists = append(lists, map[string]string{"AccountIds": listLiteral(nil), "Accounts": listLiteral(nil)})
 			}
-			lists[n]["Addresses"] = listLiteral(part)
-			lists[n]["Parts"] = listLiteral(partsOf(part))
+			parts := b.partsOf(part)
+			if k.visitors {
+				part = append(slices.Clip(part), mapped(part)...)
+			}
+			lists[n]["Addresses"], lists[n]["Parts"], lists[n]["HasParts"] = listLiteral(part), listLiteral(parts), strconv.FormatBool(len(parts) > 0)
 			n++
 		}
 		for ; k.visitors && n < len(lists); n++ {
-			lists[n]["Addresses"], lists[n]["Parts"] = listLiteral(nil), listLiteral(nil)
+			lists[n]["Addresses"], lists[n]["Parts"], lists[n]["HasParts"] = listLiteral(nil), listLiteral(nil), "false"
 		}
 	}
 	b.answered = nil

@@ -76,7 +76,7 @@ func FuzzBind(f *testing.F) {
 func bound(t testing.TB, k kind, id, name string) string {
 	t.Helper()
 	text, err := k.query.bind(map[string]string{"From": timeLiteral(testNow.Add(-time.Hour)), "To": timeLiteral(testNow), "Since": timeLiteral(testNow),
-		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Parts": listLiteral([]string{name})})
+		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Parts": listLiteral([]string{name}), "HasParts": "true"})
 	if err != nil {
 		t.Fatal(err)
 	}

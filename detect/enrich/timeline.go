@@ -232,6 +232,13 @@ type prompt struct {
 	address, network, country, device, deviceName, app, session string
 }
 
+// at is the same at another time.
+func (p *prompt) at(moment time.Time) *prompt {
+	moved := *p
+	moved.time, moved.last = moment, moment
+	return &moved
+}
+
 // title is what an account of no alert is called.
 func (p prompt) title() string { return text.QuotedOr(cmp.Or(p.user, p.account), "an unknown account") }
 
@@ -258,7 +265,7 @@ func (b *batch) after(r row) {
 		}
 		b.answered[key] = true
 	}
-	if p.of != nil {
+	if r.value("IsVisitor") != true && p.of != nil {
 		p.of.prompts = append(p.of.prompts, p)
 	} else {
 		p.user = name
