@@ -1,8 +1,9 @@
 package rule
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
+	"strings"
 )
 
 // DefaultFile is the name that the default rule's problems and positions refer
@@ -12,12 +13,42 @@ const DefaultFile = "mfa-rejected-by-user.yaml"
 //go:embed mfa-rejected-by-user.yaml
 var defaultYAML []byte
 
-// Default returns the rule that Pushback ships with, MFA Rejected by User. Each
-// call returns a rule of its own, which the caller may change.
-func Default() *Rule {
-	r, problems := Parse(DefaultFile, defaultYAML)
+// shippedFiles has the files of [ShippedNames].
+//
+//go:embed mfa-rejected-by-user.yaml mfa-fatigue.yaml
+var shippedFiles embed.FS
+
+// shippedNames are in the order in which the rules run.
+var shippedNames = []string{"mfa-rejected-by-user", "mfa-fatigue"}
+
+// ShippedNames returns the names of the rules that Pushback ships with: those of
+// their files without .yaml.
+func ShippedNames() []string { return append([]string(nil), shippedNames...) }
+
+// Shipped returns the rules that Pushback ships with, in the order of their names
+// in [ShippedNames]. Each call returns rules of its own, which the caller may
+// change.
+func Shipped() []*Rule {
+	rules := make([]*Rule, len(shippedNames))
+	for i, name := range shippedNames {
+		rules[i] = shippedRule(name)
+	}
+	return rules
+}
+
+// Default returns the first of the rules that Pushback ships with, MFA Rejected by
+// User. Each call returns a rule of its own, which the caller may change.
+func Default() *Rule { return shippedRule(strings.TrimSuffix(DefaultFile, ".yaml")) }
+
+func shippedRule(name string) *Rule {
+	file := name + ".yaml"
+	data, err := shippedFiles.ReadFile(file)
+	if err != nil {
+		panic(fmt.Sprintf("rule: the embedded rule is missing: %v", err))
+	}
+	r, problems := Parse(file, data)
 	if r == nil {
-		panic(fmt.Sprintf("rule: the embedded rule is broken: %v", problems))
+		panic(fmt.Sprintf("rule: the embedded rule %s is broken: %v", name, problems))
 	}
 	return r
 }
