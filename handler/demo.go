@@ -15,16 +15,16 @@ import (
 	"pushback/handler/settings"
 )
 
-// newDemo is the command that runs the shipped rule over a generated day.
+// newDemo is the command that runs the shipped rules over a generated day.
 func newDemo() *cobra.Command {
 	var out output
 	var seed uint64
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run the shipped rule over a generated day of sign-ins, with no account",
+		Short: "Run the shipped rules over a generated day of sign-ins, with no account",
 		Long: "Generates a day of sign-ins of a tenant of 300 people, the same for the same seed, and runs\n" +
-			"the rule MFA Rejected by User over it hour by hour, as production would.",
+			"the rules that ship over it hour by hour, as production would.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			day := sample.Generate(sample.Options{Seed: seed})
@@ -42,7 +42,7 @@ func newDemo() *cobra.Command {
 			}
 			run := &offline{
 				title: fmt.Sprintf("Demo: a generated day of sign-ins, %s UTC", sample.DefaultDay.Format(time.DateOnly)),
-				rules: []*rule.Rule{rule.Default()},
+				rules: rule.Shipped(),
 				from:  sample.DefaultDay, to: sample.DefaultDay.AddDate(0, 0, 1),
 				config: s,
 				read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {

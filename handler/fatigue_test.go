@@ -47,7 +47,7 @@ func loggedIn(t *testing.T, rows ...loggedRow) string {
 // fatigues runs the rule over the records.
 func fatigues(t *testing.T, rows ...loggedRow) []alert.Alert {
 	t.Helper()
-	return handler(t, "replay", "--logs", loggedIn(t, rows...), "--rules", filepath.Join("..", "detect", "rule", "mfa-fatigue.yaml"), "--json").alerts(t)
+	return handler(t, "replay", "--logs", loggedIn(t, rows...), "--rules", "mfa-fatigue", "--json").alerts(t)
 }
 
 // daytime is a moment of the day as the records have it.

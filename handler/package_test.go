@@ -103,7 +103,7 @@ func TestPackage(t *testing.T) {
 			t.Fatalf("%v: %s", err, text)
 		}
 	}
-	if diff := cmp.Diff([]string{"bin/handler", "function-app/function.json", "host.json", "rules/mfa-rejected-by-user.yaml", "rules/mine.yaml"}, slices.Sorted(slices.Values(names))); diff != "" {
+	if diff := cmp.Diff([]string{"bin/handler", "function-app/function.json", "host.json", "rules/mfa-fatigue.yaml", "rules/mfa-rejected-by-user.yaml", "rules/mine.yaml"}, slices.Sorted(slices.Values(names))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	if text, err := exec.Command(filepath.Join(h.root, "bin/handler"), "--version").Output(); err != nil || !strings.Contains(string(text), "v1.2.3-test") {

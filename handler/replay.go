@@ -59,7 +59,7 @@ func newReplay() *cobra.Command {
 	out.flags(cmd)
 	cmd.Flags().StringVar(&dir, "logs", "", "folder of exported logs, or one file (required)")
 	lists.flag(cmd)
-	cmd.Flags().StringVar(&rules, "rules", "", "rule file, or folder of rules (default: PUSHBACK_RULES, else the shipped rule)")
+	cmd.Flags().StringVar(&rules, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, exclusive (default: the logs' end)")
 	return cmd

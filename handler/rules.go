@@ -16,14 +16,12 @@ type ruleSet struct {
 	problems []rule.Problem
 }
 
-// readRules reads the rules at a path, or the shipped one if it is empty. Those
-// that are wrong do not keep the others from running. Whether a query is one is
-// left to the service, which knows more KQL than the local engine.
-func readRules(path string) ruleSet {
-	if path == "" {
-		return ruleSet{rules: []*rule.Rule{rule.Default()}}
-	}
-	rules, problems := rule.Load(path)
+// readRules reads the rules that a text names, or those that ship if it is empty:
+// see [rule.Choose]. Those that are wrong do not keep the others from running.
+// Whether a query is one is left to the service, which knows more KQL than the
+// local engine.
+func readRules(names string) ruleSet {
+	rules, problems := rule.Choose(names)
 	return ruleSet{rules, problems}
 }
 
@@ -64,8 +62,8 @@ func divide(rules []*rule.Rule) (running, disabled []*rule.Rule) {
 // loadRules reads rules as [readRules] does and checks their queries. Any error
 // in any of them is an error: to run the others would look like all is well.
 // Warnings are returned beside the rules.
-func loadRules(path string) ([]*rule.Rule, []string, error) {
-	set := readRules(path)
+func loadRules(names string) ([]*rule.Rule, []string, error) {
+	set := readRules(names)
 	err, warnings := set.err(), set.warnings()
 	for _, r := range set.rules {
 		_, invalid := kql.Check(r.Query.Text, kql.KnownTables())

@@ -27,7 +27,7 @@ param teamsWebhookUrl string = ''
 @description('Whether alerts become incidents of Microsoft Sentinel in the workspace.')
 param sentinelIncidents bool = false
 
-@description('Folder of rules in the package that run instead of the shipped rule, or nothing.')
+@description('Folder of rules in the package that run, or names of shipped rules, with commas between them. Without it all that ship run.')
 param rulesFolder string = ''
 
 @description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. The README lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')

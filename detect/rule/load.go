@@ -45,12 +45,7 @@ func Load(path string) ([]*Rule, []Problem) {
 		}
 		id := strings.ToLower(r.ID)
 		if first := byID[id]; first != nil {
-			at, firstAt := r.at["id"], first.at["id"]
-			problems = append(problems, Problem{
-				File: file, Line: at.line, Column: at.column,
-				Message: fmt.Sprintf("id %s is already that of %q at %s:%d:%d: give each rule an id of its own",
-					r.ID, first.Name, first.File, firstAt.line, firstAt.column),
-			})
+			problems = append(problems, r.sameID(first))
 			continue
 		}
 		byID[id] = r
@@ -58,6 +53,16 @@ func Load(path string) ([]*Rule, []Problem) {
 	}
 	sortProblems(problems)
 	return rules, problems
+}
+
+// sameID is the problem that another rule has the id already.
+func (r *Rule) sameID(first *Rule) Problem {
+	at, firstAt := r.at["id"], first.at["id"]
+	return Problem{
+		File: r.File, Line: at.line, Column: at.column,
+		Message: fmt.Sprintf("id %s is already that of %q at %s:%d:%d: give each rule an id of its own",
+			r.ID, first.Name, first.File, firstAt.line, firstAt.column),
+	}
 }
 
 // ruleFiles lists the rule files below a folder, in lexical order.

@@ -13,9 +13,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +25,7 @@ import (
 func main() {
 	root := flag.String("root", ".", "the folder of host.json")
 	out := flag.String("o", "pushback.zip", "the file to write")
-	rules := flag.String("rules", "", "a folder of rules of your own to package beside the shipped one, or, with its id, in its place")
+	rules := flag.String("rules", "", "a folder of rules of your own to package beside the shipped ones, or, with the id of one, in its place")
 	version := flag.String("version", "", "the version to stamp (default: what git describe says)")
 	arch := flag.String("arch", "amd64", "the architecture of the app: Flex Consumption has amd64")
 	flag.Parse()
@@ -39,8 +39,9 @@ func main() {
 	}
 }
 
-// shippedRule goes into the package for whoever sets PUSHBACK_RULES=rules.
-const shippedRule = "detect/rule/mfa-rejected-by-user.yaml"
+// shippedRules is the folder of the rules that go into the package for whoever
+// sets PUSHBACK_RULES=rules.
+const shippedRules = "detect/rule"
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
 
@@ -123,46 +124,44 @@ type file struct {
 }
 
 // rulesOf lists the rules to package: those of a folder, if there is one, and
-// the shipped one unless one of them has its id. All are right as serve will
-// read them, or it is an error.
+// the shipped ones but for those whose ids are among them. All are right as serve
+// will read them, or it is an error.
 func rulesOf(root, dir string) ([]file, error) {
-	shipped := file{"rules/" + path.Base(shippedRule), filepath.Join(root, shippedRule), 0o644}
-	original, err := load(shipped.from)
-	if err != nil {
-		return nil, err
-	}
-	if dir == "" {
-		return []file{shipped}, nil
-	}
-	if dir, err = regular(dir); err != nil {
-		return nil, err
-	}
-	own, err := load(dir)
-	if err != nil {
-		return nil, err
-	}
 	var files []file
-	replaced := false
+	var own []*rule.Rule
+	var err error
+	if dir != "" {
+		if dir, err = regular(dir); err != nil {
+			return nil, err
+		}
+		if own, err = load(dir); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range own {
 		name, err := filepath.Rel(dir, r.File)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, file{"rules/" + filepath.ToSlash(name), r.File, 0o644})
-		if strings.EqualFold(r.ID, original[0].ID) {
-			replaced = true
-			fmt.Fprintf(os.Stderr, "package: %s has the id of the shipped rule and takes its place\n", r.File)
+	}
+	var shipped []file
+	for _, name := range rule.ShippedNames() {
+		f := file{"rules/" + name + ".yaml", filepath.Join(root, shippedRules, name+".yaml"), 0o644}
+		original, err := load(f.from)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if replaced {
-		return files, nil
-	}
-	for _, f := range files {
-		if f.name == shipped.name {
-			return nil, fmt.Errorf("%s has the name of the shipped rule and another id: give it another name, or one of them would be lost", f.from)
+		if i := slices.IndexFunc(own, func(r *rule.Rule) bool { return strings.EqualFold(r.ID, original[0].ID) }); i >= 0 {
+			fmt.Fprintf(os.Stderr, "package: %s has the id of the shipped rule %s and takes its place\n", own[i].File, name)
+			continue
 		}
+		if i := slices.IndexFunc(files, func(o file) bool { return o.name == f.name }); i >= 0 {
+			return nil, fmt.Errorf("%s has the name of a shipped rule and another id: give it another name, or one of them would be lost", files[i].from)
+		}
+		shipped = append(shipped, f)
 	}
-	return append([]file{shipped}, files...), nil
+	return append(shipped, files...), nil
 }
 
 // load reads rules. Warnings are said, and the rest is an error.

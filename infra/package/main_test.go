@@ -17,7 +17,7 @@ const (
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../" + shippedRule)
+	text, err := os.ReadFile("../../" + shippedRules + "/mfa-rejected-by-user.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,16 +33,16 @@ func TestRules(t *testing.T) {
 		want  []string
 		wrong []string // what the error says
 	}{
-		{name: "one more", files: map[string]string{"mine.yaml": own}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mine.yaml"}},
-		{name: "in a folder", files: map[string]string{"a/mine.YML": own}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/a/mine.YML"}},
-		{name: "an edited copy", files: map[string]string{"mfa-rejected-by-user.yaml": shipped}, want: []string{"rules/mfa-rejected-by-user.yaml"}},
-		{name: "an edited copy by another name", files: map[string]string{"mine.yaml": shipped}, want: []string{"rules/mine.yaml"}},
-		{name: "a copy and one more", files: map[string]string{"a.yaml": own, "mine.yaml": strings.Replace(shipped, shippedID, strings.ToUpper(shippedID), 1)}, want: []string{"rules/a.yaml", "rules/mine.yaml"}},
+		{name: "one more", files: map[string]string{"mine.yaml": own}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/mine.yaml"}},
+		{name: "in a folder", files: map[string]string{"a/mine.YML": own}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/a/mine.YML"}},
+		{name: "an edited copy", files: map[string]string{"mfa-rejected-by-user.yaml": shipped}, want: []string{"rules/mfa-fatigue.yaml", "rules/mfa-rejected-by-user.yaml"}},
+		{name: "an edited copy by another name", files: map[string]string{"mine.yaml": shipped}, want: []string{"rules/mfa-fatigue.yaml", "rules/mine.yaml"}},
+		{name: "a copy and one more", files: map[string]string{"a.yaml": own, "mine.yaml": strings.Replace(shipped, shippedID, strings.ToUpper(shippedID), 1)}, want: []string{"rules/mfa-fatigue.yaml", "rules/a.yaml", "rules/mine.yaml"}},
 		{name: "the shipped name", files: map[string]string{"mfa-rejected-by-user.yaml": own}, wrong: []string{"mfa-rejected-by-user.yaml", "another name"}},
 		{name: "an id twice", files: map[string]string{"a.yaml": own, "b.yaml": own}, wrong: []string{"b.yaml:", "a.yaml:", ownID}},
 		{name: "two mistakes", files: map[string]string{"a.yaml": strings.Replace(own, "severity: ", "severity: Very", 1), "b.yaml": "{"}, wrong: []string{"a.yaml:", "severity", "b.yaml:1"}},
 		{name: "nothing", files: map[string]string{"notes.txt": "x"}, wrong: []string{"no rule in this folder"}},
-		{name: "hidden", files: map[string]string{"mine.yaml": own, ".git/x.yaml": "x", ".secret.yaml": "x"}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mine.yaml"}},
+		{name: "hidden", files: map[string]string{"mine.yaml": own, ".git/x.yaml": "x", ".secret.yaml": "x"}, want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/mine.yaml"}},
 		{name: "a link to a file", files: map[string]string{"mine.yaml": own}, odd: link("/etc/passwd", "x.yaml"), wrong: []string{"x.yaml", "not a regular file"}},
 		{name: "a link to a folder", files: map[string]string{"mine.yaml": own}, odd: link("/etc", "more"), wrong: []string{"more", "not a regular file"}},
 	} {

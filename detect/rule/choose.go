@@ -1,0 +1,83 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Choose reads the rules that a text names: names of shipped rules and paths as
+// of [Load], with commas between them; nothing names all that ship. A name of a
+// shipped rule stands for that rule, whatever the working directory has: a file or
+// folder called like it is named as ./NAME. A text that is a path as a whole is one
+// path, commas and all. Problems are reported as by Load, and an id that two rules
+// share is one.
+func Choose(text string) ([]*Rule, []Problem) {
+	if strings.TrimSpace(text) == "" {
+		return Shipped(), nil
+	}
+	var rules []*Rule
+	var problems []Problem
+	byID := map[string]*Rule{}
+	for _, item := range chosen(text) {
+		found, wrong := choose(item)
+		problems = append(problems, wrong...)
+		for _, r := range found {
+			if first := byID[strings.ToLower(r.ID)]; first != nil {
+				problems = append(problems, r.sameID(first))
+				continue
+			}
+			byID[strings.ToLower(r.ID)] = r
+			rules = append(rules, r)
+		}
+	}
+	sortProblems(problems)
+	return rules, problems
+}
+
+// chosen splits what a text names.
+func chosen(text string) []string {
+	text = strings.TrimSpace(text)
+	if _, err := os.Stat(text); err == nil && !slices.Contains(shippedNames, text) {
+		return []string{text}
+	}
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		items = append(items, strings.TrimSpace(item))
+	}
+	return items
+}
+
+// choose reads what one item names.
+func choose(item string) ([]*Rule, []Problem) {
+	if item == "" {
+		return nil, []Problem{{Message: "there is nothing between two commas, or before or behind one: name a shipped rule, " + orList(shippedNames) + ", or a path"}}
+	}
+	if slices.Contains(shippedNames, item) {
+		var problems []Problem
+		if _, err := os.Lstat(item); err == nil {
+			problems = append(problems, Problem{File: item, Warning: true,
+				Message: "this is the name of a shipped rule, which runs, and of a file or folder here, which is not read: name that ." + string(filepath.Separator) + item})
+		}
+		return []*Rule{shippedRule(item)}, problems
+	}
+	if _, err := os.Stat(item); errors.Is(err, fs.ErrNotExist) && isName(item) {
+		return nil, []Problem{{File: item, Message: fmt.Sprintf("there is no such file or folder, and no shipped rule of that name%s", oneOfShipped(item))}}
+	}
+	return Load(item)
+}
+
+// isName reports whether an item looks like a name rather than a path.
+func isName(item string) bool {
+	return !strings.ContainsAny(item, `/\`) && !strings.Contains(item, ".")
+}
+
+// oneOfShipped lists the shipped rules, with the one that was meant first if that
+// is clear.
+func oneOfShipped(item string) string {
+	return suggestion(item, shippedNames) + " (they are " + strings.Join(shippedNames, ", ") + ")"
+}
