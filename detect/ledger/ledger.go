@@ -20,8 +20,9 @@
 //	note:<name>                        what a destination noted of the rule
 //	purge                              when old rows were last removed
 //
-// and a partition that lists the rules and has the number of the ledger's
-// format. The hour of a seen row is that of the
+// a partition per story that rules share, with its notes and when they were
+// purged, and a partition that lists all of these and has the number of the
+// ledger's format. The hour of a seen row is that of the
 // rule's watermark when it was written or that of the activities' end, whichever
 // is later; so all that a window's rows must be compared with is one range of
 // keys, from the window's start on, and costs what happened lately, not what the
@@ -84,6 +85,8 @@ type Ledger struct {
 	mu     sync.Mutex
 	seq    int64
 	leases map[string]*Lease // by rule
+	// stories are those that this process put into the directory.
+	stories map[string]bool
 	// listed is what Begin read of the rules, if isListed.
 	listed   []string
 	isListed bool

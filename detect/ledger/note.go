@@ -5,18 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"pushback/detect/alert"
 )
 
 // noteRetention is how long a note is kept after it was last set.
 const noteRetention = 366 * 24 * time.Hour
 
-// Note returns what is noted of a rule under a name, and a tag of it for
-// SetNote. Both are empty if nothing is.
+// Note returns what is noted of a rule, or of a story that rules share, under a
+// name, and a tag of it for SetNote. Both are empty if nothing is. The id is the
+// rule's, or that of [alert.StoryID].
 //
 // Notes are for destinations, which keep there what they need to know of
-// earlier alerts of a rule. They last a year from when they were last set.
-func (l *Ledger) Note(ctx context.Context, ruleID, name string) (text, tag string, err error) {
-	i, err := l.store.get(ctx, partitionOf(ruleID), noteKey(name))
+// earlier alerts. They last a year from when they were last set.
+func (l *Ledger) Note(ctx context.Context, id, name string) (text, tag string, err error) {
+	i, err := l.store.get(ctx, partitionOf(id), noteKey(name))
 	if errors.Is(err, errMissing) {
 		return "", "", nil
 	}
@@ -25,7 +28,7 @@ func (l *Ledger) Note(ctx context.Context, ruleID, name string) (text, tag strin
 		n, err = as[*noteRow](i)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("ledger: reading a note of rule %q: %w", ruleID, err)
+		return "", "", fmt.Errorf("ledger: reading a note of rule %q: %w", id, err)
 	}
 	return n.text, i.etag, nil
 }
@@ -33,20 +36,26 @@ func (l *Ledger) Note(ctx context.Context, ruleID, name string) (text, tag strin
 // maxNote is how long a note may be, in UTF-16 units.
 const maxNote = 200_000
 
-// SetNote notes a text of a rule under a name, of at most 200,000 UTF-16 units.
-// It takes the place of the text with this tag, or if the tag is empty of none.
+// SetNote notes a text of a rule or a story under a name, of at most 200,000 UTF-16
+// units. It takes the place of the text with this tag, or if the tag is empty of none.
 // It returns the tag of the new one. If there is another by now, possibly the
 // very same one from an attempt whose answer was lost, it changes nothing and
 // reports false.
-func (l *Ledger) SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error) {
+func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTag string, ok bool, err error) {
 	if head, rest := splitUnits(text, maxNote); rest != "" {
-		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", ruleID, maxNote, head)
+		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", id, maxNote, head)
+	}
+	if alert.IsStoryID(id) && !l.isEnlisted(id) { // else its notes would never be purged
+		if err := l.enlist(ctx, id); err != nil {
+			return "", false, err
+		}
+		l.enlisted(id)
 	}
 	c := change{verb: replace, key: noteKey(name), etag: tag, row: &noteRow{at: l.now(), text: text}}
 	if tag == "" {
 		c.verb = insert
 	}
-	partition := partitionOf(ruleID)
+	partition := partitionOf(id)
 	c, err = l.store.prepare(partition, c)
 	if err == nil {
 		newTag, err = l.store.commit(ctx, partition, c)
@@ -55,9 +64,26 @@ func (l *Ledger) SetNote(ctx context.Context, ruleID, name, text, tag string) (n
 	case conflict(err):
 		return "", false, nil
 	case err != nil:
-		return "", false, fmt.Errorf("ledger: noting something of rule %q: %w", ruleID, err)
+		return "", false, fmt.Errorf("ledger: noting something of rule %q: %w", id, err)
 	}
 	return newTag, true, nil
+}
+
+// isEnlisted reports whether this process put a story into the directory.
+func (l *Ledger) isEnlisted(storyID string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stories[storyID]
+}
+
+// enlisted notes that a story is in the directory.
+func (l *Ledger) enlisted(storyID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stories == nil {
+		l.stories = map[string]bool{}
+	}
+	l.stories[storyID] = true
 }
 
 // purgeNotes removes the notes that were last set before a time.

@@ -54,7 +54,10 @@ const (
 var ErrNotOwed = errors.New("no such alert is owed")
 
 // Rules returns the ids of the rules that may owe an alert.
-func (l *Ledger) Rules(ctx context.Context) ([]string, error) { return l.rules(ctx) }
+func (l *Ledger) Rules(ctx context.Context) ([]string, error) {
+	ids, err := l.rules(ctx)
+	return slices.DeleteFunc(slices.Clone(ids), alert.IsStoryID), err
+}
 
 // Waiting yields the alerts that a rule owes, from a place on, each as what its
 // destinations wait for. First come those that are due, in the order in which

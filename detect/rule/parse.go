@@ -478,7 +478,29 @@ func (p *parser) extension(n *yaml.Node) {
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
 		"guidance": p.guidance,
+		"story":    p.story,
+		"followUp": func(n *yaml.Node) {
+			if follow, ok := p.truth(n, "followUp"); ok {
+				p.rule.NoFollowUp = !follow
+			}
+		},
 	})
+}
+
+// storyName is a name that is the same in every store and every file system.
+var storyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$`)
+
+// story reads the name of the story that the rule shares.
+func (p *parser) story(n *yaml.Node) {
+	text, ok := p.text(n, "story")
+	if !ok {
+		return
+	}
+	if !storyName.MatchString(text) {
+		p.errorf(n, "story is %.100q: give it a name of at most 50 small letters, digits and dashes that begins and ends with a letter or digit, or remove it for a story of the rule's own", text)
+		return
+	}
+	p.rule.Story = text
 }
 
 // guidance reads the address of the rule's runbook.

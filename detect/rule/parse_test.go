@@ -92,6 +92,8 @@ metadata:
   anything: [1, 2]
 pushback:
   identity: [UserId, IPAddress]
+  story: sign-ins
+  followUp: false
 `
 
 func mustFormat(t *testing.T, text string) Format {
@@ -147,7 +149,7 @@ func TestParse(t *testing.T) {
 			Enabled: true, ReopenClosedIncident: true, LookbackDuration: day, MatchingMethod: Selected,
 			GroupByEntities: []string{"Account", "IP"}, GroupByAlertDetails: []string{"Severity"}, GroupByCustomDetails: []string{"Apps"},
 		}},
-		Identity: []string{"UserId", "IPAddress"},
+		Identity: []string{"UserId", "IPAddress"}, Story: "sign-ins", NoFollowUp: true,
 	}
 	if diff := cmp.Diff(want, got, compareRules); diff != "" {
 		t.Errorf("rule (-want +got):\n%s", diff)
@@ -451,6 +453,13 @@ func TestParseProblems(t *testing.T) {
 			`r.yaml:9:22: identity is the single value "A": it must be a list, such as [a, b]`,
 			`r.yaml:9:25: warning: unknown key "identiy" in pushback is ignored: did you mean "identity"?`,
 		}},
+		{"story", add("pushback: {story: \"a/b\"}\n"), []string{
+			`r.yaml:9:19: story is "a/b": give it a name of at most 50 small letters, digits and dashes that begins and ends with a letter or digit, or remove it for a story of the rule's own`,
+		}},
+		{"a long story", add("pushback: {story: " + strings.Repeat("a", 51) + "}\n"), []string{
+			`r.yaml:9:19: story is "` + strings.Repeat("a", 51) + `": give it a name of at most 50 small letters, digits and dashes that begins and ends with a letter or digit, or remove it for a story of the rule's own`,
+		}},
+		{"followUp", add("pushback: {followUp: perhaps}\n"), []string{`r.yaml:9:22: followUp is the single value "perhaps": it must be true or false`}},
 		{"extension text", add("pushback: x\n"), []string{`r.yaml:9:11: pushback is the single value "x": it must be a mapping of keys to values`}},
 
 		{"guidance", add("pushback: {guidance: \"javascript:alert(1)\"}\n"), []string{

@@ -76,6 +76,16 @@ type Rule struct {
 	// the rule's alerts, or nothing: `pushback: {guidance: https://...}`.
 	Guidance string
 
+	// Story names the story that the rule shares with others of the same name:
+	// what they find of the same entities is one incident, and what one of them
+	// found of the same activity before is updated. Without a name the story is the
+	// rule's own. It is Pushback's own too: `pushback: {story: NAME}`.
+	Story string
+
+	// NoFollowUp says that a sign-in afterwards is no news of what the rule reports,
+	// since that is about one. It is Pushback's own too: `pushback: {followUp: false}`.
+	NoFollowUp bool
+
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
 }
@@ -239,6 +249,15 @@ func nameOf(names []string, i int, typ string) string {
 		return fmt.Sprintf("%s(%d)", typ, i)
 	}
 	return names[i]
+}
+
+// StoryID returns the id under which the ledger keeps what is noted of the rule's
+// stories: its own, or that of the story that it shares.
+func (r *Rule) StoryID() string {
+	if r.Story == "" {
+		return r.ID
+	}
+	return alert.StoryID(r.Story)
 }
 
 // AddressColumns returns the columns that the entity mappings make IP addresses

@@ -76,10 +76,13 @@ func (c *chapter) touch(a alert.Alert) bool {
 
 // recall returns what is noted of a story, and the note's tag. What a version
 // before noted is noted anew by what comes next.
-func (d *Destination) recall(ctx context.Context, ruleID string, s story) (c chapter, tag string, err error) {
-	text, tag, err := d.notes.Note(ctx, ruleID, s.id)
-	if err == nil && text == "" {
-		text, _, err = d.notes.Note(ctx, ruleID, s.former)
+func (d *Destination) recall(ctx context.Context, s story) (c chapter, tag string, err error) {
+	text, tag, err := d.notes.Note(ctx, s.at, s.id)
+	for _, before := range s.earlier {
+		if err != nil || text != "" {
+			break
+		}
+		text, _, err = d.notes.Note(ctx, before.at, before.name)
 	}
 	if err != nil {
 		return c, "", fmt.Errorf("sentinel: which incident the alert belongs to: %w", err)
@@ -94,10 +97,10 @@ func (d *Destination) recall(ctx context.Context, ruleID string, s story) (c cha
 
 // note notes a chapter in the place of the one with this tag, and reports whether
 // that was still the newest.
-func (d *Destination) note(ctx context.Context, ruleID string, s story, c chapter, tag string) (newTag string, ok bool, err error) {
+func (d *Destination) note(ctx context.Context, s story, c chapter, tag string) (newTag string, ok bool, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		newTag, ok, err = d.notes.SetNote(ctx, ruleID, s.id, string(text), tag)
+		newTag, ok, err = d.notes.SetNote(ctx, s.at, s.id, string(text), tag)
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("sentinel: noting the incident %s: %w", c.Incident, err)
@@ -107,14 +110,14 @@ func (d *Destination) note(ctx context.Context, ruleID string, s story, c chapte
 
 // fill notes that the incident of a story holds no more.
 func (d *Destination) fill(ctx context.Context, a alert.Alert, r *rule.Rule, id string) error {
-	story := storyOf(a, r)
+	story := d.storyOf(a, r)
 	for range mostAttempts {
-		c, tag, err := d.recall(ctx, a.RuleID, story)
+		c, tag, err := d.recall(ctx, story)
 		if err != nil || c.Incident != id || c.Full {
 			return err
 		}
 		c.Full = true
-		if _, ok, err := d.note(ctx, a.RuleID, story, c, tag); err != nil || ok {
+		if _, ok, err := d.note(ctx, story, c, tag); err != nil || ok {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ const mostAttempts = 6
 // and returns its id, with its chapter if it was begun for the alert. It is not
 // the one that is full, if that is given.
 func (d *Destination) place(ctx context.Context, a alert.Alert, r *rule.Rule, full string) (string, chapter, error) {
-	p := placement{Destination: d, alert: a, rule: r, story: storyOf(a, r), full: full}
+	p := placement{Destination: d, alert: a, rule: r, story: d.storyOf(a, r), full: full}
 	p.own = incidentOf(p.story, a)
 	if p.own == full {
 		p.own = secondIncident(p.own, a)
@@ -64,7 +64,7 @@ type placement struct {
 // its note meanwhile.
 func (p *placement) attempt(ctx context.Context) (id string, done bool, err error) {
 	p.conflict = nil
-	c, tag, err := p.recall(ctx, p.alert.RuleID, p.story)
+	c, tag, err := p.recall(ctx, p.story)
 	if err != nil {
 		return "", false, err
 	}
@@ -98,7 +98,7 @@ func (p *placement) attempt(ctx context.Context) (id string, done bool, err erro
 func (p *placement) begin(ctx context.Context, c chapter, tag string, lowered *beside) (id string, done bool, err error) {
 	c = c.after(p.own, p.alert)
 	c.Beside = lowered
-	tag, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
+	tag, noted, err := p.note(ctx, p.story, c, tag)
 	if err != nil || !noted {
 		return "", false, err // another process noted it, or we without knowing
 	}
@@ -128,7 +128,7 @@ func (p *placement) join(ctx context.Context, c chapter, tag string, i armsecuri
 	case !c.touch(p.alert) && !c.Damaged:
 		return c.Incident, true, nil
 	}
-	_, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
+	_, noted, err := p.note(ctx, p.story, c, tag)
 	return c.Incident, noted, err
 }
 
@@ -160,7 +160,7 @@ func (p *placement) write(ctx context.Context, c chapter, tag string, next armse
 	}
 	c.touch(p.alert)
 	p.chapter = c
-	_, noted, err := p.note(ctx, p.alert.RuleID, p.story, c, tag)
+	_, noted, err := p.note(ctx, p.story, c, tag)
 	p.doubted = p.doubted || !noted // somebody noted another meanwhile
 	return c.Incident, noted, err
 }

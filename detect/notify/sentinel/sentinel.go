@@ -36,10 +36,10 @@ var _ notify.Opener = (*Destination)(nil)
 const Name = "sentinel"
 
 // Notes remember which incident a story is in. [*ledger.Ledger] are some, and
-// say what each method does.
+// say what each method does. The id is a rule's or a story's.
 type Notes interface {
-	Note(ctx context.Context, ruleID, name string) (text, tag string, err error)
-	SetNote(ctx context.Context, ruleID, name, text, tag string) (newTag string, ok bool, err error)
+	Note(ctx context.Context, id, name string) (text, tag string, err error)
+	SetNote(ctx context.Context, id, name, text, tag string) (newTag string, ok bool, err error)
 }
 
 // Options adjust a Destination. The zero value is fit for use.
@@ -109,7 +109,7 @@ func (d *Destination) IncidentURL(ctx context.Context, a alert.Alert) string {
 	if r != nil && !r.Incident.CreateIncident {
 		return ""
 	}
-	c, _, err := d.recall(ctx, a.RuleID, storyOf(a, r))
+	c, _, err := d.recall(ctx, d.storyOf(a, r))
 	if err != nil {
 		return ""
 	}

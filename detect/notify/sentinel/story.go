@@ -1,7 +1,9 @@
 package sentinel
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -23,18 +25,73 @@ const (
 // story is what the alerts of one incident have in common.
 type story struct {
 	id string
-	// former is the id that versions before gave it. Its note is there if one of
-	// them began the story.
+	// at is the id under which the ledger has the note of the story: the rule's, or
+	// that of a story which rules share.
+	at string
+	// former is the id that the first versions gave it, and of the incidents that
+	// they began.
 	former string
+	// earlier are where versions before noted the story, the latest first.
+	earlier []noted
 }
 
+// noted is a place in the ledger: the id of a rule and the name of a note.
+type noted struct{ at, name string }
+
 // storyOf returns the story that an alert belongs to: what the rule groups by, or
-// without grouping its identities.
-func storyOf(a alert.Alert, r *rule.Rule) story {
-	return story{
-		id:     alert.NewGUID(storyKind, storyKey(a, r, canonicalField)),
-		former: uuid.NewSHA1(formerSpace, []byte(storyKey(a, r, func(_ string, f alert.Field) string { return f.Value }))).String(),
+// without grouping its identities. Where the rule shares the story, so does the
+// note, and what other rules of it noted before they shared it counts.
+func (d *Destination) storyOf(a alert.Alert, r *rule.Rule) story {
+	s := storyOf(a, r)
+	if r == nil || r.Story == "" {
+		return s
 	}
+	for _, id := range slices.Sorted(maps.Keys(d.rules)) {
+		if other := d.rules[id]; other.Story == r.Story && other.ID != r.ID {
+			as := a
+			as.RuleID = other.ID
+			s.earlier = append(s.earlier, storyOf(as, other).earlier...)
+		}
+	}
+	return s
+}
+
+// storyOf returns the story as the rule alone knows it.
+func storyOf(a alert.Alert, r *rule.Rule) story {
+	own := keying{a.RuleID, func(e alert.Entity) []string { return identifiers(e, canonicalField) }}
+	ungrouped := own
+	ungrouped.entity = func(e alert.Entity) []string {
+		return identifiers(e, func(_ string, f alert.Field) string { return f.Value })
+	}
+	s := story{at: a.RuleID, id: alert.NewGUID(storyKind, own.key(a, r)), former: uuid.NewSHA1(formerSpace, []byte(ungrouped.key(a, r))).String()}
+	s.earlier = []noted{{a.RuleID, s.former}}
+	if r != nil && r.Story != "" {
+		s.earlier = append([]noted{{a.RuleID, s.id}}, s.earlier...)
+		s.at = r.StoryID()
+		s.id = alert.NewGUID(storyKind, keying{s.at, sharedIdentifiers}.key(a, r))
+	}
+	return s
+}
+
+// sharedIdentifiers are what says who an entity is to rules that share a story: of
+// an account its id, where it has one, since one log knows more of it than
+// another.
+func sharedIdentifiers(e alert.Entity) []string {
+	for _, f := range e.Fields {
+		if e.Type == "Account" && f.Identifier == "AadUserId" {
+			return []string{e.Type, f.Identifier, strings.ToLower(f.Value)}
+		}
+	}
+	return identifiers(e, canonicalField)
+}
+
+// identifiers are all that an entity has.
+func identifiers(e alert.Entity, valueOf func(entityType string, f alert.Field) string) []string {
+	parts := []string{e.Type}
+	for _, f := range e.Fields {
+		parts = append(parts, f.Identifier, valueOf(e.Type, f))
+	}
+	return parts
 }
 
 // canonicalField returns an identifier's value as it counts. Alerts that
@@ -46,8 +103,15 @@ func canonicalField(entityType string, f alert.Field) string {
 	return f.Value
 }
 
-// storyKey writes what makes a story.
-func storyKey(a alert.Alert, r *rule.Rule, valueOf func(entityType string, f alert.Field) string) string {
+// keying is how a story is written as a key: whose it is, and what says who an
+// entity is.
+type keying struct {
+	of     string
+	entity func(alert.Entity) []string
+}
+
+// key writes what makes a story.
+func (k keying) key(a alert.Alert, r *rule.Rule) string {
 	var key []string
 	add := func(parts ...string) { key = append(key, raw(parts)) }
 	severity, identity := a.Severity, alert.Identity(a.Activities)
@@ -57,11 +121,7 @@ func storyKey(a alert.Alert, r *rule.Rule, valueOf func(entityType string, f ale
 	entities := func(wanted func(string) bool) {
 		for _, e := range a.Entities {
 			if wanted(e.Type) {
-				parts := []string{e.Type}
-				for _, f := range e.Fields {
-					parts = append(parts, f.Identifier, valueOf(e.Type, f))
-				}
-				add(parts...)
+				add(k.entity(e)...)
 			}
 		}
 	}
@@ -91,7 +151,7 @@ func storyKey(a alert.Alert, r *rule.Rule, valueOf func(entityType string, f ale
 		add("alert", a.ID)
 	}
 	slices.Sort(key)
-	return raw([]any{a.RuleID, slices.Compact(key)})
+	return raw([]any{k.of, slices.Compact(key)})
 }
 
 // incidentOf returns the id of the incident that an alert begins in a story, if

@@ -27,7 +27,7 @@ func TestIncidentsOfBefore(t *testing.T) {
 	w := newWorld(t, rule.Default())
 	w.notify(w.start(), before)
 	// What it noted is under the story's former id.
-	text, _, err := w.notes.Note(t.Context(), before.RuleID, s.id)
+	text, _, err := w.notes.Note(t.Context(), s.at, s.id)
 	if err != nil || text == "" {
 		t.Fatal(text, err)
 	}
@@ -42,7 +42,7 @@ func TestIncidentsOfBefore(t *testing.T) {
 	if len(all) != 1 || all[0].ID != incident || len(all[0].Relations) != 2 {
 		t.Fatalf("%d incidents, want the one of before with two bookmarks: %+v", len(all), all)
 	}
-	if text, _, err := w.notes.Note(t.Context(), before.RuleID, s.id); err != nil || text == "" {
+	if text, _, err := w.notes.Note(t.Context(), s.at, s.id); err != nil || text == "" {
 		t.Errorf("the story is not noted under its id: %q, %v", text, err)
 	}
 }
