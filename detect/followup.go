@@ -30,7 +30,17 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 		if left > 0 {
 			p.run.warn(fmt.Sprintf("rule %q: warning: %s too many to follow up: what comes of them is not reported", p.rule.Name, counted(left, "alert is", "alerts are")))
 		}
-		open := followed(recent)
+		if len(recent) == 0 {
+			return nil
+		}
+		if p.rule.NoFollowUp {
+			sayOwnSuccesses(recent)
+		}
+		others, err := r.reportedByOthers(ctx, p, now.Add(-followedFor))
+		if err != nil {
+			return err
+		}
+		open := followed(recent, others)
 		if len(open) == 0 {
 			return nil
 		}
@@ -57,8 +67,9 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 
 // followed returns the alerts among recent ones, oldest first, that may be
 // updated. The context of each has all that was said of it: what its updates
-// said, and what others of the same account or address said after it.
-func followed(recent []alert.Alert) []alert.Alert {
+// said, and what others of the same account or address said after it, also those
+// of other rules of the story.
+func followed(recent, others []alert.Alert) []alert.Alert {
 	byID := map[string]int{}
 	var open []alert.Alert
 	for _, a := range recent {
@@ -68,14 +79,16 @@ func followed(recent []alert.Alert) []alert.Alert {
 		byID[a.ID] = len(open)
 		open = append(open, a)
 	}
-	for _, a := range recent {
+	all := slices.Concat(recent, others)
+	slices.SortStableFunc(all, func(a, b alert.Alert) int { return a.Created.Compare(b.Created) })
+	for _, a := range all {
 		if i, ok := byID[referenceOf(a)]; ok && a.Updates != nil && a.Context != nil {
 			open[i].Context = saying(open[i].Context, a.Context.Findings)
 		}
 	}
 	// From the newest on: what was said of a subject since.
 	said := map[string][]statement{}
-	for _, a := range slices.Backward(recent) {
+	for _, a := range slices.Backward(all) {
 		about := subjectsOf(a)
 		if i, ok := byID[a.ID]; ok {
 			for _, subject := range about {

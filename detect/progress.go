@@ -16,6 +16,10 @@ type progress struct {
 	run   *RuleRun
 	due   []schedule.Due // windows that are still to be run, oldest first
 	state ledger.State
+	// recalled says that the ledger did not have state: see recall.stateOf.
+	recalled bool
+	// wanted says that a window was due when the tick began.
+	wanted bool
 	// watermark and behind are of the state that the tick found: behind says
 	// that windows were waiting.
 	watermark time.Time
@@ -23,7 +27,10 @@ type progress struct {
 	// touched says that state is not what the ledger has. It stays false if the
 	// tick did not get to the rule: its watermark is where it was.
 	touched bool
-	lease   *ledger.Lease // nil without a window to run
+	// lease is nil without a window to run of the rule or, if it shares its story,
+	// of one of the others.
+	lease  *ledger.Lease
+	others []*progress // of the story
 }
 
 func (p *progress) fail(doing string, err error) {
@@ -31,9 +38,20 @@ func (p *progress) fail(doing string, err error) {
 }
 
 // keepLease begins the lease of a rule anew, since other rules may have taken
-// long, and reports whether it is still this process's.
+// long, and reports whether it, and those of the others of its story, are still
+// this process's.
 func (p *progress) keepLease(ctx context.Context, now time.Time) bool {
-	err := guarded(func() error { return p.lease.Renew(ctx) })
+	err := guarded(func() error {
+		if err := p.lease.Renew(ctx); err != nil {
+			return err
+		}
+		for _, other := range p.others {
+			if err := other.lease.Keep(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	var busy *ledger.LeasedError
 	switch {
 	case err == nil:

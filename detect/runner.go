@@ -20,6 +20,7 @@ type history interface {
 	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
 	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error)
+	Related(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
 	recorder
 }
 
@@ -43,15 +44,17 @@ type scheduledRule struct {
 func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs []RuleRun) {
 	runs = make([]RuleRun, len(r.rules))
 	for i, scheduled := range r.rules {
-		elapsed := r.config.stopwatch()
 		runs[i] = RuleRun{RuleID: scheduled.ID, RuleName: scheduled.Name, RuleVersion: scheduled.Version}
-		p := &progress{rule: scheduled, run: &runs[i]}
-		all = append(all, p)
-		if err := guarded(func() error { return r.begin(ctx, p, now) }); err != nil {
-			p.fail("reading how far it has run", err)
-			p.due, p.touched = nil, false
+		all = append(all, &progress{rule: scheduled, run: &runs[i]})
+	}
+	join(all)
+	for i, p := range all {
+		if slices.ContainsFunc(p.others, func(other *progress) bool { return slices.Contains(all[:i], other) }) {
+			continue // with the first of its story
 		}
-		runs[i].Duration = elapsed()
+		elapsed := r.config.stopwatch()
+		r.planStory(ctx, append([]*progress{p}, p.others...), now)
+		p.run.Duration = elapsed()
 	}
 	// Those first that an earlier tick did not get to, then those that it could
 	// not finish.
@@ -69,6 +72,22 @@ func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs
 		}
 	})
 	return all, runs
+}
+
+// planStory works out which windows are due of the rules of a story, or of one
+// that shares none.
+func (r *runner) planStory(ctx context.Context, rules []*progress, now time.Time) {
+	for _, step := range []func(context.Context, *progress, time.Time) error{r.look, r.take, r.begin} {
+		for _, p := range rules {
+			if p.run.Err != nil {
+				continue
+			}
+			if err := guarded(func() error { return step(ctx, p, now) }); err != nil {
+				p.fail("reading how far it has run", err)
+				p.due, p.touched = nil, false
+			}
+		}
+	}
 }
 
 // run runs the windows that are due, in turns: the oldest of each rule, then
@@ -136,42 +155,56 @@ func (r *runner) save(ctx context.Context, p *progress) {
 	}
 }
 
-// begin works out which windows of a rule are due.
-func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
+// look reads how far a rule has run, and whether a window of it is due.
+func (r *runner) look(ctx context.Context, p *progress, now time.Time) error {
 	state, recalled, err := r.recall.stateOf(ctx, r.history, p.rule, now)
 	if err != nil {
 		return err
 	}
-	p.state = state // for the report, whatever comes
+	p.state, p.recalled = state, recalled // for the report, whatever comes
 	if state.Watermark.After(now.Add(p.rule.schedule.Frequency())) {
 		return fmt.Errorf("it has run up to %s, which is ahead of this tick's %s: the clock of one of them was wrong, and nothing of the rule is due until then",
 			state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
-	plan := p.rule.schedule.Plan(scheduleState(state), now)
-	if plan.Any() {
-		p.lease, err = r.history.Lease(ctx, p.rule.ID, r.config.LeaseLength)
-		var busy *ledger.LeasedError
-		if errors.As(err, &busy) {
-			p.run.Busy = busy.Until
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		// Whoever had it may have moved the state.
-		if state, recalled, err = r.recall.stateOf(ctx, r.history, p.rule, now); err != nil {
-			return err
-		}
-		plan = p.rule.schedule.Plan(scheduleState(state), now)
+	p.wanted = p.rule.schedule.Plan(scheduleState(state), now).Any()
+	return nil
+}
+
+// take takes the lease of a rule of which a window is due, and with it those of
+// the others of its story.
+func (r *runner) take(ctx context.Context, p *progress, now time.Time) error {
+	if !p.wanted || p.lease != nil {
+		return nil
 	}
+	busy, err := r.lease(ctx, append([]*progress{p}, p.others...))
+	if busy != nil {
+		p.run.Busy = busy.Until
+	}
+	return err
+}
+
+// begin works out which windows of a rule are due.
+func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
+	if p.wanted && p.lease == nil { // somebody else runs it
+		return nil
+	}
+	if p.lease != nil {
+		// Whoever had it may have moved the state.
+		var err error
+		if p.state, p.recalled, err = r.recall.stateOf(ctx, r.history, p.rule, now); err != nil {
+			return err
+		}
+	}
+	state := p.state
+	plan := p.rule.schedule.Plan(scheduleState(state), now)
 	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
-	p.state, p.due = state, plan.Windows
+	p.due = plan.Windows
 	p.state.First, p.state.Watermark, p.state.Pending = plan.State.First, plan.State.Watermark, plan.State.Pending
 	if p.run.Skipped = plan.Skipped; plan.Skipped.Any() {
 		p.run.warn(fmt.Sprintf("rule %q: %s", p.rule.Name, plan.Skipped))
 	}
 	// A rule that never ran begins here, even if the tick does not get to it.
-	p.touched = plan.Skipped.Any() || state.IsZero() && len(p.due) > 0 || recalled
+	p.touched = plan.Skipped.Any() || state.IsZero() && len(p.due) > 0 || p.recalled
 	return nil
 }
 
@@ -189,7 +222,9 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
 	var w WindowRun
 	var held []alert.Activity
 	err := guarded(func() error {
-		w, held = r.runWindow(ctx, p.rule, due, now, p.run)
+		if w, held = r.runWindow(ctx, p.rule, due, now, p.run); w.Err == nil {
+			w.Err = r.relate(ctx, p, w.Alerts, now)
+		}
 		return w.Err
 	})
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {

@@ -105,6 +105,15 @@ func (l *Lease) Renew(ctx context.Context) error {
 	return l.update(ctx, func(run *runRow) { run.until = l.l.now().Add(l.length) })
 }
 
+// Keep renews the lease if so little of it is left that a request could outlast
+// it. Its errors are those of Renew.
+func (l *Lease) Keep(ctx context.Context) error {
+	if !l.expiring() {
+		return nil
+	}
+	return l.Renew(ctx)
+}
+
 // Release gives the lease back. It is no error if it ended before.
 func (l *Lease) Release(ctx context.Context) error {
 	l.l.mu.Lock()

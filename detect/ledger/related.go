@@ -1,0 +1,28 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// Related returns those of a rule's alerts that were made since a time and are
+// wanted, oldest first, whether they are owed, sent or held back. They come
+// without their rows. What was sent longer ago than it is kept is not among them.
+func (l *Ledger) Related(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error) {
+	var list []alert.Alert
+	for o, err := range l.recorded(ctx, ruleID, since, false) {
+		if err != nil {
+			return nil, fmt.Errorf("ledger: reading what rule %q reported: %w", ruleID, err)
+		}
+		if a := o.alert; !a.Created.Before(since) && wanted(a) {
+			a.Rows = nil
+			list = append(list, a)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b alert.Alert) int { return a.Created.Compare(b.Created) })
+	return list, nil
+}

@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pushback/detect/alert"
+)
+
+// Related looks at what is owed, what was sent and what was held back, of one rule
+// and since a time.
+func TestRelated(t *testing.T) {
+	t.Parallel()
+	l := NewMemory()
+	at := time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+	made := func(ruleID, title string, created time.Time) alert.Alert {
+		return alert.Alert{ID: alert.NewGUID(ruleID, title), RuleID: ruleID, Title: title, Created: created, Rows: []alert.Row{{}},
+			Activities: []alert.Activity{{Fingerprint: alert.NewFingerprint(ruleID, []alert.Field{{Identifier: "T", Value: title}}), Span: alert.Span{Start: at, End: at}, Events: []alert.EventID{"e"}}}}
+	}
+	record := func(e Entry) {
+		t.Helper()
+		e.State = State{First: at, Watermark: at}
+		if err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(Entry{RuleID: "a", Alerts: []alert.Alert{made("a", "owed", at.Add(time.Minute)), made("a", "unwanted", at)}, HeldBack: []alert.Alert{made("a", "held back", at)}, Destinations: []string{"inbox"}})
+	record(Entry{RuleID: "a", Alerts: []alert.Alert{made("a", "before", at.Add(-time.Hour))}, Destinations: []string{"inbox"}})
+	record(Entry{RuleID: "b", Alerts: []alert.Alert{made("b", "another rule's", at)}, Destinations: []string{"inbox"}})
+	list, err := l.Related(t.Context(), "a", at, func(a alert.Alert) bool { return a.Title != "unwanted" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range list {
+		got = append(got, a.Title)
+		if a.Rows != nil || len(a.Activities[0].Events) != 1 {
+			t.Errorf("%s has rows, or lacks its events: %v", a.Title, a)
+		}
+	}
+	if want := []string{"held back", "owed"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The notes of a story are purged like those of a rule, and a story is no rule that
+// owes anything.
+func TestNotesOfAStory(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+	l := NewMemory()
+	l.clock = func() time.Time { return now }
+	id := alert.StoryID("prompts")
+	tag, ok, err := l.SetNote(t.Context(), id, "n", "text", "")
+	if err != nil || !ok || tag == "" {
+		t.Fatal(tag, ok, err)
+	}
+	if rules, err := l.Rules(t.Context()); err != nil || len(rules) != 0 {
+		t.Errorf("rules: %q, %v", rules, err)
+	}
+	if _, err := l.Purge(t.Context(), now.Add(noteRetention-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if text, _, err := l.Note(t.Context(), id, "n"); err != nil || text != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := l.Purge(t.Context(), now.Add(noteRetention+25*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if text, _, err := l.Note(t.Context(), id, "n"); err != nil || text != "" {
+		t.Errorf("the note is not purged: %q, %v", text, err)
+	}
+}

@@ -1,0 +1,222 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/ledger"
+)
+
+// Rules that share a story look at what the others reported. So a process runs
+// one of them only while it has the leases of all: nobody else records anything
+// of the story meanwhile, and what a process before recorded is there to be read.
+
+// relatedFor is how far back of a window what another rule of the story reported
+// is looked for.
+const relatedFor = 7 * 24 * time.Hour
+
+// join gives each rule the others of its story.
+func join(all []*progress) {
+	for _, p := range all {
+		for _, other := range all {
+			if other != p && p.rule.Story != "" && other.rule.Story == p.rule.Story {
+				p.others = append(p.others, other)
+			}
+		}
+	}
+}
+
+// lease takes the leases of rules, all or none of them. Busy says that another
+// process has one.
+func (r *runner) lease(ctx context.Context, rules []*progress) (busy *ledger.LeasedError, err error) {
+	rules = slices.SortedFunc(slices.Values(rules), func(a, b *progress) int { return cmp.Compare(a.rule.ID, b.rule.ID) })
+	for i, p := range rules {
+		lease, err := r.history.Lease(ctx, p.rule.ID, r.config.LeaseLength)
+		if err == nil {
+			p.lease = lease
+			continue
+		}
+		if errors.As(err, &busy) {
+			err = nil
+		}
+		for _, taken := range rules[:i] {
+			err = errors.Join(err, taken.lease.Release(ctx))
+			taken.lease = nil
+		}
+		return busy, err
+	}
+	return nil, nil
+}
+
+// relate makes updates of those alerts that are about what another rule of the
+// story reported before: a part of the same events, or the same account at the
+// same time.
+func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, now time.Time) error {
+	if len(p.others) == 0 || len(alerts) == 0 || alerts[0].Storm != nil {
+		return nil
+	}
+	since := now
+	for _, a := range alerts {
+		if a.Span.Start.Before(since) {
+			since = a.Span.Start
+		}
+	}
+	if earliest := now.Add(-relatedFor); since.Before(earliest) {
+		since = earliest
+	}
+	index := newStoryIndex(alerts)
+	for _, other := range p.others {
+		related, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool {
+			return b.Storm == nil && !r.config.holdsBack(b) && len(index.about(b)) > 0
+		})
+		if err != nil {
+			return &ledgerError{"asking what rules of the same story reported", err}
+		}
+		// The first that stands for itself, rather than an update of another.
+		slices.SortStableFunc(related, func(x, y alert.Alert) int {
+			return cmp.Or(cmp.Compare(order(x), order(y)), x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
+		})
+		for _, b := range related {
+			for _, i := range index.about(b) {
+				if a := &alerts[i]; a.Updates == nil {
+					a.Updates = &alert.Reference{ID: b.ID, Title: b.Title, Created: b.Created, Severity: b.Severity, Identity: alert.Identity(b.Activities)}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// storyIndex finds which of many alerts another one is about.
+type storyIndex struct {
+	alerts             []alert.Alert
+	byEvent            map[alert.EventID][]int
+	byAccount, byNames map[string][]int
+}
+
+func newStoryIndex(alerts []alert.Alert) storyIndex {
+	s := storyIndex{alerts, map[alert.EventID][]int{}, map[string][]int{}, map[string][]int{}}
+	for i, a := range alerts {
+		for e := range singleEvents(a) {
+			s.byEvent[e] = append(s.byEvent[e], i)
+		}
+		for _, account := range accountsOf(a) {
+			s.byAccount[account.id] = append(s.byAccount[account.id], i)
+			s.byNames[account.name] = append(s.byNames[account.name], i)
+		}
+	}
+	return s
+}
+
+// about returns the indexes of the alerts that have an event in common with
+// another, or an account at the same time.
+func (s storyIndex) about(b alert.Alert) (list []int) {
+	for e := range singleEvents(b) {
+		list = append(list, s.byEvent[e]...)
+	}
+	for _, account := range accountsOf(b) {
+		for _, i := range slices.Concat(s.byAccount[account.id], s.byNames[account.name]) {
+			a := s.alerts[i]
+			if !a.Span.Start.After(b.Span.End) && !b.Span.Start.After(a.Span.End) && sameAccount(a, b) {
+				list = append(list, i)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// singleEvents yields the ids of an alert's events, without the marks of groups.
+func singleEvents(a alert.Alert) iter.Seq[alert.EventID] {
+	return func(yield func(alert.EventID) bool) {
+		for _, activity := range a.Activities {
+			for _, e := range activity.Events {
+				if _, _, mark := e.GroupMark(); !mark && !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// order puts what stands for itself before what updates something.
+func order(a alert.Alert) int {
+	if a.Updates != nil {
+		return 1
+	}
+	return 0
+}
+
+// sameAccount reports whether two alerts have an account in common: by its id, or
+// where one of them has none by its name.
+func sameAccount(a, b alert.Alert) bool {
+	for _, x := range accountsOf(a) {
+		for _, y := range accountsOf(b) {
+			if x.id != "" && y.id != "" {
+				if x.id == y.id {
+					return true
+				}
+			} else if x.name != "" && x.name == y.name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// accountName is what an entity says of an account, in lower case.
+type accountName struct{ id, name string }
+
+func accountsOf(a alert.Alert) (list []accountName) {
+	for _, e := range a.Entities {
+		if e.Type != "Account" {
+			continue
+		}
+		text := map[string]string{}
+		for _, f := range e.Fields {
+			text[f.Identifier] = strings.ToLower(f.Value)
+		}
+		n := accountName{text["AadUserId"], cmp.Or(text["FullName"], text["Name"])}
+		if text["FullName"] == "" && text["UPNSuffix"] != "" {
+			n.name += "@" + text["UPNSuffix"]
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// reportedByOthers returns what other rules of a rule's story reported since a
+// time.
+func (r *runner) reportedByOthers(ctx context.Context, p *progress, since time.Time) (all []alert.Alert, err error) {
+	for _, other := range p.others {
+		list, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool { return b.Storm == nil && !r.config.holdsBack(b) })
+		if err != nil {
+			return nil, err
+		}
+		if other.rule.NoFollowUp {
+			sayOwnSuccesses(list)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+// sayOwnSuccesses has alerts that are about a sign-in say so, whatever their
+// context is: another sign-in of the account is no news of them.
+func sayOwnSuccesses(list []alert.Alert) {
+	var findings []alert.Finding
+	for _, kind := range alert.FindingKinds() {
+		if kind.IsOwnSuccess() {
+			findings = append(findings, alert.Finding{Kind: kind})
+		}
+	}
+	for i := range list {
+		list[i].Context = saying(list[i].Context, findings)
+	}
+}
