@@ -165,6 +165,10 @@ func TestFatigue(t *testing.T) {
 		{"non-interactive prompts", append(each(rung(5, nine, minute, ignoredDetail), func(_ int, r loggedRow) loggedRow { return r.nonInteractive(t) }), approvedAt(nine+9*minute)), found(5, "not answered: 5", same)},
 		{"the steps as text", append(each(rung(5, nine, minute, ignoredDetail), func(_ int, r loggedRow) loggedRow { return r.steps(t, asText) }), approvedAt(nine+9*minute).steps(t, asText)), found(5, "not answered: 5", same)},
 		{"another spelling of the address", append(withAll(rung(5, nine, minute, ignoredDetail), "IPAddress", "::ffff:203.0.113.7"), approvedAt(nine+9*minute)), found(5, "not answered: 5", same)},
+		{"prompts that are logged late", append(each(rung(5, nine, minute, ignoredDetail), func(_ int, r loggedRow) loggedRow {
+			return without(r, "AuthenticationDetails").with("CreatedDateTime", r["TimeGenerated"]).with("TimeGenerated", "2026-03-17T10:30:00Z")
+		}), approvedAt(nine+9*minute)), found(5, "not answered: 5", same)},
+		{"an approval that is logged again", append(rung(5, nine, minute, ignoredDetail), approvedAt(nine+9*minute), approvedAt(nine+9*minute).with("CreatedDateTime", "2026-03-17T09:09:00Z").with("TimeGenerated", "2026-03-17T11:40:00Z")), found(5, "not answered: 5", same)},
 		{"names and ids differ in case, the name is missing", append(withAll(rung(5, nine, minute, ignoredDetail), "UserPrincipalName", ""), approvedAt(nine+9*minute).with("UserId", "U1")), found(5, "not answered: 5", same)},
 
 		{"the token had the claim", append(rung(9, nine, minute, ignoredDetail), signInOf("09:20:00", "0", "MFA requirement satisfied by claim in the token",

@@ -150,6 +150,15 @@ func BenchmarkDefaultRule(b *testing.B) {
 	})
 }
 
+// BenchmarkFatigueRule is the other shipped rule over the same.
+func BenchmarkFatigueRule(b *testing.B) {
+	query := rule.Shipped()[1].Query.Text
+	sizes(b, func(b *testing.B, rows int) {
+		db := kql.NewDatabase(readSignIns(b, signIns(rows), columnsOf(b, query)))
+		perRow(b, rows, func() { runQuery(b, query, db) })
+	})
+}
+
 // BenchmarkRatios takes turns, so that what else the machine does falls on
 // both sides of a ratio.
 func BenchmarkRatios(b *testing.B) {
