@@ -35,8 +35,31 @@ func Choose(text string) ([]*Rule, []Problem) {
 			rules = append(rules, r)
 		}
 	}
+	problems = append(problems, checkStories(rules)...)
 	sortProblems(problems)
 	return rules, problems
+}
+
+// checkStories warns of rules that share a story and group by different things:
+// what they find of one attack is in several incidents.
+func checkStories(rules []*Rule) (problems []Problem) {
+	first := map[string]*Rule{}
+	for _, r := range rules {
+		other := first[r.Story]
+		if r.Story == "" || other == nil {
+			first[r.Story] = r
+			continue
+		}
+		a, b := r.Incident.Grouping, other.Incident.Grouping
+		if a.Enabled == b.Enabled && a.MatchingMethod == b.MatchingMethod && slices.Equal(a.GroupByEntities, b.GroupByEntities) &&
+			slices.Equal(a.GroupByAlertDetails, b.GroupByAlertDetails) && slices.Equal(a.GroupByCustomDetails, b.GroupByCustomDetails) {
+			continue
+		}
+		at := r.at["story"]
+		problems = append(problems, Problem{File: r.File, Line: at.line, Column: at.column, Warning: true,
+			Message: fmt.Sprintf("the story %s is also that of %q in %s, which groups incidents by something else: give both the same groupingConfiguration, or what they find of one attack is in several incidents", r.Story, other.Name, other.File)})
+	}
+	return problems
 }
 
 // chosen splits what a text names.

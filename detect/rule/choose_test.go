@@ -73,3 +73,25 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// Rules that share a story should group by the same.
+func TestChooseStories(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	grouped := scheduled + "incidentConfiguration:\n  groupingConfiguration:\n    enabled: true\n    matchingMethod: AnyAlert\n"
+	for name, text := range map[string]string{
+		"a.yaml": grouped + "pushback: {story: one}\n",
+		"b.yaml": strings.Replace(grouped, "6b8f", "7b8f", 1) + "pushback: {story: one}\n",
+		"c.yaml": strings.Replace(scheduled, "6b8f", "8b8f", 1) + "pushback: {story: one}\n",
+		"d.yaml": strings.Replace(scheduled, "6b8f", "9b8f", 1) + "pushback: {story: two}\n",
+		"e.yaml": strings.Replace(grouped, "6b8f", "ab8f", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rules, problems := Choose(dir)
+	if len(rules) != 5 || len(problems) != 1 || !problems[0].Warning || !strings.Contains(problems[0].String(), "c.yaml:9:19: warning: the story one is also that of \"R\" in ") {
+		t.Errorf("%d rules, %v", len(rules), problems)
+	}
+}

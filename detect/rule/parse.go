@@ -500,6 +500,7 @@ func (p *parser) story(n *yaml.Node) {
 		p.errorf(n, "story is %.100q: give it a name of at most 50 small letters, digits and dashes that begins and ends with a letter or digit, or remove it for a story of the rule's own", text)
 		return
 	}
+	p.note("story", n)
 	p.rule.Story = text
 }
 
