@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -84,7 +82,7 @@ func riskOf(at, event string) loggedRow {
 		"RiskState": "atRisk", "IpAddress": "203.0.113.7", "UserId": "u1", "UserPrincipalName": "Ana@contoso.example"}
 }
 
-// replayed runs the shipped rule over the records of a day, and returns the
+// replayed runs the shipped rules over the records of a day, and returns the
 // alerts.
 func replayed(t *testing.T, rows ...loggedRow) []alert.Alert {
 	t.Helper()
@@ -94,22 +92,7 @@ func replayed(t *testing.T, rows ...loggedRow) []alert.Alert {
 // replayedFrom runs it from a time on: what was logged before is history.
 func replayedFrom(t *testing.T, from string, rows ...loggedRow) []alert.Alert {
 	t.Helper()
-	dir := t.TempDir()
-	byTable := map[string][]byte{}
-	for _, r := range rows {
-		line, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		table := r["Type"].(string)
-		byTable[table] = append(append(byTable[table], line...), '\n')
-	}
-	for table, text := range byTable {
-		if err := os.WriteFile(filepath.Join(dir, table+".ndjson"), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return handler(t, "replay", "--logs", dir, "--json", "--from", from).alerts(t)
+	return handler(t, "replay", "--logs", loggedIn(t, rows...), "--json", "--from", from).alerts(t)
 }
 
 // TestRefusals has, for each way in which a refusal is logged, logs that say so
