@@ -10,7 +10,8 @@
 //  5. It asks the ledger which activities were not reported before
 //     ([Ledger].Unseen).
 //  6. It makes alerts of those, one per row or one for all, as the rule says
-//     (build.go), and adds context to them ([Enricher]).
+//     (build.go), and adds context to them ([Enricher]). What another rule of the
+//     same story reported before they update (story.go).
 //  7. It records the alerts and their activities in the ledger, all or nothing
 //     ([Ledger].Record). Only then does the window count as done.
 //  8. It follows up what was reported before (followup.go).

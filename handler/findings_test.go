@@ -38,7 +38,7 @@ func TestDemoFindings(t *testing.T) {
 			t.Errorf("the day shows no %s", kind)
 		}
 	}
-	if updates != 3 {
+	if updates != 2 { // a sign-in afterwards, and an attack that both rules see
 		t.Errorf("%d updates", updates)
 	}
 }
@@ -73,8 +73,9 @@ func TestDemoContext(t *testing.T) {
 		"eleni.nikolaou":     {"Medium: new-country", "Medium: new-country repeated"},
 		"dimitris.papadakis": {"Medium: new-country", "High: success-same-ip new-country"},
 		"olivier.lefevre":    {"High: success-same-network new-country"},
-		"yoko.tanaka":        {"High: success-same-sign-in success-same-ip mfa-method-changed bombing new-country unusual, risk 33"},
-		"marie.tremblay":     {"Low: known-device, risk 0"},
+		"yoko.tanaka": {"High: success-same-sign-in success-same-ip mfa-method-changed bombing new-country unusual, risk 33",
+			"High: success-same-sign-in success-same-ip mfa-method-changed bombing new-country unusual, risk 33"},
+		"marie.tremblay": {"Low: known-device, risk 0"},
 	} {
 		if diff := cmp.Diff(want, got[user]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", user, diff)

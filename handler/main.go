@@ -69,7 +69,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "handler",
 		Short: "Run Sentinel scheduled analytics rules under Azure Functions, or over exported logs",
 		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
-			"It ships with the rule MFA Rejected by User.",
+			"It ships with the rules MFA Rejected by User and MFA Fatigue.",
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -44,8 +44,9 @@ type crashWorld struct {
 	killing int      // the process, once it was
 }
 
-// crashTicks are the ticks of a run. The second catches up on a missed window.
-var crashTicks = []time.Time{at(11, 5), at(13, 5)}
+// crashTicks are the ticks of a run. The second catches up on a missed window, and
+// in the one after that both shipped rules find the same attack.
+var crashTicks = []time.Time{at(17, 5), at(19, 5)}
 
 func newCrashWorld(t testing.TB) *crashWorld {
 	t.Helper()
@@ -292,6 +293,17 @@ func (w *crashWorld) run(kills []int) *crashRun {
 	return r
 }
 
+// updatesOf returns what each alert updates, by their ids.
+func updatesOf(alerts []logLine) map[string]string {
+	list := map[string]string{}
+	for _, a := range alerts {
+		if a.UpdateOf != "" {
+			list[a.ID] = a.UpdateOf
+		}
+	}
+	return list
+}
+
 // check compares a run with one in which nothing happened. It returns how many
 // alerts were sent again.
 func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int) {
@@ -317,6 +329,10 @@ func (r *crashRun) check(t testing.TB, undisturbed *crashRun) (lost, repeats int
 	}
 	if diff := cmp.Diff(ids(undisturbed.reported), slices.Sorted(maps.Keys(count))); diff != "" {
 		t.Errorf("alerts (-undisturbed +crashed):\n%s", diff)
+	}
+	// What both rules found is an update of what one of them found.
+	if diff := cmp.Diff(updatesOf(undisturbed.reported), updatesOf(r.reported)); diff != "" {
+		t.Errorf("alerts with what they update (-undisturbed +crashed):\n%s", diff)
 	}
 	// A destination with ids of its own has everything once, whatever happened.
 	if diff := cmp.Diff(undisturbed.incidents, r.incidents); diff != "" {
@@ -356,6 +372,9 @@ func TestProcessCrashes(t *testing.T) {
 	}
 	if n := len(undisturbed.reported); undisturbed.bookmarks != n || undisturbed.comments != n || len(undisturbed.incidents) == 0 {
 		t.Fatalf("without a crash %d alerts have %d incidents, %d bookmarks and %d comments", n, len(undisturbed.incidents), undisturbed.bookmarks, undisturbed.comments)
+	}
+	if len(updatesOf(undisturbed.reported)) == 0 {
+		t.Fatal("the two rules find nothing that is the same")
 	}
 	order := crashOrder(undisturbed.boundaries, rand.New(rand.NewPCG(*crashSeed, 0)))
 

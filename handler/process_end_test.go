@@ -156,7 +156,7 @@ func TestProcessCutConnection(t *testing.T) {
 		}
 		return false
 	}
-	h := startHost(t, c, nil)
+	h := startHost(t, c, oneRule())
 	c.setNow(at(11, 5))
 	ctx, hangUp := context.WithCancel(t.Context())
 	cut := make(chan error, 1)

@@ -132,7 +132,7 @@ func TestProcessHealthRule(t *testing.T) {
 		}
 		return broken
 	}
-	h := startHost(t, c, newLedgerTable(t).settings(azurite.Addr(t)))
+	h := startHost(t, c, oneRule(newLedgerTable(t).settings(azurite.Addr(t))))
 	var reported [][]string
 	seen := 0
 	for tick := range 40 {

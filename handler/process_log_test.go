@@ -119,7 +119,7 @@ func TestReadmeLogQueries(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
-	h := startHost(t, c, map[string]string{"PUSHBACK_LATENESS": "0s"})
+	h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_LATENESS": "0s"}))
 	var messages []string
 	for hour := 10; hour < 14; hour++ {
 		c.setNow(at(hour, 5))

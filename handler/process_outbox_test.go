@@ -60,7 +60,7 @@ func commandIn(t *testing.T, dir string, settings map[string]string, args ...str
 func TestProcessRestart(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	h := startHost(t, c, newLedgerTable(t).settings(azurite.Addr(t)))
+	h := startHost(t, c, oneRule(newLedgerTable(t).settings(azurite.Addr(t))))
 	for hour := range 10 {
 		h.tick(c, at(hour, 5), http.StatusOK)
 	}

@@ -44,6 +44,28 @@ func pairRules(t *testing.T) string {
 	return dir
 }
 
+// checkStories expects that of the alerts of several rules about the same event all
+// but those of one rule are updates: the rules share a story.
+func checkStories(t *testing.T, alerts []logLine) {
+	t.Helper()
+	alone, updates := map[string]string{}, 0
+	for _, a := range alerts {
+		if a.UpdateOf != "" {
+			updates++
+			continue
+		}
+		for _, id := range a.Details["CorrelationIds"] {
+			if of := alone[id]; of != "" && of != a.Rule {
+				t.Errorf("two rules report %s as news: %s", id, a.Title)
+			}
+			alone[id] = a.Rule
+		}
+	}
+	if updates == 0 {
+		t.Error("nothing is an update: the rules do not see the same")
+	}
+}
+
 // TestProcessPair has two processes tick at once, with the same rules and one
 // table that misbehaves. It expects what one alone reports: all of it, each
 // alert once.
@@ -127,6 +149,7 @@ func TestProcessPair(t *testing.T) {
 		t.Errorf("%d alerts are sent twice, with %d sendings that could not be noted", repeats, unnoted)
 	}
 	checkNews(t, got)
+	checkStories(t, got)
 	hits := 0
 	for _, n := range proxy.Hits() {
 		hits += n

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -26,6 +27,7 @@ import (
 	"github.com/google/uuid"
 
 	"pushback/detect/ledger/azurite"
+	"pushback/detect/rule"
 )
 
 // built builds the binary once, by the command that builds what ships.
@@ -96,6 +98,16 @@ func (b *outputBuffer) String() string {
 
 // startHost lays out a function app and starts it against a cloud, with
 // settings beside the workspace's id. The test ends it.
+// oneRule has the first of the shipped rules run alone, for tests that count what
+// one rule does. What is given is added.
+func oneRule(more ...map[string]string) map[string]string {
+	settings := map[string]string{"PUSHBACK_RULES": rule.ShippedNames()[0]}
+	for _, m := range more {
+		maps.Copy(settings, m)
+	}
+	return settings
+}
+
 func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *functionsHost {
 	t.Helper()
 	bin, err := built()

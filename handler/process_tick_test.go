@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pushback/detect/rule"
 	"pushback/detect/sample"
 )
 
@@ -83,18 +84,21 @@ func TestProcessDay(t *testing.T) {
 		t.Errorf("alerts (-replay +process):\n%s", diff)
 	}
 	checkTold(t, alerts, at(0, 0), at(24, 0), at(26, 0))
-	updates := 0
+	updates, followUps := 0, 0 // an update that is no follow-up is what the other rule found
 	for _, a := range alerts {
 		if a.UpdateOf != "" {
 			updates++
+			if a.Rule == rule.Default().ID {
+				followUps++
+			}
 		}
 	}
-	if ran != c.queries || reported != len(alerts)-updates || updates != 1 {
-		t.Errorf("%d windows for %d queries, %d new for %d alerts and %d updates", ran, c.queries, reported, len(alerts)-updates, updates)
+	if ran != c.queries || reported != len(alerts)-followUps || followUps != 1 || updates != 2 {
+		t.Errorf("%d windows for %d queries, %d new for %d alerts, of which %d updates and %d follow-ups", ran, c.queries, reported, len(alerts), updates, followUps)
 	}
-	// A line for each tick in which the rule ran, which is once an hour.
-	if n := len(h.logged("rule")); n != 27 {
-		t.Errorf("%d lines about the rule", n)
+	// A line for each tick in which a rule ran, which is once an hour.
+	if n := len(h.logged("rule")); n != 27*len(rule.ShippedNames()) {
+		t.Errorf("%d lines about the rules", n)
 	}
 }
 
@@ -102,7 +106,7 @@ func TestProcessDay(t *testing.T) {
 func TestProcessDowntime(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	h := startHost(t, c, nil)
+	h := startHost(t, c, oneRule())
 	h.tick(c, at(0, 5), http.StatusOK)
 	for hour := 1; hour <= 9; hour++ {
 		h.tick(c, at(hour, 5), http.StatusOK)
@@ -222,7 +226,7 @@ func TestProcessRetry(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error":{"code":"InsufficientAccessError","message":"The provided credentials have insufficient access to perform the requested operation"}}`)
 		return true
 	}
-	h := startHost(t, c, nil)
+	h := startHost(t, c, oneRule())
 	failed := h.tick(c, at(11, 5), http.StatusInternalServerError)
 	if !strings.Contains(failed.refusal.Error, "insufficient access") || failed.refusal.Summary == nil || failed.refusal.Summary.Rules[0].Waiting != 1 {
 		t.Errorf("%s", failed.body)
@@ -276,7 +280,7 @@ func TestProcessTickDuringTick(t *testing.T) {
 		}
 		return false
 	}
-	h := startHost(t, c, nil)
+	h := startHost(t, c, oneRule())
 	c.setNow(at(11, 5))
 	results := make(chan invoked, 2)
 	go func() { results <- h.post(timerBody(at(11, 5), 0), nil) }()
@@ -308,7 +312,7 @@ func TestProcessTerminated(t *testing.T) {
 		<-release
 		return false
 	}
-	h := startHost(t, c, nil)
+	h := startHost(t, c, oneRule())
 	c.setNow(at(11, 5))
 	result := make(chan invoked, 1)
 	go func() { result <- h.post(timerBody(at(11, 5), 0), nil) }()

@@ -231,7 +231,7 @@ func TestProcessHeartbeat(t *testing.T) {
 		for _, card := range channel.take() {
 			if strings.Contains(card, `"HEARTBEAT"`) {
 				beats = append(beats, day)
-				if !strings.Contains(card, "1 rule: MFA Rejected by User") || !strings.Contains(card, "Nothing since") {
+				if !strings.Contains(card, "2 rules: MFA Rejected by User, MFA Fatigue") || !strings.Contains(card, "Nothing since") {
 					t.Errorf("the heartbeat: %s", card)
 				}
 			}

@@ -455,7 +455,7 @@ func TestYearsApart(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n" +
 		strings.NewReplacer("2026-03-17", "1999-12-31", `"c1"`, `"c0"`).Replace(workspaceRecord) + "\n"})
-	r := handler(t, "replay", "--logs", dir)
+	r := handler(t, "replay", "--logs", dir, "--rules", "mfa-rejected-by-user")
 	if r.code != exitDone || !strings.Contains(r.stdout, "2 alerts") || !strings.Contains(r.stdout, "4 windows") {
 		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
