@@ -52,7 +52,8 @@ func emptyNotes(empty []string, rules []*rule.Rule) []string {
 		switch len(names) {
 		case 0:
 		case 1, 2, 3:
-			notes = append(notes, fmt.Sprintf("%s: no records; %s runs as if it were empty", table, strings.Join(names, " and ")))
+			run := map[bool]string{true: "runs", false: "run"}[len(names) == 1]
+			notes = append(notes, fmt.Sprintf("%s: no records; %s %s as if it were empty", table, strings.Join(names, " and "), run))
 		default:
 			notes = append(notes, fmt.Sprintf("%s: no records; %d rules run as if it were empty", table, len(names)))
 		}
