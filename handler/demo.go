@@ -59,7 +59,7 @@ func newDemo() *cobra.Command {
 		},
 	}
 	out.flags(cmd)
-	cmd.Flags().Uint64Var(&seed, "seed", 0, "vary the people, devices and ordinary traffic")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "another day: who is in the stories, when, and from where")
 	cmd.Flags().StringVar(&dir, "write", "", "also write the day's logs into this folder, for replay")
 	return cmd
 }

@@ -352,3 +352,26 @@ func reportedOnce(t *testing.T, alerts []alert.Alert, rejections []sample.Reject
 		}
 	}
 }
+
+// TestReadmeCountsTheDemo keeps what the README says of the demo true.
+func TestReadmeCountsTheDemo(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, updates := 0, 0
+	for _, a := range handler(t, "demo", "--json").alerts(t) {
+		if a.Updates != nil {
+			updates++
+		} else {
+			alerts++
+		}
+	}
+	if want := fmt.Sprintf("It reports %d alerts with", alerts); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md lacks %q", want)
+	}
+	if updates != 1 {
+		t.Errorf("%d updates, and README.md says one", updates)
+	}
+}

@@ -6,7 +6,7 @@ import "time"
 // second factor in the user's name.
 func (g *generator) audit(r random, s Story, p *person, from place, at time.Time) {
 	w := &g.encoder.row
-	received := at.Add(r.between(2*time.Minute, 6*time.Minute))
+	received := at.Add(r.between(2*time.Minute, 5*time.Minute))
 	user := func(part *jsonWriter) {
 		part.open('{')
 		part.text("id", p.id)

@@ -55,12 +55,12 @@ func (g *generator) analytics() {
 		{Hostile, 16, 22, 11, device{name: hostileDevice, os: "Windows10", agent: hostileAgent}, expenses, false, 3, foreign[:2], ""},
 	} {
 		g.behavior(r, insight{
-			a.story, one(a.story), g.clock(a.hour, a.minute, a.second).Add(r.fraction()),
-			attackers[a.story], a.with, a.to, a.success, a.priority, a.notable, a.threat,
+			a.story, one(a.story), g.when(one(a.story), a.hour, a.minute, a.second).Add(r.fraction()),
+			g.attackers[a.story], g.with(a.with), g.to(a.story, a.to), a.success, a.priority, a.notable, a.threat,
 		})
 	}
 	known := one(KnownPlaceRejection)
-	g.behavior(r, insight{story: KnownPlaceRejection, who: known, at: g.clock(21, 40, 33).Add(r.fraction()), from: known.home, with: known.laptop, to: officeHome})
+	g.behavior(r, insight{story: KnownPlaceRejection, who: known, at: g.when(known, 21, 40, 33).Add(r.fraction()), from: known.home, with: known.laptop, to: g.to(KnownPlaceRejection, officeHome)})
 
 	// Everyone behind an office's address adds to what is said of it: the sum
 	// of the priorities says more of how busy the address is than of it.

@@ -1,7 +1,10 @@
 package sample
 
+import "strings"
+
 // castMember is a person that a story is about. Everybody else in the tenant
-// is made from the offices' names.
+// is made from the offices' names, and so are the people of the stories unless
+// the seed is 0.
 type castMember struct {
 	story         Story
 	office        string // its city
@@ -39,6 +42,10 @@ var cast = []castMember{
 	{DuplicateAttempt, "Sofia", "Йоана/yoana", "Стоянова/stoyanova", "Accountant", "Finance"},
 	{WrongNumber, "Thessaloniki", "Κώστας/kostas", "Βλάχος/vlachos", "Technician", "Operations"},
 	{WrongCode, "Amman", "خالد/khaled", "عودة/odeh", "Sales Representative", "Sales"},
+	{MistakenRejection, "Pune", "अनिता/anita", "कुलकर्णी/kulkarni", "Test Engineer", "Engineering"},
+	{RefusedThenSignedIn, "Sofia", "Стефан/stefan", "Янков/yankov", "HR Partner", "Human Resources"},
+	{FatigueApproved, "Taipei", "冠宇/guanyu", "林/lin", "Account Executive", "Sales"},
+	{FatigueUnanswered, "Busan", "서연/seoyeon", "이/lee", "Researcher", "Research"},
 }
 
 // What the hostile user, and the attacker against that user, put where they
@@ -50,6 +57,25 @@ const (
 	hostileAgent   = "Mozilla/5.0 (compatible; \x1b[2J\x1b[1;1H\"quoted\" \\escaped\\ \u2028 <script>alert(1)</script>)\n\tX-Injected: yes"
 	hostileApp     = "Expenses [approve](javascript:alert(1)) \u2066\u202e' or 1==1 //"
 )
+
+// scripts are the offices whose people's names are Chinese characters.
+var scripts = []string{"Taipei", "Osaka"}
+
+// recast gives a role to somebody else: of another office, with another name and,
+// where the story does not need it, another job.
+func (c castMember) recast(r random) castMember {
+	o := &offices[r.IntN(len(offices))]
+	if c.story == ScriptRejection {
+		o = officeIn(pick(r, scripts))
+	}
+	c.office = o.city
+	c.given, c.family = pick(r, strings.Fields(o.given)), pick(r, strings.Fields(o.family))
+	if c.story != AdminRejection && c.story != PushBombingAccepted {
+		d := pick(r, departments)
+		c.department, c.title = d.name, pick(r, d.titles)
+	}
+	return c
+}
 
 // department is a department with its titles and the groups of its people.
 type department struct {

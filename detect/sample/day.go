@@ -10,23 +10,29 @@ import (
 // Day is what Generate wrote.
 type Day struct {
 	// Records are in the order the workspace received them. The identity
-	// records reach back up to 13 days before the day; every other record
-	// was generated within it, though the last may be received after it.
+	// records and the history of sign-ins reach back up to 15 days before the
+	// day; every other record was generated within it, though the last may be
+	// received after it.
 	Records []Record
 	// Rejections are the authentications that users pushed back, in the
 	// order of Time: all of the day's, each once.
 	Rejections []Rejection
+	// Plants are what a detection must find, and what it must not.
+	Plants []Plant
 }
 
 // Generate writes a day. The same options give the same day, byte for byte.
 func Generate(o Options) *Day {
 	g := newGenerator(o)
 	g.directory()
+	g.history()
 	g.ordinary()
 	g.noise()
 	g.singleRejections()
 	g.repeatedRejections()
 	g.aftermath()
+	g.mistake()
+	g.fatigue()
 	g.bombings()
 	g.analytics()
 
@@ -36,7 +42,7 @@ func Generate(o Options) *Day {
 	slices.SortStableFunc(g.rejections, func(a, b Rejection) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.User, b.User))
 	})
-	return &Day{Records: g.records, Rejections: g.rejections}
+	return &Day{Records: g.records, Rejections: g.rejections, Plants: g.plants()}
 }
 
 // generator collects the day's records.
@@ -81,6 +87,11 @@ func (g *generator) begin(part string) random {
 // clock returns an instant of the day.
 func (g *generator) clock(hour, minute, second int) time.Time {
 	return g.day.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second)
+}
+
+// when returns an instant of a person's story, by its time on the documented day.
+func (g *generator) when(p *person, hour, minute, second int) time.Time {
+	return g.clock(hour, minute, second).Add(g.shifts[p])
 }
 
 // within reports whether t is in the day.

@@ -30,12 +30,13 @@ func TestGenerateIsDeterministic(t *testing.T) {
 	}
 }
 
-// Every seed and every size has the same stories.
-func TestStoriesDoNotDependOnSeed(t *testing.T) {
+// The size of the company, and which day it is, change nothing in the stories.
+func TestStoriesDoNotDependOnSize(t *testing.T) {
 	t.Parallel()
 	type rejection struct {
 		Second time.Duration // of the day
 		User   string
+		IP     string
 		Fraud  bool
 		Story  Story
 	}
@@ -43,14 +44,94 @@ func TestStoriesDoNotDependOnSeed(t *testing.T) {
 		d := Generate(o)
 		all := make([]rejection, len(d.Rejections))
 		for i, r := range d.Rejections {
-			all[i] = rejection{r.Time.Sub(o.midnight()).Truncate(time.Second), r.User, r.Fraud, r.Story}
+			ip := r.IP
+			if r.Story == KnownPlaceRejection || r.Story == MistakenRejection {
+				ip = "home"
+			}
+			all[i] = rejection{r.Time.Sub(o.midnight()).Truncate(time.Second), r.User, ip, r.Fraud, r.Story}
 		}
 		return all
 	}
-	want := rejections(Options{Seed: 1, Day: testDay})
-	for _, o := range []Options{{}, {Seed: 2, Day: testDay}, {Seed: 1, Day: testDay.AddDate(0, 4, 11)}, {Seed: 3, Day: testDay, Users: 1}, {Seed: 4, Day: testDay, Users: 400}} {
-		if diff := cmp.Diff(want, rejections(o)); diff != "" {
-			t.Errorf("%+v: rejections differ (-want +got):\n%s", o, diff)
+	for _, seed := range []uint64{0, 1} {
+		want := rejections(Options{Seed: seed, Day: testDay})
+		for _, o := range []Options{{Day: testDay.AddDate(0, 4, 11)}, {Day: testDay, Users: 1}, {Day: testDay, Users: 400}} {
+			o.Seed = seed
+			if diff := cmp.Diff(want, rejections(o)); diff != "" {
+				t.Errorf("%+v: rejections differ (-want +got):\n%s", o, diff)
+			}
+		}
+	}
+}
+
+// Each seed has other people in the stories, at other times and from other
+// places, and plants what the others do.
+func TestSeedsVaryTheStories(t *testing.T) {
+	t.Parallel()
+	const seeds = 12
+	type seen struct{ users, times, addresses, cities, apps map[string]bool }
+	of := map[Story]*seen{}
+	for seed := range uint64(seeds) {
+		d := Generate(Options{Seed: seed, Day: testDay, Users: minUsers})
+		users := map[string]bool{}
+		for _, p := range d.Plants {
+			if users[p.User] {
+				t.Errorf("seed %d: %s is in two stories", seed, p.User)
+			}
+			users[p.User] = true
+		}
+		if len(d.Plants) != len(cast)+1 {
+			t.Errorf("seed %d plants %d, want %d", seed, len(d.Plants), len(cast)+1)
+		}
+		first := map[Story]bool{}
+		for _, r := range d.Records {
+			if r.Table != SigninLogs && r.Table != AADNonInteractiveUserSignInLogs || first[r.Story] || r.Generated.Before(testDay) {
+				continue
+			}
+			first[r.Story] = true
+			s := of[r.Story]
+			if s == nil {
+				s = &seen{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+				of[r.Story] = s
+			}
+			x := parse(t, r)
+			s.users[x.User], s.times[r.Generated.Format("15:04")], s.addresses[x.IP], s.apps[x.App] = true, true, true, true
+			s.cities[detail(t, x.Location, "city")] = true
+		}
+	}
+	for _, p := range theDay().Plants {
+		s := of[p.Story]
+		if s == nil {
+			t.Errorf("%s left no sign-in", p.Story)
+			continue
+		}
+		for what, n := range map[string]int{"users": len(s.users), "times": len(s.times), "addresses": len(s.addresses), "cities": len(s.cities), "applications": len(s.apps)} {
+			switch {
+			case what == "users" && p.Story == GuestRejection: // a guest of the tenant's own list
+			case what == "applications" && (p.Story == Hostile || p.Story == NonInteractiveRejection): // named so
+			case (what == "addresses" || what == "cities" || what == "applications") && len(p.Rules) == 0 && p.Story != FatigueUnanswered: // at the office
+			case n < 4:
+				t.Errorf("%s has %d %s over %d seeds", p.Story, n, what, seeds)
+			}
+		}
+	}
+}
+
+// Who got in, or asked for it at night, did so while the user slept.
+func TestNightAttacks(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		g := newGenerator(Options{Seed: seed, Day: testDay, Users: minUsers})
+		for s, fs := range frames {
+			for i, f := range fs {
+				p := g.cast[s][i]
+				from, to := f.first+g.shifts[p], f.last+g.shifts[p]
+				if from < 0 || to >= 24*time.Hour {
+					t.Errorf("seed %d: %s is from %s to %s of the day", seed, s, from, to)
+				}
+				if local := (from + p.office.offset + 24*time.Hour) % (24 * time.Hour); f.asleep && local > 5*time.Hour {
+					t.Errorf("seed %d: %s begins at %s where %s lives", seed, s, local, p.upn)
+				}
+			}
 		}
 	}
 }
@@ -64,8 +145,11 @@ func TestRecordsAreInOrderAndInTheDay(t *testing.T) {
 	}
 	for _, r := range d.Records {
 		from := testDay
-		if r.Table == IdentityInfo {
+		switch {
+		case r.Table == IdentityInfo:
 			from = testDay.AddDate(0, 0, -14)
+		case r.Table == SigninLogs && (r.Story == Ordinary || r.Story == OrdinaryMFA || r.Story == Guest):
+			from = testDay.AddDate(0, 0, -15)
 		}
 		if r.Generated.Before(from) || !r.Generated.Before(end) {
 			t.Errorf("%s record of %s is generated at %s, outside the day", r.Table, r.Story, r.Generated)
@@ -87,7 +171,7 @@ func TestShapeOfTheDay(t *testing.T) {
 		count[r.Table]++
 	}
 	for table, want := range map[string][2]int{
-		SigninLogs:                      {5500, 10000},
+		SigninLogs:                      {11000, 17000},
 		AADNonInteractiveUserSignInLogs: {11000, 20000},
 		IdentityInfo:                    {250, 400},
 		BehaviorAnalytics:               {50, 300},

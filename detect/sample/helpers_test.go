@@ -43,6 +43,8 @@ type row struct {
 	Interactive   bool   `json:"IsInteractive"`
 	Status        json.RawMessage
 	Device        json.RawMessage `json:"DeviceDetail"`
+	Location      json.RawMessage `json:"LocationDetails"`
+	SessionID     string          `json:"SessionId"`
 	Priority      int             `json:"InvestigationPriority"`
 	Activity      string          `json:"ActivityType"`
 	AccountUPN    string

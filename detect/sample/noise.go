@@ -1,7 +1,7 @@
 package sample
 
 // noise writes the failures of strong authentication that are no rejection,
-// each at a fixed time by a user of its own.
+// each by a user of its own.
 func (g *generator) noise() {
 	r := g.begin("noise")
 	for _, n := range []struct {
@@ -20,7 +20,7 @@ func (g *generator) noise() {
 	} {
 		p := g.cast[n.story][0]
 		g.emit(signIn{
-			story: n.story, at: g.clock(n.hour, n.minute, n.second).Add(r.fraction()),
+			story: n.story, at: g.when(p, n.hour, n.minute, n.second).Add(r.fraction()),
 			who: p, from: p.office.place, with: p.laptop, to: officeHome,
 			outcome: n.outcome, strong: true,
 		})

@@ -14,10 +14,9 @@ var DefaultDay = time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)
 
 // Options choose the day. The zero value is a day like any other.
 type Options struct {
-	// Seed varies everything that does not carry a story: identifiers,
-	// devices, addresses at home, who signs in when. Users, times to the
-	// second, attackers' addresses and outcomes of the stories are the same
-	// for every seed.
+	// Seed varies the day: who is in which story, when it happens, where the
+	// prompts come from, and everything that carries no story. Seed 0 is the
+	// documented day. Outcomes of the stories are the same for every seed.
 	Seed uint64
 	// Day is any instant of the day to write, which runs from midnight to
 	// midnight UTC, and DefaultDay if it is zero.

@@ -77,7 +77,7 @@ func (w *worker) base(at time.Time) signIn {
 // put emits the sign-in unless it falls out of the day or into the time that
 // the person's story keeps quiet.
 func (w *worker) put(s signIn, story Story) {
-	if !w.within(s.at) || w.quietFrom != 0 && s.at.Sub(w.day) >= w.quietFrom {
+	if since := s.at.Sub(w.day); !w.within(s.at) || since >= w.quiet[0] && since < w.quiet[1] {
 		return
 	}
 	s.story = w.as(story)

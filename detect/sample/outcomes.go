@@ -23,6 +23,7 @@ var (
 	claimed     = outcome{details: "MFA requirement satisfied by claim in the token"}
 	approved    = outcome{details: "MFA completed in Azure AD"}
 	gaveIn      = outcome{details: approved.details, refusedFirst: true}
+	stayedIn    = outcome{code: 50140, reason: keepMe.reason, refusedFirst: true}
 	keepMe      = outcome{code: 50140, reason: "This error occurred due to 'Keep me signed in' interrupt when the user was signing-in."}
 	needsStrong = outcome{code: 50074, reason: "Strong Authentication is required.", details: "MFA required in Azure AD"}
 	needsMFA    = outcome{code: 50076, reason: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource.", details: "MFA required in Azure AD"}

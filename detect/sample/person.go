@@ -33,7 +33,9 @@ type person struct {
 	works          time.Duration // the start of the working day, from midnight in the office
 	away           bool          // all day
 	homeWorker     bool          // never in the office
-	quietFrom      time.Duration // from midnight UTC; nothing ordinary from then on, if not 0
+	// quiet is the part of the day, from midnight UTC, in which nothing ordinary
+	// happens.
+	quiet [2]time.Duration
 }
 
 // account is the part of the user principal name before the at sign, and

@@ -1,6 +1,11 @@
 package sample
 
-import "time"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
 
 // place is where a sign-in comes from, as the service sees it: an address
 // and what it knows of the address.
@@ -103,16 +108,17 @@ var offices = []office{
 
 // countryNames are the names of the countries that the places are in.
 var countryNames = map[string]string{
-	"AU": "Australia", "BG": "Bulgaria", "BR": "Brazil", "CA": "Canada", "CH": "Switzerland", "DE": "Germany",
-	"ES": "Spain", "FI": "Finland", "FR": "France", "GR": "Greece", "IE": "Ireland", "IL": "Israel", "IN": "India",
+	"AT": "Austria", "AU": "Australia", "BG": "Bulgaria", "BR": "Brazil", "CA": "Canada", "CH": "Switzerland", "CZ": "Czechia", "DE": "Germany",
+	"ES": "Spain", "FI": "Finland", "FR": "France", "GR": "Greece", "IE": "Ireland", "IL": "Israel", "IN": "India", "IT": "Italy",
 	"JO": "Jordan", "JP": "Japan", "KR": "South Korea", "MX": "Mexico", "NG": "Nigeria", "NL": "Netherlands",
-	"PH": "Philippines", "PL": "Poland", "RO": "Romania", "SG": "Singapore", "TR": "Türkiye", "TW": "Taiwan",
+	"PH": "Philippines", "PL": "Poland", "PT": "Portugal", "RO": "Romania", "SG": "Singapore", "TR": "Türkiye", "TW": "Taiwan",
 	"UA": "Ukraine", "US": "United States", "ZA": "South Africa",
 }
 
-// attackers are the places that prompts nobody asked for come from. All of
-// them are in 203.0.113.0/24 or 2001:db8:bad::/48, where nobody works.
-var attackers = map[Story]place{
+// intruders are the places that prompts nobody asked for come from on the
+// documented day. All of them are in 203.0.113.0/24 or 2001:db8:bad::/48, where
+// nobody works.
+var intruders = map[Story]place{
 	OtherCaseRejection:      {"203.0.113.31", "Warsaw", "Mazowieckie", "PL", 52.2297, 21.0122, "65537", "Vistula Servers", ""},
 	IPv6Rejection:           {"2001:db8:bad:1::42", "Helsinki", "Uusimaa", "FI", 60.1699, 24.9384, "65538", "Northern Racks", ""},
 	ScriptRejection:         {"203.0.113.33", "Ashburn", "Virginia", "US", 39.0438, -77.4874, "65539", "Tidewater Hosting", ""},
@@ -128,19 +134,51 @@ var attackers = map[Story]place{
 	HourBoundary:            {"203.0.113.41", "Madrid", "Madrid", "ES", 40.4168, -3.7038, "65548", "Meseta Hosting", ""},
 	QuarterBoundary:         {"203.0.113.42", "Lagos", "Lagos", "NG", 6.5244, 3.3792, "65549", "Lagoon Networks", ""},
 	WindowStart:             {"203.0.113.43", "Dallas", "Texas", "US", 32.7767, -96.797, "65550", "Prairie Racks", ""},
+	RefusedThenSignedIn:     {"203.0.113.45", "Milan", "Lombardy", "IT", 45.4642, 9.19, "65536", "Brera Hosting", ""},
+	FatigueApproved:         {"203.0.113.46", "Vienna", "Vienna", "AT", 48.2082, 16.3738, "65538", "Donau Racks", ""},
+	FatigueUnanswered:       {"203.0.113.47", "Prague", "Prague", "CZ", 50.0755, 14.4378, "65540", "Vltava Cloud", ""},
 	Hostile:                 {"203.0.113.44", "Sydney", "New South Wales", "AU", -33.8688, 151.2093, "65551", "Harbour VPS", ""},
 }
 
-// plainAttackers and lateAttackers serve the stories that more than one user
+// plainIntruders and lateIntruders serve the stories that more than one user
 // is in, in the order of those users.
 var (
-	plainAttackers = []place{
+	plainIntruders = []place{
 		{"203.0.113.21", "Paris", "Paris", "FR", 48.8566, 2.3522, "65536", "Seine Hosting", ""},
 		{"203.0.113.22", "Kyiv", "Kyiv", "UA", 50.4501, 30.5234, "65537", "Dnipro Servers", ""},
 		{"203.0.113.23", "Mexico City", "Mexico City", "MX", 19.4326, -99.1332, "65538", "Anahuac Cloud", ""},
 	}
-	lateAttackers = []place{
+	lateIntruders = []place{
 		{"203.0.113.51", "Dublin", "Dublin", "IE", 53.3498, -6.2603, "65539", "Liffey Compute", ""},
 		{"203.0.113.52", "Manila", "National Capital Region", "PH", 14.5995, 120.9842, "65540", "Pasig Hosting", ""},
 	}
 )
+
+// attackersOf says where the attackers of a seed are: on the documented day as
+// above, else each in another of the places and at an address of its own.
+func attackersOf(seed uint64) (attackers map[Story]place, plain, late []place) {
+	attackers, plain, late = maps.Clone(intruders), slices.Clone(plainIntruders), slices.Clone(lateIntruders)
+	if seed == 0 {
+		return attackers, plain, late
+	}
+	r := newRandom(seed, "where")
+	all := slices.Concat(plain, late)
+	stories := slices.Sorted(maps.Keys(attackers))
+	for _, s := range stories {
+		all = append(all, attackers[s])
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for i, last := range r.Perm(250)[:len(all)] {
+		all[i].ip = "203.0.113." + itoa(1+last)
+	}
+	copy(plain, all)
+	copy(late, all[len(plain):])
+	for i, s := range stories {
+		p := all[len(plain)+len(late)+i]
+		if s == IPv6Rejection {
+			p.ip = fmt.Sprintf("2001:db8:bad:%x::%x", 1+r.IntN(0xffff), 1+r.IntN(0xffff))
+		}
+		attackers[s] = p
+	}
+	return attackers, plain, late
+}

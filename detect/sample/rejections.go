@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// push is a prompt that a user rejects, at a fixed time of the day.
+// push is a prompt that a user rejects, at its time on the documented day.
 type push struct {
 	story                Story
 	who                  *person
@@ -19,8 +19,8 @@ type push struct {
 // signIn returns the sign-in of a push.
 func (g *generator) signIn(r random, p push) signIn {
 	return signIn{
-		story: p.story, at: g.clock(p.hour, p.minute, p.second).Add(r.fraction()),
-		who: p.who, from: p.from, with: p.with, to: p.to,
+		story: p.story, at: g.when(p.who, p.hour, p.minute, p.second).Add(r.fraction()),
+		who: p.who, from: p.from, with: g.with(p.with), to: g.to(p.story, p.to),
 		outcome: p.outcome, factor: pushFactor, strong: true, correlation: r.guid(),
 	}
 }
@@ -32,15 +32,15 @@ func (g *generator) singleRejections() {
 	plain := g.cast[PlainRejection]
 
 	for _, p := range []push{
-		{PlainRejection, plain[0], 9, 12, 34, plainAttackers[0], rentedDevice, outlookWeb, declined},
-		{PlainRejection, plain[1], 11, 21, 7, plainAttackers[1], kaliDevice, officeHome, declined},
-		{PlainRejection, plain[2], 19, 37, 50, plainAttackers[2], rentedDevice, vpn, declined},
-		{OtherCaseRejection, one(OtherCaseRejection), 15, 41, 22, attackers[OtherCaseRejection], rentedDevice, sharePoint, declinedOtherCase},
-		{IPv6Rejection, one(IPv6Rejection), 10, 26, 13, attackers[IPv6Rejection], headlessDevice, officeHome, declined},
-		{ScriptRejection, one(ScriptRejection), 3, 18, 45, attackers[ScriptRejection], rentedDevice, teamsWeb, declined},
-		{GuestRejection, one(GuestRejection), 11, 33, 28, attackers[GuestRejection], rentedDevice, sharePoint, declined},
-		{AdminRejection, one(AdminRejection), 7, 47, 5, attackers[AdminRejection], kaliDevice, azurePortal, declined},
-		{FraudReport, one(FraudReport), 12, 8, 16, attackers[FraudReport], headlessDevice, outlookWeb, fraud},
+		{PlainRejection, plain[0], 9, 12, 34, g.plainAttackers[0], rentedDevice, outlookWeb, declined},
+		{PlainRejection, plain[1], 11, 21, 7, g.plainAttackers[1], kaliDevice, officeHome, declined},
+		{PlainRejection, plain[2], 19, 37, 50, g.plainAttackers[2], rentedDevice, vpn, declined},
+		{OtherCaseRejection, one(OtherCaseRejection), 15, 41, 22, g.attackers[OtherCaseRejection], rentedDevice, sharePoint, declinedOtherCase},
+		{IPv6Rejection, one(IPv6Rejection), 10, 26, 13, g.attackers[IPv6Rejection], headlessDevice, officeHome, declined},
+		{ScriptRejection, one(ScriptRejection), 3, 18, 45, g.attackers[ScriptRejection], rentedDevice, teamsWeb, declined},
+		{GuestRejection, one(GuestRejection), 11, 33, 28, g.attackers[GuestRejection], rentedDevice, sharePoint, declined},
+		{AdminRejection, one(AdminRejection), 7, 47, 5, g.attackers[AdminRejection], kaliDevice, azurePortal, declined},
+		{FraudReport, one(FraudReport), 12, 8, 16, g.attackers[FraudReport], headlessDevice, outlookWeb, fraud},
 	} {
 		s := g.signIn(r, p)
 		if p.story == AdminRejection || p.story == FraudReport {
@@ -54,19 +54,19 @@ func (g *generator) singleRejections() {
 	g.emit(morning)
 	g.emit(g.signIn(r, push{KnownPlaceRejection, known, 21, 40, 33, known.home, known.laptop, officeHome, declined}))
 
-	silent := g.signIn(r, push{NonInteractiveRejection, one(NonInteractiveRejection), 5, 54, 20, attackers[NonInteractiveRejection], proxyDevice, authBroker, declined})
+	silent := g.signIn(r, push{NonInteractiveRejection, one(NonInteractiveRejection), 5, 54, 20, g.attackers[NonInteractiveRejection], proxyDevice, authBroker, declined})
 	silent.silent = true
 	g.emit(silent)
 
 	// Exactly on the hour: the window that starts here has it, the one that
 	// ends here has not.
-	start := g.signIn(r, push{WindowStart, one(WindowStart), 20, 0, 0, attackers[WindowStart], rentedDevice, vpn, declined})
-	start.at = g.clock(20, 0, 0)
+	start := g.signIn(r, push{WindowStart, one(WindowStart), 20, 0, 0, g.attackers[WindowStart], rentedDevice, vpn, declined})
+	start.at = g.when(start.who, 20, 0, 0)
 	g.emit(start)
 
 	hostile := app{name: hostileApp, id: expenses.id, resource: expenses.resource, resourceID: expenses.resourceID, client: browserClient}
 	odd := device{name: hostileDevice, os: "Windows10", browser: "Rich Client 1.0", agent: hostileAgent}
-	g.emit(g.signIn(r, push{Hostile, one(Hostile), 16, 22, 11, attackers[Hostile], odd, hostile, declined}))
+	g.emit(g.signIn(r, push{Hostile, one(Hostile), 16, 22, 11, g.attackers[Hostile], odd, hostile, declined}))
 
 	g.sharedCorrelation(r, one(SharedCorrelation))
 	g.bothTables(r, one(BothTables))
@@ -76,18 +76,18 @@ func (g *generator) singleRejections() {
 // sharedCorrelation writes one authentication that the service logged three
 // times within a minute.
 func (g *generator) sharedCorrelation(r random, who *person) {
-	s := g.signIn(r, push{SharedCorrelation, who, 8, 31, 2, attackers[SharedCorrelation], rentedDevice, officeHome, declined})
+	s := g.signIn(r, push{SharedCorrelation, who, 8, 31, 2, g.attackers[SharedCorrelation], rentedDevice, officeHome, declined})
 	g.emit(s)
 	s.at = s.at.Add(14 * time.Second)
 	g.emit(s)
-	s.at, s.to = s.at.Add(25*time.Second), outlookWeb
+	s.at, s.to = s.at.Add(25*time.Second), g.to(SharedCorrelation, outlookWeb)
 	g.emit(s)
 }
 
 // bothTables writes one authentication that is in both tables, with the user
 // principal name in different letter case.
 func (g *generator) bothTables(r random, who *person) {
-	s := g.signIn(r, push{BothTables, who, 6, 36, 44, attackers[BothTables], headlessDevice, outlookWeb, declined})
+	s := g.signIn(r, push{BothTables, who, 6, 36, 44, g.attackers[BothTables], headlessDevice, outlookWeb, declined})
 	s.name = strings.ToUpper(who.upn[:1]) + who.upn[1:]
 	g.emit(s)
 	s.at, s.name, s.silent, s.to = s.at.Add(3*time.Second), "", true, officeDesktop
@@ -98,10 +98,10 @@ func (g *generator) bothTables(r random, who *person) {
 // their hour was first looked at, a few minutes past its end, and before it
 // is looked at again an hour later.
 func (g *generator) lateRejections(r random, who []*person) {
-	first := g.signIn(r, push{LateRejection, who[0], 13, 40, 19, lateAttackers[0], rentedDevice, outlookWeb, declined})
+	first := g.signIn(r, push{LateRejection, who[0], 13, 40, 19, g.lateAttackers[0], rentedDevice, outlookWeb, declined})
 	first.received = first.at.Add(50 * time.Minute)
 	g.emit(first)
-	second := g.signIn(r, push{LateRejection, who[1], 10, 20, 8, lateAttackers[1], kaliDevice, vpn, declined})
+	second := g.signIn(r, push{LateRejection, who[1], 10, 20, 8, g.lateAttackers[1], kaliDevice, vpn, declined})
 	second.received = second.at.Add(100 * time.Minute)
 	g.emit(second)
 }
@@ -125,6 +125,6 @@ func (g *generator) repeatedRejections() {
 		{QuarterBoundary, headlessDevice, sharePoint, 17, 16, 30},
 		{QuarterBoundary, headlessDevice, sharePoint, 17, 18, 45},
 	} {
-		g.emit(g.signIn(r, push{p.story, g.cast[p.story][0], p.hour, p.minute, p.second, attackers[p.story], p.with, p.to, declined}))
+		g.emit(g.signIn(r, push{p.story, g.cast[p.story][0], p.hour, p.minute, p.second, g.attackers[p.story], p.with, p.to, declined}))
 	}
 }

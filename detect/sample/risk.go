@@ -6,7 +6,7 @@ import "time"
 // sign-in as suspicious.
 func (g *generator) risk(r random, s Story, p *person, from place, at time.Time) {
 	w := &g.encoder.row
-	received := at.Add(r.between(2*time.Minute, 6*time.Minute))
+	received := at.Add(r.between(2*time.Minute, 5*time.Minute))
 	w.reset()
 	w.open('{')
 	w.instant("TimeGenerated", at)

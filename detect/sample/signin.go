@@ -2,6 +2,7 @@ package sample
 
 import (
 	"encoding/base64"
+	"hash/fnv"
 	"time"
 )
 
@@ -22,11 +23,19 @@ type signIn struct {
 	risk     string // during sign-in, if any
 
 	correlation string // shared with other records of one authentication; empty: its own
+	session     string // shared with what uses the session; empty: the authentication's
 }
 
 // prompted reports whether a second factor was asked for in this sign-in.
 func (s *signIn) prompted() bool {
-	return s.outcome == approved || s.outcome == gaveIn || s.outcome.code == 500121
+	return s.outcome == approved || s.outcome.refusedFirst || s.outcome.code == 500121
+}
+
+// sessionOf returns the session of an authentication that starts one.
+func sessionOf(correlation string) string {
+	h := fnv.New128a()
+	h.Write([]byte("session of " + correlation))
+	return formatGUID([16]byte(h.Sum(nil)))
 }
 
 // encoder turns sign-ins into records. It is used by one goroutine at a time.
@@ -48,6 +57,9 @@ func (e *encoder) signIn(s *signIn) Record {
 	}
 	if s.correlation == "" {
 		s.correlation = e.r.guid()
+	}
+	if s.session == "" {
+		s.session = sessionOf(s.correlation)
 	}
 	if s.factor == (factor{}) {
 		s.factor = s.who.factor
@@ -95,6 +107,7 @@ func (e *encoder) event(s *signIn, table string) {
 		return
 	}
 	w.text("TenantId", e.tenant.workspace)
+	w.text("SessionId", s.session)
 	// The token's identifier is the request's in another writing.
 	b := e.r.bytes16()
 	id := formatGUID(b)
@@ -278,11 +291,12 @@ func (e *encoder) steps(s *signIn) {
 			step(1, s.at.Add(-12*time.Second), s.factor.method, "", false, declinedText, "Multifactor authentication")
 			last++
 		}
-		if o.code == 0 {
+		went := o.code == 0 || o.refusedFirst
+		if went {
 			result = "MFA successfully completed"
 		}
 		if o != unexplained {
-			step(last, s.at, s.factor.method, "", o.code == 0, result, "Multifactor authentication")
+			step(last, s.at, s.factor.method, "", went, result, "Multifactor authentication")
 		}
 	case o == needsStrong || o == needsMFA:
 		step(0, s.at, "Password", "Password in the cloud", true, "Correct password", primary)

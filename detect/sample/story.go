@@ -35,6 +35,8 @@ const (
 	GuestRejection          Story = "rejection-guest"           // by a guest
 	AdminRejection          Story = "rejection-admin"           // by a global administrator with a high blast radius
 	KnownPlaceRejection     Story = "rejection-known-place"     // from the user's own home and laptop, nothing after it
+	MistakenRejection       Story = "rejection-mistaken"        // from the user's own home and laptop, and approved there a minute later
+	RefusedThenSignedIn     Story = "refused-then-signed-in"    // the user declines the first prompt of a sign-in and approves its second
 	FraudReport             Story = "fraud-report"              // reported as fraud in the app
 	PushBombingRejected     Story = "push-bombing-rejected"     // prompts at night until the user declines twice, never a success
 	PushBombingAccepted     Story = "push-bombing-accepted"     // prompts at night, declined four times, then approved and used
@@ -47,4 +49,10 @@ const (
 	QuarterBoundary         Story = "quarter-boundary"          // four rejections around a quarter past, all in one hour
 	WindowStart             Story = "window-start"              // at the very start of an hour
 	Hostile                 Story = "hostile"                   // names full of control characters, escapes, Markdown and quotes
+)
+
+// Attacks by MFA fatigue, in which nobody declines anything.
+const (
+	FatigueApproved   Story = "fatigue-approved"   // prompts at night that go unanswered, until the user approves one; then the session is used
+	FatigueUnanswered Story = "fatigue-unanswered" // prompts at night that all go unanswered
 )

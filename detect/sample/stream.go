@@ -44,7 +44,7 @@ func streamed(r random, t *tenant, rejected bool) signIn {
 	switch x := r.Float64(); {
 	case rejected:
 		s.story, s.outcome, s.factor = PlainRejection, declined, pushFactor
-		s.from, s.with = pick(r, plainAttackers), rentedDevice
+		s.from, s.with = pick(r, plainIntruders), rentedDevice
 	case x < 0.12:
 		s.story, s.outcome = OrdinaryMFA, approved
 	case x < 0.15:

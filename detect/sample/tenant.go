@@ -26,6 +26,7 @@ type tenant struct {
 	services   []*person
 	breakGlass *person
 	cast       map[Story][]*person
+	variation
 
 	strongPolicy, blockPolicy string // ids of Conditional Access policies
 
@@ -42,11 +43,13 @@ func newTenant(o Options) *tenant {
 		cast:  map[Story][]*person{},
 		taken: map[string]int{},
 	}
-	t.hireCast(r)
+	t.hireCast(r, o.Seed)
 	t.hireEverybodyElse(r, o.users())
 	t.inviteGuests(r)
 	t.addAccounts(r)
 	t.appointManagers()
+	t.variation = t.varied(o.Seed)
+	t.keepQuiet()
 	return t
 }
 
@@ -71,8 +74,12 @@ func officeIn(city string) *office {
 
 // hireCast makes the people of the stories and gives them what their stories
 // need.
-func (t *tenant) hireCast(r random) {
+func (t *tenant) hireCast(r random, seed uint64) {
+	casting := newRandom(seed, "cast")
 	for i, c := range cast {
+		if seed != 0 {
+			c = c.recast(casting)
+		}
 		p := newPerson(r, t, officeIn(c.office), c.given, c.family, i)
 		p.title = c.title
 		p.department = department{name: c.department, group: c.department}
@@ -100,13 +107,28 @@ func (t *tenant) hireCast(r random) {
 
 	known := one(KnownPlaceRejection)
 	known.homeWorker, known.works = true, 9*time.Hour
-	known.quietFrom = 21*time.Hour + 15*time.Minute
+	one(MistakenRejection).homeWorker = true
 
 	one(WrongCode).factor = textFactor
 
 	hostile := one(Hostile)
 	hostile.display = hostileDisplay
 	hostile.laptop.name = hostileDevice
+}
+
+// keepQuiet keeps people from signing in as usual where that would be part of
+// their stories: after the refusal from a known place, and around those of which
+// it matters what else the user did.
+func (t *tenant) keepQuiet() {
+	quiet := func(s Story, from, to time.Duration) {
+		p := t.cast[s][0]
+		p.quiet[0], p.quiet[1] = from+t.shifts[p], to+t.shifts[p]
+	}
+	quiet(KnownPlaceRejection, at(21, 15), at(72, 0))
+	for _, s := range []Story{MistakenRejection, RefusedThenSignedIn, FatigueApproved, FatigueUnanswered} {
+		f := frames[s][0]
+		quiet(s, f.first-3*time.Hour, f.last+4*time.Hour)
+	}
 }
 
 // hireEverybodyElse fills the company up to the number of users.
