@@ -45,15 +45,7 @@ func newDemo() *cobra.Command {
 				rules: rule.Shipped(),
 				from:  sample.DefaultDay, to: sample.DefaultDay.AddDate(0, 0, 1),
 				config: s,
-				read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
-					r := logs.NewReader(opts)
-					for _, f := range day.Files() {
-						if err := r.File(ctx, f.Name, bytes.NewReader(f.Content)); err != nil {
-							return nil, err
-						}
-					}
-					return r.Finish()
-				},
+				read:   readerOf(day),
 			}
 			return run.run(cmd.Context(), &out, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -62,4 +54,17 @@ func newDemo() *cobra.Command {
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "another day: who is in the stories, when, and from where")
 	cmd.Flags().StringVar(&dir, "write", "", "also write the day's logs into this folder, for replay")
 	return cmd
+}
+
+// readerOf returns what reads the files of a day.
+func readerOf(day *sample.Day) func(context.Context, logs.Options) (*logs.Logs, error) {
+	return func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
+		r := logs.NewReader(opts)
+		for _, f := range day.Files() {
+			if err := r.File(ctx, f.Name, bytes.NewReader(f.Content)); err != nil {
+				return nil, err
+			}
+		}
+		return r.Finish()
+	}
 }

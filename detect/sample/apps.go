@@ -37,6 +37,7 @@ var (
 	powerShell     = app{"Azure Active Directory PowerShell", "1b730954-1685-4b74-9bfd-dac224a7b894", "Windows Azure Active Directory", directoryID, richClient}
 	vpn            = app{"Fabrikam VPN", "6f2c1a7e-5d0b-4e8a-9b43-0c7d2e51f8aa", "Fabrikam VPN", "6f2c1a7e-5d0b-4e8a-9b43-0c7d2e51f8aa", browserClient}
 	expenses       = app{"Fabrikam Expenses", "b3a9d0c4-71e2-4f6b-8a15-92c0de3478bb", "Fabrikam Expenses", "b3a9d0c4-71e2-4f6b-8a15-92c0de3478bb", browserClient}
+	mySignIns      = app{"My Signins", "19db86c3-b2b9-44cc-b339-36da233a3be2", "Microsoft Graph", graphID, browserClient}
 	imap           = app{"Office 365 Exchange Online", exchangeID, "Office 365 Exchange Online", exchangeID, "IMAP4"}
 	syncService    = app{"Microsoft Azure Active Directory Connect", "cb1056e2-e479-49de-ae31-7812af012ed8", "Windows Azure Active Directory", directoryID, richClient}
 )

@@ -27,6 +27,7 @@ type row struct {
 	Time          time.Time `json:"TimeGenerated"`
 	Received      time.Time `json:"_TimeReceived"`
 	Type          string
+	ID            string `json:"Id"`
 	User          string `json:"UserPrincipalName"`
 	Display       string `json:"UserDisplayName"`
 	UserID        string `json:"UserId"`

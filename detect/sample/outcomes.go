@@ -38,6 +38,10 @@ var (
 	duplicate   = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; duplicate authentication attempt"}
 	wrongNumber = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; user did not select the correct number"}
 	wrongCode   = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; invalid verification code"}
+	inProgress  = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; authentication in progress"}
+	hungUp      = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; user hung up the phone call without succeeding the verification"}
+	unreachable = outcome{code: 500121, reason: strongAuthFailed, details: "MFA denied; phone unreachable"}
+	noConsent   = outcome{code: 65004, reason: "User declined to consent to access the app."}
 	unexplained = outcome{code: 500121, reason: strongAuthFailed}
 
 	declined          = outcome{code: 500121, reason: strongAuthFailed, details: declinedText}
