@@ -40,7 +40,7 @@ func (g *generator) fatigue() {
 	s.at = g.prompts(r, s, n).Add(r.between(20*time.Second, 80*time.Second))
 	s.outcome, s.correlation, s.session = approved, r.guid(), r.guid()
 	if g.seed != 0 && r.chance(0.4) { // the attacker has another way out
-		s.from = g.otherAddress()
+		s.from = tejo
 	}
 	g.emit(s)
 	for _, to := range []app{sharePoint, teamsWeb} {
@@ -54,11 +54,4 @@ func (g *generator) fatigue() {
 
 	u := g.signIn(r, push{FatigueUnanswered, g.cast[FatigueUnanswered][0], 16, 12, 5, g.attackers[FatigueUnanswered], rentedDevice, officeHome, timedOut})
 	g.prompts(r, u, 14+r.IntN(8))
-}
-
-// otherAddress returns the place of an attacker who is nobody else's.
-func (g *generator) otherAddress() place {
-	p := g.attackers[FatigueApproved]
-	p.ip, p.city, p.state, p.country, p.lat, p.lon, p.asn, p.isp = "203.0.113.252", "Lisbon", "Lisboa", "PT", 38.7223, -9.1393, "65551", "Tejo Hosting"
-	return p
 }

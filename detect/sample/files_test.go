@@ -20,7 +20,7 @@ func TestFilesHoldEveryRecordOnce(t *testing.T) {
 	for _, r := range d.Records {
 		want = append(want, string(r.JSON))
 	}
-	name := regexp.MustCompile(`^(SigninLogs|AADNonInteractiveUserSignInLogs)/\d{4}-\d\d-\d\dT\d\d\.ndjson$|^(AuditLogs|AADUserRiskEvents|IdentityInfo|BehaviorAnalytics)/\d{4}-\d\d-\d\d\.ndjson$`)
+	name := regexp.MustCompile(`^(SigninLogs|AADNonInteractiveUserSignInLogs)/\d{4}-\d\d-\d\dT\d\d\.ndjson$|^(AuditLogs|OfficeActivity|AADUserRiskEvents|IdentityInfo|BehaviorAnalytics)/\d{4}-\d\d-\d\d\.ndjson$`)
 	last := ""
 	for _, f := range d.Files() {
 		if !name.MatchString(f.Name) || f.Name <= last {

@@ -110,7 +110,7 @@ var offices = []office{
 var countryNames = map[string]string{
 	"AT": "Austria", "AU": "Australia", "BG": "Bulgaria", "BR": "Brazil", "CA": "Canada", "CH": "Switzerland", "CZ": "Czechia", "DE": "Germany",
 	"ES": "Spain", "FI": "Finland", "FR": "France", "GR": "Greece", "IE": "Ireland", "IL": "Israel", "IN": "India", "IT": "Italy",
-	"JO": "Jordan", "JP": "Japan", "KR": "South Korea", "MX": "Mexico", "NG": "Nigeria", "NL": "Netherlands",
+	"JO": "Jordan", "JP": "Japan", "KR": "South Korea", "LU": "Luxembourg", "MX": "Mexico", "NG": "Nigeria", "NL": "Netherlands", "NO": "Norway",
 	"PH": "Philippines", "PL": "Poland", "PT": "Portugal", "RO": "Romania", "SG": "Singapore", "TR": "Türkiye", "TW": "Taiwan",
 	"UA": "Ukraine", "US": "United States", "ZA": "South Africa",
 }
@@ -135,6 +135,8 @@ var intruders = map[Story]place{
 	QuarterBoundary:         {"203.0.113.42", "Lagos", "Lagos", "NG", 6.5244, 3.3792, "65549", "Lagoon Networks", ""},
 	WindowStart:             {"203.0.113.43", "Dallas", "Texas", "US", 32.7767, -96.797, "65550", "Prairie Racks", ""},
 	RefusedThenSignedIn:     {"203.0.113.45", "Milan", "Lombardy", "IT", 45.4642, 9.19, "65536", "Brera Hosting", ""},
+	RejectedThenElsewhere:   {"203.0.113.48", "Athens", "Attica", "GR", 37.9838, 23.7275, "65542", "Piraeus Hosting", ""},
+	OtherAccount:            {"203.0.113.49", "Luxembourg", "Luxembourg", "LU", 49.6116, 6.1319, "65544", "Alzette Compute", ""},
 	FatigueApproved:         {"203.0.113.46", "Vienna", "Vienna", "AT", 48.2082, 16.3738, "65538", "Donau Racks", ""},
 	FatigueUnanswered:       {"203.0.113.47", "Prague", "Prague", "CZ", 50.0755, 14.4378, "65540", "Vltava Cloud", ""},
 	Hostile:                 {"203.0.113.44", "Sydney", "New South Wales", "AU", -33.8688, 151.2093, "65551", "Harbour VPS", ""},
@@ -152,6 +154,12 @@ var (
 		{"203.0.113.51", "Dublin", "Dublin", "IE", 53.3498, -6.2603, "65539", "Liffey Compute", ""},
 		{"203.0.113.52", "Manila", "National Capital Region", "PH", 14.5995, 120.9842, "65540", "Pasig Hosting", ""},
 	}
+)
+
+// Other ways out that attackers have, which are nobody else's.
+var (
+	tejo  = place{"203.0.113.252", "Lisbon", "Lisboa", "PT", 38.7223, -9.1393, "64497", "Tejo Hosting", ""}
+	fjord = place{"203.0.113.251", "Oslo", "Oslo", "NO", 59.9139, 10.7522, "64498", "Fjord Racks", ""}
 )
 
 // attackersOf says where the attackers of a seed are: on the documented day as

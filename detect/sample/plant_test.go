@@ -17,6 +17,9 @@ func TestCastHasFramesAndVerdicts(t *testing.T) {
 		}
 	}
 	for _, p := range theDay().Plants {
+		if p.Story == OtherAccount && len(p.Rules) == 0 {
+			continue // whose account it is
+		}
 		if reported := slices.Contains(p.Rules, RejectionRule); reported != p.Story.fires() {
 			t.Errorf("%s fires: %v, its plant: %v", p.Story, p.Story.fires(), p.Rules)
 		}

@@ -220,7 +220,7 @@ func (q *quiet) newPhone(at time.Time) {
 	s := signIn{story: OrdinaryMFA, at: at, who: q.person, from: q.office.place, with: q.laptop, to: mySignIns, outcome: approved, strong: true}
 	q.put(s)
 	q.tries = nil
-	q.audit(q.r, OrdinaryMFA, q.person, s.from, at.Add(q.r.between(time.Minute, 4*time.Minute)))
+	q.audit(q.r, OrdinaryMFA, registration(q.person, s.from, at.Add(q.r.between(time.Minute, 4*time.Minute))))
 	q.mobile = newDevice(q.r, models[pick(q.r, phones)])
 	for range 2 {
 		s.at = s.at.Add(q.r.between(5*time.Minute, 20*time.Minute))

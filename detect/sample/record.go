@@ -10,6 +10,7 @@ const (
 	BehaviorAnalytics               = "BehaviorAnalytics"
 	AuditLogs                       = "AuditLogs"
 	AADUserRiskEvents               = "AADUserRiskEvents"
+	OfficeActivity                  = "OfficeActivity"
 )
 
 // Record is one row of one table.

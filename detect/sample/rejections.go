@@ -40,6 +40,8 @@ func (g *generator) singleRejections() {
 		{ScriptRejection, one(ScriptRejection), 3, 18, 45, g.attackers[ScriptRejection], rentedDevice, teamsWeb, declined},
 		{GuestRejection, one(GuestRejection), 11, 33, 28, g.attackers[GuestRejection], rentedDevice, sharePoint, declined},
 		{AdminRejection, one(AdminRejection), 7, 47, 5, g.attackers[AdminRejection], kaliDevice, azurePortal, declined},
+		{RejectedThenElsewhere, one(RejectedThenElsewhere), 2, 25, 31, g.attackers[RejectedThenElsewhere], rentedDevice, outlookWeb, declined},
+		{OtherAccount, one(OtherAccount), 21, 8, 44, g.attackers[OtherAccount], kaliDevice, officeHome, declined},
 		{FraudReport, one(FraudReport), 12, 8, 16, g.attackers[FraudReport], headlessDevice, outlookWeb, fraud},
 	} {
 		s := g.signIn(r, p)
@@ -55,7 +57,9 @@ func (g *generator) singleRejections() {
 	g.emit(g.signIn(r, push{KnownPlaceRejection, known, 21, 40, 33, known.home, known.laptop, officeHome, declined}))
 
 	silent := g.signIn(r, push{NonInteractiveRejection, one(NonInteractiveRejection), 5, 54, 20, g.attackers[NonInteractiveRejection], proxyDevice, authBroker, declined})
-	silent.silent = true
+	silent.silent, silent.session = true, r.guid()
+	g.emit(silent)
+	silent.at, silent.outcome, silent.correlation = silent.at.Add(r.between(6*time.Minute, 30*time.Minute)), claimed, r.guid()
 	g.emit(silent)
 
 	// Exactly on the hour: the window that starts here has it, the one that

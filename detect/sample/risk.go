@@ -2,16 +2,10 @@ package sample
 
 import "time"
 
-// risk writes one record of AADUserRiskEvents: the user reported the prompt of a
-// sign-in as suspicious.
-func (g *generator) risk(r random, s Story, p *person, from place, at time.Time) {
-	w := &g.encoder.row
-	received := at.Add(r.between(2*time.Minute, 5*time.Minute))
-	w.reset()
-	w.open('{')
-	w.instant("TimeGenerated", at)
-	w.instant("_TimeReceived", received)
-	w.text("TenantId", g.workspace)
+// risk writes one record of AADUserRiskEvents: what was detected of a sign-in, or
+// reported by its user.
+func (g *generator) risk(r random, s Story, p *person, from place, event, level string, at time.Time) {
+	w, received := g.openRow(r, at)
 	w.instant("ActivityDateTime", at)
 	w.instant("DetectedDateTime", at)
 	w.instant("LastUpdatedDateTime", at)
@@ -22,8 +16,8 @@ func (g *generator) risk(r random, s Story, p *person, from place, at time.Time)
 	w.text("OperationName", "User Risk Detection")
 	w.text("RequestId", r.guid())
 	w.text("RiskDetail", "none")
-	w.text("RiskEventType", "userReportedSuspiciousActivity")
-	w.text("RiskLevel", "high")
+	w.text("RiskEventType", event)
+	w.text("RiskLevel", level)
 	w.text("RiskState", "atRisk")
 	w.text("Source", "IdentityProtection")
 	w.text("UserDisplayName", p.display)

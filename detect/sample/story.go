@@ -37,10 +37,12 @@ const (
 	KnownPlaceRejection     Story = "rejection-known-place"     // from the user's own home and laptop, nothing after it
 	MistakenRejection       Story = "rejection-mistaken"        // from the user's own home and laptop, and approved there a minute later
 	RefusedThenSignedIn     Story = "refused-then-signed-in"    // the user declines the first prompt of a sign-in and approves its second
+	RejectedThenElsewhere   Story = "rejection-then-elsewhere"  // hours later the attacker is approved from a place never seen before
+	OtherAccount            Story = "rejection-other-account"   // from the same address somebody else's account is signed in to; two users
 	FraudReport             Story = "fraud-report"              // reported as fraud in the app
 	PushBombingRejected     Story = "push-bombing-rejected"     // prompts at night until the user declines twice, never a success
 	PushBombingAccepted     Story = "push-bombing-accepted"     // prompts at night, declined four times, then approved and used
-	NonInteractiveRejection Story = "rejection-non-interactive" // in AADNonInteractiveUserSignInLogs only
+	NonInteractiveRejection Story = "rejection-non-interactive" // in AADNonInteractiveUserSignInLogs only, and then a session is renewed from the same address
 	SharedCorrelation       Story = "shared-correlation"        // one authentication that left three rows in SigninLogs
 	BothTables              Story = "both-tables"               // one authentication with a row in each table, the name in different case
 	RejectedTwice           Story = "rejected-twice"            // the same user and address in the morning and in the afternoon

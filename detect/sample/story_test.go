@@ -61,7 +61,7 @@ func TestRejectionsOfEachStory(t *testing.T) {
 		AdminRejection: one, KnownPlaceRejection: one, FraudReport: one, PushBombingRejected: {2, 1, 1},
 		PushBombingAccepted: {4, 1, 1}, NonInteractiveRejection: one, SharedCorrelation: one, BothTables: one,
 		RejectedTwice: {2, 1, 1}, LateRejection: {2, 2, 2}, HourBoundary: {2, 1, 1}, QuarterBoundary: {4, 1, 1},
-		WindowStart: one, Hostile: one, MistakenRejection: one, RefusedThenSignedIn: one,
+		WindowStart: one, Hostile: one, MistakenRejection: one, RejectedThenElsewhere: one, OtherAccount: one, RefusedThenSignedIn: one,
 	}
 	got := map[Story]tally{}
 	for _, known := range stories {
@@ -302,7 +302,7 @@ func TestTables(t *testing.T) {
 	t.Run("non-interactive only", func(t *testing.T) {
 		t.Parallel()
 		r, rows := sole(t, NonInteractiveRejection)
-		if r.Interactive || len(rows) != 1 || rows[0].Type != AADNonInteractiveUserSignInLogs {
+		if r.Interactive || len(rows) != 2 || !rows[0].rejected(t) || rows[1].ResultType != "0" || rows[0].Type != AADNonInteractiveUserSignInLogs || rows[1].Type != rows[0].Type {
 			t.Errorf("interactive %v, rows %+v", r.Interactive, rows)
 		}
 	})

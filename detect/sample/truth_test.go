@@ -32,6 +32,8 @@ var stories = []struct {
 	{RefusedThenSignedIn, true, "the user declined, then approved in the same sign-in"},
 	{FatigueApproved, false, "nobody answered the prompts until one was approved"},
 	{FatigueUnanswered, false, "nobody answered the prompts"},
+	{RejectedThenElsewhere, true, "the user declined, and hours later approved"},
+	{OtherAccount, true, "one user declined, and another approved"},
 	{FraudReport, true, "the user reported fraud"},
 	{PushBombingRejected, true, "the user declined the last prompts of many"},
 	{PushBombingAccepted, true, "the user declined four prompts before approving one"},

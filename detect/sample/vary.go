@@ -50,12 +50,14 @@ var frames = map[Story][]frame{
 	KnownPlaceRejection:     {{first: at(13, 4), last: at(21, 41)}},
 	MistakenRejection:       {{first: at(6, 40), last: at(6, 43)}},
 	RefusedThenSignedIn:     {{first: at(4, 11), last: at(4, 40)}},
+	RejectedThenElsewhere:   {{first: at(2, 25), last: at(7, 0)}},
+	OtherAccount:            {{first: at(21, 8), last: at(21, 40)}, {first: at(21, 8), last: at(21, 40)}},
 	FraudReport:             {{first: at(12, 8), last: at(12, 32)}},
 	PushBombingRejected:     {{first: at(0, 40), last: at(1, 31), hourly: true, least: -5, most: 25, asleep: true}},
 	PushBombingAccepted:     {{first: at(18, 6), last: at(19, 45), hourly: true, least: -6, most: 25, asleep: true}},
 	FatigueApproved:         {{first: at(19, 5), last: at(20, 15), hourly: true, least: -5, most: 50, asleep: true}},
 	FatigueUnanswered:       {{first: at(16, 10), last: at(16, 45), hourly: true, least: -10, most: 50, asleep: true}},
-	NonInteractiveRejection: {{first: at(5, 54), last: at(5, 55)}},
+	NonInteractiveRejection: {{first: at(5, 54), last: at(6, 30)}},
 	SharedCorrelation:       {{first: at(8, 31), last: at(8, 32), hourly: true, least: -30, most: 27}},
 	BothTables:              {{first: at(6, 36), last: at(6, 37), hourly: true, least: -36, most: 22}},
 	RejectedTwice:           {{first: at(6, 11), last: at(15, 28)}},
@@ -82,6 +84,9 @@ func (t *tenant) varied(seed uint64) variation {
 		for i, p := range t.cast[s] {
 			r := newRandom(seed, "when of "+string(s)+strconv.Itoa(i))
 			v.shifts[p] = frames[s][i].shift(r, p.office)
+		}
+		if s == OtherAccount { // one attacker has both accounts
+			v.shifts[t.cast[s][1]] = v.shifts[t.cast[s][0]]
 		}
 		from := []app{officeHome, outlookWeb, teamsWeb, sharePoint, azurePortal, vpn, expenses, powerShell}
 		v.apps[s] = permuted(newRandom(seed, "applications of "+string(s)), from)
