@@ -153,7 +153,7 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = known && p.device != "" && s.devices[p.address+" "+p.device] > 0
 	}
 	if known && len(r.prompts) > 0 {
-		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before", s.title)
+		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before%s", s.title, r.again(s))
 	}
 }
 
