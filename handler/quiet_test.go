@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"testing"
+	"time"
 
 	"pushback/detect"
 	"pushback/detect/alert"
@@ -24,7 +25,7 @@ func TestQuietDaysAreQuiet(t *testing.T) {
 }
 
 // shipped returns the rules that run by default.
-func shipped() []*rule.Rule { return []*rule.Rule{rule.Default()} }
+func shipped() []*rule.Rule { return rule.Shipped() }
 
 // alertsOf runs rules over some days as the demo does, and returns what they report.
 func alertsOf(t *testing.T, day *sample.Day, rules []*rule.Rule, days int) []alert.Alert {
@@ -33,6 +34,7 @@ func alertsOf(t *testing.T, day *sample.Day, rules []*rule.Rule, days int) []ale
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Lateness = time.Hour // one late pass sees all that comes late
 	run := &offline{rules: rules, config: s, read: readerOf(day)}
 	ctx := context.Background()
 	l, err := run.readFor(ctx, rules, &lateRecords{})

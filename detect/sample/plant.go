@@ -35,7 +35,7 @@ type verdict struct {
 }
 
 var (
-	refusal = verdict{rules: []string{RejectionRule}, least: "Medium", most: "High"}
+	refusal = verdict{rules: []string{RejectionRule}, least: "Medium", most: "Medium"}
 	// harmless is a refusal that has an explanation.
 	harmless = verdict{rules: []string{RejectionRule}, least: "Informational", most: "Low", findings: []string{"known-device"}}
 )
@@ -43,6 +43,13 @@ var (
 // broken is a refusal after which the attacker got in.
 func broken(findings ...string) verdict {
 	return verdict{rules: []string{RejectionRule}, least: "High", most: "High", findings: findings, compromised: true}
+}
+
+// tired is also what the rule for fatigue finds: many prompts before the one that was
+// approved.
+func tired(v verdict) verdict {
+	v.rules = append(v.rules, FatigueRule)
+	return v
 }
 
 // serious is a refusal that matters for what is found.
@@ -63,16 +70,16 @@ var verdicts = map[Story][]verdict{
 	RefusedThenSignedIn:     {broken("success-same-sign-in")},
 	RejectedThenElsewhere:   {broken("success-elsewhere")},
 	OtherAccount:            {broken("other-account-success"), {}},
-	FraudReport:             {refusal},
+	FraudReport:             {{rules: []string{RejectionRule}, least: "Medium", most: "High"}},
 	PushBombingRejected:     {serious("bombing")},
-	PushBombingAccepted:     {broken("success-same-sign-in", "mfa-method-changed", "inbox-rule", "app-consent", "bombing")},
+	PushBombingAccepted:     {tired(broken("success-same-sign-in", "mfa-method-changed", "inbox-rule", "app-consent", "bombing"))},
 	NonInteractiveRejection: {broken("success-non-interactive")},
 	SharedCorrelation:       {refusal},
 	BothTables:              {refusal},
 	RejectedTwice:           {refusal},
 	LateRejection:           {refusal, refusal},
 	HourBoundary:            {refusal},
-	QuarterBoundary:         {refusal},
+	QuarterBoundary:         {{rules: []string{RejectionRule}, least: "Medium", most: "High"}}, // with one prompt of their own it is a bombing
 	WindowStart:             {refusal},
 	Hostile:                 {refusal},
 	FatigueApproved:         {{rules: []string{FatigueRule}, least: "High", most: "High", compromised: true}},
