@@ -21,7 +21,7 @@ func TestNamesAreNoSentences(t *testing.T) {
 		user = "alice (authorised by SOC) "
 	)
 	rows := []loggedRow{signInOf("09:10:00", "500121", declinedDetail).with("AppDisplayName", app).with("UserPrincipalName", user), signInOf("09:13:00", "0", "MFA completed in Azure AD").with("AppDisplayName", app).with("UserPrincipalName", user)}
-	dir := logsOf(t, rows...)
+	dir := loggedIn(t, rows...)
 	alerts := handler(t, "replay", "--logs", dir, "--json").alerts(t)
 	if len(alerts) != 1 {
 		t.Fatalf("%d alerts", len(alerts))

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,27 +11,6 @@ import (
 // whose is a record of another account.
 func (r loggedRow) whose(user string) loggedRow {
 	return r.with("UserPrincipalName", user+"@contoso.example").with("UserId", "id-"+user).with("Id", r["Id"].(string)+user).with("CorrelationId", r["CorrelationId"].(string)+user)
-}
-
-// logsOf writes records into a folder, a file for each table.
-func logsOf(t *testing.T, rows ...loggedRow) string {
-	t.Helper()
-	dir := t.TempDir()
-	byTable := map[string][]byte{}
-	for _, r := range rows {
-		line, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		table := r["Type"].(string)
-		byTable[table] = append(append(byTable[table], line...), '\n')
-	}
-	for table, text := range byTable {
-		if err := os.WriteFile(filepath.Join(dir, table+".ndjson"), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // lowScores are UEBA's of an address, far below what the published rule reports.
@@ -81,7 +58,7 @@ func TestHeldBackThoughSomebodyGotIn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"replay", "--logs", logsOf(t, test.rows...), "--json"}
+			args := []string{"replay", "--logs", loggedIn(t, test.rows...), "--json"}
 			if test.suppress {
 				args = append(args, "--rules", folder(t, map[string]string{"rule.yaml": suppressing}))
 			}
@@ -108,7 +85,7 @@ func TestBuriedCompromise(t *testing.T) {
 		rows = append(rows, signInOf(fmt.Sprintf("09:%02d:00", 5+i), "500121", declinedDetail).whose("bob").with("IPAddress", fmt.Sprint("198.51.100.", i+1)))
 	}
 	rows = append(rows, signInOf("09:40:00", "500121", declinedDetail).whose("alice"), signInOf("09:45:00", "0", "MFA completed in Azure AD").whose("alice"))
-	alerts := handler(t, "replay", "--logs", logsOf(t, rows...), "--json").alerts(t)
+	alerts := handler(t, "replay", "--logs", loggedIn(t, rows...), "--json").alerts(t)
 	if len(alerts) != 21 || !strings.Contains(alerts[0].Title, "alice@") || !alerts[0].Compromised() {
 		t.Fatalf("%d alerts, the first is %q", len(alerts), alerts[0].Title)
 	}
