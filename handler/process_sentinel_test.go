@@ -99,7 +99,7 @@ func rejections(t *testing.T, users map[string][]time.Time) []*kql.Table {
 		for i, at := range times {
 			record, err := json.Marshal(map[string]any{
 				"TimeGenerated": at, "Type": "SigninLogs", "ResultType": "500121", "UserPrincipalName": user, "UserDisplayName": user,
-				"UserId": fmt.Sprintf("00000000-0000-0000-0000-%012x", len(user)), "AADTenantId": "00000000-0000-0000-0000-0000000000ff",
+				"UserId": fmt.Sprintf("00000000-0000-0000-0000-%012x", user[0]), "AADTenantId": "00000000-0000-0000-0000-0000000000ff",
 				"IPAddress": fmt.Sprintf("203.0.113.%d", 1+i%2), "CorrelationId": fmt.Sprintf("%s-%d", user, at.Unix()),
 				"Status": map[string]any{"errorCode": 500121, "additionalDetails": "MFA denied; user declined the authentication"},
 			})
