@@ -44,7 +44,7 @@ func TestProcessExitCodes(t *testing.T) {
 					<-release
 					return false
 				}
-				h := startHost(t, c, nil)
+				h := startHost(t, c, oneRule())
 				result := make(chan invoked, 1)
 				if ticking {
 					c.setNow(at(11, 5))

@@ -53,7 +53,7 @@ func TestProcessLog(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 				return true
 			}
-			h := startHost(t, c, map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": webhook, "PUSHBACK_LATENESS": "0s"})
+			h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": webhook, "PUSHBACK_LATENESS": "0s"}))
 			h.tick(c, at(11, 5), http.StatusOK)
 			c.setNow(at(12, 5))
 			got := h.post(tc.body, nil)

@@ -30,7 +30,7 @@ func TestProcessCutRecording(t *testing.T) {
 				_, _ = w.Write(answer)
 				return true
 			}
-			h := startHost(t, c, table.settings(proxy.Addr))
+			h := startHost(t, c, oneRule(table.settings(proxy.Addr)))
 			var transactions atomic.Int64
 			killed := make(chan struct{})
 			proxy.Set(func(r *http.Request) *azurite.Fault {

@@ -195,7 +195,7 @@ func TestProcessFaults(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t)
 			c.fault = tc.fault
-			h := startHost(t, c, map[string]string{"PUSHBACK_QUERY_TIMEOUT": "20s"})
+			h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_QUERY_TIMEOUT": "20s"}))
 			got := h.tick(c, at(11, 5), tc.status)
 			if tc.status != http.StatusOK && !strings.Contains(got.refusal.Error, tc.says) {
 				t.Errorf("the failure does not say %q: %s", tc.says, got.body)
