@@ -19,8 +19,8 @@ func newReplay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay --logs DIR",
 		Short: "Run rules over exported logs, window by window",
-		Long: "Reads exported logs (NDJSON, JSON, the diagnostic-settings export, the query API's answer, CSV; also\n" +
-			"as .gz and in folders) and runs rules over them as production would: each window when it is due, and\n" +
+		Long: "Reads exported logs (NDJSON, JSON, the diagnostic-settings export, Microsoft Graph's and the Entra portal's\n" +
+			"downloads, the query API's answer, CSV; also as .gz, .zst or .zip and in folders) and runs rules over them as production would: each window when it is due, and\n" +
 			"again while late records may still come.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,12 +9,20 @@ import (
 	"pushback/detect/kql"
 )
 
-// answered is a table of the query API's answer:
-// {"name": "PrimaryResult", "columns": [{"name", "type"}], "rows": [[...]]}.
+// answered is a table of an answer: {"name": "PrimaryResult", "columns": [{"name",
+// "type"}], "rows": [[...]]}. Azure Data Explorer has the same in other words, and
+// in version 2 as one of the frames of an array.
 type answered struct {
 	name    string
+	kind    string   // of a frame's table: PrimaryResult, or what is not asked for
 	columns []member // their names; the values are filled in for each row
 	origin  origin
+	aside   bool // it says something about the answer and is none
+}
+
+// isFrames says whether the text begins with a frame of Azure Data Explorer.
+func isFrames(head []byte) bool {
+	return bytes.HasPrefix(head, []byte{'{'}) && bytes.Contains(head[:min(len(head), 200)], []byte(`"FrameType"`))
 }
 
 // answerTable reads a table of an answer, row by row.
@@ -27,24 +36,59 @@ func (f *file) answerTable() error {
 		return nil
 	}
 	return f.members(func(member string, c byte) error {
+		key := strings.ToLower(member)
 		switch {
-		case member == "rows" && c == '[':
+		case key == "rows" && c == '[':
 			if a.columns == nil {
 				f.bad(nil, f.w.line, f.w.column(), "the rows come before the columns; save the API's answer as it is")
 				f.badPiece(f.w.nextValue())
 				return nil
 			}
 			return f.array(func() error { return f.answerRow(&a) })
-		case member == "columns" && c == '[':
+		case key == "columns" && c == '[':
 			f.answerColumns(&a)
 			return nil
 		}
 		p := f.w.nextValue()
-		if !f.badPiece(p) && member == "name" {
-			a.name = strings.Trim(string(p.text), `"`)
+		if f.badPiece(p) {
+			return nil
+		}
+		switch text := strings.Trim(string(p.text), `"`); key {
+		case "name", "tablename":
+			a.name = text
+		case "tablekind":
+			a.kind = text
+		case "frametype":
+			if text == "TableFragment" {
+				f.bad(nil, p.line, p.column, "a part of a progressive answer; ask with results_progressive_enabled=false")
+			}
+		case "haserrors":
+			if text == "true" {
+				f.warn(p.line, "the answer is partial: it says that it has errors")
+			}
 		}
 		return nil
 	})
+}
+
+// isAside says whether a table says something about an answer, and is none.
+func (a *answered) isAside() bool {
+	if strings.HasPrefix(a.name, "@") || a.kind != "" && a.kind != "PrimaryResult" { // @ExtendedProperties and the like
+		return true
+	}
+	// Version 1 of Azure Data Explorer says it by the columns alone.
+	has := make(map[string]bool)
+	for _, c := range a.columns {
+		has[string(c.name)] = true
+	}
+	return strings.HasPrefix(a.name, "Table_") && a.name != "Table_0" &&
+		(has["Severity"] && has["StatusCode"] || has["Ordinal"] && has["Kind"] || has["Value"] && len(a.columns) == 1)
+}
+
+// dataTypes are the types of columns that only their names in .NET tell.
+var dataTypes = map[string]kql.Type{
+	"int32": kql.Int, "int64": kql.Long, "double": kql.Real, "sbyte": kql.Bool, "boolean": kql.Bool,
+	"object": kql.Dynamic, "sqldecimal": kql.Decimal,
 }
 
 // answerColumns reads the names and types of the columns.
@@ -64,11 +108,17 @@ func (f *file) answerColumns(a *answered) {
 		var typ kql.Type
 		members, err := f.parser.object(cell.raw)
 		for _, m := range members {
-			switch string(m.name) {
-			case "name":
-				name = slices.Clone(f.parser.text(m.value))
-			case "type":
-				typ, _ = kql.ParseType(string(f.parser.text(m.value)))
+			text := f.parser.text(m.value)
+			switch strings.ToLower(string(m.name)) {
+			case "name", "columnname":
+				name = slices.Clone(text)
+			case "type", "columntype", "datatype":
+				if typ == 0 {
+					typ, _ = kql.ParseType(strings.ToLower(string(text)))
+				}
+				if typ == 0 {
+					typ = dataTypes[strings.ToLower(string(text))]
+				}
 			}
 		}
 		if err != nil || len(name) == 0 || typ == 0 {
@@ -79,15 +129,25 @@ func (f *file) answerColumns(a *answered) {
 		a.origin.types = append(a.origin.types, typ)
 	}
 	a.columns = columns
+	a.aside = a.isAside()
 }
 
 // answerRow reads a row: an array with a cell per column.
 func (f *file) answerRow(a *answered) error {
 	p := f.w.nextValue()
-	if f.badPiece(p) || strings.HasPrefix(a.name, "@") { // @ExtendedProperties and the like
+	if f.badPiece(p) || a.aside {
+		return nil
+	}
+	if p.text[0] == '{' {
+		f.warn(p.line, "the answer is partial, it carries an error: "+excerpt(p.text))
 		return nil
 	}
 	cells, err := f.parser.array(p.text)
+	if err != nil && invalidUTF8(p.text) >= 0 {
+		if decoded, ok := f.legacy(p.text, p.line); ok {
+			cells, err = f.parser.array(decoded)
+		}
+	}
 	if err != nil {
 		f.badJSON(p.text, err, p.line, p.column)
 		return nil
@@ -99,5 +159,5 @@ func (f *file) answerRow(a *answered) error {
 	for i := range cells {
 		a.columns[i].value = cells[i]
 	}
-	return f.record(a.columns, a.origin, p.line, p.column, false)
+	return f.record(a.columns, a.origin, p.line, p.column)
 }

@@ -8,34 +8,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The members of an object that holds records rather than being one: event
-// hubs deliver {"records": [...]}, the query API answers {"tables": [...]}.
-const (
-	recordsMember = "records"
-	tablesMember  = "tables"
-)
-
-// isEnvelope says whether the text begins with an object that holds records.
-func isEnvelope(head []byte) bool {
-	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return false
-	}
-	for {
-		name, err := dec.ReadToken()
-		if err != nil || name.Kind() != '"' {
-			return false
-		}
-		switch name.String() {
-		case recordsMember, tablesMember:
-			return dec.PeekKind() == '['
-		}
-		if err := dec.SkipValue(); err != nil {
-			return false
-		}
-	}
-}
-
 // isPretty says whether the text begins with an object that is written over
 // several lines. If the first line is incomplete but the second begins an
 // object of its own, it is rather one record per line and the first one bad.
@@ -52,6 +24,16 @@ func isPretty(head []byte) bool {
 	return false
 }
 
+// isJoined says whether the text begins with an object that another follows in
+// the same line.
+func isJoined(head []byte) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
+	if v, err := dec.ReadValue(); err != nil || v.Kind() != '{' {
+		return false
+	}
+	return bytes.HasPrefix(bytes.TrimLeft(head[dec.InputOffset():], " \t,"), []byte{'{'})
+}
+
 // readJSON reads a sequence of JSON values of any layout: arrays of records,
 // envelopes around them, and records that are written over several lines.
 func (f *file) readJSON() error {
@@ -62,8 +44,14 @@ func (f *file) readJSON() error {
 		}
 		var err error
 		switch {
+		case c == ',':
+			f.w.advance(1)
+			continue
+		case bytes.HasPrefix(f.w.prefix(len(byteOrderMark)), byteOrderMark):
+			f.w.advance(len(byteOrderMark))
+			continue
 		case c == '[':
-			err = f.array(f.element)
+			err = f.records(false)
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			err = f.envelope()
 		default:
@@ -113,27 +101,6 @@ func (f *file) element() error {
 		return nil
 	}
 	return f.value(p.text, p.line, p.column)
-}
-
-// envelope reads the object around records. Its other members say nothing
-// about them.
-func (f *file) envelope() error {
-	return f.members(func(name string, c byte) error {
-		switch {
-		case name == recordsMember && c == '[':
-			return f.array(f.element)
-		case name == tablesMember && c == '[':
-			return f.array(f.answerTable)
-		case name == "error" && c == '{':
-			p := f.w.nextValue()
-			if !f.badPiece(p) {
-				f.warn(p.line, "the answer is partial, it carries an error: "+excerpt(p.text))
-			}
-			return nil
-		}
-		f.badPiece(f.w.nextValue())
-		return nil
-	})
 }
 
 // members reads the members of the object that begins here. The function gets

@@ -109,6 +109,9 @@ func (f *file) generated(table *table, m *member, exported bool, line int) (t ti
 		name = "time"
 	}
 	const expected = "expected ISO 8601, such as 2026-03-17T09:58:03Z"
+	if m != nil && !strings.EqualFold(string(m.name), name) {
+		name = string(m.name) // of a resource of Microsoft Graph
+	}
 	if m == nil || m.value.kind == 'n' {
 		return t, name + " is missing; " + expected, nil
 	}

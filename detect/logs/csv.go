@@ -18,17 +18,18 @@ type csvFile struct {
 	comma    byte
 	columns  []member // their names; the values are filled in for each record
 	origin   origin
+	portal   *portal // not nil if the header is one of the Entra portal's
+	header   []byte  // the header as it stands
 	fields   [][]byte
 	reopened int
 }
 
-// readCSV reads CSV as the portal downloads it: a header whose times are named
-// like TimeGenerated [UTC], fields in quotes that may hold line breaks, and
-// dynamic values as JSON.
+// readCSV reads CSV as the portals download it and as spreadsheets and PowerShell
+// write it: a header whose times may be named like TimeGenerated [UTC], fields in
+// quotes that may hold line breaks, and dynamic values as JSON.
 func (f *file) readCSV() error {
 	c := &csvFile{file: f, comma: ','}
-	header, ok := c.next(true)
-	if !ok || !c.header(header) {
+	if !c.readHeader() {
 		return nil
 	}
 	for {
@@ -38,6 +39,15 @@ func (f *file) readCSV() error {
 		}
 		if p.text == nil {
 			continue // a bad record, counted already
+		}
+		// Files that were joined bring their headers.
+		if text, marked := bytes.CutPrefix(p.text, byteOrderMark); bytes.Equal(text, c.header) {
+			continue
+		} else if marked {
+			if p.text = text; !c.takeHeader(p) {
+				return nil
+			}
+			continue
 		}
 		if err := c.split(p.text); err != "" {
 			f.bad(nil, p.line, 0, err)
@@ -50,26 +60,113 @@ func (f *file) readCSV() error {
 			f.bad(nil, p.line, 0, fmt.Sprintf("the record has %d fields and the header %d", len(c.fields), len(c.columns)))
 			continue
 		}
-		for i, text := range c.fields {
-			c.columns[i].value = value{kind: plainText, raw: text}
-		}
-		if err := f.record(c.columns, c.origin, p.line, 1, false); err != nil {
+		if err := c.put(p); err != nil {
 			return err
 		}
 	}
 }
 
-// header takes the first record as the names of the columns.
-func (c *csvFile) header(p piece) bool {
-	if p.text == nil {
-		return false
+// put puts the record whose fields were split into its table.
+func (c *csvFile) put(p piece) error {
+	if c.portal == nil {
+		for i, text := range c.fields {
+			c.columns[i].value = value{kind: plainText, raw: text}
+		}
+		return c.record(c.columns, c.origin, p.line, 1)
 	}
-	if i := bytes.IndexByte(p.text, ','); i < 0 {
-		for _, other := range []byte{';', '\t'} {
-			if bytes.IndexByte(p.text, other) >= 0 {
-				c.comma = other
+	members := c.portal.record(c.fields)
+	if findMember(members, c.portal.time()) == nil {
+		c.bad(nil, p.line, 1, "the date is empty; expected ISO 8601, such as 2026-03-17T09:58:03Z")
+		return nil
+	}
+	return c.record(members, c.origin, p.line, 1)
+}
+
+// readHeader takes the first record as the names of the columns. Before it may
+// stand what a spreadsheet or PowerShell says about the file: sep=; or #TYPE.
+func (c *csvFile) readHeader() bool {
+	for {
+		p, ok := c.next(true)
+		if !ok || p.text == nil {
+			return false
+		}
+		switch {
+		case len(bytes.TrimSpace(p.text)) == 0, isTypeLine(p.text):
+			continue
+		case separatorOf(p.text) != 0:
+			c.comma = separatorOf(p.text)
+			continue
+		}
+		return c.takeHeader(p)
+	}
+}
+
+// isTypeLine says whether a line is what Export-Csv writes before the header.
+func isTypeLine(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte(`"#TYPE `))
+}
+
+// separatorOf gives the character in a line such as sep=; that spreadsheets
+// have before the header, or 0.
+func separatorOf(line []byte) byte {
+	line = bytes.Trim(line, "\"\r\n")
+	if len(line) == len("sep=,") && bytes.EqualFold(line[:len("sep=")], []byte("sep=")) {
+		return line[len(line)-1]
+	}
+	return 0
+}
+
+// isCSVHeader says whether a text begins as CSV of logs does, with a header that
+// names a column of times.
+func isCSVHeader(head []byte) bool {
+	for range 5 {
+		line := firstLine(head)
+		head = head[min(len(head), len(line)+1):]
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || isTypeLine(line) || separatorOf(line) != 0 {
+			continue
+		}
+		for _, name := range bytes.Split(line, []byte{separatorIn(line)}) {
+			plain, _, _ := cutZone(strings.Trim(string(name), "\" \r"))
+			if isTimeMember(plain) || strings.HasSuffix(plain, "(UTC)") {
+				return true
 			}
 		}
+		return false
+	}
+	return false
+}
+
+// separators are what may stand between fields, the likeliest first.
+const separators = ",;\t|"
+
+// separatorIn gives the separator of a header: that which stands most often
+// outside quotes.
+func separatorIn(header []byte) byte {
+	best, most := byte(','), 0
+	for _, c := range []byte(separators) {
+		n, quoted := 0, false
+		for _, b := range header {
+			switch {
+			case b == '"':
+				quoted = !quoted
+			case b == c && !quoted:
+				n++
+			}
+		}
+		if n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+// takeHeader takes a record as the names of the columns.
+func (c *csvFile) takeHeader(p piece) bool {
+	c.header = bytes.Clone(p.text)
+	c.columns, c.portal = nil, nil
+	if bytes.IndexByte(p.text, c.comma) < 0 || c.comma == ',' {
+		c.comma = separatorIn(p.text)
 	}
 	if err := c.split(p.text); err != "" {
 		c.bad(nil, p.line, 0, "the header: "+err)
@@ -80,7 +177,8 @@ func (c *csvFile) header(p piece) bool {
 		return false
 	}
 	c.origin = origin{untyped: true, types: make([]kql.Type, len(c.fields))}
-	generated := false
+	names := make([]string, len(c.fields))
+	timed, utc := false, false
 	for i, text := range c.fields {
 		name := strings.TrimSpace(string(text))
 		if plain, zone, ok := cutZone(name); ok {
@@ -93,13 +191,24 @@ func (c *csvFile) header(p piece) bool {
 			c.origin.types[i] = kql.DateTime
 			c.zoned = true
 		}
-		generated = generated || strings.EqualFold(name, timeGenerated)
+		names[i] = name
+		timed = timed || isTimeMember(name)
+		utc = utc || strings.HasSuffix(name, "(UTC)")
 		c.columns = append(c.columns, member{name: []byte(name)})
 	}
-	if !generated {
+	var ok bool
+	if c.portal, ok = portalHeader(names); ok {
+		c.origin.types = nil // of other members
+		return true
+	}
+	switch {
+	case timed:
+	case utc:
+		c.bad(nil, p.line, 0, "the columns are named in another language than English; set the portal's language to English and download the file again")
+	default:
 		c.bad(nil, p.line, 0, "the header has no column TimeGenerated, so no record has a time; keep that column in the query")
 	}
-	return generated
+	return timed
 }
 
 // cutZone takes the zone off a column of times, as in TimeGenerated [UTC].
@@ -170,7 +279,7 @@ func (c *csvFile) next(header bool) (piece, bool) {
 		case ch == '\n':
 			return c.checked(w.take(p, i+1, 0)), true
 		default:
-			start = ch == c.comma || header && (ch == ';' || ch == '\t')
+			start = ch == c.comma || header && strings.IndexByte(separators, ch) >= 0
 		}
 		wasQuoted = false
 	}
@@ -189,13 +298,17 @@ func (c *csvFile) unclosed(p piece, header bool) piece {
 	return p
 }
 
-// checked refuses a record that is not UTF-8.
+// checked gives a record in UTF-8, and refuses one that is in no encoding.
 func (c *csvFile) checked(p piece) piece {
 	if at := invalidUTF8(p.text); at >= 0 {
-		line, column := position(p.text, at, p.line, p.column)
-		c.bad(nil, line, column, fmt.Sprintf("invalid UTF-8: byte 0x%02x", p.text[at]))
-		p.text = nil
-		return p
+		legacy, ok := c.legacy(p.text, p.line)
+		if !ok {
+			line, column := position(p.text, at, p.line, p.column)
+			c.bad(nil, line, column, fmt.Sprintf("invalid UTF-8: byte 0x%02x", p.text[at]))
+			p.text = nil
+			return p
+		}
+		p.text = legacy
 	}
 	p.text = bytes.TrimRight(p.text, "\r\n")
 	if p.text == nil {

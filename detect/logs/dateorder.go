@@ -81,6 +81,9 @@ func (f *file) time(t *table, member, text []byte, line int) (at time.Time, ok b
 		}
 	}
 	s := string(text)
+	if at, ok = dotNetDate(s); ok {
+		return at, true, nil
+	}
 	w, ok := scanTime(s)
 	if !ok {
 		at, ok = otherTime(s)
@@ -160,7 +163,7 @@ func (f *file) lookThrough() error {
 	})
 	r.names = maps.Clone(f.names)
 	g := &file{
-		Reader: r, path: f.path, named: f.named, pathTable: f.pathTable,
+		Reader: r, source: f.source, pathTable: f.pathTable,
 		byCategory: make(map[string]*table), looking: true,
 	}
 	stored := &raw{ctx: f.ctx, src: f.again()}

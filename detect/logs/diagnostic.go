@@ -108,3 +108,33 @@ func (w *writer) derive(members []member) {
 	w.constant("Resource", provider)
 	w.constant("ResourceGroup", provider)
 }
+
+// openProperties takes apart the properties of a record of the export that has
+// them as a text of JSON, or under a name in other case. It reports false if the
+// record is no such one.
+func (f *file) openProperties(members []member) ([]member, bool) {
+	p, category := findMember(members, properties), findMember(members, "category")
+	if p == nil || p.value.kind == '{' && string(p.name) == properties || category == nil || findMember(members, "time") == nil {
+		return nil, false
+	}
+	inner := f.insides(p.value)
+	if len(inner) == 0 {
+		return nil, false
+	}
+	opened := make([]member, 0, len(members)+len(inner))
+	for i := range members {
+		switch m := members[i]; {
+		case &members[i] == p || m.inner:
+		case &members[i] == category:
+			m.name = []byte("category")
+			opened = append(opened, m)
+		default:
+			opened = append(opened, m)
+		}
+	}
+	for _, m := range inner {
+		m.inner = true
+		opened = append(opened, m)
+	}
+	return opened, true
+}

@@ -17,6 +17,7 @@ type source struct {
 	path  string // to open it and to name it in messages
 	named string // the part of the path that may name a table
 	size  int64
+	loose bool // nobody chose this very file
 }
 
 // found is what a folder holds.
@@ -26,8 +27,8 @@ type found struct {
 	total   int64
 }
 
-func (f *found) add(path, named string, size int64) {
-	f.sources = append(f.sources, source{path: path, named: named, size: size})
+func (f *found) add(path, named string, size int64, loose bool) {
+	f.sources = append(f.sources, source{path: path, named: named, size: size, loose: loose})
 	f.total += size
 }
 
@@ -54,7 +55,7 @@ func find(root string) (*found, error) {
 	if !info.IsDir() {
 		// The caller chose this very file, so its ending does not matter.
 		named := filepath.Join(filepath.Base(filepath.Dir(absolute)), filepath.Base(absolute))
-		f.add(root, named, info.Size())
+		f.add(root, named, info.Size(), false)
 		return f, nil
 	}
 	// A link is followed to a file but not to a folder, so that links cannot
@@ -88,14 +89,14 @@ func find(root string) (*found, error) {
 		case !entry.Type().IsRegular():
 			f.skip(shown, "not a regular file")
 		case !isKind(entry.Name()):
-			f.skip(shown, "not a kind that is read ("+knownKinds+")")
+			f.skip(shown, notKind(shown))
 		default:
 			info, err := entry.Info()
 			if err != nil {
 				f.skip(shown, err.Error())
 				return nil
 			}
-			f.add(shown, filepath.Join(filepath.Base(absolute), inside), info.Size())
+			f.add(shown, filepath.Join(filepath.Base(absolute), inside), info.Size(), true)
 		}
 		return nil
 	})
@@ -135,9 +136,9 @@ func (f *found) link(real, root, base, inside string) {
 	case err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator)):
 		f.skip(shown, "a link to "+within+", which is read under that name")
 	case !isKind(shown):
-		f.skip(shown, "not a kind that is read ("+knownKinds+")")
+		f.skip(shown, notKind(shown))
 	default:
-		f.add(shown, filepath.Join(base, inside), info.Size())
+		f.add(shown, filepath.Join(base, inside), info.Size(), true)
 	}
 }
 
@@ -173,7 +174,7 @@ func (r *Reader) open(ctx context.Context, s source) error {
 		return fmt.Errorf("logs: %w", err)
 	}
 	before := r.done
-	err = r.file(ctx, s.path, s.named, file)
+	err = r.file(ctx, s, file)
 	if rest := before + s.size - r.done; rest > 0 {
 		r.progress(rest) // a broken stream is not read to its end
 	}

@@ -34,7 +34,7 @@ func TestReadFolder(t *testing.T) {
 		"am-signinlogs/WorkspaceResourceId=/subscriptions/s/y=2026/m=03/d=17/h=10/m=00/PT05M.json":   goodLine + "\n",
 		"am-signinlogs/WorkspaceResourceId=/subscriptions/s/y=2026/m=03/d=17/h=10/m=05/PT05M.json":   goodLine + "\nbad\n",
 		"SigninLogs_2026-03.csv.gz":    zipped(t, "TimeGenerated [UTC],UserId\n\"3/17/2026, 9:58:03.123 AM\",c\n"),
-		"README.txt":                   "no logs",
+		"README.md":                    "no logs",
 		"old.parquet":                  "PAR1",
 		".hidden.json":                 "bad",
 		".git/config.json":             "bad",
@@ -84,11 +84,11 @@ func TestReadFolder(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]Skipped{
-		{inside("README.txt"), "not a kind that is read (" + knownKinds + ")"},
+		{inside("README.md"), "not a kind that is read (" + knownKinds + ")"},
 		{inside("again.parquet"), "a link to old.parquet, which is read under that name"},
 		{inside("latest.csv.gz"), "a link to SigninLogs_2026-03.csv.gz, which is read under that name"},
 		{inside("loop"), "a link to a folder; give that folder itself to read it"},
-		{inside("old.parquet"), "not a kind that is read (" + knownKinds + ")"},
+		{inside("old.parquet"), "a Parquet file, which is not read: convert it to JSON lines or CSV"},
 	}, l.Report.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
@@ -116,10 +116,10 @@ func TestReadFolder(t *testing.T) {
 func TestReadOneFile(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{
-		"SigninLogs/part.txt": goodLine + "\n", // its ending does not matter if it is named
+		"SigninLogs/part.log": goodLine + "\n", // its ending does not matter if it is named
 		"x.ndjson":            `{"TimeGenerated":"2026-03-17T10:00:00Z","Type":"My_CL"}`,
 	})
-	for file, table := range map[string]string{"SigninLogs/part.txt": signinLogs, "x.ndjson": "My_CL"} {
+	for file, table := range map[string]string{"SigninLogs/part.log": signinLogs, "x.ndjson": "My_CL"} {
 		l, err := Read(context.Background(), filepath.Join(dir, file), Options{})
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
@@ -147,8 +147,8 @@ func TestFolderErrors(t *testing.T) {
 	}{
 		{"empty", nil, []string{"the folder ", " is empty; it should hold exported logs (" + knownKinds + ")"}},
 		{"nothing but hidden files", map[string]string{".DS_Store": ""}, []string{" is empty"}},
-		{"nothing of a known kind", map[string]string{"a.txt": "", "b/c.parquet": ""},
-			[]string{" has no file of a known kind (" + knownKinds + ") among its 2, such as ", "a.txt"}},
+		{"nothing of a known kind", map[string]string{"a.md": "", "b/c.parquet": ""},
+			[]string{" has no file of a known kind (" + knownKinds + ") among its 2, such as ", "a.md"}},
 		{"bad files", map[string]string{"SigninLogs/a.json": "x", "SigninLogs/b.json": "y", "SigninLogs/c.json": goodLine},
 			[]string{"a.json holds nothing that can be read\n", "b.json holds nothing that can be read\n"}},
 	}
@@ -263,7 +263,8 @@ func TestKinds(t *testing.T) {
 	for name, want := range map[string]bool{
 		"a.json": true, "a.ndjson": true, "a.jsonl": true, "a.csv": true, "A.JSON": true,
 		"a.json.gz": true, "a.csv.GZ": true, "a.gz": true, "SigninLogs-2026.03.gz": true, "a.json.gzip": true,
-		"a.txt": false, "a.parquet": false, "a.tar.gz": false, "a.txt.gz": false, "a": false, ".json": false, "json": false, "a.zip": false,
+		"a.txt": true, "a.tsv": true, "a.txt.gz": true, "a.json.zst": true, "a.zst": true, "a.zip": true, "A.ZIP": true,
+		"a.parquet": false, "a.tar.gz": false, "a.tar.zst": false, "a": false, ".json": false, "json": false, "a.xlsx": false,
 	} {
 		if got := isKind(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)

@@ -103,7 +103,7 @@ func (f *file) block(b *block) error {
 		if l.apart {
 			trimmed := bytes.TrimLeft(text, " \t\r")
 			line, column := position(text, len(text)-len(trimmed), l.line, l.column)
-			err = f.parsed(trimmed, b.members[l.first:l.end], l.err, line, column, true)
+			err = f.parsed(trimmed, b.members[l.first:l.end], l.err, line, column)
 		} else {
 			err = f.value(text, l.line, l.column)
 		}

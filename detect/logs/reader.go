@@ -20,6 +20,7 @@ type Reader struct {
 	tables map[string]*table // by name
 	lookup map[string]*table // by the Type that records carry, as they spell it
 	parser parser
+	inside parser // of objects inside the record that the other has
 	rows   int
 	done   int64
 	total  int64
@@ -49,7 +50,7 @@ func NewReader(opts Options) *Reader {
 // on; after any other error it cannot. A source that is an io.ReaderAt may be
 // read twice: see DateOrderError.
 func (r *Reader) File(ctx context.Context, name string, src io.Reader) error {
-	return r.file(ctx, name, name, src)
+	return r.file(ctx, source{path: name, named: name}, src)
 }
 
 // Finish returns the tables. The Reader must not be used afterwards.
@@ -57,6 +58,9 @@ func (r *Reader) Finish() (*Logs, error) {
 	switch {
 	case r.failed != nil:
 		return nil, r.failed
+	case len(r.report.Files) == 0 && len(r.report.Skipped) > 0:
+		first := r.report.Skipped[0]
+		return nil, fmt.Errorf("logs: none of the %d files holds logs, such as %s: %s", len(r.report.Skipped), shownPath(first.Path), first.Reason)
 	case len(r.report.Files) == 0:
 		return nil, errors.New("logs: no file was read")
 	}
@@ -86,9 +90,8 @@ func (r *Reader) Finish() (*Logs, error) {
 // file is a file that is being read.
 type file struct {
 	*Reader
+	source
 	w          *window
-	path       string
-	named      string
 	report     File
 	problems   []Problem
 	pathTable  string            // the table that the path names
@@ -100,44 +103,72 @@ type file struct {
 	inferred map[*column]*dateColumn // of columns whose type nothing declares
 	looking  bool                    // only for what its dates prove
 	zoned    bool                    // its header says which columns are times
+	depth    int                     // of wrappers around the current record
+
+	graphRecord  graphRecord
+	warnedLegacy bool
+	inLegacy     bool
 }
 
-func (r *Reader) file(ctx context.Context, path, named string, src io.Reader) error {
+func (r *Reader) file(ctx context.Context, s source, src io.Reader) error {
 	if r.failed != nil {
 		return r.failed
 	}
-	stored := &raw{ctx: ctx, src: src, progress: r.progress}
+	if at, size, ok := archiveOf(src); ok {
+		return r.archive(ctx, s, at, size)
+	}
+	return r.stream(ctx, s, src, fromStart(src), -1)
+}
+
+// stream reads a file as its bytes come. Its size as stored is -1 if that is what
+// comes.
+func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func() io.Reader, size int64) error {
+	if r.failed != nil {
+		return r.failed
+	}
+	stored := &raw{ctx: ctx, src: src}
+	if size < 0 {
+		stored.progress = r.progress
+	}
 	f := &file{
 		Reader:     r,
-		path:       path,
-		named:      named,
-		report:     File{Path: path},
-		pathTable:  r.names.fromPath(named),
+		source:     s,
+		report:     File{Path: s.path},
+		pathTable:  r.names.fromPath(s.named),
 		byCategory: make(map[string]*table),
 		ctx:        ctx,
-		again:      fromStart(src),
+		again:      again,
 	}
 	text, compressed, err := contents(stored)
-	f.report.Compressed = compressed
-	if stored.err != nil {
-		return r.fail(path, stored.err)
+	f.report.Compressed = compressed || size >= 0
+	if stored.err != nil && size < 0 {
+		return r.fail(s.path, stored.err)
 	}
-	if err != nil {
-		f.broken(0, err)
-	} else {
+	if err == nil {
 		f.w = newWindow(text, r.opts.MaxLine)
-		if err := f.read(); err != nil {
-			r.failed = err
-			return err
-		}
-		if stored.err != nil {
-			return r.fail(path, stored.err)
-		}
+		err = f.read()
+	}
+	var foreign *foreignError
+	switch {
+	case errors.As(err, &foreign):
+		return r.foreign(s, foreign.what)
+	case f.w == nil:
+		f.broken(0, err)
+	case err != nil:
+		r.failed = err
+		return err
+	case stored.err != nil && (size < 0 || ctx.Err() != nil):
+		return r.fail(s.path, stored.err)
+	default:
 		if err := f.w.failed(); err != nil {
 			f.broken(f.w.line, err)
 		}
 	}
 	f.report.Bytes = stored.n
+	if size >= 0 {
+		f.report.Bytes = size
+		r.progress(size)
+	}
 	return f.close()
 }
 
@@ -232,11 +263,18 @@ func (f *file) read() error {
 		return nil
 	}
 	head := f.w.prefix(sniffed)
+	envelope := first == '{' && isEnvelope(head)
+	header := first != '{' && first != '[' && isCSVHeader(head)
+	if !envelope && !header && !f.looking {
+		if what := f.foreignHead(first, head); what != "" {
+			return &foreignError{what}
+		}
+	}
 	switch {
-	case first == '[' || first == '{' && (isEnvelope(head) || isPretty(head)):
+	case first == '[' || envelope || first == '{' && (isPretty(head) || isJoined(head)):
 		f.report.Format = "JSON"
 		return f.readJSON()
-	case first != '{' && (isCSV(f.named) || !isJSON(f.named) && bytes.Contains(firstLine(head), []byte(timeGenerated))):
+	case first != '{' && (header || isCSV(f.named)):
 		f.report.Format = "CSV"
 		return f.readCSV()
 	}
@@ -244,8 +282,23 @@ func (f *file) read() error {
 	return f.readNDJSON()
 }
 
-// isJSON says whether the file's name calls it some kind of JSON.
-func isJSON(name string) bool { return isKind(name) && withoutKind(name) != name && !isCSV(name) }
+// foreignHead says what a file is by its beginning, if that is neither a record
+// nor a header, or "".
+func (f *file) foreignHead(first byte, head []byte) string {
+	switch first {
+	case '{':
+		return foreignJSON(head)
+	case '[', '"':
+		return ""
+	}
+	if what := foreignText(head); what != "" && !bytes.Contains(head, []byte("\n{")) {
+		return what
+	}
+	if f.loose && isPlainText(f.named) {
+		return "a text without records: neither JSON nor CSV with a column TimeGenerated"
+	}
+	return ""
+}
 
 func firstLine(text []byte) []byte {
 	if i := bytes.IndexByte(text, '\n'); i >= 0 {

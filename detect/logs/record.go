@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"pushback/detect/kql"
 )
 
@@ -38,24 +40,33 @@ func (o *origin) typeOf(i int) kql.Type {
 // value reads a JSON text that stands where a record is expected: an object,
 // or an array of them on one line.
 func (f *file) value(text []byte, line, column int) error {
-	trimmed := bytes.TrimLeft(text, " \t\r\n")
+	trimmed := trimLeft(text)
 	line, column = position(text, len(text)-len(trimmed), line, column)
 	if len(trimmed) > 0 && trimmed[0] == '[' {
 		return f.elements(trimmed, line, column)
 	}
-	return f.object(trimmed, line, column, true)
+	return f.object(trimmed, line, column)
+}
+
+// trimLeft cuts white space, and the byte order mark of a text that another was
+// joined to.
+func trimLeft(text []byte) []byte {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if rest, ok := bytes.CutPrefix(text, byteOrderMark); ok {
+		return trimLeft(rest)
+	}
+	return text
 }
 
 // elements reads an array of records that lies in memory.
 func (f *file) elements(text []byte, line, column int) error {
 	cells, err := f.parser.array(text)
 	if err != nil {
-		f.badJSON(text, err, line, column)
-		return nil
+		return f.wrong(text, err, line, column)
 	}
 	// The parser is needed for each of the elements, and its cells with it.
 	for _, cell := range slices.Clone(cells) {
-		if err := f.object(cell.raw, line, column, false); err != nil {
+		if err := f.object(cell.raw, line, column); err != nil {
 			return err
 		}
 	}
@@ -68,23 +79,86 @@ func (f *file) badJSON(text []byte, err error, line, column int) {
 	f.bad(nil, line, column, reason)
 }
 
-// object reads a record, or an envelope of records on one line.
-func (f *file) object(text []byte, line, column int, outer bool) error {
+// object reads a record, or an envelope of records, or a string of one.
+func (f *file) object(text []byte, line, column int) error {
+	if len(text) > 0 && text[0] == '"' && f.depth < maxEnvelopes {
+		if invalidUTF8(text) >= 0 {
+			if decoded, ok := f.legacy(text, line); ok {
+				text = decoded
+			}
+		}
+		if inner, ok := quotedJSON(text); ok {
+			f.depth++
+			defer func() { f.depth-- }()
+			return f.value(inner, line, column)
+		}
+	}
 	if len(text) > 0 && text[0] != '{' && jsonStart(text[0]) {
 		f.bad(nil, line, column, "expected a record, an object in braces, but found "+excerpt(text))
 		return nil
 	}
 	members, err := f.parser.object(text)
-	return f.parsed(text, members, err, line, column, outer)
+	return f.parsed(text, members, err, line, column)
 }
 
 // parsed reads a record that was taken apart into its members, or could not be.
-func (f *file) parsed(text []byte, members []member, err error, line, column int, outer bool) error {
+func (f *file) parsed(text []byte, members []member, err error, line, column int) error {
 	if err != nil {
-		f.badJSON(text, err, line, column)
-		return nil
+		return f.wrong(text, err, line, column)
 	}
-	return f.record(members, origin{}, line, column, outer)
+	return f.record(members, origin{}, line, column)
+}
+
+// wrong reads a text that is not one record in JSON: several that were joined
+// without a line break, or one that is not in UTF-8. Else it is bad.
+func (f *file) wrong(text []byte, err error, line, column int) error {
+	if invalidUTF8(text) >= 0 && !f.inLegacy {
+		if decoded, ok := f.legacy(text, line); ok {
+			f.inLegacy = true
+			defer func() { f.inLegacy = false }()
+			return f.value(decoded, line, column)
+		}
+	}
+	for at, first := betweenValues(text, 0), true; at < len(text); first = false {
+		valueLine, valueColumn := position(text, at, line, column)
+		to, next, ok := joinedValue(text, at)
+		if !ok || first && to == len(text) {
+			// It is one value, and wrong in another way.
+			if first {
+				f.badJSON(text, err, line, column)
+				return nil
+			}
+			return f.value(text[at:], valueLine, valueColumn)
+		}
+		if err := f.value(text[at:to], valueLine, valueColumn); err != nil {
+			return err
+		}
+		at = next
+	}
+	return nil
+}
+
+// joinedValue finds the end of the value that begins there, and the start of the
+// one after it. It reports false if there is no value, or something else follows.
+func joinedValue(text []byte, at int) (to, next int, ok bool) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text[at:]), jsonOptions...)
+	if _, err := dec.ReadValue(); err != nil {
+		return 0, 0, false
+	}
+	to = at + int(dec.InputOffset())
+	next = betweenValues(text, to)
+	return to, next, next == len(text) || bytes.IndexByte([]byte(`{["`), text[next]) >= 0
+}
+
+// betweenValues passes over what may stand between values that were joined.
+func betweenValues(text []byte, at int) int {
+	for {
+		rest := bytes.TrimLeft(trimLeft(text[at:]), ",")
+		if len(text)-len(rest) == at {
+			return at
+		}
+		at = len(text) - len(rest)
+	}
 }
 
 // jsonStart says whether a JSON value can begin with the byte.
@@ -132,17 +206,38 @@ func (m *marks) exported() bool {
 	return m.nested && m.generated == nil && m.category != nil && m.category.value.kind == '"'
 }
 
-// record puts one record into its table. Nothing of a bad record gets there.
-func (f *file) record(members []member, o origin, line, column int, outer bool) error {
+// record puts one record into its table, or what is inside it into theirs.
+// Nothing of a bad record gets there.
+func (f *file) record(members []member, o origin, line, column int) error {
 	m := marksOf(members)
 	exported := m.exported()
 	o = m.complete(members, o, exported)
-	if m.generated == nil && outer {
-		if records := findMember(members, recordsMember); records != nil && records.value.kind == '[' {
-			return f.elements(records.value.raw, line, column)
+	if m.generated == nil && !exported {
+		if opened, ok := f.openProperties(members); ok {
+			return f.record(opened, o, line, column)
+		}
+		if g, ok := f.graph(members); ok {
+			o.types, o.untyped = nil, false // of other members
+			m = marksOf(g.members)
+			m.generated = g.generated
+			return f.keep(g.members, &m, o, true, line, column)
+		}
+		if ok, err := f.unwrap(members, line, column); ok {
+			return err
+		}
+		// The tables of Microsoft Defender have it beside TimeGenerated, and
+		// advanced hunting has it alone.
+		if at := findMember(members, "Timestamp"); at != nil {
+			generated := *at
+			m.generated = &generated
 		}
 	}
-	t, reason, err := f.tableOf(&m, exported)
+	return f.keep(members, &m, o, exported, line, column)
+}
+
+// keep puts one record whose marks are known into its table.
+func (f *file) keep(members []member, m *marks, o origin, exported bool, line, column int) error {
+	t, reason, err := f.tableOf(m, exported)
 	if err != nil {
 		return err
 	}
@@ -179,7 +274,7 @@ func (f *file) record(members []member, o origin, line, column int, outer bool) 
 	if exported {
 		w.derive(members)
 	}
-	if err := w.cells(members, &m, exported); err != nil {
+	if err := w.cells(members, m, exported); err != nil {
 		return err
 	}
 	t.b.Commit()

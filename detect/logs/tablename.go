@@ -13,8 +13,8 @@ import (
 var categories = map[string]string{
 	"signinlogs":                   signinLogs,
 	"noninteractiveusersigninlogs": nonInteractive,
-	"serviceprincipalsigninlogs":   "AADServicePrincipalSignInLogs",
-	"managedidentitysigninlogs":    "AADManagedIdentitySignInLogs",
+	"serviceprincipalsigninlogs":   servicePrincipal,
+	"managedidentitysigninlogs":    managedIdentity,
 	"adfssigninlogs":               "ADFSSignInLogs",
 	"auditlogs":                    "AuditLogs",
 	"provisioninglogs":             "AADProvisioningLogs",
@@ -26,9 +26,47 @@ var categories = map[string]string{
 }
 
 const (
-	signinLogs     = "SigninLogs"
-	nonInteractive = "AADNonInteractiveUserSignInLogs"
+	signinLogs       = "SigninLogs"
+	nonInteractive   = "AADNonInteractiveUserSignInLogs"
+	servicePrincipal = "AADServicePrincipalSignInLogs"
+	managedIdentity  = "AADManagedIdentitySignInLogs"
 )
+
+// downloads maps what the Entra portal and Microsoft Graph call their files and
+// lists, in lower case, to tables.
+var downloads = map[string]string{
+	"signins":                 signinLogs,
+	"interactivesignins":      signinLogs,
+	"noninteractivesignins":   nonInteractive,
+	"applicationsignins":      servicePrincipal,
+	"serviceprincipalsignins": servicePrincipal,
+	"msisignins":              managedIdentity,
+	"managedidentitysignins":  managedIdentity,
+	"directoryaudits":         "AuditLogs",
+	"riskdetections":          "AADUserRiskEvents",
+}
+
+// categoryOf gives the log category whose records a table of sign-ins keeps.
+func categoryOf(table string) string {
+	switch table {
+	case nonInteractive:
+		return "NonInteractiveUserSignInLogs"
+	case servicePrincipal:
+		return "ServicePrincipalSignInLogs"
+	case managedIdentity:
+		return "ManagedIdentitySignInLogs"
+	}
+	return "SignInLogs"
+}
+
+// isSignInTable says whether a table holds sign-ins that Graph has, too.
+func isSignInTable(name string) bool {
+	switch name {
+	case signinLogs, nonInteractive, servicePrincipal, managedIdentity:
+		return true
+	}
+	return false
+}
 
 // names knows how tables are spelled, by their names in lower case.
 type names map[string]string
@@ -97,7 +135,7 @@ func (n names) known(part string) string {
 	part = strings.ToLower(cutExportPrefix(part))
 	best := 0
 	found := ""
-	for _, spelled := range []map[string]string{n, categories} {
+	for _, spelled := range []map[string]string{n, categories, downloads} {
 		if table, ok := spelled[part]; ok {
 			return table
 		}
@@ -123,17 +161,28 @@ func cutExportPrefix(part string) string {
 }
 
 // kinds are the endings of the files that are read.
-var kinds = []string{".json", ".ndjson", ".jsonl", ".csv"}
+var kinds = []string{".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".txt"}
 
-const knownKinds = ".json, .ndjson, .jsonl, .csv, each also with .gz"
+const knownKinds = ".json, .ndjson, .jsonl, .csv, .tsv, .txt, each also with .gz or .zst or in a .zip"
+
+// zips are the endings of compressed files.
+var zips = []string{".gz", ".gzip", ".zst", ".zstd"}
+
+// withoutZip removes the ending of a compressed file, and reports if there is one.
+func withoutZip(name string) (string, bool) {
+	for _, zip := range zips {
+		if rest, ok := cutSuffixFold(name, zip); ok {
+			return rest, true
+		}
+	}
+	return name, false
+}
 
 // withoutKind removes the endings that say what kind a file is.
 func withoutKind(name string) string {
-	for _, zip := range []string{".gz", ".gzip"} {
-		if rest, ok := cutSuffixFold(name, zip); ok {
-			name = rest
-			break
-		}
+	name, _ = withoutZip(name)
+	if rest, ok := cutSuffixFold(name, ".zip"); ok {
+		return rest
 	}
 	for _, kind := range kinds {
 		if rest, ok := cutSuffixFold(name, kind); ok {
@@ -146,11 +195,9 @@ func withoutKind(name string) string {
 // isKind says whether a file's name is of a kind that is read. A compressed
 // file may do without the ending of what is in it.
 func isKind(name string) bool {
-	inner, zipped := name, false
-	for _, zip := range []string{".gz", ".gzip"} {
-		if rest, ok := cutSuffixFold(name, zip); ok {
-			inner, zipped = rest, true
-		}
+	inner, zipped := withoutZip(name)
+	if isArchive(name) {
+		return true
 	}
 	for _, kind := range kinds {
 		if _, ok := cutSuffixFold(inner, kind); ok {
@@ -160,14 +207,51 @@ func isKind(name string) bool {
 	return zipped && !foreignKind.MatchString(inner)
 }
 
+// isArchive says whether a file's name calls it a zip archive.
+func isArchive(name string) bool {
+	_, ok := cutSuffixFold(name, ".zip")
+	return ok
+}
+
+// foreignKinds says what the files are that people have beside their logs, by
+// their endings.
+var foreignKinds = map[string]string{
+	".xlsx":    "an Excel workbook: save it as CSV",
+	".xls":     "an Excel workbook: save it as CSV",
+	".parquet": "a Parquet file, which is not read: convert it to JSON lines or CSV",
+	".avro":    "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines",
+	".evtx":    "a Windows event log, which is not read: convert it to JSON lines",
+	".7z":      "a 7-Zip archive, which is not read: unpack it, or make it a zip archive",
+	".rar":     "a RAR archive, which is not read: unpack it, or make it a zip archive",
+	".tar":     "a tar archive, which is not read: unpack it, or make it a zip archive",
+	".tgz":     "a tar archive, which is not read: unpack it, or make it a zip archive",
+}
+
+// notKind says why a file of a folder is not read.
+func notKind(name string) string {
+	inner, _ := withoutZip(name)
+	if what, ok := foreignKinds[strings.ToLower(path.Ext(inner))]; ok {
+		return what
+	}
+	return "not a kind that is read (" + knownKinds + ")"
+}
+
+// isPlainText says whether a file's name calls it a text of any kind.
+func isPlainText(name string) bool {
+	inner, _ := withoutZip(name)
+	_, ok := cutSuffixFold(inner, ".txt")
+	return ok
+}
+
 // foreignKind is an ending that names some other kind of file. One with
 // digits is rather part of a date.
 var foreignKind = regexp.MustCompile(`\.[A-Za-z]+$`)
 
-// isCSV says whether the file's name calls it CSV.
+// isCSV says whether the file's name calls it CSV, or such with tabs.
 func isCSV(name string) bool {
-	for _, ending := range []string{".csv", ".csv.gz", ".csv.gzip"} {
-		if _, ok := cutSuffixFold(name, ending); ok {
+	inner, _ := withoutZip(name)
+	for _, ending := range []string{".csv", ".tsv"} {
+		if _, ok := cutSuffixFold(inner, ending); ok {
 			return true
 		}
 	}

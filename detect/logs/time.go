@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +97,28 @@ func (w *written) at(order DateOrder) (time.Time, bool) {
 		return time.Time{}, false // time.Date makes 3 March of 31 February
 	}
 	return t.Add(w.clock - w.offset), true
+}
+
+// dotNetDate reads a time as Windows PowerShell's ConvertTo-Json writes it:
+// /Date(1710000000000)/, in milliseconds since 1970. The offset that may follow
+// them says only how to show it.
+func dotNetDate(text string) (time.Time, bool) {
+	inner, ok := strings.CutPrefix(text, "/Date(")
+	if !ok {
+		return time.Time{}, false
+	}
+	if inner, ok = strings.CutSuffix(inner, ")/"); !ok {
+		return time.Time{}, false
+	}
+	if at := strings.LastIndexAny(inner, "+-"); at > 0 {
+		inner = inner[:at]
+	}
+	ms, err := strconv.ParseInt(inner, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	t := time.UnixMilli(ms).UTC()
+	return t, t.Year() >= 1 && t.Year() <= 9999
 }
 
 // isISO says whether a text begins as a date in ISO 8601 does.

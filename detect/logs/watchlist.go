@@ -155,7 +155,7 @@ func watchlistTable(f watchlistFile, updated time.Time, open func() (io.Reader, 
 		return nil, err
 	}
 	hasID, hasKey := slices.Contains(at, itemID), slices.Contains(at, searchKey)
-	dates := &watchlistDates{file: file{Reader: NewReader(Options{DateOrder: order}), path: f.path}}
+	dates := &watchlistDates{file: file{Reader: NewReader(Options{DateOrder: order}), source: source{path: f.path}}}
 	if i := slices.Index(at, lastUpdated); i >= 0 {
 		if err := dates.look(open, i); err != nil {
 			return nil, err

@@ -1,0 +1,228 @@
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Tools put records into other JSON: event hubs deliver {"records": [...]},
+// Microsoft Graph and PowerShell {"value": [...]}, the query API {"tables": [...]},
+// Invoke-AzOperationalInsightsQuery and advanced hunting {"Results": [...]}, a batch
+// {"responses": [{"body": ...}]}, and shippers put a key of their own around each
+// record. An object that has no time of a record, but something inside that has,
+// is such an envelope. Those that may be large are read as they come, from the
+// stream; the others, such as one around a record in a line, in memory.
+
+// maxEnvelopes is how many envelopes may be around a record.
+const maxEnvelopes = 10
+
+// The members that say of an object that it is a record: all records have one.
+var timeMembers = []string{timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, "Timestamp"}
+
+// The names that envelopes have for what is in them, in lower case.
+var contentMembers = map[string]bool{
+	"records": true, "value": true, "results": true, "tables": true, "responses": true, "body": true, "data": true,
+	"items": true, "events": true, "logs": true,
+}
+
+func isTimeMember(name string) bool {
+	for _, known := range timeMembers {
+		if strings.EqualFold(name, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// isEnvelope says whether the text begins with an object that holds records and
+// is none. It is called with the beginning of a stream, so the text may be cut.
+func isEnvelope(head []byte) bool { return envelopeIn(head, 0) }
+
+func envelopeIn(head []byte, depth int) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' || depth > maxEnvelopes {
+		return false
+	}
+	for first := true; ; first = false {
+		tok, err := dec.ReadToken()
+		if err != nil || tok.Kind() != '"' {
+			return false
+		}
+		name := tok.String()
+		if isTimeMember(name) {
+			return false
+		}
+		if kind := dec.PeekKind(); kind == '[' || kind == '{' {
+			rest := afterColon(head[dec.InputOffset():])
+			key := strings.ToLower(name)
+			switch {
+			case key == "records" && kind == '[', key == "tables" && kind == '[':
+				return true
+			case contentMembers[key] && isEmptyArray(rest):
+				return true
+			case (contentMembers[key] || first) && holdsRecords(rest, depth+1):
+				return true
+			}
+		}
+		if err := dec.SkipValue(); err != nil {
+			return false
+		}
+	}
+}
+
+// afterColon cuts what stands between a member's name and its value.
+func afterColon(text []byte) []byte { return bytes.TrimLeft(text, ": \t\r\n") }
+
+// isEmptyArray says whether a text begins with an array of nothing.
+func isEmptyArray(text []byte) bool {
+	return len(text) > 0 && text[0] == '[' && bytes.HasPrefix(bytes.TrimLeft(text[1:], " \t\r\n"), []byte{']'})
+}
+
+// holdsRecords says whether the text begins with a record, an envelope of
+// records, or an array or a string of one.
+func holdsRecords(text []byte, depth int) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if len(text) == 0 || depth > maxEnvelopes {
+		return false
+	}
+	switch text[0] {
+	case '[':
+		return holdsRecords(text[1:], depth+1)
+	case '"':
+		inner, ok := quotedJSON(text)
+		return ok && holdsRecords(inner, depth+1)
+	case '{':
+		return isRecord(text) || envelopeIn(text, depth)
+	}
+	return false
+}
+
+// isRecord says whether the text begins with an object that has the time of a
+// record.
+func isRecord(text []byte) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(text), jsonOptions...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return false
+	}
+	for {
+		name, err := dec.ReadToken()
+		if err != nil || name.Kind() != '"' {
+			return false
+		}
+		if isTimeMember(name.String()) {
+			return true
+		}
+		if dec.SkipValue() != nil {
+			return false
+		}
+	}
+}
+
+// quotedJSON gives what a string of JSON holds, if that is an object or an array.
+func quotedJSON(text []byte) ([]byte, bool) {
+	dec := jsontext.NewDecoder(bytes.NewReader(text), jsonOptions...)
+	v, err := dec.ReadValue()
+	if err != nil || v.Kind() != '"' {
+		return nil, false
+	}
+	inner, err := jsontext.AppendUnquote(nil, v)
+	if err != nil {
+		return nil, false
+	}
+	inner = bytes.TrimSpace(inner)
+	return inner, len(inner) > 0 && (inner[0] == '{' || inner[0] == '[')
+}
+
+// envelope reads the object around records, from the stream. Its other members
+// say nothing about them.
+func (f *file) envelope() error {
+	if f.depth >= maxEnvelopes {
+		f.nestedTooDeep(f.w.line, f.w.column())
+		f.badPiece(f.w.nextValue())
+		return nil
+	}
+	f.depth++
+	defer func() { f.depth-- }()
+	return f.members(func(name string, c byte) error {
+		key := strings.ToLower(name)
+		switch {
+		case key == "tables" && c == '[':
+			return f.array(f.answerTable)
+		case key == "error" && c == '{':
+			p := f.w.nextValue()
+			if !f.badPiece(p) {
+				f.warn(p.line, "the answer is partial, it carries an error: "+excerpt(p.text))
+			}
+			return nil
+		case c == '[' && (contentMembers[key] || holdsRecords(f.w.prefix(sniffed), 0)):
+			return f.records(key == "responses")
+		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
+			return f.envelope()
+		case (c == '{' || c == '"') && holdsRecords(f.w.prefix(sniffed), 0):
+			return f.element()
+		}
+		f.badPiece(f.w.nextValue())
+		return nil
+	})
+}
+
+// records reads an array of records, or of envelopes if the first of them is
+// one or any may be.
+func (f *file) records(any bool) error {
+	first, frames := true, false
+	return f.array(func() error {
+		if first {
+			frames = isFrames(f.w.prefix(sniffed))
+			any = any || isEnvelope(f.w.prefix(sniffed))
+		}
+		first = false
+		if frames {
+			return f.answerTable()
+		}
+		if any {
+			if c, _ := f.w.skipSpace(); c == '{' && isEnvelope(f.w.prefix(sniffed)) {
+				return f.envelope()
+			}
+		}
+		return f.element()
+	})
+}
+
+// unwrap reads the records inside one that has no time, and reports false if
+// there are none.
+func (f *file) unwrap(members []member, line, column int) (bool, error) {
+	var contents []member
+	for _, m := range members {
+		switch {
+		case m.inner:
+			continue
+		case m.value.kind != '{' && m.value.kind != '[' && m.value.kind != '"':
+			continue
+		case isEmptyArray(m.value.raw) && (contentMembers[strings.ToLower(string(m.name))]), holdsRecords(m.value.raw, 0):
+			// The parser is needed for what is inside, and its members with it.
+			contents = append(contents, m)
+		}
+	}
+	if len(contents) == 0 {
+		return false, nil
+	}
+	if f.depth >= maxEnvelopes {
+		f.nestedTooDeep(line, column)
+		return true, nil
+	}
+	f.depth++
+	defer func() { f.depth-- }()
+	for _, m := range contents {
+		if err := f.value(m.value.raw, line, column); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+func (f *file) nestedTooDeep(line, column int) {
+	f.bad(nil, line, column, fmt.Sprintf("the record is inside more than %d others", maxEnvelopes))
+}

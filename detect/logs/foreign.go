@@ -1,0 +1,152 @@
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// foreignError says that a file holds no logs, but something else.
+type foreignError struct{ what string }
+
+func (e *foreignError) Error() string { return e.what }
+
+// foreignBytes are the beginnings of files that are no text.
+var foreignBytes = []struct{ magic, what string }{
+	{"PAR1", "a Parquet file, which is not read: convert it, as with duckdb -c \"COPY (FROM 'FILE') TO 'SigninLogs.json'\""},
+	{"Obj\x01", "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines"},
+	{"ORC", "an ORC file, which is not read: convert it to JSON lines or CSV"},
+	{"\xd0\xcf\x11\xe0", "an Excel workbook of the old kind, or another document of Office: save it as CSV"},
+	{"%PDF", "a PDF document, which holds no records: export them as CSV or JSON"},
+	{"ElfFile\x00", "a Windows event log (EVTX), which is not read: convert it to JSON lines"},
+	{"SQLite format 3", "an SQLite database, which is not read: export its table as CSV"},
+	{"BZh", "compressed with bzip2, which is not read: unpack it, or compress it with gzip or zstd"},
+	{"\xfd7zXZ", "compressed with xz, which is not read: unpack it, or compress it with gzip or zstd"},
+	{"7z\xbc\xaf", "a 7-Zip archive, which is not read: unpack it, or make it a zip archive"},
+	{"Rar!", "a RAR archive, which is not read: unpack it, or make it a zip archive"},
+	{"\x89PNG", "a picture, which holds no records: export them as CSV or JSON"},
+	{"\xff\xd8\xff", "a picture, which holds no records: export them as CSV or JSON"},
+	{"\x7fELF", "a program"},
+	{"MZ\x90", "a program"},
+	{"\xd4\xc3\xb2\xa1", "a capture of network packets, which holds no log records"},
+	{"\x0a\x0d\x0d\x0a", "a capture of network packets, which holds no log records"},
+}
+
+// foreignBinary says what a file is by its first bytes, or "".
+func foreignBinary(head []byte) string {
+	for _, f := range foreignBytes {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return f.what
+		}
+	}
+	const tar = 257
+	if len(head) > tar+5 && string(head[tar:tar+5]) == "ustar" {
+		return "a tar archive, which is not read: unpack it, or make it a zip archive"
+	}
+	return ""
+}
+
+// foreignText says what a text is that has neither a record nor a header, or "".
+func foreignText(head []byte) string {
+	line := strings.ToLower(string(bytes.TrimSpace(firstLine(head))))
+	switch {
+	case strings.HasPrefix(line, "<!doctype html"), strings.HasPrefix(line, "<html"):
+		return "a web page: the download was most likely the page to sign in, not the file"
+	case strings.HasPrefix(line, "<?xml"), strings.HasPrefix(line, "<"):
+		return "XML, which is not read: export the records as CSV or JSON"
+	case strings.HasPrefix(line, "version https://git-lfs"):
+		return "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"
+	case strings.HasPrefix(line, "id: "), strings.HasPrefix(line, "---"):
+		return "YAML, such as a rule is in, which holds no records; give a rule with --rules"
+	}
+	return ""
+}
+
+// graphLists are the lists of Microsoft Graph that are read.
+const graphLists = "the lists that are read are auditLogs/signIns, auditLogs/directoryAudits and identityProtection/riskDetections"
+
+// foreignJSON says what an object is that is neither a record nor an envelope,
+// or "".
+func foreignJSON(head []byte) string {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return ""
+	}
+	names := make(map[string]bool)
+	context := ""
+	for {
+		tok, err := dec.ReadToken()
+		if err != nil || tok.Kind() != '"' {
+			break
+		}
+		name := tok.String()
+		names[name] = true
+		if isTimeMember(name) {
+			return ""
+		}
+		v, err := dec.ReadValue()
+		if err != nil {
+			break
+		}
+		switch name {
+		case "$schema":
+			schema := strings.ToLower(string(v))
+			switch {
+			case strings.Contains(schema, "deploymenttemplate"):
+				return "an ARM template, which holds no records"
+			case strings.Contains(schema, "deploymentparameters"):
+				return "the parameters of an ARM template, which hold no records"
+			case strings.Contains(schema, "workbook"):
+				return "an Azure workbook, which holds no records"
+			}
+			return "a JSON document with a schema of its own (" + excerpt(v) + "), which holds no records"
+		case "error":
+			if v.Kind() == '{' && len(names) == 1 && isAlone(head) {
+				return "an error that the API answered in place of records: " + apiError(v)
+			}
+		case "@odata.context":
+			context = strings.Trim(string(v), `"`)
+		}
+	}
+	_, list, found := strings.Cut(context, "$metadata#")
+	switch {
+	case found && (names["value"] || names["id"]) && isAlone(head):
+		list, _, _ = strings.Cut(list, "(")
+		return fmt.Sprintf("an answer of Microsoft Graph of %s; %s", excerpt([]byte(list)), graphLists)
+	case names["nbformat"]:
+		return "a Jupyter notebook, which holds no records"
+	case names["openapi"], names["swagger"]:
+		return "a description of an API, which holds no records"
+	}
+	return ""
+}
+
+// isAlone says whether nothing follows the object that a text begins with.
+func isAlone(head []byte) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
+	if dec.SkipValue() != nil {
+		return true // what follows is not seen
+	}
+	return len(bytes.TrimSpace(head[dec.InputOffset():])) == 0
+}
+
+// apiError gives the code and the message of an error.
+func apiError(v jsontext.Value) string {
+	var p parser
+	members, err := p.object(v)
+	if err != nil {
+		return excerpt(v)
+	}
+	var parts []string
+	for _, name := range []string{"code", "message"} {
+		if m := findMember(members, name); m != nil {
+			parts = append(parts, excerpt(p.text(m.value)))
+		}
+	}
+	if len(parts) == 0 {
+		return excerpt(v)
+	}
+	return strings.Join(parts, ": ")
+}
