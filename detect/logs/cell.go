@@ -94,6 +94,9 @@ func (w *writer) set(c *column, v value) {
 		w.setText(c, p.text(v))
 		return
 	case '{', '[':
+		if c.camel && v.kind == '{' && inPascalCase(v.raw) {
+			w.spoil(c, pascalCase, v.raw)
+		}
 		switch c.typ {
 		case kql.Dynamic:
 			if bytes.IndexByte(v.raw, '\n') >= 0 {
@@ -109,6 +112,9 @@ func (w *writer) set(c *column, v value) {
 	}
 	switch c.typ {
 	case kql.String:
+		if c.code {
+			w.checkCode(c, v.raw)
+		}
 		b.SetString(c.index, v.raw)
 	case kql.Dynamic:
 		b.SetJSON(c.index, v.raw)
@@ -138,6 +144,13 @@ func (w *writer) set(c *column, v value) {
 	}
 }
 
+// checkCode counts a code that has become a decimal number.
+func (w *writer) checkCode(c *column, text []byte) {
+	if integer, ok := bytes.CutSuffix(text, []byte(".0")); ok && isDigits(string(integer)) {
+		w.spoil(c, decimal, text)
+	}
+}
+
 // maxScalar is more than the text of any number, time or guid has. What is
 // longer is none of them, and not worth a closer look.
 const maxScalar = 100
@@ -145,7 +158,18 @@ const maxScalar = 100
 // setText stores a text in a column of any type.
 func (w *writer) setText(c *column, text []byte) {
 	b := w.table.b
+	if len(text) > 0 && (text[0] == '"' || text[0] == '@' || text[0] == 'S' || text[0] == 'M') {
+		text = w.decoded(c, text)
+	}
 	if c.typ == kql.String {
+		switch {
+		case c.code:
+			w.checkCode(c, text)
+		case isCut(text):
+			w.spoil(c, cutText, text)
+		case c.camel && len(text) > 0 && text[0] == '{' && inPascalCase(text):
+			w.spoil(c, pascalCase, text)
+		}
 		b.SetString(c.index, text)
 		return
 	}
@@ -156,10 +180,19 @@ func (w *writer) setText(c *column, text []byte) {
 	case kql.Dynamic:
 		v := bytes.TrimSpace(text)
 		if isContainer(v) || w.origin.encoded && isJSONText(v) {
+			if c.camel && v[0] == '{' && inPascalCase(v) {
+				w.spoil(c, pascalCase, v)
+			}
 			b.SetJSON(c.index, v)
-		} else {
-			w.setQuoted(c, text)
+			return
 		}
+		switch {
+		case isCut(v):
+			w.spoil(c, cutText, v)
+		case !isPowerShellText(v) && string(v) != "null": // the one is counted by now, the other says nothing
+			w.spoil(c, otherText, v)
+		}
+		w.setQuoted(c, text)
 	case kql.DateTime:
 		t, ok, err := w.file.time(w.table, w.member, text, w.line)
 		switch {

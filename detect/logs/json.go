@@ -195,6 +195,9 @@ func (p *parser) text(v value) []byte {
 	return text
 }
 
+// unquoted gives what a string of JSON holds.
+func unquoted(raw []byte) ([]byte, error) { return jsontext.AppendUnquote(nil, raw) }
+
 // compact returns JSON without the white space between its tokens.
 func (p *parser) compact(raw []byte) []byte {
 	if !bytes.ContainsAny(raw, " \t\r\n") {

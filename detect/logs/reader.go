@@ -106,6 +106,7 @@ type file struct {
 	depth    int                     // of wrappers around the current record
 
 	graphRecord  graphRecord
+	spoiled      []spoiled
 	warnedLegacy bool
 	inLegacy     bool
 }
@@ -176,6 +177,7 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 func (f *file) close() error {
 	r := f.Reader
 	f.inferOrders()
+	f.warnOfSpoiled()
 	r.report.Files = append(r.report.Files, f.report)
 	r.report.Bytes += f.report.Bytes
 	r.report.Bad += f.report.Bad

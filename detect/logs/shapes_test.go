@@ -385,6 +385,15 @@ func shapes() []shape {
 		o["properties"] = marshal(o["properties"])
 		return o
 	}
+	inText := func(s *madeSignIn, i int) any {
+		o := s.flat(i)
+		for _, c := range []string{"Status", "LocationDetails", "DeviceDetail", "MfaDetail", "AuthenticationDetails"} {
+			if o[c] != nil {
+				o[c] = marshal(marshal(o[c]))
+			}
+		}
+		return o
+	}
 	strings_ := func(s *madeSignIn, i int) any {
 		o := s.flat(i)
 		for c, v := range o {
@@ -506,6 +515,7 @@ func shapes() []shape {
 			_, rest, _ := strings.Cut(workspaceCSV(list, ','), one)
 			return one + "\ufeff" + header + "\n" + rest
 		}, false},
+		{"JSON encoded twice", "SigninLogs.json", of(inText, lines), false},
 		{"CSV of Graph's resource", "signins.csv", func(list []madeSignIn) string {
 			columns := []string{"id", "createdDateTime", "userDisplayName", "userPrincipalName", "userId", "userType", "appDisplayName", "appId", "ipAddress",
 				"clientAppUsed", "correlationId", "conditionalAccessStatus", "isInteractive", "resourceDisplayName", "homeTenantId", "resourceTenantId",

@@ -45,6 +45,8 @@ type column struct {
 	index int // in the builder; -1 if it is not wanted
 	typ   kql.Type
 	infer *inference // nil if the type is given
+	code  bool       // it holds codes, which are integers
+	camel bool       // it holds objects whose members are in camel case
 	seq   uint64     // the row in which it was set last
 	rank  uint8      // by what
 	count int64      // cells that are not of the type
@@ -123,6 +125,11 @@ func newTable(name string, schema kql.Schema, opts *Options) *table {
 		t.generated = t.addColumn(timeGenerated, kql.DateTime)
 	}
 	t.typ = t.columns[typeColumn]
+	if schema != nil && t.isSignIn() {
+		for _, c := range t.columns {
+			c.code, c.camel = c.name == "ResultType", camelColumns[c.name]
+		}
+	}
 	if opts.Rows != nil && schema != nil {
 		if keep := opts.Rows(name); keep != nil {
 			t.b.Keep(keep)
