@@ -45,6 +45,19 @@ func (w *writer) resolve(m *mapping, member []byte, typ kql.Type) *field {
 		if m.added != nil {
 			name = m.added(name)
 		}
+		return w.add(fd, name, typ)
+	}
+	if len(m.fields) < maxRemembered {
+		m.fields[fd.name] = fd
+	}
+	return fd
+}
+
+// add gives a field a column of that name, which may be there by now. Past the
+// limits it returns nil, and counts the cell.
+func (w *writer) add(fd *field, name string, typ kql.Type) *field {
+	t, m := w.table, fd.in
+	if fd.column = t.columns[name]; fd.column == nil {
 		if name == "" || len(name) > maxNameSize || len(t.added) >= maxExtra {
 			if t.dropped == 0 {
 				t.droppedAt = Problem{File: w.file.path, Line: w.line}
@@ -60,6 +73,25 @@ func (w *writer) resolve(m *mapping, member []byte, typ kql.Type) *field {
 	}
 	if len(m.fields) < maxRemembered {
 		m.fields[fd.name] = fd
+	}
+	return fd
+}
+
+// apart gives a member of its own a column whose name differs in case alone from
+// one that another member of the record has: its own, or that of the member that
+// was first. It returns the field to write the member by, or nil.
+func (w *writer) apart(members []member, fd *field) *field {
+	t := w.table
+	if fd.rank == rankFolded {
+		return w.add(&field{name: fd.name, in: fd.in, rank: rankExact}, fd.name, 0)
+	}
+	first := fd.column.by
+	moved := w.add(&field{name: first.name, in: first.in, rank: rankExact}, first.name, 0)
+	for i := range members {
+		if m := &members[i]; moved != nil && !m.inner && string(m.name) == first.name && m.value.kind != 'n' && t.claim(moved.column, moved.rank) {
+			w.member, w.declared = m.name, 0
+			w.set(moved.column, m.value)
+		}
 	}
 	return fd
 }

@@ -329,11 +329,11 @@ func TestColumnsAndTables(t *testing.T) {
 		l := mustRead(t, Options{}, "x.json", text)
 		if diff := cmp.Diff([]string{
 			"My_CL Type=My_CL a=1 b=2",
-			"SigninLogs New=1 ResultType=0 Type=SigninLogs UserId=u _TimeReceived=2026-03-17T10:05:00Z",
+			"SigninLogs New=1 ResultType=0 Type=SigninLogs UserId=u _TimeReceived=2026-03-17T10:05:00Z userid=folded",
 		}, rows(l)); diff != "" {
 			t.Errorf("rows (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"_TimeReceived", "New"}, l.Report.Tables[1].Extra); diff != "" {
+		if diff := cmp.Diff([]string{"_TimeReceived", "userid", "New"}, l.Report.Tables[1].Extra); diff != "" {
 			t.Errorf("extra columns (-want +got):\n%s", diff)
 		}
 	})
@@ -346,13 +346,14 @@ func TestColumnsAndTables(t *testing.T) {
 			return []string{"B"}
 		}}, "x.json", text)
 		if diff := cmp.Diff([]string{
-			"My_CL B=2",
-			"SigninLogs UserId=u _TimeReceived=2026-03-17T10:05:00Z",
+			"My_CL b=2", // it is another column, which an error can suggest
+			"SigninLogs UserId=u _TimeReceived=2026-03-17T10:05:00Z userid=folded",
 		}, rows(l)); diff != "" {
 			t.Errorf("rows (-want +got):\n%s", diff)
 		}
 		// The table keeps all its known columns, so that queries bind as before.
-		want := append(slices.Clone(kql.KnownTables()[signinLogs]), kql.ColumnSchema{Name: "_TimeReceived", Type: kql.DateTime})
+		want := append(slices.Clone(kql.KnownTables()[signinLogs]), kql.ColumnSchema{Name: "_TimeReceived", Type: kql.DateTime},
+			kql.ColumnSchema{Name: "userid", Type: kql.String})
 		if diff := cmp.Diff(want, l.Table(signinLogs).Schema()); diff != "" {
 			t.Errorf("schema (-want +got):\n%s", diff)
 		}
@@ -385,9 +386,50 @@ func TestMembersInAnyOrder(t *testing.T) {
 		"SigninLogs Identity=i1 Level=4 Type=SigninLogs UserId=u1",
 		"SigninLogs Level=5 Type=SigninLogs UserId=u2",
 		"SigninLogs Identity=i3 Level=6 Type=SigninLogs UserId=u3",
-		"SigninLogs Identity=i4 Type=SigninLogs UserId=u4",
+		"SigninLogs Identity=i4 Type=SigninLogs USERID=folded UserId=u4",
 	}
 	if diff := cmp.Diff(want, rows(l)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// Names that differ in case are names of two columns. Only what can be nothing but
+// a column of a known table is taken for it.
+func TestColumnNamesHaveCase(t *testing.T) {
+	t.Parallel()
+	const at = `{"TimeGenerated":"2026-03-17T10:00:00Z",`
+	tests := []struct {
+		name, file, text string
+		columns          []string // that are wanted; nil for all
+		want             []string
+	}{
+		{"of a table of one's own", "My_CL.json", at + `"clientIP_s":"a","clientIp_s":"b"}` + "\n" + at + `"clientIp_s":"c"}`, nil,
+			[]string{"My_CL clientIP_s=a clientIp_s=b", "My_CL clientIp_s=c"}},
+		{"in CSV", "My_CL.csv", "TimeGenerated,clientIP_s,clientIp_s\n2026-03-17T10:00:00Z,a,b\n", nil, []string{"My_CL clientIP_s=a clientIp_s=b"}},
+		{"both are wanted", "My_CL.json", at + `"clientIP_s":"a","clientIp_s":"b","x":"y"}`, []string{"clientIP_s", "clientIp_s"},
+			[]string{"My_CL clientIP_s=a clientIp_s=b"}},
+		{"of the export", "PT1H.json", `{"time":"2026-03-17T10:00:00Z","category":"FunctionAppLogs","properties":{"hostIP":"a","hostIp":"b"}}`, nil,
+			[]string{"FunctionAppLogs Category=FunctionAppLogs HostIP=a HostIp=b"}},
+		{"a known column in other case", "SigninLogs.json", at + `"userid":"a"}` + "\n" + at + `"userid":"b"}`, nil,
+			[]string{"SigninLogs Type=SigninLogs UserId=a", "SigninLogs Type=SigninLogs UserId=b"}},
+		{"beside a known column", "SigninLogs.json", at + `"UserId":"a","userid":"b"}`, nil, []string{"SigninLogs Type=SigninLogs UserId=a userid=b"}},
+		{"before a known column", "SigninLogs.json", at + `"userid":"b","UserId":"a"}`, nil, []string{"SigninLogs Type=SigninLogs UserId=a userid=b"}},
+		{"later beside a known column", "SigninLogs.json", at + `"userid":"c"}` + "\n" + at + `"userid":"b","UserId":"a"}` + "\n" + at + `"UserId":"d"}`, nil,
+			[]string{"SigninLogs Type=SigninLogs UserId=c", "SigninLogs Type=SigninLogs UserId=a userid=b", "SigninLogs Type=SigninLogs UserId=d"}},
+		{"two in other case", "SigninLogs.json", at + `"userid":"a","USERID":"b"}`, nil, []string{"SigninLogs Type=SigninLogs USERID=b UserId=a"}},
+		{"null is nothing to lose", "SigninLogs.json", at + `"userid":"a","UserId":null}`, nil, []string{"SigninLogs Type=SigninLogs UserId=a"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			opts := Options{}
+			if tt.columns != nil {
+				opts.Columns = func(string) []string { return tt.columns }
+			}
+			l := mustRead(t, opts, tt.file, tt.text)
+			if diff := cmp.Diff(tt.want, rows(l)); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -331,7 +331,22 @@ func (w *writer) cells(members []member, m *marks, exported bool) error {
 			previous.next = fd
 		}
 		previous = fd
-		if this.value.kind != 'n' && w.table.claim(fd.column, fd.rank) {
+		if this.value.kind == 'n' {
+			continue
+		}
+		if w.table.clash(fd) {
+			if fd = w.apart(members, fd); w.err != nil {
+				return w.err
+			}
+			if fd == nil {
+				continue
+			}
+			previous = fd
+		}
+		if w.table.claim(fd.column, fd.rank) {
+			if fd.rank == rankFolded {
+				fd.column.by = fd
+			}
 			w.member, w.declared = this.name, w.origin.typeOf(i)
 			w.set(fd.column, this.value)
 			if w.err != nil {

@@ -23,8 +23,8 @@ type table struct {
 	schema  kql.Schema
 	b       *kql.TableBuilder
 	columns map[string]*column // by name
-	folded  map[string]*column // by name in lower case
-	wanted  map[string]string  // names in lower case to as they are wanted; nil for all
+	folded  map[string]*column // those of the schema, by name in lower case
+	wanted  map[string]bool    // names in lower case; nil for all
 	added   []*column          // columns that the schema lacks, in order
 
 	generated *column
@@ -49,6 +49,7 @@ type column struct {
 	camel bool       // it holds objects whose members are in camel case
 	seq   uint64     // the row in which it was set last
 	rank  uint8      // by what
+	by    *field     // if that differs in case from the column
 	count int64      // cells that are not of the type
 	first Problem    // the first of them
 }
@@ -108,18 +109,15 @@ func newTable(name string, schema kql.Schema, opts *Options) *table {
 	}
 	if opts.Columns != nil {
 		if columns := opts.Columns(name); columns != nil {
-			t.wanted = map[string]string{
-				strings.ToLower(timeGenerated): timeGenerated,
-				strings.ToLower(timeReceived):  timeReceived,
-			}
+			t.wanted = map[string]bool{strings.ToLower(timeGenerated): true, strings.ToLower(timeReceived): true}
 			for _, c := range columns {
-				t.wanted[strings.ToLower(c)] = c
+				t.wanted[strings.ToLower(c)] = true
 			}
 		}
 	}
 	t.b = kql.NewTableBuilder(name, nil)
 	for _, c := range schema {
-		t.addColumn(c.Name, c.Type)
+		t.folded[strings.ToLower(c.Name)] = t.addColumn(c.Name, c.Type)
 	}
 	if t.generated = t.columns[timeGenerated]; t.generated == nil {
 		t.generated = t.addColumn(timeGenerated, kql.DateTime)
@@ -142,29 +140,20 @@ func newTable(name string, schema kql.Schema, opts *Options) *table {
 // type it is inferred from the values.
 func (t *table) addColumn(name string, typ kql.Type) *column {
 	c := &column{name: name, index: -1, typ: typ}
-	key := strings.ToLower(name)
-	wanted := true
-	if t.wanted != nil {
-		var as string
-		if as, wanted = t.wanted[key]; wanted && t.schema.Index(name) < 0 {
-			c.name = as
-		}
-	}
 	if typ == 0 {
 		c.typ, c.infer = kql.String, new(inference)
 	}
-	if wanted {
+	// One that differs in case alone is kept, so that an error can suggest it.
+	if t.wanted == nil || t.wanted[strings.ToLower(name)] {
 		c.index = t.b.AddColumn(kql.ColumnSchema{Name: c.name, Type: c.typ})
 	}
 	t.columns[c.name] = c
-	if t.folded[key] == nil {
-		t.folded[key] = c
-	}
 	return c
 }
 
-// find returns the column of that name, compared without case if none has it
-// exactly.
+// find returns the column of that name. Names are compared with case, as in a
+// workspace, but for those of a known schema: tools write their names in other
+// case, and nothing else can be meant.
 func (t *table) find(name string) (c *column, exact bool) {
 	if c := t.columns[name]; c != nil {
 		return c, true
@@ -190,6 +179,16 @@ func (t *table) claim(c *column, rank uint8) bool {
 	}
 	c.seq, c.rank = t.seq, rank
 	return true
+}
+
+// clash says whether a field's column was set in this row by a member of another
+// name, which differs in case alone. Then the two are two columns.
+func (t *table) clash(fd *field) bool {
+	c := fd.column
+	if c.seq != t.seq || c.index < 0 || fd.in != &t.flat {
+		return false
+	}
+	return fd.rank == rankFolded && c.rank >= rankFolded && c.by != fd || fd.rank == rankExact && c.rank == rankFolded
 }
 
 // build ends the table.
