@@ -23,7 +23,7 @@ import (
 type querying struct {
 	text     string
 	name     string // of the file that the text is from, or ""
-	logs     string
+	logs     []string
 	lists    watchlists
 	from, to time.Time
 	format   string
@@ -76,6 +76,12 @@ func newQuery() *cobra.Command {
 			if !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to) {
 				return usageError{fmt.Errorf("--from %s is not before --to %s", from, to)}
 			}
+			if err := checkLogs(q.logs); err != nil {
+				return err
+			}
+			if len(args) == 1 && args[0] == "-" && slices.Contains(q.logs, logs.Stdin) {
+				return usageError{errors.New("the query and --logs are both -: standard input is read once")}
+			}
 			if queryFormats[q.format] == nil {
 				return usageError{fmt.Errorf("--output is %q: expected table, csv, csv-safe, json or ndjson", q.format)}
 			}
@@ -100,10 +106,10 @@ func newQuery() *cobra.Command {
 			default:
 				q.text = args[0]
 			}
-			return q.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return q.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&q.logs, "logs", "", "folder of exported logs, or one file (default: no logs at all)")
+	cmd.Flags().StringArrayVar(&q.logs, "logs", nil, "folder of exported logs, one file, or - for standard input; may be given several times (default: no logs at all)")
 	q.lists.flag(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
@@ -114,12 +120,12 @@ func newQuery() *cobra.Command {
 }
 
 // run reads the logs, runs the query and writes its answer, or explains it.
-func (q *querying) run(ctx context.Context, stdout, stderr io.Writer) error {
+func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
 	var held, tables []*kql.Table // that the logs hold, and with those that are known and empty
-	if q.logs != "" {
+	if len(q.logs) > 0 {
 		bar := newProgress(stderr)
-		l, err := logs.Read(ctx, q.logs, logs.Options{
+		l, err := logs.ReadAll(ctx, q.logs, stdin, logs.Options{
 			Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text),
 			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder,
 		})

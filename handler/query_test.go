@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -241,5 +242,37 @@ func TestErrorInALongLine(t *testing.T) {
 	lines := strings.Split(r.stderr, "\n")
 	if len(lines) < 3 || !strings.Contains(lines[1], "…") || strings.Index(lines[1], "?")-len("…")+1 != strings.Index(lines[2], "^") {
 		t.Errorf("the place is not marked:\n%s", r.stderr)
+	}
+}
+
+// TestLogsFlags refuses what --logs cannot mean.
+func TestLogsFlags(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing", []string{"query", "--logs", "", "print 1"}, "--logs is empty: expected a folder, a file, or - for standard input"},
+		{"standard input twice", []string{"replay", "--logs", "-", "--logs", "-"}, "--logs - is given twice: standard input is read once"},
+		{"standard input for two things", []string{"query", "--logs", "-", "-"}, "the query and --logs are both -: standard input is read once"},
+		{"an address", []string{"query", "--logs", "https://logs.example/a?sig=secret", "print 1"},
+			"logs: an address (https://...) is not read; download the file and give its path"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := newQuery()
+			if tt.args[0] == "replay" {
+				cmd = newReplay()
+			}
+			cmd.SetArgs(tt.args[1:])
+			cmd.SetOut(io.Discard)
+			cmd.SetErr(io.Discard)
+			cmd.SilenceErrors, cmd.SilenceUsage = true, true
+			if err := cmd.ExecuteContext(t.Context()); err == nil || err.Error() != tt.want {
+				t.Errorf("error %v, want %s", err, tt.want)
+			}
+		})
 	}
 }

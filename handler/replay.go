@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,8 @@ import (
 // newReplay is the command that runs rules over exported logs.
 func newReplay() *cobra.Command {
 	var out output
-	var dir, rules, from, to string
+	var paths []string
+	var rules, from, to string
 	var lists watchlists
 	cmd := &cobra.Command{
 		Use:   "replay --logs DIR",
@@ -24,14 +26,17 @@ func newReplay() *cobra.Command {
 			"again while late records may still come.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dir == "" {
+			if len(paths) == 0 {
 				return usageError{errors.New("replay needs --logs DIR, a folder of exported logs or a file")}
+			}
+			if err := checkLogs(paths); err != nil {
+				return err
 			}
 			s, err := settings.Read()
 			if err != nil {
 				return err
 			}
-			run := &offline{title: "Replay of " + dir, config: s, lists: lists.get}
+			run := &offline{title: "Replay of " + namesOf(paths), config: s, lists: lists.get}
 			if run.from, err = flagTime("from", from); err != nil {
 				return err
 			}
@@ -51,16 +56,44 @@ func newReplay() *cobra.Command {
 				bar := newProgress(cmd.ErrOrStderr())
 				opts.Progress, opts.DateOrder = bar.bytes, lists.dates.DateOrder
 				defer bar.done()
-				return logs.Read(ctx, dir, opts)
+				return logs.ReadAll(ctx, paths, cmd.InOrStdin(), opts)
 			}
 			return run.run(cmd.Context(), &out, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	out.flags(cmd)
-	cmd.Flags().StringVar(&dir, "logs", "", "folder of exported logs, or one file (required)")
+	cmd.Flags().StringArrayVar(&paths, "logs", nil, "folder of exported logs, one file, or - for standard input; may be given several times (required)")
 	lists.flag(cmd)
 	cmd.Flags().StringVar(&rules, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, exclusive (default: the logs' end)")
 	return cmd
+}
+
+// checkLogs refuses values of --logs that cannot be meant.
+func checkLogs(paths []string) error {
+	stdin := 0
+	for _, path := range paths {
+		switch path {
+		case "":
+			return usageError{errors.New("--logs is empty: expected a folder, a file, or - for standard input")}
+		case logs.Stdin:
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return usageError{errors.New("--logs - is given twice: standard input is read once")}
+	}
+	return nil
+}
+
+// namesOf names the logs in a title.
+func namesOf(paths []string) string {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		if names[i] = path; path == logs.Stdin {
+			names[i] = "standard input"
+		}
+	}
+	return strings.Join(names, ", ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +18,8 @@ type source struct {
 	path  string // to open it and to name it in messages
 	named string // the part of the path that may name a table
 	size  int64
-	loose bool // nobody chose this very file
+	loose bool      // nobody chose this very file
+	src   io.Reader // what to read in place of a file; nil for a file
 }
 
 // found is what a folder holds.
@@ -36,8 +38,42 @@ func (f *found) skip(path, reason string) {
 	f.skipped = append(f.skipped, Skipped{Path: path, Reason: reason})
 }
 
+// join adds what another folder holds.
+func (f *found) join(other *found) {
+	f.sources = append(f.sources, other.sources...)
+	f.skipped = append(f.skipped, other.skipped...)
+	f.total += other.total
+}
+
+// once leaves out files that are there already, by another name or in another
+// folder: their records would count twice.
+func (f *found) once() {
+	seen := make(map[string]string)
+	kept := f.sources[:0]
+	for _, s := range f.sources {
+		if s.src == nil {
+			real, err := filepath.EvalSymlinks(s.path)
+			if err == nil {
+				real, err = filepath.Abs(real)
+			}
+			if first, ok := seen[real]; err == nil && ok {
+				f.skip(s.path, "read already, as "+first)
+				f.total -= s.size
+				continue
+			}
+			seen[real] = s.path
+		}
+		kept = append(kept, s)
+	}
+	f.sources = kept
+}
+
 // find lists the files to be read, in the order of their names.
 func find(root string) (*found, error) {
+	if scheme, _, ok := strings.Cut(root, "://"); ok && plausible.MatchString(scheme) {
+		// The rest may hold a token, which must not be shown.
+		return nil, fmt.Errorf("logs: an address (%s://...) is not read; download the file and give its path", scheme)
+	}
 	info, err := os.Stat(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -169,6 +205,9 @@ func (r *Reader) files(ctx context.Context, f *found) error {
 }
 
 func (r *Reader) open(ctx context.Context, s source) error {
+	if s.src != nil {
+		return r.file(ctx, s, s.src)
+	}
 	file, err := input.Open(s.path)
 	if err != nil {
 		return fmt.Errorf("logs: %w", err)

@@ -16,6 +16,7 @@ package logs
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"pushback/detect/kql"
@@ -79,15 +80,47 @@ func (l *Logs) Table(name string) *kql.Table {
 // are listed in the report. It is an error if nothing can be read at all, and
 // if a file holds nothing but bad lines.
 func Read(ctx context.Context, path string, opts Options) (*Logs, error) {
-	found, err := find(path)
-	if err != nil {
-		return nil, err
+	return ReadAll(ctx, []string{path}, nil, opts)
+}
+
+// ReadAll reads several files and folders as Read does one, in their order. A
+// path - is that of stdin, which may be nil if no path is. A file that is in
+// several of them is read once.
+func ReadAll(ctx context.Context, paths []string, stdin io.Reader, opts Options) (*Logs, error) {
+	all := new(found)
+	for _, path := range paths {
+		if path == Stdin {
+			all.sources = append(all.sources, source{path: "standard input", src: interruptible(ctx, stdin)})
+			continue
+		}
+		f, err := find(path)
+		if err != nil {
+			return nil, err
+		}
+		all.join(f)
+	}
+	if len(paths) > 1 {
+		all.once()
 	}
 	r := NewReader(opts)
-	if err := r.files(ctx, found); err != nil {
+	if err := r.files(ctx, all); err != nil {
 		return nil, err
 	}
 	return r.Finish()
+}
+
+// Stdin is the path of standard input.
+const Stdin = "-"
+
+// interruptible reads a source that may never end: until the context does.
+func interruptible(ctx context.Context, src io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { out.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(in, src)
+		in.CloseWithError(err)
+	}()
+	return out
 }
 
 // span keeps the earliest and the latest of the times it is shown.
