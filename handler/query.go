@@ -23,7 +23,7 @@ import (
 type querying struct {
 	text     string
 	name     string // of the file that the text is from, or ""
-	logs     []string
+	exported exportedLogs
 	lists    watchlists
 	from, to time.Time
 	format   string
@@ -76,10 +76,10 @@ func newQuery() *cobra.Command {
 			if !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to) {
 				return usageError{fmt.Errorf("--from %s is not before --to %s", from, to)}
 			}
-			if err := checkLogs(q.logs); err != nil {
+			if err := q.exported.check(); err != nil {
 				return err
 			}
-			if len(args) == 1 && args[0] == "-" && slices.Contains(q.logs, logs.Stdin) {
+			if len(args) == 1 && args[0] == "-" && slices.Contains(q.exported.paths, logs.Stdin) {
 				return usageError{errors.New("the query and --logs are both -: standard input is read once")}
 			}
 			if queryFormats[q.format] == nil {
@@ -109,7 +109,7 @@ func newQuery() *cobra.Command {
 			return q.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringArrayVar(&q.logs, "logs", nil, "folder of exported logs, one file, or - for standard input; may be given several times (default: no logs at all)")
+	q.exported.flags(cmd, "default: no logs at all")
 	q.lists.flag(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
@@ -123,9 +123,9 @@ func newQuery() *cobra.Command {
 func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
 	var held, tables []*kql.Table // that the logs hold, and with those that are known and empty
-	if len(q.logs) > 0 {
+	if len(q.exported.paths) > 0 {
 		bar := newProgress(stderr)
-		l, err := logs.ReadAll(ctx, q.logs, stdin, logs.Options{
+		l, err := q.exported.read(ctx, stdin, logs.Options{
 			Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text),
 			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder,
 		})

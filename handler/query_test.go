@@ -245,9 +245,11 @@ func TestErrorInALongLine(t *testing.T) {
 	}
 }
 
-// TestLogsFlags refuses what --logs cannot mean.
+// TestLogsFlags refuses what --logs and --table cannot mean, and names the tables
+// that there are.
 func TestLogsFlags(t *testing.T) {
 	t.Parallel()
+	dir := folder(t, map[string]string{"query_data.json": `{"TimeGenerated":"2026-03-17T10:00:00Z","Mine":1}`})
 	tests := []struct {
 		name string
 		args []string
@@ -258,6 +260,13 @@ func TestLogsFlags(t *testing.T) {
 		{"standard input for two things", []string{"query", "--logs", "-", "-"}, "the query and --logs are both -: standard input is read once"},
 		{"an address", []string{"query", "--logs", "https://logs.example/a?sig=secret", "print 1"},
 			"logs: an address (https://...) is not read; download the file and give its path"},
+		{"no table", []string{"query", "--logs", dir, "--table", "a b", "print 1"},
+			`--table "a b": expected NAME or FILE=NAME, where NAME is that of a table, such as SigninLogs`},
+		{"two tables for all files", []string{"query", "--logs", dir, "--table", "A", "--table", "B", "print 1"},
+			"--table A and --table B: one of them has to name its file, as FILE=B"},
+		{"a table without logs", []string{"query", "--table", "A", "print 1"}, "--table is about the files of --logs, which is not given"},
+		{"a table of a file that is not there", []string{"query", "--logs", dir, "--table", "My_CL", "--table", "other.json=A", "print 1"},
+			"--table other.json=A: --logs holds no file other.json"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

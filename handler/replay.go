@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,7 @@ import (
 // newReplay is the command that runs rules over exported logs.
 func newReplay() *cobra.Command {
 	var out output
-	var paths []string
+	var exported exportedLogs
 	var rules, from, to string
 	var lists watchlists
 	cmd := &cobra.Command{
@@ -26,17 +25,17 @@ func newReplay() *cobra.Command {
 			"again while late records may still come.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(paths) == 0 {
+			if len(exported.paths) == 0 {
 				return usageError{errors.New("replay needs --logs DIR, a folder of exported logs or a file")}
 			}
-			if err := checkLogs(paths); err != nil {
+			if err := exported.check(); err != nil {
 				return err
 			}
 			s, err := settings.Read()
 			if err != nil {
 				return err
 			}
-			run := &offline{title: "Replay of " + namesOf(paths), config: s, lists: lists.get}
+			run := &offline{title: "Replay of " + exported.title(), config: s, lists: lists.get}
 			if run.from, err = flagTime("from", from); err != nil {
 				return err
 			}
@@ -56,44 +55,16 @@ func newReplay() *cobra.Command {
 				bar := newProgress(cmd.ErrOrStderr())
 				opts.Progress, opts.DateOrder = bar.bytes, lists.dates.DateOrder
 				defer bar.done()
-				return logs.ReadAll(ctx, paths, cmd.InOrStdin(), opts)
+				return exported.read(ctx, cmd.InOrStdin(), opts)
 			}
 			return run.run(cmd.Context(), &out, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	out.flags(cmd)
-	cmd.Flags().StringArrayVar(&paths, "logs", nil, "folder of exported logs, one file, or - for standard input; may be given several times (required)")
+	exported.flags(cmd, "required")
 	lists.flag(cmd)
 	cmd.Flags().StringVar(&rules, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, exclusive (default: the logs' end)")
 	return cmd
-}
-
-// checkLogs refuses values of --logs that cannot be meant.
-func checkLogs(paths []string) error {
-	stdin := 0
-	for _, path := range paths {
-		switch path {
-		case "":
-			return usageError{errors.New("--logs is empty: expected a folder, a file, or - for standard input")}
-		case logs.Stdin:
-			stdin++
-		}
-	}
-	if stdin > 1 {
-		return usageError{errors.New("--logs - is given twice: standard input is read once")}
-	}
-	return nil
-}
-
-// namesOf names the logs in a title.
-func namesOf(paths []string) string {
-	names := make([]string, len(paths))
-	for i, path := range paths {
-		if names[i] = path; path == logs.Stdin {
-			names[i] = "standard input"
-		}
-	}
-	return strings.Join(names, ", ")
 }

@@ -77,9 +77,10 @@ func TestBadRecords(t *testing.T) {
 			[]string{`SigninLogs.json:2:1: time is missing; expected ISO 8601, such as 2026-03-17T09:58:03Z`}},
 		{"a Type that is none", "SigninLogs.json", goodLine + "\n" + `{"TimeGenerated":"2026-03-17T10:00:00Z","Type":"../etc"}`, 1,
 			[]string{`SigninLogs.json:2:1: Type: "../etc" is not a table's name`}},
-		{"no table", "2026-03-17.json", goodLine + "\n" + `{"TimeGenerated":"2026-03-17T10:00:00Z","Type":"SigninLogs"}`, 1,
-			[]string{"2026-03-17.json:1:1: the record does not say which table it belongs to (it has no Type), nor does its file's name; " +
-				"name the file or its folder after the table, such as SigninLogs.json"}},
+		{"no table", "2026-03-17.json", `{"TimeGenerated":"2026-03-17T10:00:00Z","Mine":1}` + "\n" + `{"TimeGenerated":"2026-03-17T10:00:00Z","Type":"SigninLogs"}`, 1,
+			[]string{"2026-03-17.json:1:1: the record does not say which table it belongs to (it has no Type), nor does its file's name, " +
+				"and its columns are those of no known table; " +
+				"say it with --table NAME, or name the file after the table, such as SigninLogs.json"}},
 		{"a long line", "SigninLogs.json", goodLine + "\n" + `{"a":"` + strings.Repeat("x", 3000) + "\"}\n" + goodLine + "\n", 2,
 			[]string{`SigninLogs.json:2: a record of 3008 bytes; at most 2000 are read`}},
 		{"a long record in an array", "SigninLogs.json", "[\n" + goodLine + ",\n" + `{"a":"` + strings.Repeat("\\\"}", 3000) + "\"}\n," + goodLine + "\n]", 2,
@@ -130,10 +131,11 @@ func TestBadFiles(t *testing.T) {
 		{"an unknown shape", "SigninLogs.json", `{"value": 1}`,
 			"logs: SigninLogs.json holds nothing that can be read\n" +
 				"  SigninLogs.json:1:1: TimeGenerated is missing; expected ISO 8601, such as 2026-03-17T09:58:03Z"},
-		{"a file that names no table", "query_data.csv", "TimeGenerated [UTC],UserId\n\"3/17/2026, 9:58:03.123 AM\",u\n",
+		{"a file that names no table", "query_data.csv", "TimeGenerated [UTC],Mine\n\"3/17/2026, 9:58:03.123 AM\",u\n",
 			"logs: query_data.csv holds nothing that can be read\n" +
-				"  query_data.csv:2:1: the record does not say which table it belongs to (it has no Type), nor does its file's name; " +
-				"name the file or its folder after the table, such as SigninLogs.json"},
+				"  query_data.csv:2:1: the record does not say which table it belongs to (it has no Type), nor does its file's name, " +
+				"and its columns are those of no known table; " +
+				"say it with --table NAME, or name the file after the table, such as SigninLogs.json"},
 		{"CSV without a time", "SigninLogs.csv", "UserId\nu\n",
 			"logs: SigninLogs.csv holds nothing that can be read\n" +
 				"  SigninLogs.csv:1: the header has no column TimeGenerated, so no record has a time; keep that column in the query"},

@@ -14,9 +14,9 @@ const (
 	maxRemembered = 10_000 // spellings of types, categories and members
 )
 
-// tableOf finds the table of a record: by its Type, its category, or the name
-// of its file. Without one it says why.
-func (f *file) tableOf(m *marks, exported bool) (t *table, reason string, err error) {
+// tableOf finds the table of a record: by its Type, its category, or what is
+// known of its file. Without one it says why.
+func (f *file) tableOf(members []member, m *marks, exported bool, line int) (t *table, reason string, err error) {
 	switch {
 	case exported:
 		t, err = f.tableOfCategory(f.parser.text(m.category.value))
@@ -38,8 +38,9 @@ func (f *file) tableOf(m *marks, exported bool) (t *table, reason string, err er
 				break
 			}
 		}
-		if f.pathTable != "" {
-			t, err = f.table(f.pathTable)
+		var name string
+		if name, reason = f.fileTable(members, line); name != "" {
+			t, err = f.table(name)
 		}
 	}
 	switch {
@@ -48,8 +49,7 @@ func (f *file) tableOf(m *marks, exported bool) (t *table, reason string, err er
 	case t == nil && exported:
 		return nil, fmt.Sprintf("category: %s is not a log category", excerpt(f.parser.text(m.category.value))), nil
 	case t == nil:
-		return nil, "the record does not say which table it belongs to (it has no Type), nor does its file's name; " +
-			"name the file or its folder after the table, such as SigninLogs.json", nil
+		return nil, reason, nil
 	}
 	return t, "", nil
 }
@@ -70,6 +70,8 @@ func (f *file) tableOfCategory(category []byte) (*table, error) {
 		name = string(category)
 	case f.pathTable != "":
 		name = f.pathTable
+	case f.ownName != "":
+		name = f.ownName
 	default:
 		return nil, nil
 	}

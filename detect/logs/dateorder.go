@@ -163,7 +163,7 @@ func (f *file) lookThrough() error {
 	})
 	r.names = maps.Clone(f.names)
 	g := &file{
-		Reader: r, source: f.source, pathTable: f.pathTable,
+		Reader: r, source: f.source, pathTable: f.pathTable, ownName: f.ownName,
 		byCategory: make(map[string]*table), looking: true,
 	}
 	stored := &raw{ctx: f.ctx, src: f.again()}

@@ -238,7 +238,7 @@ func TestTableFromPath(t *testing.T) {
 	}
 	n := newNames()
 	for _, tt := range tests {
-		if got := n.fromPath(tt.path); got != tt.want {
+		if got, _ := n.fromPath(tt.path); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.path, got, tt.want)
 		}
 	}

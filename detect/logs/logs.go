@@ -32,6 +32,12 @@ const (
 type Options struct {
 	// Tables says which tables to keep, by name. Nil keeps all.
 	Tables func(table string) bool
+	// Table is the table of records that do not say theirs. A file that nobody
+	// chose, but that a folder holds, may say it better by its name.
+	Table string
+	// FileTable gives the table of such records in one file, by its path, or "".
+	// It counts before Table. Nil gives none.
+	FileTable func(path string) string
 	// Columns names the columns of a table to keep; TimeGenerated and
 	// _TimeReceived are kept in any case. The other columns of a known table
 	// are null; those of any other are left out. A nil function, or a nil

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,9 @@ type file struct {
 	w          *window
 	report     File
 	problems   []Problem
-	pathTable  string            // the table that the path names
+	pathTable  string            // the table of records that do not say theirs; "" if that is not known
+	ownName    string            // what the file's name can be, if it is no known table
+	noTable    string            // why there is no such table
 	byCategory map[string]*table // of the categories that the path has a say in
 
 	ctx      context.Context
@@ -135,11 +138,11 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 		Reader:     r,
 		source:     s,
 		report:     File{Path: s.path},
-		pathTable:  r.names.fromPath(s.named),
 		byCategory: make(map[string]*table),
 		ctx:        ctx,
 		again:      again,
 	}
+	f.nameTable()
 	text, compressed, err := contents(stored)
 	f.report.Compressed = compressed || size >= 0
 	if stored.err != nil && size < 0 {
@@ -173,6 +176,27 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 	return f.close()
 }
 
+// nameTable finds the table that the file is said to be of, by somebody or by
+// its name.
+func (f *file) nameTable() {
+	named, sure := f.names.fromPath(f.named)
+	said := ""
+	if f.opts.FileTable != nil {
+		said = f.opts.FileTable(f.path)
+	}
+	if said == "" && (!f.loose || !sure) {
+		said = f.opts.Table // of a file in a folder its name says more
+	}
+	switch {
+	case said != "":
+		f.pathTable = cmp.Or(f.names.known(said), said)
+	case sure:
+		f.pathTable = named
+	default:
+		f.ownName = named
+	}
+}
+
 // close adds the file to the report.
 func (f *file) close() error {
 	r := f.Reader
@@ -190,8 +214,8 @@ func (f *file) close() error {
 	default:
 		f.warn(0, "holds no records")
 		// A table that is there and empty is not a table that is missing.
-		if f.pathTable != "" {
-			if _, err := f.table(f.pathTable); err != nil {
+		if name := cmp.Or(f.pathTable, f.ownName); name != "" {
+			if _, err := f.table(name); err != nil {
 				f.warn(0, err.Error())
 			}
 		}

@@ -237,7 +237,7 @@ func (f *file) record(members []member, o origin, line, column int) error {
 
 // keep puts one record whose marks are known into its table.
 func (f *file) keep(members []member, m *marks, o origin, exported bool, line, column int) error {
-	t, reason, err := f.tableOf(m, exported)
+	t, reason, err := f.tableOf(members, m, exported, line)
 	if err != nil {
 		return err
 	}

@@ -107,27 +107,36 @@ var suffix = regexp.MustCompile(`([-. ]|_\d).*$`)
 // key=value folder.
 var continuesName = regexp.MustCompile(`^([a-z]|=|\w*_cl\b)`)
 
-// fromPath finds the table that a file's path names: first a table that is
-// known, in the file's name or a folder's, innermost first; else whatever the
-// name of the file, or of the folder it is in, can be. It returns "" if the
-// path names none.
-func (n names) fromPath(file string) string {
+// fromPath finds the table that a file's path names: one that is known, in the
+// file's name or a folder's, innermost first, or a custom table in the file's name
+// or that of its folder. Else it gives what the file's name can be, which is only
+// a guess. It returns "" if the path names none.
+func (n names) fromPath(file string) (table string, sure bool) {
 	parts := strings.Split(path.Clean(strings.ReplaceAll(file, `\`, "/")), "/")
 	base := len(parts) - 1
 	parts[base] = withoutKind(parts[base])
 	for i := base; i >= 0; i-- {
 		if table := n.known(parts[i]); table != "" {
-			return table
+			return table, true
 		}
 	}
+	guess := ""
 	for i := base; i >= max(0, base-1); i-- {
-		part := suffix.ReplaceAllString(cutExportPrefix(parts[i]), "")
-		if plausible.MatchString(part) && !meaningless.MatchString(part) {
-			return part
+		named := cutExportPrefix(parts[i])
+		part := suffix.ReplaceAllString(named, "")
+		switch {
+		case !plausible.MatchString(part) || meaningless.MatchString(part):
+		case named != parts[i] || customTable.MatchString(part):
+			return part, true
+		case i == base:
+			guess = part
 		}
 	}
-	return ""
+	return guess, false
 }
+
+// customTable matches the names of tables that are somebody's own.
+var customTable = regexp.MustCompile(`(?i)_cl$`)
 
 // known reads a part of a path as the name of a known table or category, or of
 // one followed by something that is not part of a name.
