@@ -97,12 +97,61 @@ func FuzzAnswer(f *testing.F) {
 	)
 }
 
+func FuzzGraph(f *testing.F) {
+	fuzzFile(f, "InteractiveSignIns_1.json",
+		graphPage+`"value":[{"createdDateTime":"2026-03-17T10:00:00Z","ipAddress":"a","status":{"errorCode":1},"location":{"city":"x"}}]}`,
+		`{"CreatedDateTime":"\/Date(1710000000000)\/","IPAddress":"a","Status":{"ErrorCode":1,"AdditionalProperties":{}},"AdditionalProperties":{"a":1}}`,
+		`{"activityDateTime":"2026-03-17T10:00:00Z","activityDisplayName":"x","initiatedBy":{"user":{"displayName":"y"}}}`,
+		`{"riskEventType":"x","detectedDateTime":"2026-03-17T10:00:00Z","additionalInfo":"[]"}`,
+	)
+}
+
+func FuzzEnvelopes(f *testing.F) {
+	fuzzFile(f, "SigninLogs.json",
+		`{"a":{"b":`+goodLine+`}}{"records":[`+goodLine+`]},`+marshal(goodLine),
+		`{"responses":[{"body":{"value":[`+goodLine+`]}},{"body":{"Results":{"value":[`+goodLine+`],"Count":1}}}]}`,
+		`{"time":"2026-03-17T10:00:00Z","category":"SignInLogs","properties":"{\"userId\":\"u\"}"}`,
+		`[{"FrameType":"DataTable","TableKind":"PrimaryResult","Columns":[{"ColumnName":"TimeGenerated","ColumnType":"datetime"}],"Rows":[["2026-03-17T10:00:00Z"]]}]`,
+		"\ufeff"+goodLine+"\r\ufeff"+goodLine+"\r",
+		goodLine+"\n{\"UserId\":\"a\xff\",\"TimeGenerated\":\"2026-03-17T10:00:00Z\"}\n",
+	)
+}
+
+func FuzzPortalCSV(f *testing.F) {
+	fuzzFile(f, "export.csv",
+		"sep=;\nDate (UTC);Request ID;Location;Status;Sign-in error code;Compliant\n2026-03-17T10:00:00Z;i;a, b, c;Success;;Yes\n",
+		"Date (UTC),CorrelationId,Activity,ActorObjectId,Target1ObjectId,Target1ModifiedProperty2NewValue,AdditionalDetail9Key\n2026-03-17T10:00:00Z,c,a,u,t,v,k\n",
+		"#TYPE x\n\"TimeGenerated\"\t\"ResultType\"\n2026-03-17T10:00:00Z\t500121.0\n",
+	)
+}
+
 func FuzzCSV(f *testing.F) {
 	fuzzFile(f, "My_CL.csv",
 		"TimeGenerated [UTC],A,B\r\n\"3/17/2026, 9:58:03.123 AM\",\"x\"\"y\",\"{\"\"a\"\":\r\n1}\"\r\n",
 		"TimeGenerated;A\n2026-03-17T10:00:00Z;\"\n2026-03-17T10:00:00Z;1\n",
 		"TimeGenerated,,\n01/2/2026,0,",
 	)
+}
+
+func FuzzZstd(f *testing.F) {
+	fuzzFile(f, "SigninLogs.json.zst", zstded(f, goodLine+"\n"+goodLine+"\n"))
+}
+
+// FuzzZip reads what may be a zip archive, which is not read byte by byte.
+func FuzzZip(f *testing.F) {
+	f.Add([]byte(archiveWith(f, "SigninLogs.json", goodLine, "a/My_CL.csv", "TimeGenerated,A\n2026-03-17T10:00:00Z,1\n")))
+	f.Add([]byte(archiveWith(f, "[Content_Types].xml", "x", "xl/a", "y")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := NewReader(Options{MaxLine: 1 << 12, MaxRows: 1 << 20})
+		err := r.File(context.Background(), "logs.zip", strings.NewReader(string(data)))
+		var unusable *FileError
+		if err != nil && !errors.As(err, &unusable) {
+			var order *DateOrderError
+			if !errors.As(err, &order) {
+				t.Fatalf("unexpected: %v", err)
+			}
+		}
+	})
 }
 
 func FuzzGzip(f *testing.F) {

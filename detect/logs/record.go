@@ -51,11 +51,14 @@ func (f *file) value(text []byte, line, column int) error {
 // trimLeft cuts white space, and the byte order mark of a text that another was
 // joined to.
 func trimLeft(text []byte) []byte {
-	text = bytes.TrimLeft(text, " \t\r\n")
-	if rest, ok := bytes.CutPrefix(text, byteOrderMark); ok {
-		return trimLeft(rest)
+	for {
+		text = bytes.TrimLeft(text, " \t\r\n")
+		rest, ok := bytes.CutPrefix(text, byteOrderMark)
+		if !ok {
+			return text
+		}
+		text = rest
 	}
-	return text
 }
 
 // elements reads an array of records that lies in memory.
@@ -86,6 +89,9 @@ func (f *file) object(text []byte, line, column int) error {
 			if decoded, ok := f.legacy(text, line); ok {
 				text = decoded
 			}
+		}
+		if _, next, ok := joinedValue(text, 0); ok && next < len(text) {
+			return f.wrong(text, nil, line, column)
 		}
 		if inner, ok := quotedJSON(text); ok {
 			f.depth++
@@ -119,18 +125,20 @@ func (f *file) wrong(text []byte, err error, line, column int) error {
 			return f.value(decoded, line, column)
 		}
 	}
+	startLine, startColumn, before := line, column, 0
 	for at, first := betweenValues(text, 0), true; at < len(text); first = false {
-		valueLine, valueColumn := position(text, at, line, column)
+		line, column = position(text[before:], at-before, line, column)
+		before = at
 		to, next, ok := joinedValue(text, at)
 		if !ok || first && to == len(text) {
 			// It is one value, and wrong in another way.
 			if first {
-				f.badJSON(text, err, line, column)
+				f.badJSON(text, err, startLine, startColumn)
 				return nil
 			}
-			return f.value(text[at:], valueLine, valueColumn)
+			return f.value(text[at:], line, column)
 		}
-		if err := f.value(text[at:to], valueLine, valueColumn); err != nil {
+		if err := f.value(text[at:to], line, column); err != nil {
 			return err
 		}
 		at = next

@@ -441,6 +441,10 @@ func shapes() []shape {
 			return lines(wrapped(quoted(r), `{"offset":12,"body":`, "}"))
 		}), false},
 		{"lines that are strings", "SigninLogs.json", of(flatOf, func(r []string) string { return lines(quoted(r)) }), false},
+		{"strings joined with commas", "SigninLogs.json", of(flatOf, func(r []string) string { return strings.Join(quoted(r), ",") + "\n" }), false},
+		{"strings and records joined", "SigninLogs.json", of(flatOf, func(r []string) string {
+			return strings.Join(quoted(r[:5]), "") + strings.Join(r[5:], "") + "\n"
+		}), false},
 		{"an array of strings", "SigninLogs.json", of(flatOf, func(r []string) string { return array(quoted(r)) }), false},
 		{"records joined without a line break", "SigninLogs.json", of(flatOf, func(r []string) string { return strings.Join(r, "") }), false},
 		{"some joined, some not", "SigninLogs.json", of(flatOf, func(r []string) string { return lines(r[:2]) + r[2] + r[3] + "\n" + lines(r[4:]) }), false},
