@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ func tableByColumns(members []member) (table string, likeliest []string) {
 	have := make(map[string]int)
 	total := 0
 	for i := range members {
-		key := string(bytes.ToLower(members[i].name))
+		key := strings.ToLower(string(members[i].name))
 		if members[i].inner || sharedColumns[key] {
 			continue
 		}
