@@ -129,7 +129,9 @@ func (f *file) answerColumns(a *answered) {
 		a.origin.types = append(a.origin.types, typ)
 	}
 	a.columns = columns
-	a.aside = a.isAside()
+	if a.aside = a.isAside(); !a.aside {
+		f.declared, f.declaredTypes = columns, a.origin
+	}
 }
 
 // answerRow reads a row: an array with a cell per column.

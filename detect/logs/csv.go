@@ -201,6 +201,7 @@ func (c *csvFile) takeHeader(p piece) bool {
 		c.origin.types = nil // of other members
 		return true
 	}
+	c.declared, c.declaredTypes = c.columns, c.origin
 	switch {
 	case timed:
 	case utc:

@@ -64,6 +64,17 @@ func foreignText(head []byte) string {
 	return ""
 }
 
+// foreignCSV says what CSV is that has no records of a log, by its header, or "".
+func foreignCSV(head []byte) string {
+	header := strings.ToLower(string(firstLine(head)))
+	for _, column := range []string{"request id", "authentication method detail", "succeeded"} {
+		if !strings.Contains(header, column) {
+			return ""
+		}
+	}
+	return "the steps of sign-ins that another download has (AuthDetails): download the sign-ins as JSON, which has both"
+}
+
 // graphLists are the lists of Microsoft Graph that are read.
 const graphLists = "the lists that are read are auditLogs/signIns, auditLogs/directoryAudits and identityProtection/riskDetections"
 

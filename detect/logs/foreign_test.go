@@ -39,6 +39,9 @@ func TestForeignFiles(t *testing.T) {
 		{"a pointer of Git LFS", "SigninLogs.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"},
 		{"the portal in another language", "x.csv", "Date (UTC),ID de la demande,Adresse IP\n2026-03-17T10:00:00Z,i,192.0.2.1\n",
 			"the columns are named in another language than English; set the portal's language to English"},
+		{"the portal's authentication details", "InteractiveSignIns_AuthDetails_2026-03-17.csv",
+			"Date (UTC),Request ID,Authentication method,Authentication method detail,Succeeded,Result detail\n2026-03-17T10:00:00Z,i,Password,Password in the cloud,true,x\n",
+			"the steps of sign-ins that another download has (AuthDetails): download the sign-ins as JSON, which has both"},
 		{"zstd that is cut off", "SigninLogs.json.zst", zstded(t, strings.Repeat(goodLine+"\n", 9))[:20], "the zstd data is cut off"},
 		{"zstd that is damaged", "SigninLogs.json.zst", "\x28\xb5\x2f\xfd" + strings.Repeat("\xff", 20), "the zstd data "},
 	}

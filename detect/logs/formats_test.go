@@ -433,3 +433,46 @@ func TestColumnNamesHaveCase(t *testing.T) {
 		})
 	}
 }
+
+// A table without records has the columns that its file declares.
+func TestEmptyTables(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file, text string
+		want             kql.Schema // beside TimeGenerated
+	}{
+		{"CSV", "My_CL.csv", "TimeGenerated [UTC],A,b\n", kql.Schema{{Name: "A", Type: kql.String}, {Name: "b", Type: kql.String}}},
+		{"the query API", "My_CL.json", `{"tables":[{"name":"PrimaryResult","columns":[{"name":"TimeGenerated","type":"datetime"},{"name":"N","type":"long"},` +
+			`{"name":"D","type":"dynamic"}],"rows":[]}]}`, kql.Schema{{Name: "N", Type: kql.Long}, {Name: "D", Type: kql.Dynamic}}},
+		{"Azure Data Explorer", "My_CL.json", `{"Tables":[{"TableName":"Table_0","Columns":[{"ColumnName":"TimeGenerated","DataType":"DateTime"},` +
+			`{"ColumnName":"B","DataType":"SByte"}],"Rows":[]},{"TableName":"Table_1","Columns":[{"ColumnName":"Value","DataType":"String"}],"Rows":[["x"]]}]}`,
+			kql.Schema{{Name: "B", Type: kql.Bool}}},
+		{"nothing declared", "My_CL.json", "[]", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := mustRead(t, Options{}, tt.file, tt.text)
+			if len(l.Tables) != 1 || l.Tables[0].Name() != "My_CL" || l.Tables[0].Rows() != 0 {
+				t.Fatalf("tables %v", tableNames(l))
+			}
+			want := append(kql.Schema{{Name: timeGenerated, Type: kql.DateTime}}, tt.want...)
+			if diff := cmp.Diff(want, l.Tables[0].Schema()); diff != "" {
+				t.Errorf("schema (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("by its columns", func(t *testing.T) {
+		t.Parallel()
+		l := mustRead(t, Options{}, "query_data.csv", "TimeGenerated,InitiatedBy,TargetResources,LoggedByService,AADOperationType\n")
+		if diff := cmp.Diff([]string{"AuditLogs"}, tableNames(l)); diff != "" {
+			t.Errorf("tables (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("of no known table", func(t *testing.T) {
+		t.Parallel()
+		if l := mustRead(t, Options{}, "query_data.csv", "TimeGenerated,A\n"); len(l.Tables) != 0 || len(l.Report.Warnings) != 1 {
+			t.Errorf("tables %v, warnings %v", tableNames(l), l.Report.Warnings)
+		}
+	})
+}

@@ -92,13 +92,16 @@ func (r *Reader) Finish() (*Logs, error) {
 type file struct {
 	*Reader
 	source
-	w          *window
-	report     File
-	problems   []Problem
-	pathTable  string            // the table of records that do not say theirs; "" if that is not known
-	ownName    string            // what the file's name can be, if it is no known table
-	noTable    string            // why there is no such table
-	byCategory map[string]*table // of the categories that the path has a say in
+	w         *window
+	report    File
+	problems  []Problem
+	pathTable string // the table of records that do not say theirs; "" if that is not known
+	ownName   string // what the file's name can be, if it is no known table
+	noTable   string // why there is no such table
+
+	declared      []member          // the columns that a header declares
+	declaredTypes origin            // and their types
+	byCategory    map[string]*table // of the categories that the path has a say in
 
 	ctx      context.Context
 	again    func() io.Reader // the file from its start; nil if it can be read only once
@@ -213,14 +216,32 @@ func (f *file) close() error {
 		return &FileError{Path: f.path, Bad: f.report.Bad, Problems: f.problems}
 	default:
 		f.warn(0, "holds no records")
-		// A table that is there and empty is not a table that is missing.
-		if name := cmp.Or(f.pathTable, f.ownName); name != "" {
-			if _, err := f.table(name); err != nil {
-				f.warn(0, err.Error())
-			}
-		}
+		f.keepEmpty()
 	}
 	return nil
+}
+
+// keepEmpty makes the table of a file without records, with the columns that its
+// header declares: a table that is there and empty is not one that is missing.
+func (f *file) keepEmpty() {
+	name, _ := f.fileTable(f.declared, 1)
+	if name == "" {
+		return
+	}
+	t, err := f.table(name)
+	if err != nil {
+		f.warn(0, err.Error())
+		return
+	}
+	if t.ignored {
+		return
+	}
+	w := writer{file: f, table: t}
+	for i, m := range f.declared {
+		if !strings.EqualFold(string(m.name), timeGenerated) && t.flat.fields[string(m.name)] == nil {
+			w.resolve(&t.flat, m.name, f.declaredTypes.typeOf(i))
+		}
+	}
 }
 
 // fail ends the reading for good.
@@ -301,6 +322,9 @@ func (f *file) read() error {
 		f.report.Format = "JSON"
 		return f.readJSON()
 	case first != '{' && (header || isCSV(f.named)):
+		if what := foreignCSV(head); what != "" {
+			return &foreignError{what}
+		}
 		f.report.Format = "CSV"
 		return f.readCSV()
 	}
