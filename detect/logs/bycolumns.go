@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // Limits on what makes a table the one that a record is of.
 const (
 	leastColumns  = 3 // of the record that the table has
+	leastOfTied   = 4 // the same, where others have them as well
 	leastOfThree  = 2 // so many of three of its columns
 	mostSuggested = 4 // tables that an error names
 )
@@ -57,29 +59,35 @@ func tableByColumns(members []member) (table string, likeliest []string) {
 	for name := range have {
 		likeliest = append(likeliest, name)
 	}
-	// Sign-ins of users are in two tables of nearly the same columns. Those that
-	// people have are the interactive ones.
 	slices.SortFunc(likeliest, func(a, b string) int {
-		switch {
-		case have[a] != have[b]:
-			return have[b] - have[a]
-		case a == signinLogs:
-			return -1
-		case b == signinLogs:
-			return 1
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(have[b]-have[a], usual(a)-usual(b), strings.Compare(a, b))
 	})
 	if len(likeliest) == 0 {
 		return "", nil
 	}
 	best := likeliest[0]
-	clear := len(likeliest) == 1 || have[likeliest[1]] < have[best] || best == signinLogs && isSignInTable(likeliest[1]) &&
-		(len(likeliest) == 2 || have[likeliest[2]] < have[best] || isSignInTable(likeliest[2]))
-	if clear && have[best] >= leastColumns && have[best]*3 >= total*leastOfThree {
+	least := leastColumns
+	if len(likeliest) > 1 && have[likeliest[1]] == have[best] {
+		if least = leastOfTied; usual(best) == len(usualTables) {
+			least = len(members) + 1 // nothing says which of them
+		}
+	}
+	if have[best] >= least && have[best]*3 >= total*leastOfThree {
 		return best, nil
 	}
 	return "", likeliest[:min(len(likeliest), mostSuggested)]
+}
+
+// usualTables are those that people have, of several with the same columns: the
+// sign-ins of users, say, and not those of AD FS. The first is the most usual.
+var usualTables = []string{signinLogs, "AuditLogs", "AADUserRiskEvents", "SecurityAlert", "DeviceProcessEvents"}
+
+// usual gives a table's place among the usual ones, or their number.
+func usual(table string) int {
+	if at := slices.Index(usualTables, table); at >= 0 {
+		return at
+	}
+	return len(usualTables)
 }
 
 // fileTable finds the table of the records of a file that do not say theirs: by
