@@ -136,6 +136,9 @@ func TestBadFiles(t *testing.T) {
 				"  query_data.csv:2:1: the record does not say which table it belongs to (it has no Type), nor does its file's name, " +
 				"and its columns are those of no known table; " +
 				"say it with --table NAME, or name the file after the table, such as SigninLogs.json"},
+		{"another resource of Graph", "alerts.json", `{"@odata.context":"x","value":[{"id":"1","createdDateTime":"2026-03-17T10:00:00Z","title":"t","severity":"high"}]}`,
+			"logs: alerts.json holds nothing that can be read\n" +
+				"  alerts.json:1:32: the record has createdDateTime, but neither TimeGenerated nor what a sign-in, a directory audit or a risk detection of Microsoft Graph has"},
 		{"CSV without a time", "SigninLogs.csv", "UserId\nu\n",
 			"logs: SigninLogs.csv holds nothing that can be read\n" +
 				"  SigninLogs.csv:1: the header has no column TimeGenerated, so no record has a time; keep that column in the query"},

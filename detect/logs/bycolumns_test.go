@@ -37,6 +37,7 @@ func TestTableOfFile(t *testing.T) {
 		{"by its Type", "query_data.json", strings.Replace(signIn, "{", `{"Type":"My_CL",`, 1), Options{Table: "AuditLogs"}, "My_CL", ""},
 		{"as somebody says", "query_data.json", signIn, Options{Table: "AuditLogs"}, "AuditLogs", ""},
 		{"as somebody says, by a category", "query_data.json", mine, Options{Table: "NonInteractiveUserSignInLogs"}, nonInteractive, ""},
+		{"as somebody says, whatever it begins with", "query_data.json", signIn, Options{Table: "SigninLogs_2"}, "SigninLogs_2", ""},
 		{"as somebody says of the file", "x/query_data.json", signIn, Options{Table: "AuditLogs", FileTable: func(path string) string {
 			return map[string]string{"x/query_data.json": "My_CL"}[path]
 		}}, "My_CL", ""},

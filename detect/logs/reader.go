@@ -148,7 +148,7 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 	f.nameTable()
 	text, compressed, err := contents(stored)
 	f.report.Compressed = compressed || size >= 0
-	if stored.err != nil && size < 0 {
+	if stored.err != nil && (size < 0 || ctx.Err() != nil) {
 		return r.fail(s.path, stored.err)
 	}
 	if err == nil {
@@ -192,7 +192,7 @@ func (f *file) nameTable() {
 	}
 	switch {
 	case said != "":
-		f.pathTable = cmp.Or(f.names.known(said), said)
+		f.pathTable = cmp.Or(f.names.exact(said), said)
 	case sure:
 		f.pathTable = named
 	default:

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"strings"
@@ -137,6 +138,12 @@ func (n names) fromPath(file string) (table string, sure bool) {
 
 // customTable matches the names of tables that are somebody's own.
 var customTable = regexp.MustCompile(`(?i)_cl$`)
+
+// exact finds the table that a name or a category is that of, or "".
+func (n names) exact(name string) string {
+	key := strings.ToLower(name)
+	return cmp.Or(n[key], categories[key], downloads[key])
+}
 
 // known reads a part of a path as the name of a known table or category, or of
 // one followed by something that is not part of a name.
