@@ -190,17 +190,12 @@ const maxScalar = 100
 // setText stores a text in a column of any type.
 func (w *writer) setText(c *column, text []byte) {
 	b := w.table.b
-	if len(text) > 0 && (text[0] == '"' || text[0] == '@' || text[0] == 'S' || text[0] == 'M') {
+	if len(text) > 0 && mayBeSpoiled(text) {
 		text = w.decoded(c, text)
 	}
 	if c.typ == kql.String {
-		switch {
-		case c.code:
-			w.checkCode(c, text)
-		case isCut(text):
-			w.spoil(c, cutText, text)
-		case c.camel && len(text) > 0 && text[0] == '{' && inPascalCase(text):
-			w.spoil(c, pascalCase, text)
+		if c.code || c.camel || len(text) >= maxCell {
+			w.checkText(c, text)
 		}
 		b.SetString(c.index, text)
 		return

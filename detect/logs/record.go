@@ -348,7 +348,7 @@ func (w *writer) cells(members []member, m *marks, exported bool) error {
 		if this.value.kind == 'n' {
 			continue
 		}
-		if w.table.clash(fd) {
+		if fd.column.seq == w.table.seq && w.table.clash(fd) {
 			if fd = w.apart(members, fd); w.err != nil {
 				return w.err
 			}

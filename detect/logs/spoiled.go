@@ -96,6 +96,31 @@ func (w *writer) decoded(c *column, text []byte) []byte {
 	return text
 }
 
+// mayBeSpoiled says at a glance whether a text can be one that decoded knows.
+func mayBeSpoiled(text []byte) bool {
+	switch text[0] {
+	case '"', '@':
+		return true
+	case 'S':
+		return len(text) > len("Sy") && text[1] == 'y'
+	case 'M':
+		return len(text) > len("Microsoft.") && text[len("Microsoft")] == '.'
+	}
+	return false
+}
+
+// checkText counts a text of a column of text that is spoiled.
+func (w *writer) checkText(c *column, text []byte) {
+	switch {
+	case c.code:
+		w.checkCode(c, text)
+	case isCut(text):
+		w.spoil(c, cutText, text)
+	case c.camel && len(text) > 0 && text[0] == '{' && inPascalCase(text):
+		w.spoil(c, pascalCase, text)
+	}
+}
+
 // quotedWhole gives what is in a text that is one string of JSON.
 func quotedWhole(text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
