@@ -326,3 +326,22 @@ func TestFatigueInAnOrdinaryMonth(t *testing.T) {
 		t.Error("the attack among them is not found")
 	}
 }
+
+// An approval from another address than the prompts is no sign-in from theirs,
+// though the alert has both.
+func TestFatigueFromElsewhere(t *testing.T) {
+	t.Parallel()
+	from := func(ip string) alert.Alert {
+		alerts := fatigues(t, append(rung(6, oclock(9, 0), minute, ignoredDetail), approvedAt(oclock(9, 9)).with("IPAddress", ip))...)
+		if len(alerts) != 1 {
+			t.Fatalf("%d alerts", len(alerts))
+		}
+		return alerts[0]
+	}
+	if a := from("203.0.113.7"); !a.Context.Has(alert.FoundSuccessSameIP) {
+		t.Errorf("from their address: %v", a.Context.Findings)
+	}
+	if a := from("198.51.100.4"); a.Context.Has(alert.FoundSuccessSameIP) {
+		t.Errorf("from another one: %v", a.Context.Findings)
+	}
+}

@@ -248,4 +248,8 @@ func TestReports(t *testing.T) {
 	if a.Title != "MFA rejected by ana@contoso.example from 203.0.113.7" || address(a) != "203.0.113.7" {
 		t.Errorf("%q of %v", a.Title, a.Entities)
 	}
+	// Who reported a prompt, and then is signed in from where it came, did not sign in.
+	if a.Severity != alert.High || !a.Context.Says(alert.FoundSuccessSameIP) {
+		t.Errorf("%s: %v", a.Severity, a.Context.Findings)
+	}
 }

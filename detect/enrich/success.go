@@ -35,7 +35,7 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 	r := rejections{places: map[string]bool{}, networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
 	of := map[string]bool{}
 	for _, ip := range addresses {
-		of[ip], r.places[b.place(ip)] = true, true
+		of[ip] = true
 	}
 	for i := range s.prompts {
 		p := &s.prompts[i]
@@ -58,6 +58,12 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 			r.named[p.deviceName] = r.named[p.deviceName] || s.owned[p.device+" "+p.deviceName] == 0
 		}
 		r.prompts = append(r.prompts, *p)
+	}
+	if len(r.prompts) == 0 && a.FraudReported() { // in a log of its own
+		r.prompts = []prompt{{time: a.Span.Start, last: a.Span.End, kind: alert.MomentRejected}}
+		for _, ip := range addresses {
+			r.places[b.place(ip)] = true
+		}
 	}
 	if len(r.prompts) > 0 {
 		r.from, r.to = b.looks(r.prompts, s.prompts)
