@@ -84,6 +84,10 @@ func TestAttacks(t *testing.T) {
 		r := auditOf("00:00:00", "User registered security info").with("TimeGenerated", onDay(clock))
 		return r.with("TargetResources", []map[string]any{{"id": "alice-id", "userPrincipalName": "alice@contoso.example"}})
 	}
+	service := func(clock, session string) loggedRow {
+		return loggedRow{"Type": "AADServicePrincipalSignInLogs", "TimeGenerated": onDay(clock), "Id": "sp" + clock, "SessionId": session, "ServicePrincipalName": "Backup",
+			"IPAddress": "198.51.100.200", "ResultType": "0"}
+	}
 	strong := func(r loggedRow) loggedRow { return r.with("AuthenticationRequirement", "multiFactorAuthentication") }
 	bob := func(clock, ip string) loggedRow { return successAt(clock, ip).of("bob") }
 	attacks := []attack{
@@ -135,6 +139,8 @@ func TestAttacks(t *testing.T) {
 		{name: "fifteen refused non-interactively", rows: everyMinutes(15, 3, 9, 0, func(clock string, _ int) loggedRow {
 			return refusedAt(clock, attacker).with("AuthenticationDetails", []map[string]any{}).nonInteractive(t)
 		}), want: []string{"High bombing"}},
+		{name: "a service within the session", from: attacker, rows: rows(refusedAt("09:12", attacker).with("SessionId", "s1"), service("09:30", "s1")), want: []string{"High success-non-interactive"}, text: "a service signed in within the session"},
+		{name: "a service within another session", from: attacker, rows: rows(refusedAt("09:12", attacker).with("SessionId", "s1"), service("09:30", "s2")), want: []string{quiet}},
 		{name: "a non-interactive success counts less", from: attacker, rows: rows(successAt("09:15", attacker).with("AuthenticationDetails", []map[string]any{}).nonInteractive(t)), want: []string{"High success-non-interactive"}},
 		{name: "a non-interactive success elsewhere", from: attacker, rows: rows(successAt("09:15", "192.0.2.77").with("AuthenticationDetails", []map[string]any{}).nonInteractive(t)), want: []string{quiet}},
 		{name: "a name that is blank", from: attacker, rows: rows(successAt("09:15", attacker).with("UserPrincipalName", "")), want: []string{"High success-same-ip"}},

@@ -156,6 +156,7 @@ func TestOfficialParserReadsWhatIsBound(t *testing.T) {
 // Each query must narrow its table down by time and by entity right behind its
 // name, before anything that costs.
 func TestQueriesFilterFirst(t *testing.T) {
+	const services = "AADServicePrincipalSignInLogs"
 	t.Parallel()
 	for _, k := range kinds {
 		text := bound(t, k, "the-id", "the-name")
@@ -165,7 +166,7 @@ func TestQueriesFilterFirst(t *testing.T) {
 		}
 		tables := []string{k.table}
 		if k.visitors {
-			tables = append(tables, nonInteractive)
+			tables = append(tables, nonInteractive, services)
 		}
 		if len(k.others) > 0 {
 			tables = nil
@@ -212,6 +213,9 @@ func TestQueriesFilterFirst(t *testing.T) {
 				filters += o + "\n"
 			}
 			for _, w := range want {
+				if table == services && w != want[0] { // they have sessions, and no accounts
+					continue
+				}
 				if !strings.Contains(filters, w) {
 					t.Errorf("%s: it filters %s by %s first, want %s\n%s", k.name, table, filters, w, plan)
 				}

@@ -20,6 +20,7 @@ type rejections struct {
 	prompts                      []prompt        // oldest first
 	places                       map[string]bool // see [batch.place]
 	networks, countries, devices map[string]bool
+	sessions                     map[string]bool
 	// named has the names of the devices, and whether a device of that name is not
 	// one of before.
 	named map[string]bool
@@ -32,7 +33,7 @@ type rejections struct {
 // rejectedOf returns the prompts that an alert is about. An alert without an
 // address is about those of any.
 func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejections {
-	r := rejections{places: map[string]bool{}, networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, named: map[string]bool{}}
+	r := rejections{places: map[string]bool{}, networks: map[string]bool{}, countries: map[string]bool{}, devices: map[string]bool{}, sessions: map[string]bool{}, named: map[string]bool{}}
 	of := map[string]bool{}
 	for _, ip := range addresses {
 		of[ip] = true
@@ -44,6 +45,9 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 		}
 		if p.address != "" {
 			r.places[p.place] = true
+		}
+		if p.inSession != "" {
+			r.sessions[p.inSession] = true
 		}
 		if p.network != "" {
 			r.networks[p.network] = true
@@ -120,7 +124,9 @@ func kindOf(r *rejections, p *prompt) (alert.FindingKind, bool) {
 	switch {
 	case p.refusedFirst && r.places[p.place]:
 		return alert.FoundSuccessSameSignIn, true
-	case p.usual:
+	case !p.interactive && r.sessions[p.inSession]:
+		return alert.FoundSuccessNonInteractive, true
+	case p.usual || p.service:
 		return "", false
 	case p.address != "" && r.places[p.place]:
 		if !p.interactive {
@@ -191,7 +197,14 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bo
 			}
 			f.add(kind, did+" from "+where+" "+short, "%s %s from %s, %s, %s", s.title, successfully(did), where, from, rest)
 		case alert.FoundSuccessNonInteractive:
-			f.add(kind, "a non-interactive sign-in from the same address "+short, "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
+			switch {
+			case p.service:
+				f.add(kind, "a service signed in within the session "+short, "a service signed in within the session of %s, from %s, %s", s.title, from, rest)
+			case !r.places[p.place]:
+				f.add(kind, "a non-interactive sign-in within the session "+short, "%s signed in non-interactively within the same session, from %s, %s", s.title, from, rest)
+			default:
+				f.add(kind, "a non-interactive sign-in from the same address "+short, "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
+			}
 		case alert.FoundSuccessSameNetwork:
 			f.add(kind, did+" from the same network "+short, "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), text.Item(p.network), from, rest)
 		case alert.FoundSuccessElsewhere:

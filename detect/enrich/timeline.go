@@ -222,6 +222,8 @@ type prompt struct {
 	kind               alert.MomentKind
 	refusedFirst       bool   // a success at a step after a rejected one
 	interactive        bool   // not by a token that a client had
+	service            bool   // a service signed in, in a session of the account
+	inSession          string // the session's id, where that is known
 	code               string // how the sign-in ended
 	of                 *account
 	account, user      string // whose it is, where that is none of the alerts' accounts
@@ -252,7 +254,7 @@ func (b *batch) after(r row) {
 		time: r.time("TimeGenerated"), last: r.time("Last"), logged: r.time("Logged"), lastLogged: r.time("LastLogged"), kind: alert.MomentKind(r.text("Kind")),
 		refusedFirst: r.value("RefusedFirst") == true, interactive: r.value("IsInteractive") == true, code: r.text("ResultType"), of: b.find(id, name),
 		address: canonical(r.text("IPAddress")), network: r.text("Network"), country: r.text("Country"), device: r.text("DeviceId"), deviceName: r.text("Device"),
-		app: r.text("AppDisplayName"), session: r.text("Authentication"),
+		app: r.text("AppDisplayName"), session: r.text("Authentication"), inSession: r.text("SessionId"), service: r.value("IsService") == true,
 	}
 	if p.network == "0" {
 		p.network = ""
