@@ -325,12 +325,15 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
-		s := b.storm(news, r.config.MaxAlerts, reader.identity)
+		s := b.storm(news, r.config.MaxAlerts, suppressed.rows, reader.identity)
 		w.Alerts = []alert.Alert{s.alert()}
 		s.rank(&w.Alerts[0], r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)[1])
 		clear(b.table.Rows)
 	} else {
 		w.Alerts = b.alerts(news)
+		if len(suppressed.rows) == 0 {
+			table.Rows = nil // there may be very many, and the alerts have what they need
+		}
 		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
 	held = quiet.hold(reader, &w)

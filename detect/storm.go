@@ -44,16 +44,51 @@ type storm struct {
 	identity func(rows []int) []alert.Field
 	// severity is what the rule gives.
 	severity alert.Severity
+	// id and activities are the alert's. There may be very many of them, so that they
+	// are made once.
+	id         string
+	activities []alert.Activity
 }
 
-// storm returns what one alert is to stand for.
-func (b builder) storm(news found, limit int, identity func(rows []int) []alert.Field) storm {
+// storm returns what one alert is to stand for. Of the table it leaves the rows of
+// the worst identities, and those that are needed beside: all of them take much
+// memory.
+func (b builder) storm(news found, limit int, needed [][]int, identity func(rows []int) []alert.Field) storm {
 	s := storm{builder: b, news: news, limit: limit, suspects: b.suspects(news), identity: identity}
+	keep := make([]bool, len(b.table.Rows))
+	for _, suspect := range s.suspects[:min(len(s.suspects), max(limit, mostWorst))] {
+		for _, i := range suspect.found {
+			needed = append(needed, news.rows[i])
+		}
+	}
+	for _, rows := range needed {
+		for _, i := range rows {
+			keep[i] = true
+		}
+	}
+	for i := range b.table.Rows {
+		if !keep[i] {
+			b.table.Rows[i] = nil
+		}
+	}
 	s.severity = b.rule.Severity
 	for _, suspect := range s.suspects {
 		s.severity = max(s.severity, suspect.severity)
 	}
+	s.activities = make([]alert.Activity, len(news.activities))
+	s.order(s.activities)
+	s.id = alert.NewID(b.rule.ID, s.activities)
 	return s
+}
+
+// order puts all activities into a list, those of the worst first.
+func (s storm) order(list []alert.Activity) {
+	list = list[:0]
+	for _, suspect := range s.suspects {
+		for _, i := range suspect.found {
+			list = append(list, s.news.activities[i])
+		}
+	}
 }
 
 // alert returns the one alert that stands for all: all of the activities, the
@@ -83,16 +118,13 @@ func (s storm) alert() alert.Alert {
 
 	a.Severity = s.severity
 	storm := &alert.Storm{Alerts: len(news.activities), Identities: len(suspects), Limit: s.limit}
-	a.Activities = make([]alert.Activity, 0, len(news.activities))
 	for _, s := range suspects {
 		storm.Rows += s.rows
 		a.Span = a.Span.Hull(s.span)
-		for _, i := range s.found {
-			a.Activities = append(a.Activities, news.activities[i])
-		}
 	}
 	a.Storm = storm
-	a.ID = alert.NewID(a.RuleID, a.Activities)
+	a.ID, a.Activities = s.id, s.activities
+	s.order(a.Activities)
 	a.Title = fmt.Sprintf("Storm: %s alerts of %s in one window", grouped(storm.Alerts), b.rule.Name)
 	said := fmt.Sprintf("This alert stands for %s alerts about %s in %s, more than the %s of a rule in one window (PUSHBACK_MAX_ALERTS). All of their activities are recorded, and none is reported by itself.",
 		grouped(storm.Alerts), counted(storm.Identities, "identity", "identities"), counted(storm.Rows, "row", "rows"), grouped(s.limit))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -49,7 +50,7 @@ func TestAlertLog(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(got.Details["Many"]); n != mostLogValues || len(got.Details["Many"][0]) >= len(many[0]) {
+	if n := len(got.Details["Many"]); n != mostLogValues+1 || got.Details["Many"][mostLogValues] != fmt.Sprintf("and %d more", len(many)-mostLogValues) || len(got.Details["Many"][0]) >= len(many[0]) {
 		t.Errorf("%d details, the first %q", n, got.Details["Many"][0])
 	}
 	got.Details = nil

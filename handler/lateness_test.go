@@ -36,7 +36,7 @@ func TestTooLate(t *testing.T) {
 		{name: "by table", records: lateSignIn("SigninLogs", "09:20", "17T13:05:00", "b") + lateSignIn("AADNonInteractiveUserSignInLogs", "09:20", "17T15:05:00", "b"), want: []string{
 			"AADNonInteractiveUserSignInLogs: 1 record came too late for any pass of any window, up to 5h45m after it was generated: PUSHBACK_LATENESS=5h would",
 			"SigninLogs: 1 record came too late for any pass of any window, up to 3h45m after it was generated: PUSHBACK_LATENESS=3h would"}},
-		{name: "a table that no rule reads", records: lateSignIn("SigninLogs", "09:20", "17T10:05:00", "b") + lateSignIn("AuditLogs", "09:20", "17T15:05:00", "b")},
+		{name: "a table that no rule reads", records: lateSignIn("SigninLogs", "09:20", "17T10:05:00", "b") + lateSignIn("AADRiskyUsers", "09:20", "17T15:05:00", "b")},
 		{name: "rows that the rule cannot use count", records: lateSignIn("SigninLogs", "09:20", "17T10:05:00", "b") + strings.Replace(lateSignIn("SigninLogs", "09:20", "17T13:05:00", "b"), "500121", "0", 1),
 			want: []string{fmt.Sprintf(quiet, "1 record")}},
 		{name: "days late", records: lateSignIn("SigninLogs", "09:20", "17T10:05:00", "b") + lateSignIn("SigninLogs", "09:20", "20T10:05:00", "c") + lateSignIn("SigninLogs", "09:20", "19T10:05:00", "c"),

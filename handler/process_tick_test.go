@@ -93,7 +93,7 @@ func TestProcessDay(t *testing.T) {
 			}
 		}
 	}
-	if ran != c.queries || reported != len(alerts)-followUps || followUps != 1 || updates != 2 {
+	if ran != c.queries || reported != len(alerts)-followUps || followUps != 3 || updates != 4 {
 		t.Errorf("%d windows for %d queries, %d new for %d alerts, of which %d updates and %d follow-ups", ran, c.queries, reported, len(alerts), updates, followUps)
 	}
 	// A line for each tick in which a rule ran, which is once an hour.

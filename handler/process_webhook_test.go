@@ -110,7 +110,7 @@ func TestProcessWebhookOff(t *testing.T) {
 			channel := &channelStandIn{t: t, answer: answering(202, "")}
 			c.teams = channel.ServeHTTP
 			settings := newLedgerTable(t).settings(azurite.Addr(t))
-			settings["PUSHBACK_TEAMS_WEBHOOK_URL"], settings["PUSHBACK_CONTEXT"] = standInWebhook, "off"
+			settings["PUSHBACK_TEAMS_WEBHOOK_URL"], settings["PUSHBACK_CONTEXT"], settings["PUSHBACK_TEAMS_MAX_CARDS"] = standInWebhook, "off", "20"
 			h := startHost(t, c, settings)
 			h.tick(c, at(0, 5), http.StatusOK)
 			h.tick(c, at(1, 5), http.StatusOK)
@@ -155,7 +155,7 @@ func TestProcessWebhookOff(t *testing.T) {
 				switch {
 				case strings.Contains(card, "Pushback health"):
 				case strings.Contains(card, " alerts at once"):
-					t.Errorf("a digest of no more than five alerts: %.500s", card)
+					t.Errorf("a digest of no more than twenty alerts: %.500s", card)
 				default:
 					sent++
 				}

@@ -26,9 +26,9 @@ import (
 // portVariable is how the Functions host says where to listen.
 const portVariable = "FUNCTIONS_CUSTOMHANDLER_PORT"
 
-// gcPercent has the collector run at a tenth more than what is in use: an
+// gcPercent has the collector run at a little more than what is in use: an
 // instance is small, and a tick spends its time waiting.
-const gcPercent = 10
+const gcPercent = 6
 
 // memoryLimit is from where on the collector runs as often as it must: the largest
 // answer of a workspace needs about as much. It is no hard limit.

@@ -31,8 +31,13 @@ const (
 
 // hash returns the first half of the SHA-256 of texts.
 func hash(texts ...string) [hashBytes]byte {
-	sum := sha256.Sum256(encode(texts))
-	return [hashBytes]byte(sum[:hashBytes])
+	h := sha256.New() // rather than of one text: there may be very many
+	var part []byte
+	for _, t := range texts {
+		part = append(binary.AppendUvarint(part[:0], uint64(len(t))), t...)
+		h.Write(part)
+	}
+	return [hashBytes]byte(h.Sum(nil))
 }
 
 func hexHash(texts ...string) string {

@@ -15,6 +15,7 @@ import (
 
 // batch is what is known of the entities of the alerts of one window.
 type batch struct {
+	none   []alert.Detail // of an account that there is nothing to compare with
 	config Config
 	now    time.Time
 	window alert.Span

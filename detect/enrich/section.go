@@ -44,7 +44,14 @@ func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 			fact("Addresses", ranked(addresses, 3)...), fact("Devices", ranked(devices, 3)...))
 	}
 	if _, unknown := missing[signInsBefore]; !unknown && s.isNone() {
-		facts = append(facts, fact("Usual", fmt.Sprintf("nothing to compare with: no sign-ins with a second factor on two days in %.0f days", b.config.History.Hours()/24))...)
+		if b.none == nil { // many accounts may share it
+			b.none = fact("Usual", fmt.Sprintf("nothing to compare with: no sign-ins with a second factor on two days in %.0f days", b.config.History.Hours()/24))
+		}
+		if facts == nil {
+			facts = b.none
+		} else {
+			facts = append(facts, b.none...)
+		}
 	}
 	add(signInsBefore, facts)
 	return list

@@ -12,10 +12,10 @@ import (
 )
 
 // mostRecent is how many alerts Recent returns.
-const mostRecent = 5000
+const mostRecent = 2000
 
 // Recent returns the alerts of a rule that were made since a time, whether they
-// are owed, sent or held back, oldest first: the last 5,000 of them, and how many
+// are owed, sent or held back, oldest first: the last 2,000 of them, and how many
 // more there are. They come without their rows, and of their context with the
 // findings and what is usual. What was sent longer ago than it is kept is not
 // among them.
@@ -36,7 +36,7 @@ func (l *Ledger) Recent(ctx context.Context, ruleID string, since time.Time) (re
 			if c := a.Context; c != nil {
 				a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, Findings: c.Findings, Usual: c.Usual, Regulars: c.Regulars}
 			}
-			if all = append(all, a); len(all) == 2*mostRecent {
+			if all = append(all, a); len(all) == mostRecent+mostRecent/8 {
 				trim(mostRecent)
 			}
 		}

@@ -66,6 +66,7 @@ const GroupReach = 2 * time.Minute
 // with events is news if one of them was not reported of its fingerprint; one
 // without, if its span is not inside what was reported of it. Unseen changes
 // nothing, so two activities of a question do not hide each other.
+// If all are news, the answer is the question's own list.
 func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 	if len(q.Activities) == 0 {
 		return Answer{}, nil
@@ -89,7 +90,12 @@ func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 		}
 		count[what[i]]++
 	}
-	answer := Answer{News: list(count[isNew]), Suppressed: list(count[isSuppressed])}
+	answer := Answer{Suppressed: list(count[isSuppressed])}
+	if count[isNew] == len(q.Activities) {
+		answer.News = q.Activities[:0] // very many are not kept twice
+	} else {
+		answer.News = list(count[isNew])
+	}
 	for i, a := range q.Activities {
 		if what[i] == known {
 			continue
