@@ -38,7 +38,7 @@ func (c change) text() string {
 func (b *batch) assessChanges(f findings, a alert.Alert, s subject, r rejections) {
 	start, end, from := a.Span.Start, a.Span.End.Add(b.config.Aftermath), "it began"
 	if len(r.prompts) > 0 {
-		start, end, from = r.prompts[0].time, r.to, "the first prompt"
+		start, end, from = r.begun, r.to, "the first prompt"
 	}
 	if start.IsZero() {
 		return

@@ -28,6 +28,8 @@ type rejections struct {
 	// first of the prompts, and of those that led to it, until the aftermath of the
 	// last one is over.
 	from, to time.Time
+	// begun is when the first of the prompts was, and of those that led to it.
+	begun time.Time
 }
 
 // rejectedOf returns the prompts that an alert is about. An alert without an
@@ -70,7 +72,8 @@ func (b *batch) rejectedOf(a alert.Alert, s subject, addresses []string) rejecti
 		}
 	}
 	if len(r.prompts) > 0 {
-		r.from, r.to = b.looks(r.prompts, s.prompts)
+		r.begun, r.to = b.looks(r.prompts, s.prompts)
+		r.from = earlier(r.begun, r.prompts[0].time.Add(-lookBefore))
 	}
 	return r
 }
@@ -81,10 +84,11 @@ func (p *prompt) overlaps(span alert.Span) bool {
 	return !p.last.Before(span.Start) && !p.time.After(span.End) || !p.lastLogged.Before(span.Start) && !p.logged.After(span.End)
 }
 
-// looks returns from when to when what an account did counts for refused prompts
-// of it, given all that it was asked for, oldest first.
-func (b *batch) looks(refused, all []prompt) (from, to time.Time) {
-	from, to = refused[0].time, refused[len(refused)-1].last.Add(b.config.Aftermath)
+// looks returns when the prompts began that led to refused ones of an account, and
+// until when what it did counts for them, given all that it was asked for, oldest
+// first.
+func (b *batch) looks(refused, all []prompt) (begun, to time.Time) {
+	from, to := refused[0].time, refused[len(refused)-1].last.Add(b.config.Aftermath)
 	for i := len(all) - 1; i >= 0; i-- {
 		p := &all[i]
 		if p.kind != alert.MomentSuccess && p.time.Before(from) && from.Sub(p.time) <= lookBefore {
@@ -97,7 +101,7 @@ func (b *batch) looks(refused, all []prompt) (from, to time.Time) {
 			to = later(to, p.last.Add(b.config.Aftermath))
 		}
 	}
-	return earlier(from, refused[0].time.Add(-lookBefore)), to
+	return from, to
 }
 
 func later(a, b time.Time) time.Time {
@@ -135,7 +139,7 @@ func kindOf(r *rejections, p *prompt) (alert.FindingKind, bool) {
 		return alert.FoundSuccessSameIP, true
 	case !p.interactive && !p.stopped():
 		// A device that is on its way refreshes its tokens from everywhere.
-		return "", false
+		return alert.FoundSuccessNonInteractive, r.networks[p.network] || p.strange&strangeDevice > 0
 	case r.networks[p.network]:
 		return alert.FoundSuccessSameNetwork, true
 	case p.strange > 0:
@@ -200,6 +204,8 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bo
 			switch {
 			case p.service:
 				f.add(kind, "a service signed in within the session "+short, "a service signed in within the session of %s, from %s, %s", s.title, from, rest)
+			case !r.places[p.place] && !r.sessions[p.inSession]:
+				f.add(kind, "a non-interactive sign-in from elsewhere "+short, "%s signed in non-interactively from elsewhere, %s, %s", s.title, from, rest)
 			case !r.places[p.place]:
 				f.add(kind, "a non-interactive sign-in within the session "+short, "%s signed in non-interactively within the same session, from %s, %s", s.title, from, rest)
 			default:

@@ -20,6 +20,9 @@ func (u usual) isUsual(p *prompt) bool {
 	return p.device != "" && u.machines[p.device] > 0 && (u.networks[p.network] > 0 || u.used[p.address] > 0)
 }
 
+// strangeDevice is what a device adds to the strangeness of a sign-in.
+const strangeDevice = 2
+
 // strangeness is how much of a sign-in the account was never seen with.
 func (u usual) strangeness(p *prompt) int {
 	n := 0
@@ -27,7 +30,7 @@ func (u usual) strangeness(p *prompt) int {
 		n += 4
 	}
 	if p.device != "" && u.machines[p.device] == 0 {
-		n += 2
+		n += strangeDevice
 	}
 	if u.used[p.address] == 0 && !u.isUsual(p) {
 		n++
