@@ -17,6 +17,9 @@ import (
 // one of them only while it has the leases of all: nobody else records anything
 // of the story meanwhile, and what a process before recorded is there to be read.
 
+// reportReach is how far a user's report can be from what it is about, in time.
+const reportReach = 4 * time.Hour
+
 // relatedFor is how far back of a window what another rule of the story reported
 // is looked for.
 const relatedFor = 7 * 24 * time.Hour
@@ -56,9 +59,10 @@ func (r *runner) lease(ctx context.Context, rules []*progress) (busy *ledger.Lea
 
 // relate makes updates of those alerts that are about what another rule of the
 // story reported before: a part of the same events, or the same account at the
-// same time.
+// same time. A user's report and what it is about may be hours apart, and of the
+// same rule.
 func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, now time.Time) error {
-	if len(p.others) == 0 || len(alerts) == 0 || alerts[0].Storm != nil {
+	if p.rule.Story == "" || len(alerts) == 0 || alerts[0].Storm != nil {
 		return nil
 	}
 	since := now
@@ -70,10 +74,13 @@ func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, 
 	if earliest := now.Add(-relatedFor); since.Before(earliest) {
 		since = earliest
 	}
+	since = since.Add(-reportReach)
 	index := newStoryIndex(alerts)
-	for _, other := range p.others {
+	for _, other := range append([]*progress{p}, p.others...) {
+		// An attack can have another end by now: a late record shows it.
+		own := other == p
 		related, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool {
-			return b.Storm == nil && !r.config.holdsBack(b) && len(index.about(b)) > 0
+			return b.Storm == nil && !r.config.holdsBack(b) && len(index.about(b, own, p.rule.NoFollowUp)) > 0
 		})
 		if err != nil {
 			return &ledgerError{"asking what rules of the same story reported", err}
@@ -83,7 +90,7 @@ func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, 
 			return cmp.Or(cmp.Compare(order(x), order(y)), x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
 		})
 		for _, b := range related {
-			for _, i := range index.about(b) {
+			for _, i := range index.about(b, own, p.rule.NoFollowUp) {
 				if a := &alerts[i]; a.Updates == nil {
 					a.Updates = &alert.Reference{ID: b.ID, Title: b.Title, Created: b.Created, Severity: b.Severity, Identity: alert.Identity(b.Activities)}
 				}
@@ -115,15 +122,25 @@ func newStoryIndex(alerts []alert.Alert) storyIndex {
 }
 
 // about returns the indexes of the alerts that have an event in common with
-// another, or an account at the same time.
-func (s storyIndex) about(b alert.Alert) (list []int) {
-	for e := range singleEvents(b) {
-		list = append(list, s.byEvent[e]...)
+// another, or an account at the same time. Of the rule's own alerts there are only
+// those that users reported, and attacks.
+func (s storyIndex) about(b alert.Alert, own, isAttack bool) (list []int) {
+	if !own {
+		for e := range singleEvents(b) {
+			list = append(list, s.byEvent[e]...)
+		}
 	}
 	for _, account := range accountsOf(b) {
 		for _, i := range slices.Concat(s.byAccount[account.id], s.byNames[account.name]) {
 			a := s.alerts[i]
-			if !a.Span.Start.After(b.Span.End) && !b.Span.Start.After(a.Span.End) && sameAccount(a, b) {
+			reach := time.Duration(0)
+			switch {
+			case a.FraudReported() || b.FraudReported():
+				reach = reportReach
+			case own && !isAttack:
+				continue
+			}
+			if !a.Span.Start.After(b.Span.End.Add(reach)) && !b.Span.Start.After(a.Span.End.Add(reach)) && sameAccount(a, b) {
 				list = append(list, i)
 			}
 		}

@@ -253,3 +253,36 @@ func TestReports(t *testing.T) {
 		t.Errorf("%s: %v", a.Severity, a.Context.Findings)
 	}
 }
+
+// A report that comes in another window than the refusal, or than an attack, is an
+// update, and so is what shows later what a report was about.
+func TestReportsInOtherWindows(t *testing.T) {
+	t.Parallel()
+	declined := func(at string) loggedRow { return signInOf(at, "500121", declinedDetail) }
+	for name, rows := range map[string][]loggedRow{
+		"after the hour":           {declined("09:59:00"), auditOf("10:01:00", "Suspicious activity reported")},
+		"as a risk":                {declined("09:59:00"), riskOf("10:01:00", "userReportedSuspiciousActivity")},
+		"before the refusal":       {auditOf("09:59:00", "Suspicious activity reported"), declined("10:01:00")},
+		"of an attack":             append(rung(6, oclock(9, 0), minute, ignoredDetail), approvedAt(oclock(9, 9)), auditOf("09:40:00", "Suspicious activity reported")),
+		"of an attack, much later": append(rung(6, oclock(9, 0), minute, ignoredDetail), approvedAt(oclock(9, 9)), auditOf("12:40:00", "Suspicious activity reported")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var first, updates int
+			for _, a := range replayed(t, append(rows, signInOf("06:00:00", "0", "").with("UserId", "u9").with("UserPrincipalName", "zoe@contoso.example"))...) {
+				if a.Updates == nil {
+					first++
+				} else {
+					updates++
+				}
+			}
+			if first != 1 || updates == 0 {
+				t.Errorf("%d alerts, %d updates", first, updates)
+			}
+		})
+	}
+	alerts := replayed(t, declined("09:10:00"), auditOf("15:10:00", "Suspicious activity reported"))
+	if len(alerts) != 2 || alerts[1].Updates != nil {
+		t.Errorf("a report of something else, much later, is an update: %d alerts", len(alerts))
+	}
+}

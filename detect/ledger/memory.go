@@ -17,8 +17,9 @@ import (
 // row.
 const memoryRetention = 30 * 24 * time.Hour
 
-// memorySent is how long Memory keeps what was sent: see Recent.
-const memorySent = 25 * time.Hour
+// memorySent is how long Memory keeps what was sent: longer than an alert is
+// followed up. See Recent.
+const memorySent = 73 * time.Hour
 
 // Memory is a ledger that lives as long as the process: for replay, and for
 // tests. It keeps what a rule reported for 30 days of the rule's watermark, and
