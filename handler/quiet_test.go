@@ -17,9 +17,8 @@ import (
 // whom nobody attacks.
 func TestQuietDaysAreQuiet(t *testing.T) {
 	t.Parallel()
-	const days = 30
-	day := sample.QuietDays(sample.Options{}, days)
-	for _, a := range alertsOf(t, day, shipped(), days) {
+	day := sample.QuietDays(sample.Options{}, quietDays)
+	for _, a := range alertsOf(t, day, shipped(), quietDays) {
 		t.Errorf("%s: %v", a.Title, a.Span)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // reported once, and nobody else is reported.
 func TestSeedsFindWhatIsPlanted(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(50) {
+	for seed := range uint64(daysOfSeeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			day := sample.Generate(sample.Options{Seed: seed, Users: 50}) // the fewest, for time
