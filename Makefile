@@ -11,7 +11,7 @@ demo: ## the shipped rule over a generated day
 	go run ./handler demo
 
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
-	go test -timeout 25m $(TESTFLAGS) ./...
+	go test -timeout 28m $(TESTFLAGS) ./...
 
 build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler

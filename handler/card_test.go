@@ -10,7 +10,7 @@ import (
 
 func TestCardCommand(t *testing.T) {
 	t.Parallel()
-	lines := strings.SplitAfter(handler(t, "demo", "--json").stdout, "\n")
+	lines := strings.SplitAfter(demoJSON().stdout, "\n")
 	for _, test := range []struct{ name, file, says, failure string }{
 		{"an alert", lines[0], "28 prompts within an hour at “yael.cohen", ""},
 		{"two alerts", lines[0] + lines[1], "2 alerts at once, about 2 accounts and 2 addresses", ""},

@@ -80,7 +80,7 @@ func TestDemoGolden(t *testing.T) {
 func TestDemoText(t *testing.T) {
 	t.Parallel()
 	printed := handler(t, "demo").stdout
-	alerts := handler(t, "demo", "--json").alerts(t)
+	alerts := demoJSON().alerts(t)
 	for line := range strings.Lines(printed) {
 		if w := text.Width(strings.TrimSuffix(line, "\n")); w > 100 {
 			t.Errorf("a line of %d cells: %s", w, line)
@@ -205,7 +205,7 @@ func identifier(a alert.Alert, entity, id string) string {
 // does not, and why.
 func TestEachStory(t *testing.T) {
 	t.Parallel()
-	alerts := byRule(handler(t, "demo", "--json").alerts(t), sample.RejectionRule)
+	alerts := byRule(demoJSON().alerts(t), sample.RejectionRule)
 	day := sample.Generate(sample.Options{})
 
 	rejections := map[sample.Story][]sample.Rejection{}
@@ -240,7 +240,7 @@ func TestEachStory(t *testing.T) {
 // TestStoryDetails looks at what the alerts of some stories say.
 func TestStoryDetails(t *testing.T) {
 	t.Parallel()
-	alerts := handler(t, "demo", "--json").alerts(t)
+	alerts := demoJSON().alerts(t)
 	byUser := map[string][]alert.Alert{}
 	for _, a := range byRule(alerts, sample.RejectionRule) {
 		if user := identifier(a, "Account", "FullName"); a.Updates == nil {
@@ -364,7 +364,7 @@ func TestReadmeCountsTheDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	alerts, updates := 0, 0
-	for _, a := range handler(t, "demo", "--json").alerts(t) {
+	for _, a := range demoJSON().alerts(t) {
 		if a.Updates != nil {
 			updates++
 		} else {

@@ -16,7 +16,7 @@ func TestDemoFindings(t *testing.T) {
 	t.Parallel()
 	shown := map[alert.FindingKind]bool{}
 	updates := 0
-	for _, a := range handler(t, "demo", "--json").alerts(t) {
+	for _, a := range demoJSON().alerts(t) {
 		if a.Updates != nil {
 			updates++
 		}
@@ -48,7 +48,7 @@ func TestDemoFindings(t *testing.T) {
 func TestDemoContext(t *testing.T) {
 	t.Parallel()
 	got := map[string][]string{}
-	for _, a := range byRule(handler(t, "demo", "--json").alerts(t), sample.RejectionRule) {
+	for _, a := range byRule(demoJSON().alerts(t), sample.RejectionRule) {
 		line := a.Severity.String() + ":"
 		for _, f := range a.Context.Findings {
 			line += " " + string(f.Kind)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"pushback/detect/alert"
@@ -27,6 +28,14 @@ func handler(t *testing.T, args ...string) result {
 	code := run(context.Background(), args, strings.NewReader("print from_stdin = 1"), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
+
+// demoJSON is what the demo prints as JSON. It is the same each time, and takes
+// long under the race detector.
+var demoJSON = sync.OnceValue(func() result {
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), []string{"demo", "--json"}, strings.NewReader(""), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+})
 
 // alerts reads what --json printed.
 func (r result) alerts(t *testing.T) []alert.Alert {

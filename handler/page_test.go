@@ -28,7 +28,7 @@ var screenshots = flag.String("screenshots", "", "write pictures of the page int
 // pageAlerts has one card of each kind.
 func pageAlerts(t *testing.T) []alert.Alert {
 	t.Helper()
-	demo := handler(t, "demo", "--json").alerts(t)
+	demo := demoJSON().alerts(t)
 	update := demo[slices.IndexFunc(demo, func(a alert.Alert) bool { return a.Updates != nil })]
 	with := func(i int, change func(*alert.Alert)) alert.Alert {
 		a := demo[0]

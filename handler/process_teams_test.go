@@ -63,7 +63,7 @@ func TestProcessTeams(t *testing.T) {
 	}
 	h.stop()
 	var want []string
-	for _, a := range handler(t, "demo", "--json").alerts(t) {
+	for _, a := range demoJSON().alerts(t) {
 		want = append(want, a.Severity.String())
 	}
 	if len(titles) != len(want) {

@@ -76,7 +76,7 @@ func TestProcessDay(t *testing.T) {
 	h.stop()
 	alerts := h.logged("alert")
 	var want []string
-	for _, a := range handler(t, "demo", "--json").alerts(t) {
+	for _, a := range demoJSON().alerts(t) {
 		want = append(want, a.ID)
 	}
 	slices.Sort(want)

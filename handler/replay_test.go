@@ -491,7 +491,7 @@ func TestJSONIsHarmless(t *testing.T) {
 	if err := json.Unmarshal(out, &back); err != nil || back != hostile {
 		t.Errorf("%s reads back as %q, %v", out, back, err)
 	}
-	for _, r := range string(out) + handler(t, "demo", "--json").stdout {
+	for _, r := range string(out) + demoJSON().stdout {
 		if r != '\n' && !text.Harmless(r) {
 			t.Fatalf("%U is printed as it is", r)
 		}
