@@ -3,8 +3,10 @@
 package main
 
 // daysOfSeeds is how many days are run to see what is found of them, and quietDays
-// how many to see that nothing is.
+// how many to see that nothing is. defaultCrashes
+// is how often the crash matrix runs.
 const (
-	daysOfSeeds = 50
-	quietDays   = 30
+	daysOfSeeds    = 50
+	quietDays      = 30
+	defaultCrashes = 200
 )

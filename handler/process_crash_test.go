@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	crashRuns = flag.Int("crash.runs", 200, "how many runs TestProcessCrashes has")
+	crashRuns = flag.Int("crash.runs", defaultCrashes, "how many runs TestProcessCrashes has")
 	crashSeed = flag.Uint64("crash.seed", 1, "the seed of the first of them; each other has the next")
 )
 
