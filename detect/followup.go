@@ -154,19 +154,11 @@ const (
 func subjectsOf(a alert.Alert) []string {
 	var list []string
 	for _, e := range a.Entities {
-		fields := map[string]string{}
-		for _, f := range e.Fields {
-			fields[f.Identifier] = strings.ToLower(strings.TrimSpace(f.Value))
+		if id, name := e.Account(); id != "" || name != "" {
+			list = append(list, anAccount+cmp.Or(id, name))
 		}
-		switch e.Type {
-		case "Account":
-			if key := cmp.Or(fields["AadUserId"], fields["FullName"]); key != "" {
-				list = append(list, anAccount+key)
-			}
-		case "IP":
-			if ip := fields["Address"]; ip != "" {
-				list = append(list, anAddress+alert.CanonicalAddress(ip))
-			}
+		if ip := e.Address(); ip != "" {
+			list = append(list, anAddress+ip)
 		}
 	}
 	return list

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -192,18 +191,9 @@ type accountName struct{ id, name string }
 
 func accountsOf(a alert.Alert) (list []accountName) {
 	for _, e := range a.Entities {
-		if e.Type != "Account" {
-			continue
+		if id, name := e.Account(); id != "" || name != "" {
+			list = append(list, accountName{id, name})
 		}
-		text := map[string]string{}
-		for _, f := range e.Fields {
-			text[f.Identifier] = strings.ToLower(f.Value)
-		}
-		n := accountName{text["AadUserId"], cmp.Or(text["FullName"], text["Name"])}
-		if text["FullName"] == "" && text["UPNSuffix"] != "" {
-			n.name += "@" + text["UPNSuffix"]
-		}
-		list = append(list, n)
 	}
 	return list
 }

@@ -58,18 +58,6 @@ func byWeight(visitors []visitor, leftOut func(visitor) bool) []string {
 	return names
 }
 
-// addressOf returns the address of an IP entity.
-func addressOf(e alert.Entity) string {
-	if e.Type == "IP" {
-		for _, f := range e.Fields {
-			if f.Identifier == "Address" {
-				return canonical(f.Value)
-			}
-		}
-	}
-	return ""
-}
-
 // canonical returns what addresses are compared by.
 func canonical(address string) string {
 	return strings.ToLower(strings.TrimSpace(alert.CanonicalAddress(address)))

@@ -22,12 +22,12 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	var addresses []string
 	seen := map[any]bool{}
 	for _, e := range a.Entities {
-		id, name := accountOf(e)
+		id, name := byID(e.Account())
 		if acc := b.find(id, name); acc != nil && !seen[acc] {
 			seen[acc] = true
 			subjects = append(subjects, subject{account: acc, title: text.Quoted(cmp.Or(name, acc.name, id)), label: cmp.Or(name, acc.name, id), prompts: acc.prompts})
 		}
-		if ip := addressOf(e); ip != "" && !seen[ip] {
+		if ip := e.Address(); ip != "" && !seen[ip] {
 			seen[ip] = true
 			addresses = append(addresses, ip)
 		}

@@ -82,14 +82,14 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 			b.window.Start = a.Window.Start
 		}
 		for _, e := range a.Entities {
-			if id, name := accountOf(e); id != "" || name != "" {
+			if id, name := byID(e.Account()); id != "" || name != "" {
 				acc := b.find(id, name)
 				if acc == nil {
 					acc = &account{}
 				}
 				b.learn(acc, id, name)
 			}
-			if ip := addressOf(e); ip != "" {
+			if ip := e.Address(); ip != "" {
 				b.addresses[ip] = cmp.Or(b.addresses[ip], &address{})
 				if place := b.place(ip); b.visitors[place] == nil {
 					b.visitors[place] = []prompt{}
@@ -98,25 +98,6 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 		}
 	}
 	return b
-}
-
-// accountOf returns the id and the user principal name of an Account entity.
-func accountOf(e alert.Entity) (id, name string) {
-	if e.Type != "Account" {
-		return "", ""
-	}
-	fields := map[string]string{}
-	for _, f := range e.Fields {
-		fields[f.Identifier] = strings.ToLower(strings.TrimSpace(f.Value))
-	}
-	name = fields["FullName"]
-	if n, suffix := fields["Name"], fields["UPNSuffix"]; name == "" && n != "" {
-		name = n
-		if suffix != "" && !strings.Contains(n, "@") {
-			name += "@" + suffix
-		}
-	}
-	return byID(fields["AadUserId"], name)
 }
 
 // byID returns an id and a name, without a name that is an id: so the name is
