@@ -113,8 +113,13 @@ func newStoryIndex(alerts []alert.Alert) storyIndex {
 			s.byEvent[e] = append(s.byEvent[e], i)
 		}
 		for _, account := range accountsOf(a) {
-			s.byAccount[account.id] = append(s.byAccount[account.id], i)
-			s.byNames[account.name] = append(s.byNames[account.name], i)
+			// Without an id, or a name, very many would be one account.
+			if account.id != "" {
+				s.byAccount[account.id] = append(s.byAccount[account.id], i)
+			}
+			if account.name != "" {
+				s.byNames[account.name] = append(s.byNames[account.name], i)
+			}
 		}
 	}
 	return s

@@ -46,8 +46,9 @@ const (
 	// FoundSuccessElsewhere is a success from another network, from an address, a
 	// network or a device that the account was never seen with.
 	FoundSuccessElsewhere FindingKind = "success-elsewhere"
-	// FoundSuccessNonInteractive is a success from the same address that a client had
-	// with its token: the address that is logged may be an earlier one.
+	// FoundSuccessNonInteractive is a success that a client had with its token: from
+	// the same address, where the one that is logged may be an earlier one, in the
+	// same network, on a device never seen, or within the session of a prompt.
 	FoundSuccessNonInteractive FindingKind = "success-non-interactive"
 	// FoundBombing is many prompts within an hour.
 	FoundBombing FindingKind = "bombing"

@@ -47,11 +47,7 @@ func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 		if b.none == nil { // many accounts may share it
 			b.none = fact("Usual", fmt.Sprintf("nothing to compare with: no sign-ins with a second factor on two days in %.0f days", b.config.History.Hours()/24))
 		}
-		if facts == nil {
-			facts = b.none
-		} else {
-			facts = append(facts, b.none...)
-		}
+		facts = append(facts, b.none...)
 	}
 	add(signInsBefore, facts)
 	return list
