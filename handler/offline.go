@@ -59,11 +59,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	texts := make([]string, len(enabled))
-	for i, r := range enabled {
-		texts[i] = r.Query.Text
-	}
-	tables, empty := withKnown(l.Tables, texts...)
+	tables, empty := withKnown(l.Tables, queriesOf(enabled)...)
 	known := &logs.Logs{Tables: tables, Report: l.Report}
 	rules, problems := runnable(enabled, known, o.lists)
 	problems.notes = append(problems.notes, emptyNotes(empty, rules)...)
@@ -113,16 +109,22 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 
 // readFor reads what rules need of the logs, and notes the records that came late.
 func (o *offline) readFor(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*logs.Logs, error) {
-	queries := make([]string, len(rules))
-	for i, r := range rules {
-		queries[i] = r.Query.Text
-	}
+	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
 	}
 	return o.read(ctx, logs.Options{
 		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
 	})
+}
+
+// queriesOf returns the texts of the rules' queries.
+func queriesOf(rules []*rule.Rule) []string {
+	texts := make([]string, len(rules))
+	for i, r := range rules {
+		texts[i] = r.Query.Text
+	}
+	return texts
 }
 
 // simulate runs rules over parts of the time, one after the other, and returns
@@ -153,11 +155,7 @@ type simulation struct {
 
 func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	texts := make([]string, len(rules))
-	for i, r := range rules {
-		texts[i] = r.Query.Text
-	}
-	tables, _ := withKnown(l.Tables, texts...)
+	tables, _ := withKnown(l.Tables, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
 	if err != nil {
 		return nil, err
