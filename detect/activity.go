@@ -131,6 +131,26 @@ func (r rowReader) eventsOfRows(rows []int) (events []ledger.Event) {
 	return events
 }
 
+// keep lets go of all rows but those of some activities: there may be very many.
+func (r rowReader) keep(some found) {
+	all := r.table.Rows
+	r.table.Rows = nil
+	if len(some.rows) > 0 {
+		r.table.Rows = make([][]any, len(all))
+	}
+	for _, rows := range some.rows {
+		for _, i := range rows {
+			r.table.Rows[i] = all[i]
+		}
+	}
+}
+
+// over returns a reader of the same rows in another table, which holds them.
+func (r rowReader) over(table *workspace.Table) rowReader {
+	r.table = table
+	return r
+}
+
 // identity returns who the first of rows is about, for a person.
 func (r rowReader) identity(rows []int) []alert.Field {
 	if len(rows) == 0 {

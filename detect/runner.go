@@ -321,19 +321,16 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	}
 	w.New = len(answer.News)
 	news, suppressed := reader.sort(found, answer, &w)
-	quiet := r.suppress(scheduled.Rule, newBuilder(scheduled.Rule, table, w.Window, now), suppressed, run)
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
+	quiet := r.suppress(scheduled.Rule, b, suppressed, run)
+	reader.keep(suppressed) // the builder lets go of the rest as it makes alerts of it
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
-		s := b.storm(news, r.config.MaxAlerts, suppressed.rows, reader.identity)
+		s := b.storm(news, r.config.MaxAlerts, reader.over(b.table).identity)
 		w.Alerts = []alert.Alert{s.alert()}
 		s.rank(&w.Alerts[0], r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)[1])
-		clear(b.table.Rows)
 	} else {
 		w.Alerts = b.alerts(news)
-		if len(suppressed.rows) == 0 {
-			table.Rows = nil // there may be very many, and the alerts have what they need
-		}
 		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
 	held = quiet.hold(reader, &w)

@@ -50,25 +50,15 @@ type storm struct {
 	activities []alert.Activity
 }
 
-// storm returns what one alert is to stand for. Of the table it leaves the rows of
-// the worst identities, and those that are needed beside: all of them take much
-// memory.
-func (b builder) storm(news found, limit int, needed [][]int, identity func(rows []int) []alert.Field) storm {
+// storm returns what one alert is to stand for. It lets go of the rows of all but
+// the worst identities: they take much memory.
+func (b builder) storm(news found, limit int, identity func(rows []int) []alert.Field) storm {
 	s := storm{builder: b, news: news, limit: limit, suspects: b.suspects(news), identity: identity}
-	keep := make([]bool, len(b.table.Rows))
-	for _, suspect := range s.suspects[:min(len(s.suspects), max(limit, mostWorst))] {
+	for _, suspect := range s.suspects[min(len(s.suspects), max(limit, mostWorst)):] {
 		for _, i := range suspect.found {
-			needed = append(needed, news.rows[i])
-		}
-	}
-	for _, rows := range needed {
-		for _, i := range rows {
-			keep[i] = true
-		}
-	}
-	for i := range b.table.Rows {
-		if !keep[i] {
-			b.table.Rows[i] = nil
+			for _, row := range news.rows[i] {
+				b.table.Rows[row] = nil
+			}
 		}
 	}
 	s.severity = b.rule.Severity

@@ -88,3 +88,26 @@ func TestSuppressionOfVeryMany(t *testing.T) {
 		t.Errorf("the warnings are %s", got)
 	}
 }
+
+// A storm beside what a suppression holds back: the window has both.
+func TestStormBesideSuppression(t *testing.T) {
+	t.Parallel()
+	events := []event{happened("a", "quiet", "09:10"), happened("b", "quiet", "10:10")}
+	for i := range 8 {
+		events = append(events, happened(fmt.Sprint("s", i), fmt.Sprint("user", i), "10:20"))
+	}
+	r := counting(time.Hour, time.Hour)
+	r.SuppressionEnabled, r.SuppressionDuration, r.Events = true, 10*time.Hour, []string{"Events"}
+	c := config()
+	c.MaxAlerts, c.Lateness = 5, 0
+	d := newDay(t, c, events, r)
+	d.run("09:30", "11:30")
+	last := d.reports[len(d.reports)-1]
+	if totals := last.Totals(); last.Rules[0].Failure() != nil || len(d.inbox.alerts) != 2 || totals.Storm != 8 || totals.Suppressed != 1 {
+		t.Errorf("%d alerts, %+v, %v", len(d.inbox.alerts), totals, last.Rules[0].Failure())
+	}
+	w := last.Rules[0].Windows
+	if s := w[len(w)-1].Suppressed; len(s) != 1 || len(s[0].Identity) == 0 || s[0].Identity[0].Value != "quiet" {
+		t.Errorf("what is suppressed is listed as %+v", s)
+	}
+}

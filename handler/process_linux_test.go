@@ -178,7 +178,7 @@ func TestProcessDevelopmentStorage(t *testing.T) {
 // what a tick may take for them: the rest of a small instance is the host's.
 const (
 	stormRows      = 100_000
-	stormMegabytes = 220
+	stormMegabytes = 200
 )
 
 // emptied returns an answer whose rows have nothing in a column.
