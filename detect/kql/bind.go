@@ -27,6 +27,9 @@ type binder struct {
 	trying       int  // how many tables are being bound for their errors only
 	checking     int  // how many calls, of which the outermost is bound for its errors only
 	dry          bool // there is no data, only schemas
+	// elsewhere says that the query runs where tables may have more columns.
+	elsewhere bool
+	byPattern string // a pattern that stands for tables
 }
 
 // maxBound bounds the plan. A let statement is bound wherever it is used, so a
@@ -449,7 +452,7 @@ func (b *binder) expr(n node, in []*column) expr {
 func (b *binder) unnamedExpr(n node, in []*column) expr {
 	switch n := n.(type) {
 	case *literal:
-		return &constExpr{n.typ, n.val}
+		return &constExpr{t: n.typ, val: n.val}
 	case *name:
 		return b.nameExpr(n, in)
 	case *path:
@@ -570,12 +573,15 @@ func elementOf(v, at Value) Value {
 
 // fold replaces an expression over constants by its value.
 func fold(e *applyExpr) expr {
+	ofNow := e.ofNow
 	for _, a := range e.args {
-		if _, ok := a.(*constExpr); !ok {
+		c, ok := a.(*constExpr)
+		if !ok {
 			return e
 		}
+		ofNow = ofNow || c.ofNow
 	}
-	return &constExpr{e.t, e.eval(nil, &batch{n: 1}).value(0)}
+	return &constExpr{e.t, e.eval(nil, &batch{n: 1}).value(0), ofNow}
 }
 
 // coerce converts an expression to a type where the language does so by itself.
@@ -586,7 +592,7 @@ func (b *binder) coerce(e expr, to Type, at span) expr {
 		return e
 	}
 	if c, ok := e.(*constExpr); ok && c.val.IsNull() && from == Dynamic {
-		return &constExpr{t: to, val: convert(Value{}, to)}
+		return &constExpr{t: to, val: convert(Value{}, to), ofNow: c.ofNow}
 	}
 	if !coercible(from, to) {
 		panic(semanticError(at, "SEM0001", "a %s is expected here, and this is a %s%s", to, from, conversionHint(to)))

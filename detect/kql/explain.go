@@ -26,7 +26,7 @@ func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 }
 
 func newExplainer() *explainer {
-	return &explainer{names: make(map[*column]string), tables: make(map[relation]int)}
+	return &explainer{names: make(map[*column]string), tables: make(map[relation]int), shared: make(map[relation]bool)}
 }
 
 // plan writes all of a plan.
@@ -57,6 +57,7 @@ type explainer struct {
 	names  map[*column]string // of columns that the query does not see
 	tables map[relation]int   // those that expressions read, by number
 	queue  []relation
+	shared map[relation]bool     // those of tables that operators read
 	kept   map[string]*RowFilter // what is kept of tables, by name
 	// scanned is called with each scan and the stages above it. It may be nil.
 	scanned func(s *scan, above []stage)

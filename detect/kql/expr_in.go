@@ -26,6 +26,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	var tables []*subquery // whose first columns are items too
 	args := []expr{left}
 	var shown []func(x *explainer, args []string) string
+	ofNow := false
 	for _, item := range n.items {
 		if b.isTabular(item) {
 			rel := b.relation(item)
@@ -46,6 +47,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		if c, ok := e.(*constExpr); ok {
 			set.add(c.val)
+			ofNow = ofNow || c.ofNow
 			shown = append(shown, func(*explainer, []string) string { return literalText(c.t, c.val) })
 		} else {
 			at := len(args)
@@ -56,7 +58,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	accepts := func(set *itemSet) func(a []Value) Value {
 		return func(a []Value) Value { return boolValue(set.accepts(a[0], a[1:]) != negate) }
 	}
-	ap := &applyExpr{t: Bool, args: args, rows: accepts(set)}
+	ap := &applyExpr{t: Bool, args: args, ofNow: ofNow, rows: accepts(set)}
 	if len(args) == 1 && left.typ() == String && (op == "in" || op == "in~") {
 		ap.batch = func(args []*vector, n int) *vector { return set.batch(args[0], n, negate) }
 	}

@@ -380,9 +380,9 @@ const maxRange = 1 << 20
 
 func bindRange(b *binder, n *call, args []expr) expr {
 	start, stop := args[0].typ(), args[1].typ()
-	step := expr(&constExpr{Long, longValue(1)})
+	step := expr(&constExpr{t: Long, val: longValue(1)})
 	if !start.isNumber() {
-		step = &constExpr{TimeSpan, timespanValue(ticksPerHour)}
+		step = &constExpr{t: TimeSpan, val: timespanValue(ticksPerHour)}
 	}
 	if len(args) > 2 {
 		step = args[2]

@@ -29,9 +29,9 @@ func specialFunctions() []*scalarFunction {
 func bindNow(b *binder, n *call, in []*column) expr {
 	args := b.specialArguments(n, in)
 	if len(args) == 0 {
-		return &constExpr{DateTime, b.now}
+		return &constExpr{DateTime, b.now, true}
 	}
-	return fold(&applyExpr{t: DateTime, args: []expr{&constExpr{DateTime, b.now}, args[0]}, rows: func(a []Value) Value {
+	return fold(&applyExpr{t: DateTime, args: []expr{&constExpr{DateTime, b.now, true}, args[0]}, rows: func(a []Value) Value {
 		if a[1].IsNull() {
 			return Value{}
 		}
@@ -41,7 +41,7 @@ func bindNow(b *binder, n *call, in []*column) expr {
 
 func bindAgo(b *binder, n *call, in []*column) expr {
 	args := b.specialArguments(n, in)
-	return fold(&applyExpr{t: DateTime, args: []expr{&constExpr{DateTime, b.now}, args[0]}, rows: func(a []Value) Value {
+	return fold(&applyExpr{t: DateTime, args: []expr{&constExpr{DateTime, b.now, true}, args[0]}, rows: func(a []Value) Value {
 		if a[1].IsNull() {
 			return Value{}
 		}
@@ -107,7 +107,16 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 			return &columnExpr{col: c}
 		}
 	}
-	return b.expr(n.args[1], in)
+	return b.ofTheColumnsHere(b.expr(n.args[1], in))
+}
+
+// ofTheColumnsHere marks an expression that depends on which columns a table has:
+// of what the query does elsewhere it says nothing.
+func (b *binder) ofTheColumnsHere(e expr) expr {
+	if !b.elsewhere {
+		return e
+	}
+	return &applyExpr{t: e.typ(), op: "columns", args: []expr{e}, readsTable: true, rows: func(a []Value) Value { return a[0] }}
 }
 
 func bindPackAll(b *binder, n *call, in []*column) expr {
@@ -120,20 +129,25 @@ func bindPackAll(b *binder, n *call, in []*column) expr {
 	for i, c := range in {
 		columns[i] = &columnExpr{col: c}
 	}
-	return packed(columnNames(in), columns, keep)
+	return b.ofTheColumnsHere(packed(columnNames(in), columns, keep))
 }
 
 // bindPackArray is of what it is given; * stands for all columns.
 func bindPackArray(b *binder, n *call, in []*column) expr {
 	var of []expr
-	if len(n.args) == 1 && isStar(n.args[0]) {
+	all := len(n.args) == 1 && isStar(n.args[0])
+	if all {
 		for _, c := range in {
 			of = append(of, &columnExpr{col: c})
 		}
 	} else {
 		of = b.specialArguments(n, in)
 	}
-	return fold(&applyExpr{t: Dynamic, args: of, op: n.fn.text, rows: func(a []Value) Value { return arrayValue(slices.Clone(a)) }})
+	array := fold(&applyExpr{t: Dynamic, args: of, op: n.fn.text, rows: func(a []Value) Value { return arrayValue(slices.Clone(a)) }})
+	if all {
+		return b.ofTheColumnsHere(array)
+	}
+	return array
 }
 
 func isStar(n node) bool {

@@ -247,7 +247,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		}
 	}
 	if len(args) == 0 {
-		return &constExpr{t, f.rows(nil)}
+		return &constExpr{t: t, val: f.rows(nil)}
 	}
 	return fold(e)
 }

@@ -123,6 +123,7 @@ func (u *sharedUse) explain(x *explainer) explained {
 		e.text, e.inputs = "as", []relation{u.of.in}
 	} else {
 		e.text = "rows of " + x.table(u.of.in)
+		x.shared[u.of.in] = true
 	}
 	return e
 }

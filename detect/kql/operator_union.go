@@ -88,6 +88,7 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 	var lastMissing *problem
 	for _, leg := range n.legs {
 		if leg.pattern != "" {
+			b.byPattern = leg.pattern
 			names := slices.DeleteFunc(b.db.Names(), func(table string) bool { return !wildcard(leg.pattern, table) })
 			if b.dry && len(names) > mostByPattern {
 				panic(&unknownColumns{leg.expr.pos(), "union " + leg.pattern})

@@ -62,6 +62,8 @@ type (
 	constExpr struct {
 		t   Type
 		val Value
+		// ofNow is set if it is made of the time at which the query runs.
+		ofNow bool
 	}
 	columnExpr struct {
 		col *column
@@ -83,8 +85,9 @@ type (
 		// named is set if a let statement or a parameter of a function stands for
 		// it. It may be in several places then.
 		named bool
-		// readsTable is set if the value depends on a table too.
-		readsTable bool
+		// readsTable is set if the value depends on a table too, and ofNow if a
+		// constant of it that is not among args is made of the query's time.
+		readsTable, ofNow bool
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value

@@ -118,11 +118,11 @@ func conditionsOf(plan *compiled) []rowConditions {
 func dependsOnRowAlone(e expr) bool {
 	switch e := e.(type) {
 	case *constExpr:
-		return true
+		return !e.ofNow
 	case *columnExpr:
 		return e.col.name != generatedColumn && e.col.name != receivedColumn
 	case *applyExpr:
-		return !e.readsTable && !slices.ContainsFunc(e.args, func(a expr) bool { return !dependsOnRowAlone(a) })
+		return !e.readsTable && !e.ofNow && !slices.ContainsFunc(e.args, func(a expr) bool { return !dependsOnRowAlone(a) })
 	}
 	return false
 }
