@@ -31,7 +31,11 @@ const (
 // when a record came in, on TimeGenerated, on another table, a watchlist or a
 // column that may not be there, with everything made of it. The error says why a
 // query has none that could be relied on.
+//
+// A watchlist that the catalog does not have may have any columns: they are taken
+// to be texts.
 func (c Catalog) Beginnings(query string) ([]Beginning, error) {
+	c.Watchlists = c.namelessWatchlists(query)
 	// What the query's time goes into differs from one time to another.
 	var found [2][]placed
 	for i, now := range []int64{1_000_000_001, 2_345_678_912} {
@@ -55,7 +59,7 @@ func (c Catalog) Beginnings(query string) ([]Beginning, error) {
 		if len(b.Condition) > mostConditionBytes {
 			b.Condition = ""
 		}
-		if !slices.Contains(list, b) {
+		if !slices.Contains(same, never) && !slices.Contains(list, b) {
 			list = append(list, b)
 		}
 	}
@@ -74,6 +78,9 @@ func withoutCovered(list []Beginning) []Beginning {
 	}
 	return slices.DeleteFunc(list, func(b Beginning) bool { return whole[b.Table] && b.Condition != "" })
 }
+
+// never is the condition of a place where no row is let through.
+const never = "false"
 
 // placed is a place where a table is read, with the conditions that its rows must
 // fulfil.
@@ -105,14 +112,108 @@ func (c Catalog) beginnings(query string, now time.Time) (list []placed, err err
 		}
 	}
 	for _, s := range plan.scans { // what the plan does not show
-		if !w.scanned[s] {
+		if !w.scanned[s] && s.table.name != "" {
 			w.found = append(w.found, placed{table: s.table.name})
 		}
 	}
 	if w.visits > mostBeginningVisits {
 		return nil, errors.New("the query's plan has too many branches")
 	}
+	if table := c.unplaced(query, w.found); table != "" {
+		return nil, fmt.Errorf("where the query reads %s is not known", table)
+	}
+	for i := range w.found {
+		at := &w.found[i]
+		at.conditions = slices.DeleteFunc(at.conditions, func(text string) bool { return !c.stands(at.table, text) })
+	}
 	return w.found, nil
+}
+
+// namelessWatchlists returns the catalog's watchlists, which are no tables to look
+// at. Without any, each is taken to have every column that the query may mean.
+func (c Catalog) namelessWatchlists(query string) func(string) (*Table, error) {
+	if c.Watchlists != nil {
+		return func(alias string) (*Table, error) {
+			t, err := c.Watchlists(alias)
+			if err != nil {
+				return nil, err
+			}
+			nameless := *t
+			nameless.name = ""
+			return &nameless, nil
+		}
+	}
+	return func(string) (*Table, error) { return newEmptyTable("", c.columnsOfWatchlist(query)), nil }
+}
+
+// columnsOfWatchlist lists what may be a column of a watchlist in a query.
+func (c Catalog) columnsOfWatchlist(query string) Schema {
+	var schema Schema
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			schema = append(schema, ColumnSchema{name, String})
+		}
+	}
+	tokens := lex(query)
+	for i, t := range tokens { // what is none of these is no column
+		declared := i > 0 && (tokens[i-1].is("let") || tokens[i-1].is("as")) || i+1 < len(tokens) && tokens[i+1].is(":")
+		if t.kind == tokName && (keywords[t.text] || declared) || c.Tables[t.text] != nil {
+			seen[t.text] = true
+		}
+	}
+	add("SearchKey")
+	for _, t := range tokens {
+		if t.kind == tokName || t.kind == tokQuoted {
+			add(t.text)
+		}
+	}
+	return schema
+}
+
+// unplaced returns a table that the query names and that none of the places is of.
+func (c Catalog) unplaced(query string, found []placed) string {
+	for _, t := range lex(query) {
+		if (t.kind == tokName || t.kind == tokQuoted) && c.Tables[t.text] != nil &&
+			!slices.ContainsFunc(found, func(at placed) bool { return at.table == t.text }) {
+			return t.text
+		}
+	}
+	return ""
+}
+
+// stands reports whether a condition, as it is written, says over the table's
+// columns what it was written from.
+func (c Catalog) stands(table, text string) bool {
+	query := Beginning{table, text}.Query()
+	plan, err := compileDry(query, Catalog{Tables: map[string]Schema{table: c.Tables[table]}}.database(), time.Unix(0, 0))
+	if err != nil {
+		return false
+	}
+	f, ok := plan.root.(*filter)
+	if !ok {
+		return false
+	}
+	prepareAll(plan.root)
+	if _, ok := f.in.(*scan); !ok {
+		return false
+	}
+	w := beginningWalk{x: newExplainer()}
+	var again []string
+	for _, e := range conjuncts(f.predicate) {
+		again = append(again, w.condition(e))
+	}
+	return strings.Join(again, " and ") == text
+}
+
+// Query returns the query that gives the rows of the table that a beginning lets
+// through.
+func (b Beginning) Query() string {
+	if b.Condition == "" {
+		return "[" + quoted(b.Table) + "]"
+	}
+	return "[" + quoted(b.Table) + "] | where " + b.Condition
 }
 
 // beginningWalk goes down a plan with the conditions that rows must fulfil further
@@ -149,9 +250,8 @@ func (w *beginningWalk) visit(rel relation, conditions []expr) {
 					from[c] = &columnExpr{col: leg.columns()[position]}
 				case at == 0 && rel.tag != nil:
 					from[c] = &constExpr{t: String, val: stringValue(rel.tag[i])}
-				default:
-					from[c] = &constExpr{t: c.typ}
 				}
+				// What the leg lacks here, the table may have in the workspace.
 			}
 			w.visit(leg, substituted(conditions, from))
 		}
@@ -202,7 +302,12 @@ func (w *beginningWalk) scan(s *scan, conditions []expr) {
 	w.scanned[s] = true
 	at := placed{table: s.table.name}
 	for _, e := range conditions {
-		if dependsOnRowAlone(e) {
+		c, constant := e.(*constExpr)
+		switch {
+		case !dependsOnRowAlone(e), constant && c.val.isTrue():
+		case constant:
+			at.conditions = append(at.conditions, never)
+		default:
 			at.conditions = append(at.conditions, w.condition(e))
 		}
 	}
@@ -264,7 +369,7 @@ func substitute(e expr, from map[*column]expr, size *int) (expr, bool) {
 				return nil, false
 			}
 		}
-		return &moved, true
+		return fold(&moved), true
 	}
 	return nil, false
 }

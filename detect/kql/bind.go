@@ -442,7 +442,7 @@ func (b *binder) expr(n node, in []*column) expr {
 	case *signed:
 		ap.op = "-"
 	case *path:
-		ap.show = func(_ *explainer, args []string) string { return args[0] + "." + n.key }
+		ap.show = func(_ *explainer, args []string) string { return args[0] + memberText(n.key) }
 	case *element:
 		ap.show = func(_ *explainer, args []string) string { return args[0] + "[" + args[1] + "]" }
 	}
@@ -569,6 +569,14 @@ func elementOf(v, at Value) Value {
 		return Value{}
 	}
 	return items[i]
+}
+
+// memberText writes a member of a dynamic as a query has it.
+func memberText(key string) string {
+	if plainName.MatchString(key) && !keywords[key] {
+		return "." + key
+	}
+	return "[" + quoted(key) + "]"
 }
 
 // fold replaces an expression over constants by its value.

@@ -126,7 +126,7 @@ func (x *explainer) columnName(c *column) string {
 			x.names[c] = fmt.Sprintf("$%d", len(x.names)+1)
 		}
 		return x.names[c]
-	case !plainName.MatchString(c.name):
+	case !plainName.MatchString(c.name) || keywords[c.name]:
 		return "[" + quoted(c.name) + "]"
 	}
 	return c.name
