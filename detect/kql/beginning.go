@@ -119,9 +119,6 @@ func (c Catalog) beginnings(query string, now time.Time) (list []placed, err err
 	if w.visits > mostBeginningVisits {
 		return nil, errors.New("the query's plan has too many branches")
 	}
-	if table := c.unplaced(query, w.found); table != "" {
-		return nil, fmt.Errorf("where the query reads %s is not known", table)
-	}
 	for i := range w.found {
 		at := &w.found[i]
 		at.conditions = slices.DeleteFunc(at.conditions, func(text string) bool { return !c.stands(at.table, text) })
@@ -170,17 +167,6 @@ func (c Catalog) columnsOfWatchlist(query string) Schema {
 		}
 	}
 	return schema
-}
-
-// unplaced returns a table that the query names and that none of the places is of.
-func (c Catalog) unplaced(query string, found []placed) string {
-	for _, t := range lex(query) {
-		if (t.kind == tokName || t.kind == tokQuoted) && c.Tables[t.text] != nil &&
-			!slices.ContainsFunc(found, func(at placed) bool { return at.table == t.text }) {
-			return t.text
-		}
-	}
-	return ""
 }
 
 // stands reports whether a condition, as it is written, says over the table's

@@ -3,6 +3,9 @@ package kql
 import (
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,4 +156,38 @@ func textOf(t *Table) string {
 		sb.WriteString("\n")
 	}
 	return sb.String()
+}
+
+// A condition names columns so that the official parser knows them too, whatever
+// they are called.
+func TestBeginningsNameColumns(t *testing.T) {
+	t.Parallel()
+	catalog := Catalog{Tables: KnownTables()}
+	ordinary := regexp.MustCompile(`^[A-Z][A-Za-z0-9_]*$`) // no word of the language begins with a capital letter
+	asked := map[string]Schema{}
+	var conditions []string
+	for _, table := range slices.Sorted(maps.Keys(catalog.Tables)) {
+		columns := slices.DeleteFunc(slices.Clone(catalog.Tables[table]), func(c ColumnSchema) bool { return ordinary.MatchString(c.Name) })
+		for columns := range slices.Chunk(columns, 60) {
+			parts := make([]string, len(columns))
+			for i, c := range columns {
+				parts[i] = `isnotempty(tostring([` + quoted(c.Name) + `]))`
+			}
+			beginnings, err := catalog.Beginnings(table + " | where " + strings.Join(parts, " and "))
+			if err != nil {
+				t.Errorf("%s: %v", table, err)
+				continue
+			}
+			if beginnings[0].Condition == "" && !slices.ContainsFunc(columns, func(c ColumnSchema) bool { return c.Name == generatedColumn }) {
+				t.Errorf("%s: the condition is left out: %v", table, parts)
+			}
+			conditions = append(conditions, beginnings[0].Query())
+			asked[table] = catalog.Tables[table]
+		}
+	}
+	for i, v := range askOfficialParser(t, asked, conditions) {
+		if len(v.errors()) > 0 {
+			t.Errorf("%s: %v", conditions[i], v.errors())
+		}
+	}
 }
