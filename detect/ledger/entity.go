@@ -38,6 +38,11 @@ func encodeRow(r row) (map[string]any, error) {
 				return nil, err
 			}
 		}
+		if !r.state.Looks.IsZero() {
+			if err := putJSON(e, "Looks", r.state.Looks); err != nil {
+				return nil, err
+			}
+		}
 		if len(r.tally) > 0 {
 			if err := putJSON(e, "Tally", r.tally); err != nil {
 				return nil, err
@@ -174,6 +179,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
 		r.state.LastSuccess, r.state.Failures = e.time("LastSuccess"), e.number("Failures")
 		e.json("Pending", &r.state.Pending)
+		e.json("Looks", &r.state.Looks)
 		e.json("Tally", &r.tally)
 		i.row = r
 	case key == purgeKey:

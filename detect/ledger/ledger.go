@@ -58,6 +58,31 @@ type State struct {
 	// Failures counts the ticks since in which something of it failed.
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
 	Failures    int       `json:"failures,omitempty"`
+	// Looks is how far late records were looked for.
+	Looks Looks `json:"looks,omitzero"`
+}
+
+// Looks is how far records that came in late were looked for.
+type Looks struct {
+	// Looked is the tick up to which it is known which windows have such records, and
+	// Late are those that are still to be run again for them, oldest first.
+	Looked time.Time `json:"looked,omitzero"`
+	Late   []Stretch `json:"late,omitempty"`
+	// Mark is the workspace's own time of the last complete look, and Beyond that of
+	// the last look for what came in too late for any window.
+	Mark   time.Time `json:"mark,omitzero"`
+	Beyond time.Time `json:"beyond,omitzero"`
+}
+
+// IsZero reports whether nothing was looked for.
+func (l Looks) IsZero() bool {
+	return l.Looked.IsZero() && l.Mark.IsZero() && l.Beyond.IsZero() && len(l.Late) == 0
+}
+
+// Stretch is the windows that end from First to Last.
+type Stretch struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
 }
 
 // IsZero reports whether the rule never ran.
@@ -66,6 +91,7 @@ func (s State) IsZero() bool { return s.Watermark.IsZero() }
 // clone returns a copy that shares nothing with s.
 func (s State) clone() State {
 	s.Pending = slices.Clone(s.Pending)
+	s.Looks.Late = slices.Clone(s.Looks.Late)
 	return s
 }
 

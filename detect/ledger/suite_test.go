@@ -187,14 +187,17 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 	t.Run("the state of each rule", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)
-		one := State{First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0), at(60)}, LastSuccess: at(30), Failures: 3}
+		one := State{First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0), at(60)}, LastSuccess: at(30), Failures: 3,
+			Looks: Looks{Looked: at(65), Late: []Stretch{{at(-600), at(-300)}, {at(-60), at(-60)}}, Mark: at(64).Add(alert.Resolution), Beyond: at(-900)}}
 		record(t, l, "one", one, to)
 		record(t, l, "two", state, to)
 		one.Pending = one.Pending[:1]
 		record(t, l, "one", one, to)
 		one.Pending[0] = at(-60) // the ledger must have its own copy
+		one.Looks.Late[0].First = at(-700)
 		want := map[string]State{
-			"one":   {First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0)}, LastSuccess: at(30), Failures: 3},
+			"one": {First: at(0), Watermark: at(65).Add(alert.Resolution), Pending: []time.Time{at(0)}, LastSuccess: at(30), Failures: 3,
+				Looks: Looks{Looked: at(65), Late: []Stretch{{at(-600), at(-300)}, {at(-60), at(-60)}}, Mark: at(64).Add(alert.Resolution), Beyond: at(-900)}},
 			"two":   state,
 			"three": {},
 		}

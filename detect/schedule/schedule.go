@@ -20,6 +20,9 @@ type Config struct {
 	// CatchUp limits how long ago a missed window may have ended to be run after
 	// all. Zero is no limit.
 	CatchUp time.Duration
+	// MostLate is how many windows of a rule with looks a tick runs again for late
+	// records. Zero is no limit.
+	MostLate int
 	// NRTFrequency is both frequency and period of near-real-time rules.
 	NRTFrequency time.Duration
 	// Start and End, if set, limit the windows to those that end after Start and
@@ -37,6 +40,11 @@ type Schedule struct {
 	offsets    []time.Duration
 	catchUp    time.Duration
 	start, end time.Time
+	// within is how long after its end a window runs again if a look finds a record
+	// of it that came in late. Zero is a rule without looks.
+	within time.Duration
+	// mostLate is how many windows a tick runs again for late records, or zero.
+	mostLate int
 }
 
 // New returns the schedule of a rule.
@@ -49,6 +57,7 @@ func New(c Config, r *rule.Rule) (Schedule, error) {
 		catchUp:   c.CatchUp,
 		start:     c.Start,
 		end:       c.End,
+		mostLate:  c.MostLate,
 	}
 	if r.Kind == rule.NRT {
 		s.frequency, s.period, s.everyTick = c.NRTFrequency, c.NRTFrequency, true
@@ -98,10 +107,11 @@ func (s Schedule) limited(end time.Time) bool {
 		!s.end.IsZero() && !end.Add(-s.frequency).Before(s.end)
 }
 
-// Next returns when the first pass after a time is due, or the zero time.
+// Next returns when the first pass after a time is due, or the zero time. Of a rule
+// with looks that is the first pass of a window: see NextLook.
 func (s Schedule) Next(after time.Time) time.Time {
 	var next time.Time
-	for _, o := range s.offsets {
+	for _, o := range s.passes() {
 		end := s.lastEnd(after.Add(-s.delay - o)).Add(s.frequency)
 		if !s.start.IsZero() && !end.After(s.start) {
 			end = s.lastEnd(s.start).Add(s.frequency)
@@ -129,6 +139,9 @@ func (s Schedule) LastPass(at time.Time) (time.Time, bool) {
 	if !end.After(at) || s.limited(end) {
 		return time.Time{}, false
 	}
+	if s.Looks() {
+		return s.lastLook(end.Add(s.delay + s.within)), true
+	}
 	return end.Add(s.delay + s.offsets[len(s.offsets)-1]), true
 }
 
@@ -141,19 +154,26 @@ type State struct {
 	Watermark time.Time
 	// Pending lists the ends of the windows that are still to be run, oldest first.
 	Pending []time.Time
+	// Looked is the time up to which it is known, by looks or by late passes, which
+	// windows late records are in, and Late lists the ends of those that are still to
+	// be run again for them, oldest first. Without looks Looked is zero.
+	Looked time.Time
+	Late   []time.Time
 }
 
 // Due is a window that is to be run now.
 type Due struct {
 	End  time.Time
 	Pass int // the number of its latest pass that is due
+	// Late says that it is due for late records alone.
+	Late bool
 }
 
 // Plan is what a rule has to do in a tick.
 type Plan struct {
 	Windows []Due // oldest first
 	Skipped Skipped
-	// State is the rule's state with all of Windows pending.
+	// State is the rule's state with all of Windows pending, or late.
 	State State
 }
 
@@ -167,7 +187,8 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 	if s.catchUp > 0 {
 		oldest = now.Add(-s.catchUp)
 	}
-	if state.Watermark.IsZero() {
+	fresh := state.Watermark.IsZero()
+	if fresh {
 		state = s.Begin(now)
 		if state.First.Before(oldest) {
 			oldest = state.First // a rule's first window is run however old
@@ -175,6 +196,15 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 	}
 
 	p := Plan{State: state}
+	switch {
+	case !s.Looks():
+		p.State.Looked = time.Time{}
+	case fresh:
+		p.State.Looked = now
+	case state.Looked.IsZero(): // an earlier version ran every pass
+		p.State.Looked = state.Watermark
+	}
+	offsets := s.passes()
 	planned := map[int64]bool{}
 	consider := func(end time.Time, firstTime bool) {
 		if planned[end.UnixNano()] {
@@ -190,12 +220,12 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 	for _, end := range state.Pending {
 		consider(end, true)
 	}
-	earliest := state.Watermark.Add(-s.delay - s.offsets[len(s.offsets)-1])
+	earliest := state.Watermark.Add(-s.delay - offsets[len(offsets)-1])
 	for end := s.lastEnd(earliest); !end.After(now.Add(-s.delay)); end = end.Add(s.frequency) {
 		if end.Before(state.First) || s.limited(end) {
 			continue
 		}
-		latest := s.pass(end, now)
+		latest := min(s.pass(end, now), len(offsets)-1)
 		if end.Add(s.delay + s.offsets[latest]).After(state.Watermark) {
 			consider(end, end.Add(s.delay).After(state.Watermark))
 		}
@@ -205,15 +235,20 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 		consider(last, false) // what came in since it was run
 	}
 	slices.SortFunc(p.Windows, func(a, b Due) int { return a.End.Compare(b.End) })
-
+	pending := ends(p.Windows)
+	s.planLate(&p, now)
 	if p.Any() {
-		p.State.Watermark = now
-		p.State.Pending = nil
-		for _, w := range p.Windows {
-			p.State.Pending = append(p.State.Pending, w.End)
-		}
+		p.State.Watermark, p.State.Pending = now, pending
 	}
 	return p
+}
+
+// ends lists the ends of windows.
+func ends(windows []Due) (list []time.Time) {
+	for _, w := range windows {
+		list = append(list, w.End)
+	}
+	return list
 }
 
 // Begin returns the state of a rule that never ran, such that its first window
