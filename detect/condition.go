@@ -26,6 +26,7 @@ const (
 	alertsParked       conditionKind = "parked"
 	tableSilent        conditionKind = "table"
 	ledgerGone         conditionKind = "ledger"
+	recordsTooLate     conditionKind = "toolate"
 )
 
 // conditionKey is what a condition is about: a rule's id, a destination or one of
@@ -253,6 +254,11 @@ func (d *diagnosis) rule(r RuleRun) {
 	}
 	if r.Skipped.Windows > 0 {
 		d.add(skippedCondition(r))
+	}
+	late := conditionKey{kind: recordsTooLate, name: r.RuleID}
+	d.names[late], d.known[late] = true, r.TooLateKnown
+	if len(r.TooLate) > 0 {
+		d.add(tooLateCondition(r, d.report.Time))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
 )
@@ -19,6 +20,24 @@ type Config struct {
 	// Lateness is how long after a window's end a record may arrive and still
 	// be found.
 	Lateness time.Duration
+	// Beginnings are what rules do with the records of a table before they look at
+	// several of them, by the rules' ids. A rule that has them, or is known to read
+	// no table, runs a window again only where a look finds that a record of it came
+	// in late. Others run each window again at every frequency until the lateness.
+	Beginnings map[string][]look.Beginning
+	// LateLook is how long after a window's end a record may arrive and still be
+	// found by a look. It is as long as Lateness at least; zero is no looks.
+	LateLook time.Duration
+	// LookMargin is how much a look reaches back before the last one: the time at
+	// which a record came in is not exact.
+	LookMargin time.Duration
+	// MostLate is how many windows of a rule a tick runs again for what a look
+	// found. Zero is no limit.
+	MostLate int
+	// LateRecords, if set, returns when the first record after a time came in late of
+	// a table: later than Delay after it was generated. It is zero if none did, and
+	// spares looks that would find nothing.
+	LateRecords func(table string, after time.Time) time.Time
 	// CatchUp limits how long ago a missed window may have ended to be run
 	// after all. Those that ended earlier are skipped and reported. Zero is no
 	// limit.
@@ -92,6 +111,9 @@ func DefaultConfig() Config {
 	return Config{
 		Delay:        5 * time.Minute,
 		Lateness:     2 * time.Hour,
+		LateLook:     72 * time.Hour,
+		LookMargin:   15 * time.Minute,
+		MostLate:     50,
 		CatchUp:      24 * time.Hour,
 		NRTFrequency: 5 * time.Minute,
 		Margin:       time.Minute,
@@ -154,13 +176,13 @@ func (c Config) holdsBack(a alert.Alert) bool {
 
 // schedule returns what the schedules of rules have to know.
 func (c Config) schedule() schedule.Config {
-	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
+	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, MostLate: c.MostLate, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
 }
 
 // checked returns the configuration with its defaults, or why it is none.
 func (c Config) checked() (Config, error) {
-	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 {
-		return c, errors.New("detect: delay, lateness and catch-up cannot be negative")
+	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 || c.LateLook < 0 || c.LookMargin < 0 || c.MostLate < 0 {
+		return c, errors.New("detect: delay, lateness, catch-up, the late look, its margin and its limit cannot be negative")
 	}
 	if c.Margin < 0 || c.DeliveryTime < 0 || c.SendTimeout < 0 {
 		return c, errors.New("detect: margin, delivery time and send timeout cannot be negative")

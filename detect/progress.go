@@ -16,6 +16,9 @@ type progress struct {
 	run   *RuleRun
 	due   []schedule.Due // windows that are still to be run, oldest first
 	state ledger.State
+	// found is the state that the tick found, and plan what it made of it.
+	found ledger.State
+	plan  schedule.Plan
 	// recalled says that the ledger did not have state: see recall.stateOf.
 	recalled bool
 	// wanted says that a window was due when the tick began.
@@ -27,6 +30,8 @@ type progress struct {
 	// touched says that state is not what the ledger has. It stays false if the
 	// tick did not get to the rule: its watermark is where it was.
 	touched bool
+	// looked says that state is not what the ledger has for what a look found alone.
+	looked bool
 	// lease is nil without a window to run of the rule or, if it shares its story,
 	// of one of the others.
 	lease  *ledger.Lease
@@ -67,6 +72,6 @@ func (p *progress) keepLease(ctx context.Context, now time.Time) bool {
 	if ctx.Err() == nil {
 		p.due = nil
 	}
-	p.touched = false
+	p.touched, p.looked = false, false
 	return false
 }

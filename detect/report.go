@@ -68,6 +68,14 @@ type RuleRun struct {
 	// rule failed, and LastSuccess is when a window of it was run last.
 	Failures    int
 	LastSuccess time.Time
+	// NoLook is why a look says nothing of late records of the rule, so that its late
+	// passes run. It is nil if none was due.
+	NoLook error
+	// TooLate is what came in too late for the rule, and TooLateKnown says that this
+	// tick looked for that. LateLook is then how long it would have been found.
+	TooLate      []TooLate
+	TooLateKnown bool
+	LateLook     time.Duration
 	// Cut is how the query ended that was running when the tick had to end, or
 	// nil. Its window is one of those Left, and that is no failure.
 	Cut error

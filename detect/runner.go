@@ -9,6 +9,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
 	"pushback/detect/workspace"
@@ -32,11 +33,14 @@ type runner struct {
 	history      history
 	destinations []string // that are owed each alert
 	recall       *recall
+	troubles     map[string]lookTrouble // by rule
 }
 
 type scheduledRule struct {
 	*rule.Rule
 	schedule schedule.Schedule
+	// beginnings are what its looks ask for.
+	beginnings []look.Beginning
 }
 
 // plan works out which windows of the rules are due, and takes the leases of
@@ -130,7 +134,12 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time) {
 
 // save saves how far a rule has run, and gives back its lease.
 func (r *runner) save(ctx context.Context, p *progress) {
-	p.run.Waiting = len(p.state.Pending)
+	if p.looked && !p.touched { // the tick did not get further with the rule
+		looks := p.state.Looks
+		p.state = p.found
+		p.state.Looks, p.touched = looks, true
+	}
+	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late)
 	if len(p.run.Windows) > 0 {
 		switch failed := p.run.Failure() != nil; {
 		case failed:
@@ -166,7 +175,8 @@ func (r *runner) look(ctx context.Context, p *progress, now time.Time) error {
 		return fmt.Errorf("it has run up to %s, which is ahead of this tick's %s: the clock of one of them was wrong, and nothing of the rule is due until then",
 			state.Watermark.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
-	p.wanted = p.rule.schedule.Plan(scheduleState(state), now).Any()
+	known := p.rule.state(state)
+	p.wanted = p.rule.schedule.Plan(known, now).Any() || p.rule.schedule.LookDue(known, now)
 	return nil
 }
 
@@ -196,10 +206,12 @@ func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
 		}
 	}
 	state := p.state
-	plan := p.rule.schedule.Plan(scheduleState(state), now)
+	plan := p.rule.schedule.Plan(p.rule.state(state), now)
+	p.found, p.plan = state, plan
 	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
 	p.due = plan.Windows
 	p.state.First, p.state.Watermark, p.state.Pending = plan.State.First, plan.State.Watermark, plan.State.Pending
+	p.beginLooks(plan)
 	if p.run.Skipped = plan.Skipped; plan.Skipped.Any() {
 		p.run.warn(fmt.Sprintf("rule %q: %s", p.rule.Name, plan.Skipped))
 	}
@@ -218,7 +230,7 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
 	if !p.keepLease(ctx, now) {
 		return false
 	}
-	p.touched = true
+	p.touched, p.looked = true, false
 	var w WindowRun
 	var held []alert.Activity
 	err := guarded(func() error {
@@ -251,6 +263,7 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
 func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now time.Time, alerts []alert.Alert, held []alert.Activity) error {
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.End.Equal)
+	done.Looks = p.rule.withoutLate(p.state, due.End)
 	done.LastSuccess = now
 	kept := len(alerts) > 0 || len(held) > 0
 	if kept {
@@ -371,9 +384,4 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.T
 		alerts = alerts[len(list):]
 	}
 	return lists
-}
-
-// scheduleState returns what a schedule has to know of a rule's state.
-func scheduleState(s ledger.State) schedule.State {
-	return schedule.State{First: s.First, Watermark: s.Watermark, Pending: s.Pending}
 }

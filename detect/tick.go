@@ -94,19 +94,25 @@ func scheduleRules(config Config, rules []*rule.Rule) (scheduled []scheduledRule
 		if err != nil {
 			return nil, fmt.Errorf("detect: rule %q: %w", r.Name, err)
 		}
-		scheduled = append(scheduled, scheduledRule{r, s})
+		beginnings, looks := config.Beginnings[r.ID]
+		if looks {
+			s = s.WithLooks(config.LateLook)
+		}
+		scheduled = append(scheduled, scheduledRule{r, s, beginnings})
 	}
 	return scheduled, nil
 }
 
-// Next returns when the next pass of any rule is due after a time, or the zero
-// time if none ever is. Ticks at these times, and no others, run every pass
+// Next returns when the next pass or look of any rule is due after a time, or the
+// zero time if none ever is. Ticks at these times, and no others, run every pass
 // when it is due.
 func (d *Detector) Next(after time.Time) time.Time {
 	var next time.Time
 	for _, r := range d.runner.rules {
-		if t := r.schedule.Next(after); !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
+		for _, t := range []time.Time{r.schedule.Next(after), d.config.nextLook(r, after)} {
+			if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+				next = t
+			}
 		}
 	}
 	return next
@@ -122,6 +128,18 @@ func (d *Detector) LastPass(ruleID string, event time.Time) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// LateBy returns how late an event came in for the last window of a rule that has
+// it, and whether it is Config.LateLook that must be as long for it to be found, or
+// Config.Lateness.
+func (d *Detector) LateBy(ruleID string, event, received time.Time) (by time.Duration, looks bool) {
+	for _, r := range d.runner.rules {
+		if r.ID == ruleID {
+			return r.schedule.LateBy(event, received), r.schedule.Looks()
+		}
+	}
+	return 0, false
 }
 
 // NoLedger says that this process found no ledger in its ticks from one on, which
@@ -162,6 +180,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 		return report, report.Err()
 	}
 	plan, runs := d.runner.plan(querying, now)
+	d.runner.lookForLate(querying, plan, now)
 	report.Rules = runs
 	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
 	d.runner.run(querying, plan, now)

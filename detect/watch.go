@@ -118,6 +118,9 @@ func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (le
 		if r.Skipped.Windows > 0 {
 			found = append(found, skippedCondition(r))
 		}
+		if len(r.TooLate) > 0 {
+			found = append(found, tooLateCondition(r, now))
+		}
 	}
 	for _, c := range found {
 		if _, there := w.unnoted[c.key]; !there && len(w.unnoted) < mostOpen {

@@ -41,10 +41,10 @@ func (s Schedule) passes() []time.Duration {
 	return s.offsets
 }
 
-// lastLook returns when the last look at or before a time is due: with the first
+// LastLook returns when the last look at or before a time is due: with the first
 // pass of each window, and when the lateness after it is over, which is sooner if
 // the frequency is longer.
-func (s Schedule) lastLook(t time.Time) time.Time {
+func (s Schedule) LastLook(t time.Time) time.Time {
 	last := s.delay + s.offsets[len(s.offsets)-1]
 	return later(s.lastEnd(t.Add(-s.delay)).Add(s.delay), s.lastEnd(t.Add(-last)).Add(last))
 }
@@ -72,7 +72,7 @@ func (s Schedule) LookDue(state State, now time.Time) bool {
 	if looked.IsZero() {
 		looked = state.Watermark
 	}
-	return s.lastLook(now).After(looked)
+	return s.LastLook(now).After(looked)
 }
 
 // NextLook returns when the first look at or after a time is due, or the zero time
@@ -163,6 +163,21 @@ func (s Schedule) AddLate(p Plan, late []time.Time, now time.Time) Plan {
 	slices.SortFunc(p.State.Late, time.Time.Compare)
 	p.State.Late = slices.CompactFunc(p.State.Late, time.Time.Equal)
 	p.Windows = slices.DeleteFunc(slices.Clone(p.Windows), func(w Due) bool { return w.Late })
+	s.planLate(&p, now)
+	return p
+}
+
+// AddPasses adds windows to a plan of which a late pass is due.
+func (s Schedule) AddPasses(p Plan, late []time.Time, now time.Time) Plan {
+	p.Windows = slices.DeleteFunc(slices.Clone(p.Windows), func(w Due) bool { return w.Late })
+	p.State.Pending = slices.Clone(p.State.Pending)
+	for _, end := range late {
+		if !slices.ContainsFunc(p.Windows, func(w Due) bool { return w.End.Equal(end) }) {
+			p.Windows = append(p.Windows, Due{End: end, Pass: s.pass(end, now)})
+			p.State.Pending = append(p.State.Pending, end)
+		}
+	}
+	slices.SortFunc(p.State.Pending, time.Time.Compare)
 	s.planLate(&p, now)
 	return p
 }

@@ -140,7 +140,7 @@ func (s Schedule) LastPass(at time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	if s.Looks() {
-		return s.lastLook(end.Add(s.delay + s.within)), true
+		return s.LastLook(end.Add(s.delay + s.within)), true
 	}
 	return end.Add(s.delay + s.offsets[len(s.offsets)-1]), true
 }

@@ -1,0 +1,384 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pushback/detect/ledger"
+	"pushback/detect/look"
+	"pushback/detect/schedule"
+	"pushback/detect/workspace"
+)
+
+const (
+	// lookTimeout is how long one query of a look may take.
+	lookTimeout = time.Minute
+	// looksAtOnce is how many queries of looks run at a time.
+	looksAtOnce = 5
+	// lookAgain is after how long a rule is looked for again whose look failed when
+	// it was asked for alone.
+	lookAgain = time.Hour
+	// beyondEvery is how often what came in too late is counted, and mostBeyond how
+	// long after it was generated.
+	beyondEvery = 24 * time.Hour
+	mostBeyond  = 14 * 24 * time.Hour
+)
+
+// lateLook is a look for one rule.
+type lateLook struct {
+	p           *progress
+	ask         look.Ask
+	first, last time.Time // the ends of the windows that it is about
+	alone       bool
+	answer      look.Answer
+	asked       time.Time // by the service
+}
+
+// lookTrouble is a look that failed. The rule's next one is asked for alone, so
+// that it keeps no other rule from its answer, and not before a time.
+type lookTrouble struct {
+	err   error
+	until time.Time
+}
+
+// lookForLate has those windows run again that late records are in, of the rules
+// whose look is due. Where a look says nothing of a rule its late passes run, as
+// they do without looks.
+func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time) {
+	var looks, beyond []*lateLook
+	for _, p := range all {
+		state := p.rule.state(p.found)
+		if p.lease == nil || p.run.Err != nil || !p.rule.schedule.LookDue(state, now) {
+			continue
+		}
+		first, last, any := p.rule.schedule.Finished(state, now)
+		l := &lateLook{p: p, first: first, last: last, ask: look.Ask{
+			Beginnings: p.rule.beginnings, Since: p.state.Looks.Mark.Add(-r.config.LookMargin),
+			From: first.Add(-p.rule.schedule.Period()), To: last, Width: p.rule.schedule.Frequency(),
+		}}
+		switch trouble, troubled := r.troubles[p.rule.ID]; {
+		case !any: // what comes in is seen by the first passes
+			p.runLate(nil, now)
+		case r.config.nothingLate(p.rule, p.state.Looks.Mark, now):
+			l.asked = now
+			l.settle(now)
+		case troubled && now.Before(trouble.until):
+			l.answer.Err = trouble.err
+			l.settle(now)
+		default:
+			l.alone = troubled
+			looks = append(looks, l)
+		}
+		if b := r.beyond(l, now); b != nil && any {
+			beyond = append(beyond, b)
+		}
+	}
+	r.ask(ctx, looks)
+	r.ask(ctx, beyond)
+	for _, l := range looks {
+		if l.answer.Err != nil && ctx.Err() != nil {
+			continue // the next tick looks
+		}
+		r.note(l, now)
+		l.settle(now)
+	}
+	for _, l := range beyond {
+		if l.answer.Err == nil {
+			l.p.tooLate(l, now)
+		}
+	}
+}
+
+// nothingLate reports whether it is known that no record came in late of the tables
+// that a rule reads.
+func (c Config) nothingLate(rule scheduledRule, after, now time.Time) bool {
+	next, known := c.nextLate(rule, after)
+	return known && (next.IsZero() || next.After(now))
+}
+
+// nextLate returns when the first record after a time came in late of the tables
+// that a rule reads, zero if none did, and whether that is known.
+func (c Config) nextLate(rule scheduledRule, after time.Time) (next time.Time, known bool) {
+	if c.LateRecords == nil {
+		return next, len(rule.beginnings) == 0
+	}
+	for _, b := range rule.beginnings {
+		if at := c.LateRecords(b.Table, after); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, true
+}
+
+// nextLook returns when the next look after a time is due that may find anything,
+// or the zero time.
+func (c Config) nextLook(rule scheduledRule, after time.Time) time.Time {
+	at := after.Add(1)
+	switch next, known := c.nextLate(rule, rule.schedule.LastLook(after)); {
+	case !known:
+	case next.IsZero():
+		return next
+	case next.After(at):
+		at = next
+	}
+	return rule.schedule.NextLook(at)
+}
+
+// beyond returns the look for what came in too late for the rule of another look, or
+// nil if it is not due.
+func (r *runner) beyond(l *lateLook, now time.Time) *lateLook {
+	since, s := l.p.state.Looks.Beyond, l.p.rule.schedule
+	after := r.config.Delay + s.Within()
+	if r.config.Health == nil || now.Sub(since) < beyondEvery || after >= mostBeyond || len(l.ask.Beginnings) == 0 || l.alone {
+		return nil
+	}
+	b := *l
+	b.ask.Since, b.ask.From = since.Add(-r.config.LookMargin), now.Add(-mostBeyond)
+	b.ask.Beyond = &look.Beyond{Frequency: s.Frequency(), Period: s.Period(), After: after}
+	b.alone, b.answer, b.asked = false, look.Answer{}, time.Time{}
+	return &b
+}
+
+// ask asks the workspace for looks, many in a query.
+func (r *runner) ask(ctx context.Context, looks []*lateLook) {
+	var batches [][]*lateLook
+	var together []*lateLook
+	var asks []look.Ask
+	for _, l := range looks {
+		if l.alone {
+			batches = append(batches, []*lateLook{l})
+		} else {
+			together, asks = append(together, l), append(asks, l.ask)
+		}
+	}
+	for _, indexes := range look.Batches(asks) {
+		batches = append(batches, together[indexes[0]:indexes[len(indexes)-1]+1])
+	}
+	var running sync.WaitGroup
+	free := make(chan struct{}, looksAtOnce)
+	for _, batch := range batches {
+		free <- struct{}{}
+		running.Go(func() {
+			defer func() { <-free }()
+			r.askBatch(ctx, batch)
+		})
+	}
+	running.Wait()
+}
+
+// askBatch asks for looks in one query. Where the service refuses it one of them
+// is to blame, and the others are asked for without it.
+func (r *runner) askBatch(ctx context.Context, batch []*lateLook) {
+	asks := make([]look.Ask, len(batch))
+	for i, l := range batch {
+		asks[i] = l.ask
+	}
+	var answers []look.Answer
+	var asked time.Time
+	err := ctx.Err()
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		err = guarded(func() error {
+			table, err := r.querier.Query(bounded, look.Query(asks))
+			if err == nil {
+				answers, asked, err = look.Read(asks, table)
+			}
+			return err
+		})
+	}
+	if refused := new(*workspace.QueryError); errors.As(err, refused) && len(batch) > 1 {
+		r.askBatch(ctx, batch[:len(batch)/2])
+		r.askBatch(ctx, batch[len(batch)/2:])
+		return
+	}
+	for i, l := range batch {
+		l.asked, l.alone = asked, len(batch) == 1
+		if l.answer.Err = err; err == nil {
+			l.answer = answers[i]
+		}
+	}
+}
+
+// note notes whether a look failed, for the next one.
+func (r *runner) note(l *lateLook, now time.Time) {
+	id, err := l.p.rule.ID, l.answer.Err
+	var unresolved *look.UnresolvedError
+	var unknown *look.UnknownTimeError
+	switch {
+	case err == nil, errors.As(err, &unresolved), errors.As(err, &unknown), workspace.Unavailable(err):
+		delete(r.troubles, id)
+		return
+	case r.troubles == nil:
+		r.troubles = map[string]lookTrouble{}
+	}
+	trouble := lookTrouble{err: err}
+	if l.alone {
+		trouble.until = now.Add(lookAgain)
+	}
+	r.troubles[id] = trouble
+}
+
+// settle has the windows run that a look found or, if it failed, those of which a
+// late pass is due.
+func (l *lateLook) settle(now time.Time) {
+	p, s := l.p, l.p.rule.schedule
+	if l.answer.Err != nil {
+		p.run.NoLook = l.answer.Err
+		p.runPasses(now)
+		return
+	}
+	var late []time.Time
+	for _, stretch := range l.answer.Stretches {
+		late = append(late, s.Covering(stretch, l.answer.Width, l.first, l.last)...)
+	}
+	p.state.Looks.Mark = l.mark(now)
+	p.runLate(late, now)
+}
+
+// mark is the time of the look, unless the service's clock is far ahead of ours:
+// what it says then would have later looks overlook what comes in until it is.
+func (l *lateLook) mark(now time.Time) time.Time {
+	if l.asked.After(now.Add(farAhead)) {
+		return now
+	}
+	return l.asked
+}
+
+// farAhead is longer than a tick and what two clocks may differ by.
+const farAhead = 30 * time.Minute
+
+// runLate has windows run again that a look found.
+func (p *progress) runLate(late []time.Time, now time.Time) {
+	p.plan = p.rule.schedule.AddLate(p.plan, late, now)
+	p.lookedAt(now, p.found.Pending)
+}
+
+// runPasses has the windows run of which a late pass is due.
+func (p *progress) runPasses(now time.Time) {
+	s := p.rule.schedule
+	late := s.LatePasses(p.rule.state(p.found), now)
+	p.plan = s.AddPasses(p.plan, late, now)
+	p.state.Pending = p.plan.State.Pending
+	late = append(late, p.found.Pending...)
+	slices.SortFunc(late, time.Time.Compare)
+	p.lookedAt(now, slices.CompactFunc(late, time.Time.Equal))
+}
+
+// lookedAt notes that late records were looked for. If the tick does not get to the
+// rule, those windows are pending.
+func (p *progress) lookedAt(now time.Time, pending []time.Time) {
+	p.due = p.plan.Windows
+	p.state.Looks.Late = stretches(p.rule.schedule, p.plan.State.Late)
+	p.state.Looks.Looked, p.looked = now, true
+	p.found.Pending = pending
+}
+
+// beginLooks takes over what a plan says of late records. What was never looked for
+// is looked for from now on.
+func (p *progress) beginLooks(plan schedule.Plan) {
+	looks := &p.state.Looks
+	looks.Looked, looks.Late = plan.State.Looked, stretches(p.rule.schedule, plan.State.Late)
+	switch {
+	case !p.rule.schedule.Looks():
+		looks.Mark, looks.Beyond = time.Time{}, time.Time{}
+	case looks.Mark.IsZero():
+		looks.Mark = looks.Looked
+	}
+	if looks.Beyond.IsZero() {
+		looks.Beyond = looks.Mark
+	}
+}
+
+// withoutLate returns the looks of a state after a window was run again.
+func (r scheduledRule) withoutLate(s ledger.State, end time.Time) ledger.Looks {
+	looks := s.Looks
+	if len(looks.Late) > 0 {
+		looks.Late = stretches(r.schedule, slices.DeleteFunc(r.state(s).Late, end.Equal))
+	}
+	return looks
+}
+
+// state returns what the rule's schedule has to know of its state.
+func (r scheduledRule) state(s ledger.State) schedule.State {
+	late := make([]schedule.Stretch, len(s.Looks.Late))
+	for i, stretch := range s.Looks.Late {
+		late[i] = schedule.Stretch(stretch)
+	}
+	return schedule.State{First: s.First, Watermark: s.Watermark, Pending: s.Pending, Looked: s.Looks.Looked, Late: r.schedule.Ends(late)}
+}
+
+func stretches(s schedule.Schedule, ends []time.Time) (list []ledger.Stretch) {
+	for _, stretch := range s.Stretches(ends) {
+		list = append(list, ledger.Stretch(stretch))
+	}
+	return list
+}
+
+// TooLate are the records of a table that came in too late for any pass over a
+// window of the rule.
+type TooLate struct {
+	Table   string
+	Records int64
+	// Latest is the longest time from when one was generated until it came in, and
+	// Needed what Config.LateLook must be for all of them.
+	Latest, Needed time.Duration
+}
+
+// tooLate notes what a look found that came in too late.
+func (p *progress) tooLate(l *lateLook, now time.Time) {
+	p.run.TooLateKnown, p.run.LateLook = true, p.rule.schedule.Within()
+	p.state.Looks.Beyond = l.mark(now)
+	after := l.ask.Beyond.After
+	for _, table := range l.answer.Beyond {
+		// A look that finds the last of them is up to a frequency later.
+		needed := table.Excess - after + p.rule.schedule.Within() + p.rule.schedule.Frequency()
+		p.run.TooLate = append(p.run.TooLate, TooLate{table.Table, table.Records, table.Latest, (needed + time.Hour - 1).Truncate(time.Hour)})
+	}
+}
+
+// tooLateCondition says that records came in too late for a rule.
+func tooLateCondition(r RuleRun, now time.Time) condition {
+	var texts []string
+	for _, t := range r.TooLate {
+		text := fmt.Sprintf("%s: %s came in up to %s after %s generated, when no window with %s was looked at any more.",
+			t.Table, counted(int(t.Records), "record", "records"), t.Latest.Round(time.Second), wasOrWere(t.Records), itOrThem(t.Records))
+		if t.Needed <= mostBeyond {
+			text += fmt.Sprintf(" PUSHBACK_LATE_LOOK=%s would have caught %s (it is %s).", hours(t.Needed), itOrThem(t.Records), hours(r.LateLook))
+		} else {
+			text += fmt.Sprintf(" PUSHBACK_LATE_LOOK is %s, and %s at most.", hours(r.LateLook), hours(mostBeyond))
+		}
+		texts = append(texts, text)
+	}
+	return condition{
+		key: conditionKey{kind: recordsTooLate, name: r.RuleID}, title: fmt.Sprintf("Records came too late for the rule %q", r.RuleName),
+		text: strings.Join(texts, " "), since: now,
+	}
+}
+
+func wasOrWere(n int64) string {
+	if n == 1 {
+		return "it was"
+	}
+	return "they were"
+}
+
+func itOrThem(n int64) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// hours writes a length of time as a setting takes it.
+func hours(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
+}
