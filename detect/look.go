@@ -230,6 +230,7 @@ func (l *lateLook) settle(now time.Time) {
 	p, s := l.p, l.p.rule.schedule
 	if l.answer.Err != nil {
 		p.run.NoLook = l.answer.Err
+		p.run.warn(fmt.Sprintf("rule %q: warning: a look does not say whether records came in late, so late passes run: %v", p.rule.Name, l.answer.Err))
 		p.runPasses(now)
 		return
 	}

@@ -206,7 +206,7 @@ func lookRules(random *rand.Rand) []*rule.Rule {
 // activities as one whose late passes all run, none twice, with fewer queries.
 func TestLooksFindWhatLatePassesFind(t *testing.T) {
 	t.Parallel()
-	days := 2000
+	days := 1200
 	if testing.Short() {
 		days = 100
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -26,8 +27,17 @@ func TestTooLate(t *testing.T) {
 		rule     string // the shipped one if empty
 		more     []string
 		lateness string
+		look     string   // 0s if empty: no looks
 		want     []string // in order; none is no warning
 	}{
+		{name: "a look finds it", records: lateSignIn("SigninLogs", "09:20", "20T10:05:00", "b"), look: "72h"},
+		{name: "a look finds it without lateness", records: lateSignIn("SigninLogs", "09:20", "20T10:05:00", "b"), look: "72h", lateness: "0s"},
+		{name: "a second late for a look", records: lateSignIn("SigninLogs", "09:20", "20T10:05:01", "b"), look: "72h",
+			want: []string{"SigninLogs: 1 record came too late for any pass of any window, up to 72h45m1s after it was generated: PUSHBACK_LATE_LOOK=73h would have caught it (it is 72h)"}},
+		{name: "too late for every look", records: lateSignIn("SigninLogs", "09:20", "19T10:05:00", "b") + lateSignIn("SigninLogs", "09:20", "30T12:05:00", "c") + lateSignIn("SigninLogs", "09:20", "31T12:05:00", "c"), look: "72h",
+			want: []string{"SigninLogs: 2 records came too late for any pass of any window, up to 338h45m after they were generated: it takes 338h of PUSHBACK_LATE_LOOK, and at most 336h are allowed, which would have caught 1 (it is 72h)"}},
+		{name: "no look can tell", records: lateSignIn("SigninLogs", "09:20", "17T13:05:00", "b"), look: "72h",
+			rule: ruleFile("union isfuzzy=true SigninLogs, Nowhere_CL\n| where UserPrincipalName has 'b'"), want: []string{"PUSHBACK_LATENESS=3h would have caught it (it is 2h)"}},
 		{name: "in time, to the second", records: lateSignIn("SigninLogs", "09:20", "17T12:05:00", "b")},
 		{name: "a second late", records: lateSignIn("SigninLogs", "09:20", "17T12:05:01", "b"),
 			want: []string{"SigninLogs: 1 record came too late for any pass of any window, up to 2h45m1s after it was generated: PUSHBACK_LATENESS=2h1m would have caught it (it is 2h)"}},
@@ -57,9 +67,9 @@ func TestTooLate(t *testing.T) {
 			if tt.rule != "" {
 				args = append(args, "--rules", filepath.Join(folder(t, map[string]string{"rule.yaml": tt.rule}), "rule.yaml"))
 			}
-			run := func(lateness string, more ...string) (stdout string, late []string) {
+			run := func(lateness, look string, more ...string) (stdout string, late []string) {
 				t.Helper()
-				r := command(t, map[string]string{"PUSHBACK_LATENESS": lateness}, append(slices.Clone(args), more...)...)
+				r := command(t, map[string]string{"PUSHBACK_LATENESS": lateness, "PUSHBACK_LATE_LOOK": cmp.Or(look, "0s")}, append(slices.Clone(args), more...)...)
 				if r.code != exitDone {
 					t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 				}
@@ -74,11 +84,11 @@ func TestTooLate(t *testing.T) {
 			if lateness == "" {
 				lateness = "2h"
 			}
-			_, late := run(lateness, "--json")
+			_, late := run(lateness, tt.look, "--json")
 			if len(late) != len(tt.want) {
 				t.Fatalf("got %q, want %q", late, tt.want)
 			}
-			text, _ := run(lateness)
+			text, _ := run(lateness, tt.look)
 			if strings.Contains(text, "Too late") != (len(tt.want) > 0) {
 				t.Errorf("the totals, with %d warnings:\n%s", len(tt.want), text)
 			}
@@ -90,13 +100,16 @@ func TestTooLate(t *testing.T) {
 			if len(tt.want) != 1 {
 				return
 			}
-			_, value, ok := strings.Cut(late[0], "PUSHBACK_LATENESS=")
-			if !ok {
-				return
-			}
-			value, _, _ = strings.Cut(value, " ")
-			if _, late := run(value, "--json"); len(late) > 0 {
-				t.Errorf("with the lateness that it names: %q", late)
+			look := tt.look
+			for setting, value := range map[string]*string{"PUSHBACK_LATENESS=": &lateness, "PUSHBACK_LATE_LOOK=": &look} {
+				_, named, ok := strings.Cut(late[0], setting)
+				if !ok {
+					continue
+				}
+				*value, _, _ = strings.Cut(named, " ")
+				if _, late := run(lateness, look, "--json"); len(late) > 0 {
+					t.Errorf("with the lateness that it names: %q", late)
+				}
 			}
 		})
 	}

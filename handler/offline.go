@@ -54,13 +54,14 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if len(enabled) == 0 {
 		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
 	}
-	late := &lateRecords{after: o.config.Delay + o.config.Lateness}
+	late := &lateRecords{delay: o.config.Delay, after: o.config.Delay + o.config.Lateness}
 	l, err := o.readFor(ctx, enabled, late)
 	if err != nil {
 		return err
 	}
 	tables, empty := withKnown(l.Tables, queriesOf(enabled)...)
 	known := &logs.Logs{Tables: tables, Report: l.Report}
+	late.sort()
 	rules, problems := runnable(enabled, known, o.lists)
 	problems.notes = append(problems.notes, emptyNotes(empty, rules)...)
 	if len(problems.refused) > 0 || len(rules) == 0 {
@@ -86,7 +87,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures failureList
-	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, first, last), to, &failures, func(r detect.Report) error {
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, late.reach(o.config.LateLook), first, last), late, to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
@@ -96,7 +97,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	p.tooLate(late.warnings(tablesOfRules(rules, known, o.lists), o.config.Lateness, detectors))
+	p.tooLate(late.warnings(tablesOfRules(rules, known, o.lists), o.config, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -129,12 +130,12 @@ func queriesOf(rules []*rule.Rule) []string {
 
 // simulate runs rules over parts of the time, one after the other, and returns
 // their detectors. What one part reported, the next does not report again.
-func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
+func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, late *lateRecords, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
 	kql.BoundMemory(kql.DefaultLimits)
 	reported := ledger.NewMemory()
 	var detectors []*detect.Detector
 	for _, part := range parts {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, reported, to)
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, late, reported, to)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +154,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, late *lateRecords, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
 	tables, _ := withKnown(l.Tables, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
@@ -169,6 +170,12 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.Delay, config.Lateness = s.Delay, s.Lateness
 	config.CatchUp = 0   // nothing is ever missed here
 	config.SendLimit = 0 // and no tick comes after the last
+	config.LateLook, config.MostLate = s.LateLook, 0
+	config.LookMargin = 0 // the times at which records were received are exact
+	config.Beginnings = looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: lists}).beginnings
+	if late != nil {
+		config.LateRecords = late.next
+	}
 	config.MaxAlerts = s.MaxAlerts
 	config.Start, config.End = first, last
 	withContext(&config, s, context)
@@ -217,10 +224,7 @@ type runProblems struct {
 
 // runnable parts the rules that can run over the logs from those that cannot.
 func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.Rule, runProblems) {
-	schemas := make(map[string]kql.Schema)
-	for _, t := range l.Tables {
-		schemas[t.Name()] = t.Schema()
-	}
+	schemas := schemasOf(l.Tables)
 	var good []*rule.Rule
 	var p runProblems
 	for _, r := range rules {
@@ -260,6 +264,14 @@ func tablesOf(l *logs.Logs) string {
 	return strings.Join(list, ", ")
 }
 
+func schemasOf(tables []*kql.Table) map[string]kql.Schema {
+	schemas := make(map[string]kql.Schema)
+	for _, t := range tables {
+		schemas[t.Name()] = t.Schema()
+	}
+	return schemas
+}
+
 // contextTables hold what is known of somebody rather than what happened: they
 // reach back long before the events, and say nothing about when to look.
 var contextTables = map[string]bool{"IdentityInfo": true}
@@ -291,10 +303,7 @@ func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.
 
 // tablesOfRules lists the tables that each rule reads.
 func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) map[*rule.Rule][]string {
-	schemas := make(map[string]kql.Schema)
-	for _, t := range l.Tables {
-		schemas[t.Name()] = t.Schema()
-	}
+	schemas := schemasOf(l.Tables)
 	reads := make(map[*rule.Rule][]string)
 	for _, r := range rules {
 		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
@@ -343,8 +352,9 @@ type part struct{ from, to time.Time }
 
 // parts leaves out of a time what no record can reach. So logs of a few days
 // years apart do not run all the windows between. A rule that fires when it
-// finds nothing has to run all the same.
-func parts(rules []*rule.Rule, tables []*kql.Table, first, last time.Time) []part {
+// finds nothing has to run all the same. Late is how long after the end of a part
+// records may still come in.
+func parts(rules []*rule.Rule, tables []*kql.Table, late time.Duration, first, last time.Time) []part {
 	reach := time.Duration(0) // from a record to the windows that it is in
 	for _, r := range rules {
 		if r.Trigger.Met(0) {
@@ -369,7 +379,7 @@ func parts(rules []*rule.Rule, tables []*kql.Table, first, last time.Time) []par
 		if !from.Before(to) {
 			continue
 		}
-		if n := len(list); n > 0 && !list[n-1].to.Before(from) {
+		if n := len(list); n > 0 && !list[n-1].to.Add(late).Before(from) {
 			list[n-1].to = to
 			continue
 		}

@@ -99,7 +99,7 @@ func TestSameActivities(t *testing.T) {
 			for range tc.times {
 				// A run of its own over the same ledger, as after a restart; a
 				// window that is run again must report nothing.
-				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), &forgetful{reported}, &to)
+				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), nil, &forgetful{reported}, &to)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pushback/detect"
+	"pushback/detect/kql"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 	"pushback/handler/telemetry"
@@ -166,6 +167,8 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config := detect.DefaultConfig()
 	config.Delay, config.Lateness = a.settings.Delay, a.settings.Lateness
 	config.CatchUp = a.settings.CatchUp
+	looks := looksOf(rules, kql.Catalog{Tables: kql.KnownTables()})
+	config.Beginnings, config.LateLook = looks.beginnings, lateLook(a.settings, rules)
 	config.SendTimeout = sendTime
 	config.MaxAlerts = a.settings.MaxAlerts
 	config.Heartbeat = a.settings.TeamsHeartbeat
@@ -186,6 +189,9 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	}
 	for _, r := range rules {
 		a.log.Info("ready", "rule", r.ID, "name", r.Name, "version", r.Version, "file", r.File)
+		if why := looks.without[r.ID]; why != nil && config.LateLook > 0 {
+			a.log.Info("late passes run at every frequency: no look can tell whether records came in late", "rule", r.ID, "why", why.Error())
+		}
 	}
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))

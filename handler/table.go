@@ -127,7 +127,11 @@ func ledgerOptions(s settings.Settings) (ledger.Options, error) {
 func checkRetention(s settings.Settings, rules []*rule.Rule) error {
 	var errs []error
 	for _, r := range rules {
-		least := ledger.MinSeenRetention(r.QueryPeriod, s.Lateness, s.CatchUp)
+		lateness := s.Lateness
+		if s.Given("LATE_LOOK") {
+			lateness = max(lateness, s.LateLook)
+		}
+		least := ledger.MinSeenRetention(r.QueryPeriod, lateness, s.CatchUp)
 		if s.SeenRetention < least {
 			errs = append(errs, fmt.Errorf("the setting %s_SEEN_RETENTION is %s: the rule %q needs at least %s, its query period with the lateness and the catch-up",
 				settings.Prefix, s.SeenRetention, r.Name, least))

@@ -18,7 +18,11 @@ const leastLate = 24 * time.Hour
 // Zero is no looks.
 func (s Schedule) WithLooks(within time.Duration) Schedule {
 	if s.within = 0; within > 0 {
-		s.within = max(within, s.offsets[len(s.offsets)-1])
+		looks := (s.lateness() + s.frequency - 1) / s.frequency // until the lateness is over
+		s.within = max(within, looks*s.frequency)
+		if s.frequency > s.lateness() {
+			s.within = max(within, s.lateness())
+		}
 	}
 	return s
 }
@@ -41,12 +45,26 @@ func (s Schedule) passes() []time.Duration {
 	return s.offsets
 }
 
-// LastLook returns when the last look at or before a time is due: with the first
-// pass of each window, and when the lateness after it is over, which is sooner if
-// the frequency is longer.
-func (s Schedule) LastLook(t time.Time) time.Time {
-	last := s.delay + s.offsets[len(s.offsets)-1]
-	return later(s.lastEnd(t.Add(-s.delay)).Add(s.delay), s.lastEnd(t.Add(-last)).Add(last))
+// lateness is when the last pass of a window is due without looks, counted from the
+// first.
+func (s Schedule) lateness() time.Duration { return s.offsets[len(s.offsets)-1] }
+
+// looks returns when looks are due, counted from the end of each window: with the
+// first pass of the next one and, if the frequency is longer than the lateness,
+// when that is over.
+func (s Schedule) looks() []time.Duration {
+	if s.frequency > s.lateness() {
+		return []time.Duration{s.delay, s.delay + s.lateness()}
+	}
+	return []time.Duration{s.delay}
+}
+
+// LastLook returns when the last look at or before a time is due.
+func (s Schedule) LastLook(t time.Time) (last time.Time) {
+	for _, offset := range s.looks() {
+		last = later(last, s.lastEnd(t.Add(-offset)).Add(offset))
+	}
+	return last
 }
 
 func later(a, b time.Time) time.Time {
@@ -84,11 +102,13 @@ func (s Schedule) NextLook(at time.Time) time.Time {
 	if !s.start.IsZero() {
 		at = later(at, s.lastEnd(s.start).Add(s.frequency+s.delay))
 	}
-	last := s.delay + s.offsets[len(s.offsets)-1]
-	up := func(offset time.Duration) time.Time {
-		return s.lastEnd(at.Add(-offset + s.frequency - 1)).Add(offset)
+	var next time.Time
+	for _, offset := range s.looks() {
+		due := s.lastEnd(at.Add(-offset + s.frequency - 1)).Add(offset)
+		if next.IsZero() || due.Before(next) {
+			next = due
+		}
 	}
-	next := earlier(up(s.delay), up(last))
 	if !s.end.IsZero() && next.After(s.lastEnd(s.end.Add(s.frequency-1)).Add(s.delay+s.within)) {
 		return time.Time{}
 	}
@@ -146,8 +166,7 @@ func (s Schedule) LatePasses(state State, now time.Time) (list []time.Time) {
 	if looked.IsZero() {
 		looked = state.Watermark
 	}
-	longest := s.offsets[len(s.offsets)-1]
-	for end := s.lastEnd(looked.Add(-s.delay - longest)); !end.Add(s.delay).After(state.Watermark); end = end.Add(s.frequency) {
+	for end := s.lastEnd(looked.Add(-s.delay - s.lateness())); !end.Add(s.delay).After(state.Watermark); end = end.Add(s.frequency) {
 		latest := s.pass(end, now)
 		if !end.Before(state.First) && !s.limited(end) && latest > 0 && end.Add(s.delay+s.offsets[latest]).After(looked) {
 			list = append(list, end)

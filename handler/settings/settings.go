@@ -34,14 +34,15 @@ type variables struct {
 	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
 	Delay                duration   `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
-	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found; until then the window is queried again."`
+	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found where looks say nothing of a rule: until then each window is queried again at every frequency."`
+	LateLook             duration   `split_words:"true" default:"72h" min:"0s" max:"336h" desc:"How long after a window's end a record may arrive and still be found by a look, which has the window queried again only if it has such a record that the rule can see. 0s is no looks: then each window is queried again until the lateness."`
 	CatchUp              duration   `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
 	QueryTimeout         duration   `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
 	TickTimeout          duration   `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
 	TableEndpoint        endpoint   `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
 	TableConnection      connection `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
 	TableName            name       `split_words:"true" default:"pushback" desc:"The name of the ledger's table. The deployment's template makes it, or handler outbox init; serve never does."`
-	SeenRetention        duration   `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness and the catch-up together."`
+	SeenRetention        duration   `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness or PUSHBACK_LATE_LOOK, if that is set, and the catch-up together."`
 	SentRetention        duration   `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
 	MaxAlerts            number     `split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`
 	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
@@ -72,6 +73,7 @@ type Settings struct {
 	Rules                string
 	Delay                time.Duration
 	Lateness             time.Duration
+	LateLook             time.Duration
 	CatchUp              time.Duration
 	QueryTimeout         time.Duration
 	TickTimeout          time.Duration
@@ -115,6 +117,7 @@ func (v *variables) plain() Settings {
 		Rules:                v.Rules,
 		Delay:                v.Delay.Duration,
 		Lateness:             v.Lateness.Duration,
+		LateLook:             v.LateLook.Duration,
 		CatchUp:              v.CatchUp.Duration,
 		QueryTimeout:         v.QueryTimeout.Duration,
 		TickTimeout:          v.TickTimeout.Duration,
@@ -146,11 +149,13 @@ func (v *variables) plain() Settings {
 	return s
 }
 
-// MostLateness is the longest lateness that can be set.
-var MostLateness = func() time.Duration {
-	field, _ := reflect.TypeFor[variables]().FieldByName("Lateness")
+// MostLateness and MostLateLook are the longest that can be set.
+var MostLateness, MostLateLook = longest("Lateness"), longest("LateLook")
+
+func longest(name string) time.Duration {
+	field, _ := reflect.TypeFor[variables]().FieldByName(name)
 	return tagDuration(field.Tag, "max")
-}()
+}
 
 // Setting is what there is to say of a setting.
 type Setting struct {
