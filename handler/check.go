@@ -146,6 +146,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 			one(func(ctx context.Context) { c.table(ctx, querier, name) })
 		}
 	}
+	c.looks(rules, querier, one)
 	one(func(ctx context.Context) { c.ledger(ctx, rules, quiet) })
 	var test *alert.Alert
 	if sendCard {

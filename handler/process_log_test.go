@@ -53,7 +53,7 @@ func TestProcessLog(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 				return true
 			}
-			h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": webhook, "PUSHBACK_LATENESS": "0s"}))
+			h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": webhook, "PUSHBACK_LATENESS": "0s", "PUSHBACK_LATE_LOOK": "0s"}))
 			h.tick(c, at(11, 5), http.StatusOK)
 			c.setNow(at(12, 5))
 			got := h.post(tc.body, nil)
@@ -119,7 +119,7 @@ func TestReadmeLogQueries(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
-	h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_LATENESS": "0s"}))
+	h := startHost(t, c, oneRule(map[string]string{"PUSHBACK_LATENESS": "0s", "PUSHBACK_LATE_LOOK": "0s"}))
 	var messages []string
 	for hour := 10; hour < 14; hour++ {
 		c.setNow(at(hour, 5))

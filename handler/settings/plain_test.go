@@ -22,7 +22,7 @@ func TestPlain(t *testing.T) {
 		hook      = "https://teams.example/workflows/1?sig=c2VjcmV0"
 	)
 	for name, value := range map[string]string{
-		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "DELAY": "1m", "LATENESS": "3h",
+		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
 		"CATCH_UP": "48h", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
 		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_HEARTBEAT": "60d", "WORKSPACE_RESOURCE_ID": workspace,
@@ -39,7 +39,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{
-		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Delay: time.Minute, Lateness: 3 * time.Hour,
+		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Delay: time.Minute, Lateness: 3 * time.Hour, LateLook: 240 * time.Hour,
 		CatchUp: 48 * time.Hour, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
 		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, History: 240 * time.Hour, Aftermath: 12 * time.Hour, Bombing: 6, Repeated: 7, IPv6Prefix: 56, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
 		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsHeartbeat: 60 * 24 * time.Hour, WorkspaceResourceID: workspace,
@@ -94,7 +94,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("the help lacks %s", s.Key)
 		}
 	}
-	if MostLateness != 48*time.Hour {
-		t.Errorf("the lateness goes up to %s", MostLateness)
+	if MostLateness != 48*time.Hour || MostLateLook != 14*24*time.Hour {
+		t.Errorf("the lateness goes up to %s, the late look to %s", MostLateness, MostLateLook)
 	}
 }

@@ -21,12 +21,12 @@ func TestSettingsOfServe(t *testing.T) {
 		{name: "enough", env: map[string]string{"PUSHBACK_WORKSPACE_ID": id}},
 		{name: "all", env: map[string]string{
 			"PUSHBACK_WORKSPACE_ID": strings.ToUpper(id), "PUSHBACK_ADDITIONAL_WORKSPACES": id + ", " + id,
-			"PUSHBACK_CLOUD": "USGovernment", "PUSHBACK_SCHEDULE": "0 */5 * * * *", "PUSHBACK_DELAY": "0s", "PUSHBACK_LATENESS": "48h",
+			"PUSHBACK_CLOUD": "USGovernment", "PUSHBACK_SCHEDULE": "0 */5 * * * *", "PUSHBACK_DELAY": "0s", "PUSHBACK_LATENESS": "48h", "PUSHBACK_LATE_LOOK": "336h",
 			"PUSHBACK_CATCH_UP": "336h", "PUSHBACK_QUERY_TIMEOUT": "1s", "PUSHBACK_TICK_TIMEOUT": "10m", "PUSHBACK_LOG_LEVEL": "debug",
 		}},
 		{name: "all wrong", env: map[string]string{
 			"PUSHBACK_WORKSPACE_ID": "urn:uuid:" + id, "PUSHBACK_ADDITIONAL_WORKSPACES": id + ",,x", "PUSHBACK_CLOUD": "germany",
-			"PUSHBACK_SCHEDULE": "*/5 * * * *", "PUSHBACK_DELAY": "-1s", "PUSHBACK_LATENESS": "49h", "PUSHBACK_CATCH_UP": "0s",
+			"PUSHBACK_SCHEDULE": "*/5 * * * *", "PUSHBACK_DELAY": "-1s", "PUSHBACK_LATENESS": "49h", "PUSHBACK_LATE_LOOK": "15d", "PUSHBACK_CATCH_UP": "0s",
 			"PUSHBACK_QUERY_TIMEOUT": "11m", "PUSHBACK_TICK_TIMEOUT": "forever\x1b[2J", "PUSHBACK_LOG_LEVEL": "loud",
 			"PUSHBACK_CONTEXT": "maybe", "PUSHBACK_SEVERITY_STEPS": "bombing=+9", "PUSHBACK_HISTORY": "off", "PUSHBACK_AFTERMATH": "1d", "PUSHBACK_BOMBING": "1", "PUSHBACK_REPEATED": "many", "PUSHBACK_IPV6_PREFIX": "129", "PUSHBACK_MIN_SEVERITY": "urgent", "PUSHBACK_RISK_CUTOFF": "-1", "PUSHBACK_MAX_ALERTS": "0",
 			"PUSHBACK_TEAMS_WEBHOOK_URL": "http://example.com/secret", "PUSHBACK_TEAMS_MAX_CARDS": "0", "PUSHBACK_WORKSPACE_RESOURCE_ID": "/subscriptions/1",
@@ -38,6 +38,7 @@ func TestSettingsOfServe(t *testing.T) {
 			`PUSHBACK_SCHEDULE is "*/5 * * * *": expected an NCRONTAB expression of six fields`,
 			`PUSHBACK_DELAY is "-1s": expected a duration from 0s to 48h`,
 			`PUSHBACK_LATENESS is "49h": expected a duration from 0s to 48h`,
+			`PUSHBACK_LATE_LOOK is "15d": expected a duration from 0s to 336h`,
 			`PUSHBACK_CATCH_UP is "0s": expected a duration from 1m to 336h`,
 			`PUSHBACK_QUERY_TIMEOUT is "11m": expected a duration from 1s to 10m`,
 			`PUSHBACK_TICK_TIMEOUT is "forever\x1b[2J": expected a duration from 3m to 24h`,
