@@ -257,3 +257,322 @@ func TestLooksFindWhatLatePassesFind(t *testing.T) {
 		})
 	}
 }
+
+const hourlyText = `Events | where Kind == "a"` + summary
+
+// arrived is an event of kind a that came in at some time.
+func arrived(user, generated, received string) tenantRecord {
+	return tenantRecord{"Events", clock(generated), clock(received), user, "a"}
+}
+
+// ran lists the windows that ticks ran, by their ends.
+func ran(reports ...Report) (list []string) {
+	for _, r := range reports {
+		for _, run := range r.Rules {
+			for _, w := range run.Windows {
+				list = append(list, fmt.Sprintf("at %s %s to %s", hhmm(r.Time), run.RuleID, hhmm(w.Window.End)))
+			}
+		}
+	}
+	return list
+}
+
+// A window runs again only where a record came in late that the rule can see, up to
+// three days later and whatever the catch-up is.
+func TestLookRunsOnlyWhatIsLate(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.CatchUp = time.Hour
+	rules := []*rule.Rule{tenantRule("hourly", hourlyText, time.Hour, time.Hour), tenantRule("wide", hourlyText, time.Hour, 3*time.Hour)}
+	c.Beginnings = beginningsOf(t, rules)
+	w := newTenant(t,
+		arrived("ann", "01:10", "01:11"),
+		tenantRecord{"Events", clock("01:20"), clock("04:20"), "bob", "b"}, // late, and not seen
+		arrived("eve", "01:30", "05:20"),
+		arrived("joe", "02:10", "74:00"),  // its windows end at 03:00, and for the other rule at 05:00 at the latest
+		arrived("sue", "02:20", "75:06"),  // the look at 03:05 three days later was the last for the first rule
+		arrived("max", "00:20", "100:00"), // before the first window
+	)
+	d := newLookDay(t, c, w, rules...)
+	d.run(t, clock("01:05"), clock("102:05"), time.Hour)
+	first := map[string]int{}
+	var again []string
+	for _, line := range ran(d.reports...) {
+		_, window, _ := strings.Cut(line, " hourly")
+		if _, other, ok := strings.Cut(line, " wide"); ok {
+			window = "wide" + other
+		}
+		if first[window]++; first[window] > 1 {
+			again = append(again, line)
+		}
+	}
+	want := []string{
+		"at 06:05 hourly to 02:00",
+		"at 06:05 wide to 02:00", "at 06:05 wide to 03:00", "at 06:05 wide to 04:00",
+		"at 74:05 hourly to 03:00",
+		"at 74:05 wide to 03:00", "at 74:05 wide to 04:00", "at 74:05 wide to 05:00",
+		"at 76:05 wide to 04:00", "at 76:05 wide to 05:00",
+	}
+	slices.Sort(want)
+	// What came in up to 15 minutes before a look is seen by the next one, too.
+	again = slices.DeleteFunc(again, func(line string) bool {
+		return strings.HasPrefix(line, "at 03:05") || strings.HasPrefix(line, "at 75:05")
+	})
+	slices.Sort(again)
+	if diff := cmp.Diff(want, again); diff != "" {
+		t.Errorf("run again (-want +got):\n%s", diff)
+	}
+	if looks, windows := w.looks(); looks > 101 || windows > 2*102+len(again)+8 {
+		t.Errorf("%d looks and %d windows", looks, windows)
+	}
+	if list := d.found(); len(slices.Compact(slices.Clone(list))) != len(list) {
+		t.Errorf("reported twice: %v", list)
+	}
+}
+
+// A look that says nothing of a rule has its late passes run, and no other rule's.
+func TestLookThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	blind := tenantRule("blind", hourlyText, time.Hour, time.Hour)
+	seeing := tenantRule("seeing", hourlyText, time.Hour, time.Hour)
+	var all []string
+	for hour := 4; hour <= 7; hour++ {
+		for _, end := range []int{hour - 2, hour - 1, hour} {
+			all = append(all, fmt.Sprintf("at %02d:05 blind to %02d:00", hour, end))
+		}
+	}
+	about := func(q workspace.Query) bool { return strings.Contains(q.Text, "Elsewhere") }
+	for name, tt := range map[string]struct {
+		beginnings []look.Beginning
+		records    []tenantRecord
+		fail       func(q workspace.Query) error
+		why        string
+		queries    int // of looks, at most
+	}{
+		"no such table":     {beginnings: []look.Beginning{{Table: "Events"}, {Table: "Elsewhere"}}, why: "does not resolve its table Elsewhere", queries: 4},
+		"no ingestion time": {beginnings: []look.Beginning{{Table: "Signals"}}, records: []tenantRecord{{"Signals", clock("02:10"), time.Time{}, "ann", "a"}}, why: "ingestion_time()", queries: 4},
+		"a refused query":   {beginnings: []look.Beginning{{Table: "Events", Condition: `Nothing == "x"`}}, why: "Nothing", queries: 11},
+		"a query too many": {beginnings: []look.Beginning{{Table: "Elsewhere"}}, why: "it takes too much", fail: func(q workspace.Query) error {
+			if about(q) {
+				return &workspace.QueryError{Message: "it takes too much", Code: "E"}
+			}
+			return nil
+		}, queries: 11},
+		"a part of an answer": {beginnings: []look.Beginning{{Table: "Elsewhere"}}, why: "incomplete", fail: func(q workspace.Query) error {
+			if about(q) {
+				return &workspace.PartialError{Message: "some", Code: "E"}
+			}
+			return nil
+		}, queries: 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config()
+			c.Beginnings = beginningsOf(t, []*rule.Rule{seeing})
+			c.Beginnings["blind"] = tt.beginnings
+			w := newTenant(t, append(tt.records, arrived("ann", "03:20", "03:21"))...)
+			w.fail = tt.fail
+			d := newLookDay(t, c, w, blind, seeing)
+			d.run(t, clock("01:05"), clock("07:05"), time.Hour)
+			var got, others []string
+			for _, line := range ran(d.reports[3:]...) {
+				if strings.Contains(line, "blind") {
+					got = append(got, line)
+				} else {
+					others = append(others, line)
+				}
+			}
+			if diff := cmp.Diff(all, got); diff != "" {
+				t.Errorf("late passes (-want +got):\n%s", diff)
+			}
+			if len(others) != 4 && tt.why != "incomplete" {
+				t.Errorf("of the other rule ran %v", others)
+			}
+			for _, r := range d.reports[3:] {
+				if why := r.Rules[0].NoLook; why == nil || !strings.Contains(why.Error(), tt.why) {
+					t.Errorf("at %s: %v", hhmm(r.Time), why)
+				}
+			}
+			if r := d.reports[len(d.reports)-1]; r.Rules[1].NoLook != nil {
+				t.Errorf("of the other rule: %v", r.Rules[1].NoLook)
+			}
+			if looks, _ := w.looks(); looks > tt.queries+2 {
+				t.Errorf("%d looks", looks)
+			}
+		})
+	}
+}
+
+// What a look found is saved with its mark: a tick that could not run it, a restart
+// and a limit of windows lose none of it.
+func TestLateWindowsArePending(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.LookMargin = 0
+	r := tenantRule("often", hourlyText, 10*time.Minute, 10*time.Minute)
+	c.Beginnings = beginningsOf(t, []*rule.Rule{r})
+	var records []tenantRecord
+	for i := range 120 { // twenty hours, which all come in at once
+		at := clock("01:05").Add(time.Duration(i) * 10 * time.Minute)
+		records = append(records, tenantRecord{"Events", at, clock("22:00"), fmt.Sprint("user", i), "a"})
+	}
+	w := newTenant(t, records...)
+	d := newLookDay(t, c, w, r)
+	d.run(t, clock("01:05"), clock("21:55"), 10*time.Minute)
+	if len(d.inbox.alerts) > 0 {
+		t.Fatal("found before it came in")
+	}
+	count := func() int { return len(d.found()) }
+	// The look is done, and then the workspace is gone.
+	w.fail = func(q workspace.Query) error {
+		if q.RuleID != "look" {
+			return errDown
+		}
+		return nil
+	}
+	w.now = clock("22:05")
+	if _, err := d.detector.Tick(t.Context(), w.now); err == nil {
+		t.Error("the tick did not fail")
+	}
+	w.fail = nil
+	before, _ := w.looks()
+	for i, want := range []int{50, 100, 120} {
+		var err error // after a restart, between two looks
+		if d.detector, err = New(c, []*rule.Rule{r}, w, d.ledger, d.inbox); err != nil {
+			t.Fatal(err)
+		}
+		report := d.tick(t, clock("22:06").Add(time.Duration(i)*time.Minute))
+		if count() != want {
+			t.Errorf("%d are found, want %d: %v", count(), want, ran(report))
+		}
+		for j := 1; j < len(report.Rules[0].Windows); j++ {
+			if report.Rules[0].Windows[j].Window.End.Before(report.Rules[0].Windows[j-1].Window.End) {
+				t.Errorf("windows run out of order: %v", ran(report))
+			}
+		}
+		if waiting := report.Rules[0].Waiting; waiting != 120-want {
+			t.Errorf("%d windows wait, want %d", waiting, 120-want)
+		}
+	}
+	if after, _ := w.looks(); after != before {
+		t.Errorf("%d looks between two", after-before)
+	}
+}
+
+// A tick whose time is up after the look saves what it found, and not more.
+func TestLookIsSavedAlone(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.LookMargin = 0
+	rules := []*rule.Rule{tenantRule("one", hourlyText, time.Hour, time.Hour), tenantRule("two", hourlyText, time.Hour, time.Hour)}
+	c.Beginnings = beginningsOf(t, rules)
+	w := newTenant(t, arrived("ann", "01:30", "02:30"))
+	d := newLookDay(t, c, w, rules...)
+	d.run(t, clock("02:05"), clock("02:05"), time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.now = clock("03:05")
+	w.fail = func(q workspace.Query) error {
+		if q.RuleID != "look" {
+			cancel()
+			return ctx.Err()
+		}
+		return nil
+	}
+	if report, err := d.detector.Tick(ctx, w.now); err == nil || len(ran(report)) > 0 {
+		t.Errorf("%v ran, %v", ran(report), err)
+	}
+	for _, r := range rules {
+		s, err := d.ledger.State(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := []ledger.Stretch{{First: clock("02:00"), Last: clock("02:00")}}
+		if diff := cmp.Diff(late, s.Looks.Late); diff != "" || !s.Looks.Mark.Equal(w.now) {
+			t.Errorf("%s: looked up to %s, late (-want +got):\n%s", r.ID, hhmm(s.Looks.Mark), diff)
+		}
+		if r.ID == "two" && !s.Watermark.Equal(clock("02:05")) {
+			t.Errorf("the tick did not get to %s, and it has run up to %s", r.ID, hhmm(s.Watermark))
+		}
+	}
+	w.fail = nil
+	report := d.tick(t, clock("03:10"))
+	want := []string{"at 03:10 one to 02:00", "at 03:10 one to 03:00", "at 03:10 two to 02:00", "at 03:10 two to 03:00"}
+	if diff := cmp.Diff(want, ran(report)); diff != "" {
+		t.Errorf("ran (-want +got):\n%s", diff)
+	}
+}
+
+// What an earlier version left is looked for from where it stopped.
+func TestLooksAfterAnUpgrade(t *testing.T) {
+	t.Parallel()
+	c := config()
+	r := tenantRule("hourly", hourlyText, time.Hour, time.Hour)
+	w := newTenant(t, arrived("ann", "01:30", "02:10"), arrived("bob", "01:40", "03:20"))
+	d := newLookDay(t, c, w, r)
+	d.run(t, clock("02:05"), clock("02:05"), time.Hour)
+	c.Beginnings = beginningsOf(t, []*rule.Rule{r})
+	var err error
+	if d.detector, err = New(c, []*rule.Rule{r}, w, d.ledger, d.inbox); err != nil {
+		t.Fatal(err)
+	}
+	d.run(t, clock("03:05"), clock("05:05"), time.Hour)
+	if found := d.found(); len(found) != 2 {
+		t.Errorf("found %v", found)
+	}
+	// And back: what is late runs, and the passes do.
+	c.Beginnings = nil
+	if d.detector, err = New(c, []*rule.Rule{r}, w, d.ledger, d.inbox); err != nil {
+		t.Fatal(err)
+	}
+	report := d.tick(t, clock("06:05"))
+	if len(report.Rules[0].Windows) != 3 {
+		t.Errorf("ran %v", ran(report))
+	}
+	if s, err := d.ledger.State(t.Context(), r.ID); err != nil || !s.Looks.IsZero() {
+		t.Errorf("%+v, %v", s.Looks, err)
+	}
+}
+
+// A day's records that came in too late are reported once, with what would have
+// caught them, and that they are over.
+func TestTooLateIsReported(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.Health = DefaultHealth()
+	r := tenantRule("hourly", hourlyText, time.Hour, time.Hour)
+	c.Beginnings = beginningsOf(t, []*rule.Rule{r})
+	w := newTenant(t,
+		arrived("ann", "02:10", "75:00"),                                   // found by the last look at its window
+		arrived("bob", "02:10", "78:30"),                                   // too late
+		arrived("eve", "02:20", "80:10"),                                   // too late
+		tenantRecord{"Events", clock("02:20"), clock("82:10"), "max", "b"}, // nothing to the rule
+		arrived("joe", "20:20", "500:00"))                                  // more than 14 days late
+	d := newLookDay(t, c, w, r)
+	d.run(t, clock("01:05"), clock("520:05"), time.Hour)
+	var health []string
+	for _, report := range d.reports {
+		for _, a := range report.Health {
+			health = append(health, a.Title+": "+a.Description)
+		}
+	}
+	want := []string{
+		`Records came too late for the rule "hourly": Events: 2 records came in up to 77h50m0s after they were generated, when no window with them was looked at any more. PUSHBACK_LATE_LOOK=79h would have caught them (it is 72h).`,
+		`Over: Records came too late for the rule "hourly": What was reported is over.`,
+	}
+	if diff := cmp.Diff(want, health); diff != "" {
+		t.Errorf("health (-want +got):\n%s", diff)
+	}
+	// And so it does.
+	c.LateLook = 79 * time.Hour
+	again := newLookDay(t, c, w, r)
+	again.run(t, clock("01:05"), clock("150:05"), time.Hour)
+	found := 0
+	for _, line := range again.found() {
+		if strings.HasPrefix(line, "hourly") {
+			found++
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d activities are found: %v", found, again.found())
+	}
+}
