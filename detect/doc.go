@@ -3,7 +3,7 @@
 // A tick does this:
 //
 //  1. It works out which windows of which rules are due, oldest first
-//     (package schedule).
+//     (package schedule), and looks for records that came in late (look.go).
 //  2. It runs the rule's query over each window ([Querier]).
 //  3. It compares the number of rows with the rule's trigger.
 //  4. It reads each row as an activity: who, and when (activity.go).
@@ -54,11 +54,22 @@
 //
 // Window k of a rule ends at e = k * queryFrequency since the Unix epoch in
 // UTC and covers queryPeriod before e, without e itself. It is run at e + delay,
-// and again after every further queryFrequency up to e + delay + lateness, when
-// there is a last run: so whatever arrives until e + lateness counts, whether
-// or not the frequency divides the lateness. The window stays the same in these
-// late passes, so a trigger threshold keeps its meaning; the ledger drops what
-// an earlier pass reported. One pass catches up all that were missed of a window.
+// and again in a late pass when records of it came in since that the rule can see.
+// The window stays the same in late passes, so a trigger threshold keeps its
+// meaning; the ledger drops what an earlier pass reported.
+//
+// Which windows those are a look finds, at every queryFrequency and, if that is
+// longer, when the lateness is over. It asks the workspace for what came in since
+// the last complete look, by the workspace's own clock, and that passes the
+// beginnings of the rule's query ([Config].Beginnings, package look). The windows
+// of up to [Config].LateLook ago are kept in the rule's state, with the time of the
+// look, until they were run.
+//
+// Where a look says nothing of a rule, and of a rule without looks, a window is run
+// again after every further queryFrequency up to e + delay + lateness, when there is
+// a last run: so whatever arrives until e + lateness counts, whether or not the
+// frequency divides the lateness. One pass catches up all that were missed of a
+// window.
 //
 // The very first tick of a rule begins at the last window that is complete,
 // unless [Config].Start says where.
