@@ -41,7 +41,11 @@ func (l Limits) orDefault() Limits {
 }
 
 // LimitError says which of its limits a query went past, and what to do.
-type LimitError struct{ Message string }
+type LimitError struct {
+	Message string
+	// OfMemory says that it is the limit of memory.
+	OfMemory bool
+}
 
 func (e *LimitError) Error() string { return e.Message }
 
@@ -76,7 +80,7 @@ func newExecution(ctx context.Context, opts Options) (*execution, context.Cancel
 	if x.workers <= 0 {
 		x.workers = runtime.GOMAXPROCS(0)
 	}
-	late := &LimitError{fmt.Sprintf("the query takes more than %s, its limit: filter earlier, or read less", x.limits.Time)}
+	late := &LimitError{Message: fmt.Sprintf("the query takes more than %s, its limit: filter earlier, or read less", x.limits.Time)}
 	var cancel context.CancelFunc
 	x.ctx, cancel = context.WithTimeoutCause(ctx, x.limits.Time, late)
 	return x, cancel
@@ -99,7 +103,7 @@ func (x *execution) stopped() error {
 // query's time is over.
 func (x *execution) holds(rows int) error {
 	if rows > x.limits.Rows {
-		return &LimitError{fmt.Sprintf("the query holds more than %d rows at once, its limit: filter earlier, or summarize", x.limits.Rows)}
+		return &LimitError{Message: fmt.Sprintf("the query holds more than %d rows at once, its limit: filter earlier, or summarize", x.limits.Rows)}
 	}
 	return x.stopped()
 }
@@ -112,7 +116,7 @@ const madePerHeld = 20
 func (x *execution) makes(rows int) error {
 	most := int64(madePerHeld) * int64(x.limits.Rows)
 	if x.made.Add(int64(rows)) > most {
-		return &LimitError{fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join, its limit: filter earlier", most)}
+		return &LimitError{Message: fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join, its limit: filter earlier", most)}
 	}
 	return x.stopped()
 }
@@ -139,7 +143,7 @@ func (x *execution) within(bytes int64) error {
 	if x.limits.Bytes < 1<<20 {
 		limit = fmt.Sprintf("%d KiB", x.limits.Bytes>>10)
 	}
-	return &LimitError{"the query holds more than " + limit + " of memory, its limit: filter earlier, keep fewer columns, or summarize"}
+	return &LimitError{Message: "the query holds more than " + limit + " of memory, its limit: filter earlier, keep fewer columns, or summarize", OfMemory: true}
 }
 
 // set takes note of how many bytes it is now.

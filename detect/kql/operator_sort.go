@@ -250,7 +250,7 @@ func (t *taking) explain(*explainer) explained {
 }
 
 // errEnough ends the input of a take early.
-var errEnough = &LimitError{"enough rows"}
+var errEnough = &LimitError{Message: "enough rows"}
 
 func (t *taking) run(x *execution, emit func(*batch) error) error {
 	left := t.limit

@@ -339,7 +339,7 @@ func checkSize(v Value) int64 {
 }
 
 func limitError(format string, args ...any) runFailure {
-	return runFailure{&LimitError{fmt.Sprintf(format, args...)}}
+	return runFailure{&LimitError{Message: fmt.Sprintf(format, args...)}}
 }
 
 // runFailure carries an error out of an expression, which has no other way. A

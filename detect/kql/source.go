@@ -120,7 +120,7 @@ func (r *valueRange) run(x *execution, emit func(*batch) error) error {
 	}
 	sign, _ := compare(step, zero)
 	if sign == 0 {
-		return &LimitError{"range never ends: its step is zero"}
+		return &LimitError{Message: "range never ends: its step is zero"}
 	}
 	out := &vector{typ: r.col.typ}
 	for {

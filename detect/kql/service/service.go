@@ -5,6 +5,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/semaphore"
 
 	"pushback/detect/kql"
 )
@@ -31,10 +33,36 @@ type Service struct {
 	// may have been received to be seen. It must be set.
 	Now    func() time.Time
 	Limits kql.Limits
+	// AtOnce is how many queries run at once, each with its part of the memory. One
+	// that needs more runs again, alone. Zero is one.
+	AtOnce int
 
-	// running lets one query run at a time. So all of them together hold no
-	// more memory than one may; the tables would allow more.
-	running sync.Mutex
+	init    sync.Once
+	running *semaphore.Weighted
+}
+
+// run runs a query. All that run hold no more memory together than one may; the
+// tables would allow more.
+func (s *Service) run(ctx context.Context, query string, now time.Time, scope kql.Scope) (*kql.Table, error) {
+	n := int64(max(s.AtOnce, 1))
+	s.init.Do(func() { s.running = semaphore.NewWeighted(n) })
+	run := func(weight int64) (*kql.Table, error) {
+		if err := s.running.Acquire(ctx, weight); err != nil {
+			return nil, err
+		}
+		defer s.running.Release(weight)
+		limits := s.Limits
+		if limits.Bytes <= 0 {
+			limits.Bytes = kql.DefaultLimits.Bytes
+		}
+		limits.Bytes = limits.Bytes / n * weight
+		return kql.Run(ctx, query, s.DB, kql.Options{Now: now, Scope: scope, Limits: limits})
+	}
+	table, err := run(1)
+	if limit, ok := errors.AsType[*kql.LimitError](err); ok && limit.OfMemory && n > 1 {
+		return run(n)
+	}
+	return table, err
 }
 
 // maxAnswerRows is how many rows the service returns at most. It cuts a longer
@@ -88,9 +116,7 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	}
 	scope.ReceivedBy = now
 
-	s.running.Lock()
-	defer s.running.Unlock()
-	table, err := kql.Run(req.Context(), *body.Query, s.DB, kql.Options{Now: now, Scope: scope, Limits: s.Limits})
+	table, err := s.run(req.Context(), *body.Query, now, scope)
 	var queryError *kql.Error
 	var limit *kql.LimitError
 	switch {
