@@ -56,6 +56,14 @@ type Config struct {
 	// limit. A margin must have room for it.
 	SendTimeout time.Duration
 
+	// Concurrency is how many rules are worked on at once, each with one query at a
+	// time. Zero is one.
+	Concurrency int
+	// InOrder has what is found be recorded in the order in which the windows began,
+	// and sent when all is recorded. So the same logs give the same output, whatever
+	// comes first.
+	InOrder bool
+
 	// LeaseLength is how long another process is kept from a rule after this one
 	// died with its lease. It must be longer than a query and the recording of
 	// what it found may take. Zero is five minutes.
@@ -119,6 +127,7 @@ func DefaultConfig() Config {
 		Margin:       time.Minute,
 		DeliveryTime: time.Minute,
 		SendTimeout:  30 * time.Second,
+		Concurrency:  5,
 		LeaseLength:  5 * time.Minute,
 		SendLimit:    200,
 		MaxAlerts:    1000,
@@ -187,6 +196,10 @@ func (c Config) checked() (Config, error) {
 	if c.Margin < 0 || c.DeliveryTime < 0 || c.SendTimeout < 0 {
 		return c, errors.New("detect: margin, delivery time and send timeout cannot be negative")
 	}
+	if c.Concurrency < 0 {
+		return c, errors.New("detect: the concurrency cannot be negative")
+	}
+	c.Concurrency = max(c.Concurrency, 1)
 	if c.LeaseLength == 0 {
 		c.LeaseLength = 5 * time.Minute
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -66,105 +67,252 @@ func newCourier(config Config, notifiers []notify.Notifier, outbox outbox, notes
 	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}, seen: map[string]ledger.Place{}}
 }
 
-// deliverAll sends each destination what it is owed. tick is the time of the
-// tick, and clock gives that and what has passed of it.
-func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() time.Time) []Delivery {
-	outs := make([]Delivery, 0, len(c.notifiers))
-	if errors.Is(ctx.Err(), context.Canceled) { // somebody waits for the tick to end
-		for _, n := range c.notifiers {
+// deliver begins to send each destination what it is owed. tick is the time of the
+// tick, and clock gives that and what has passed of it. What it returns is told of
+// what is recorded meanwhile, and is to be ended.
+func (c *courier) deliver(ctx context.Context, tick time.Time, clock func() time.Time) *round {
+	r := &round{courier: c, ctx: ctx, tick: tick, clock: clock, byRule: map[string]pages{}, known: map[delivered]bool{}, wake: make(chan struct{}, 1), over: make(chan struct{})}
+	if c.config.InOrder {
+		close(r.over)
+		return r
+	}
+	go func() {
+		defer close(r.over)
+		r.work(nil)
+		for range r.wake {
+			r.work(r.take())
+		}
+	}()
+	return r
+}
+
+// round is what the deliveries of a tick have in common. What earlier ticks left
+// is read and sent at once, and then what each rule records as soon as that is all
+// of it: alerts need not wait for other rules.
+type round struct {
+	*courier
+	ctx   context.Context
+	tick  time.Time
+	clock func() time.Time
+	wake  chan struct{}
+	over  chan struct{} // closed when the work beside the rules is
+
+	mu       sync.Mutex
+	recorded []string // the rules that recorded something since they were read
+
+	// The rest is the worker's, and who ends the round's.
+
+	// begun says that what earlier ticks left was read.
+	begun  bool
+	byRule map[string]pages   // what was read of each last
+	known  map[delivered]bool // what is due of all that was read
+	trips  []*trip            // nil until something is owed
+	// incomplete says that not all that is owed could be read, and unread that some
+	// was not as the tick was cancelled.
+	incomplete, unread bool
+	// before is the book of addresses as it was read, and book what becomes of it.
+	// Without one nothing is sent: some address may want to be left alone. asked
+	// says that it was read in this tick.
+	before, book *addressBook
+	asked        bool
+	// worth says that what became of the book is to be saved.
+	worth bool
+	errs  []error // of what was read
+}
+
+// tell has what a rule recorded be sent.
+func (r *round) tell(ruleID string) {
+	r.mu.Lock()
+	r.recorded = append(r.recorded, ruleID)
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the rules that recorded something since it was called last.
+func (r *round) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.recorded
+	r.recorded = nil
+	return list
+}
+
+// end sends what is left and returns what became of all.
+func (r *round) end() []Delivery {
+	close(r.wake)
+	<-r.over
+	var outs []Delivery
+	r.work(r.take())
+	if r.unread && !r.begun {
+		for _, n := range r.notifiers {
 			outs = append(outs, Delivery{Destination: n.Name(), Unread: true})
 		}
 		return outs
 	}
-	maps.DeleteFunc(c.unnoted, func(_ delivered, made time.Time) bool { return tick.Sub(made) > unnotedFor })
-	r := &round{courier: c, tick: tick, clock: clock}
-	r.begin(ctx)
-	for i, n := range c.notifiers {
-		sharing, cancel := share(ctx, len(c.notifiers)-i)
-		out := r.visit(sharing, n)
-		cancel()
+	r.depart()
+	for i, t := range r.trips {
+		if t.out.Left > 0 { // there may be time for it now
+			r.visit(t, i, nil)
+		}
+		t.incomplete = r.incomplete
+		out := t.conclude(r.pageOf(t.n.Name()))
+		r.worth = r.worth || t.worth
+		out.Incomplete, out.Unread = r.incomplete, r.unread
+		if r.book == nil {
+			out.Addresses = nil
+		}
 		if i == 0 {
-			out.Err = errors.Join(r.err, out.Err)
+			out.Err = errors.Join(append(r.errs, out.Err)...)
 		}
 		outs = append(outs, out)
 	}
 	outs = append(outs, r.orphans()...)
-	r.end(ctx, outs)
+	r.save(outs)
 	return outs
 }
 
-// round is what the deliveries of a tick have in common.
-type round struct {
-	*courier
-	tick  time.Time
-	clock func() time.Time
-	pages map[string]*page // by destination
-	// incomplete says that not all that is owed could be read.
-	incomplete bool
-	// before is the book of addresses as it was read, and book what becomes of it.
-	// Without one nothing is sent: some address may want to be left alone.
-	before, book *addressBook
-	// worth says that what became of the book is to be saved.
-	worth bool
-	err   error // of what was read
-}
-
-// begin reads the book of addresses and what is owed.
-func (r *round) begin(ctx context.Context) {
-	known := true
-	read := func() error {
-		book, damaged, err := readAddresses(ctx, r.notes)
-		r.courier.book, known = book, err == nil
-		if r.worth = damaged != nil; damaged != nil {
-			return fmt.Errorf("the note %q of rule %q is damaged, and is replaced: %w", addressNote, HealthRuleID, damaged)
+// work sends what earlier ticks left, once, and after that what rules recorded
+// since.
+func (r *round) work(recorded []string) {
+	if r.begun && len(recorded) == 0 {
+		return
+	}
+	if errors.Is(r.ctx.Err(), context.Canceled) { // somebody waits for the tick to end
+		r.unread = true
+		return
+	}
+	byRule := r.read(recorded)
+	if !r.some() {
+		return
+	}
+	r.depart()
+	for i, t := range r.trips {
+		var due []*ledger.Owed
+		for _, pages := range byRule {
+			if p := pages[t.n.Name()]; p != nil {
+				due = append(due, p.due...)
+				t.tried = t.tried || p.tried
+			}
 		}
-		return err
-	}
-	settled := func() *addressBook {
-		b := (&addressBook{}).clone()
-		if known {
-			b = r.courier.book.clone()
-			b.settle(r.tick)
-		}
-		return b
-	}
-	// What an address that refuses can be sent depends on the book: another process
-	// may have it tried.
-	fresh := r.courier.book == nil || r.refusing()
-	var unknown error
-	if fresh {
-		unknown = read()
-	}
-	pages, err := r.courier.pages(ctx, settled(), r.clock())
-	if r.pages, r.incomplete = pages, err != nil; err != nil {
-		err = fmt.Errorf("reading what is owed: %w", err)
-	}
-	if !fresh && slices.ContainsFunc(slices.Collect(maps.Values(pages)), (*page).some) {
-		unknown = read()
-	}
-	r.err = errors.Join(err, unknown)
-	if known {
-		r.before, r.book = r.courier.book, settled()
+		slices.SortStableFunc(due, compareDue)
+		r.visit(t, i, due)
 	}
 }
 
-// visit sends a destination what it is owed.
-func (r *round) visit(ctx context.Context, n notify.Notifier) Delivery {
-	t := newTrip(r, n)
-	out := t.deliver(ctx, r.pages[n.Name()])
-	r.worth = r.worth || t.worth
-	out.Incomplete = r.incomplete
-	if r.book == nil {
-		out.Addresses = nil
+// visit sends a destination what is due, with an equal part of the time for it and
+// those after it.
+func (r *round) visit(t *trip, i int, due []*ledger.Owed) {
+	sharing, cancel := share(r.ctx, len(r.trips)-i)
+	defer cancel()
+	t.deliver(sharing, due)
+}
+
+// read reads what earlier ticks left, once, and after that what rules recorded
+// since.
+func (r *round) read(recorded []string) map[string]pages {
+	if !r.begun {
+		r.take() // it is read with the rest
+		r.begun, recorded = true, nil
+		maps.DeleteFunc(r.unnoted, func(_ delivered, made time.Time) bool { return r.tick.Sub(made) > unnotedFor })
+		// What an address that refuses can be sent depends on the book: another process
+		// may have it tried.
+		if r.courier.book == nil || r.refusing() {
+			r.ask()
+		}
 	}
-	return out
+	byRule, err := r.courier.read(r.ctx, r.settled(), r.clock(), recorded, r.known)
+	if err != nil {
+		r.incomplete = true
+		r.errs = append(r.errs, fmt.Errorf("reading what is owed: %w", err))
+	}
+	for id, pages := range byRule {
+		r.byRule[id] = pages
+		for name, p := range pages {
+			for _, o := range p.due {
+				r.known[delivered{name, o.Alert.ID}] = true
+			}
+		}
+	}
+	return byRule
+}
+
+// some reports whether anything is owed.
+func (r *round) some() bool {
+	for _, pages := range r.byRule {
+		if pages.some() {
+			return true
+		}
+	}
+	return false
+}
+
+// pageOf returns all that is owed to a destination, as it was read last.
+func (r *round) pageOf(destination string) *page {
+	all := newPage()
+	for _, pages := range r.byRule {
+		if p := pages[destination]; p != nil {
+			all.add(p)
+		}
+	}
+	return all
+}
+
+// ask reads the book of addresses, once in a tick.
+func (r *round) ask() {
+	r.asked = true
+	book, damaged, err := readAddresses(r.ctx, r.notes)
+	r.courier.book = book
+	if damaged != nil {
+		r.worth = true
+		err = fmt.Errorf("the note %q of rule %q is damaged, and is replaced: %w", addressNote, HealthRuleID, damaged)
+	}
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+// settled returns what is known of the addresses.
+func (r *round) settled() *addressBook {
+	if r.courier.book == nil {
+		return (&addressBook{}).clone()
+	}
+	b := r.courier.book.clone()
+	b.settle(r.tick)
+	return b
+}
+
+// depart begins the trips to the destinations. Before it anything is sent the book
+// of addresses is read.
+func (r *round) depart() {
+	if r.trips != nil {
+		return
+	}
+	if !r.asked && r.some() {
+		r.ask()
+	}
+	if r.courier.book != nil {
+		r.before, r.book = r.courier.book, r.settled()
+	}
+	r.trips = []*trip{}
+	for _, n := range r.notifiers {
+		r.trips = append(r.trips, newTrip(r, n))
+	}
 }
 
 // orphans returns what is owed to destinations that there were once.
 func (r *round) orphans() (outs []Delivery) {
-	for _, name := range slices.Sorted(maps.Keys(r.pages)) {
+	names := map[string]bool{}
+	for _, pages := range r.byRule {
+		for name := range pages {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		here := slices.ContainsFunc(r.notifiers, func(n notify.Notifier) bool { return n.Name() == name })
-		if p := r.pages[name]; !here && p.some() {
+		if p := r.pageOf(name); !here && p.some() {
 			out := Delivery{Destination: name, Orphaned: true, Incomplete: r.incomplete}
 			out.count(p)
 			outs = append(outs, out)
@@ -173,8 +321,8 @@ func (r *round) orphans() (outs []Delivery) {
 	return outs
 }
 
-// end saves what has become of the addresses.
-func (r *round) end(ctx context.Context, outs []Delivery) {
+// save saves what has become of the addresses.
+func (r *round) save(outs []Delivery) {
 	if r.book == nil {
 		return
 	}
@@ -187,7 +335,7 @@ func (r *round) end(ctx context.Context, outs []Delivery) {
 		return
 	}
 	var err error
-	if r.courier.book, err = saveAddresses(ctx, r.notes, r.before, r.book); err != nil && len(outs) > 0 {
+	if r.courier.book, err = saveAddresses(r.ctx, r.notes, r.before, r.book); err != nil && len(outs) > 0 {
 		outs[0].Err = errors.Join(outs[0].Err, err)
 	}
 }
@@ -232,21 +380,18 @@ func share(ctx context.Context, destinations int) (context.Context, context.Canc
 	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(destinations))
 }
 
-// deliver sends a destination what is owed to it and due, in the order in which
-// it was recorded, until ctx ends.
-func (t *trip) deliver(ctx context.Context, p *page) Delivery {
+// deliver sends a destination what else is owed to it and due, in the order in
+// which it was recorded, until ctx ends.
+func (t *trip) deliver(ctx context.Context, due []*ledger.Owed) {
 	elapsed := t.config.stopwatch()
-	t.out.Destination, t.page, t.due = t.n.Name(), p, p.due
-	t.out.count(p)
+	t.due, t.out.Left = append(t.due, due...), 0
 	t.noteEarlier(ctx)
 	t.send(ctx)
 	// After those that work, since each may take long not to answer.
 	if t.probe(ctx) {
 		t.send(ctx)
 	}
-	t.conclude()
-	t.out.Duration = elapsed()
-	return t.out
+	t.out.Duration += elapsed()
 }
 
 // send sends what is due for the addresses that are open.
@@ -260,7 +405,10 @@ func (t *trip) send(ctx context.Context) {
 			}
 		case !t.open(ctx, s):
 		case len(p) == 1:
-			t.single(ctx, s, p[0])
+			if t.single(ctx, s, p[0]) {
+				t.singles++
+				t.alone[parcelOf{p[0].Alert.RuleID, s}]++
+			}
 		default:
 			t.digest(ctx, s, p)
 		}
@@ -335,15 +483,11 @@ func (t *trip) candidate(s *visit) (best *ledger.Owed) {
 // What was refused by itself comes last, and alone: it must not hold up the
 // others again.
 func (t *trip) parcels() [][]*ledger.Owed {
-	type group struct {
-		rule string
-		at   *visit
-	}
 	most := math.MaxInt
 	if d, ok := t.n.(notify.Digester); ok && d.Most() > 0 {
 		most = d.Most()
 	}
-	count := map[group]int{}
+	count := maps.Clone(t.alone)
 	var list, suspects []*ledger.Owed
 	for _, o := range t.due {
 		switch s := t.visitOf(o); {
@@ -352,19 +496,20 @@ func (t *trip) parcels() [][]*ledger.Owed {
 			suspects = append(suspects, o)
 		default:
 			list = append(list, o)
-			count[group{o.Alert.RuleID, s}]++
+			count[parcelOf{o.Alert.RuleID, s}]++
 		}
 	}
 	var parcels [][]*ledger.Owed
+	singles := t.singles
 	single := func(o *ledger.Owed) {
-		if t.singles < t.config.SendLimit || t.config.SendLimit == 0 {
+		if singles < t.config.SendLimit || t.config.SendLimit == 0 {
 			parcels = append(parcels, []*ledger.Owed{o})
-			t.singles++
+			singles++
 		}
 	}
-	digests := map[group]int{} // the index of each
+	digests := map[parcelOf]int{} // the index of each
 	for _, o := range list {
-		g := group{o.Alert.RuleID, t.visitOf(o)}
+		g := parcelOf{o.Alert.RuleID, t.visitOf(o)}
 		i, begun := digests[g]
 		switch {
 		case count[g] <= most:
@@ -382,10 +527,12 @@ func (t *trip) parcels() [][]*ledger.Owed {
 	return parcels
 }
 
-// conclude says in the report what the destination is still owed, and which of
-// its addresses refuse.
-func (t *trip) conclude() {
-	t.out.Behind += t.page.behind
+// conclude returns what the destination is still owed, which of its addresses
+// refuse, and what became of the rest: page is all that was read for it.
+func (t *trip) conclude(page *page) Delivery {
+	page.due = t.due // also what a rule owed when it was read before
+	t.out.count(page)
+	t.out.Behind += page.behind
 	for _, o := range t.due {
 		if !t.handled[o] {
 			t.out.Behind++
@@ -400,7 +547,7 @@ func (t *trip) conclude() {
 			t.shut(s, 0) // what else is owed to it waits
 		}
 		run := AddressRun{Name: name, Refused: s.state.Refused, Next: s.state.Next, LastTaken: s.state.Taken, Error: s.state.Error}
-		waiting := t.page.waiting[name]
+		waiting := page.waiting[name]
 		for _, o := range t.due {
 			if !t.gone[o] && t.visitOf(o) == s {
 				waiting = waiting.add(1, o.Alert.Created)
@@ -418,4 +565,5 @@ func (t *trip) conclude() {
 		t.out.Addresses = append(t.out.Addresses, run)
 	}
 	t.out.Err = errors.Join(t.errs...)
+	return t.out
 }

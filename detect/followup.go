@@ -17,8 +17,9 @@ const followedFor = 3 * alert.AftermathLasts
 
 // follow looks whether there is news of what a rule reported lately, and records
 // updates. Each alert is updated once for each kind of news. It is done with the
-// rule's windows, so that a tick without any asks nothing.
-func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
+// rule's windows, so that a tick without any asks nothing. It calls settle before
+// it records anything.
+func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle func()) {
 	if p.lease == nil || len(p.run.Windows) == 0 || hopeless(p.run.Windows[len(p.run.Windows)-1].Err) || ctx.Err() != nil {
 		return
 	}
@@ -49,6 +50,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time) {
 			p.run.warn(fmt.Sprintf("rule %q: warning: %s", p.rule.Name, w))
 		}
 		updates = once(updates, open)
+		settle()
 		if len(updates) == 0 || !p.keepLease(ctx, now) {
 			return nil
 		}

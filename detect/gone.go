@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"pushback/detect/ledger"
@@ -10,6 +11,7 @@ import (
 // recall is what this process knows of the ledger. So one that was made in the
 // place of another is not taken for it.
 type recall struct {
+	mu sync.Mutex
 	// states are how far rules had run, by rule, as the ledger last said.
 	states map[string]ledger.State
 	// since is when the ledger was found to be gone, or zero.
@@ -33,6 +35,8 @@ func (r *recall) found() { r.since = time.Time{} }
 // know notes how far a rule has run.
 func (r *recall) know(ruleID string, s ledger.State) {
 	if !s.IsZero() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if r.states == nil {
 			r.states = map[string]ledger.State{}
 		}
@@ -47,7 +51,9 @@ func (r *recall) stateOf(ctx context.Context, h history, rule scheduledRule, now
 	if s, err = h.State(ctx, rule.ID); err != nil {
 		return s, false, err
 	}
+	r.mu.Lock()
 	known := r.states[rule.ID]
+	r.mu.Unlock()
 	switch {
 	case !s.IsZero():
 		r.know(rule.ID, s)

@@ -80,6 +80,8 @@ type reader struct {
 	book *addressBook
 	now  time.Time
 	page *page
+	// known are alerts that were read earlier in the tick.
+	known map[delivered]bool
 
 	// seen is how far the tick before looked. What came since may still get company
 	// before it, from a process whose clock is behind.
@@ -161,6 +163,10 @@ func (r *reader) read(list []ledger.Owed) {
 		return
 	}
 	o := &list[i]
+	if r.known[delivered{r.name, o.Alert.ID}] {
+		r.open = false
+		return
+	}
 	r.page.tried = r.page.tried || o.Attempts > 0
 	address := r.address(o)
 	wait := func() { r.page.waiting[address] = r.page.waiting[address].add(1, o.Alert.Created) }
@@ -197,7 +203,7 @@ func (r *reader) pick(o *ledger.Owed, address string) {
 // peek picks an alert that the mark passed, if its address is to be tried.
 func (r *reader) peek(list []ledger.Owed) {
 	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
-	if i < 0 || list[i].Place >= r.start || list[i].Parked || list[i].Next.After(r.now) {
+	if i < 0 || r.known[delivered{r.name, list[i].Alert.ID}] || list[i].Place >= r.start || list[i].Parked || list[i].Next.After(r.now) {
 		return
 	}
 	address := r.address(&list[i])
@@ -218,34 +224,45 @@ func (r *reader) pass(o ledger.Owed) bool {
 	return r.open
 }
 
-// pages reads what is owed, by destination, also when the time for sending it is
-// up: the report says how much that is. What can be read comes with the error
-// about the rest.
-func (c *courier) pages(ctx context.Context, book *addressBook, now time.Time) (map[string]*page, error) {
+// pages are what was read of a rule's outbox, by destination.
+type pages map[string]*page
+
+// some reports whether anything is owed.
+func (p pages) some() bool {
+	for _, one := range p {
+		if one.some() {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads what is owed, by rule, also when the time for sending it is up: the
+// report says how much that is. It reads what all rules owe or, if there are
+// some, of only those, and leaves out the alerts that are known already. What can be
+// read comes with the error about the rest.
+func (c *courier) read(ctx context.Context, book *addressBook, now time.Time, only []string, known map[delivered]bool) (map[string]pages, error) {
 	ctx, cancel := finishing(ctx, readTimeout)
 	defer cancel()
-	pages := map[string]*page{}
-	for _, n := range c.notifiers {
-		pages[n.Name()] = newPage()
-	}
-	var rules []string
-	err := guarded(func() (err error) {
-		rules, err = c.outbox.Rules(ctx)
-		return err
-	})
-	if err != nil {
-		return pages, err
+	byRule := map[string]pages{}
+	rules := slices.Compact(slices.Sorted(slices.Values(only)))
+	if len(only) == 0 {
+		err := guarded(func() (err error) {
+			rules, err = c.outbox.Rules(ctx)
+			return err
+		})
+		if err != nil {
+			return byRule, err
+		}
 	}
 	var errs []error
 	for _, id := range rules {
-		if err := guarded(func() error { return c.readRule(ctx, id, book, now, pages) }); err != nil {
+		byRule[id] = pages{}
+		if err := guarded(func() error { return c.readRule(ctx, id, book, now, byRule[id], known) }); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	for _, p := range pages {
-		slices.SortStableFunc(p.due, compareDue)
-	}
-	return pages, errors.Join(errs...)
+	return byRule, errors.Join(errs...)
 }
 
 // compareDue orders what is sent: what is wrong with Pushback itself first, since
@@ -262,10 +279,21 @@ func compareDue(a, b *ledger.Owed) int {
 
 func newPage() *page { return &page{waiting: map[string]backlog{}} }
 
+// add adds what was read later.
+func (p *page) add(more *page) {
+	p.due = append(p.due, more.due...)
+	for address, b := range more.waiting {
+		p.waiting[address] = p.waiting[address].add(b.count, b.oldest)
+	}
+	p.parked += more.parked
+	p.tried, p.more = p.tried || more.tried, p.more || more.more
+	p.behind += more.behind
+}
+
 // some reports whether anything is owed.
 func (p *page) some() bool { return len(p.due)+len(p.waiting)+p.parked > 0 }
 
-// count counts what is owed.
+// count counts what is owed, beside what became of it.
 func (out *Delivery) count(p *page) {
 	all := backlog{}
 	for _, b := range p.waiting {
@@ -274,7 +302,9 @@ func (out *Delivery) count(p *page) {
 	for _, o := range p.due {
 		all = all.add(1, o.Alert.Created)
 	}
-	out.Pending, out.Oldest, out.Parked, out.More = all.count, all.oldest, p.parked, p.more
+	out.Pending += all.count
+	out.Parked += p.parked
+	out.Oldest, out.More = all.oldest, p.more
 }
 
 // readers read a rule's outbox for all destinations.
@@ -283,14 +313,16 @@ type readers struct {
 	ruleID  string
 	book    *addressBook
 	now     time.Time
-	pages   map[string]*page
+	pages   pages
+	known   map[delivered]bool
 	list    map[string]*reader
 	last    ledger.Place // of those that are due, as far as they were read
 }
 
-// readRule reads what a rule owes into the pages of the destinations.
-func (c *courier) readRule(ctx context.Context, ruleID string, book *addressBook, now time.Time, pages map[string]*page) error {
-	all := &readers{courier: c, ruleID: ruleID, book: book, now: now, pages: pages, list: map[string]*reader{}}
+// readRule reads what a rule owes into the pages of the destinations, but for what
+// is known.
+func (c *courier) readRule(ctx context.Context, ruleID string, book *addressBook, now time.Time, pages pages, known map[delivered]bool) error {
+	all := &readers{courier: c, ruleID: ruleID, book: book, now: now, pages: pages, known: known, list: map[string]*reader{}}
 	for _, n := range c.notifiers {
 		all.add(n.Name(), n)
 	}
@@ -330,7 +362,7 @@ func (all *readers) add(name string, n notify.Notifier) *reader {
 	if all.pages[name] == nil {
 		all.pages[name] = newPage()
 	}
-	r := &reader{name: name, n: n, book: all.book, now: all.now, page: all.pages[name], seen: all.courier.seen[all.ruleID], due: map[string]int{}}
+	r := &reader{name: name, n: n, book: all.book, now: all.now, page: all.pages[name], known: all.known, seen: all.courier.seen[all.ruleID], due: map[string]int{}}
 	r.begin(all.courier.marks[marked{all.ruleID, name}])
 	all.list[name] = r
 	return r

@@ -85,7 +85,7 @@ func (p *postOffice) record(ruleID string, n int, to ...string) (alerts []alert.
 func (p *postOffice) tick() (outs []Delivery, read int) {
 	p.now = p.now.Add(5 * time.Minute)
 	p.outbox.read = 0
-	outs = p.deliverAll(p.t.Context(), p.now, func() time.Time { return p.now })
+	outs = p.deliver(p.t.Context(), p.now, func() time.Time { return p.now }).end()
 	return outs, p.outbox.read
 }
 

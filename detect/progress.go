@@ -32,6 +32,8 @@ type progress struct {
 	touched bool
 	// looked says that state is not what the ledger has for what a look found alone.
 	looked bool
+	// told says that what the rule recorded is being sent.
+	told bool
 	// lease is nil without a window to run of the rule or, if it shares its story,
 	// of one of the others.
 	lease  *ledger.Lease

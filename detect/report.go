@@ -316,6 +316,11 @@ func (r *RuleRun) warn(text string) {
 	}
 }
 
+// owes reports whether the rule's windows recorded alerts that are to be sent.
+func (r RuleRun) owes() bool {
+	return slices.ContainsFunc(r.Windows, func(w WindowRun) bool { return len(w.Alerts) > w.HeldBack })
+}
+
 // failed reports whether something of the rule failed, or nothing of it could be
 // done because its query took too long.
 func (r RuleRun) failed() bool { return r.Failure() != nil || r.Cut != nil && len(r.Windows) == 0 }

@@ -95,30 +95,35 @@ func (r *runner) planStory(ctx context.Context, rules []*progress, now time.Time
 }
 
 // run runs the windows that are due, in turns: the oldest of each rule, then
-// the next of each. So a rule with much to catch up does not keep the others
-// waiting. Then it follows up what the rules reported, and saves how far they
-// have run.
-func (r *runner) run(ctx context.Context, all []*progress, now time.Time) {
-	for turn := all; len(turn) > 0 && ctx.Err() == nil; {
-		var next []*progress
-		for _, p := range turn {
-			if ctx.Err() != nil {
-				break
-			}
-			elapsed := r.config.stopwatch()
-			if r.step(ctx, p, now) {
-				next = append(next, p)
-			}
-			p.run.Duration += elapsed()
+// the next of each. Then it follows up what the rules reported, and saves how far
+// they have run. Of a rule that recorded alerts it calls recorded, as soon as no
+// more are to be expected of it.
+func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleID string)) {
+	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) (more bool) {
+		elapsed := r.config.stopwatch()
+		defer func() { p.run.Duration += elapsed() }()
+		more = r.step(ctx, p, now, settle)
+		if !more && p.run.owes() {
+			recorded(p.rule.ID)
+			p.told = true
 		}
-		turn = next
-	}
+		return more
+	})
 	for _, p := range all {
-		if r.config.Enricher != nil {
-			elapsed := r.config.stopwatch()
-			r.follow(ctx, p, now)
-			p.run.Duration += elapsed()
+		if !p.told && p.run.owes() { // it was left with more to do
+			recorded(p.rule.ID)
 		}
+	}
+	if r.config.Enricher != nil {
+		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) bool {
+			elapsed := r.config.stopwatch()
+			defer func() { p.run.Duration += elapsed() }()
+			r.follow(ctx, p, now, settle)
+			if len(p.run.Updates) > p.run.UpdatesHeldBack {
+				recorded(p.rule.ID)
+			}
+			return false
+		})
 	}
 	saving, cancel := finishing(ctx, statesTimeout)
 	defer cancel()
@@ -221,8 +226,8 @@ func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
 }
 
 // step runs the oldest window of a rule that is due and reports whether there
-// is another to run.
-func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
+// is another to run. It calls settle before it records anything.
+func (r *runner) step(ctx context.Context, p *progress, now time.Time, settle func()) bool {
 	if len(p.due) == 0 {
 		return false
 	}
@@ -235,6 +240,7 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time) bool {
 	var held []alert.Activity
 	err := guarded(func() error {
 		if w, held = r.runWindow(ctx, p.rule, due, now, p.run); w.Err == nil {
+			settle()
 			w.Err = r.relate(ctx, p, w.Alerts, now)
 		}
 		return w.Err

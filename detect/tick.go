@@ -183,8 +183,9 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	d.runner.lookForLate(querying, plan, now)
 	report.Rules = runs
 	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
-	d.runner.run(querying, plan, now)
-	report.Deliveries = d.courier.deliverAll(sending, now, clock)
+	round := d.courier.deliver(sending, now, clock)
+	d.runner.run(querying, plan, now, round.tell)
+	report.Deliveries = round.end()
 	d.purge(sending, &report)
 	d.watch.look(sending, &report)
 	d.courier.heartbeat(sending, &report, clock)

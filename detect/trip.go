@@ -27,8 +27,7 @@ type trip struct {
 	out   Delivery
 	errs  []error
 
-	page *page
-	due  []*ledger.Owed // of the page
+	due []*ledger.Owed // all that was read
 	// handled are those of due that were tried, or that another process sends.
 	handled map[*ledger.Owed]bool
 	// gone are those that are not owed any more, or parked.
@@ -42,8 +41,12 @@ type trip struct {
 	// alerts of all that did.
 	unclaimed   int
 	unclaimable map[*ledger.Owed]bool
-	// singles counts the alerts that are sent one by one.
+	// singles counts the alerts that are sent one by one, and alone does so for each
+	// rule and address.
 	singles int
+	alone   map[parcelOf]int
+	// tried says that some alert was sent in vain in an earlier tick.
+	tried bool
 	// worth says that the book has something that another process, or this one
 	// after a restart, has to know.
 	worth bool
@@ -51,13 +54,19 @@ type trip struct {
 
 func newTrip(r *round, n notify.Notifier) *trip {
 	t := &trip{
-		courier: r.courier, n: n, book: r.book, tick: r.tick, clock: r.clock, stopped: r.book == nil, incomplete: r.incomplete,
+		courier: r.courier, n: n, alone: map[parcelOf]int{}, out: Delivery{Destination: n.Name()}, book: r.book, tick: r.tick, clock: r.clock, stopped: r.book == nil, incomplete: r.incomplete,
 		handled: map[*ledger.Owed]bool{}, gone: map[*ledger.Owed]bool{}, unclaimable: map[*ledger.Owed]bool{}, visits: map[string]*visit{},
 	}
 	if t.book == nil {
 		t.book = (&addressBook{}).clone()
 	}
 	return t
+}
+
+// parcelOf is what alerts are sent at once by.
+type parcelOf struct {
+	ruleID string
+	to     *visit
 }
 
 // visit is an address on a trip.
@@ -205,7 +214,7 @@ func (t *trip) heard(s *visit) bool {
 	if t.beats() && t.clock().Sub(s.state.Taken) >= time.Hour {
 		return true
 	}
-	return t.page.tried || s.failed != nil
+	return t.tried || s.failed != nil
 }
 
 // note notes that an alert was sent.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type world struct {
 	fail func(q workspace.Query) error
 	// takes, if set, is how long a query takes.
 	takes   func(q workspace.Query) time.Duration
+	mu      sync.Mutex
 	queries []workspace.Query
 }
 
@@ -67,7 +69,9 @@ var worldColumns = []workspace.Column{
 }
 
 func (w *world) Query(ctx context.Context, q workspace.Query) (*workspace.Table, error) {
+	w.mu.Lock()
 	w.queries = append(w.queries, q)
+	w.mu.Unlock()
 	if w.takes != nil {
 		select {
 		case <-time.After(w.takes(q)):
