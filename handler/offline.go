@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -177,6 +178,7 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 		config.LateRecords = late.next
 	}
 	config.MaxAlerts = s.MaxAlerts
+	config.Concurrency, config.InOrder = runtime.GOMAXPROCS(0), true
 	config.Start, config.End = first, last
 	withContext(&config, s, context)
 	sim.detector, err = detect.New(config, rules, client, reported, to)
@@ -190,8 +192,9 @@ func (s *simulation) client(tables []*kql.Table, lists watchlistSource) (*worksp
 	return workspace.New(localWorkspace, localCredential{}, workspace.Options{
 		ClientOptions: azcore.ClientOptions{
 			Transport: &service.Service{
-				DB:  db,
-				Now: func() time.Time { return s.now },
+				DB:     db,
+				Now:    func() time.Time { return s.now },
+				AtOnce: runtime.GOMAXPROCS(0),
 			},
 			Retry: policy.RetryOptions{MaxRetries: -1}, // what fails in process fails again
 		},
