@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/workspace"
 )
 
 // followedFor is how long an alert is followed up. The aftermath is counted from
@@ -23,6 +24,8 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle 
 	if p.lease == nil || len(p.run.Windows) == 0 || hopeless(p.run.Windows[len(p.run.Windows)-1].Err) || ctx.Err() != nil {
 		return
 	}
+	ctx, release := workspace.Hold(ctx)
+	defer release()
 	err := guarded(func() error {
 		recent, left, err := r.history.Recent(ctx, p.rule.ID, now.Add(-followedFor))
 		if err != nil {

@@ -316,9 +316,12 @@ func (r *RuleRun) warn(text string) {
 	}
 }
 
-// owes reports whether the rule's windows recorded alerts that are to be sent.
-func (r RuleRun) owes() bool {
-	return slices.ContainsFunc(r.Windows, func(w WindowRun) bool { return len(w.Alerts) > w.HeldBack })
+// owed counts the alerts that the rule's windows recorded and that are to be sent.
+func (r RuleRun) owed() (n int) {
+	for _, w := range r.Windows {
+		n += len(w.Alerts) - w.HeldBack
+	}
+	return n
 }
 
 // failed reports whether something of the rule failed, or nothing of it could be

@@ -103,17 +103,12 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		elapsed := r.config.stopwatch()
 		defer func() { p.run.Duration += elapsed() }()
 		more = r.step(ctx, p, now, settle)
-		if !more && p.run.owes() {
+		if owed := p.run.owed(); !more && owed > 0 && owed <= mostEarly {
 			recorded(p.rule.ID)
 			p.told = true
 		}
 		return more
 	})
-	for _, p := range all {
-		if !p.told && p.run.owes() { // it was left with more to do
-			recorded(p.rule.ID)
-		}
-	}
 	if r.config.Enricher != nil {
 		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) bool {
 			elapsed := r.config.stopwatch()
@@ -124,6 +119,11 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 			}
 			return false
 		})
+	}
+	for _, p := range all {
+		if !p.told && p.run.owed() > 0 {
+			recorded(p.rule.ID)
+		}
 	}
 	saving, cancel := finishing(ctx, statesTimeout)
 	defer cancel()
@@ -136,6 +136,10 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		p.run.Duration += elapsed()
 	}
 }
+
+// mostEarly is how many alerts of a rule are sent while they are followed up: both
+// take memory.
+const mostEarly = 200
 
 // save saves how far a rule has run, and gives back its lease.
 func (r *runner) save(ctx context.Context, p *progress) {
@@ -236,6 +240,9 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time, settle fu
 		return false
 	}
 	p.touched, p.looked = true, false
+	// What a window found is in memory until it is recorded.
+	ctx, release := workspace.Hold(ctx)
+	defer release()
 	var w WindowRun
 	var held []alert.Activity
 	err := guarded(func() error {

@@ -128,6 +128,7 @@ func openWorkspace(s settings.Settings, log *slog.Logger, tunes ...tune) (detect
 		ClientOptions:        options,
 		AdditionalWorkspaces: slices.DeleteFunc(slices.Clone(s.AdditionalWorkspaces), isFirst),
 		Timeout:              s.QueryTimeout,
+		Concurrency:          s.Concurrency,
 		Build:                version,
 		Logger:               log,
 	})

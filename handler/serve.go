@@ -169,6 +169,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.CatchUp = a.settings.CatchUp
 	looks := looksOf(rules, kql.Catalog{Tables: kql.KnownTables()})
 	config.Beginnings, config.LateLook = looks.beginnings, lateLook(a.settings, rules)
+	config.Concurrency = a.settings.Concurrency
 	config.SendTimeout = sendTime
 	config.MaxAlerts = a.settings.MaxAlerts
 	config.Heartbeat = a.settings.TeamsHeartbeat

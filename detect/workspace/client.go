@@ -45,6 +45,7 @@ type Client struct {
 	logger      *slog.Logger
 	logs        *azquery.LogsClient
 	build       string
+	throttle    *throttle
 }
 
 // Options are the settings of a [Client]; the zero value is the public cloud.
@@ -62,6 +63,10 @@ type Options struct {
 	// most. The service stops working on the query then. Zero is
 	// [DefaultTimeout].
 	Timeout time.Duration
+	// Concurrency is how many queries run at once; more wait. All of them keep to what
+	// the service takes of one identity, wait as long as it asks any of them to, and
+	// hold only one large answer at a time: see [Hold]. Zero is no limit at all.
+	Concurrency int
 	// Logger, if set, gets the statistics of each query at debug level: time,
 	// processor, memory and rows read. They are asked for only if it takes them.
 	Logger *slog.Logger
@@ -79,12 +84,17 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 		return nil, errors.New("workspace: the workspace id is empty")
 	case credential == nil:
 		return nil, errors.New("workspace: there is no credential")
+	case options.Concurrency < 0:
+		return nil, errors.New("workspace: the concurrency cannot be negative")
 	case options.Timeout < 0 || options.Timeout > maxTimeout:
 		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, maxTimeout)
 	}
 	c := &Client{workspaceID: workspaceID, build: options.Build, timeout: options.Timeout, logger: options.Logger}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
+	}
+	if options.Concurrency > 0 {
+		c.throttle = newThrottle(options.Concurrency)
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
@@ -121,9 +131,35 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 //     answered is not the service,
 //   - a [*ConnectionError] if the service could not be reached,
 //   - a [*CredentialError] if there was no token for it,
+//   - a [*ThrottledError] if the service asked to be left alone for longer,
 //
 // or wraps ctx's error if that ended the wait.
 func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
+	h, ok := ctx.Value(holdingKey{}).(*holding)
+	if !ok { // nobody says for how long
+		h = &holding{}
+		defer h.release()
+	}
+	table, err := c.ask(ctx, q, h)
+	if errors.Is(err, errCrowded) {
+		// It is asked again when the other is gone, rather than kept waiting half-read.
+		if err = h.wait(ctx, c.throttle); err == nil {
+			table, err = c.ask(ctx, q, h)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("querying workspace %s: %w", c.workspaceID, err)
+	}
+	return table, nil
+}
+
+// ask asks a query when its turn comes.
+func (c *Client) ask(ctx context.Context, q Query, h *holding) (*Table, error) {
+	end, err := c.throttle.begin(ctx, c.timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
@@ -131,12 +167,12 @@ func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
 	wait := max(int(timeout/time.Second), 1)
 	statistics := c.logger.Enabled(ctx, slog.LevelDebug)
 
-	var x exchange
+	x := exchange{throttle: c.throttle, holding: h}
 	bounded, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, &x), c.timeout+grace)
 	defer cancel()
 	q.build = c.build
 	text, span := q.text(), q.timespan()
-	_, err := c.logs.QueryWorkspace(bounded, c.workspaceID,
+	_, err = c.logs.QueryWorkspace(bounded, c.workspaceID,
 		azquery.Body{Query: &text, Timespan: &span, AdditionalWorkspaces: c.additional},
 		&azquery.LogsClientQueryWorkspaceOptions{Options: &azquery.LogsQueryOptions{Wait: &wait, Statistics: &statistics}})
 	if statistics {
@@ -151,7 +187,7 @@ func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {
 		err = x.answer.failure()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("querying workspace %s: %w", c.workspaceID, err)
+		return nil, err
 	}
 	return x.answer.table, nil
 }
@@ -174,6 +210,9 @@ func (c namedCredential) GetToken(ctx context.Context, options policy.TokenReque
 
 // exchange is what becomes of one query: its tries, and the answer.
 type exchange struct {
+	throttle *throttle
+	holding  *holding
+
 	tries    int
 	status   int  // of the last answer, or 0
 	answered bool // by the last try

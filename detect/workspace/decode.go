@@ -19,6 +19,8 @@ type answer struct {
 	table      *Table
 	partial    json.RawMessage // the error beside the tables
 	statistics json.RawMessage
+	// large is asked once an answer is large, and may refuse it.
+	large func() error
 	// err is what is wrong with the body.
 	err error
 }
@@ -57,7 +59,7 @@ func (a *answer) decode(d *jsontext.Decoder) error {
 		switch name {
 		case "tables":
 			return array(d, func() error {
-				t := answerTable{primary: len(tables) == 0}
+				t := answerTable{primary: len(tables) == 0, large: a.large}
 				err := t.decode(d)
 				tables = append(tables, t)
 				return err
@@ -106,6 +108,7 @@ type answerTable struct {
 	parsers []parser
 	early   json.RawMessage // rows that came before the columns
 	held    int64           // about how many bytes the rows take
+	large   func() error    // nil once it was asked
 }
 
 // decode reads one table of an answer. What is wrong with it is kept in its err,
@@ -206,6 +209,12 @@ func (t *answerTable) decodeRows(d *jsontext.Decoder) error {
 		t.rows = append(t.rows, row)
 		if t.held += rowBytes; t.held > maxHeldBytes {
 			return &TooMuchError{Rows: len(t.rows)}
+		}
+		if t.held > largeAnswer && t.large != nil {
+			if err := t.large(); err != nil {
+				return err
+			}
+			t.large = nil
 		}
 		return nil
 	})

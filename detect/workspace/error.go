@@ -55,6 +55,9 @@ func Unavailable(err error) bool {
 	if _, ok := errors.AsType[*CredentialError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*ThrottledError](err); ok {
+		return true
+	}
 	if connection, ok := errors.AsType[*ConnectionError](err); ok {
 		return !connection.Answered
 	}

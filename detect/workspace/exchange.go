@@ -32,14 +32,20 @@ const emptyAnswer = `{"tables":[]}`
 // so that it is tried again: a query changes nothing.
 func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 	runtime.SkipBodyDownload(req)
+	if x.tries > 0 { // the first was admitted before its time began
+		if err := x.throttle.admit(req.Raw().Context()); err != nil {
+			return nil, err
+		}
+	}
 	x.tries++
-	x.answered, x.answer = false, answer{}
+	x.answered, x.answer = false, answer{large: func() error { return x.holding.try(x.throttle) }}
 	response, err := req.Next()
 	if err != nil {
 		x.failed(req, err)
 		return response, err
 	}
 	x.answered, x.status = true, response.StatusCode
+	x.throttle.heed(response)
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusNoContent: // an error to azquery
