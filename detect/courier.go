@@ -76,9 +76,12 @@ func (c *courier) deliver(ctx context.Context, tick time.Time, clock func() time
 		close(r.over)
 		return r
 	}
+	// It is read before anything is recorded, so that what is sent first is older than
+	// all that may update it.
+	earlier := r.read(nil)
 	go func() {
 		defer close(r.over)
-		r.work(nil)
+		r.send(earlier)
 		for range r.wake {
 			r.work(r.take())
 		}
@@ -120,10 +123,10 @@ type round struct {
 	errs  []error // of what was read
 }
 
-// tell has what a rule recorded be sent.
-func (r *round) tell(ruleID string) {
+// tell has what rules recorded be sent.
+func (r *round) tell(ruleIDs ...string) {
 	r.mu.Lock()
-	r.recorded = append(r.recorded, ruleID)
+	r.recorded = append(r.recorded, ruleIDs...)
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
@@ -154,9 +157,7 @@ func (r *round) end() []Delivery {
 	}
 	r.depart()
 	for i, t := range r.trips {
-		if t.out.Left > 0 { // there may be time for it now
-			r.visit(t, i, nil)
-		}
+		r.finish(t, i)
 		t.incomplete = r.incomplete
 		out := t.conclude(r.pageOf(t.n.Name()))
 		r.worth = r.worth || t.worth
@@ -177,14 +178,13 @@ func (r *round) end() []Delivery {
 // work sends what earlier ticks left, once, and after that what rules recorded
 // since.
 func (r *round) work(recorded []string) {
-	if r.begun && len(recorded) == 0 {
-		return
+	if !r.begun || len(recorded) > 0 {
+		r.send(r.read(recorded))
 	}
-	if errors.Is(r.ctx.Err(), context.Canceled) { // somebody waits for the tick to end
-		r.unread = true
-		return
-	}
-	byRule := r.read(recorded)
+}
+
+// send sends what was read.
+func (r *round) send(byRule map[string]pages) {
 	if !r.some() {
 		return
 	}
@@ -202,6 +202,17 @@ func (r *round) work(recorded []string) {
 	}
 }
 
+// finish sends a destination what there was no time for before, and tries what
+// refuses.
+func (r *round) finish(t *trip, i int) {
+	sharing, cancel := share(r.ctx, len(r.trips)-i)
+	defer cancel()
+	if t.out.Left > 0 {
+		t.deliver(sharing, nil)
+	}
+	t.retry(sharing)
+}
+
 // visit sends a destination what is due, with an equal part of the time for it and
 // those after it.
 func (r *round) visit(t *trip, i int, due []*ledger.Owed) {
@@ -213,8 +224,11 @@ func (r *round) visit(t *trip, i int, due []*ledger.Owed) {
 // read reads what earlier ticks left, once, and after that what rules recorded
 // since.
 func (r *round) read(recorded []string) map[string]pages {
+	if errors.Is(r.ctx.Err(), context.Canceled) { // somebody waits for the tick to end
+		r.unread = true
+		return nil
+	}
 	if !r.begun {
-		r.take() // it is read with the rest
 		r.begun, recorded = true, nil
 		maps.DeleteFunc(r.unnoted, func(_ delivered, made time.Time) bool { return r.tick.Sub(made) > unnotedFor })
 		// What an address that refuses can be sent depends on the book: another process
@@ -387,7 +401,13 @@ func (t *trip) deliver(ctx context.Context, due []*ledger.Owed) {
 	t.due, t.out.Left = append(t.due, due...), 0
 	t.noteEarlier(ctx)
 	t.send(ctx)
-	// After those that work, since each may take long not to answer.
+	t.out.Duration += elapsed()
+}
+
+// retry tries addresses that refuse. It comes last, since each may take long not to
+// answer.
+func (t *trip) retry(ctx context.Context) {
+	elapsed := t.config.stopwatch()
 	if t.probe(ctx) {
 		t.send(ctx)
 	}

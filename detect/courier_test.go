@@ -483,7 +483,9 @@ func TestLedgerFailsWhileSending(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDay(t, config(), users(8, "09:10"), other, counting(time.Hour, time.Hour))
+			c := config()
+			c.Concurrency = 1 // what is recorded first is sent first
+			d := newDay(t, c, users(8, "09:10"), other, counting(time.Hour, time.Hour))
 			test.ledger.Ledger = d.ledger
 			b := &board{inbox: inbox{name: "board"}}
 			if test.fail != nil {

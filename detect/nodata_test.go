@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,10 +20,15 @@ import (
 
 // noData is the transport of a workspace that holds no data: it answers every
 // query with 204 and nothing else.
-type noData struct{ queries *[]string }
+type noData struct {
+	mu      *sync.Mutex
+	queries *[]string
+}
 
 func (n noData) Do(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
 	*n.queries = append(*n.queries, r.URL.Path)
+	n.mu.Unlock()
 	return &http.Response{Request: r, StatusCode: http.StatusNoContent, Status: "204 No Content", Body: http.NoBody, Header: http.Header{}}, nil
 }
 
@@ -38,7 +44,7 @@ func (anyToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 func TestWorkspaceWithoutData(t *testing.T) {
 	t.Parallel()
 	var queries []string
-	client, err := workspace.New("00000000-0000-0000-0000-000000000001", anyToken{}, workspace.Options{ClientOptions: azcore.ClientOptions{Transport: noData{&queries}}})
+	client, err := workspace.New("00000000-0000-0000-0000-000000000001", anyToken{}, workspace.Options{ClientOptions: azcore.ClientOptions{Transport: noData{&sync.Mutex{}, &queries}}})
 	if err != nil {
 		t.Fatal(err)
 	}

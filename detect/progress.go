@@ -32,8 +32,9 @@ type progress struct {
 	touched bool
 	// looked says that state is not what the ledger has for what a look found alone.
 	looked bool
-	// told says that what the rule recorded is being sent.
-	told bool
+	// done says that no more windows of the rule are run, and told that what they
+	// recorded is being sent.
+	done, told bool
 	// lease is nil without a window to run of the rule or, if it shares its story,
 	// of one of the others.
 	lease  *ledger.Lease

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -96,17 +97,16 @@ func (r *runner) planStory(ctx context.Context, rules []*progress, now time.Time
 
 // run runs the windows that are due, in turns: the oldest of each rule, then
 // the next of each. Then it follows up what the rules reported, and saves how far
-// they have run. Of a rule that recorded alerts it calls recorded, as soon as no
-// more are to be expected of it.
-func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleID string)) {
+// they have run. Of rules that recorded alerts it calls recorded, as soon as no
+// more are to be expected of them: of those of a story at once, since one's alert
+// may update another's.
+func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleIDs ...string)) {
 	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) (more bool) {
 		elapsed := r.config.stopwatch()
 		defer func() { p.run.Duration += elapsed() }()
 		more = r.step(ctx, p, now, settle)
-		if owed := p.run.owed(); !more && owed > 0 && owed <= mostEarly {
-			recorded(p.rule.ID)
-			p.told = true
-		}
+		p.done = !more
+		r.tell(append([]*progress{p}, p.others...), mostEarly, recorded)
 		return more
 	})
 	if r.config.Enricher != nil {
@@ -121,10 +121,9 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		})
 	}
 	for _, p := range all {
-		if !p.told && p.run.owed() > 0 {
-			recorded(p.rule.ID)
-		}
+		p.done = true // what it did not get to is for another tick
 	}
+	r.tell(all, math.MaxInt, recorded)
 	saving, cancel := finishing(ctx, statesTimeout)
 	defer cancel()
 	for _, p := range all {
@@ -135,6 +134,30 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		r.save(saving, p)
 		p.run.Duration += elapsed()
 	}
+}
+
+// tell calls recorded with those of some rules that recorded alerts, if all rules
+// are done and it was not called with them before. More alerts than some number are
+// left for later.
+func (r *runner) tell(rules []*progress, most int, recorded func(ruleIDs ...string)) {
+	owed := 0
+	var ids []string
+	for _, p := range rules {
+		if !p.done {
+			return
+		}
+		if n := p.run.owed(); n > 0 && !p.told {
+			owed += n
+			ids = append(ids, p.rule.ID)
+		}
+	}
+	if len(ids) == 0 || owed > most {
+		return
+	}
+	for _, p := range rules {
+		p.told = true
+	}
+	recorded(ids...)
 }
 
 // mostEarly is how many alerts of a rule are sent while they are followed up: both
