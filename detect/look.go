@@ -34,7 +34,10 @@ type lateLook struct {
 	p           *progress
 	ask         look.Ask
 	first, last time.Time // the ends of the windows that it is about
-	alone       bool
+	// open says that it is to be asked for, alone that in a query of its own, and
+	// beyond is the look for what came in too late, or nil.
+	open, alone bool
+	beyond      *lateLook
 	answer      look.Answer
 	asked       time.Time // by the service
 }
@@ -48,12 +51,14 @@ type lookTrouble struct {
 
 // lookForLate has those windows run again that late records are in, of the rules
 // whose look is due. Where a look says nothing of a rule its late passes run, as
-// they do without looks.
-func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time) {
-	var looks, beyond []*lateLook
+// they do without looks. It calls ready with each rule of which all that is due is
+// known.
+func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time, ready func(*progress)) {
+	var looks []*lateLook
 	for _, p := range all {
 		state := p.rule.state(p.found)
 		if p.lease == nil || p.run.Err != nil || !p.rule.schedule.LookDue(state, now) {
+			ready(p)
 			continue
 		}
 		first, last, any := p.rule.schedule.Finished(state, now)
@@ -61,7 +66,11 @@ func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time
 			Beginnings: p.rule.beginnings, Since: p.state.Looks.Mark.Add(-r.config.LookMargin),
 			From: first.Add(-p.rule.schedule.Period()), To: last, Width: p.rule.schedule.Frequency(),
 		}}
-		switch trouble, troubled := r.troubles[p.rule.ID]; {
+		trouble, troubled := r.troubles[p.rule.ID]
+		if any {
+			l.beyond = r.beyond(l, now)
+		}
+		switch {
 		case !any: // what comes in is seen by the first passes
 			p.runLate(nil, now)
 		case r.config.nothingLate(p.rule, p.state.Looks.Mark, now):
@@ -71,27 +80,29 @@ func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time
 			l.answer.Err = trouble.err
 			l.settle(now)
 		default:
-			l.alone = troubled
+			l.alone, l.open = troubled, true
+		}
+		if l.open || l.beyond != nil {
 			looks = append(looks, l)
-		}
-		if b := r.beyond(l, now); b != nil && any {
-			beyond = append(beyond, b)
-		}
-	}
-	r.ask(ctx, looks)
-	r.ask(ctx, beyond)
-	for _, l := range looks {
-		if l.answer.Err != nil && ctx.Err() != nil {
-			continue // the next tick looks
-		}
-		r.note(l, now)
-		l.settle(now)
-	}
-	for _, l := range beyond {
-		if l.answer.Err == nil {
-			l.p.tooLate(l, now)
+		} else {
+			ready(p)
 		}
 	}
+	var mu sync.Mutex
+	r.ask(ctx, looks, func(batch []*lateLook) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, l := range batch {
+			if l.open && (l.answer.Err == nil || ctx.Err() == nil) { // else the next tick looks
+				r.note(l, now)
+				l.settle(now)
+			}
+			if l.beyond != nil && l.beyond.answer.Err == nil {
+				l.p.tooLate(l.beyond, now)
+			}
+			ready(l.p)
+		}
+	})
 }
 
 // nothingLate reports whether it is known that no record came in late of the tables
@@ -140,12 +151,13 @@ func (r *runner) beyond(l *lateLook, now time.Time) *lateLook {
 	b := *l
 	b.ask.Since, b.ask.From = since.Add(-r.config.LookMargin), now.Add(-mostBeyond)
 	b.ask.Beyond = &look.Beyond{Frequency: s.Frequency(), Period: s.Period(), After: after}
-	b.alone, b.answer, b.asked = false, look.Answer{}, time.Time{}
+	b.answer, b.asked = look.Answer{}, time.Time{}
 	return &b
 }
 
-// ask asks the workspace for looks, many in a query.
-func (r *runner) ask(ctx context.Context, looks []*lateLook) {
+// ask asks the workspace for looks, many in a query, and calls answered with those of
+// which the answers are there.
+func (r *runner) ask(ctx context.Context, looks []*lateLook, answered func([]*lateLook)) {
 	var batches [][]*lateLook
 	var together []*lateLook
 	var asks []look.Ask
@@ -165,7 +177,21 @@ func (r *runner) ask(ctx context.Context, looks []*lateLook) {
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
-			r.askBatch(ctx, batch)
+			var open, beyond []*lateLook
+			for _, l := range batch {
+				if l.open {
+					open = append(open, l)
+				}
+				if l.beyond != nil {
+					beyond = append(beyond, l.beyond)
+				}
+			}
+			for _, list := range [][]*lateLook{open, beyond} {
+				if len(list) > 0 {
+					r.askBatch(ctx, list)
+				}
+			}
+			answered(batch)
 		})
 	}
 	running.Wait()

@@ -101,7 +101,13 @@ func (r *runner) planStory(ctx context.Context, rules []*progress, now time.Time
 // more are to be expected of them: of those of a story at once, since one's alert
 // may update another's.
 func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleIDs ...string)) {
-	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) (more bool) {
+	// A rule waits for what is asked of it, and no other for that.
+	look := func(ready func(*progress)) { r.lookForLate(ctx, all, now, ready) }
+	if r.config.InOrder {
+		look(func(*progress) {})
+		look = nil
+	}
+	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, look, func(p *progress, settle func()) (more bool) {
 		elapsed := r.config.stopwatch()
 		defer func() { p.run.Duration += elapsed() }()
 		more = r.step(ctx, p, now, settle)
@@ -110,7 +116,7 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		return more
 	})
 	if r.config.Enricher != nil {
-		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, func(p *progress, settle func()) bool {
+		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, nil, func(p *progress, settle func()) bool {
 			elapsed := r.config.stopwatch()
 			defer func() { p.run.Duration += elapsed() }()
 			r.follow(ctx, p, now, settle)

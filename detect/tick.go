@@ -180,7 +180,6 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 		return report, report.Err()
 	}
 	plan, runs := d.runner.plan(querying, now)
-	d.runner.lookForLate(querying, plan, now)
 	report.Rules = runs
 	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
 	round := d.courier.deliver(sending, now, clock)

@@ -38,7 +38,7 @@ func turnsOf(t *testing.T, atOnce int, inOrder bool, stories []string, turns []i
 		left[fmt.Sprint("r", i)] = n
 	}
 	var lengths sync.Mutex
-	inTurns(t.Context(), rules, atOnce, inOrder, func(p *progress, settle func()) bool {
+	inTurns(t.Context(), rules, atOnce, inOrder, nil, func(p *progress, settle func()) bool {
 		w.mu.Lock()
 		if p.rule.Story != "" {
 			if w.stories[p.rule.Story]++; w.stories[p.rule.Story] > 1 {
@@ -114,7 +114,7 @@ func TestTurnsEnd(t *testing.T) {
 		a := &progress{rule: scheduledRule{Rule: &rule.Rule{ID: "a", Name: "A"}}, run: &RuleRun{}}
 		b := &progress{rule: scheduledRule{Rule: &rule.Rule{ID: "b", Name: "B"}}, run: &RuleRun{}}
 		n := 0
-		inTurns(ctx, []*progress{a, b}, 2, false, func(p *progress, settle func()) bool {
+		inTurns(ctx, []*progress{a, b}, 2, false, nil, func(p *progress, settle func()) bool {
 			if p == a {
 				panic("at the disco")
 			}
