@@ -559,7 +559,7 @@ func TestDestinationsAreApart(t *testing.T) {
 func TestLeasedRule(t *testing.T) {
 	t.Parallel()
 	d := oneAlert(t, config())
-	lease, err := d.ledger.Lease(t.Context(), "counting", 5*time.Minute)
+	lease, err := d.ledger.(*ledger.Memory).Lease(t.Context(), "counting", 5*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -329,9 +329,9 @@ func TestSendTimeout(t *testing.T) {
 // silentLedger takes no state: it does not answer.
 type silentLedger struct{ Ledger }
 
-func (l silentLedger) Record(ctx context.Context, e ledger.Entry) error {
+func (l silentLedger) Save(ctx context.Context, list []ledger.Saving) []error {
 	<-ctx.Done()
-	return ctx.Err()
+	return slices.Repeat([]error{ctx.Err()}, len(list))
 }
 
 // TestSilentLedger is about many rules whose states can not be saved: they do not

@@ -45,15 +45,32 @@ func (p *progress) fail(doing string, err error) {
 	p.run.Err = errors.Join(p.run.Err, fmt.Errorf("rule %q: %s: %w", p.rule.Name, doing, err))
 }
 
-// keepLease begins the lease of a rule anew, since other rules may have taken
-// long, and reports whether it, and those of the others of its story, are still
-// this process's.
+// conclude notes in the report how far the tick has come with the rule.
+func (p *progress) conclude() {
+	if p.looked && !p.touched { // the tick did not get further with the rule
+		looks := p.state.Looks
+		p.state = p.found
+		p.state.Looks, p.touched = looks, true
+	}
+	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late)
+	if len(p.run.Windows) > 0 {
+		switch failed := p.run.Failure() != nil; {
+		case failed:
+			p.state.Failures++
+			p.touched = true
+		case p.state.Failures > 0:
+			p.state.Failures, p.touched = 0, true
+		}
+	}
+	p.run.Failures, p.run.LastSuccess = p.state.Failures, p.state.LastSuccess
+}
+
+// keepLease begins the lease of a rule anew if not enough of it is left, since other
+// rules may have taken long, and reports whether it, and those of the others of its
+// story, are still this process's.
 func (p *progress) keepLease(ctx context.Context, now time.Time) bool {
 	err := guarded(func() error {
-		if err := p.lease.Renew(ctx); err != nil {
-			return err
-		}
-		for _, other := range p.others {
+		for _, other := range append([]*progress{p}, p.others...) {
 			if err := other.lease.Keep(ctx); err != nil {
 				return err
 			}

@@ -19,7 +19,8 @@ import (
 // history is what a runner needs of the ledger: see there what each method does.
 type history interface {
 	State(ctx context.Context, ruleID string) (ledger.State, error)
-	Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error)
+	Leases(ctx context.Context, groups [][]string, length time.Duration) []ledger.Grant
+	Save(ctx context.Context, list []ledger.Saving) []error
 	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error)
 	Related(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
@@ -53,14 +54,9 @@ func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs
 		all = append(all, &progress{rule: scheduled, run: &runs[i]})
 	}
 	join(all)
-	for i, p := range all {
-		if slices.ContainsFunc(p.others, func(other *progress) bool { return slices.Contains(all[:i], other) }) {
-			continue // with the first of its story
-		}
-		elapsed := r.config.stopwatch()
-		r.planStory(ctx, append([]*progress{p}, p.others...), now)
-		p.run.Duration = elapsed()
-	}
+	r.planEach(ctx, all, now, r.look)
+	r.take(ctx, all)
+	r.planEach(ctx, all, now, r.begin)
 	// Those first that an earlier tick did not get to, then those that it could
 	// not finish.
 	slices.SortStableFunc(all, func(a, b *progress) int {
@@ -79,19 +75,18 @@ func (r *runner) plan(ctx context.Context, now time.Time) (all []*progress, runs
 	return all, runs
 }
 
-// planStory works out which windows are due of the rules of a story, or of one
-// that shares none.
-func (r *runner) planStory(ctx context.Context, rules []*progress, now time.Time) {
-	for _, step := range []func(context.Context, *progress, time.Time) error{r.look, r.take, r.begin} {
-		for _, p := range rules {
-			if p.run.Err != nil {
-				continue
-			}
-			if err := guarded(func() error { return step(ctx, p, now) }); err != nil {
-				p.fail("reading how far it has run", err)
-				p.due, p.touched = nil, false
-			}
+// planEach takes a step of the plan with each rule.
+func (r *runner) planEach(ctx context.Context, all []*progress, now time.Time, step func(context.Context, *progress, time.Time) error) {
+	for _, p := range all {
+		if p.run.Err != nil {
+			continue
 		}
+		elapsed := r.config.stopwatch()
+		if err := guarded(func() error { return step(ctx, p, now) }); err != nil {
+			p.fail("reading how far it has run", err)
+			p.due, p.touched = nil, false
+		}
+		p.run.Duration += elapsed()
 	}
 }
 
@@ -133,13 +128,12 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 	saving, cancel := finishing(ctx, statesTimeout)
 	defer cancel()
 	for _, p := range all {
-		elapsed := r.config.stopwatch()
 		if ctx.Err() != nil {
 			p.run.Left = len(p.due)
 		}
-		r.save(saving, p)
-		p.run.Duration += elapsed()
+		p.conclude()
 	}
+	r.save(saving, all)
 }
 
 // tell calls recorded with those of some rules that recorded alerts, if all rules
@@ -170,34 +164,30 @@ func (r *runner) tell(rules []*progress, most int, recorded func(ruleIDs ...stri
 // take memory.
 const mostEarly = 200
 
-// save saves how far a rule has run, and gives back its lease.
-func (r *runner) save(ctx context.Context, p *progress) {
-	if p.looked && !p.touched { // the tick did not get further with the rule
-		looks := p.state.Looks
-		p.state = p.found
-		p.state.Looks, p.touched = looks, true
-	}
-	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late)
-	if len(p.run.Windows) > 0 {
-		switch failed := p.run.Failure() != nil; {
-		case failed:
-			p.state.Failures++
-			p.touched = true
-		case p.state.Failures > 0:
-			p.state.Failures, p.touched = 0, true
+// save saves how far the rules have run, and gives back their leases.
+func (r *runner) save(ctx context.Context, all []*progress) {
+	var saved []*progress
+	var list []ledger.Saving
+	for _, p := range all {
+		if p.touched || p.lease != nil {
+			saved, list = append(saved, p), append(list, ledger.Saving{RuleID: p.rule.ID, State: p.state, Keep: !p.touched})
 		}
 	}
-	p.run.Failures, p.run.LastSuccess = p.state.Failures, p.state.LastSuccess
-	if p.touched {
-		if err := guarded(func() error { return r.history.Record(ctx, ledger.Entry{RuleID: p.rule.ID, State: p.state}) }); err != nil {
-			p.fail("saving how far it has run", err)
-		} else {
+	if len(list) == 0 {
+		return
+	}
+	errs := make([]error, len(list))
+	if err := guarded(func() error { errs = r.history.Save(ctx, list); return nil }); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	for i, p := range saved {
+		switch {
+		case errs[i] != nil:
+			p.fail("saving how far it has run", errs[i])
+		case p.touched:
 			r.recall.know(p.rule.ID, p.state)
-		}
-	}
-	if p.lease != nil {
-		if err := guarded(func() error { return p.lease.Release(ctx) }); err != nil {
-			p.fail("giving back its lease", err)
 		}
 	}
 }
@@ -218,17 +208,51 @@ func (r *runner) look(ctx context.Context, p *progress, now time.Time) error {
 	return nil
 }
 
-// take takes the lease of a rule of which a window is due, and with it those of
+// take takes the leases of the rules of which a window is due, and with each those of
 // the others of its story.
-func (r *runner) take(ctx context.Context, p *progress, now time.Time) error {
-	if !p.wanted || p.lease != nil {
-		return nil
+func (r *runner) take(ctx context.Context, all []*progress) {
+	var groups [][]*progress
+	var ids [][]string
+	for _, p := range all {
+		if !p.wanted || p.run.Err != nil || slices.ContainsFunc(groups, func(g []*progress) bool { return slices.Contains(g, p) }) {
+			continue
+		}
+		g := append([]*progress{p}, p.others...)
+		groups, ids = append(groups, g), append(ids, idsOf(g))
 	}
-	busy, err := r.lease(ctx, append([]*progress{p}, p.others...))
-	if busy != nil {
-		p.run.Busy = busy.Until
+	if len(groups) == 0 {
+		return
 	}
-	return err
+	var grants []ledger.Grant
+	err := guarded(func() error { grants = r.history.Leases(ctx, ids, r.config.LeaseLength); return nil })
+	for i, g := range groups {
+		for k, p := range g {
+			if err == nil && grants[i].Err == nil {
+				p.lease = grants[i].Leases[k]
+				continue
+			}
+			if !p.wanted {
+				continue
+			}
+			failure, busy := err, (*ledger.LeasedError)(nil)
+			if failure == nil {
+				failure = grants[i].Err
+			}
+			if errors.As(failure, &busy) {
+				p.run.Busy = busy.Until
+			} else {
+				p.fail("reading how far it has run", failure)
+			}
+		}
+	}
+}
+
+func idsOf(all []*progress) []string {
+	ids := make([]string, len(all))
+	for i, p := range all {
+		ids[i] = p.rule.ID
+	}
+	return ids
 }
 
 // begin works out which windows of a rule are due.

@@ -3,13 +3,11 @@ package detect
 import (
 	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"slices"
 	"time"
 
 	"pushback/detect/alert"
-	"pushback/detect/ledger"
 )
 
 // Rules that share a story look at what the others reported. So a process runs
@@ -32,28 +30,6 @@ func join(all []*progress) {
 			}
 		}
 	}
-}
-
-// lease takes the leases of rules, all or none of them. Busy says that another
-// process has one.
-func (r *runner) lease(ctx context.Context, rules []*progress) (busy *ledger.LeasedError, err error) {
-	rules = slices.SortedFunc(slices.Values(rules), func(a, b *progress) int { return cmp.Compare(a.rule.ID, b.rule.ID) })
-	for i, p := range rules {
-		lease, err := r.history.Lease(ctx, p.rule.ID, r.config.LeaseLength)
-		if err == nil {
-			p.lease = lease
-			continue
-		}
-		if errors.As(err, &busy) {
-			err = nil
-		}
-		for _, taken := range rules[:i] {
-			err = errors.Join(err, taken.lease.Release(ctx))
-			taken.lease = nil
-		}
-		return busy, err
-	}
-	return nil, nil
 }
 
 // relate makes updates of those alerts that are about what another rule of the

@@ -135,6 +135,15 @@ func (f *forgetful) State(context.Context, string) (ledger.State, error) {
 	return f.rules["counting"], nil
 }
 
+func (f *forgetful) Save(ctx context.Context, list []ledger.Saving) []error {
+	for _, s := range list {
+		if !s.Keep {
+			f.rules[s.RuleID] = s.State
+		}
+	}
+	return f.Ledger.Save(ctx, list)
+}
+
 func (f *forgetful) Record(ctx context.Context, e ledger.Entry) error {
 	f.rules[e.RuleID] = e.State
 	return f.Ledger.Record(ctx, e)
@@ -517,11 +526,22 @@ func (b *brokenLedger) State(ctx context.Context, ruleID string) (ledger.State, 
 	return b.Ledger.State(ctx, ruleID)
 }
 
-func (b *brokenLedger) Lease(ctx context.Context, ruleID string, length time.Duration) (*ledger.Lease, error) {
-	if err := b.err("Lease"); err != nil {
-		return nil, err
+func (b *brokenLedger) Leases(ctx context.Context, groups [][]string, length time.Duration) []ledger.Grant {
+	if err := b.err("Leases"); err != nil {
+		return slices.Repeat([]ledger.Grant{{Err: err}}, len(groups))
 	}
-	return b.Ledger.Lease(ctx, ruleID, length)
+	return b.Ledger.Leases(ctx, groups, length)
+}
+
+func (b *brokenLedger) Save(ctx context.Context, list []ledger.Saving) []error {
+	if err := b.err("Save"); err != nil { // nothing is saved, and the leases run out
+		for i := range list {
+			list[i].Keep = true
+		}
+		b.Ledger.Save(ctx, list)
+		return slices.Repeat([]error{err}, len(list))
+	}
+	return b.Ledger.Save(ctx, list)
 }
 
 func (b *brokenLedger) Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error) {
@@ -619,7 +639,7 @@ func (b *brokenLedger) Begin(ctx context.Context) error {
 // the tick fails.
 func TestBrokenLedger(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"Begin", "State", "Lease", "Unseen", "Record", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"} {
+	for _, verb := range []string{"Begin", "State", "Leases", "Save", "Unseen", "Record", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			c := config()
@@ -638,7 +658,7 @@ func TestBrokenLedger(t *testing.T) {
 			if verb != "Begin" && !errors.Is(err, errDown) { // what reads next says why
 				t.Errorf("error = %v", err)
 			}
-			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Begin", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"}, verb) {
+			if alerts := reported(report); (alerts > 0) != slices.Contains([]string{"Begin", "Save", "Recent", "Rules", "Waiting", "Claim", "Sent", "Failed", "Note", "SetNote", "Purge"}, verb) {
 				t.Errorf("%d alerts were reported", alerts)
 			}
 			broken.verb = ""

@@ -215,8 +215,8 @@ func TestCheck(t *testing.T) {
 			w.settings["PUSHBACK_TABLE_CONNECTION"] = "AccountName=" + azurite.Account + ";AccountKey=" + azurite.Key + ";TableEndpoint=http://127.0.0.1:1/" + azurite.Account
 		}, want: []string{"failed ledger", "at 127.0.0.1:1: ", "connection refused: check the endpoint, and that the firewall"}, exit: 1},
 		{name: "a ledger in memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_TABLE_CONNECTION"] = inMemory }, want: []string{"warning ledger it is in memory"}},
-		{name: "a newer ledger", spoil: func(t *testing.T, w *checkWorld) { w.table.setFormat(ledger.Format + 1) }, want: []string{"failed ledger", "its format is 4", "deploy the version that wrote it or a later one"}, exit: 1},
-		{name: "an older ledger", spoil: func(t *testing.T, w *checkWorld) { loadFormer(t, w.table, 1) }, want: []string{"ok ledger table", "it is in format 1, and from the next tick on in format 3"}},
+		{name: "a newer ledger", spoil: func(t *testing.T, w *checkWorld) { w.table.setFormat(ledger.Format + 1) }, want: []string{"failed ledger", "its format is 5", "deploy the version that wrote it or a later one"}, exit: 1},
+		{name: "an older ledger", spoil: func(t *testing.T, w *checkWorld) { loadFormer(t, w.table, 1) }, want: []string{"ok ledger table", "it is in format 1, and from the next tick on in format 4"}},
 		{name: "too short a memory", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SEEN_RETENTION"] = "24h" }, want: []string{"failed ledger the setting PUSHBACK_SEEN_RETENTION is 24h"}, exit: 1},
 		{name: "a parked alert", spoil: func(t *testing.T, w *checkWorld) {
 			a := alert.Alert{ID: "00000000-0000-0000-0000-0000000000aa", RuleID: "r", Title: "T", Created: time.Now().UTC(),

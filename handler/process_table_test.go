@@ -79,7 +79,7 @@ func (l *ledgerTable) outbox(destinations ...string) map[string]bool {
 func (l *ledgerTable) endLeases() {
 	l.t.Helper()
 	ctx := l.t.Context()
-	pager := l.client.NewListEntitiesPager(&aztables.ListEntitiesOptions{Filter: to.Ptr("RowKey eq 'run'")})
+	pager := l.client.NewListEntitiesPager(&aztables.ListEntitiesOptions{Filter: to.Ptr("PartitionKey eq 'rules' and RowKey ge 'run:' and RowKey lt 'run;'")})
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		var answer *azcore.ResponseError

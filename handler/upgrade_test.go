@@ -166,7 +166,7 @@ func TestNewerLedger(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Found != ledger.Format+1 || len(r.Rules) > 0 || len(to.alerts) > 0 {
 		t.Errorf("the tick ran %d rules, sent %d alerts and said %v", len(r.Rules), len(to.alerts), err)
 	}
-	const says = "its format is 4, and this version of Pushback knows none above 3: deploy the version that wrote it"
+	const says = "its format is 5, and this version of Pushback knows none above 4: deploy the version that wrote it"
 	settings := table.settings(azurite.Addr(t))
 	for _, args := range [][]string{{"outbox", "list"}, {"outbox", "retry", "some"}, {"outbox", "drop", "--parked"}} {
 		if res := command(t, settings, args...); res.code == 0 || !strings.Contains(res.stderr, says) {

@@ -28,21 +28,14 @@ func encodeRow(r row) (map[string]any, error) {
 	e := map[string]any{}
 	switch r := r.(type) {
 	case *runRow:
-		e["RuleID"], e["Format"] = r.ruleID, r.format
-		putTime(e, "First", r.state.First)
-		putTime(e, "Watermark", r.state.Watermark)
-		putTime(e, "LastSuccess", r.state.LastSuccess)
-		e["Failures"] = r.state.Failures
-		if len(r.state.Pending) > 0 {
-			if err := putJSON(e, "Pending", r.state.Pending); err != nil {
-				return nil, err
-			}
+		e["RuleID"], e["Format"], e["Owes"] = r.ruleID, r.format, r.owes
+		if err := putState(e, r.state); err != nil {
+			return nil, err
 		}
-		if !r.state.Looks.IsZero() {
-			if err := putJSON(e, "Looks", r.state.Looks); err != nil {
-				return nil, err
-			}
-		}
+		putLong(e, "Epoch", r.epoch)
+		putTime(e, "Began", r.began)
+		putTime(e, "Recorded", r.recorded)
+		putTime(e, "Purged", r.purged)
 		if len(r.tally) > 0 {
 			if err := putJSON(e, "Tally", r.tally); err != nil {
 				return nil, err
@@ -51,6 +44,14 @@ func encodeRow(r row) (map[string]any, error) {
 		if r.holder != "" {
 			e["Holder"] = r.holder
 			putTime(e, "Until", r.until)
+		}
+	case *fenceRow:
+		e["RuleID"], e["Format"], e["Holder"] = r.ruleID, r.format, r.holder
+		putLong(e, "Epoch", r.epoch)
+		if r.former != nil {
+			if err := putFormer(e, r.former); err != nil {
+				return nil, err
+			}
 		}
 	case *ruleRow:
 		e["RuleID"] = r.ruleID
@@ -69,7 +70,7 @@ func encodeRow(r row) (map[string]any, error) {
 			return nil, err
 		}
 	case *outRow:
-		e["Seq"], e["Seq@odata.type"] = strconv.FormatInt(r.seq, 10), "Edm.Int64"
+		putLong(e, "Seq", r.seq)
 		putTime(e, "Recorded", r.recorded)
 		if err := putJSON(e, "To", r.to); err != nil {
 			return nil, err
@@ -112,6 +113,11 @@ func putTime(e map[string]any, name string, t time.Time) {
 	if !t.IsZero() {
 		e[name] = t.UTC().Format(time.RFC3339Nano)
 	}
+}
+
+// putLong puts a number that may have more than 32 bits.
+func putLong(e map[string]any, name string, n int64) {
+	e[name], e[name+"@odata.type"] = strconv.FormatInt(n, 10), "Edm.Int64"
 }
 
 func putJSON(e map[string]any, name string, value any) error {
@@ -172,15 +178,25 @@ func decodeItem(text []byte, brief bool) (item, error) {
 			e.fail("Format", "a number")
 		}
 		i.row = r
+	case partition == directory && strings.HasPrefix(key, runPrefix):
+		r := &runRow{
+			ruleID: e.text("RuleID"), format: max(firstFormat, e.number("Format")), state: e.state(),
+			epoch: e.long("Epoch"), holder: e.text("Holder"), until: e.time("Until"), owes: e.properties["Owes"] == true,
+			began: e.time("Began"), recorded: e.time("Recorded"), purged: e.time("Purged"),
+		}
+		e.json("Tally", &r.tally)
+		if runKeyOf(r.ruleID) != key {
+			e.fail("RuleID", "that of the key")
+		}
+		i.row = r
 	case partition == directory:
 		i.row = &ruleRow{ruleID: e.text("RuleID")}
-	case key == runKey:
-		r := &runRow{ruleID: e.text("RuleID"), format: max(firstFormat, e.number("Format")), holder: e.text("Holder"), until: e.time("Until")}
-		r.state.First, r.state.Watermark = e.time("First"), e.time("Watermark")
-		r.state.LastSuccess, r.state.Failures = e.time("LastSuccess"), e.number("Failures")
-		e.json("Pending", &r.state.Pending)
-		e.json("Looks", &r.state.Looks)
-		e.json("Tally", &r.tally)
+	case key == fenceKey:
+		r := &fenceRow{ruleID: e.text("RuleID"), format: max(firstFormat, e.number("Format")), holder: e.text("Holder")}
+		if r.format >= sharedFormat {
+			r.epoch = e.long("Epoch")
+		}
+		r.former = e.former(r)
 		i.row = r
 	case key == purgeKey:
 		i.row = &purgeRow{at: e.time("At")}
@@ -196,11 +212,8 @@ func decodeItem(text []byte, brief bool) (item, error) {
 		e.json("Activities", &r.activities)
 		i.row = r
 	case strings.HasPrefix(key, outPrefix), strings.HasPrefix(key, sentPrefix):
-		r := &outRow{recorded: e.time("Recorded")}
+		r := &outRow{recorded: e.time("Recorded"), seq: e.long("Seq")}
 		var err error
-		if r.seq, err = strconv.ParseInt(e.text("Seq"), 10, 64); err != nil {
-			e.fail("Seq", "a number")
-		}
 		e.json("To", &r.to)
 		r.alert = alert.Alert{
 			ID: e.text("AlertID"), RuleID: e.text("RuleID"), RuleName: e.text("RuleName"),
@@ -216,7 +229,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 		i.row = r
 	}
 	if e.err != nil {
-		return item{}, fmt.Errorf("the row %q of partition %q was damaged: %w", key, partition, e.err)
+		return item{partition: partition, key: key}, fmt.Errorf("the row %q of partition %q was damaged: %w", key, partition, e.err)
 	}
 	return i, nil
 }
@@ -241,6 +254,14 @@ func (e *entity) text(name string) string {
 func (e *entity) number(name string) int {
 	n, _ := e.properties[name].(float64)
 	return int(n)
+}
+
+func (e *entity) long(name string) int64 {
+	n, err := strconv.ParseInt(e.text(name), 10, 64)
+	if err != nil {
+		e.fail(name, "a number")
+	}
+	return n
 }
 
 func (e *entity) time(name string) time.Time {

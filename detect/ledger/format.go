@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Format is the number of the ledger's format that this version writes. It reads
 // those before too, for as long as their rows are kept: in format 1 fingerprints
-// joined the elements of an array and the ids of events were half as long, and up
-// to format 2 the outbox was in the order of the alerts' ids.
-const Format = 3
+// joined the elements of an array and the ids of events were half as long, up to
+// format 2 the outbox was in the order of the alerts' ids, and up to format 3 each
+// rule's state and lease were in its own partition (upgrade.go).
+const Format = 4
+
+// sharedFormat is the first in which all rules share a partition for these.
+const sharedFormat = 4
 
 // firstFormat is that of a ledger whose rows say nothing of a format.
 const firstFormat = 1
@@ -27,24 +30,13 @@ func (e *FormatError) Error() string {
 		e.Found, Format)
 }
 
-// Begin is called before a tick, and refuses a ledger of a newer format. It reads
-// the list of the rules, which the first call of the tick that needs it takes
-// over.
-func (l *Ledger) Begin(ctx context.Context) error {
-	ids, err := l.readDirectory(ctx)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.listed, l.isListed = ids, err == nil
-	return err
-}
-
 // Format returns the number of the ledger's format, 0 if nothing was written yet.
 func (l *Ledger) Format(ctx context.Context) (int, error) {
 	found, _, err := l.format(ctx)
 	if err != nil || found > firstFormat {
 		return found, err
 	}
-	if ids, err := l.readDirectory(ctx); err != nil || len(ids) == 0 {
+	if d, err := l.readDirectory(ctx); err != nil || len(d.rows)+len(d.former)+len(d.damaged) == 0 {
 		return 0, err
 	}
 	return firstFormat, nil
@@ -70,10 +62,16 @@ func (l *Ledger) format(ctx context.Context) (found int, etag string, err error)
 	return r.number, i.etag, nil
 }
 
-// raise notes in the table that it is of our format from now on. That comes
-// before the run row of a rule says so, and that before anything of the format
-// is written of the rule: no version before this may take it for its own.
+// raise notes in the table that it is of our format from now on, if that is not
+// known. It comes before anything of the format is written: no version before this
+// may take it for its own.
 func (l *Ledger) raise(ctx context.Context) error {
+	l.mu.Lock()
+	raised := l.raised >= Format
+	l.mu.Unlock()
+	if raised {
+		return nil
+	}
 	for conflicts := 0; ; conflicts++ {
 		found, etag, err := l.format(ctx)
 		if err != nil {
@@ -89,55 +87,13 @@ func (l *Ledger) raise(ctx context.Context) error {
 			}
 		}
 		if err == nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.raised = Format
 			return nil
 		}
 		if !conflict(err) || conflicts == maxConflicts {
 			return fmt.Errorf("ledger: noting its format: %w", err)
 		}
 	}
-}
-
-// rules returns the ids of the rules that were ever run: those that Begin read,
-// once, and else those of now.
-func (l *Ledger) rules(ctx context.Context) ([]string, error) {
-	l.mu.Lock()
-	ids, ok := l.listed, l.isListed
-	l.listed, l.isListed = nil, false
-	l.mu.Unlock()
-	if ok {
-		return ids, nil
-	}
-	return l.readDirectory(ctx)
-}
-
-// list adds a rule to those that Begin read.
-func (l *Ledger) list(ruleID string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.isListed && !slices.Contains(l.listed, ruleID) {
-		l.listed = append(l.listed, ruleID)
-	}
-}
-
-// readDirectory reads the ids of the rules, and makes sure that the ledger is of
-// a format that we know.
-func (l *Ledger) readDirectory(ctx context.Context) ([]string, error) {
-	var ids []string
-	for i, err := range l.store.list(ctx, directory, formatKey, prefixEnd(rulePrefix), true) {
-		if err != nil {
-			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
-		}
-		if f, ok := i.row.(*formatRow); ok {
-			if f.number > Format {
-				return nil, &FormatError{Found: f.number}
-			}
-			continue
-		}
-		r, err := as[*ruleRow](i)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: listing the rules: %w", err)
-		}
-		ids = append(ids, r.ruleID)
-	}
-	return ids, nil
 }

@@ -52,8 +52,8 @@ func loadFirstFormat(t *testing.T, l *Ledger) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if run, ok := i.row.(*runRow); ok && run.format != firstFormat {
-			t.Fatalf("the run row is of format %d", run.format)
+		if f, ok := i.row.(*fenceRow); ok && f.format != firstFormat {
+			t.Fatalf("the run row is of format %d", f.format)
 		}
 		var keys struct{ PartitionKey string }
 		if err := json.Unmarshal(row, &keys); err != nil {
@@ -183,6 +183,7 @@ func TestFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 		loadFirstFormat(t, l)
+		l.tick = nil // a process that begins no tick
 		expect(firstFormat)
 		if s, err := l.State(ctx, shippedRule); err != nil || s.IsZero() {
 			t.Fatalf("State = %v, %v", s, err)
@@ -193,13 +194,15 @@ func TestFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(Format)
-		run, _, err := l.run(ctx, shippedRule)
-		if err != nil || run.format != Format {
-			t.Errorf("the run row is of format %d, %v", run.format, err)
+		if r := l.readOne(ctx, shippedRule); r.err != nil || r.run.format != Format || r.run.unmoved {
+			t.Errorf("the shared row is of format %d, %v", r.run.format, r.err)
 		}
-		// A rule that another wrote last is still of the format before.
-		if run, _, err := l.run(ctx, "11111111-1111-4111-8111-111111111111"); err != nil || run.format != firstFormat {
-			t.Errorf("the run row is of format %d, %v", run.format, err)
+		if f, _, err := l.readFence(ctx, shippedRule); err != nil || f.format != Format {
+			t.Errorf("the fence is of format %d, %v", f.format, err)
+		}
+		// A rule that nobody ran since is still of the format before.
+		if r := l.readOne(ctx, "11111111-1111-4111-8111-111111111111"); r.err != nil || r.run.format != firstFormat || !r.run.unmoved {
+			t.Errorf("the run row is of format %d, %v", r.run.format, r.err)
 		}
 
 		a := newAlert(shippedRule, activity("f", 0, 10))
@@ -209,7 +212,7 @@ func TestFormat(t *testing.T) {
 			to   string
 		}{
 			{"the table", item{key: formatKey, row: &formatRow{number: Format + 1}}, directory},
-			{"the rule", item{key: runKey, row: &runRow{ruleID: shippedRule, format: Format + 1}}, partitionOf(shippedRule)},
+			{"the rule", item{key: runKeyOf(shippedRule), row: &runRow{ruleID: shippedRule, format: Format + 1}}, directory},
 		} {
 			put(t, l, newer.to, newer.row)
 			calls := map[string]func() error{
@@ -218,7 +221,7 @@ func TestFormat(t *testing.T) {
 					return l.Record(ctx, Entry{RuleID: "never ran", State: State{Watermark: at(0)}, Alerts: []alert.Alert{a}, Destinations: []string{"teams"}})
 				},
 			}
-			if newer.to == directory {
+			if newer.row.key == formatKey {
 				delete(calls, "Lease") // the rule itself is of ours
 				calls["Begin"] = func() error { return l.Begin(ctx) }
 				calls["Outbox"] = func() error { _, err := l.Outbox(ctx); return err }
@@ -230,8 +233,8 @@ func TestFormat(t *testing.T) {
 					calls["Check"] = func() error { return (&Table{&Ledger{store: table}}).Check(ctx) }
 				}
 			} else {
-				calls["State"] = func() error { _, err := l.State(ctx, shippedRule); return err }
-				lease.forget()
+				calls["State"] = func() error { _, err := newLedger(l.store).State(ctx, shippedRule); return err }
+				lease.wrote(readRow{run: lease.row().run})
 				calls["Renew"] = func() error { return lease.Renew(ctx) }
 			}
 			if begin := calls["Begin"]; begin != nil {

@@ -11,13 +11,14 @@ import (
 // The keys. Nothing in them comes from a log but through a hash: an alert's id.
 // A rule's id is escaped.
 const (
-	directory = "rules" // the partition that lists the rules
+	directory = "rules" // the partition that all rules share
 
 	formatKey = "format" // in the directory too, before the rules
-	runKey    = "run"
+	runPrefix = "run:"   // of the directory's keys
+	fenceKey  = "run"    // in a rule's partition: see fenceRow
 	purgeKey  = "purge"
 
-	rulePrefix = "rule:" // of partitions, and of the directory's keys
+	rulePrefix = "rule:" // of partitions, and of the directory's keys up to format 3
 	outPrefix  = "out:"  // of the queues, and of rows that the version before wrote
 	seenPrefix = "seen:"
 	sentPrefix = "sent:"
@@ -37,6 +38,9 @@ func prefixEnd(prefix string) string {
 
 // partitionOf returns the partition of a rule.
 func partitionOf(ruleID string) string { return rulePrefix + escape(ruleID) }
+
+// runKeyOf returns the key of a rule in the directory.
+func runKeyOf(ruleID string) string { return runPrefix + escape(ruleID) }
 
 func noteKey(name string) string { return notePrefix + escape(name) }
 
@@ -106,4 +110,26 @@ func escape(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// unescape returns the text of which escape made a part of a key, if that can be
+// known.
+func unescape(part string) (text string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(part); i++ {
+		if part[i] != '_' {
+			b.WriteByte(part[i])
+			continue
+		}
+		if i+2 >= len(part) {
+			return "", false
+		}
+		c, err := hex.DecodeString(part[i+1 : i+3])
+		if err != nil {
+			return "", false
+		}
+		b.Write(c)
+		i += 2
+	}
+	return b.String(), escape(b.String()) == part
 }

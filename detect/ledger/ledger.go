@@ -8,37 +8,55 @@
 //
 // # What the table holds
 //
-// There is one table, with a partition per rule, so that a batch of rows is one
-// transaction:
+// There is one table. One partition, the directory, is shared by all rules. A tick
+// reads it at its start, in one query, and writes its rows in transactions of up to
+// 100 (shared.go):
 //
-//	run                                the rule's State and the lease
+//	format                             the number of the ledger's format
+//	run:<rule>                         the rule's State and lease, and whether it may owe an alert
+//
+// Each rule has a partition of its own, so that a batch of its rows is one
+// transaction, and so has each story that rules share, for its notes:
+//
+//	run                                the fence: see below
 //	seen:<hour>:<alert id>:<part>      the activities that an alert reported
 //	out:due:<time>:<alert id>          the alert, and what each destination has of it
 //	out:later:<time>:<alert id>        the same while it waits for its next attempt
 //	out:parked:<time>:<alert id>       the same while nobody is sent it
 //	sent:<hour>:<alert id>             the same once nobody waits for it, for the audit
 //	note:<name>                        what a destination noted of the rule
-//	purge                              when old rows were last removed
 //
-// a partition per story that rules share, with its notes and when they were
-// purged, and a partition that lists all of these and has the number of the
-// ledger's format. The hour of a seen row is that of the
-// rule's watermark when it was written or that of the activities' end, whichever
-// is later; so all that a window's rows must be compared with is one range of
-// keys, from the window's start on, and costs what happened lately, not what the
-// table holds.
+// The hour of a seen row is that of the rule's watermark when it was written or
+// that of the activities' end, whichever is later; so all that a window's rows must
+// be compared with is one range of keys, from the window's start on, and costs what
+// happened lately, not what the table holds.
 //
 // A seen row is written once and never changed: writing it again after an answer
 // that got lost is no change, and two writers cannot undo each other. An alert's
-// seen row and its out row are written by one transaction, and the run row by
-// the last one, so a crash between two loses nothing and repeats nothing.
+// seen row and its out row are written by one transaction, and the state is saved
+// after them, so a crash between two loses nothing and repeats nothing: the window
+// is run again, and what was recorded of it is known.
+//
+// # Leases and fences
+//
+// A lease is in the shared partition and what it guards is not, so the lease alone
+// cannot keep out a process that was paused for longer than it lasts. The fence
+// does (fence.go): every transaction that records something changes it under its
+// ETag, and whoever has a later lease takes it over before it reads what was
+// reported or records anything. From then on whatever an earlier one still sends
+// fails.
+//
+// # What may be owed
+//
+// Only partitions that may hold an alert which is owed are read for some. So the
+// shared row says that a rule may owe one before its first alert is put out, and
+// says so until a process saw that none is left while nobody could record any
+// (owing.go).
 package ledger
 
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -111,11 +129,33 @@ type Ledger struct {
 	mu     sync.Mutex
 	seq    int64
 	leases map[string]*Lease // by rule
-	// stories are those that this process put into the directory.
-	stories map[string]bool
-	// listed is what Begin read of the rules, if isListed.
-	listed   []string
-	isListed bool
+	// released are the holders of the leases that this process gave back, by rule,
+	// though the table may not have noted that.
+	released map[string]string
+	// tick is the shared partition as Begin read it, with what this process wrote
+	// since, or nil.
+	tick *directoryRows
+	// raised is the format that the table is known to have at least.
+	raised int
+	// known are the rules and stories of which this process read a row.
+	known map[string]bool
+	// safe are the leases, by rule, besides whose holders nobody can record anything.
+	safe  map[string]int64
+	owing map[string]*owing // by rule
+	// recording counts the calls of Record under way, by rule.
+	recording map[string]int
+	alone     map[string]*sync.Mutex // by rule: see recordAlone
+	self      string                 // the holder of leases that Record takes itself
+
+	renewing sync.Mutex // held while leases are renewed
+}
+
+// newLedger returns a ledger over a store.
+func newLedger(s store) *Ledger {
+	return &Ledger{
+		store: s, leases: map[string]*Lease{}, released: map[string]string{}, known: map[string]bool{}, safe: map[string]int64{},
+		owing: map[string]*owing{}, recording: map[string]int{}, alone: map[string]*sync.Mutex{}, self: newHolder(),
+	}
 }
 
 func (l *Ledger) now() time.Time {
@@ -141,52 +181,14 @@ func newHolder() string { return rand.Text() }
 
 // State returns how far the rule has run.
 func (l *Ledger) State(ctx context.Context, ruleID string) (State, error) {
-	run, _, err := l.run(ctx, ruleID)
-	if err != nil {
-		return State{}, err
+	if lease := l.leaseOf(ruleID); lease != nil {
+		if s, ok := lease.state(); ok {
+			return s, nil
+		}
 	}
-	return run.state.clone(), nil
-}
-
-// run returns a rule's run row and its ETag, which is empty if there is none.
-func (l *Ledger) run(ctx context.Context, ruleID string) (*runRow, string, error) {
-	i, err := l.store.get(ctx, partitionOf(ruleID), runKey)
-	switch {
-	case errors.Is(err, errMissing):
-		return &runRow{ruleID: ruleID, format: firstFormat}, "", nil
-	case err != nil:
-		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
+	r := l.readRows(ctx, []string{ruleID}, false)[ruleID]
+	if r.err != nil {
+		return State{}, r.err
 	}
-	run, err := as[*runRow](i)
-	if err != nil {
-		return nil, "", fmt.Errorf("ledger: rule %q: %w", ruleID, err)
-	}
-	if run.format > Format {
-		return nil, "", &FormatError{Found: run.format}
-	}
-	return run, i.etag, nil
-}
-
-// runChange returns the change that sets a run row, given the ETag of the one
-// that it replaces.
-func (l *Ledger) runChange(run *runRow, etag string) (change, error) {
-	c := change{verb: replace, key: runKey, etag: etag, row: run}
-	if etag == "" {
-		c.verb = insert
-	}
-	return l.store.prepare(partitionOf(run.ruleID), c)
-}
-
-// enlist puts a rule into the directory. It comes before all that is written of
-// the rule, so that nothing which is owed can be overlooked.
-func (l *Ledger) enlist(ctx context.Context, ruleID string) error {
-	c, err := l.store.prepare(directory, change{verb: replace, key: partitionOf(ruleID), row: &ruleRow{ruleID}})
-	if err == nil {
-		_, err = l.store.commit(ctx, directory, c)
-	}
-	if err != nil {
-		return fmt.Errorf("ledger: enlisting rule %q: %w", ruleID, err)
-	}
-	l.list(ruleID)
-	return nil
+	return r.run.state.clone(), nil
 }

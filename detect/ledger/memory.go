@@ -28,13 +28,9 @@ type Memory struct{ *Ledger }
 
 // NewMemory returns an empty ledger.
 func NewMemory() *Memory {
-	return &Memory{&Ledger{
-		store:     &mapStore{ranges: map[rangeKey]*mapRange{}},
-		seenFor:   memoryRetention,
-		sentFor:   memorySent,
-		selfPurge: true,
-		leases:    map[string]*Lease{},
-	}}
+	l := newLedger(&mapStore{ranges: map[rangeKey]*mapRange{}})
+	l.seenFor, l.sentFor, l.selfPurge = memoryRetention, memorySent, true
+	return &Memory{l}
 }
 
 // mapStore is a store in memory.
@@ -112,7 +108,7 @@ func (s *mapStore) between(partition, from, to string) []item {
 func (s *mapStore) prepare(_ string, c change) (change, error) { return c, nil }
 
 // commit checks all changes before it makes the first.
-func (s *mapStore) commit(_ context.Context, partition string, changes ...change) (string, error) {
+func (s *mapStore) commit(_ context.Context, partition string, changes ...change) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range changes {
@@ -123,16 +119,16 @@ func (s *mapStore) commit(_ context.Context, partition string, changes ...change
 		}
 		switch {
 		case c.verb == insert && there:
-			return "", fmt.Errorf("%s: %w", c.key, errExists)
+			return nil, fmt.Errorf("%s: %w", c.key, errExists)
 		case c.verb == insert, c.verb == replace && c.etag == "":
 		case !there:
-			return "", fmt.Errorf("%s: %w", c.key, errMissing)
+			return nil, fmt.Errorf("%s: %w", c.key, errMissing)
 		case c.etag != "" && c.etag != old.etag:
-			return "", fmt.Errorf("%s: %w", c.key, errChanged)
+			return nil, fmt.Errorf("%s: %w", c.key, errChanged)
 		}
 	}
-	etag := ""
-	for _, c := range changes {
+	etags := make([]string, len(changes))
+	for i, c := range changes {
 		k, r := s.rangeOf(partition, c.key)
 		if r == nil {
 			r = &mapRange{items: map[string]item{}}
@@ -148,8 +144,8 @@ func (s *mapStore) commit(_ context.Context, partition string, changes ...change
 			r.keys = slices.Insert(r.keys, at, c.key)
 		}
 		s.changes++
-		etag = strconv.Itoa(s.changes)
-		r.items[c.key] = item{key: c.key, etag: etag, row: c.row}
+		etags[i] = strconv.Itoa(s.changes)
+		r.items[c.key] = item{key: c.key, etag: etags[i], row: c.row}
 	}
-	return etag, nil
+	return etags, nil
 }

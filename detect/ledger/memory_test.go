@@ -47,3 +47,10 @@ func TestMemoryForgets(t *testing.T) {
 	kept -= kept % 60
 	checkUnseen(t, m.Ledger, "rule", []alert.Activity{activity("same", kept-30, kept-20)}, nil)
 }
+
+// memoryAt returns a ledger in memory with a clock, which does not purge itself.
+func memoryAt(s store, c *testClock) *Ledger {
+	l := newLedger(s)
+	l.clock, l.seenFor, l.sentFor = c.now, memoryRetention, DefaultSentRetention
+	return l
+}

@@ -45,11 +45,10 @@ func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTa
 	if head, rest := splitUnits(text, maxNote); rest != "" {
 		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", id, maxNote, head)
 	}
-	if alert.IsStoryID(id) && !l.isEnlisted(id) { // else its notes would never be purged
+	if alert.IsStoryID(id) { // else its notes would never be purged
 		if err := l.enlist(ctx, id); err != nil {
 			return "", false, err
 		}
-		l.enlisted(id)
 	}
 	c := change{verb: replace, key: noteKey(name), etag: tag, row: &noteRow{at: l.now(), text: text}}
 	if tag == "" {
@@ -58,7 +57,10 @@ func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTa
 	partition := partitionOf(id)
 	c, err = l.store.prepare(partition, c)
 	if err == nil {
-		newTag, err = l.store.commit(ctx, partition, c)
+		var tags []string
+		if tags, err = l.store.commit(ctx, partition, c); err == nil {
+			newTag = tags[0]
+		}
 	}
 	switch {
 	case conflict(err):
@@ -69,21 +71,22 @@ func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTa
 	return newTag, true, nil
 }
 
-// isEnlisted reports whether this process put a story into the directory.
-func (l *Ledger) isEnlisted(storyID string) bool {
+// enlist makes sure that a story has a row in the directory.
+func (l *Ledger) enlist(ctx context.Context, storyID string) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stories[storyID]
-}
-
-// enlisted notes that a story is in the directory.
-func (l *Ledger) enlisted(storyID string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stories == nil {
-		l.stories = map[string]bool{}
+	known := l.known[storyID]
+	l.mu.Unlock()
+	if known {
+		return nil
 	}
-	l.stories[storyID] = true
+	w := &rowWrite{ruleID: storyID, plan: func(run *runRow) (*runRow, error) {
+		if run.format > 0 {
+			return nil, nil
+		}
+		return &runRow{ruleID: storyID, format: Format, purged: l.now()}, nil
+	}}
+	l.writeRows(ctx, []*rowWrite{w})
+	return w.done.err
 }
 
 // purgeNotes removes the notes that were last set before a time.

@@ -53,10 +53,14 @@ const (
 // ErrNotOwed says that no destination waits for an alert of this id.
 var ErrNotOwed = errors.New("no such alert is owed")
 
-// Rules returns the ids of the rules that may owe an alert.
+// Rules returns the ids of the rules that may owe an alert: those that did when the
+// tick began, and those of which this process put out one since.
 func (l *Ledger) Rules(ctx context.Context) ([]string, error) {
-	ids, err := l.rules(ctx)
-	return slices.DeleteFunc(slices.Clone(ids), alert.IsStoryID), err
+	d, err := l.directory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.rulesOwing(), nil
 }
 
 // Waiting yields the alerts that a rule owes, from a place on, each as what its
@@ -67,7 +71,7 @@ func (l *Ledger) Rules(ctx context.Context) ([]string, error) {
 // thousand alerts at a time, and no more than are taken. An alert that cannot
 // be read is an error, and those behind it are yielded all the same.
 func (l *Ledger) Waiting(ctx context.Context, ruleID string, from Place) iter.Seq2[[]Owed, error] {
-	return func(yield func([]Owed, error) bool) {
+	list := func(yield func([]Owed, error) bool) {
 		for i, err := range l.store.list(ctx, partitionOf(ruleID), string(max(from, FirstPlace)), prefixEnd(outPrefix), true) {
 			var o *outRow
 			if err == nil {
@@ -84,6 +88,10 @@ func (l *Ledger) Waiting(ctx context.Context, ruleID string, from Place) iter.Se
 			}
 		}
 	}
+	if from > FirstPlace {
+		return list
+	}
+	return l.watched(ruleID, list)
 }
 
 // After returns the place behind one.
@@ -93,13 +101,13 @@ func (p Place) After() Place { return p + "!" }
 // which it was recorded. If some of it cannot be read, it returns the rest with
 // the error.
 func (l *Ledger) Outbox(ctx context.Context) ([]Owed, error) {
-	ids, err := l.rules(ctx)
+	d, err := l.readDirectory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []Owed
-	var errs []error
-	for _, id := range ids {
+	errs := []error{d.errOfDamaged()}
+	for _, id := range d.rulesOwing() {
 		for list, err := range l.Waiting(ctx, id, FirstPlace) {
 			if err != nil {
 				errs = append(errs, err)
@@ -348,5 +356,8 @@ func (l *Ledger) replace(ctx context.Context, partition string, read item, next 
 		changes[i] = c
 	}
 	_, err := l.store.commit(ctx, partition, changes...)
+	if err == nil && next.settled() {
+		l.settled(next.alert.RuleID, next.alert.ID)
+	}
 	return err
 }

@@ -1,55 +1,102 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"pushback/detect/alert"
 )
 
 // purgeInterval is how much time passes between two purges of a rule.
 const purgeInterval = 24 * time.Hour
 
-// Purge removes the rows of all rules that are older than their retention, once
-// a day: before a day has passed it does nothing. It never removes what is owed
-// or how far a rule has run. If it is cut short, what it removed is removed, and
-// the next call goes on. It returns the number of rows that it removed.
+// notesInterval is how much time passes between two purges of a rule that reported
+// nothing: at most it has notes.
+const notesInterval = 30 * 24 * time.Hour
+
+// Purge is called after a tick. It removes the rows of all rules that are older than
+// their retention, once a day: before a day has passed it does nothing. It never
+// removes what is owed or how far a rule has run. If it is cut short, what it removed
+// is removed, and the next call goes on. It returns the number of rows that it
+// removed. And it notes which rules owe nothing any more, as far as that was read.
 func (l *Ledger) Purge(ctx context.Context, now time.Time) (int, error) {
-	ids, err := l.rules(ctx)
+	d, err := l.directory(ctx)
 	if err != nil {
 		return 0, err
 	}
+	writes, failed := l.unmark(ctx, d)
 	total := 0
-	for _, id := range ids {
-		n, err := l.purgeRule(ctx, id, now)
-		total += n
-		if err != nil {
-			return total, err
+	for _, id := range slices.Sorted(maps.Keys(d.rows)) {
+		if failed != nil {
+			break
 		}
+		if !l.purgeDue(d.rows[id].run, now) {
+			continue
+		}
+		n, err := l.purgeRule(ctx, id, now)
+		if total += n; err != nil {
+			failed = err
+			continue
+		}
+		writes = append(writes, []*rowWrite{{ruleID: id, plan: func(run *runRow) (*runRow, error) {
+			if run.format == 0 || run.purged.Equal(now) {
+				return nil, nil
+			}
+			next := *run
+			next.purged = now
+			return &next, nil
+		}}})
 	}
-	return total, nil
+	l.writeRows(ctx, writes...)
+	for _, w := range writes {
+		failed = cmp.Or(failed, w[0].done.err)
+	}
+	return total, failed
 }
 
-// purgeRule removes what is too old of a rule, and notes when it did.
+// purgeDue reports whether a rule may have rows that are too old.
+func (l *Ledger) purgeDue(run *runRow, now time.Time) bool {
+	interval := purgeInterval
+	if run.recorded.IsZero() && !alert.IsStoryID(run.ruleID) {
+		interval = notesInterval
+	}
+	// One that lies ahead is of a tick whose time was wrong.
+	if since := now.Sub(run.purged); since >= 0 && since < interval {
+		return false
+	}
+	age := now.Sub(run.began)
+	return run.recorded.IsZero() || age < 0 || age >= min(l.seenFor, l.sentFor)
+}
+
+// selfPurge purges a rule as its watermark moves.
+func (l *Lease) selfPurge(ctx context.Context, now time.Time) error {
+	l.mu.Lock()
+	due := l.l.purgeDue(l.run, now)
+	l.mu.Unlock()
+	if !due {
+		return nil
+	}
+	if _, err := l.l.purgeRule(ctx, l.ruleID, now); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	run := *l.run
+	run.purged = now
+	l.run = &run
+	return nil
+}
+
+// purgeRule removes what is too old of a rule.
 func (l *Ledger) purgeRule(ctx context.Context, ruleID string, now time.Time) (removed int, err error) {
 	fail := func(err error) (int, error) {
 		return removed, fmt.Errorf("ledger: purging rule %q: %w", ruleID, err)
 	}
 	partition := partitionOf(ruleID)
-	i, err := l.store.get(ctx, partition, purgeKey)
-	if err != nil && !errors.Is(err, errMissing) {
-		return fail(err)
-	}
-	if err == nil {
-		last, err := as[*purgeRow](i)
-		if err != nil {
-			return fail(err)
-		}
-		// One that lies ahead is of a tick whose time was wrong.
-		if since := now.Sub(last.at); since >= 0 && since < purgeInterval {
-			return 0, nil
-		}
-	}
 	n, err := l.removeBetween(ctx, partition, seenPrefix, seenPrefix+hour(now.Add(-l.seenFor)))
 	removed += n
 	if err != nil {
@@ -62,13 +109,6 @@ func (l *Ledger) purgeRule(ctx context.Context, ruleID string, now time.Time) (r
 	}
 	n, err = l.purgeNotes(ctx, partition, now.Add(-noteRetention))
 	removed += n
-	if err != nil {
-		return fail(err)
-	}
-	c, err := l.store.prepare(partition, change{verb: replace, key: purgeKey, row: &purgeRow{at: now}})
-	if err == nil {
-		_, err = l.store.commit(ctx, partition, c)
-	}
 	if err != nil {
 		return fail(err)
 	}

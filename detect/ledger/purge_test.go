@@ -72,15 +72,15 @@ type cutStore struct {
 	cancel  func()
 }
 
-func (s *cutStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
+func (s *cutStore) commit(ctx context.Context, partition string, changes ...change) ([]string, error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return nil, err
 	}
-	etag, err := s.store.commit(ctx, partition, changes...)
+	etags, err := s.store.commit(ctx, partition, changes...)
 	if s.commits--; s.commits == 0 {
 		s.cancel()
 	}
-	return etag, err
+	return etags, err
 }
 
 func TestSeenHour(t *testing.T) {

@@ -93,6 +93,9 @@ const (
 // does not make it slow.
 func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, brief bool) iter.Seq2[*outRow, error] {
 	return func(yield func(*outRow, error) bool) {
+		if l.nothingSince(ruleID, since) {
+			return
+		}
 		partition := partitionOf(ruleID)
 		read := func(from, end string, passed func(key string) bool) bool {
 			for i, err := range l.store.list(ctx, partition, from, end, brief) {
@@ -132,4 +135,19 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 			from = next
 		}
 	}
+}
+
+// nothingSince reports whether nothing of a rule was recorded since a time, as far as
+// its shared row is known.
+func (l *Ledger) nothingSince(ruleID string, since time.Time) bool {
+	if lease := l.leaseOf(ruleID); lease != nil {
+		return lease.row().run.recorded.Before(since)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tick == nil || l.tick.former[ruleID] {
+		return false
+	}
+	r, sure := l.tick.row(ruleID)
+	return sure && r.err == nil && r.run.recorded.Before(since)
 }

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -30,6 +32,7 @@ const maxAhead = 24 * time.Hour
 type bundle struct {
 	hour string
 	id   string
+	owed bool // to somebody
 	// parts are all but the first part of its activities. Nobody heeds them
 	// until the others are written. They are prepared when they are: there may be
 	// very many.
@@ -40,18 +43,71 @@ type bundle struct {
 
 // Record keeps what is new of a rule: the activities of its alerts become seen,
 // each alert is owed to every destination, and the rule's state is set. Each alert
-// is kept with its activities or not at all, and the state is set last. If it
-// returns an error, some or all of it may have been kept; to try again with the
-// same entry keeps the rest. An alert that was recorded with a watermark of the
-// same hour is not owed again.
+// is kept with its activities or not at all. If it returns an error, some or all of
+// it may have been kept; to try again with the same entry keeps the rest. An alert
+// that was recorded with a watermark of the same hour is not owed again.
+//
+// With alerts, the state of a rule of which this process has the lease is saved with
+// the lease: when that is renewed or given back, and by Save. Until then a crash has
+// what was recorded be found again, and dropped.
 func (l *Ledger) Record(ctx context.Context, e Entry) error {
-	w := writer{l: l, entry: e, partition: partitionOf(e.RuleID), lease: l.leaseOf(e.RuleID), known: map[string]bool{}}
+	lease := l.leaseOf(e.RuleID)
+	if lease == nil {
+		return l.recordAlone(ctx, e)
+	}
+	return l.record(ctx, lease, e)
+}
+
+// recordAlone records what is new of a rule of which this process has no lease, with
+// one for that long only.
+func (l *Ledger) recordAlone(ctx context.Context, e Entry) error {
+	if e.count() == 0 {
+		return l.Save(ctx, []Saving{{RuleID: e.RuleID, State: e.State}})[0]
+	}
+	l.mu.Lock()
+	one := l.alone[e.RuleID]
+	if one == nil {
+		one = &sync.Mutex{}
+		l.alone[e.RuleID] = one
+	}
+	l.mu.Unlock()
+	one.Lock()
+	defer one.Unlock()
+	const length = 2 * time.Minute
+	lease := &Lease{l: l, ruleID: e.RuleID, holder: l.self, length: length}
+	w := lease.taking(e.mark)
+	if l.writeRows(ctx, []*rowWrite{w}); w.done.err != nil {
+		return w.done.err
+	}
+	lease.taken(w)
+	err := l.record(ctx, lease, e)
+	if released := lease.Release(ctx); err == nil {
+		err = released
+	}
+	return err
+}
+
+func (l *Ledger) record(ctx context.Context, lease *Lease, e Entry) error {
+	l.mu.Lock()
+	l.recording[e.RuleID]++
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.recording[e.RuleID]--; l.recording[e.RuleID] == 0 {
+			delete(l.recording, e.RuleID)
+		}
+	}()
+	if e.count() == 0 {
+		lease.recorded(e.State, nil)
+		return lease.Renew(ctx)
+	}
+	w := writer{l: l, entry: e, partition: partitionOf(e.RuleID), lease: lease, known: map[string]bool{}, tally: tally{}}
 	if err := w.write(ctx); err != nil {
 		return err
 	}
 	if l.selfPurge {
-		_, err := l.purgeRule(ctx, e.RuleID, e.State.Watermark)
-		return err
+		return lease.selfPurge(ctx, e.State.Watermark)
 	}
 	return nil
 }
@@ -130,7 +186,7 @@ func (w *writer) bundle(i int) (bundle, error) {
 		for _, d := range e.Destinations {
 			out.to = append(out.to, delivery{Name: d})
 		}
-		c = change{verb: insert, key: out.key(), row: out}
+		c, b.owed = change{verb: insert, key: out.key(), row: out}, true
 	case a != nil && !owed && w.l.sentFor > 0:
 		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}}
 	default:
@@ -171,19 +227,20 @@ type writer struct {
 	bundles   []bundle        // that are prepared and not written yet
 	// written are the keys of rows that turned out to be there already.
 	written map[string]bool
-
-	run   *runRow // as it was read
-	etag  string
-	tally tally // of what was written since it was read
+	tally   tally // of what was written
 }
 
 func (w *writer) write(ctx context.Context) error {
-	if err := w.readRun(ctx); err != nil {
+	if err := w.lease.Keep(ctx); err != nil {
+		return err
+	}
+	if err := w.lease.mark(ctx, w.entry); err != nil {
 		return err
 	}
 	for conflicts := 0; ; {
 		done, err := w.step(ctx)
 		if done {
+			w.lease.recorded(w.entry.State, w.tally)
 			return nil
 		}
 		if err == nil {
@@ -191,14 +248,14 @@ func (w *writer) write(ctx context.Context) error {
 			continue
 		}
 		if conflicts++; !conflict(err) || conflicts > maxConflicts {
+			if errors.As(err, new(*LeasedError)) {
+				return err
+			}
 			return fmt.Errorf("ledger: recording %d alerts of rule %q: %w", len(w.entry.Alerts), w.entry.RuleID, err)
 		}
 		// The rows are not as expected. Somebody else wrote them; or we did,
 		// and the answer got lost on the way.
-		if w.lease != nil {
-			w.lease.forget()
-		}
-		if err := w.readRun(ctx); err != nil {
+		if err := w.lease.takeFence(ctx); err != nil {
 			return err
 		}
 		if err := w.skipWritten(ctx); err != nil {
@@ -207,36 +264,23 @@ func (w *writer) write(ctx context.Context) error {
 	}
 }
 
-// readRun reads the run row and makes sure that nobody else runs the rule.
-func (w *writer) readRun(ctx context.Context) (err error) {
-	w.tally = tally{} // what is read may have it
-	if w.lease != nil {
-		w.run, w.etag, err = w.lease.current(ctx)
-	} else {
-		w.run, w.etag, err = w.l.run(ctx, w.entry.RuleID)
-		if err == nil && w.run.holder != "" && w.l.now().Before(w.run.until) {
-			err = &LeasedError{RuleID: w.entry.RuleID, Until: w.run.until}
-		}
-	}
-	if err == nil && w.run.format < Format {
-		err = w.l.raise(ctx)
-	}
-	if err == nil && w.etag == "" {
-		err = w.l.enlist(ctx, w.entry.RuleID)
-	}
-	return err
-}
+// maxFenceSize is room for a fence in a transaction.
+const maxFenceSize = 10_000
 
-// maxRunSize is room for a run row in a transaction.
-const maxRunSize = 100_000
-
-// step writes the next transaction, and reports whether it was the last.
+// step writes the next transaction, and reports whether nothing is left.
 func (w *writer) step(ctx context.Context) (done bool, err error) {
 	if err := w.fill(); err != nil {
 		return false, err
 	}
+	if len(w.bundles) == 0 {
+		return true, nil
+	}
+	// Only who holds the lease begins a transaction.
+	if err := w.lease.Keep(ctx); err != nil {
+		return false, err
+	}
 	var changes []change
-	size, whole := maxRunSize, 0
+	size, whole := maxFenceSize, 0
 	for _, b := range w.bundles {
 		if len(b.parts) > 0 {
 			break
@@ -252,37 +296,12 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 		size += need
 		whole++
 	}
-	switch {
-	case whole == len(w.bundles) && w.next == w.entry.count():
-		w.tally.count(changes)
-		next := &runRow{ruleID: w.entry.RuleID, format: Format, state: w.entry.State.clone(), tally: w.run.tally.add(w.tally, w.entry.State.Watermark)}
-		if w.lease != nil {
-			next.holder, next.until = w.lease.holder, w.l.now().Add(w.lease.length)
-		}
-		runChange, err := w.l.runChange(next, w.etag)
-		if err != nil {
-			return false, err
-		}
-		etag, err := w.l.store.commit(ctx, w.partition, append(changes, runChange)...)
-		if err != nil {
-			return false, err
-		}
-		if len(changes) > 0 {
-			etag = "" // not that of the run row alone
-		}
-		if w.lease != nil {
-			w.lease.renewed(next, etag)
-		}
-		return true, nil
-	case w.lease != nil && w.lease.expiring():
-		// Only who holds the lease begins a transaction.
-		return false, w.lease.Renew(ctx)
-	case whole == 0:
+	if whole == 0 {
 		// The first bundle has more parts than one transaction takes.
 		b := &w.bundles[0]
 		var parts []change
 		size := 0
-		for _, c := range b.parts[:min(len(b.parts), maxChanges)] {
+		for _, c := range b.parts[:min(len(b.parts), maxChanges-1)] {
 			c, err := w.l.store.prepare(w.partition, c)
 			if err != nil {
 				return false, err
@@ -292,18 +311,19 @@ func (w *writer) step(ctx context.Context) (done bool, err error) {
 			}
 			parts = append(parts, c)
 		}
-		if _, err := w.l.store.commit(ctx, w.partition, parts...); err != nil {
+		if err := w.lease.commit(ctx, w.partition, parts...); err != nil {
 			return false, err
 		}
 		b.parts = b.parts[len(parts):]
 		return false, nil
 	}
-	if _, err := w.l.store.commit(ctx, w.partition, changes...); err != nil {
+	w.l.put(w.bundles[:whole], w.entry.RuleID)
+	if err := w.lease.commit(ctx, w.partition, changes...); err != nil {
 		return false, err
 	}
 	w.tally.count(changes)
 	w.bundles = w.bundles[whole:]
-	return false, nil
+	return len(w.bundles) == 0 && w.next == w.entry.count(), nil
 }
 
 // fill prepares as many bundles as the next transaction can hold, and one more

@@ -22,12 +22,12 @@ func (s *watchedStore) prepare(partition string, c change) (change, error) {
 	return s.store.prepare(partition, c)
 }
 
-func (s *watchedStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
-	etag, err := s.store.commit(ctx, partition, changes...)
+func (s *watchedStore) commit(ctx context.Context, partition string, changes ...change) ([]string, error) {
+	etags, err := s.store.commit(ctx, partition, changes...)
 	if err == nil {
 		s.prepared -= len(changes)
 	}
-	return etag, err
+	return etags, err
 }
 
 func (s *watchedStore) list(ctx context.Context, partition, from, to string, brief bool) iter.Seq2[item, error] {
@@ -109,7 +109,7 @@ func TestRecentOfMany(t *testing.T) {
 	t.Parallel()
 	c := &testClock{t: noon}
 	s := &readStore{store: NewMemory().store}
-	l := &Ledger{store: s, clock: c.now, seenFor: memoryRetention, sentFor: DefaultSentRetention, leases: map[string]*Lease{}}
+	l := memoryAt(s, c)
 	const many = 1500
 	some := func(who string, n int) (alerts []alert.Alert) {
 		for i := range n {

@@ -12,23 +12,49 @@ import (
 // stored is never modified, only replaced.
 type row interface{ isRow() }
 
-// runRow says how far a rule has run and who runs it at the moment.
+// runRow says how far a rule has run and who runs it at the moment. It lies in the
+// partition that all rules share. That of a story says when it was purged.
 type runRow struct {
 	ruleID string
 	format int // of what is written of the rule
 	state  State
-	holder string    // of the lease, "" if nobody holds it
+	epoch  int64     // grows with each lease
+	holder string    // of the lease, "" if it was given back
 	until  time.Time // when the lease ends
 	tally  tally     // never modified
+	// owes says that the rule may owe an alert. It is set before the first one is
+	// put out.
+	owes bool
+	// began and recorded are when something of the rule was recorded first and last:
+	// not later than any of it, and not earlier. Both are of the ticks' time.
+	began, recorded time.Time
+	purged          time.Time
+
+	// unmoved says that it was read from where a version before kept it.
+	unmoved bool
 }
 
-// ruleRow lists a rule in the directory.
+// fenceRow is the row of a rule's partition that every transaction changes which
+// records something of the rule, under its ETag. Whoever takes it over, with a
+// later lease, has those of all earlier leases fail. It has the key of the row in
+// which versions before kept the state and the lease, and so keeps them out too.
+type fenceRow struct {
+	ruleID string
+	format int
+	epoch  int64  // of the lease that took it over
+	holder string // of that lease
+	// former is what a version before kept in it, until the fence is first taken
+	// over.
+	former *runRow
+}
+
+// ruleRow lists a rule for a version before.
 type ruleRow struct{ ruleID string }
 
 // formatRow is the number of the ledger's format.
 type formatRow struct{ number int }
 
-// purgeRow says when a rule's rows were last purged.
+// purgeRow says when a rule's rows were last purged, by a version before.
 type purgeRow struct{ at time.Time }
 
 // seenRow holds activities that were reported, or suppressed. Those of one alert
@@ -80,6 +106,7 @@ type delivery struct {
 }
 
 func (*runRow) isRow()    {}
+func (*fenceRow) isRow()  {}
 func (*ruleRow) isRow()   {}
 func (*formatRow) isRow() {}
 func (*purgeRow) isRow()  {}

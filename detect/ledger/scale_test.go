@@ -110,7 +110,9 @@ func withHistory(tb testing.TB, rows int) Options {
 	}
 	stop()
 	var d draft
-	addHistory(tb, &Ledger{store: &d, clock: time.Now, sentFor: DefaultSentRetention}, rows)
+	drafting := newLedger(&d)
+	drafting.clock, drafting.sentFor = time.Now, DefaultSentRetention
+	addHistory(tb, drafting, rows)
 	azurite.Fill(tb, dir, o.Table, d.rows)
 	addr, _ = azurite.On(tb, dir)
 	o = scaleOptions(addr, o.Table)
@@ -141,13 +143,17 @@ type draft struct {
 
 func (*draft) get(context.Context, string, string) (item, error) { return item{}, errMissing }
 
-func (d *draft) commit(_ context.Context, partition string, changes ...change) (string, error) {
+func (d *draft) commit(_ context.Context, partition string, changes ...change) ([]string, error) {
 	for _, c := range changes {
-		if partition != directory && c.key != runKey {
+		if partition != directory && c.key != fenceKey {
 			d.rows = append(d.rows, azurite.Entity{PartitionKey: partition, RowKey: c.key, Properties: c.wire})
 		}
 	}
-	return "", nil
+	etags := make([]string, len(changes))
+	for i := range etags {
+		etags[i] = "drafted"
+	}
+	return etags, nil
 }
 
 // traffic is what went between a client and the service.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 )
 
 // store keeps rows by partition and key. It is all that the ledger needs of a
@@ -24,9 +25,9 @@ type store interface {
 	// or none of them. Where one cannot be made it returns errExists, errChanged
 	// or errMissing. Any other error leaves open whether they were made; and
 	// since a store may have tried more than once, even these three may come of
-	// a change that it made itself. It returns the new ETag of the only change,
-	// and may return none of several.
-	commit(ctx context.Context, partition string, changes ...change) (etag string, err error)
+	// a change that it made itself. It returns the new ETag of each change, empty
+	// where it is not known.
+	commit(ctx context.Context, partition string, changes ...change) (etags []string, err error)
 }
 
 // item is a row as it was read. Its value must not be modified.
@@ -34,7 +35,7 @@ type item struct {
 	partition string // as the table service says it; "" in memory
 	key       string
 	etag      string
-	row       row
+	row       row // nil with an error: a damaged row has only its keys
 }
 
 // as returns an item's row, which should be of one type but may have been put
@@ -72,6 +73,13 @@ var (
 	errChanged = errors.New("the row was changed meanwhile")
 	errMissing = errors.New("there is no such row")
 )
+
+// rejected reports whether a transaction failed for what it holds, so that without
+// some of it the rest can be made.
+func rejected(err error) bool {
+	var e *storageError
+	return errors.As(err, &e) && (e.status == http.StatusBadRequest || e.status == http.StatusRequestEntityTooLarge)
+}
 
 // conflict reports whether a commit failed because of what the rows hold.
 func conflict(err error) bool {

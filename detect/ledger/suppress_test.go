@@ -18,7 +18,7 @@ func eachLedger(t *testing.T, test func(t *testing.T, open func() *Ledger, c *te
 		c := &testClock{t: noon}
 		first := NewMemory()
 		test(t, func() *Ledger {
-			return &Ledger{store: first.store, clock: c.now, seenFor: memoryRetention, sentFor: DefaultSentRetention, leases: map[string]*Lease{}}
+			return memoryAt(first.store, c)
 		}, c)
 	})
 	t.Run("table", func(t *testing.T) {

@@ -118,13 +118,9 @@ func Open(o Options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Table{&Ledger{
-		store:   &tableStore{client: client, name: o.Table, host: host, retry: *retry},
-		clock:   o.Clock,
-		seenFor: o.SeenRetention,
-		sentFor: o.SentRetention,
-		leases:  map[string]*Lease{},
-	}}, nil
+	l := newLedger(&tableStore{client: client, name: o.Table, host: host, retry: *retry})
+	l.clock, l.seenFor, l.sentFor = o.Clock, o.SeenRetention, o.SentRetention
+	return &Table{l}, nil
 }
 
 // mostAnswer is how many bytes of an answer are read. The service ends a page
@@ -236,9 +232,10 @@ func (s *tableStore) list(ctx context.Context, partition, from, end string, brie
 	// Keys hold no quote; see escape.
 	filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", partition, from, end)
 	options := aztables.ListEntitiesOptions{Filter: &filter}
-	if brief {
+	switch {
+	case brief:
 		options.Select = &briefProperties
-	} else {
+	case partition != directory: // whose rows are small
 		options.Top = to32(firstPage)
 	}
 	return func(yield func(item, error) bool) {
@@ -273,7 +270,7 @@ func (s *tableStore) list(ctx context.Context, partition, from, end string, brie
 				return
 			}
 			options.NextPartitionKey, options.NextRowKey = page.NextPartitionKey, page.NextRowKey
-			if !brief {
+			if options.Top != nil {
 				options.Top = to32(pageOf(page.Entities))
 			}
 		}
@@ -342,20 +339,20 @@ func (s *tableStore) prepare(partition string, c change) (change, error) {
 	return c, nil
 }
 
-func (s *tableStore) commit(ctx context.Context, partition string, changes ...change) (string, error) {
+func (s *tableStore) commit(ctx context.Context, partition string, changes ...change) ([]string, error) {
 	for try := 1; ; try++ {
-		etag, err := s.submit(ctx, partition, changes)
+		etags, err := s.submit(ctx, partition, changes)
 		if err == nil {
-			return etag, nil
+			return etags, nil
 		}
 		err = s.wrap("writing", err)
 		if !insideBusy(err) || try == tries {
-			return "", err
+			return nil, err
 		}
 		// The SDK sees that the transaction was accepted, not that it then failed
 		// inside.
 		if err := s.pause(ctx, try); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 }
@@ -384,9 +381,10 @@ func (s *tableStore) create(ctx context.Context) (made bool, err error) {
 	return false, err
 }
 
-func (s *tableStore) submit(ctx context.Context, partition string, changes []change) (string, error) {
+func (s *tableStore) submit(ctx context.Context, partition string, changes []change) ([]string, error) {
 	if len(changes) == 1 {
-		return s.submitOne(ctx, partition, changes[0])
+		etag, err := s.submitOne(ctx, partition, changes[0])
+		return []string{etag}, err
 	}
 	actions := make([]aztables.TransactionAction, len(changes))
 	for i, c := range changes {
@@ -406,8 +404,40 @@ func (s *tableStore) submit(ctx context.Context, partition string, changes []cha
 		}
 		actions[i] = a
 	}
-	_, err := s.client.SubmitTransaction(ctx, actions, nil)
-	return "", err
+	var answer *http.Response
+	if _, err := s.client.SubmitTransaction(policy.WithCaptureResponse(ctx, &answer), actions, nil); err != nil {
+		return nil, err
+	}
+	return etagsOf(answer, len(changes)), nil
+}
+
+// etagLine finds what each operation of a transaction says of its row.
+var etagLine = regexp.MustCompile(`(?im)^(HTTP/1\.[01] 2\d\d|ETag:[ \t]*(\S+))`)
+
+// etagsOf returns the new ETags of a transaction's rows from the answer to it, which
+// the SDK does not give. Those that it does not say are empty.
+func etagsOf(answer *http.Response, changes int) []string {
+	etags := make([]string, changes)
+	if answer == nil {
+		return etags
+	}
+	body, err := runtime.Payload(answer)
+	if err != nil {
+		return etags
+	}
+	operation := -1
+	for _, m := range etagLine.FindAllSubmatch(body, -1) {
+		switch {
+		case m[2] == nil:
+			operation++
+		case operation >= 0 && operation < changes:
+			etags[operation] = string(m[2])
+		}
+	}
+	if operation != changes-1 { // not an answer to what was asked
+		clear(etags)
+	}
+	return etags
 }
 
 func (s *tableStore) submitOne(ctx context.Context, partition string, c change) (string, error) {

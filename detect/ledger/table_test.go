@@ -86,7 +86,7 @@ func TestTableIsGone(t *testing.T) {
 		"Begin":  func() error { return l.Begin(ctx) },
 		"Check":  func() error { return l.Check(ctx) },
 		"Format": func() error { _, err := l.Format(ctx); return err },
-		"State":  func() error { _, err := l.State(ctx, "rule"); return err },
+		"State":  func() error { _, err := l.State(ctx, "another"); return err },
 		"Unseen": func() error { _, err := unseen(ctx, l.Ledger, "rule", a.Activities); return err },
 		"Record": func() error {
 			return l.Record(ctx, Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{a}, Destinations: []string{"teams"}})

@@ -8,7 +8,7 @@ import (
 )
 
 // tally counts the alerts that were recorded of a rule, by the hour of their seen
-// rows. It is kept in the rule's run row and shows that an answer of the table
+// rows. It is kept in the rule's shared row and shows that an answer of the table
 // service which lists the seen rows lacks some. It counts no more than there are:
 // what may have been written or not is left out, and so is what a version before
 // wrote.
@@ -56,10 +56,7 @@ func (l *Ledger) expected(ctx context.Context, q *Question, from string) (e expe
 	if lease == nil || q.Now.IsZero() {
 		return e, nil
 	}
-	run, _, err := lease.current(ctx)
-	if err != nil {
-		return e, err
-	}
+	run := lease.row().run
 	e.least = max(from, hour(q.Now.Add(-min(tallyReach, l.seenFor-time.Hour))))
 	for h, n := range run.tally {
 		if h >= e.least {

@@ -177,6 +177,12 @@ func (q *Question) former() map[alert.Fingerprint][]alert.Fingerprint {
 func (l *Ledger) history(ctx context.Context, q *Question) (*history, error) {
 	h := newHistory(q)
 	from := q.since()
+	if lease := l.leaseOf(q.RuleID); lease != nil {
+		// What an earlier holder of it recorded is read, and no more can come.
+		if err := lease.takeFence(ctx); err != nil {
+			return nil, err
+		}
+	}
 	expected, err := l.expected(ctx, q, hour(from))
 	if err != nil {
 		return nil, err
