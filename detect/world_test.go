@@ -61,6 +61,8 @@ type world struct {
 	takes   func(q workspace.Query) time.Duration
 	mu      sync.Mutex
 	queries []workspace.Query
+	// only, if set, is the id of the only rule that finds something.
+	only string
 }
 
 var worldColumns = []workspace.Column{
@@ -87,7 +89,7 @@ func (w *world) Query(ctx context.Context, q workspace.Query) (*workspace.Table,
 	table := &workspace.Table{Columns: worldColumns}
 	users := map[string][]event{}
 	for _, e := range w.events {
-		if !e.at.Before(q.Start) && e.at.Before(q.End) && !e.arrived.After(w.now) {
+		if (w.only == "" || q.RuleID == w.only) && !e.at.Before(q.Start) && e.at.Before(q.End) && !e.arrived.After(w.now) {
 			users[e.user] = append(users[e.user], e)
 		}
 	}

@@ -169,7 +169,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 		return item{}, fmt.Errorf("an entity of the table is not an object: %w", err)
 	}
 	partition, key := e.text("PartitionKey"), e.text("RowKey")
-	i := item{partition: partition, key: key}
+	i := item{partition: partition, key: key, etag: e.text("odata.etag")}
 	e.err = checkSums(e.properties, brief)
 	switch {
 	case partition == directory && key == formatKey:

@@ -44,6 +44,7 @@ type town struct {
 	accepted   map[string]int // how often, by destination and alert id
 	unnoted    map[string]int // how often noting it failed
 	alerts     map[string]alert.Alert
+	blind      bool // nothing is found at the moment
 }
 
 var townDestinations = []string{"teams", "sentinel"}
@@ -61,56 +62,130 @@ func (w *town) happen(n int) {
 	}
 }
 
-func (w *town) seen() []alert.Activity {
+func (w *town) setBlind(blind bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Clone(w.activities)
+	w.blind = blind
+}
+
+// townRules are the rules of the town: two that find what happened in turns and share
+// a story, and one that never finds anything.
+var townRules = [][]string{{"one", "two"}, {"none"}}
+
+// seen returns what a rule finds.
+func (w *town) seen(ruleID string) []alert.Activity {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []alert.Activity
+	for i, a := range w.activities {
+		if !w.blind && townRules[0][i%2] == ruleID {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // tick does with a ledger what a tick does, and gives up at the first error.
 func (w *town) tick(ctx context.Context, l *Ledger, now time.Time) error {
-	lease, err := l.Lease(ctx, "rule", time.Minute)
-	if err != nil {
+	if err := l.Begin(ctx); err != nil {
 		return err
 	}
-	defer lease.Release(ctx) // if it cannot, the lease ends by itself
-	state, err := l.State(ctx, "rule")
-	if err != nil {
+	leased := w.record(ctx, l, now)
+	if leased != nil && !errors.As(leased, new(*LeasedError)) {
+		return leased
+	}
+	if err := w.deliver(ctx, l, now); err != nil {
 		return err
 	}
-	news, err := unseen(ctx, l, "rule", w.seen())
-	if err != nil {
+	if _, err := l.Purge(ctx, now); err != nil {
+		return err
+	}
+	return leased
+}
+
+// record runs the rules that nobody else runs.
+func (w *town) record(ctx context.Context, l *Ledger, now time.Time) (leased error) {
+	var saving []Saving
+	for i, g := range l.Leases(ctx, townRules, time.Minute) {
+		if errors.As(g.Err, new(*LeasedError)) {
+			leased = g.Err
+			continue
+		}
+		if g.Err != nil {
+			return g.Err
+		}
+		for _, id := range townRules[i] {
+			state, err := l.State(ctx, id)
+			if err != nil {
+				return err
+			}
+			if now.After(state.Watermark) {
+				state.Watermark = now
+			}
+			saving = append(saving, Saving{RuleID: id, State: state})
+		}
+	}
+	for i, s := range saving {
+		if err := w.run(ctx, l, s); err != nil {
+			for k := range saving[i:] {
+				saving[i+k].Keep = true
+			}
+			l.Save(ctx, saving) // if it cannot, the leases end by themselves
+			return err
+		}
+	}
+	return errors.Join(append(l.Save(ctx, saving), leased)...)
+}
+
+// run runs a rule.
+func (w *town) run(ctx context.Context, l *Ledger, s Saving) error {
+	found := w.seen(s.RuleID)
+	if len(found) == 0 { // of an empty window nothing is asked
+		return nil
+	}
+	news, err := unseen(ctx, l, s.RuleID, found)
+	if err != nil || len(news) == 0 {
 		return err
 	}
 	var alerts []alert.Alert
 	for part := range slices.Chunk(news, 3) {
-		alerts = append(alerts, newAlert("rule", part...))
+		alerts = append(alerts, newAlert(s.RuleID, part...))
 	}
-	if now.After(state.Watermark) {
-		state.Watermark = now
-	}
-	if err := l.Record(ctx, Entry{RuleID: "rule", State: state, Alerts: alerts, Destinations: townDestinations}); err != nil {
+	return l.Record(ctx, Entry{RuleID: s.RuleID, State: s.State, Alerts: alerts, Destinations: townDestinations})
+}
+
+// deliver sends what the rules owe that may owe something.
+func (w *town) deliver(ctx context.Context, l *Ledger, now time.Time) error {
+	ids, err := l.Rules(ctx)
+	if err != nil {
 		return err
 	}
-	for _, d := range townDestinations {
-		due, _, err := dueTo(ctx, l, d, now, 1000)
-		if err != nil {
-			return err
+	for _, id := range ids {
+		var due []Owed
+		for list, err := range l.Waiting(ctx, id, FirstPlace) {
+			if err != nil {
+				return err
+			}
+			due = append(due, list...)
 		}
 		for _, o := range due {
-			whole, mine, err := l.Claim(ctx, owed(d, *o.Alert), now, now.Add(time.Hour))
+			if o.Next.After(now) {
+				continue
+			}
+			o.Place = "" // another of its destinations may have moved it
+			whole, mine, err := l.Claim(ctx, o, now, now.Add(time.Hour))
 			if err != nil {
 				return err
 			}
 			if !mine {
 				continue
 			}
-			key := d + " " + o.Alert.ID
+			key := o.Destination + " " + o.Alert.ID
 			w.mu.Lock()
 			w.accepted[key]++
 			w.alerts[o.Alert.ID] = whole
 			w.mu.Unlock()
-			if err := l.Sent(ctx, owed(d, *o.Alert)); err != nil {
+			if err := l.Sent(ctx, o); err != nil {
 				w.mu.Lock()
 				w.unnoted[key]++
 				w.mu.Unlock()

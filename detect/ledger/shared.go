@@ -153,7 +153,7 @@ func (l *Ledger) readRows(ctx context.Context, ids []string, fresh bool) map[str
 		}
 		r, sure := d.row(id)
 		switch {
-		case d.former[id]: // what is not moved yet is not here
+		case d.former[id], sure && r.err == nil && r.etag == "": // what is not moved yet is not here
 			left = append(left, id)
 		case sure:
 			rows[id] = r
@@ -176,7 +176,7 @@ func (l *Ledger) readRows(ctx context.Context, ids []string, fresh bool) map[str
 			if !sure {
 				r = readRow{run: &runRow{ruleID: id}}
 			}
-			if d.former[id] && r.etag == "" {
+			if (sure || d.former[id]) && r.err == nil && r.etag == "" {
 				r = l.readOne(ctx, id)
 			}
 			rows[id] = r

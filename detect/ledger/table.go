@@ -235,7 +235,9 @@ func (s *tableStore) list(ctx context.Context, partition, from, end string, brie
 	switch {
 	case brief:
 		options.Select = &briefProperties
-	case partition != directory: // whose rows are small
+	case partition == directory: // whose rows are small, and whose ETags matter
+		options.Format = to.Ptr(aztables.MetadataFormatFull)
+	default:
 		options.Top = to32(firstPage)
 	}
 	return func(yield func(item, error) bool) {
