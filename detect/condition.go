@@ -27,6 +27,7 @@ const (
 	tableSilent        conditionKind = "table"
 	ledgerGone         conditionKind = "ledger"
 	recordsTooLate     conditionKind = "toolate"
+	ticksCut           conditionKind = "ticks"
 )
 
 // conditionKey is what a condition is about: a rule's id, a destination or one of
@@ -84,6 +85,10 @@ type healthState struct {
 	// Failing counts the ticks in a row that failed, by rule.
 	Failing map[string]failedTicks    `json:"failing,omitempty"`
 	Tables  map[string]*rhythm.Rhythm `json:"tables,omitempty"`
+	// Full is how full the ticks are, and Cut counts those in a row that ended before
+	// all was run, by share.
+	Full map[string]Fullness    `json:"full,omitempty"`
+	Cut  map[string]failedTicks `json:"cut,omitempty"`
 }
 
 // openCondition is a condition from when it was found until its end was reported.
@@ -124,6 +129,7 @@ func readHealth(text string) (s healthState, err error) {
 		}
 	}
 	s.Open, s.Failing, s.Tables = orEmpty(s.Open), orEmpty(s.Failing), orEmpty(s.Tables)
+	s.Full, s.Cut = orEmpty(s.Full), orEmpty(s.Cut)
 	return s, err
 }
 
@@ -168,7 +174,7 @@ func orEmpty[K comparable, V any](m map[K]V) map[K]V {
 }
 
 // count counts the ticks that failed.
-func (s *healthState) count(report *Report) {
+func (s *healthState) count(report *Report, rules division) {
 	for _, r := range report.Rules {
 		f, failed := s.Failing[r.RuleID], r.failed()
 		switch {
@@ -183,6 +189,9 @@ func (s *healthState) count(report *Report) {
 		}
 	}
 	for id := range s.Failing {
+		if !rules.sees(conditionKey{kind: ruleFails, name: id}) {
+			continue
+		}
 		if !slices.ContainsFunc(report.Rules, func(r RuleRun) bool { return r.RuleID == id }) {
 			delete(s.Failing, id)
 		}
@@ -206,7 +215,7 @@ type diagnosis struct {
 }
 
 // diagnose returns what is wrong after a tick.
-func (w *watch) diagnose(s *healthState, report *Report) *diagnosis {
+func (w *watch) diagnose(s *healthState, report *Report, full Fullness) *diagnosis {
 	ledger, broken := conditionKey{kind: ledgerGone}, conditionKey{kind: rulesBroken}
 	d := &diagnosis{
 		watch: w, state: s, report: report,
@@ -232,10 +241,16 @@ func (w *watch) diagnose(s *healthState, report *Report) *diagnosis {
 	for _, name := range w.config.Health.Tables {
 		d.table(name)
 	}
+	d.cut(full)
 	return d
 }
 
-func (d *diagnosis) add(c condition) { d.conditions = append(d.conditions, c) }
+// add adds a condition, unless it is for another share to see.
+func (d *diagnosis) add(c condition) {
+	if d.watch.rules.sees(c.key) {
+		d.conditions = append(d.conditions, c)
+	}
+}
 
 // rule says what is wrong with a rule.
 func (d *diagnosis) rule(r RuleRun) {
@@ -341,6 +356,9 @@ func (d *diagnosis) table(name string) {
 // over reports whether a condition that was not found is over, as far as this
 // tick can see, and why if it is not for the better.
 func (d *diagnosis) over(key conditionKey, open *openCondition) (bool, string) {
+	if !d.watch.rules.sees(key) {
+		return false, ""
+	}
 	if d.unread && slices.Contains([]conditionKind{destinationRefuses, alertsLate, alertsParked}, key.kind) {
 		return false, "" // there may be more that is owed
 	}

@@ -64,6 +64,11 @@ type Config struct {
 	// comes first.
 	InOrder bool
 
+	// Share is the part of the rules that is run, where several apps share them. What
+	// is done once for all is the first's: tables' rhythms, heartbeats, and having the
+	// ledger forget. What a destination is sent at most is divided among them.
+	Share Share
+
 	// LeaseLength is how long another process is kept from a rule after this one
 	// died with its lease. It must be longer than a query and the recording of
 	// what it found may take. Zero is five minutes.
@@ -200,6 +205,12 @@ func (c Config) checked() (Config, error) {
 		return c, errors.New("detect: the concurrency cannot be negative")
 	}
 	c.Concurrency = max(c.Concurrency, 1)
+	if c.Share.Of < 0 || c.Share.Number < 0 || c.Share.Number > max(c.Share.Of, 1) || c.Share.Of > 1 && c.Share.Number == 0 {
+		return c, fmt.Errorf("detect: there is no share %d of %d", c.Share.Number, c.Share.Of)
+	}
+	if c.SendLimit > 0 {
+		c.SendLimit = max(c.SendLimit/c.Share.shares(), 1)
+	}
 	if c.LeaseLength == 0 {
 		c.LeaseLength = 5 * time.Minute
 	}

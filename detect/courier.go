@@ -29,6 +29,7 @@ type outbox interface {
 // courier delivers what is owed to the destinations.
 type courier struct {
 	config    Config
+	rules     division
 	notifiers []notify.Notifier
 	outbox    outbox
 	notes     Notes
@@ -63,8 +64,8 @@ const (
 	parkedEvery = 24 * time.Hour
 )
 
-func newCourier(config Config, notifiers []notify.Notifier, outbox outbox, notes Notes) *courier {
-	return &courier{config: config, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}, seen: map[string]ledger.Place{}}
+func newCourier(config Config, rules division, notifiers []notify.Notifier, outbox outbox, notes Notes) *courier {
+	return &courier{config: config, rules: rules, notifiers: notifiers, outbox: outbox, notes: notes, unnoted: map[delivered]time.Time{}, marks: map[marked]*mark{}, seen: map[string]ledger.Place{}}
 }
 
 // deliver begins to send each destination what it is owed. tick is the time of the

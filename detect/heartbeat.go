@@ -22,7 +22,7 @@ type beat struct {
 // heartbeat, and those that refused one. An address to which something is owed
 // has what it is sent.
 func (c *courier) beats(deliveries []Delivery, now time.Time) []beat {
-	if c.config.Heartbeat == 0 || c.book == nil {
+	if c.config.Heartbeat == 0 || c.book == nil || !c.config.Share.first() {
 		return nil
 	}
 	var due []beat

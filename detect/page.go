@@ -98,12 +98,7 @@ type reader struct {
 }
 
 // address returns the name of the address that an alert goes to.
-func (r *reader) address(o *ledger.Owed) string {
-	if router, ok := r.n.(notify.Router); ok {
-		return router.Address(*o.Alert)
-	}
-	return ""
-}
+func (r *reader) address(o *ledger.Owed) string { return addressOf(r.n, o) }
 
 // state returns what is known of an address, or nil.
 func (r *reader) state(name string) *address {
@@ -257,12 +252,43 @@ func (c *courier) read(ctx context.Context, book *addressBook, now time.Time, on
 	}
 	var errs []error
 	for _, id := range rules {
+		own := c.rules.sends(id)
+		if !own && !c.config.Share.first() {
+			continue
+		}
 		byRule[id] = pages{}
 		if err := guarded(func() error { return c.readRule(ctx, id, book, now, byRule[id], known) }); err != nil {
 			errs = append(errs, err)
 		}
+		if !own { // the first share watches what the others have to send
+			c.watch(byRule[id])
+		}
 	}
 	return byRule, errors.Join(errs...)
+}
+
+// watch has what is due be counted and not sent.
+func (c *courier) watch(p pages) {
+	for name, one := range p {
+		i := slices.IndexFunc(c.notifiers, func(n notify.Notifier) bool { return n.Name() == name })
+		for _, o := range one.due {
+			address := ""
+			if i >= 0 {
+				address = addressOf(c.notifiers[i], o)
+			}
+			one.waiting[address] = one.waiting[address].add(1, o.Alert.Created)
+		}
+		one.behind += len(one.due)
+		one.due = nil
+	}
+}
+
+// addressOf returns the name of the address of a destination that an alert goes to.
+func addressOf(n notify.Notifier, o *ledger.Owed) string {
+	if router, ok := n.(notify.Router); ok {
+		return router.Address(*o.Alert)
+	}
+	return ""
 }
 
 // compareDue orders what is sent: what is wrong with Pushback itself first, since

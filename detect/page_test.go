@@ -63,7 +63,7 @@ func newPostOffice(t *testing.T, notifiers ...notify.Notifier) *postOffice {
 	o := &readingOutbox{Memory: ledger.NewMemory()}
 	p := &postOffice{outbox: o, t: t, now: clock("10:00")}
 	c.Clock = nil
-	p.courier = newCourier(c, notifiers, o, o)
+	p.courier = newCourier(c, division{}, notifiers, o, o)
 	return p
 }
 

@@ -17,6 +17,10 @@ type Report struct {
 	Rules      []RuleRun  // in the rules' order
 	Deliveries []Delivery // in the notifiers' order
 	Duration   time.Duration
+	// Had is how long the tick could ask the workspace, or zero for no limit, and
+	// Queries counts the requests that it sent there.
+	Had     time.Duration
+	Queries int64
 	// LedgerErr is why the tick did nothing at all: the ledger is gone, or not to
 	// be touched.
 	LedgerErr error

@@ -53,14 +53,16 @@ type Detector struct {
 	ticking chan struct{} // holds a value during a tick
 }
 
-// New returns a Detector for the rules that are not disabled. Every alert is
+// New returns a Detector for the rules that are not disabled, or a share of them. Every alert is
 // owed to each of the notifiers.
 func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, notifiers ...notify.Notifier) (*Detector, error) {
 	config, err := config.checked()
 	if err != nil {
 		return nil, err
 	}
-	scheduled, err := scheduleRules(config, rules)
+	enabled := slices.DeleteFunc(slices.Clone(rules), func(r *rule.Rule) bool { return r.Disabled })
+	parts := divide(config.Share, enabled)
+	scheduled, err := scheduleRules(config, enabled)
 	if err != nil {
 		return nil, err
 	}
@@ -74,22 +76,22 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	return &Detector{
 		config: config, ledger: ledger, recall: seen, ticking: make(chan struct{}, 1),
 		runner:  &runner{config: config, rules: scheduled, querier: querier, history: ledger, destinations: names, recall: seen},
-		courier: newCourier(config, notifiers, ledger, ledger),
-		watch:   &watch{config: config, querier: querier, notifiers: notifiers, notes: ledger, recall: seen, unnoted: map[conditionKey]condition{}},
+		courier: newCourier(config, parts, notifiers, ledger, ledger),
+		watch:   &watch{config: config, rules: parts, querier: querier, notifiers: notifiers, notes: ledger, recall: seen, unnoted: map[conditionKey]condition{}},
 	}, nil
 }
 
-// scheduleRules returns the rules that are not disabled, with their schedules.
+// scheduleRules returns the rules of the share, with their schedules.
 func scheduleRules(config Config, rules []*rule.Rule) (scheduled []scheduledRule, err error) {
 	files := map[string]string{}
 	for _, r := range rules {
-		if r.Disabled {
-			continue
-		}
 		if other, taken := files[r.ID]; taken {
 			return nil, fmt.Errorf("detect: the rules %s and %s have the same id %s: what one reports, the other would drop", other, r.File, r.ID)
 		}
 		files[r.ID] = r.File
+		if !config.Share.Has(r) {
+			continue
+		}
 		s, err := schedule.New(config.schedule(), r)
 		if err != nil {
 			return nil, fmt.Errorf("detect: rule %q: %w", r.Name, err)
@@ -174,6 +176,10 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	querying, cancel := before(sending, d.config.DeliveryTime)
 	defer cancel()
 
+	if deadline, ok := querying.Deadline(); ok {
+		report.Had = max(time.Until(deadline), 0)
+	}
+	asked := d.requests()
 	defer func() { d.watch.ledger(&report) }()
 	if report.LedgerErr = d.refused(querying); report.LedgerErr != nil {
 		report.Duration = elapsed()
@@ -186,11 +192,20 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	d.runner.run(querying, plan, now, round.tell)
 	report.Deliveries = round.end()
 	d.purge(sending, &report)
-	d.watch.look(sending, &report)
+	report.Queries = d.requests() - asked
+	d.watch.look(sending, &report, report.fullness(elapsed()))
 	d.courier.heartbeat(sending, &report, clock)
 	report.stop(ctx)
 	report.Duration = elapsed()
 	return report, report.Err()
+}
+
+// requests counts the requests to the workspace, if the querier does.
+func (d *Detector) requests() int64 {
+	if counter, ok := d.runner.querier.(interface{ Requests() int64 }); ok {
+		return counter.Requests()
+	}
+	return 0
 }
 
 // refused returns why the ledger is not to be touched: it is gone, or a newer
@@ -207,7 +222,7 @@ func (d *Detector) refused(ctx context.Context) error {
 // purge has the ledger forget what is too old to matter, if there is time left.
 // What it does not get to, it does another time.
 func (d *Detector) purge(ctx context.Context, report *Report) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !d.config.Share.first() {
 		return
 	}
 	err := guarded(func() (err error) {

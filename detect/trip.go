@@ -92,11 +92,7 @@ func (t *trip) open(ctx context.Context, s *visit) bool {
 
 // visitOf returns the address that an alert goes to.
 func (t *trip) visitOf(o *ledger.Owed) *visit {
-	name := ""
-	if r, ok := t.n.(notify.Router); ok {
-		name = r.Address(*o.Alert)
-	}
-	return t.visitAt(name)
+	return t.visitAt(addressOf(t.n, o))
 }
 
 func (t *trip) visitAt(name string) *visit {

@@ -39,6 +39,7 @@ type watch struct {
 	notifiers []notify.Notifier
 	notes     watchNotes
 	recall    *recall
+	rules     division
 	// unnoted is what happened once, such as windows that were skipped, and the
 	// ledger could not note yet: mostOpen at most. Only a tick uses it.
 	unnoted map[conditionKey]condition
@@ -46,29 +47,42 @@ type watch struct {
 
 // look records alerts about what went wrong and what is over. They are delivered
 // by the next tick.
-func (w *watch) look(ctx context.Context, report *Report) {
+func (w *watch) look(ctx context.Context, report *Report, full Fullness) {
 	if w.config.Health == nil || ctx.Err() != nil {
 		return
 	}
-	err := guarded(func() error { return w.report(ctx, report) })
+	err := guarded(func() error {
+		warnings := report.HealthWarnings
+		// Apps with other shares note something at the same time.
+		for range w.config.Share.shares() {
+			report.HealthWarnings = slices.Clone(warnings)
+			if done, err := w.report(ctx, report, full); done || err != nil {
+				return err
+			}
+		}
+		return nil // another process reports it
+	})
 	if err != nil && ctx.Err() == nil {
 		report.HealthErr = fmt.Errorf("reporting what is wrong with Pushback itself: %w", err)
 	}
 }
 
-func (w *watch) report(ctx context.Context, report *Report) error {
+// report is false if another process noted something meanwhile.
+func (w *watch) report(ctx context.Context, report *Report, full Fullness) (done bool, err error) {
 	text, tag, err := w.notes.Note(ctx, HealthRuleID, healthNote)
 	if err != nil {
-		return err
+		return false, err
 	}
 	s, err := readHealth(text)
 	if err != nil { // who wrote it is not known, and the watch goes on
 		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is replaced, so that something may be reported again: %v", healthNote, HealthRuleID, err))
 	}
 	now := report.Time
-	s.count(report)
+	s.count(report, w.rules)
+	s.fill(w.rules.share.String(), full)
+	s.forgetShares(w.rules)
 	w.rhythms(ctx, &s, report)
-	found := w.diagnose(&s, report)
+	found := w.diagnose(&s, report, full)
 	for _, c := range found.conditions {
 		s.open(c, now)
 	}
@@ -83,21 +97,32 @@ func (w *watch) report(ctx context.Context, report *Report) error {
 			}
 		}
 	}
+	report.Wrong = nil
 	for _, key := range slices.SortedFunc(maps.Keys(s.Open), compareKeys) {
 		if s.Open[key].Over.IsZero() {
 			report.Wrong = append(report.Wrong, s.Open[key].Title)
 		}
 	}
 	if tag, err = w.note(ctx, s, text, tag); err != nil || tag == "" {
-		return err // without a tag another process reports it
+		return text == "" && len(s.Open)+len(s.Failing)+len(s.Tables)+len(s.Full) == 0, err
 	}
-	return w.record(ctx, s, tag, report)
+	return true, w.record(ctx, s, tag, report)
 }
 
 const (
 	healthNote   = "health"
 	healthDetail = "Condition"
 )
+
+// Fullnesses returns how full the ticks of each share are, as it was noted last.
+func Fullnesses(ctx context.Context, n Notes) (map[string]Fullness, error) {
+	text, _, err := n.Note(ctx, HealthRuleID, healthNote)
+	if err != nil {
+		return nil, fmt.Errorf("reading how full the ticks are: %w", err)
+	}
+	s, err := readHealth(text)
+	return s.Full, err
+}
 
 // noteOnce notes what no later tick would see, and returns since when the ledger
 // was gone. That is the windows that rules did not look at, before the ledger
@@ -167,7 +192,7 @@ func (w *watch) note(ctx context.Context, s healthState, before, tag string) (st
 	if err != nil || string(text) == before {
 		return tag, err
 	}
-	if before == "" && len(s.Open)+len(s.Failing)+len(s.Tables) == 0 {
+	if before == "" && len(s.Open)+len(s.Failing)+len(s.Tables)+len(s.Full) == 0 {
 		return "", nil
 	}
 	next, ok, err := w.notes.SetNote(ctx, HealthRuleID, healthNote, string(text), tag)
@@ -269,6 +294,9 @@ func healthMoment(a alert.Alert, about string, created, at time.Time) alert.Aler
 // rhythms asks how the tables' records arrive, if it is time to.
 func (w *watch) rhythms(ctx context.Context, s *healthState, report *Report) {
 	h, now := w.config.Health, report.Time
+	if !w.config.Share.first() {
+		return
+	}
 	for name := range s.Tables {
 		if !slices.Contains(h.Tables, name) {
 			delete(s.Tables, name)

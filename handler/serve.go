@@ -169,7 +169,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	config.CatchUp = a.settings.CatchUp
 	looks := looksOf(rules, kql.Catalog{Tables: kql.KnownTables()})
 	config.Beginnings, config.LateLook = looks.beginnings, lateLook(a.settings, rules)
-	config.Concurrency = a.settings.Concurrency
+	config.Concurrency, config.Share = a.settings.Concurrency, a.settings.Share
 	config.SendTimeout = sendTime
 	config.MaxAlerts = a.settings.MaxAlerts
 	config.Heartbeat = a.settings.TeamsHeartbeat
@@ -189,6 +189,9 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	for _, r := range rules {
+		if !config.Share.Has(r) {
+			continue
+		}
 		a.log.Info("ready", "rule", r.ID, "name", r.Name, "version", r.Version, "file", r.File)
 		if why := looks.without[r.ID]; why != nil && config.LateLook > 0 {
 			a.log.Info("late passes run at every frequency: no look can tell whether records came in late", "rule", r.ID, "why", why.Error())

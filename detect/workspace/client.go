@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -46,7 +47,11 @@ type Client struct {
 	logs        *azquery.LogsClient
 	build       string
 	throttle    *throttle
+	requests    atomic.Int64
 }
+
+// Requests counts the requests that were sent, tries again among them.
+func (c *Client) Requests() int64 { return c.requests.Load() }
 
 // Options are the settings of a [Client]; the zero value is the public cloud.
 type Options struct {
@@ -167,7 +172,7 @@ func (c *Client) ask(ctx context.Context, q Query, h *holding) (*Table, error) {
 	wait := max(int(timeout/time.Second), 1)
 	statistics := c.logger.Enabled(ctx, slog.LevelDebug)
 
-	x := exchange{throttle: c.throttle, holding: h}
+	x := exchange{throttle: c.throttle, holding: h, requests: &c.requests}
 	bounded, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, &x), c.timeout+grace)
 	defer cancel()
 	q.build = c.build
@@ -212,6 +217,7 @@ func (c namedCredential) GetToken(ctx context.Context, options policy.TokenReque
 type exchange struct {
 	throttle *throttle
 	holding  *holding
+	requests *atomic.Int64
 
 	tries    int
 	status   int  // of the last answer, or 0

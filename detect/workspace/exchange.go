@@ -38,6 +38,7 @@ func (x *exchange) do(req *policy.Request) (*http.Response, error) {
 		}
 	}
 	x.tries++
+	x.requests.Add(1)
 	x.answered, x.answer = false, answer{large: func() error { return x.holding.try(x.throttle) }}
 	response, err := req.Next()
 	if err != nil {

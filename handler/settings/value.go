@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"pushback/detect"
 	"pushback/detect/enrich"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/sentinel"
@@ -211,6 +212,21 @@ func (c *choice) read(text string, tag reflect.StructTag) string {
 		return "one of " + strings.Join(words, ", ")
 	}
 	c.value = strings.ToLower(text)
+	return ""
+}
+
+// share is a part of the rules.
+type share struct {
+	given
+	value detect.Share
+}
+
+func (s *share) read(text string, _ reflect.StructTag) string {
+	value, err := detect.ParseShare(text)
+	if err != nil {
+		return fmt.Sprintf("a share such as 2/4, the second of four, of %d at most", detect.MostShares)
+	}
+	s.value = value
 	return ""
 }
 
