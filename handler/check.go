@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +148,9 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 			one(func(ctx context.Context) { c.table(ctx, querier, name) })
 		}
 	}
+	if querier != nil && len(rules) > 0 {
+		one(func(ctx context.Context) { c.plans(ctx, rules) })
+	}
 	c.looks(rules, querier, one)
 	one(func(ctx context.Context) { c.ledger(ctx, rules, quiet) })
 	var test *alert.Alert
@@ -193,6 +198,13 @@ func (c *checker) rules() []*rule.Rule {
 		c.note("rule", status, "%s", p)
 	}
 	running, _ := divide(set.rules)
+	if share := c.settings.Share; share.Of > 1 {
+		own := slices.DeleteFunc(slices.Clone(running), func(r *rule.Rule) bool { return !share.Has(r) })
+		c.note("share", checkOK, "share %s has %d of %s", share, len(own), count(int64(len(running)), "rule"))
+		if running = own; len(own) == 0 && len(set.rules) > 0 {
+			return nil
+		}
+	}
 	if len(running) == 0 {
 		c.note("rule", checkFailed, "no rule is left to run: see %s_RULES", settings.Prefix)
 	}
@@ -372,6 +384,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.note("ledger", checkOK, "table %s can be read and written; it is in format %d, and from the next tick on in format %d, which versions before this one must not write to",
 			c.settings.TableName, format, ledger.Format)
 	}
+	c.load(ctx, l)
 	waiting := 0
 	for _, o := range owed {
 		if !o.Parked {
@@ -389,6 +402,28 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 		c.note("outbox", checkWarning, "%s", refusalLine(r))
 	}
 	c.note("outbox", checkOK, "%s to be sent", count(int64(waiting), "alert"))
+}
+
+// crowded is from how much of its time on a tick is nearly full, in percent.
+const crowded = 80
+
+// load says how full the ticks of each share were.
+func (c *checker) load(ctx context.Context, l *ledger.Ledger) {
+	full, err := detect.Fullnesses(ctx, l)
+	if err != nil {
+		c.fail("load", advised(err))
+		return
+	}
+	for _, share := range slices.Sorted(maps.Keys(full)) {
+		f, of, status := full[share], "", checkOK
+		if parsed, err := detect.ParseShare(share); err == nil && parsed.Of > 1 {
+			of = " of share " + share
+		}
+		if f.Waiting > 0 || f.Percent() >= crowded {
+			status = checkWarning
+		}
+		c.note("load", status, "the tick%s of %s took %s", of, f.At.UTC().Format(time.RFC3339), f)
+	}
 }
 
 // destinations checks those that are set up, and warns if there is none but the

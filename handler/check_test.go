@@ -37,6 +37,7 @@ type checkWorld struct {
 	settings map[string]string
 	table    *ledgerTable
 	manager  *armtest.Server
+	plans    map[string]string // of the tables; nil if they are not shown
 
 	mu    sync.Mutex
 	posts []string // bodies
@@ -47,7 +48,24 @@ func newCheckWorld(t *testing.T) *checkWorld {
 	w := &checkWorld{cloudStandIn: newCloud(t), table: newLedgerTable(t), manager: &armtest.Server{Workspace: standInSentinel, Token: standInToken}}
 	w.setNow(time.Now())
 	w.tables(t, time.Now().Add(-time.Minute))
-	w.arm = w.manager.ServeHTTP
+	w.plans = map[string]string{"SigninLogs": "Analytics", "AADNonInteractiveUserSignInLogs": "Analytics", "Other_CL": "Basic"}
+	w.arm = func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != standInSentinel+"/tables" || r.Method != http.MethodGet || r.URL.Query().Get("api-version") != "2022-10-01" {
+			w.manager.ServeHTTP(rw, r)
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		if w.plans == nil {
+			rw.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(rw, `{"error":{"code":"AuthorizationFailed","message":"The client does not have authorization."}}`)
+			return
+		}
+		var list []string
+		for name, plan := range w.plans {
+			list = append(list, fmt.Sprintf(`{"name":%q,"properties":{"plan":%q,"schema":{"name":%q}}}`, name, plan, name))
+		}
+		_, _ = io.WriteString(rw, `{"value":[`+strings.Join(list, ",")+`]}`)
+	}
 	w.teams = func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
 			if r.URL.Path != "/" || r.URL.RawQuery != "" {
@@ -120,7 +138,7 @@ func TestCheck(t *testing.T) {
 	fine := []string{
 		"ok settings all", "ok schedule the host ticks at 0 */5", "ok credential", "ok workspace " + standInWorkspace, "ok clock",
 		`"MFA Rejected by User" runs in the workspace`, "ok table SigninLogs, newest record", "ok table AADNonInteractiveUserSignInLogs, newest record",
-		"ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents",
+		"ok plan the rules' tables are on the plan Analytics", "ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents",
 	}
 	for _, test := range []struct {
 		name  string
@@ -131,6 +149,13 @@ func TestCheck(t *testing.T) {
 		exit  int
 	}{
 		{name: "everything fine", want: fine, lacks: []string{"warning "}},
+		{name: "a table on another plan", spoil: func(_ *testing.T, w *checkWorld) { w.plans["signinlogs"] = "Basic"; delete(w.plans, "SigninLogs") },
+			want: []string{`warning plan SigninLogs is on the plan Basic, which rules cannot be run on: "MFA`, "Set its plan to Analytics"}},
+		{name: "plans that are not shown", spoil: func(_ *testing.T, w *checkWorld) { w.plans = nil },
+			want: []string{"warning plan the plans of the tables are not known: Azure Resource Manager answered 403 Forbidden (AuthorizationFailed): give the app's identity the role Log Analytics Reader"}},
+		{name: "a share", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SHARE"] = "1/2" }, want: []string{"ok share share 1/2 has "}},
+		{name: "a share that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SHARE"] = "3/2" },
+			want: []string{"failed settings the setting PUSHBACK_SHARE is", "expected a share such as 2/4"}, exit: 1},
 		{name: "a setting", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELAY"] = "soon" }, want: []string{"failed settings the setting PUSHBACK_DELAY is", "ok workspace"}, exit: 1},
 		{name: "a setting that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELY"] = "5m" }, want: []string{"warning settings the variable PUSHBACK_DELY", "ok settings"}},
 		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") },

@@ -230,7 +230,7 @@ func TestSummaryLines(t *testing.T) {
 
 	var stdout, stderr bytes.Buffer
 	logReport(t.Context(), newLogger(&stdout, &stderr, slog.LevelInfo), report)
-	if n := strings.Count(stdout.String(), "\n"); n != 1 || !strings.Contains(stdout.String(), `"destination":"log","sent":1,"pending":2`) {
+	if n := strings.Count(stdout.String(), "\n"); n != 2 || !strings.Contains(stdout.String(), `"destination":"log","sent":1,"pending":2`) || !strings.Contains(stdout.String(), `"msg":"load","tick":"2026-03-17T11:05:00Z","windows":2,`) {
 		t.Errorf("%d lines: %s", n, stdout.String())
 	}
 	for _, part := range []string{`"msg":"rule"`, `"rule":"busy"`, `"windows":2`, `"from":"2026-03-17T10:00:00Z"`, `"rows":1234`, `"new":1`, `"dropped":4`, `"waiting":3`, `"error":"it broke"`} {

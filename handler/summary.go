@@ -163,6 +163,7 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	for _, d := range r.Deliveries {
 		logDelivery(ctx, log, d)
 	}
+	logLoad(log, r)
 	if r.LedgerErr != nil {
 		log.Error("ledger", "error", r.LedgerErr.Error())
 	}
@@ -177,6 +178,21 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	if r.Stopped != nil {
 		log.Warn("the tick ended before all was done: the next goes on where it stopped", "why", r.Stopped.Error(), "left", r.Totals().Left)
 	}
+}
+
+// logLoad writes how full a tick was in which something was due.
+func logLoad(log *slog.Logger, r detect.Report) {
+	waiting := 0
+	for _, run := range r.Rules {
+		if run.Left > 0 {
+			waiting++
+		}
+	}
+	windows := r.Totals().Windows
+	if windows == 0 && waiting == 0 {
+		return
+	}
+	log.Info("load", "windows", windows, "queries", r.Queries, "waitingRules", waiting, "ms", r.Duration.Milliseconds(), "of", r.Had.Milliseconds())
 }
 
 // logRun writes the line of a rule. What was skipped is a warning of the rule's,
