@@ -41,8 +41,8 @@ func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 		if _, err := table.client.AddEntity(t.Context(), entity, nil); err != nil {
 			t.Fatal(err)
 		}
-		if id, ok := strings.CutPrefix(row["RowKey"].(string), "out:"); ok {
-			owed = append(owed, id)
+		if key := row["RowKey"].(string); strings.HasPrefix(key, "out:") {
+			owed = append(owed, key[strings.LastIndexByte(key, ':')+1:])
 		}
 	}
 	slices.Sort(owed)
@@ -55,7 +55,7 @@ func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 // CorrelationId of before.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	for format, owed := range map[int]int{1: 9, 2: 7} {
+	for format, owed := range map[int]int{1: 9, 2: 7, 3: 7} {
 		t.Run(fmt.Sprint("from format ", format), func(t *testing.T) {
 			t.Parallel()
 			upgradeFrom(t, format, owed)

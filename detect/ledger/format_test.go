@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,9 +38,12 @@ func put(t *testing.T, l *Ledger, partition string, i item) {
 
 // loadFirstFormat puts the rows into a ledger that the version before formats
 // had a number wrote. Its run rows say nothing of a format.
-func loadFirstFormat(t *testing.T, l *Ledger) {
+func loadFirstFormat(t *testing.T, l *Ledger) { loadFormat(t, l, firstFormat) }
+
+// loadFormat puts the rows into a ledger that a version of a former format wrote.
+func loadFormat(t *testing.T, l *Ledger, format int) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "format1.json"))
+	text, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("format%d.json", format)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +56,7 @@ func loadFirstFormat(t *testing.T, l *Ledger) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f, ok := i.row.(*fenceRow); ok && f.format != firstFormat {
+		if f, ok := i.row.(*fenceRow); ok && f.format != format {
 			t.Fatalf("the run row is of format %d", f.format)
 		}
 		var keys struct{ PartitionKey string }
