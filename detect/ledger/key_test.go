@@ -41,6 +41,9 @@ func FuzzEscape(f *testing.F) {
 		}) {
 			t.Errorf("escape(%q) = %q", a, got)
 		}
+		if back, ok := unescape(got); ok != !strings.HasPrefix(got, "_h") || ok && back != a {
+			t.Errorf("unescape(%q) = %q, %v; want %q", got, back, ok, a)
+		}
 		if a != b && got == escape(b) {
 			t.Errorf("%q and %q are both %q", a, b, got)
 		}

@@ -238,22 +238,26 @@ func (l *Lease) renewal() *rowWrite {
 	return l.change(func(run *runRow) { run.until = l.l.now().Add(l.length) })
 }
 
+// renewAfter is which part of its length has passed when a lease is renewed. The rest
+// must be enough for a query.
+const renewAfter = 4
+
 // Keep renews the lease if so little of it is left that what is done next could
 // outlast it, and with it all others that this process has and that are not new any
 // more. Its errors are those of Renew.
 func (l *Lease) Keep(ctx context.Context) error {
-	if !l.older(2) {
+	if !l.older(renewAfter) {
 		return l.err()
 	}
 	l.l.renewing.Lock()
 	defer l.l.renewing.Unlock()
-	if !l.older(2) { // it was renewed with another
+	if !l.older(renewAfter) { // it was renewed with another
 		return l.err()
 	}
 	l.l.mu.Lock()
 	var due []*Lease
 	for _, other := range l.l.leases {
-		if other != l && other.older(4) && other.err() == nil {
+		if other != l && other.older(2*renewAfter) && other.err() == nil {
 			due = append(due, other)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // watchedStore counts what is prepared and not committed yet, and the lists.
 type watchedStore struct {
 	store
-	prepared, most, lists int
+	prepared, most, lists, commits int
 }
 
 func (s *watchedStore) prepare(partition string, c change) (change, error) {
@@ -23,6 +23,7 @@ func (s *watchedStore) prepare(partition string, c change) (change, error) {
 }
 
 func (s *watchedStore) commit(ctx context.Context, partition string, changes ...change) ([]string, error) {
+	s.commits++
 	etags, err := s.store.commit(ctx, partition, changes...)
 	if err == nil {
 		s.prepared -= len(changes)
