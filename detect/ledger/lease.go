@@ -122,7 +122,7 @@ func (l *Lease) taking(with func(*runRow)) *rowWrite {
 		next.epoch = max(run.epoch+1, now.UnixMilli())
 		next.holder, next.until = l.holder, now.Add(l.length)
 		if run.format == 0 { // there was none
-			next.purged = now.Add(-spread(l.ruleID))
+			next.purged = firstPurge(l.ruleID, now)
 		}
 		if with != nil {
 			with(&next)
@@ -139,12 +139,12 @@ func (l *Ledger) wasReleased(run *runRow) bool {
 	return run.holder == l.released[run.ruleID] && l.leases[run.ruleID] == nil
 }
 
-// spread returns a part of the time between two purges, so that those of many rules
-// are not all in the same tick.
-func spread(ruleID string) time.Duration {
+// firstPurge returns when a new rule counts as purged: some part of the time between
+// two purges ago, so that those of many rules are not all in the same tick.
+func firstPurge(ruleID string, now time.Time) time.Time {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(ruleID))
-	return time.Duration(h.Sum32()) % purgeInterval
+	return now.Add(-time.Duration(h.Sum32()) * time.Second % purgeInterval).Truncate(time.Second)
 }
 
 // taken begins the lease with the row that gives it.
@@ -361,7 +361,7 @@ func (l *Ledger) Save(ctx context.Context, list []Saving) []error {
 			next := *run
 			next.format, next.state = Format, state.clone()
 			if run.format == 0 {
-				next.purged = l.now().Add(-spread(s.RuleID))
+				next.purged = firstPurge(s.RuleID, l.now())
 			}
 			return &next, nil
 		}}})

@@ -132,7 +132,7 @@ func (l *Ledger) directory(ctx context.Context) (*directoryRows, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d := l.tick; d != nil {
-		return &directoryRows{format: d.format, rows: maps.Clone(d.rows), damaged: d.damaged, former: maps.Clone(d.former)}, nil
+		return &directoryRows{format: d.format, rows: maps.Clone(d.rows), damaged: maps.Clone(d.damaged), former: maps.Clone(d.former)}, nil
 	}
 	l.mu.Unlock()
 	defer l.mu.Lock()

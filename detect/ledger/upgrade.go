@@ -85,7 +85,7 @@ func (l *Ledger) move(ctx context.Context, ids []string) map[string]readRow {
 
 // moved returns the shared row of a rule of a version before.
 func (f *fenceRow) moved(id string, now time.Time) *runRow {
-	next := &runRow{ruleID: id, format: Format, owes: !alert.IsStoryID(id), purged: now.Add(-spread(id))}
+	next := &runRow{ruleID: id, format: Format, owes: !alert.IsStoryID(id), purged: firstPurge(id, now)}
 	if f == nil {
 		return next
 	}
