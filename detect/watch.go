@@ -19,7 +19,7 @@ import (
 
 // HealthRuleID is the id of what Pushback reports about itself: alerts like those
 // of a rule, recorded and delivered as they are.
-const HealthRuleID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
+const HealthRuleID = ledger.OwnID
 
 const (
 	healthRuleName = "Pushback health"

@@ -189,7 +189,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 			e.fail("RuleID", "that of the key")
 		}
 		i.row = r
-	case partition == directory:
+	case partition == directory && strings.HasPrefix(key, rulePrefix):
 		i.row = &ruleRow{ruleID: e.text("RuleID")}
 	case key == fenceKey:
 		r := &fenceRow{ruleID: e.text("RuleID"), format: max(firstFormat, e.number("Format")), holder: e.text("Holder")}

@@ -13,6 +13,7 @@
 // 100 (shared.go):
 //
 //	format                             the number of the ledger's format
+//	note:<name>                        what Pushback noted of itself
 //	run:<rule>                         the rule's State and lease, and whether it may owe an alert
 //
 // Each rule has a partition of its own, so that a batch of its rows is one
@@ -139,6 +140,9 @@ type Ledger struct {
 	raised int
 	// known are the rules and stories of which this process read a row.
 	known map[string]bool
+	// ownMoved are the notes of Pushback's own that are not where a version before put
+	// them, by key.
+	ownMoved map[string]bool
 	// safe are the leases, by rule, besides whose holders nobody can record anything.
 	safe  map[string]int64
 	owing map[string]*owing // by rule
@@ -153,7 +157,7 @@ type Ledger struct {
 // newLedger returns a ledger over a store.
 func newLedger(s store) *Ledger {
 	return &Ledger{
-		store: s, leases: map[string]*Lease{}, released: map[string]string{}, known: map[string]bool{}, safe: map[string]int64{},
+		store: s, leases: map[string]*Lease{}, released: map[string]string{}, known: map[string]bool{}, ownMoved: map[string]bool{}, safe: map[string]int64{},
 		owing: map[string]*owing{}, recording: map[string]int{}, alone: map[string]*sync.Mutex{}, self: newHolder(),
 	}
 }

@@ -80,27 +80,22 @@ func (s *mapStore) list(_ context.Context, partition, from, to string, _ bool) i
 func (s *mapStore) between(partition, from, to string) []item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if partition == directory { // its few keys have several prefixes
-		var items []item
-		for k, r := range s.ranges {
-			for key, i := range r.items {
-				if k.partition == partition && from <= key && key < to {
-					items = append(items, i)
-				}
-			}
+	prefixes := []string{from}
+	if partition == directory { // what is read of it has several, in this order
+		prefixes = []string{formatKey, notePrefix, rulePrefix, runPrefix}
+	}
+	var items []item
+	for _, prefix := range prefixes {
+		_, r := s.rangeOf(partition, prefix)
+		if r == nil {
+			continue
 		}
-		slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
-		return items
-	}
-	_, r := s.rangeOf(partition, from)
-	if r == nil {
-		return nil
-	}
-	first, _ := slices.BinarySearch(r.keys, from)
-	end, _ := slices.BinarySearch(r.keys, to)
-	items := make([]item, 0, max(0, end-first))
-	for _, key := range r.keys[first:max(first, end)] {
-		items = append(items, r.items[key])
+		first, _ := slices.BinarySearch(r.keys, from)
+		end, _ := slices.BinarySearch(r.keys, to)
+		items = slices.Grow(items, max(0, end-first))
+		for _, key := range r.keys[first:max(first, end)] {
+			items = append(items, r.items[key])
+		}
 	}
 	return items
 }

@@ -19,7 +19,15 @@ const noteRetention = 366 * 24 * time.Hour
 // Notes are for destinations, which keep there what they need to know of
 // earlier alerts. They last a year from when they were last set.
 func (l *Ledger) Note(ctx context.Context, id, name string) (text, tag string, err error) {
-	i, err := l.store.get(ctx, partitionOf(id), noteKey(name))
+	if id == OwnID {
+		return l.ownNote(ctx, name)
+	}
+	return l.noteIn(ctx, partitionOf(id), id, name)
+}
+
+// noteIn returns what is noted in a partition.
+func (l *Ledger) noteIn(ctx context.Context, partition, id, name string) (text, tag string, err error) {
+	i, err := l.store.get(ctx, partition, noteKey(name))
 	if errors.Is(err, errMissing) {
 		return "", "", nil
 	}
@@ -50,11 +58,19 @@ func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTa
 			return "", false, err
 		}
 	}
-	c := change{verb: replace, key: noteKey(name), etag: tag, row: &noteRow{at: l.now(), text: text}}
+	n := &noteRow{at: l.now(), text: text}
+	if id == OwnID {
+		return l.setOwnNote(ctx, name, n, tag)
+	}
+	return l.setNoteIn(ctx, partitionOf(id), id, name, n, tag)
+}
+
+// setNoteIn notes something in a partition.
+func (l *Ledger) setNoteIn(ctx context.Context, partition, id, name string, n *noteRow, tag string) (newTag string, ok bool, err error) {
+	c := change{verb: replace, key: noteKey(name), etag: tag, row: n}
 	if tag == "" {
 		c.verb = insert
 	}
-	partition := partitionOf(id)
 	c, err = l.store.prepare(partition, c)
 	if err == nil {
 		var tags []string

@@ -20,6 +20,8 @@ type directoryRows struct {
 	// only a version before listed.
 	damaged map[string]error
 	former  map[string]bool
+	// notes are those of Pushback's own, by key.
+	notes map[string]item
 }
 
 // readRow is the shared row of a rule, as it was read or written: one that says
@@ -52,14 +54,14 @@ func (l *Ledger) Begin(ctx context.Context) error {
 
 // readDirectory reads the shared partition.
 func (l *Ledger) readDirectory(ctx context.Context) (*directoryRows, error) {
-	d := &directoryRows{format: firstFormat, rows: map[string]readRow{}, damaged: map[string]error{}, former: map[string]bool{}}
+	d := &directoryRows{format: firstFormat, rows: map[string]readRow{}, damaged: map[string]error{}, former: map[string]bool{}, notes: map[string]item{}}
 	fail := func(err error) (*directoryRows, error) {
 		return nil, fmt.Errorf("ledger: listing the rules: %w", err)
 	}
 	for i, err := range l.store.list(ctx, directory, formatKey, prefixEnd(runPrefix), false) {
 		var r row
 		switch r = i.row; {
-		case err != nil && strings.HasPrefix(i.key, runPrefix):
+		case err != nil && (strings.HasPrefix(i.key, runPrefix) || strings.HasPrefix(i.key, notePrefix)):
 			d.damaged[i.key] = err
 			continue
 		case err != nil:
@@ -71,6 +73,8 @@ func (l *Ledger) readDirectory(ctx context.Context) (*directoryRows, error) {
 				return nil, &FormatError{Found: r.number}
 			}
 			d.format = r.number
+		case *noteRow:
+			d.notes[i.key] = i
 		case *ruleRow:
 			d.former[r.ruleID] = true
 		case *runRow:
@@ -110,8 +114,10 @@ func (d *directoryRows) rulesOwing() []string {
 		add(id)
 	}
 	for key := range d.damaged {
-		if id, ok := unescape(strings.TrimPrefix(key, runPrefix)); ok {
-			add(id)
+		if part, ok := strings.CutPrefix(key, runPrefix); ok {
+			if id, ok := unescape(part); ok {
+				add(id)
+			}
 		}
 	}
 	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(runKeyOf(a), runKeyOf(b)) })
@@ -122,6 +128,9 @@ func (d *directoryRows) rulesOwing() []string {
 func (d *directoryRows) errOfDamaged() error {
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(d.damaged)) {
+		if !strings.HasPrefix(key, runPrefix) { // whoever reads a note learns of it
+			continue
+		}
 		errs = append(errs, fmt.Errorf("ledger: %w", d.damaged[key]))
 	}
 	return errors.Join(errs...)
