@@ -77,12 +77,12 @@ func TestOwnNotes(t *testing.T) {
 			reader := begun(watched)
 			before := watched.steps
 			for range 2 {
-				tag := next
-				if _, tag, err = reader.Note(ctx, OwnID, "addresses"); err != nil {
+				_, tag, err := reader.Note(ctx, OwnID, "addresses")
+				if err != nil {
 					t.Fatal(err)
 				}
-				if next, _, err = reader.SetNote(ctx, OwnID, "addresses", text, tag); err != nil {
-					t.Fatal(err)
+				if _, ok, err := reader.SetNote(ctx, OwnID, "addresses", text, tag); err != nil || !ok {
+					t.Fatal(ok, err)
 				}
 			}
 			if n := watched.steps - before; n != 2 {
