@@ -88,7 +88,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures failureList
-	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, late.reach(o.config.LateLook), first, last), late, to, &failures, func(r detect.Report) error {
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, o.lateReach(rules, known.Tables, late), first, last), late, to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
@@ -107,6 +107,18 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
 	}
 	return failures.err()
+}
+
+// lateReach is how long after the end of a part of the time rules still run over
+// windows of it.
+func (o *offline) lateReach(rules []*rule.Rule, tables []*kql.Table, late *lateRecords) time.Duration {
+	if o.config.LateLook > 0 {
+		looks := looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: o.lists})
+		if len(looks.without) == 0 {
+			return late.reach(o.config.LateLook)
+		}
+	}
+	return max(o.config.Lateness, late.reach(o.config.LateLook))
 }
 
 // readFor reads what rules need of the logs, and notes the records that came late.
