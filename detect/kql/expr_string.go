@@ -63,7 +63,7 @@ func (b *binder) stringOperator(n *binary, left, right expr) expr {
 	test := stringTests[op].test
 	if op == "matches regex" {
 		if c, ok := right.(*constExpr); ok {
-			if _, err := regexp.Compile(c.val.s); err != nil {
+			if _, err := constantRegexp(c.val.s); err != nil {
 				panic(semanticError(n.right.pos(), "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 			}
 		}
@@ -149,7 +149,7 @@ func (c *regexpCache) compile(text string) *regexp.Regexp {
 	last := c.last.Load()
 	if last == nil || last.text != text {
 		last = &compiledRegexp{text: text}
-		last.re, _ = regexp.Compile(text)
+		last.re, _ = rowRegexp(text)
 		c.last.Store(last)
 	}
 	return last.re

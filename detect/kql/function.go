@@ -3,7 +3,6 @@ package kql
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -312,7 +311,7 @@ func (b *binder) checkConstant(fn string, p param, a expr, at span) {
 	}
 	switch p.kind {
 	case "regex":
-		if _, err := regexp.Compile(c.val.s); err != nil {
+		if _, err := constantRegexp(c.val.s); err != nil {
 			panic(semanticError(at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 		}
 	case "part", "datepart":

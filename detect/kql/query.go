@@ -263,7 +263,7 @@ func compileDry(query string, db *Database, now time.Time) (*compiled, error) {
 
 func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	defer caught(query, &err)
-	statements, body := parseQuery(query)
+	statements, body := parsed(query)
 	body, render := withoutRender(body)
 	b.now, b.scope = datetimeValue(timeToTicks(now)), &scope{body: true}
 	b.statements(statements)

@@ -116,7 +116,8 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	}
 	scope.ReceivedBy = now
 
-	table, err := s.run(req.Context(), *body.Query, now, scope)
+	text, queryNow := withoutNow(*body.Query, now)
+	table, err := s.run(req.Context(), text, queryNow, scope)
 	var queryError *kql.Error
 	var limit *kql.LimitError
 	switch {
@@ -128,6 +129,24 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 		return badArgument(req, failure{Code: "QueryLimitError", Message: limit.Message})
 	}
 	return nil, err
+}
+
+// setNow is how a query begins for which a time is set.
+var setNow = regexp.MustCompile(`^((?://[^\n]*\n)*)(set query_now = datetime\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z)\);)`)
+
+// withoutNow returns a query without the statement that sets its time, and that
+// time. The same query of another time is the same text then, which is parsed
+// already; all of it stays in its place.
+func withoutNow(query string, now time.Time) (string, time.Time) {
+	m := setNow.FindStringSubmatchIndex(query)
+	if m == nil {
+		return query, now
+	}
+	at, ok := kql.ParseTime(query[m[6]:m[7]])
+	if !ok {
+		return query, now
+	}
+	return query[:m[4]] + strings.Repeat(" ", m[5]-m[4]) + query[m[5]:], at
 }
 
 // failure is an error as the service writes it. The outermost says little, and

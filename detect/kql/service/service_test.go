@@ -353,3 +353,35 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// The time that a query sets is its time, and all else stays in its place.
+func TestSetNow(t *testing.T) {
+	t.Parallel()
+	s := testService()
+	at := "2020-01-02T03:04:05.0000000Z"
+	for query, want := range map[string]string{
+		"// x\nset query_now = datetime(" + at + ");\nprint Now = now()":                                 at,
+		"set query_now = datetime(" + at + ");\nprint Now = now()":                                       at,
+		"set query_now = datetime(" + at + "); set query_now = datetime(2021-01-01);\nprint Now = now()": "2021-01-01T00:00:00Z",
+		"print Now = now()": "2026-03-17T10:00:00Z",
+	} {
+		text, now := withoutNow(query, testNow)
+		if len(text) != len(query) || strings.Count(text, "\n") != strings.Count(query, "\n") {
+			t.Errorf("%q became %q", query, text)
+		}
+		table, err := kql.Run(t.Context(), text, s.DB, kql.Options{Now: now})
+		if err != nil {
+			t.Errorf("%q: %v", query, err)
+			continue
+		}
+		expected, _ := kql.ParseTime(want)
+		got, _ := kql.ParseTime(table.Value(0, 0).String())
+		if !got.Equal(expected) {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+	status, answer := post(t, s, queryBody("// x\nset query_now = datetime("+at+");\nNowhere | count", ""))
+	if text, _ := json.Marshal(answer); status != http.StatusBadRequest || !strings.Contains(string(text), `"line":3`) {
+		t.Errorf("%d %s", status, text)
+	}
+}
