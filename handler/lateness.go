@@ -66,11 +66,6 @@ func (l *lateRecords) next(table string, after time.Time) time.Time {
 	return list[at]
 }
 
-// reach is how long after a time records of before it come in that looks find.
-func (l *lateRecords) reach(within time.Duration) time.Duration {
-	return min(l.longest, within)
-}
-
 // lost says how many records of a table no pass of a rule found, and what would
 // have.
 type lost struct {

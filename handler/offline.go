@@ -74,6 +74,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		return err
 	}
 
+	coming := &arrivals{looks: looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: o.lists}), late: late}
 	bar := newProgress(stderr)
 	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
@@ -88,7 +89,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures failureList
-	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, o.lateReach(rules, known.Tables, late), first, last), late, to, &failures, func(r detect.Report) error {
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, coming.reach(o.config), first, last), coming, to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
@@ -109,16 +110,20 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	return failures.err()
 }
 
-// lateReach is how long after the end of a part of the time rules still run over
+// arrivals is what is known of late records before the rules run.
+type arrivals struct {
+	looks looks
+	late  *lateRecords
+}
+
+// reach is how long after the end of a part of the time rules still run over
 // windows of it.
-func (o *offline) lateReach(rules []*rule.Rule, tables []*kql.Table, late *lateRecords) time.Duration {
-	if o.config.LateLook > 0 {
-		looks := looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: o.lists})
-		if len(looks.without) == 0 {
-			return late.reach(o.config.LateLook)
-		}
+func (a *arrivals) reach(s settings.Settings) time.Duration {
+	within := min(a.late.longest, s.LateLook)
+	if s.LateLook == 0 || len(a.looks.without) > 0 {
+		within = max(within, s.Lateness)
 	}
-	return max(o.config.Lateness, late.reach(o.config.LateLook))
+	return within
 }
 
 // readFor reads what rules need of the logs, and notes the records that came late.
@@ -143,12 +148,12 @@ func queriesOf(rules []*rule.Rule) []string {
 
 // simulate runs rules over parts of the time, one after the other, and returns
 // their detectors. What one part reported, the next does not report again.
-func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, late *lateRecords, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
+func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, coming *arrivals, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
 	kql.BoundMemory(kql.DefaultLimits)
 	reported := ledger.NewMemory()
 	var detectors []*detect.Detector
 	for _, part := range parts {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, late, reported, to)
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, coming, reported, to)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +172,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, late *lateRecords, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
 	tables, _ := withKnown(l.Tables, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
@@ -185,9 +190,8 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 	config.SendLimit = 0 // and no tick comes after the last
 	config.LateLook, config.MostLate = s.LateLook, 0
 	config.LookMargin = 0 // the times at which records were received are exact
-	config.Beginnings = looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: lists}).beginnings
-	if late != nil {
-		config.LateRecords = late.next
+	if known != nil {
+		config.Beginnings, config.LateRecords = known.looks.beginnings, known.late.next
 	}
 	config.MaxAlerts = s.MaxAlerts
 	config.Concurrency, config.InOrder = runtime.GOMAXPROCS(0), true
