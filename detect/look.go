@@ -18,8 +18,12 @@ import (
 const (
 	// lookTimeout is how long one query of a look may take.
 	lookTimeout = time.Minute
-	// looksAtOnce is how many queries of looks run at a time.
+	// looksTimeout is how long all looks of a tick may take.
+	looksTimeout = 2 * time.Minute
+	// looksAtOnce is how many queries of looks run at a time, and mostAlone how many
+	// rules a tick asks for alone.
 	looksAtOnce = 5
+	mostAlone   = 20
 	// lookAgain is after how long a rule is looked for again whose look failed when
 	// it was asked for alone.
 	lookAgain = time.Hour
@@ -55,6 +59,7 @@ type lookTrouble struct {
 // known.
 func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time, ready func(*progress)) {
 	var looks []*lateLook
+	alone := 0
 	for _, p := range all {
 		state := p.rule.state(p.found)
 		if p.lease == nil || p.run.Err != nil || !p.rule.schedule.LookDue(state, now) {
@@ -76,11 +81,14 @@ func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time
 		case r.config.nothingLate(p.rule, p.state.Looks.Mark, now):
 			l.asked = now
 			l.settle(now)
-		case troubled && now.Before(trouble.until):
+		case troubled && (now.Before(trouble.until) || alone == mostAlone):
 			l.answer.Err = trouble.err
 			l.settle(now)
 		default:
 			l.alone, l.open = troubled, true
+			if troubled {
+				alone++
+			}
 		}
 		if l.open || l.beyond != nil {
 			looks = append(looks, l)
@@ -88,13 +96,18 @@ func (r *runner) lookForLate(ctx context.Context, all []*progress, now time.Time
 			ready(p)
 		}
 	}
+	bounded, cancel := context.WithTimeout(ctx, looksTimeout)
+	defer cancel()
 	var mu sync.Mutex
-	r.ask(ctx, looks, func(batch []*lateLook) {
+	r.ask(bounded, looks, func(batch []*lateLook) {
 		mu.Lock()
 		defer mu.Unlock()
+		late := bounded.Err() != nil
 		for _, l := range batch {
 			if l.open && (l.answer.Err == nil || ctx.Err() == nil) { // else the next tick looks
-				r.note(l, now)
+				if l.answer.Err == nil || !late {
+					r.note(l, now)
+				}
 				l.settle(now)
 			}
 			if l.beyond != nil && l.beyond.answer.Err == nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type tenant struct {
 	tables  map[string]*kql.TableBuilder
 	now     time.Time
 	client  *workspace.Client
+	mu      sync.Mutex
 	queries []workspace.Query
 	// fail, if set, decides about a query before it is answered.
 	fail func(q workspace.Query) error
@@ -80,7 +82,9 @@ func newTenant(t *testing.T, records ...tenantRecord) *tenant {
 }
 
 func (w *tenant) Query(ctx context.Context, q workspace.Query) (*workspace.Table, error) {
+	w.mu.Lock()
 	w.queries = append(w.queries, q)
+	w.mu.Unlock()
 	if w.fail != nil {
 		if err := w.fail(q); err != nil {
 			return nil, err

@@ -229,7 +229,14 @@ func TestCheck(t *testing.T) {
 			"ok credential", "warning workspace " + standInWorkspace + " answers, and holds no data at all: connect the tables",
 			`"MFA Rejected by User" is a valid rule; the workspace holds no data`, "warning table SigninLogs has no record of the last 14 days", "ok ledger",
 		}, lacks: []string{"has no column", "clock"}},
-		{name: "a table is missing", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().Add(-time.Minute), "SigninLogs") }, want: []string{"warning table AADNonInteractiveUserSignInLogs is not in the workspace", "ok table SigninLogs"}},
+		{name: "a table is missing", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().Add(-time.Minute), "SigninLogs") }, want: []string{"warning table AADNonInteractiveUserSignInLogs is not in the workspace", "ok table SigninLogs",
+			`"MFA Rejected by User": no look can tell whether records came in late, so each window is queried again at every frequency for 2h: the workspace does not resolve its table AADNonInteractiveUserSignInLogs`},
+			lacks: []string{"ok late"}},
+		{name: "a rule that no look can tell of", spoil: func(t *testing.T, w *checkWorld) {
+			query := "union isfuzzy=true SigninLogs, Nowhere_CL\n| where UserPrincipalName has 'b'"
+			w.settings["PUSHBACK_RULES"] = "mfa-rejected-by-user," + filepath.Join(folder(t, map[string]string{"rule.yaml": ruleFile(query)}), "rule.yaml")
+		}, want: []string{`"A rule": no look can tell`, "nothing is known of the table Nowhere_CL", "ok late looks say which records of 1 rule came in late, up to 72h"}},
+		{name: "no looks", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_LATE_LOOK"] = "0s" }, want: []string{"ok ledger"}, lacks: []string{" late "}},
 		{name: "a table is silent", spoil: func(t *testing.T, w *checkWorld) { w.tables(t, time.Now().AddDate(0, 0, -20)) }, want: []string{"warning table SigninLogs has no record of the last 14 days"}},
 		{name: "a clock that is wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(-10 * time.Minute)) }, want: []string{"failed clock this machine's clock is 10m", "Set the machine's clock"}, exit: 1},
 		{name: "a clock that is a little wrong", spoil: func(_ *testing.T, w *checkWorld) { w.setNow(time.Now().Add(time.Minute + 20*time.Second)) }, want: []string{"warning clock this machine's clock is 1m"}},
