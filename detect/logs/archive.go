@@ -20,17 +20,18 @@ const (
 
 const zipMagic = "PK\x03\x04"
 
-// sized is a source that a zip archive can be read from.
+// sized is a source of which any part can be read.
 type sized interface {
 	io.Reader
 	io.ReaderAt
 }
 
-// archiveOf gives a source as a zip archive, and reports false if it is none.
-func archiveOf(src io.Reader) (at sized, size int64, ok bool) {
-	at, ok = src.(sized)
+// indexed gives a source of which any part can be read, if it has a kind that is
+// read so: the first bytes tell.
+func indexed(src io.Reader) (at sized, size int64, magic string) {
+	at, ok := src.(sized)
 	if !ok {
-		return nil, 0, false
+		return nil, 0, ""
 	}
 	switch s := src.(type) {
 	case interface{ Size() int64 }:
@@ -38,13 +39,11 @@ func archiveOf(src io.Reader) (at sized, size int64, ok bool) {
 	case interface{ Info() fs.FileInfo }:
 		size = s.Info().Size()
 	default:
-		return nil, 0, false
+		return nil, 0, ""
 	}
-	magic := make([]byte, len(zipMagic))
-	if n, _ := at.ReadAt(magic, 0); n < len(magic) || string(magic) != zipMagic {
-		return nil, 0, false
-	}
-	return at, size, true
+	head := make([]byte, len(zipMagic))
+	n, _ := at.ReadAt(head, 0)
+	return at, size, string(head[:n])
 }
 
 // archive reads the files in a zip archive, in their order.

@@ -154,7 +154,7 @@ func (f *file) order(t *table, member []byte, p proof, text string, line int) (D
 // a date needs it.
 func (f *file) lookThrough() error {
 	f.dates.complete = true
-	if f.again == nil {
+	if f.again == nil && f.stored == nil {
 		return nil // a stream; what was read of it so far has to do
 	}
 	r := NewReader(Options{
@@ -164,7 +164,15 @@ func (f *file) lookThrough() error {
 	r.names = maps.Clone(f.names)
 	g := &file{
 		Reader: r, source: f.source, pathTable: f.pathTable, ownName: f.ownName,
-		byCategory: make(map[string]*table), looking: true,
+		byCategory: make(map[string]*table), looking: true, ctx: f.ctx,
+	}
+	if f.stored != nil {
+		if err := g.readParquet(f.stored, nil); err != nil && !isBroken(err) {
+			return err
+		}
+		f.dates = g.dates
+		f.dates.complete = true
+		return nil
 	}
 	stored := &raw{ctx: f.ctx, src: f.again()}
 	text, _, err := contents(stored)

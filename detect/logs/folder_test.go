@@ -35,7 +35,7 @@ func TestReadFolder(t *testing.T) {
 		"am-signinlogs/WorkspaceResourceId=/subscriptions/s/y=2026/m=03/d=17/h=10/m=05/PT05M.json":   goodLine + "\nbad\n",
 		"SigninLogs_2026-03.csv.gz":    zipped(t, "TimeGenerated [UTC],UserId\n\"3/17/2026, 9:58:03.123 AM\",c\n"),
 		"README.md":                    "no logs",
-		"old.parquet":                  "PAR1",
+		"old.avro":                  "Obj\x01",
 		".hidden.json":                 "bad",
 		".git/config.json":             "bad",
 		"IdentityInfo/2026-03-17.json": "",
@@ -43,7 +43,7 @@ func TestReadFolder(t *testing.T) {
 	for target, link := range map[string]string{
 		"..":                              "loop", // to a folder around it
 		"SigninLogs_2026-03.csv.gz":       "latest.csv.gz",
-		filepath.Join(dir, "old.parquet"): "again.parquet",
+		filepath.Join(dir, "old.avro"): "again.avro",
 	} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
@@ -85,10 +85,10 @@ func TestReadFolder(t *testing.T) {
 	}
 	if diff := cmp.Diff([]Skipped{
 		{inside("README.md"), "not a kind that is read (" + knownKinds + ")"},
-		{inside("again.parquet"), "a link to old.parquet, which is read under that name"},
+		{inside("again.avro"), "a link to old.avro, which is read under that name"},
 		{inside("latest.csv.gz"), "a link to SigninLogs_2026-03.csv.gz, which is read under that name"},
 		{inside("loop"), "a link to a folder; give that folder itself to read it"},
-		{inside("old.parquet"), "a Parquet file, which is not read: convert it to JSON lines or CSV"},
+		{inside("old.avro"), "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines"},
 	}, l.Report.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
@@ -147,7 +147,7 @@ func TestFolderErrors(t *testing.T) {
 	}{
 		{"empty", nil, []string{"the folder ", " is empty; it should hold exported logs (" + knownKinds + ")"}},
 		{"nothing but hidden files", map[string]string{".DS_Store": ""}, []string{" is empty"}},
-		{"nothing of a known kind", map[string]string{"a.md": "", "b/c.parquet": ""},
+		{"nothing of a known kind", map[string]string{"a.md": "", "b/c.avro": ""},
 			[]string{" has no file of a known kind (" + knownKinds + ") among its 2, such as ", "a.md"}},
 		{"bad files", map[string]string{"SigninLogs/a.json": "x", "SigninLogs/b.json": "y", "SigninLogs/c.json": goodLine},
 			[]string{"a.json holds nothing that can be read\n", "b.json holds nothing that can be read\n"}},
@@ -264,7 +264,7 @@ func TestKinds(t *testing.T) {
 		"a.json": true, "a.ndjson": true, "a.jsonl": true, "a.csv": true, "A.JSON": true,
 		"a.json.gz": true, "a.csv.GZ": true, "a.gz": true, "SigninLogs-2026.03.gz": true, "a.json.gzip": true,
 		"a.txt": true, "a.tsv": true, "a.txt.gz": true, "a.json.zst": true, "a.zst": true, "a.zip": true, "A.ZIP": true,
-		"a.parquet": false, "a.tar.gz": false, "a.tar.zst": false, "a": false, ".json": false, "json": false, "a.xlsx": false,
+		"a.parquet": true, "part-0.snappy.parquet": true, "a.avro": false, "a.tar.gz": false, "a.tar.zst": false, "a": false, ".json": false, "json": false, "a.xlsx": false,
 	} {
 		if got := isKind(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)

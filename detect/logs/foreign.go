@@ -15,7 +15,7 @@ func (e *foreignError) Error() string { return e.what }
 
 // foreignBytes are the beginnings of files that are no text.
 var foreignBytes = []struct{ magic, what string }{
-	{"PAR1", "a Parquet file, which is not read: convert it, as with duckdb -c \"COPY (FROM 'FILE') TO 'SigninLogs.json'\""},
+	{"PARE", "an encrypted Parquet file, which is not read: write it again without encryption"},
 	{"Obj\x01", "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines"},
 	{"ORC", "an ORC file, which is not read: convert it to JSON lines or CSV"},
 	{"\xd0\xcf\x11\xe0", "an Excel workbook of the old kind, or another document of Office: save it as CSV"},

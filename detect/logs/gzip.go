@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"pushback/detect/input"
+	"pushback/detect/logs/parquet"
 )
 
 // raw reads the bytes of a file as they are stored. It counts them, stops when
@@ -62,6 +63,9 @@ func contents(src io.Reader) (text io.Reader, compressed bool, err error) {
 	head, _ := b.Peek(512)
 	if bytes.HasPrefix(head, []byte(zipMagic)) {
 		return nil, compressed, &foreignError{"a zip archive, which is read only as a file of its own: unpack it"}
+	}
+	if bytes.HasPrefix(head, []byte(parquet.Magic)) {
+		return nil, compressed, &parquetInside{b}
 	}
 	if what := foreignBinary(head); what != "" {
 		return nil, compressed, &foreignError{what}

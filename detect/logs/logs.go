@@ -3,7 +3,7 @@
 // It takes what a workspace and its tools write: NDJSON and JSON arrays with
 // the columns at the top level, the diagnostic-settings export with its nested
 // properties, the resources of Microsoft Graph and the Entra portal's downloads,
-// answers of APIs, and CSV, each also inside the envelopes that tools add,
+// answers of APIs, CSV and Parquet, each also inside the envelopes that tools add,
 // compressed with gzip, zstd or zip, and laid out in folders of any depth. What
 // a file is is told by its content; then records are unwrapped from it one by
 // one, and each is mapped to the columns of its table.

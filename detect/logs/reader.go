@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"pushback/detect/kql"
+	"pushback/detect/logs/parquet"
 )
 
 // Reader collects the records of any number of files. Use File for each of
@@ -105,6 +106,7 @@ type file struct {
 
 	ctx      context.Context
 	again    func() io.Reader // the file from its start; nil if it can be read only once
+	stored   *stored          // not nil if it is a Parquet file
 	dates    dateOrders
 	inferred map[*column]*dateColumn // of columns whose type nothing declares
 	looking  bool                    // only for what its dates prove
@@ -121,10 +123,27 @@ func (r *Reader) file(ctx context.Context, s source, src io.Reader) error {
 	if r.failed != nil {
 		return r.failed
 	}
-	if at, size, ok := archiveOf(src); ok {
+	switch at, size, magic := indexed(src); magic {
+	case zipMagic:
 		return r.archive(ctx, s, at, size)
+	case parquet.Magic:
+		return r.parquet(ctx, s, at, size)
 	}
 	return r.stream(ctx, s, src, fromStart(src), -1)
+}
+
+// begin makes what reads a file.
+func (r *Reader) begin(ctx context.Context, s source, again func() io.Reader) *file {
+	f := &file{
+		Reader:     r,
+		source:     s,
+		report:     File{Path: s.path},
+		byCategory: make(map[string]*table),
+		ctx:        ctx,
+		again:      again,
+	}
+	f.nameTable()
+	return f
 }
 
 // stream reads a file as its bytes come. Its size as stored is -1 if that is what
@@ -137,21 +156,16 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 	if size < 0 {
 		stored.progress = r.progress
 	}
-	f := &file{
-		Reader:     r,
-		source:     s,
-		report:     File{Path: s.path},
-		byCategory: make(map[string]*table),
-		ctx:        ctx,
-		again:      again,
-	}
-	f.nameTable()
+	f := r.begin(ctx, s, again)
 	text, compressed, err := contents(stored)
 	f.report.Compressed = compressed || size >= 0
 	if stored.err != nil && (size < 0 || ctx.Err() != nil) {
 		return r.fail(s.path, stored.err)
 	}
-	if err == nil {
+	var inside *parquetInside
+	if errors.As(err, &inside) {
+		err = f.parquetInside(inside)
+	} else if err == nil {
 		f.w = newWindow(text, r.opts.MaxLine)
 		err = f.read()
 	}
@@ -159,6 +173,9 @@ func (r *Reader) stream(ctx context.Context, s source, src io.Reader, again func
 	switch {
 	case errors.As(err, &foreign):
 		return r.foreign(s, foreign.what)
+	case f.stored != nil && err == nil:
+	case f.stored != nil && !isBroken(err):
+		return r.stop(s.path, err)
 	case f.w == nil:
 		f.broken(0, err)
 	case err != nil:

@@ -35,7 +35,7 @@ type Report struct {
 // File is one file that was read.
 type File struct {
 	Path       string
-	Format     string // "NDJSON", "JSON" or "CSV"; "" when it is empty
+	Format     string // "NDJSON", "JSON", "CSV" or "Parquet"; "" when it is empty
 	Compressed bool
 	Bytes      int64 // as stored
 	Records    int64 // kept, or of a table that is left out

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pushback/detect/kql"
@@ -96,9 +97,9 @@ func (n names) add(table string) string {
 // plausible is what a table can be called.
 var plausible = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`)
 
-// Names that say nothing about what is in a file: the storage export's, and
-// the one the portal gives to every download.
-var meaningless = regexp.MustCompile(`(?i)^(PT\d+[HMS]|query_data|export(ed)?|data|logs?|output|results?)$`)
+// Names that say nothing about what is in a file: the storage export's, those of
+// the parts that Spark writes, and the one the portal gives to every download.
+var meaningless = regexp.MustCompile(`(?i)^(PT\d+[HMS]|query_data|export(ed)?|data|logs?|output|results?|part)$`)
 
 // suffix is what people put after a table's name: a date, a number, a copy.
 var suffix = regexp.MustCompile(`([-. ]|_\d).*$`)
@@ -121,6 +122,10 @@ func (n names) fromPath(file string) (table string, sure bool) {
 			return table, true
 		}
 	}
+	// Folders such as year=2026 hold no table of their own.
+	folders := slices.DeleteFunc(parts[:base:base], func(part string) bool { return strings.Contains(part, "=") })
+	parts = append(folders, parts[base])
+	base = len(parts) - 1
 	guess := ""
 	for i := base; i >= max(0, base-1); i-- {
 		named := cutExportPrefix(parts[i])
@@ -177,9 +182,9 @@ func cutExportPrefix(part string) string {
 }
 
 // kinds are the endings of the files that are read.
-var kinds = []string{".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".txt"}
+var kinds = []string{".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".txt", ".parquet"}
 
-const knownKinds = ".json, .ndjson, .jsonl, .csv, .tsv, .txt, each also with .gz or .zst or in a .zip"
+const knownKinds = ".json, .ndjson, .jsonl, .csv, .tsv, .txt, .parquet, each also with .gz or .zst or in a .zip"
 
 // zips are the endings of compressed files.
 var zips = []string{".gz", ".gzip", ".zst", ".zstd"}
@@ -232,15 +237,14 @@ func isArchive(name string) bool {
 // foreignKinds says what the files are that people have beside their logs, by
 // their endings.
 var foreignKinds = map[string]string{
-	".xlsx":    "an Excel workbook: save it as CSV",
-	".xls":     "an Excel workbook: save it as CSV",
-	".parquet": "a Parquet file, which is not read: convert it to JSON lines or CSV",
-	".avro":    "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines",
-	".evtx":    "a Windows event log, which is not read: convert it to JSON lines",
-	".7z":      "a 7-Zip archive, which is not read: unpack it, or make it a zip archive",
-	".rar":     "a RAR archive, which is not read: unpack it, or make it a zip archive",
-	".tar":     "a tar archive, which is not read: unpack it, or make it a zip archive",
-	".tgz":     "a tar archive, which is not read: unpack it, or make it a zip archive",
+	".xlsx": "an Excel workbook: save it as CSV",
+	".xls":  "an Excel workbook: save it as CSV",
+	".avro": "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines",
+	".evtx": "a Windows event log, which is not read: convert it to JSON lines",
+	".7z":   "a 7-Zip archive, which is not read: unpack it, or make it a zip archive",
+	".rar":  "a RAR archive, which is not read: unpack it, or make it a zip archive",
+	".tar":  "a tar archive, which is not read: unpack it, or make it a zip archive",
+	".tgz":  "a tar archive, which is not read: unpack it, or make it a zip archive",
 }
 
 // notKind says why a file of a folder is not read.
