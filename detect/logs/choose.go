@@ -123,7 +123,9 @@ func (f *file) generated(table *table, m *member, exported bool, line int) (t ti
 			return t, name + " is empty; " + expected, nil
 		}
 		var ok bool
-		if t, ok, err = f.time(table, m.name, text, line); err != nil {
+		f.ofServer = exported && string(m.name) == "time"
+		t, ok, err = f.time(table, m.name, text, line)
+		if f.ofServer = false; err != nil {
 			return t, "", err
 		}
 		if ok {

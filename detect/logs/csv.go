@@ -75,7 +75,7 @@ func (c *csvFile) put(p piece) error {
 		return c.record(c.columns, c.origin, p.line, 1)
 	}
 	members := c.portal.record(c.fields)
-	if findMember(members, c.portal.time()) == nil {
+	if !c.portal.hasTime(members) {
 		c.bad(nil, p.line, 1, "the date is empty; expected ISO 8601, such as 2026-03-17T09:58:03Z")
 		return nil
 	}
@@ -126,13 +126,16 @@ func isCSVHeader(head []byte) bool {
 		if len(line) == 0 || isTypeLine(line) || separatorOf(line) != 0 {
 			continue
 		}
+		var names []string
 		for _, name := range bytes.Split(line, []byte{separatorIn(line)}) {
 			plain, _, _ := cutZone(strings.Trim(string(name), "\" \r"))
+			names = append(names, plain)
 			if isTimeMember(plain) || strings.HasSuffix(plain, "(UTC)") {
 				return true
 			}
 		}
-		return false
+		_, ok := portalHeader(names)
+		return ok
 	}
 	return false
 }

@@ -140,6 +140,8 @@ func (f *file) order(t *table, member []byte, p proof, text string, line int) (D
 		return MonthFirst, nil
 	case fixed != 0:
 		return fixed, nil
+	case f.ofServer:
+		return MonthFirst, nil
 	}
 	if c.either == nil {
 		c.either = &datePlace{line, text}

@@ -20,7 +20,7 @@ import (
 const maxEnvelopes = 10
 
 // The members that say of an object that it is a record: all records have one.
-var timeMembers = []string{timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, "Timestamp"}
+var timeMembers = []string{timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime, "Timestamp"}
 
 // The names that envelopes have for what is in them, in lower case.
 var contentMembers = map[string]bool{

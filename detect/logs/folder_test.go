@@ -35,14 +35,14 @@ func TestReadFolder(t *testing.T) {
 		"am-signinlogs/WorkspaceResourceId=/subscriptions/s/y=2026/m=03/d=17/h=10/m=05/PT05M.json":   goodLine + "\nbad\n",
 		"SigninLogs_2026-03.csv.gz":    zipped(t, "TimeGenerated [UTC],UserId\n\"3/17/2026, 9:58:03.123 AM\",c\n"),
 		"README.md":                    "no logs",
-		"old.avro":                  "Obj\x01",
+		"old.avro":                     "Obj\x01",
 		".hidden.json":                 "bad",
 		".git/config.json":             "bad",
 		"IdentityInfo/2026-03-17.json": "",
 	})
 	for target, link := range map[string]string{
-		"..":                              "loop", // to a folder around it
-		"SigninLogs_2026-03.csv.gz":       "latest.csv.gz",
+		"..":                           "loop", // to a folder around it
+		"SigninLogs_2026-03.csv.gz":    "latest.csv.gz",
 		filepath.Join(dir, "old.avro"): "again.avro",
 	} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {

@@ -76,7 +76,7 @@ func foreignCSV(head []byte) string {
 }
 
 // graphLists are the lists of Microsoft Graph that are read.
-const graphLists = "the lists that are read are auditLogs/signIns, auditLogs/directoryAudits and identityProtection/riskDetections"
+const graphLists = "the lists that are read are auditLogs/signIns, auditLogs/directoryAudits, identityProtection/riskDetections and identityProtection/riskyUsers"
 
 // foreignJSON says what an object is that is neither a record nor an envelope,
 // or "".

@@ -30,6 +30,8 @@ const (
 	createdDateTime  = "createdDateTime"
 	activityDateTime = "activityDateTime"
 	detectedDateTime = "detectedDateTime"
+
+	riskUpdatedDateTime = "riskLastUpdatedDateTime" // of a user or a workload at risk
 )
 
 // ofSignIn are members that a sign-in has and other resources that are created
@@ -51,7 +53,7 @@ func (f *file) graph(members []member) (*graphRecord, bool) {
 	case given(members, activityDateTime) && given(members, "activityDisplayName"):
 		g.generated = findMember(members, activityDateTime)
 		g.audit(f, members)
-	case given(members, "riskEventType") && (given(members, activityDateTime) || given(members, detectedDateTime)):
+	case (given(members, "riskEventType") || given(members, "riskType")) && (given(members, activityDateTime) || given(members, detectedDateTime)):
 		for _, name := range []string{detectedDateTime, activityDateTime} {
 			if given(members, name) {
 				g.generated = findMember(members, name)
@@ -59,6 +61,9 @@ func (f *file) graph(members []member) (*graphRecord, bool) {
 			}
 		}
 		g.risk(f, members)
+	case given(members, riskUpdatedDateTime) && (given(members, "riskLevel") || given(members, "riskState")):
+		g.generated = findMember(members, riskUpdatedDateTime)
+		g.risky(f, members)
 	default:
 		return nil, false
 	}
@@ -160,9 +165,24 @@ func (g *graphRecord) audit(f *file, members []member) {
 // risk adds the members of a risk detection: of a user, or of a workload.
 func (g *graphRecord) risk(f *file, members []member) {
 	g.inner(f, members)
+	if !given(members, "riskEventType") {
+		// The portal's download has it by the name that Graph had before.
+		g.outer("riskEventType", f.memberText(members, "riskType"))
+	}
 	category, operation := "UserRiskEvents", "User Risk Detection"
 	if f.memberText(members, "servicePrincipalId") != "" && f.memberText(members, "userId") == "" {
 		category, operation = "ServicePrincipalRiskEvents", "Service Principal Risk Detection"
+	}
+	g.outer("category", category)
+	g.outer("operationName", operation)
+}
+
+// risky adds the members of a user at risk, or of a workload.
+func (g *graphRecord) risky(f *file, members []member) {
+	g.inner(f, members)
+	category, operation := "RiskyUsers", "Risky user"
+	if given(members, "servicePrincipalType") || given(members, "appId") && !given(members, "userPrincipalName") {
+		category, operation = "RiskyServicePrincipals", "Risky service principal"
 	}
 	g.outer("category", category)
 	g.outer("operationName", operation)

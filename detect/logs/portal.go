@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,6 +86,41 @@ var signInHeaders = map[string]portalMember{
 	"associated resource id":                 {path: "managedServiceIdentity.associatedResourceId"},
 	"federated token id":                     {path: "managedServiceIdentity.federatedTokenId"},
 	"federated token issuer":                 {path: "managedServiceIdentity.federatedTokenIssuer"},
+
+	// Those that the reports of risky sign-ins have beside, and older downloads.
+	"sign-in status":             {path: "result"},
+	"user principal name":        {path: "userPrincipalName"},
+	"user display name":          {path: "userDisplayName"},
+	"interactive":                {path: "isInteractive", convert: yesNo},
+	"is interactive":             {path: "isInteractive", convert: yesNo},
+	"mfa result":                 {path: "status.additionalDetails"},
+	"mfa auth method":            {path: "mfaDetail.authMethod"},
+	"mfa auth detail":            {path: "mfaDetail.authDetail"},
+	"mfa required":               {path: "authenticationRequirement", convert: mfaRequired},
+	"city":                       {path: "location.city"},
+	"state":                      {path: "location.state"},
+	"country":                    {path: "location.countryOrRegion"},
+	"country or region":          {path: "location.countryOrRegion"},
+	"conditional access status":  {path: "conditionalAccessStatus", convert: enumeration},
+	"risk state":                 {path: "riskState", convert: riskWord},
+	"risk level (aggregate)":     {path: "riskLevelAggregated", convert: riskWord},
+	"risk level (aggregated)":    {path: "riskLevelAggregated", convert: riskWord},
+	"risk level - aggregate":     {path: "riskLevelAggregated", convert: riskWord},
+	"risk level aggregated":      {path: "riskLevelAggregated", convert: riskWord},
+	"risk level (real-time)":     {path: "riskLevelDuringSignIn", convert: riskWord},
+	"risk level (sign-in)":       {path: "riskLevelDuringSignIn", convert: riskWord},
+	"risk level - sign-in":       {path: "riskLevelDuringSignIn", convert: riskWord},
+	"risk level during sign-in":  {path: "riskLevelDuringSignIn", convert: riskWord},
+	"risk detail":                {path: "riskDetail", convert: riskWord},
+	"detection type(s)":          {path: "riskEventTypes_v2", convert: riskEventList},
+	"detection types":            {path: "riskEventTypes_v2", convert: riskEventList},
+	"risk event type(s)":         {path: "riskEventTypes_v2", convert: riskEventList},
+	"risk event types":           {path: "riskEventTypes_v2", convert: riskEventList},
+	"service principal type":     {path: "servicePrincipalType", convert: withoutSpaces},
+	"managed identity":           {path: "servicePrincipalName"},
+	"managed identity id":        {path: "servicePrincipalId"},
+	"managed identity object id": {path: "servicePrincipalId"},
+	"managed identity name":      {path: "servicePrincipalName"},
 }
 
 // auditHeaders are the columns of the portal's audits, in lower case, but for
@@ -115,7 +151,7 @@ var auditHeaders = map[string]portalMember{
 type portal struct {
 	columns []portalMember
 	targets []auditTarget // of each column; the zero value where it is about none
-	audit   bool
+	kind    portalKind
 	members []member
 	text    []byte
 }
@@ -124,6 +160,45 @@ type portal struct {
 type auditTarget struct {
 	target, property, detail int
 	member                   string
+}
+
+// portalKind is what the records of a download are.
+type portalKind uint8
+
+const (
+	portalSignIns portalKind = iota
+	portalAudits
+	portalDetections
+	portalRisky
+)
+
+// kindOfPortal tells by its columns what a download of the portal's is.
+func kindOfPortal(has map[string]bool) (portalKind, map[string]portalMember, bool) {
+	any := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return has[name] })
+	}
+	dated := any("date (utc)", "date")
+	switch signIn := any("application", "client app", "sign-in error code", "sign-in status", "failure reason", "resource"); {
+	case dated && has["activity"] && any("service", "correlationid"):
+		return portalAudits, auditHeaders, true
+	case !signIn && any("detection type", "risk detection type", "risk event type", "risk type") && any("risk state", "risk level") && timed(has, detectionHeaders):
+		return portalDetections, detectionHeaders, true
+	case !signIn && any("risk last updated (utc)", "risk last updated", "risk state last updated", "risk last updated date time", "risk last updated date (utc)") && any("risk state", "risk level"):
+		return portalRisky, riskyHeaders, true
+	case dated && (any("request id", "sign-in error code") || signIn && any("user", "username", "user principal name", "service principal id", "service principal name")):
+		return portalSignIns, signInHeaders, true
+	}
+	return 0, nil, false
+}
+
+// timed says whether one of the columns has the time of a record.
+func timed(has map[string]bool, headers map[string]portalMember) bool {
+	for name, to := range headers {
+		if has[name] && (to.path == detectedDateTime || to.path == activityDateTime) {
+			return true
+		}
+	}
+	return false
 }
 
 // portalHeader reads a header as one of the portal's, and reports false if it is
@@ -136,19 +211,14 @@ func portalHeader(names []string) (*portal, bool) {
 		has[keys[i]] = true
 	}
 	p := &portal{columns: make([]portalMember, len(names)), targets: make([]auditTarget, len(names))}
-	known := signInHeaders
-	switch {
-	case !has["date (utc)"] && !has["date"]:
-		return nil, false
-	case has["activity"] && (has["service"] || has["correlationid"]):
-		p.audit, known = true, auditHeaders
-	case has["request id"] || has["sign-in error code"]:
-	default:
+	var known map[string]portalMember
+	var ok bool
+	if p.kind, known, ok = kindOfPortal(has); !ok {
 		return nil, false
 	}
 	for i, key := range keys {
 		to, ok := known[key]
-		if p.audit && !ok {
+		if p.kind == portalAudits && !ok {
 			p.targets[i] = numbered(key)
 			ok = p.targets[i] != auditTarget{}
 		}
@@ -162,12 +232,9 @@ func portalHeader(names []string) (*portal, bool) {
 	return p, true
 }
 
-// time gives the member that has the time of a record.
-func (p *portal) time() string {
-	if p.audit {
-		return activityDateTime
-	}
-	return createdDateTime
+// hasTime says whether a record has its time.
+func (p *portal) hasTime(members []member) bool {
+	return slices.ContainsFunc(timeMembers, func(name string) bool { return findMember(members, name) != nil })
 }
 
 // numbered takes apart the name of a column such as Target1ModifiedProperty2OldValue
@@ -202,7 +269,7 @@ func numbered(key string) (t auditTarget) {
 // are valid until the next call.
 func (p *portal) record(fields [][]byte) []member {
 	p.members, p.text = p.members[:0], p.text[:0]
-	if !p.audit {
+	if p.kind == portalSignIns {
 		p.add("@odata.type", value{kind: plainText, raw: []byte("#microsoft.graph.signIn")})
 	}
 	objects := make(map[string][]string) // names and values, by the member that is an object
@@ -217,7 +284,7 @@ func (p *portal) record(fields [][]byte) []member {
 		if to.convert != nil {
 			text = to.convert(text)
 		}
-		if to.path == "result" && !p.audit {
+		if to.path == "result" && p.kind == portalSignIns {
 			result = text
 			continue
 		}
@@ -228,13 +295,17 @@ func (p *portal) record(fields [][]byte) []member {
 			objects[to.object] = append(objects[to.object], to.inner, text)
 			continue
 		}
-		if to.path == "location" && !p.audit {
+		switch {
+		case to.path == "location":
 			p.object("location", placeOf(text))
+			continue
+		case to.path == "riskEventTypes_v2":
+			p.add(to.path, value{kind: '[', raw: []byte(text)})
 			continue
 		}
 		p.add(to.path, value{kind: plainText, raw: []byte(text)})
 	}
-	if !p.audit {
+	if p.kind == portalSignIns {
 		status := objects["status"]
 		if strings.EqualFold(result, "Success") && (len(status) < 2 || status[0] != "errorCode" || strings.EqualFold(status[1], "None")) {
 			if len(status) >= 2 && status[0] == "errorCode" {
@@ -253,7 +324,14 @@ func (p *portal) record(fields [][]byte) []member {
 			p.object(object, objects[object])
 		}
 	}
-	if p.audit {
+	switch p.kind {
+	case portalDetections, portalRisky:
+		for _, name := range []string{"riskEventType", "riskLevel"} {
+			if findMember(p.members, name) == nil {
+				p.add(name, value{kind: plainText}) // it is about a risk all the same
+			}
+		}
+	case portalAudits:
 		if findMember(p.members, "activityDisplayName") == nil {
 			p.add("activityDisplayName", value{kind: plainText}) // it is an audit all the same
 		}
@@ -420,6 +498,36 @@ func yesNo(text string) string {
 		return "false"
 	}
 	return text
+}
+
+// mfaRequired turns whether a second factor was required into the requirement.
+func mfaRequired(text string) string {
+	switch yesNo(text) {
+	case "true":
+		return "multiFactorAuthentication"
+	case "false":
+		return "singleFactorAuthentication"
+	}
+	return text
+}
+
+// riskEventList turns the portal's names of risk detections into an array of their
+// values.
+func riskEventList(text string) string {
+	list := []string{}
+	for name := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ';' || r == '|' }) {
+		if name = strings.TrimSpace(name); strings.Trim(name, "-–—") != "" {
+			list = append(list, riskEvent(name))
+		}
+	}
+	out := []byte{'['}
+	for i, name := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out, _ = jsontext.AppendQuote(out, name)
+	}
+	return string(append(out, ']'))
 }
 
 // enumeration turns the portal's words for a value of an enumeration into the

@@ -111,6 +111,7 @@ type file struct {
 	inferred map[*column]*dateColumn // of columns whose type nothing declares
 	looking  bool                    // only for what its dates prove
 	zoned    bool                    // its header says which columns are times
+	ofServer bool                    // the time that is being read was written by a service, the month first
 	depth    int                     // of wrappers around the current record
 
 	graphRecord  graphRecord

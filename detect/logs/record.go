@@ -239,7 +239,7 @@ func (f *file) record(members []member, o origin, line, column int) error {
 			generated := *at
 			m.generated = &generated
 		}
-		for _, name := range []string{createdDateTime, activityDateTime, detectedDateTime} {
+		for _, name := range []string{createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime} {
 			if m.generated == nil && given(members, name) {
 				f.bad(nil, line, column, "the record has "+name+", but neither TimeGenerated nor what a sign-in, a directory audit or a risk detection of Microsoft Graph has")
 				return nil

@@ -46,6 +46,8 @@ var downloads = map[string]string{
 	"managedidentitysignins":  managedIdentity,
 	"directoryaudits":         "AuditLogs",
 	"riskdetections":          "AADUserRiskEvents",
+	"riskyusers":              "AADRiskyUsers",
+	"riskysignins":            signinLogs,
 }
 
 // categoryOf gives the log category whose records a table of sign-ins keeps.
