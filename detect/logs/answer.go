@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"pushback/detect/kql"
 )
 
@@ -25,6 +27,33 @@ func isFrames(head []byte) bool {
 	return bytes.HasPrefix(head, []byte{'{'}) && bytes.Contains(head[:min(len(head), 200)], []byte(`"FrameType"`))
 }
 
+// isTable says whether the text begins with a table of an answer that stands by
+// itself: with columns, and rows of cells after them. Python programs write it so,
+// the columns as names alone.
+func isTable(head []byte) bool {
+	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return false
+	}
+	columns := false
+	for {
+		name, err := dec.ReadToken()
+		if err != nil || name.Kind() != '"' {
+			return false
+		}
+		switch key := strings.ToLower(name.String()); {
+		case dec.PeekKind() == '[' && key == "columns":
+			columns = true
+		case dec.PeekKind() == '[' && (key == "rows" || key == "data"):
+			rest := bytes.TrimLeft(afterColon(head[dec.InputOffset():])[1:], " \t\r\n")
+			return columns && (len(rest) == 0 || rest[0] == '[' || rest[0] == ']')
+		}
+		if dec.SkipValue() != nil {
+			return false
+		}
+	}
+}
+
 // answerTable reads a table of an answer, row by row.
 func (f *file) answerTable() error {
 	a := answered{origin: origin{encoded: true}}
@@ -38,7 +67,7 @@ func (f *file) answerTable() error {
 	return f.members(func(member string, c byte) error {
 		key := strings.ToLower(member)
 		switch {
-		case key == "rows" && c == '[':
+		case (key == "rows" || key == "data") && c == '[':
 			if a.columns == nil {
 				f.bad(nil, f.w.line, f.w.column(), "the rows come before the columns; save the API's answer as it is")
 				f.badPiece(f.w.nextValue())
@@ -106,6 +135,11 @@ func (f *file) answerColumns(a *answered) {
 	for i, cell := range slices.Clone(cells) {
 		var name []byte
 		var typ kql.Type
+		if cell.kind == '"' {
+			columns = append(columns, member{name: slices.Clone(f.parser.text(cell))})
+			a.origin.types = append(a.origin.types, 0)
+			continue
+		}
 		members, err := f.parser.object(cell.raw)
 		for _, m := range members {
 			text := f.parser.text(m.value)

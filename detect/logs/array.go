@@ -43,6 +43,7 @@ func (f *file) readJSON() error {
 			return nil
 		}
 		var err error
+		f.texts = f.texts[:0]
 		switch {
 		case c == ',':
 			f.w.advance(1)
@@ -54,6 +55,8 @@ func (f *file) readJSON() error {
 			err = f.records(false)
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			err = f.envelope()
+		case c == '{' && isTable(f.w.prefix(sniffed)):
+			err = f.answerTable()
 		default:
 			err = f.element()
 		}

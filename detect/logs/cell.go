@@ -58,6 +58,9 @@ func (w *writer) resolve(m *mapping, member []byte, typ kql.Type) *field {
 func (w *writer) add(fd *field, name string, typ kql.Type) *field {
 	t, m := w.table, fd.in
 	if fd.column = t.columns[name]; fd.column == nil {
+		if name == "" && w.origin.untyped {
+			return nil // as pandas has before the numbers of rows
+		}
 		if name == "" || len(name) > maxNameSize || len(t.added) >= maxExtra {
 			if t.dropped == 0 {
 				t.droppedAt = Problem{File: w.file.path, Line: w.line}
@@ -169,7 +172,13 @@ func (w *writer) set(c *column, v value) {
 		} else {
 			w.setText(c, v.raw)
 		}
-	case kql.DateTime, kql.TimeSpan:
+	case kql.DateTime:
+		if at, ok := epoch(v.raw); ok {
+			b.SetTime(c.index, at)
+		} else {
+			w.fail(c, v.raw)
+		}
+	case kql.TimeSpan:
 		w.fail(c, v.raw) // a number of what?
 	default:
 		w.setText(c, v.raw)

@@ -105,7 +105,7 @@ func (r *Reader) table(name string) (*table, error) {
 }
 
 // generated reads the time of a record, without which it is in no window.
-func (f *file) generated(table *table, m *member, exported bool, line int) (t time.Time, reason string, err error) {
+func (f *file) generated(table *table, members []member, m *member, exported bool, line int) (t time.Time, reason string, err error) {
 	name := timeGenerated
 	if exported {
 		name = "time"
@@ -115,6 +115,10 @@ func (f *file) generated(table *table, m *member, exported bool, line int) (t ti
 		name = string(m.name) // of a resource of Microsoft Graph
 	}
 	if m == nil || m.value.kind == 'n' {
+		if m == nil && findMember(members, "@timestamp") != nil {
+			return t, "a document of Elastic, whose fields are not those of the log, and which does not keep the original: " +
+				"have the integration preserve it (event.original) and export that", nil
+		}
 		return t, name + " is missing; " + expected, nil
 	}
 	text := f.parser.text(m.value)
@@ -133,6 +137,11 @@ func (f *file) generated(table *table, m *member, exported bool, line int) (t ti
 				return t, fmt.Sprintf("%s: %s is not the time of a log record; expected one between 1970 and 2200", name, excerpt(text)), nil
 			}
 			return t, "", nil
+		}
+	}
+	if m.value.kind == '0' || m.value.kind == plainText {
+		if at, ok := epoch(text); ok {
+			return at, "", nil
 		}
 	}
 	return t, fmt.Sprintf("%s: %s is not a time; %s", name, excerpt(text), expected), nil

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pushback/detect/kql"
@@ -22,6 +23,8 @@ type csvFile struct {
 	header   []byte  // the header as it stands
 	fields   [][]byte
 	reopened int
+	untimed  string // why no record has a time, unless it has a record inside
+	headed   int    // the line of the header
 }
 
 // readCSV reads CSV as the portals download it and as spreadsheets and PowerShell
@@ -35,6 +38,9 @@ func (f *file) readCSV() error {
 	for {
 		p, ok := c.next(false)
 		if !ok {
+			if c.untimed != "" {
+				f.bad(nil, c.headed, 0, c.untimed)
+			}
 			return nil
 		}
 		if p.text == nil {
@@ -60,10 +66,26 @@ func (f *file) readCSV() error {
 			f.bad(nil, p.line, 0, fmt.Sprintf("the record has %d fields and the header %d", len(c.fields), len(c.columns)))
 			continue
 		}
+		if c.untimed != "" {
+			if !c.inside() {
+				f.bad(nil, c.headed, 0, c.untimed)
+				return nil
+			}
+			c.untimed = ""
+		}
 		if err := c.put(p); err != nil {
 			return err
 		}
 	}
+}
+
+// inside says whether a field of the record is a record itself, in JSON, as in what
+// Splunk and others export.
+func (c *csvFile) inside() bool {
+	return slices.ContainsFunc(c.fields, func(field []byte) bool {
+		text, ok := embedded(bytes.TrimSpace(field))
+		return ok && holdsRecords(text, 0)
+	})
 }
 
 // put puts the record whose fields were split into its table.
@@ -210,9 +232,9 @@ func (c *csvFile) takeHeader(p piece) bool {
 	case utc:
 		c.bad(nil, p.line, 0, "the columns are named in another language than English; set the portal's language to English and download the file again")
 	default:
-		c.bad(nil, p.line, 0, "the header has no column TimeGenerated, so no record has a time; keep that column in the query")
+		c.untimed, c.headed = "the header has no column TimeGenerated, so no record has a time; keep that column in the query", p.line
 	}
-	return timed
+	return timed || c.untimed != ""
 }
 
 // cutZone takes the zone off a column of times, as in TimeGenerated [UTC].

@@ -2,8 +2,13 @@ package logs
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,14 +18,16 @@ import (
 // Invoke-AzOperationalInsightsQuery and advanced hunting {"Results": [...]}, a batch
 // {"responses": [{"body": ...}]}, and shippers put a key of their own around each
 // record. An object that has no time of a record, but something inside that has,
-// is such an envelope. Those that may be large are read as they come, from the
+// is such an envelope, whatever its members are called. Those that may be large are read as they come, from the
 // stream; the others, such as one around a record in a line, in memory.
 
 // maxEnvelopes is how many envelopes may be around a record.
 const maxEnvelopes = 10
 
 // The members that say of an object that it is a record: all records have one.
-var timeMembers = []string{timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime, "Timestamp"}
+var timeMembers = []string{
+	timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime, "Timestamp", creationTime, auditData,
+}
 
 // The names that envelopes have for what is in them, in lower case.
 var contentMembers = map[string]bool{
@@ -46,29 +53,27 @@ func envelopeIn(head []byte, depth int) bool {
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' || depth > maxEnvelopes {
 		return false
 	}
-	for first := true; ; first = false {
+	for found := false; ; {
 		tok, err := dec.ReadToken()
 		if err != nil || tok.Kind() != '"' {
-			return false
+			return found
 		}
 		name := tok.String()
 		if isTimeMember(name) {
-			return false
+			return false // it is a record, whatever is in it
 		}
-		if kind := dec.PeekKind(); kind == '[' || kind == '{' {
+		if kind := dec.PeekKind(); !found && (kind == '[' || kind == '{' || kind == '"') {
 			rest := afterColon(head[dec.InputOffset():])
 			key := strings.ToLower(name)
 			switch {
 			case key == "records" && kind == '[', key == "tables" && kind == '[':
 				return true
-			case contentMembers[key] && isEmptyArray(rest):
-				return true
-			case (contentMembers[key] || first) && holdsRecords(rest, depth+1):
-				return true
+			case contentMembers[key] && isEmptyArray(rest), holdsRecords(rest, depth+1):
+				found = true
 			}
 		}
 		if err := dec.SkipValue(); err != nil {
-			return false
+			return found
 		}
 	}
 }
@@ -133,7 +138,28 @@ func quotedJSON(text []byte) ([]byte, bool) {
 		return nil, false
 	}
 	inner = bytes.TrimSpace(inner)
-	return inner, len(inner) > 0 && (inner[0] == '{' || inner[0] == '[')
+	return embedded(inner)
+}
+
+// embedded gives the object or the array that a text is, as it is or in base64, as
+// event hubs give the bodies of messages. It reports false if it is neither.
+func embedded(text []byte) ([]byte, bool) {
+	if len(text) == 0 {
+		return nil, false
+	}
+	if text[0] == '{' || text[0] == '[' {
+		return text, true
+	}
+	// What begins as {" or [{ or a brace and a line break does.
+	if !bytes.HasPrefix(text, []byte("ey")) && !bytes.HasPrefix(text, []byte("W3")) && !bytes.HasPrefix(text, []byte("ew")) {
+		return nil, false
+	}
+	plain, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || !utf8.Valid(plain) {
+		return nil, false
+	}
+	plain = bytes.TrimSpace(plain)
+	return plain, len(plain) > 0 && (plain[0] == '{' || plain[0] == '[')
 }
 
 // envelope reads the object around records, from the stream. Its other members
@@ -161,7 +187,13 @@ func (f *file) envelope() error {
 			return f.records(key == "responses")
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			return f.envelope()
-		case (c == '{' || c == '"') && holdsRecords(f.w.prefix(sniffed), 0):
+		case c == '"' && holdsRecords(f.w.prefix(sniffed), 0):
+			p := f.w.nextValue()
+			if f.badPiece(p) || f.seenBefore(p.text) {
+				return nil
+			}
+			return f.value(p.text, p.line, p.column)
+		case c == '{' && holdsRecords(f.w.prefix(sniffed), 0):
 			return f.element()
 		}
 		f.badPiece(f.w.nextValue())
@@ -169,16 +201,25 @@ func (f *file) envelope() error {
 	})
 }
 
+// fluentPair matches the time before a record in a pair of both, which Fluent Bit
+// writes.
+var fluentPair = regexp.MustCompile(`^\d{9,10}(\.\d+)?[ \t]*,[ \t]*\{`)
+
 // records reads an array of records, or of envelopes if the first of them is
 // one or any may be.
 func (f *file) records(any bool) error {
 	first, frames := true, false
 	return f.array(func() error {
+		f.texts = f.texts[:0]
 		if first {
-			frames = isFrames(f.w.prefix(sniffed))
+			first = false
+			if fluentPair.Match(f.w.prefix(40)) {
+				f.badPiece(f.w.nextValue())
+				return nil
+			}
+			frames = isFrames(f.w.prefix(sniffed)) || isTable(f.w.prefix(sniffed))
 			any = any || isEnvelope(f.w.prefix(sniffed))
 		}
-		first = false
 		if frames {
 			return f.answerTable()
 		}
@@ -199,6 +240,14 @@ func (f *file) unwrap(members []member, line, column int) (bool, error) {
 		switch {
 		case m.inner:
 			continue
+		case m.value.kind == plainText:
+			text, ok := embedded(bytes.TrimSpace(m.value.raw))
+			if !ok || !holdsRecords(text, 0) {
+				continue
+			}
+			m.value = value{kind: text[0], raw: text}
+			contents = append(contents, m)
+			continue
 		case m.value.kind != '{' && m.value.kind != '[' && m.value.kind != '"':
 			continue
 		case isEmptyArray(m.value.raw) && (contentMembers[strings.ToLower(string(m.name))]), holdsRecords(m.value.raw, 0):
@@ -215,12 +264,33 @@ func (f *file) unwrap(members []member, line, column int) (bool, error) {
 	}
 	f.depth++
 	defer func() { f.depth-- }()
-	for _, m := range contents {
+	for i, m := range contents {
+		if standsIn(contents[:i], m.value.raw) {
+			continue
+		}
 		if err := f.value(m.value.raw, line, column); err != nil {
 			return true, err
 		}
 	}
 	return true, nil
+}
+
+// seenBefore says whether the same text was read as records in this object already.
+func (f *file) seenBefore(text []byte) bool {
+	sum := sha256.Sum256(text)
+	if slices.Contains(f.texts, sum) {
+		return true
+	}
+	if len(f.texts) < maxEnvelopes {
+		f.texts = append(f.texts, sum)
+	}
+	return false
+}
+
+// standsIn says whether a text stands in another: shippers keep what they were sent
+// in message and in event.original, say.
+func standsIn(others []member, text []byte) bool {
+	return slices.ContainsFunc(others, func(m member) bool { return bytes.Contains(m.value.raw, text) })
 }
 
 func (f *file) nestedTooDeep(line, column int) {

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -54,15 +55,29 @@ func foreignText(head []byte) string {
 	switch {
 	case strings.HasPrefix(line, "<!doctype html"), strings.HasPrefix(line, "<html"):
 		return "a web page: the download was most likely the page to sign in, not the file"
-	case strings.HasPrefix(line, "<?xml"), strings.HasPrefix(line, "<"):
+	case len(line) > 1 && line[0] == '<' && (line[1] < '0' || line[1] > '9'): // syslog has a number there
 		return "XML, which is not read: export the records as CSV or JSON"
 	case strings.HasPrefix(line, "version https://git-lfs"):
 		return "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"
+	case strings.HasPrefix(line, "[{'"), strings.HasPrefix(line, "{'"):
+		return "what Python shows of records, which is no JSON: write them with json.dumps"
+	case consoleList.Match(head), consoleTable.Match(head):
+		return "what a console shows of records, which is neither JSON nor CSV: in PowerShell export them with ConvertTo-Json -Depth 10"
+	case markdownTable.Match(head):
+		return "a table in Markdown, which is not read: export the records as CSV or JSON"
 	case strings.HasPrefix(line, "id: "), strings.HasPrefix(line, "---"):
 		return "YAML, such as a rule is in, which holds no records; give a rule with --rules"
 	}
 	return ""
 }
+
+// What consoles show of records, a member a line or a record a line, and the same
+// in Markdown.
+var (
+	consoleList   = regexp.MustCompile(`^\s*[A-Za-z@][\w.@]* +: .*\r?\n[ \t]*[A-Za-z@][\w.@]* +:`)
+	consoleTable  = regexp.MustCompile(`^\s*[A-Za-z]\w*( +[A-Za-z]\w*)+[ \t]*\r?\n-{2,}( +-{2,})+`)
+	markdownTable = regexp.MustCompile(`^\s*\|[^\n]*\|[ \t]*\r?\n\|[ :|-]+\|`)
+)
 
 // foreignCSV says what CSV is that has no records of a log, by its header, or "".
 func foreignCSV(head []byte) string {
@@ -78,9 +93,9 @@ func foreignCSV(head []byte) string {
 // graphLists are the lists of Microsoft Graph that are read.
 const graphLists = "the lists that are read are auditLogs/signIns, auditLogs/directoryAudits, identityProtection/riskDetections and identityProtection/riskyUsers"
 
-// foreignJSON says what an object is that is neither a record nor an envelope,
-// or "".
-func foreignJSON(head []byte) string {
+// foreignJSON says what an object is that is neither a record nor an envelope of
+// any, or "".
+func foreignJSON(head []byte, envelope bool) string {
 	dec := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return ""
@@ -114,7 +129,7 @@ func foreignJSON(head []byte) string {
 			}
 			return "a JSON document with a schema of its own (" + excerpt(v) + "), which holds no records"
 		case "error":
-			if v.Kind() == '{' && len(names) == 1 && isAlone(head) {
+			if v.Kind() == '{' && len(names) == 1 && !envelope && isAlone(head) {
 				return "an error that the API answered in place of records: " + apiError(v)
 			}
 		case "@odata.context":
@@ -123,6 +138,8 @@ func foreignJSON(head []byte) string {
 	}
 	_, list, found := strings.Cut(context, "$metadata#")
 	switch {
+	case envelope:
+		return ""
 	case found && (names["value"] || names["id"]) && isAlone(head):
 		list, _, _ = strings.Cut(list, "(")
 		return fmt.Sprintf("an answer of Microsoft Graph of %s; %s", excerpt([]byte(list)), graphLists)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,7 @@ type file struct {
 	depth    int                     // of wrappers around the current record
 
 	graphRecord  graphRecord
+	texts        [][sha256.Size]byte // what was read as records in the current object
 	spoiled      []spoiled
 	warnedLegacy bool
 	inLegacy     bool
@@ -330,13 +332,13 @@ func (f *file) read() error {
 	head := f.w.prefix(sniffed)
 	envelope := first == '{' && isEnvelope(head)
 	header := first != '{' && first != '[' && isCSVHeader(head)
-	if !envelope && !header && !f.looking {
-		if what := f.foreignHead(first, head); what != "" {
+	if (!header || markdownTable.Match(head)) && !f.looking {
+		if what := f.foreignHead(first, head, envelope); what != "" {
 			return &foreignError{what}
 		}
 	}
 	switch {
-	case first == '[' || envelope || first == '{' && (isPretty(head) || isJoined(head)):
+	case first == '[' || envelope || first == '{' && (isPretty(head) || isJoined(head) || isTable(head)):
 		f.report.Format = "JSON"
 		return f.readJSON()
 	case first != '{' && (header || isCSV(f.named)):
@@ -352,17 +354,21 @@ func (f *file) read() error {
 
 // foreignHead says what a file is by its beginning, if that is neither a record
 // nor a header, or "".
-func (f *file) foreignHead(first byte, head []byte) string {
+func (f *file) foreignHead(first byte, head []byte, envelope bool) string {
 	switch first {
-	case '{':
-		return foreignJSON(head)
-	case '[', '"':
+	case '{', '[', '"':
+		switch {
+		case bytes.HasPrefix(head, []byte("[{'")), bytes.HasPrefix(head, []byte("{'")):
+			return foreignText(head)
+		case first == '{':
+			return foreignJSON(head, envelope)
+		}
 		return ""
 	}
 	if what := foreignText(head); what != "" && !bytes.Contains(head, []byte("\n{")) {
 		return what
 	}
-	if f.loose && isPlainText(f.named) {
+	if f.loose && isPlainText(f.named) && !bytes.Contains(head, []byte(`{"`)) {
 		return "a text without records: neither JSON nor CSV with a column TimeGenerated"
 	}
 	return ""

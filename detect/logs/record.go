@@ -13,6 +13,7 @@ import (
 // The columns and members that say what a record is.
 const (
 	timeGenerated = "TimeGenerated"
+	timestamp     = "Timestamp"
 	timeReceived  = "_TimeReceived"
 	typeColumn    = "Type"
 )
@@ -52,7 +53,7 @@ func (f *file) value(text []byte, line, column int) error {
 // joined to.
 func trimLeft(text []byte) []byte {
 	for {
-		text = bytes.TrimLeft(text, " \t\r\n")
+		text = bytes.TrimLeft(text, " \t\r\n\x1e") // the last stands before each record of a JSON sequence
 		rest, ok := bytes.CutPrefix(text, byteOrderMark)
 		if !ok {
 			return text
@@ -99,12 +100,38 @@ func (f *file) object(text []byte, line, column int) error {
 			return f.value(inner, line, column)
 		}
 	}
+	if len(text) > 0 && text[0] != '{' && text[0] != '"' {
+		if invalidUTF8(text) >= 0 {
+			if decoded, ok := f.legacy(text, line); ok {
+				text = decoded
+			}
+		}
+		if at := prefixed(text); at > 0 {
+			return f.object(text[at:], line, column+at)
+		}
+	}
 	if len(text) > 0 && text[0] != '{' && jsonStart(text[0]) {
 		f.bad(nil, line, column, "expected a record, an object in braces, but found "+excerpt(text))
 		return nil
 	}
 	members, err := f.parser.object(text)
 	return f.parsed(text, members, err, line, column)
+}
+
+// maxPrefix is how long it may be what stands before a record in its line.
+const maxPrefix = 500
+
+// prefixed gives where the record begins in a line before which syslog or Fluentd
+// have put a time and a tag, or 0.
+func prefixed(text []byte) int {
+	if text[0] == '[' && !bytes.HasSuffix(text, []byte{'}'}) {
+		return 0
+	}
+	at := bytes.IndexByte(text[:min(len(text), maxPrefix)], '{')
+	if at <= 0 || !isJSONText(text[at:]) || !holdsRecords(text[at:], 0) {
+		return 0
+	}
+	return at
 }
 
 // parsed reads a record that was taken apart into its members, or could not be.
@@ -230,12 +257,21 @@ func (f *file) record(members []member, o origin, line, column int) error {
 			m.generated = g.generated
 			return f.keep(g.members, &m, o, true, line, column)
 		}
-		if ok, err := f.unwrap(members, line, column); ok {
-			return err
+		if named, ok := f.office(members); ok {
+			o.types = nil // of other members
+			m = marksOf(named)
+			return f.keepIn(officeActivity, named, &m, o, line, column)
 		}
 		// The tables of Microsoft Defender have it beside TimeGenerated, and
-		// advanced hunting has it alone.
-		if at := findMember(members, "Timestamp"); at != nil {
+		// advanced hunting has it alone. What such a record has inside belongs to it.
+		at := findMember(members, timestamp)
+		hunted := at != nil && string(at.name) == timestamp && (at.value.kind == '"' || at.value.kind == plainText)
+		if !hunted {
+			if ok, err := f.unwrap(members, line, column); ok {
+				return err
+			}
+		}
+		if at != nil {
 			generated := *at
 			m.generated = &generated
 		}
@@ -249,12 +285,27 @@ func (f *file) record(members []member, o origin, line, column int) error {
 	return f.keep(members, &m, o, exported, line, column)
 }
 
+// keepIn puts one record into the table of that name.
+func (f *file) keepIn(name string, members []member, m *marks, o origin, line, column int) error {
+	t, err := f.table(name)
+	if err != nil {
+		f.bad(nil, line, column, err.Error())
+		return nil
+	}
+	return f.keepOf(t, "", members, m, o, false, line, column)
+}
+
 // keep puts one record whose marks are known into its table.
 func (f *file) keep(members []member, m *marks, o origin, exported bool, line, column int) error {
 	t, reason, err := f.tableOf(members, m, exported, line)
 	if err != nil {
 		return err
 	}
+	return f.keepOf(t, reason, members, m, o, exported, line, column)
+}
+
+// keepOf puts one record into its table, or says why it has none.
+func (f *file) keepOf(t *table, reason string, members []member, m *marks, o origin, exported bool, line, column int) error {
 	if t == nil {
 		f.bad(nil, line, column, reason)
 		return nil
@@ -268,7 +319,7 @@ func (f *file) keep(members []member, m *marks, o origin, exported bool, line, c
 		f.look(t, members, line)
 		return nil
 	}
-	generated, reason, err := f.generated(t, m.generated, exported, line)
+	generated, reason, err := f.generated(t, members, m.generated, exported, line)
 	if err != nil {
 		return err
 	}

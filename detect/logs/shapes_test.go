@@ -573,7 +573,7 @@ func TestShapes(t *testing.T) {
 			t.Fatalf("%d alerts, want 4: %q", len(want[steps]), want[steps])
 		}
 	}
-	for _, s := range shapes() {
+	for _, s := range append(shapes(), shippers()...) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			text := s.text(tenSignIns(!s.noSteps))

@@ -83,7 +83,15 @@ func newNames() names {
 	for table := range kql.KnownTables() {
 		n[strings.ToLower(table)] = table
 	}
+	for _, table := range huntingTables {
+		n[strings.ToLower(table)] = table
+	}
 	return n
+}
+
+// huntingTables are those of advanced hunting that a workspace does not have.
+var huntingTables = []string{
+	"AADSignInEventsBeta", "AADSpnSignInEventsBeta", "EntraIdSignInEvents", "EntraIdSpnSignInEvents", "ExposureGraphNodes", "ExposureGraphEdges",
 }
 
 // add makes a name known and returns it as it was spelled first.

@@ -121,6 +121,28 @@ func dotNetDate(text string) (time.Time, bool) {
 	return t, t.Year() >= 1 && t.Year() <= 9999
 }
 
+// epoch reads a number as a time: pandas writes milliseconds since 1970, or units
+// still smaller, and the number of digits tells which. One of fewer digits may be
+// anything.
+func epoch(digits []byte) (time.Time, bool) {
+	n, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}, false
+	}
+	var t time.Time
+	switch len(digits) {
+	case 12, 13:
+		t = time.UnixMilli(n)
+	case 15, 16:
+		t = time.UnixMicro(n)
+	case 18, 19:
+		t = time.Unix(0, n)
+	default:
+		return time.Time{}, false
+	}
+	return t.UTC(), plausibleTime(t)
+}
+
 // isISO says whether a text begins as a date in ISO 8601 does.
 func isISO(text []byte) bool {
 	return len(text) >= len("2006-01-02") && text[4] == '-' && text[7] == '-'
