@@ -64,6 +64,8 @@ func (f *file) tableOfCategory(category []byte) (*table, error) {
 	name, entra := categories[strings.ToLower(string(category))]
 	switch {
 	case entra:
+	case activityCategories[strings.ToLower(string(category))]:
+		name = azureActivity
 	case f.names.known(f.pathTable) != "":
 		name = f.pathTable
 	case plausible.Match(category):

@@ -18,6 +18,11 @@ import (
 
 // outerColumn gives the column of a member beside the properties.
 func outerColumn(t *table, member string) string {
+	if t.name == azureActivity {
+		if column := activityColumns[strings.ToLower(member)]; column != "" {
+			return column
+		}
+	}
 	switch strings.ToLower(member) {
 	case "time":
 		return timeGenerated
@@ -87,6 +92,10 @@ func pascal(member string) string {
 // derive fills the columns that a workspace computes for a record of Microsoft
 // Entra. They give way to members of the record.
 func (w *writer) derive(members []member) {
+	if w.table.name == azureActivity {
+		w.deriveActivity(members)
+		return
+	}
 	if !w.table.entra {
 		return
 	}

@@ -25,9 +25,7 @@ import (
 const maxEnvelopes = 10
 
 // The members that say of an object that it is a record: all records have one.
-var timeMembers = []string{
-	timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime, "Timestamp", creationTime, auditData,
-}
+var timeMembers = []string{timeGenerated, "time", createdDateTime, activityDateTime, detectedDateTime, riskUpdatedDateTime, timestamp}
 
 // The names that envelopes have for what is in them, in lower case.
 var contentMembers = map[string]bool{
@@ -44,6 +42,20 @@ func isTimeMember(name string) bool {
 	return false
 }
 
+// seen is what the names of an object's members say of it.
+type seen struct{ time, audit, creation, operation bool }
+
+func (s *seen) add(name string) {
+	s.time = s.time || isTimeMember(name)
+	s.audit = s.audit || strings.EqualFold(name, auditData)
+	s.creation = s.creation || name == creationTime
+	s.operation = s.operation || name == "Operation"
+}
+
+// isRecord says whether it is a record: it has a time, or is one of the unified
+// audit log.
+func (s *seen) isRecord() bool { return s.time || s.audit || s.creation && s.operation }
+
 // isEnvelope says whether the text begins with an object that holds records and
 // is none. It is called with the beginning of a stream, so the text may be cut.
 func isEnvelope(head []byte) bool { return envelopeIn(head, 0) }
@@ -53,14 +65,15 @@ func envelopeIn(head []byte, depth int) bool {
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' || depth > maxEnvelopes {
 		return false
 	}
+	var names seen
 	for found := false; ; {
 		tok, err := dec.ReadToken()
 		if err != nil || tok.Kind() != '"' {
 			return found
 		}
 		name := tok.String()
-		if isTimeMember(name) {
-			return false // it is a record, whatever is in it
+		if names.add(name); names.isRecord() {
+			return false // whatever is in it
 		}
 		if kind := dec.PeekKind(); !found && (kind == '[' || kind == '{' || kind == '"') {
 			rest := afterColon(head[dec.InputOffset():])
@@ -105,19 +118,20 @@ func holdsRecords(text []byte, depth int) bool {
 	return false
 }
 
-// isRecord says whether the text begins with an object that has the time of a
-// record.
+// isRecord says whether the text begins with an object that is a record by its
+// members.
 func isRecord(text []byte) bool {
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsonOptions...)
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return false
 	}
+	var names seen
 	for {
 		name, err := dec.ReadToken()
 		if err != nil || name.Kind() != '"' {
 			return false
 		}
-		if isTimeMember(name.String()) {
+		if names.add(name.String()); names.isRecord() {
 			return true
 		}
 		if dec.SkipValue() != nil {

@@ -241,11 +241,18 @@ func (m *marks) exported() bool {
 	return m.nested && m.generated == nil && m.category != nil && m.category.value.kind == '"'
 }
 
+// bare says whether the record is one of the diagnostic export that has no
+// properties.
+func (m *marks) bare(members []member) bool {
+	return !m.nested && m.generated == nil && m.category != nil && m.category.value.kind == '"' && string(m.category.name) == "category" &&
+		given(members, "time") && given(members, "operationName") && given(members, "resourceId") && findMember(members, properties) == nil
+}
+
 // record puts one record into its table, or what is inside it into theirs.
 // Nothing of a bad record gets there.
 func (f *file) record(members []member, o origin, line, column int) error {
 	m := marksOf(members)
-	exported := m.exported()
+	exported := m.exported() || m.bare(members)
 	o = m.complete(members, o, exported)
 	if m.generated == nil && !exported {
 		if opened, ok := f.openProperties(members); ok {
@@ -379,9 +386,11 @@ func (w *writer) cells(members []member, m *marks, exported bool) error {
 			continue
 		case !exported:
 			mapping = &w.table.flat
+		case this.inner && w.table.name == azureActivity:
+			continue // they are in the properties, which are a column
 		case this.inner:
 			mapping = &w.table.inner
-		case string(this.name) == properties && this.value.kind == '{':
+		case string(this.name) == properties && this.value.kind == '{' && w.table.name != azureActivity:
 			continue
 		default:
 			mapping = &w.table.outer

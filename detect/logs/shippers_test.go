@@ -156,3 +156,24 @@ func TestHuntingKeepsWhatIsInside(t *testing.T) {
 		}
 	}
 }
+
+// The activity log of a subscription is AzureActivity, as its diagnostic settings
+// export it.
+func TestAzureActivity(t *testing.T) {
+	t.Parallel()
+	const head = `{"time":"2026-03-17T10:00:00Z","resourceId":"/SUBSCRIPTIONS/S/X","operationName":"MICROSOFT.X/WRITE","category":"Administrative","resultType":"Success",` +
+		`"resultSignature":"Succeeded.Created","callerIpAddress":"192.0.2.7","correlationId":"c","level":"Information","identity":{"authorization":{"scope":"/s"},` +
+		`"claims":{"appid":"a","http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@contoso.example"}}`
+	const want = `ActivityStatusValue=Success ActivitySubstatusValue=Succeeded.Created Authorization={"scope":"/s"} Authorization_d={"scope":"/s"} Caller=ana@contoso.example` +
+		` CallerIpAddress=192.0.2.7 CategoryValue=Administrative Claims={"appid":"a","http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@contoso.example"}` +
+		` Claims_d={"appid":"a","http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@contoso.example"} CorrelationId=c Identity=`
+	for name, tt := range map[string]struct{ text, properties string }{
+		"with properties":    {head + `,"properties":{"statusCode":"OK"}}`, ` OperationNameValue=MICROSOFT.X/WRITE Properties={"statusCode":"OK"} Properties_d={"statusCode":"OK"}`},
+		"without properties": {head + `}`, ` OperationNameValue=MICROSOFT.X/WRITE`},
+	} {
+		got := rows(mustRead(t, Options{}, "PT1H.json", tt.text))
+		if len(got) != 1 || !strings.HasPrefix(got[0], "AzureActivity "+want) || !strings.Contains(got[0], tt.properties+" Type=AzureActivity _ResourceId=/SUBSCRIPTIONS/S/X") {
+			t.Errorf("%s: rows %q", name, got)
+		}
+	}
+}
