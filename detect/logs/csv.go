@@ -237,8 +237,12 @@ func (c *csvFile) takeHeader(p piece) bool {
 	return timed || c.untimed != ""
 }
 
-// cutZone takes the zone off a column of times, as in TimeGenerated [UTC].
+// cutZone takes the zone off a column of times, as in TimeGenerated [UTC] and
+// TimeGenerated (UTC).
 func cutZone(name string) (plain, zone string, ok bool) {
+	if plain, ok := strings.CutSuffix(name, "(UTC)"); ok && isTimeMember(strings.TrimSpace(plain)) {
+		return strings.TrimSpace(plain), "UTC", true
+	}
 	at := strings.LastIndex(name, " [")
 	if at <= 0 || !strings.HasSuffix(name, "]") {
 		return name, "", false

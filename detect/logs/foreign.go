@@ -65,17 +65,27 @@ func foreignText(head []byte) string {
 		return "what a console shows of records, which is neither JSON nor CSV: in PowerShell export them with ConvertTo-Json -Depth 10"
 	case markdownTable.Match(head):
 		return "a table in Markdown, which is not read: export the records as CSV or JSON"
+	case strings.HasPrefix(line, "\x1b["):
+		return "JSON in the colours of a terminal, as -o jsonc has it: export it with -o json"
+	case strings.HasPrefix(line, "/*") && bytes.Contains(head, []byte("Power Query")):
+		return "a query of Power BI and not its result: export the records as CSV"
+	case kqlQuery.Match(head):
+		return "a query and not its result; run it with query --file, and give the logs with --logs"
+	case yamlList.Match(head):
+		return "YAML, which is not read: export the records as JSON, as az does with -o json"
 	case strings.HasPrefix(line, "id: "), strings.HasPrefix(line, "---"):
 		return "YAML, such as a rule is in, which holds no records; give a rule with --rules"
 	}
 	return ""
 }
 
-// What consoles show of records, a member a line or a record a line, and the same
-// in Markdown.
+// What consoles show of records, a member a line or a record a line, the same in
+// YAML and in Markdown, and a query for them.
 var (
 	consoleList   = regexp.MustCompile(`^\s*[A-Za-z@][\w.@]* +: .*\r?\n[ \t]*[A-Za-z@][\w.@]* +:`)
 	consoleTable  = regexp.MustCompile(`^\s*[A-Za-z]\w*( +[A-Za-z]\w*)+[ \t]*\r?\n-{2,}( +-{2,})+`)
+	yamlList      = regexp.MustCompile(`^\s*- \w+: [^\n]*\n  \w+:`)
+	kqlQuery      = regexp.MustCompile(`^(//[^\n]*\n|\s)*[A-Za-z]\w*\s*(//[^\n]*)?\n\s*\|\s*[a-z-]+ `)
 	markdownTable = regexp.MustCompile(`^\s*\|[^\n]*\|[ \t]*\r?\n\|[ :|-]+\|`)
 )
 

@@ -152,6 +152,9 @@ func (f *file) wrong(text []byte, err error, line, column int) error {
 			return f.value(decoded, line, column)
 		}
 	}
+	if plain, ok := withoutNaN(text); ok {
+		return f.value(plain, line, column)
+	}
 	startLine, startColumn, before := line, column, 0
 	for at, first := betweenValues(text, 0), true; at < len(text); first = false {
 		line, column = position(text[before:], at-before, line, column)
@@ -171,6 +174,32 @@ func (f *file) wrong(text []byte, err error, line, column int) error {
 		at = next
 	}
 	return nil
+}
+
+// withoutNaN writes null for the numbers that Python writes and JSON does not have,
+// and reports false if there are none.
+func withoutNaN(text []byte) ([]byte, bool) {
+	var out []byte
+	from, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString || c != 'N' && c != 'I' && c != '-':
+		default:
+			for _, name := range []string{"NaN", "Infinity", "-Infinity"} {
+				if bytes.HasPrefix(text[i:], []byte(name)) {
+					out = append(append(out, text[from:i]...), "null"...)
+					from = i + len(name)
+					i = from - 1
+					break
+				}
+			}
+		}
+	}
+	return append(out, text[from:]...), from > 0
 }
 
 // joinedValue finds the end of the value that begins there, and the start of the

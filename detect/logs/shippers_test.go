@@ -101,6 +101,16 @@ func shippers() []shape {
 				return o
 			}))
 		}, false},
+		{"Python, with numbers that JSON does not have", "SigninLogs.json", func(list []madeSignIn) string {
+			var out []string
+			for _, r := range each(list, flatOf) {
+				out = append(out, strings.TrimSuffix(r, "}")+`,"A":NaN,"B":[-Infinity,"a NaN \" \\"],"C":Infinity}`)
+			}
+			return "[" + strings.Join(out, ", ") + "]"
+		}, false},
+		{"CSV, the time in UTC", "SigninLogs.csv", func(list []madeSignIn) string {
+			return strings.Replace(workspaceCSV(list, ','), "TimeGenerated", "TimeGenerated (UTC)", 1)
+		}, false},
 		{"pandas, CSV with numbers of rows", "SigninLogs.csv", func(list []madeSignIn) string {
 			rows := strings.Split(strings.TrimSpace(workspaceCSV(list, ',')), "\n")
 			for i := range rows {
