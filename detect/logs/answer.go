@@ -143,7 +143,7 @@ func (f *file) answerColumns(a *answered) {
 		members, err := f.parser.object(cell.raw)
 		for _, m := range members {
 			text := f.parser.text(m.value)
-			switch strings.ToLower(string(m.name)) {
+			switch strings.ToLower(strings.ReplaceAll(string(m.name), "_", "")) {
 			case "name", "columnname":
 				name = slices.Clone(text)
 			case "type", "columntype", "datatype":

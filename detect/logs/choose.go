@@ -38,8 +38,11 @@ func (f *file) tableOf(members []member, m *marks, exported bool, line int) (t *
 				break
 			}
 		}
-		var name string
-		if name, reason = f.fileTable(members, line); name != "" {
+		name := f.within
+		if name == "" {
+			name, reason = f.fileTable(members, line)
+		}
+		if name != "" {
 			t, err = f.table(name)
 		}
 	}

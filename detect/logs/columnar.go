@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (*parquetInside) Error() string { return "a Parquet file" }
 // maxParquetInside bounds a Parquet file that comes as a stream, or is compressed
 // as a whole: its end, which says what is in it, is needed first, so all of it is
 // held.
-const maxParquetInside = 512 << 20
+const maxParquetInside = 256 << 20
 
 // parquet reads a Parquet file.
 func (r *Reader) parquet(ctx context.Context, s source, at io.ReaderAt, size int64) error {
@@ -60,7 +61,7 @@ func (f *file) parquetInside(inside *parquetInside) error {
 	case len(data) > maxParquetInside:
 		return &foreignError{fmt.Sprintf("a Parquet file of more than %d MiB, which is read only as a file of its own: unpack it", maxParquetInside>>20)}
 	}
-	f.stored = &stored{strings.NewReader(string(data)), int64(len(data))}
+	f.stored = &stored{bytes.NewReader(data), int64(len(data))}
 	return f.readParquet(f.stored, nil)
 }
 

@@ -187,6 +187,7 @@ func (f *file) envelope() error {
 	f.depth++
 	defer func() { f.depth-- }()
 	return f.members(func(name string, c byte) error {
+		defer f.enter(name)()
 		key := strings.ToLower(name)
 		switch {
 		case key == "tables" && c == '[':
@@ -279,15 +280,31 @@ func (f *file) unwrap(members []member, line, column int) (bool, error) {
 	f.depth++
 	defer func() { f.depth-- }()
 	for i, m := range contents {
-		if standsIn(contents[:i], m.value.raw) {
+		if i < maxEnvelopes && standsIn(contents[:i], m.value.raw) {
 			continue
 		}
-		if err := f.value(m.value.raw, line, column); err != nil {
+		leave := f.enter(string(m.name))
+		err := f.value(m.value.raw, line, column)
+		if leave(); err != nil {
 			return true, err
 		}
 	}
 	return true, nil
 }
+
+// enter notes that what follows is in a member of that name: if it is that of a known
+// table, records that do not say theirs are of it. One of a single word, such as
+// Event, may be anything. The function that it returns ends that.
+func (f *file) enter(name string) func() {
+	outer := f.within
+	if f.names[strings.ToLower(name)] == name && compound.MatchString(name) && !f.chosen() {
+		f.within = name
+	}
+	return func() { f.within = outer }
+}
+
+// compound matches names of more than one word.
+var compound = regexp.MustCompile(`[A-Z].*[a-z].*[A-Z]`)
 
 // seenBefore says whether the same text was read as records in this object already.
 func (f *file) seenBefore(text []byte) bool {

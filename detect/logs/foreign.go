@@ -69,6 +69,8 @@ func foreignText(head []byte) string {
 		return "JSON in the colours of a terminal, as -o jsonc has it: export it with -o json"
 	case strings.HasPrefix(line, "/*") && bytes.Contains(head, []byte("Power Query")):
 		return "a query of Power BI and not its result: export the records as CSV"
+	case securityFormat.Match(head):
+		return "events in CEF or LEEF, which are not read: export the records of the workspace, such as those of CommonSecurityLog"
 	case kqlQuery.Match(head):
 		return "a query and not its result; run it with query --file, and give the logs with --logs"
 	case yamlList.Match(head):
@@ -82,11 +84,12 @@ func foreignText(head []byte) string {
 // What consoles show of records, a member a line or a record a line, the same in
 // YAML and in Markdown, and a query for them.
 var (
-	consoleList   = regexp.MustCompile(`^\s*[A-Za-z@][\w.@]* +: .*\r?\n[ \t]*[A-Za-z@][\w.@]* +:`)
-	consoleTable  = regexp.MustCompile(`^\s*[A-Za-z]\w*( +[A-Za-z]\w*)+[ \t]*\r?\n-{2,}( +-{2,})+`)
-	yamlList      = regexp.MustCompile(`^\s*- \w+: [^\n]*\n  \w+:`)
-	kqlQuery      = regexp.MustCompile(`^(//[^\n]*\n|\s)*[A-Za-z]\w*\s*(//[^\n]*)?\n\s*\|\s*[a-z-]+ `)
-	markdownTable = regexp.MustCompile(`^\s*\|[^\n]*\|[ \t]*\r?\n\|[ :|-]+\|`)
+	consoleList    = regexp.MustCompile(`^\s*[A-Za-z@][\w.@]* +: .*\r?\n[ \t]*[A-Za-z@][\w.@]* +:`)
+	consoleTable   = regexp.MustCompile(`^\s*[A-Za-z]\w*( +[A-Za-z]\w*)+[ \t]*\r?\n-{2,}( +-{2,})+`)
+	securityFormat = regexp.MustCompile(`^[^\n{]{0,200}(CEF:\d|LEEF:\d)`)
+	yamlList       = regexp.MustCompile(`^\s*- \w+: [^\n]*\n  \w+:`)
+	kqlQuery       = regexp.MustCompile(`^(//[^\n]*\n|\s)*[A-Za-z]\w*\s*(//[^\n]*)?\n\s*\|\s*[a-z-]+ `)
+	markdownTable  = regexp.MustCompile(`^\s*\|[^\n]*\|[ \t]*\r?\n\|[ :|-]+\|`)
 )
 
 // foreignCSV says what CSV is that has no records of a log, by its header, or "".

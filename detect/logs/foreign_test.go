@@ -40,6 +40,8 @@ func TestForeignFiles(t *testing.T) {
 		{"JSON in colours", "signins.json", "\x1b[39;49;00m[\x1b[39;49;00m\n", "JSON in the colours of a terminal, as -o jsonc has it"},
 		{"a query of Power BI", "query.txt", "/*\nThe exported Power Query Formula Language (M Language ) can be used with Power Query in Excel\n*/\n", "a query of Power BI and not its result"},
 		{"a query", "query.kql", "// rejections\nSigninLogs\n| where ResultType == 500121\n", "a query and not its result; run it with query --file"},
+		{"CEF", "cef.log", "Mar 17 09:02:13 h CEF:0|Microsoft|x|1|1|n|5|src=192.0.2.1\n", "events in CEF or LEEF, which are not read"},
+		{"LEEF", "leef.log", "LEEF:1.0|x|y|1|z|\n", "events in CEF or LEEF, which are not read"},
 		{"what Python prints", "signins.json", "[{'TimeGenerated': '2026-03-17'}]", "what Python shows of records, which is no JSON"},
 		{"what Python prints of one", "signins.json", "{'TimeGenerated': '2026-03-17'}", "what Python shows of records, which is no JSON"},
 		{"an ARM template that holds something with a time", "x.json", `{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","resources":[{"time":"2026-03-17T10:00:00Z"}]}`,

@@ -116,6 +116,7 @@ type file struct {
 	depth    int                     // of wrappers around the current record
 
 	graphRecord  graphRecord
+	within       string              // the table that an envelope around the current record is called after
 	texts        [][sha256.Size]byte // what was read as records in the current object
 	spoiled      []spoiled
 	warnedLegacy bool
@@ -218,6 +219,11 @@ func (f *file) nameTable() {
 	default:
 		f.ownName = named
 	}
+}
+
+// chosen says whether somebody said the table of the file's records.
+func (f *file) chosen() bool {
+	return f.opts.Table != "" && !f.loose || f.opts.FileTable != nil && f.opts.FileTable(f.path) != ""
 }
 
 // close adds the file to the report.

@@ -3,6 +3,7 @@ package logs
 import (
 	"encoding/base64"
 	"encoding/csv"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,34 @@ func TestAzureActivity(t *testing.T) {
 		got := rows(mustRead(t, Options{}, "PT1H.json", tt.text))
 		if len(got) != 1 || !strings.HasPrefix(got[0], "AzureActivity "+want) || !strings.Contains(got[0], tt.properties+" Type=AzureActivity _ResourceId=/SUBSCRIPTIONS/S/X") {
 			t.Errorf("%s: rows %q", name, got)
+		}
+	}
+}
+
+// Events are in members called event, and are of no table Event.
+func TestMembersOfOneWord(t *testing.T) {
+	t.Parallel()
+	l := mustRead(t, Options{}, "SigninLogs.json", `{"Event":{"TimeGenerated":"2026-03-17T10:00:00Z","UserId":"u"}}`)
+	if diff := cmp.Diff([]string{"SigninLogs Type=SigninLogs UserId=u"}, rows(l)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// Records in a member that is called after a table are of it, if they do not say
+// another and nobody does.
+func TestMembersCalledAfterTables(t *testing.T) {
+	t.Parallel()
+	const record = `{"TimeGenerated":"2026-03-17T10:00:00Z","OperationName":"x","Identity":"y"}`
+	want := []string{"AuditLogs Identity=y OperationName=x Type=AuditLogs", "SigninLogs Identity=y OperationName=x Type=SigninLogs"}
+	for name, text := range map[string]string{
+		"a stream": `{"SigninLogs":[` + record + `],"AuditLogs":[` + record + `]}`,
+		"a line":   `{"a":1,"x":{"SigninLogs":` + record + `}}` + "\n" + `{"a":1,"x":{"AuditLogs":[` + record + `]}}` + "\n",
+	} {
+		if diff := cmp.Diff(want, rows(mustRead(t, Options{}, "export.json", text))); diff != "" {
+			t.Errorf("%s: rows (-want +got):\n%s", name, diff)
+		}
+		if got := tableNames(mustRead(t, Options{Table: "My_CL"}, "export.json", text)); !slices.Equal(got, []string{"My_CL"}) {
+			t.Errorf("%s: with --table: %v", name, got)
 		}
 	}
 }
