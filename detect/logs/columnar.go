@@ -83,9 +83,9 @@ func (r *Reader) stop(path string, err error) error {
 }
 
 // parquetTypes are the types of columns by the kinds of their values. A text
-// declares none: it may be a time, as in JSON.
+// declares none: it may be a time, as in JSON, where all integers are long, too.
 var parquetTypes = map[parquet.Kind]kql.Type{
-	parquet.Bool: kql.Bool, parquet.Int: kql.Int, parquet.Long: kql.Long, parquet.Real: kql.Real, parquet.Decimal: kql.Decimal,
+	parquet.Bool: kql.Bool, parquet.Int: kql.Long, parquet.Long: kql.Long, parquet.Real: kql.Real, parquet.Decimal: kql.Decimal,
 	parquet.Time: kql.DateTime, parquet.TimeSpan: kql.TimeSpan, parquet.GUID: kql.GUID, parquet.Nested: kql.Dynamic,
 }
 

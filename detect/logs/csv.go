@@ -16,15 +16,16 @@ const maxReopened = 100
 // csvFile is the state of reading CSV.
 type csvFile struct {
 	*file
-	comma    byte
-	columns  []member // their names; the values are filled in for each record
-	origin   origin
-	portal   *portal // not nil if the header is one of the Entra portal's
-	header   []byte  // the header as it stands
-	fields   [][]byte
-	reopened int
-	untimed  string // why no record has a time, unless it has a record inside
-	headed   int    // the line of the header
+	comma     byte
+	columns   []member // their names; the values are filled in for each record
+	origin    origin
+	portal    *portal // not nil if the header is one of the Entra portal's
+	header    []byte  // the header as it stands
+	fields    [][]byte
+	reopened  int
+	flattened bool   // its columns are members of objects
+	untimed   string // why no record has a time, unless it has a record inside
+	headed    int    // the line of the header
 }
 
 // readCSV reads CSV as the portals download it and as spreadsheets and PowerShell
@@ -90,6 +91,9 @@ func (c *csvFile) inside() bool {
 
 // put puts the record whose fields were split into its table.
 func (c *csvFile) put(p piece) error {
+	if c.flattened {
+		return c.value(c.together(), p.line, 1)
+	}
 	if c.portal == nil {
 		for i, text := range c.fields {
 			c.columns[i].value = value{kind: plainText, raw: text}
@@ -227,6 +231,11 @@ func (c *csvFile) takeHeader(p piece) bool {
 		return true
 	}
 	c.declared, c.declaredTypes = c.columns, c.origin
+	if c.flattened = isFlattened(names); c.flattened {
+		for _, name := range names {
+			timed = timed || isTimeMember(name[strings.LastIndexByte(name, '.')+1:])
+		}
+	}
 	switch {
 	case timed:
 	case utc:

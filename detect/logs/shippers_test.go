@@ -25,6 +25,47 @@ func shippers() []shape {
 	all := func(form func(records []string) string) func([]madeSignIn) string {
 		return func(list []madeSignIn) string { return form(each(list, exportedOf)) }
 	}
+	// flattened makes a column of each member of each object.
+	flattened := func(form func(*madeSignIn, int) any, extra string) func([]madeSignIn) string {
+		return func(list []madeSignIn) string {
+			var header []string
+			var records []map[string]string
+			for i := range list {
+				cells := make(map[string]string)
+				var walk func(prefix string, v any)
+				walk = func(prefix string, v any) {
+					if o, ok := v.(object); ok {
+						for name, inner := range o {
+							walk(prefix+"."+name, inner)
+						}
+						return
+					}
+					name := strings.TrimPrefix(prefix, ".")
+					if cells[name] = asText(v); strings.HasSuffix(name, "errorCode") {
+						cells[name] += extra
+					}
+					if !slices.Contains(header, name) {
+						header = append(header, name)
+					}
+				}
+				walk("", form(&list[i], i))
+				records = append(records, cells)
+			}
+			slices.Sort(header)
+			var b strings.Builder
+			w := csv.NewWriter(&b)
+			must(w.Write(header))
+			for _, cells := range records {
+				var row []string
+				for _, name := range header {
+					row = append(row, cells[name])
+				}
+				must(w.Write(row))
+			}
+			w.Flush()
+			return b.String()
+		}
+	}
 	table := func(header []string, row func(record string) []string) func([]madeSignIn) string {
 		return func(list []madeSignIn) string {
 			var b strings.Builder
@@ -109,6 +150,10 @@ func shippers() []shape {
 			}
 			return "[" + strings.Join(out, ", ") + "]"
 		}, false},
+		{"Graph's resource, flattened", "signins.csv", flattened(graphOf, ""), false},
+		{"Graph's resource, flattened by pandas", "signins.csv", flattened(graphOf, ".0"), false},
+		{"the diagnostic export, flattened", "PT1H.csv", flattened(exportedOf, ""), false},
+		{"a workspace's columns, flattened", "SigninLogs.csv", flattened(flatOf, ""), false},
 		{"CSV, the time in UTC", "SigninLogs.csv", func(list []madeSignIn) string {
 			return strings.Replace(workspaceCSV(list, ','), "TimeGenerated", "TimeGenerated (UTC)", 1)
 		}, false},

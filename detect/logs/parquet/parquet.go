@@ -4,8 +4,8 @@
 // The files are not trusted. Every number in a file that says how much there is of
 // something is held against what is there before memory is taken for it; what
 // repeats a value, a run of levels say, is counted down and not written out; and
-// the pages that are held at once have a limit together. So reading takes memory
-// in proportion to the pages of one row group, and never more than MaxHeld.
+// the pages that are held at once, one of each column, have a limit together. So
+// reading takes memory in proportion to them and to the longest record.
 //
 // See https://parquet.apache.org/docs/file-format and
 // https://github.com/apache/parquet-format.
