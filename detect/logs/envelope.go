@@ -66,12 +66,14 @@ func envelopeIn(head []byte, depth int) bool {
 		return false
 	}
 	var names seen
+	var members []member
 	for found := false; ; {
 		tok, err := dec.ReadToken()
 		if err != nil || tok.Kind() != '"' {
-			return found
+			return found && !isKnown(members)
 		}
 		name := tok.String()
+		members = append(members, member{name: []byte(name)})
 		if names.add(name); names.isRecord() {
 			return false // whatever is in it
 		}
@@ -86,7 +88,7 @@ func envelopeIn(head []byte, depth int) bool {
 			}
 		}
 		if err := dec.SkipValue(); err != nil {
-			return found
+			return found && !isKnown(members)
 		}
 	}
 }

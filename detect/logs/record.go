@@ -302,7 +302,7 @@ func (f *file) record(members []member, o origin, line, column int) error {
 		// advanced hunting has it alone. What such a record has inside belongs to it.
 		at := findMember(members, timestamp)
 		hunted := at != nil && string(at.name) == timestamp && (at.value.kind == '"' || at.value.kind == plainText)
-		if !hunted {
+		if !hunted && !isKnown(members) {
 			if ok, err := f.unwrap(members, line, column); ok {
 				return err
 			}
@@ -319,6 +319,13 @@ func (f *file) record(members []member, o origin, line, column int) error {
 		}
 	}
 	return f.keep(members, &m, o, exported, line, column)
+}
+
+// isKnown says whether the members are columns of a known table. Then what is inside
+// them is no record of its own, even if this one has no time.
+func isKnown(members []member) bool {
+	table, _ := tableByColumns(members)
+	return table != ""
 }
 
 // keepIn puts one record into the table of that name.

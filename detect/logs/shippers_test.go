@@ -261,3 +261,14 @@ func TestMembersCalledAfterTables(t *testing.T) {
 		}
 	}
 }
+
+// A record of a workspace without its time is bad as that, whatever is inside it.
+func TestRecordWithoutTime(t *testing.T) {
+	t.Parallel()
+	const record = `{"OperationName":"Update user","Identity":"Ana","ActivityDisplayName":"Update user","LoggedByService":"Core Directory",` +
+		`"TargetResources":[{"modifiedProperties":[{"newValue":"[{\"createdDateTime\":\"2026-03-17T10:00:00Z\"}]"}]}]}`
+	_, err := read(Options{}, "export.ndjson", record+"\n"+record+"\n")
+	if err == nil || !strings.Contains(err.Error(), "export.ndjson:1:1: TimeGenerated is missing") {
+		t.Errorf("error %v", err)
+	}
+}
