@@ -124,6 +124,10 @@ func (f *file) generated(table *table, members []member, m *member, exported boo
 			return t, "a document of Elastic, whose fields are not those of the log, and which does not keep the original: " +
 				"have the integration preserve it (event.original) and export that", nil
 		}
+		if m == nil && findMember(members, "eventTimestamp") != nil {
+			return t, "an event of an activity log as Azure's management lists it, which is not read: " +
+				"export AzureActivity of a workspace, or the activity log by its diagnostic settings", nil
+		}
 		return t, name + " is missing; " + expected, nil
 	}
 	text := f.parser.text(m.value)

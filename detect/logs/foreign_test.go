@@ -42,6 +42,8 @@ func TestForeignFiles(t *testing.T) {
 		{"a query", "query.kql", "// rejections\nSigninLogs\n| where ResultType == 500121\n", "a query and not its result; run it with query --file"},
 		{"CEF", "cef.log", "Mar 17 09:02:13 h CEF:0|Microsoft|x|1|1|n|5|src=192.0.2.1\n", "events in CEF or LEEF, which are not read"},
 		{"LEEF", "leef.log", "LEEF:1.0|x|y|1|z|\n", "events in CEF or LEEF, which are not read"},
+		{"events of az monitor activity-log", "x.json", `[{"eventTimestamp":"2026-03-17T10:00:00Z","category":{"value":"Administrative"},"caller":"ana"}]`,
+			"an event of an activity log as Azure's management lists it, which is not read: export AzureActivity"},
 		{"what Python prints", "signins.json", "[{'TimeGenerated': '2026-03-17'}]", "what Python shows of records, which is no JSON"},
 		{"what Python prints of one", "signins.json", "{'TimeGenerated': '2026-03-17'}", "what Python shows of records, which is no JSON"},
 		{"an ARM template that holds something with a time", "x.json", `{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","resources":[{"time":"2026-03-17T10:00:00Z"}]}`,

@@ -8,6 +8,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 // Whatever a file holds, reading it ends, keeps its books, and gives the same
@@ -130,6 +131,38 @@ func FuzzCSV(f *testing.F) {
 		"TimeGenerated [UTC],A,B\r\n\"3/17/2026, 9:58:03.123 AM\",\"x\"\"y\",\"{\"\"a\"\":\r\n1}\"\r\n",
 		"TimeGenerated;A\n2026-03-17T10:00:00Z;\"\n2026-03-17T10:00:00Z;1\n",
 		"TimeGenerated,,\n01/2/2026,0,",
+	)
+}
+
+func FuzzShippers(f *testing.F) {
+	const exported = `{"time":"2026-03-17T10:00:00Z","category":"SignInLogs","operationName":"x","resourceId":"r","properties":{"userId":"u"}}`
+	fuzzFile(f, "export.json",
+		`{"preview":false,"result":{"_raw":`+marshal(exported)+`,"_time":"x"}}`+"\n",
+		`{"hits":{"hits":[{"_source":{"@timestamp":"x","event":{"original":`+marshal(exported)+`},"message":`+marshal(exported)+`}}]}}`,
+		"<13>Mar 17 09:02:14 h: "+exported+"\n\x1e"+exported+"\n[1773738133.1,"+exported+"]\n",
+		`{"Body":"eyJ0aW1lIjoiMjAyNi0wMy0xN1QxMDowMDowMFoiLCJjYXRlZ29yeSI6IlNpZ25JbkxvZ3MifQ=="}`,
+		`{"SigninLogs":[`+goodLine+`],"AuditLogs":[{"TimeGenerated":"2026-03-17T10:00:00Z","A":NaN}]}`,
+		`{"AuditData":"{\"CreationTime\":\"2026-03-17T10:00:00\",\"Operation\":\"x\",\"UserType\":2}"}`,
+		`{"columns":["TimeGenerated","Type"],"data":[[1773738133123,"SigninLogs"]]}`,
+		`{"time":"2026-03-17T10:00:00Z","category":"Administrative","operationName":"x","resourceId":"r","identity":{"claims":{"appid":"a"}}}`,
+	)
+}
+
+func FuzzFlattened(f *testing.F) {
+	fuzzFile(f, "x.csv",
+		"createdDateTime,ipAddress,status.errorCode,location.city,location.geo.lat\n2026-03-17T10:00:00Z,a,500121.0,b,1\n",
+		"time,category,properties.userId,properties.status.errorCode\n2026-03-17T10:00:00Z,SignInLogs,u,0\n",
+		"Date,User,Detection type,Risk state,Detection timing\n2026-03-17T10:00:00Z,u,Atypical travel,At risk,Real-time\n",
+		"User,Risk level,Risk last updated (UTC)\nu,High,2026-03-17T10:00:00Z\n",
+		"_time,_raw\n1,\"{\"\"time\"\":\"\"2026-03-17T10:00:00Z\"\",\"\"category\"\":\"\"SignInLogs\"\",\"\"properties\"\":{}}\"\n",
+		"RecordId,AuditData\n1,\"{\"\"CreationTime\"\":\"\"2026-03-17T10:00:00\"\",\"\"Operation\"\":\"\"x\"\"}\"\n",
+	)
+}
+
+func FuzzParquet(f *testing.F) {
+	fuzzFile(f, "SigninLogs.parquet",
+		parquetOf(f, tenSignIns(true)[:3], parquetgo.Compression(&parquetgo.Snappy)),
+		parquetOf(f, tenSignIns(false), parquetgo.DataPageVersion(1), parquetgo.MaxRowsPerRowGroup(3)),
 	)
 }
 
