@@ -193,7 +193,7 @@ func separatorIn(header []byte) byte {
 // takeHeader takes a record as the names of the columns.
 func (c *csvFile) takeHeader(p piece) bool {
 	c.header = bytes.Clone(p.text)
-	c.columns, c.portal = nil, nil
+	c.columns, c.portal, c.flattened, c.untimed = nil, nil, false, ""
 	if bytes.IndexByte(p.text, c.comma) < 0 || c.comma == ',' {
 		c.comma = separatorIn(p.text)
 	}

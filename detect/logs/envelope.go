@@ -18,8 +18,9 @@ import (
 // Invoke-AzOperationalInsightsQuery and advanced hunting {"Results": [...]}, a batch
 // {"responses": [{"body": ...}]}, and shippers put a key of their own around each
 // record. An object that has no time of a record, but something inside that has,
-// is such an envelope, whatever its members are called. Those that may be large are read as they come, from the
-// stream; the others, such as one around a record in a line, in memory.
+// is such an envelope, whatever its members are called. Those that may be large are
+// read as they come, from the stream; the others, such as one around a record in a
+// line, in memory.
 
 // maxEnvelopes is how many envelopes may be around a record.
 const maxEnvelopes = 10
@@ -204,17 +205,12 @@ func (f *file) envelope() error {
 			return f.records(key == "responses")
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			return f.envelope()
-		case c == '"' && holdsRecords(f.w.prefix(sniffed), 0):
-			p := f.w.nextValue()
-			if f.badPiece(p) || f.seenBefore(p.text) {
-				return nil
-			}
-			return f.value(p.text, p.line, p.column)
-		case c == '{' && holdsRecords(f.w.prefix(sniffed), 0):
-			return f.element()
 		}
-		f.badPiece(f.w.nextValue())
-		return nil
+		p := f.w.nextValue()
+		if f.badPiece(p) || !holdsRecords(p.text, 0) || c == '"' && f.seenBefore(p.text) {
+			return nil
+		}
+		return f.value(p.text, p.line, p.column)
 	})
 }
 

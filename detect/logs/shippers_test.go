@@ -272,3 +272,20 @@ func TestRecordWithoutTime(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A record that is longer than what is looked at first is not lost, wherever it is.
+func TestLongRecordsInEnvelopes(t *testing.T) {
+	t.Parallel()
+	long := `{"A":"` + strings.Repeat("x", 2*sniffed) + `","TimeGenerated":"2026-03-17T10:00:00Z","Type":"My_CL"}`
+	for name, text := range map[string]string{
+		"a text":      `{"hits":[{"_source":{"event":{"original":` + marshal(goodLine) + `}}},{"_source":{"event":{"original":` + marshal(long) + `}}}]}`,
+		"an object":   `{"a":{"b":` + goodLine + `},"c":{"d":` + long + `}}`,
+		"of an array": `{"a":{"b":` + goodLine + `},"c":[` + long + `]}`,
+	} {
+		for _, text := range []string{text, indented(text)} {
+			if l := mustRead(t, Options{}, "SigninLogs.json", text); l.Report.Records != 2 || l.Report.Bad != 0 || l.Table("My_CL") == nil {
+				t.Errorf("%s: %+v", name, l.Report)
+			}
+		}
+	}
+}
