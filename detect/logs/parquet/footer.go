@@ -106,7 +106,7 @@ func (f *File) readFooter(data []byte) error {
 	t := &thrift{data: data}
 	var flat []*node
 	var counts []int64
-	encrypted := false
+	encrypted, many := false, false
 	t.fields(thriftStruct, func(id int64, typ byte) {
 		switch id {
 		case 2:
@@ -121,7 +121,10 @@ func (f *File) readFooter(data []byte) error {
 		case 4:
 			t.list(typ, func(typ byte) {
 				from := t.at
-				t.skip(typ)
+				if t.skip(typ); len(f.groups) >= maxGroups {
+					t.wrong, many = true, true
+					return
+				}
 				f.groups = append(f.groups, t.data[from:t.at])
 			})
 		case 8:
@@ -132,6 +135,8 @@ func (f *File) readFooter(data []byte) error {
 		}
 	})
 	switch {
+	case many:
+		return wrong("the Parquet file has more than %d row groups: write it again with fewer", maxGroups)
 	case t.failed():
 		return damaged("its footer cannot be read")
 	case encrypted:

@@ -281,7 +281,7 @@ func (l *leaf) openPage(packed []byte, h pageHeader) {
 // openPageV2 begins to read a page of the second version, whose levels are not
 // compressed.
 func (l *leaf) openPageV2(packed []byte, h pageHeader) {
-	if h.repBytes+h.defBytes > int64(len(packed)) {
+	if h.repBytes > int64(len(packed)) || h.defBytes > int64(len(packed))-h.repBytes {
 		l.damaged("the levels of a page are cut off")
 		return
 	}

@@ -25,6 +25,7 @@ const (
 	maxPage    = 128 << 20 // bytes of a page, packed or not
 	maxFooter  = 64 << 20
 	maxHeader  = 1 << 20 // of a page
+	maxGroups  = 1 << 20
 	maxLeaves  = 10_000
 	maxDepth   = 32 // of groups inside groups
 	maxTypeLen = 1 << 20
