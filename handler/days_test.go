@@ -1,5 +1,3 @@
-//go:build !race
-
 package main
 
 // daysOfSeeds is how many days are run to see what is found of them, and quietDays
