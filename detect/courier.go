@@ -88,6 +88,7 @@ func (c *courier) deliverAll(ctx context.Context, tick time.Time, clock func() t
 		}
 		outs = append(outs, out)
 	}
+	c.follow(ctx, tick, outs)
 	outs = append(outs, r.orphans()...)
 	r.end(ctx, outs)
 	return outs
@@ -251,6 +252,10 @@ func (t *trip) deliver(ctx context.Context, p *page) Delivery {
 
 // send sends what is due for the addresses that are open.
 func (t *trip) send(ctx context.Context) {
+	if b, ok := t.n.(notify.Batcher); ok {
+		t.batch(ctx, b)
+		return
+	}
 	for _, p := range t.parcels() {
 		s := t.visitOf(p[0])
 		switch {

@@ -139,6 +139,10 @@ func (t *trip) claim(ctx context.Context, o *ledger.Owed) (whole alert.Alert, cl
 
 // one sends an alert that is claimed.
 func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Alert) {
+	if b, ok := t.n.(notify.Batcher); ok {
+		t.batched(ctx, s, b, []claimedAlert{{o, whole}})
+		return
+	}
 	t.lead(ctx, &whole)
 	sending, cancel := finishing(ctx, t.config.SendTimeout)
 	err := guarded(func() error { return t.n.Notify(sending, whole) })
@@ -147,8 +151,13 @@ func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Al
 		t.accepted(ctx, s, o)
 		return
 	}
+	t.refused(ctx, s, o, err)
+}
+
+// refused notes that an address did not take an alert.
+func (t *trip) refused(ctx context.Context, s *visit, o *ledger.Owed, err error) {
 	verdict := judge(err)
-	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && !verdict.Local && s.othersSince(o)}
+	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && !verdict.Local && s.othersSince(o), Next: verdict.Next}
 	now := t.clock()
 	switch {
 	case f.Counts && t.config.ParkAfter > 0 && o.Counted+1 >= t.config.ParkAfter:
@@ -302,6 +311,9 @@ func (t *trip) lead(ctx context.Context, a *alert.Alert) {
 		if o, ok := n.(notify.Opener); ok && a.IncidentURL == "" {
 			ctx, cancel := finishing(ctx, leadTimeout)
 			a.IncidentURL = o.IncidentURL(ctx, *a)
+			if numberer, ok := n.(notify.Numberer); ok && a.IncidentURL != "" {
+				a.IncidentNumber = numberer.IncidentNumber(ctx, *a)
+			}
 			cancel()
 		}
 	}
