@@ -7,9 +7,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,8 +23,12 @@ import (
 	"pushback/detect/notify/alerts"
 )
 
-// Cut is a fault: the connection is cut.
-const Cut = -1
+// Cut is a fault: the connection is cut. Unreached is one of Do: there is no
+// connection.
+const (
+	Cut       = -1
+	Unreached = -2
+)
 
 // Fault is what goes wrong with a call: a status, or Cut, before the call has any
 // effect or after.
@@ -150,6 +157,32 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": code, "message": message}})
+}
+
+// Do answers a call in process, as a transport does.
+func (s *Server) Do(r *http.Request) (response *http.Response, err error) {
+	s.mu.Lock()
+	unreached := s.Fault != nil && s.Fault(s.calls).Before == Unreached
+	if unreached {
+		s.calls++
+	}
+	s.mu.Unlock()
+	if unreached {
+		return nil, errors.New("connection refused")
+	}
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+	defer func() {
+		if recover() != nil {
+			err = io.ErrUnexpectedEOF
+		}
+	}()
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	response = w.Result()
+	response.Request = r
+	return response, nil
 }
 
 // take takes the rows of a call, or says why not.
