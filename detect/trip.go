@@ -302,20 +302,25 @@ func (t *trip) fail(doing string, o *ledger.Owed, err error) {
 }
 
 // lead has an alert lead to the incident that a destination before this one made
-// of it, if one did.
+// of it, if one did: one with a number that analysts know rather than another.
 func (t *trip) lead(ctx context.Context, a *alert.Alert) {
 	for _, n := range t.notifiers {
 		if n.Name() == t.n.Name() {
 			return
 		}
-		if o, ok := n.(notify.Opener); ok && a.IncidentURL == "" {
-			ctx, cancel := finishing(ctx, leadTimeout)
-			a.IncidentURL = o.IncidentURL(ctx, *a)
-			if numberer, ok := n.(notify.Numberer); ok && a.IncidentURL != "" {
+		o, opens := n.(notify.Opener)
+		numberer, numbers := n.(notify.Numberer)
+		if !opens || a.IncidentURL != "" && !numbers {
+			continue
+		}
+		ctx, cancel := finishing(ctx, leadTimeout)
+		if url := o.IncidentURL(ctx, *a); url != "" {
+			a.IncidentURL, a.IncidentNumber = url, ""
+			if numbers {
 				a.IncidentNumber = numberer.IncidentNumber(ctx, *a)
 			}
-			cancel()
 		}
+		cancel()
 	}
 }
 

@@ -36,11 +36,8 @@ func (d *Destination) inTable(ctx context.Context, ids []string, since, now time
 		Text:  Table + "\n| where AlertId in (" + list(ids) + ")\n| distinct AlertId",
 		Start: since.Add(-early), End: now.Add(early), Now: now, RuleID: queryMark, RuleVersion: queryVersion,
 	})
-	if _, missing := workspace.MissingTable(err); missing {
-		return nil, fmt.Errorf("the workspace has no table %s: deploy infra with sentinelIncidents: %w", Table, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, missingTable(err)
 	}
 	there := map[string]bool{}
 	for _, row := range table.Rows {
@@ -49,6 +46,34 @@ func (d *Destination) inTable(ctx context.Context, ids []string, since, now time
 		}
 	}
 	return there, nil
+}
+
+// newestWithin is how far back the newest row is looked for.
+const newestWithin = 14 * 24 * time.Hour
+
+// Newest returns when the newest row of the table was written, zero if there is
+// none of the last two weeks.
+func Newest(ctx context.Context, q Querier, now time.Time) (time.Time, error) {
+	table, err := q.Query(ctx, workspace.Query{
+		Text:  Table + "\n| summarize Newest = max(TimeGenerated)",
+		Start: now.Add(-newestWithin), End: now.Add(early), Now: now, RuleID: queryMark, RuleVersion: queryVersion,
+	})
+	if err != nil {
+		return time.Time{}, missingTable(err)
+	}
+	if len(table.Rows) == 1 && len(table.Rows[0]) == 1 {
+		newest, _ := table.Rows[0][0].(time.Time)
+		return newest, nil
+	}
+	return time.Time{}, nil
+}
+
+// missingTable says what to do where there is no table.
+func missingTable(err error) error {
+	if _, missing := workspace.MissingTable(err); missing {
+		return fmt.Errorf("the workspace has no table %s: deploy infra with sentinelIncidents: %w", Table, err)
+	}
+	return err
 }
 
 // list writes ids, which are GUIDs, for a query.

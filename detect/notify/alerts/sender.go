@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -62,6 +63,11 @@ func NewSender(i Ingestion, credential azcore.TokenCredential, o azcore.ClientOp
 		return nil, fmt.Errorf("alerts: %w", err)
 	}
 	return &ingestion{to: i, client: client}, nil
+}
+
+// Scope returns what a token for the service of a cloud is asked for by.
+func Scope(c cloud.Configuration) string {
+	return c.Services[azlogs.ServiceNameIngestion].Audience + "/.default"
 }
 
 // Send writes rows in one call. Without rows it shows whether they would be taken.
