@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/portal"
@@ -109,7 +110,8 @@ const (
 	mostName        = 100    // of a rule, among the custom details
 	mostDetail      = 300    // of the values of one custom detail among them
 	mostValue       = 1_000  // of a value in a column
-	mostLeftOut     = 200    // of all that is named there
+	mostLeftOut     = 400    // of what is named there
+	mostSaidLeftOut = 1_500  // and in the description
 )
 
 // setting is what makes a row of an alert beside itself.
@@ -157,7 +159,20 @@ func severityOf(a alert.Alert) alert.Severity {
 // single makes a text safe, on one line, and cuts it to what a single field holds.
 func single(value string) string { return text.CutBytes(safe(value), mostSingle) }
 
-func safe(value string) string { return text.Safe(text.Line(value)) }
+// mostRead is how many bytes of a text are looked at: no field holds as many.
+const mostRead = 8_000
+
+// safe makes a text safe, on one line.
+func safe(value string) string {
+	if len(value) > mostRead {
+		cut := mostRead
+		for cut > 0 && !utf8.RuneStart(value[cut]) {
+			cut--
+		}
+		value = value[:cut]
+	}
+	return text.Safe(text.Line(value))
+}
 
 // moment is a time, or nil if it is not known.
 func moment(t time.Time) *time.Time {
@@ -310,17 +325,30 @@ func (f *fitting) details(a alert.Alert) {
 	if len(lost) > 0 {
 		f.leaveOut("custom details %s", strings.Join(lost, ", "))
 	}
+	// What is most of the alert first.
+	slices.SortStableFunc(f.lost, func(a, b string) int { return strings.Compare(weight(a), weight(b)) })
 	room = mostLeftOut
 	for i, what := range f.lost {
-		what = text.CutBytes(what, room-40)
+		what = text.CutBytes(what, mostLeftOut/2)
 		n := len(encode(what)) + 1
-		if what == "" || n > room-30 {
+		if n > room-len(`"and 100 more",`) {
 			f.row.LeftOut = append(f.row.LeftOut, fmt.Sprintf("and %d more", len(f.lost)-i))
 			break
 		}
 		room -= n
 		f.row.LeftOut = append(f.row.LeftOut, what)
 	}
+}
+
+// weight orders what was left out: the custom details, then the entities.
+func weight(what string) string {
+	switch {
+	case strings.HasPrefix(what, "custom details "):
+		return "1"
+	case strings.HasSuffix(what, " entities"):
+		return "2"
+	}
+	return "3"
 }
 
 // fixed are the custom details that every alert has, with the most that they take.
@@ -370,8 +398,8 @@ func (f *fitting) describe(a alert.Alert) {
 		add("Note: " + safe(note))
 	}
 	end := ""
-	if len(f.row.LeftOut) > 0 {
-		end = "\nLeft out, as an alert holds no more: " + strings.Join(f.row.LeftOut, "; ")
+	if len(f.lost) > 0 {
+		end = "\nLeft out, as an alert holds no more: " + text.CutBytes(strings.Join(f.lost, "; "), mostSaidLeftOut)
 	}
 	f.row.Description = text.CutBytes(strings.Join(lines, "\n"), mostDescription-len(end)) + end
 }

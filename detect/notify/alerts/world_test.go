@@ -89,6 +89,17 @@ func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+// pass lets time pass, in which the analytics rules run every five minutes.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	for range d / alerts.Every {
+		w.advance(alerts.Every)
+		if err := w.sentinel.Run(w.t.Context(), w.clock()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 func (w *world) options() azcore.ClientOptions {
 	return azcore.ClientOptions{Cloud: w.cloud, Transport: &http.Client{Transport: w.server.Client().Transport}}
 }

@@ -102,12 +102,12 @@ func (s *Sentinel) Run(ctx context.Context, at time.Time) error {
 	if s.Disabled {
 		return nil
 	}
+	db, now := kql.NewDatabase(s.Ingestion.Table(s.Columns, at.Add(s.Late))), at
+	if s.Behind {
+		now = at.Add(s.Late)
+	}
 	for _, r := range s.Rules {
-		table, now := s.Ingestion.Table(s.Columns, at.Add(s.Late)), at
-		if s.Behind {
-			now = at.Add(s.Late)
-		}
-		result, err := kql.Run(ctx, r.Query.Text, kql.NewDatabase(table), kql.Options{Now: now, Scope: kql.Scope{From: at.Add(-r.QueryPeriod), To: at}})
+		result, err := kql.Run(ctx, r.Query.Text, db, kql.Options{Now: now, Scope: kql.Scope{From: at.Add(-r.QueryPeriod), To: at}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.Name, err)
 		}
