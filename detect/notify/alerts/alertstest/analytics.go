@@ -60,6 +60,7 @@ type Incident struct {
 	First    time.Time
 	Alerts   []string
 	key      string
+	changed  []time.Time // when each alert came
 }
 
 // Alerts returns the alerts so far.
@@ -279,14 +280,14 @@ func (s *Sentinel) group(r *rule.Rule, a Alert) {
 	}
 	for _, i := range slices.Backward(s.incidents) {
 		if i.key == key && a.Time.Sub(i.First) <= g.LookbackDuration && len(i.Alerts) < mostOfIncident {
-			i.Alerts = append(i.Alerts, a.ID)
+			i.Alerts, i.changed = append(i.Alerts, a.ID), append(i.changed, a.Time)
 			if rank(a.Severity) > rank(i.Severity) {
 				i.Severity = a.Severity
 			}
 			return
 		}
 	}
-	s.incidents = append(s.incidents, &Incident{Number: len(s.incidents) + 1, Title: a.Title, Severity: a.Severity, First: a.Time, Alerts: []string{a.ID}, key: key})
+	s.incidents = append(s.incidents, &Incident{Number: len(s.incidents) + 1, Title: a.Title, Severity: a.Severity, First: a.Time, Alerts: []string{a.ID}, key: key, changed: []time.Time{a.Time}})
 }
 
 func rank(severity string) int {
@@ -315,7 +316,7 @@ func (s *Sentinel) Tables() []*kql.Table {
 		for n := range i.Alerts { // a row for each change
 			ids, _ := json.Marshal(i.Alerts[:n+1])
 			data, _ := json.Marshal(map[string]string{"providerIncidentUrl": ProviderURL(i.Number)})
-			set(opened, i.First.Add(time.Duration(n)*time.Second).UTC().Format(time.RFC3339Nano), fmt.Sprint(i.Number), string(ids), string(data), fmt.Sprint(1000+i.Number),
+			set(opened, i.changed[n].Add(time.Duration(n)*time.Second).UTC().Format(time.RFC3339Nano), fmt.Sprint(i.Number), string(ids), string(data), fmt.Sprint(1000+i.Number),
 				fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", i.Number))
 		}
 	}
