@@ -298,7 +298,7 @@ func (d *diagnosis) followed(out Delivery) {
 	d.names[lost], d.known[lost] = true, out.Followed.Known && out.Followed.Lost == 0
 	if out.Followed.Lost > 0 {
 		d.add(condition{
-			key: lost, title: "Alerts that " + out.Destination + " took did not arrive", since: out.Followed.Oldest, not: out.Destination,
+			key: lost, title: "Alerts sent to the destination " + out.Destination + " did not arrive", since: out.Followed.Oldest, not: out.Destination,
 			text: fmt.Sprintf("Nothing came of %s, the first of them sent at %s. %s", counted(out.Followed.Lost, "alert", "alerts"), out.Followed.Oldest.UTC().Format(time.RFC3339), out.Followed.Text),
 		})
 	}

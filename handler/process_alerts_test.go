@@ -132,7 +132,7 @@ func TestProcessAlertsLost(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
-		if strings.Contains(string(body), "took did not arrive") {
+		if strings.Contains(string(body), "sent to the destination alerts did not arrive") {
 			health++
 		} else {
 			rw.WriteHeader(http.StatusServiceUnavailable)

@@ -161,6 +161,28 @@ func (c *counted) Query(ctx context.Context, q workspace.Query) (*workspace.Tabl
 	return c.world.Query(ctx, q)
 }
 
+// However many rows wait for what should come of them, the ledger can note them.
+func TestManyRowsWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.start()
+	w.now = w.now.Add(123456789 * time.Nanosecond)
+	for n := range 40 {
+		for i, o := range d.Deliver(t.Context(), many(alerts.MostPer, noon.Add(time.Duration(n)*time.Minute)), w.now) {
+			if o.Err != nil {
+				t.Fatalf("delivery %d, alert %d: %v", n, i, o.Err)
+			}
+		}
+		w.advance(alerts.Every)
+	}
+	if f, err := d.Follow(t.Context(), w.now); err != nil || f.Lost < 400 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if n := len(w.ingestion.Records()); n != 1000 {
+		t.Errorf("%d rows", n)
+	}
+}
+
 // A workspace that does not answer is an error and says nothing of the rows.
 func TestFollowWithoutWorkspace(t *testing.T) {
 	t.Parallel()

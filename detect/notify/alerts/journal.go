@@ -60,9 +60,10 @@ var place = alert.StoryID("Alerts")
 
 const (
 	journalNote = "journal"
-	// mostEntries bounds the note. The oldest of those that were taken are forgotten
-	// first.
-	mostEntries = 900
+	// mostEntries and mostText bound the note, of which the ledger keeps 200,000
+	// characters. The oldest of those that were taken are forgotten first.
+	mostEntries = 600
+	mostText    = 180_000
 	// rememberFor is how long a row is asked about: the analytics rule looks back a
 	// day. arrivedFor is how long one is remembered that arrived, since its alert may
 	// still be owed if noting that it was sent failed. doubtFor is how long it is
@@ -102,8 +103,12 @@ func (d *Destination) read(ctx context.Context) (*journal, error) {
 // save notes the journal, unless another process noted something since it was
 // read: then it is false.
 func (d *Destination) save(ctx context.Context, j *journal) (bool, error) {
-	j.trim()
+	j.trim(mostEntries)
 	text, err := json.Marshal(j)
+	for err == nil && len(text) > mostText && len(j.Rows) > 0 {
+		j.trim(len(j.Rows) * 9 / 10)
+		text, err = json.Marshal(j)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -136,8 +141,8 @@ func (d *Destination) change(ctx context.Context, edit func(*journal)) (*journal
 }
 
 // trim forgets the oldest entries beyond the most, those first that were taken.
-func (j *journal) trim() {
-	if len(j.Rows) <= mostEntries {
+func (j *journal) trim(most int) {
+	if len(j.Rows) <= most {
 		return
 	}
 	ids := slices.SortedFunc(maps.Keys(j.Rows), func(a, b string) int {
@@ -153,7 +158,7 @@ func (j *journal) trim() {
 		}
 		return strings.Compare(a, b)
 	})
-	for _, id := range ids[:len(ids)-mostEntries] {
+	for _, id := range ids[:len(ids)-most] {
 		delete(j.Rows, id)
 	}
 }

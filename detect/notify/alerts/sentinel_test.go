@@ -194,11 +194,7 @@ func (w *world) storyOf(id string) string {
 // limit: nothing is dropped without a word.
 func TestHostileAlertsComeOut(t *testing.T) {
 	t.Parallel()
-	total := 10_000
-	if testing.Short() {
-		total = 1000
-	}
-	const parts = 4
+	const total, parts = hostileAlerts, 4
 	for part := range parts {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
