@@ -382,3 +382,33 @@ func TestBatchRefused(t *testing.T) {
 		}
 	}
 }
+
+// Alerts that a destination took and that nothing came of are reported to the
+// others, until something comes of what it takes; that it is not known ends nothing.
+func TestLostAlertsAreReported(t *testing.T) {
+	t.Parallel()
+	key := conditionKey{kind: alertsLost, name: alerts.Name}
+	w := &watch{config: Config{Health: DefaultHealth()}}
+	found := func(f notify.Followed) *diagnosis {
+		s, err := readHealth("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.diagnose(&s, &Report{Time: clock("10:00"), Deliveries: []Delivery{{Destination: alerts.Name, Followed: f}}})
+	}
+	d := found(notify.Followed{Known: true, Lost: 2, Oldest: clock("09:20"), Text: "2 rows became nothing: see the rule."})
+	if len(d.conditions) != 1 || d.conditions[0].key != key || d.conditions[0].not != alerts.Name || !d.conditions[0].since.Equal(clock("09:20")) ||
+		d.conditions[0].text != "Nothing came of 2 alerts, the first of them sent at 2026-03-14T09:20:00Z. 2 rows became nothing: see the rule." {
+		t.Errorf("%+v", d.conditions)
+	}
+	for _, test := range []struct {
+		f    notify.Followed
+		over bool
+	}{{notify.Followed{Known: true}, true}, {notify.Followed{}, false}} {
+		d := found(test.f)
+		over, why := d.over(key, &openCondition{Found: clock("09:50")})
+		if len(d.conditions) != 0 || over != test.over || over && why == "" {
+			t.Errorf("%+v: %+v, over: %t, %q", test.f, d.conditions, over, why)
+		}
+	}
+}
