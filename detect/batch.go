@@ -70,9 +70,11 @@ func (t *trip) batched(ctx context.Context, s *visit, b notify.Batcher, claimed 
 		return
 	}
 	whole := make([]alert.Alert, len(claimed))
-	for i, p := range claimed {
-		t.lead(ctx, &claimed[i].whole)
-		whole[i] = p.whole
+	for i := range claimed {
+		if ctx.Err() == nil { // it may take long of so many
+			t.lead(ctx, &claimed[i].whole)
+		}
+		whole[i] = claimed[i].whole
 	}
 	sending, cancel := finishing(ctx, t.config.SendTimeout)
 	var outcomes []notify.Outcome

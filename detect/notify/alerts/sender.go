@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,11 +15,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/monitor/ingestion/azlogs"
 
 	"pushback/detect/notify"
+	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 	"pushback/detect/transport"
@@ -135,7 +134,7 @@ func (i *ingestion) verdict(err error, begun bool) *notify.Error {
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
 	e.text = strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, text.Cut(text.Safe(r.ErrorCode), 60)))
-	if message := messageOf(r); message != "" {
+	if message := sentinel.MessageOf(r); message != "" {
 		e.text += ": " + message
 	}
 	switch {
@@ -163,22 +162,4 @@ func (i *ingestion) verdict(err error, begun bool) *notify.Error {
 		v.Message, v.Repeatable = true, false
 	}
 	return v
-}
-
-// messageOf returns what the service says, which may quote what it was sent.
-func messageOf(r *azcore.ResponseError) string {
-	if r.RawResponse == nil {
-		return ""
-	}
-	body, err := runtime.Payload(r.RawResponse)
-	if err != nil {
-		return ""
-	}
-	var answer struct {
-		Error struct{ Message string }
-	}
-	if json.Unmarshal(body, &answer) != nil {
-		return ""
-	}
-	return text.Cut(text.Safe(secret.Hide(answer.Error.Message)), 300)
 }
