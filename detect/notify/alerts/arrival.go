@@ -118,6 +118,8 @@ type arrived struct {
 	inTable  bool
 	alert    string
 	incident Incident
+	// elsewhere says that the incident is not in the portal where analysts look.
+	elsewhere bool
 }
 
 // arrivals asks what came of rows, all at once.
@@ -140,8 +142,9 @@ func (d *Destination) arrivals(ctx context.Context, ids []string, since, now tim
 		got := arrived{inTable: column(row, "InTable") == "true", alert: column(row, "SystemAlertId")}
 		if number := column(row, "Number"); number != "" {
 			got.incident = Incident{number, column(row, "Url")}
+			got.elsewhere = d.links.Portal == portal.Defender
 			if provider, url := column(row, "Provider"), column(row, "ProviderUrl"); d.links.Portal == portal.Defender && url != "" {
-				got.incident = Incident{provider, url}
+				got.incident, got.elsewhere = Incident{provider, url}, false
 			}
 		}
 		all[column(row, "AlertId")] = got
@@ -182,6 +185,10 @@ func (d *Destination) Follow(ctx context.Context, now time.Time) (notify.Followe
 	}
 	var errs []error
 	for _, id := range ids {
+		if a := got[id]; a.elsewhere && now.Sub(j.Rows[id].At) < unopenedAfter { // it takes its time to get there
+			a.incident = Incident{}
+			got[id] = a
+		}
 		if i := got[id].incident; i.URL != "" || i.Number != "" {
 			if err := noteIncident(ctx, d.notes, j.Rows[id], id, i); err != nil {
 				errs = append(errs, err)
@@ -216,9 +223,6 @@ func (j *journal) arrive(id string, got arrived, now time.Time) {
 	}
 	if got.alert != "" {
 		e.Alert = got.alert
-		if e.At.After(j.Raised) {
-			j.Raised = e.At
-		}
 	}
 	e.Incident = e.Incident || got.incident != Incident{}
 }

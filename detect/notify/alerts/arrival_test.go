@@ -87,6 +87,34 @@ func TestIncidentsAreFound(t *testing.T) {
 	}
 }
 
+// An incident that gets to the Defender portal later is known when it does, and one
+// that does not is known by where it is.
+func TestIncidentsThatAreElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		minutes int // until it gets there
+		want    string
+	}{{40, alertstest.ProviderURL(1)}, {24 * 60, "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/1"}} {
+		w := newWorld(t)
+		w.sentinelRules()
+		w.sentinel.Unsynced = true
+		a := rejection("alice@contoso.example", noon)
+		d := w.start()
+		if err := d.Notify(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		w.follow(d, 40)
+		if url := d.IncidentURL(t.Context(), a); url != "" {
+			t.Errorf("it is at %s already", url)
+		}
+		w.sentinel.Unsynced = test.minutes > 40
+		w.follow(d, 40)
+		if url := d.IncidentURL(t.Context(), a); url != test.want {
+			t.Errorf("it is at %q, want %s", url, test.want)
+		}
+	}
+}
+
 // Rows that became nothing are said, with what to look at, and what comes of the
 // next ones ends it.
 func TestRowsThatBecameNothing(t *testing.T) {

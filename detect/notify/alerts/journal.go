@@ -23,8 +23,6 @@ type journal struct {
 	Sends []send `json:"sends,omitempty"`
 	// Looked is when it was last looked what became of the rows.
 	Looked time.Time `json:"looked,omitzero"`
-	// Raised is when the newest row was written that became an alert.
-	Raised time.Time `json:"raised,omitzero"`
 
 	text, tag string // of the note
 }

@@ -30,6 +30,8 @@ type Sentinel struct {
 	Behind bool
 	// Disabled has no rule run.
 	Disabled bool
+	// Unsynced keeps incidents out of the Defender portal.
+	Unsynced bool
 
 	mu        sync.Mutex
 	alerts    []Alert
@@ -315,8 +317,12 @@ func (s *Sentinel) Tables() []*kql.Table {
 	for _, i := range s.incidents {
 		for n := range i.Alerts { // a row for each change
 			ids, _ := json.Marshal(i.Alerts[:n+1])
-			data, _ := json.Marshal(map[string]string{"providerIncidentUrl": ProviderURL(i.Number)})
-			set(opened, i.changed[n].Add(time.Duration(n)*time.Second).UTC().Format(time.RFC3339Nano), fmt.Sprint(i.Number), string(ids), string(data), fmt.Sprint(1000+i.Number),
+			url, provider := ProviderURL(i.Number), fmt.Sprint(1000+i.Number)
+			if s.Unsynced {
+				url, provider = "", ""
+			}
+			data, _ := json.Marshal(map[string]string{"providerIncidentUrl": url})
+			set(opened, i.changed[n].Add(time.Duration(n)*time.Second).UTC().Format(time.RFC3339Nano), fmt.Sprint(i.Number), string(ids), string(data), provider,
 				fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", i.Number))
 		}
 	}
