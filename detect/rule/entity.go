@@ -66,12 +66,10 @@ var entityTypes = []entityType{
 		[]string{"NetworkMessageId", "Timestamp", "Recipient", "Sender", "SenderIp", "Subject", "ReportType", "SubmissionId", "SubmissionDate", "Submitter"},
 		[][]string{{"SubmissionId"}, {"NetworkMessageId"}, {"Recipient"}, {"Submitter"}},
 	},
-	{SentinelEntities, []string{"Entities"}, [][]string{{"Entities"}}},
+	// Its one column holds entities of any types, as the JSON array that alerts have
+	// of them.
+	{"SentinelEntities", []string{"Entities"}, [][]string{{"Entities"}}},
 }
-
-// SentinelEntities is the type of a mapping whose one column holds entities of any
-// types, as the JSON array that alerts have of them.
-const SentinelEntities = "SentinelEntities"
 
 // entityTypeNames lists the names of entityTypes in their order.
 var entityTypeNames = func() []string {

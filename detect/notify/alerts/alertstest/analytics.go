@@ -252,11 +252,15 @@ func (s *Sentinel) details(r *rule.Rule, a *Alert, text func(string) string) {
 	}
 }
 
+// sentinelEntities is the type of a mapping of one column with entities of all
+// types.
+const sentinelEntities = "SentinelEntities"
+
 // entities takes the entities from one column.
 func (s *Sentinel) entities(r *rule.Rule, a *Alert, text func(string) string) {
 	for _, m := range r.EntityMappings {
-		if m.EntityType != rule.SentinelEntities || len(m.FieldMappings) != 1 {
-			s.problem("the entity mapping %+v is not one of %s", m, rule.SentinelEntities)
+		if m.EntityType != sentinelEntities || len(m.FieldMappings) != 1 {
+			s.problem("the entity mapping %+v is not one of %s", m, sentinelEntities)
 			continue
 		}
 		value := text(m.FieldMappings[0].Column)
