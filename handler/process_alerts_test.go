@@ -35,7 +35,7 @@ func newAlertWorld(t *testing.T, tables []*kql.Table) *alertWorld {
 	w := &alertWorld{cloudStandIn: newCloud(t), tables: tables}
 	w.ingested = &alertstest.Server{Rule: standInCollection, Streams: template.Streams(), Token: standInToken, Now: w.clock}
 	_, columns := template.Table()
-	w.sentinel = &alertstest.Sentinel{Ingestion: w.ingested, Columns: columns, Rules: template.Rules(t), Late: 5 * time.Minute}
+	w.sentinel = &alertstest.Sentinel{Ingestion: w.ingested, Columns: columns, Rules: template.Rules(t), EntitiesColumn: template.EntitiesColumn(t), Late: 5 * time.Minute}
 	w.ingestion = w.ingested.ServeHTTP
 	w.settings = map[string]string{"PUSHBACK_ALERTS_ENDPOINT": "https://" + standInIngestion, "PUSHBACK_ALERTS_RULE": standInCollection}
 	w.service = &service.Service{DB: kql.NewDatabase(tables...), Now: w.clock}

@@ -87,10 +87,10 @@ func hostile(r *rand.Rand, n int, at time.Time) alert.Alert {
 	return a
 }
 
-// sentinelRules has the rules of the template run, or where that cannot be compiled
-// those that the test knows.
+// sentinelRules has the rules of the template run.
 func (w *world) sentinelRules() {
-	w.sentinel.Rules = alertstest.ReadTemplate(w.t).Rules(w.t)
+	template := alertstest.ReadTemplate(w.t)
+	w.sentinel.Rules, w.sentinel.EntitiesColumn = template.Rules(w.t), template.EntitiesColumn(w.t)
 }
 
 // checkAlert compares Sentinel's alert with the one that went in.

@@ -23,6 +23,8 @@ type Sentinel struct {
 	Ingestion *Server
 	Columns   []alerts.Column
 	Rules     []*rule.Rule
+	// EntitiesColumn is the column from which the rules take all entities.
+	EntitiesColumn string
 	// Late is how long after its time a run takes place: it sees what was ingested
 	// until then, of the times before. Whether now() is a run's time or that at which
 	// it takes place is not documented: Behind says the latter.
@@ -208,7 +210,7 @@ func (s *Sentinel) alert(r *rule.Rule, table *kql.Table, row int) Alert {
 		}
 	}
 	s.details(r, &a, text)
-	s.entities(r, &a, text)
+	s.entities(&a, text(s.EntitiesColumn))
 	return a
 }
 
@@ -252,25 +254,14 @@ func (s *Sentinel) details(r *rule.Rule, a *Alert, text func(string) string) {
 	}
 }
 
-// sentinelEntities is the type of a mapping of one column with entities of all
-// types.
-const sentinelEntities = "SentinelEntities"
-
 // entities takes the entities from one column.
-func (s *Sentinel) entities(r *rule.Rule, a *Alert, text func(string) string) {
-	for _, m := range r.EntityMappings {
-		if m.EntityType != sentinelEntities || len(m.FieldMappings) != 1 {
-			s.problem("the entity mapping %+v is not one of %s", m, sentinelEntities)
-			continue
-		}
-		value := text(m.FieldMappings[0].Column)
-		if err := json.Unmarshal([]byte(value), &a.Entities); err != nil {
-			s.problem("the entities are %.100q", value)
-		}
-		if len(a.Entities) > mostEntities || len(value) > mostEntityBytes {
-			s.problem("%d entities of %d bytes: they are dropped", len(a.Entities), len(value))
-			a.Entities = nil
-		}
+func (s *Sentinel) entities(a *Alert, value string) {
+	if err := json.Unmarshal([]byte(value), &a.Entities); err != nil {
+		s.problem("the entities are %.100q", value)
+	}
+	if len(a.Entities) > mostEntities || len(value) > mostEntityBytes {
+		s.problem("%d entities of %d bytes: they are dropped", len(a.Entities), len(value))
+		a.Entities = nil
 	}
 }
 
