@@ -256,24 +256,22 @@ func (j *journal) followed(now time.Time) notify.Followed {
 	}
 	var said []string
 	if absent > 0 {
-		said = append(said, fmt.Sprintf("%s taken by the Logs Ingestion API and is not in the table %s: see DCRLogErrors and the metric Logs Rows Dropped per Min of the data collection rule, and whether the identity may read the table.", were(absent), Table))
+		said = append(said, count(absent, "1 row was taken by the Logs Ingestion API and is", "%d rows were taken by the Logs Ingestion API and are")+
+			" not in the table "+Table+": see DCRLogErrors and the metric Logs Rows Dropped per Min of the data collection rule, and whether the identity may read the table.")
 	}
 	if unread > 0 {
-		said = append(said, fmt.Sprintf("%s in the table %s and became no alert within %s: see whether the analytics rules Pushback alerts are there and enabled (Sentinel switches off a rule that keeps failing, and puts AUTO DISABLED before its name), and their runs in SentinelHealth.", are(unread), Table, lostAfter))
+		said = append(said, count(unread, "1 row is in the table "+Table+" and", "%d rows are in the table "+Table+" and")+" became no alert within "+text.Length(lostAfter)+
+			": see whether the analytics rules Pushback alerts are there and enabled (Sentinel switches off a rule that keeps failing, and puts AUTO DISABLED before its name), and their runs in SentinelHealth.")
 	}
 	if unopened > 0 {
-		said = append(said, fmt.Sprintf("%s an alert and in no incident within %s: see whether the analytics rule creates incidents, and whether Microsoft Defender is given them.", became(unopened), unopenedAfter))
+		said = append(said, count(unopened, "1 row became an alert that is", "%d rows became alerts that are")+" in no incident after "+text.Length(unopenedAfter)+
+			": see whether the analytics rule creates incidents, and whether Microsoft Defender is given them.")
 	}
 	f.Text = strings.Join(said, " ")
 	return f
 }
 
-func were(n int) string { return count(n, "1 row was", "%d rows were") }
-
-func are(n int) string { return count(n, "1 row is", "%d rows are") }
-
-func became(n int) string { return count(n, "1 row became", "%d rows became") }
-
+// count writes how many of something there are.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return one

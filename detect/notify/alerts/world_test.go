@@ -60,8 +60,10 @@ type world struct {
 	notes     alerts.Notes
 	rules     []*rule.Rule
 	links     portal.Links
-	// dark has the workspace answer no query.
+	// dark has the workspace answer no query, and bare has it lack what Sentinel
+	// makes.
 	dark error
+	bare bool
 }
 
 func newWorld(t testing.TB) *world {
@@ -124,7 +126,10 @@ func (w *world) Query(ctx context.Context, q workspace.Query) (*workspace.Table,
 	if w.dark != nil {
 		return nil, w.dark
 	}
-	tables := append(w.sentinel.Tables(), w.ingestion.Table(alerts.Columns(), w.clock()))
+	tables := []*kql.Table{w.ingestion.Table(alerts.Columns(), w.clock())}
+	if !w.bare {
+		tables = append(tables, w.sentinel.Tables()...)
+	}
 	s := &service.Service{DB: kql.NewDatabase(tables...), Now: w.clock}
 	c, err := workspace.New("11111111-2222-3333-4444-555555555555", w.cred, workspace.Options{ClientOptions: azcore.ClientOptions{Transport: s}})
 	if err != nil {
