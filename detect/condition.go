@@ -28,6 +28,7 @@ const (
 	ledgerGone         conditionKind = "ledger"
 	recordsTooLate     conditionKind = "toolate"
 	ticksCut           conditionKind = "ticks"
+	alertsLost         conditionKind = "lost"
 )
 
 // conditionKey is what a condition is about: a rule's id, a destination or one of
@@ -282,6 +283,7 @@ func (d *diagnosis) delivery(out Delivery) {
 	h, now := d.watch.config.Health, d.report.Time
 	stuck, late, parked := conditionKey{kind: destinationRefuses, name: out.Destination}, conditionKey{kind: alertsLate, name: out.Destination}, conditionKey{kind: alertsParked, name: out.Destination}
 	d.names[stuck], d.names[late], d.names[parked] = true, true, true
+	d.followed(out)
 	if out.Unread {
 		d.keepOpen(out.Destination)
 		return // what is owed is not known
@@ -307,6 +309,18 @@ func (d *diagnosis) delivery(out Delivery) {
 		d.add(condition{
 			key: parked, title: "Alerts for " + out.Destination + " are parked",
 			text: fmt.Sprintf("It refused %s so often that it is not sent them any more: see handler outbox list --parked.", out.atLeast(out.Parked, "alert", "alerts")), since: now,
+		})
+	}
+}
+
+// followed says whether nothing came of what a destination took.
+func (d *diagnosis) followed(out Delivery) {
+	lost := conditionKey{kind: alertsLost, name: out.Destination}
+	d.names[lost], d.known[lost] = true, out.Followed.Known && out.Followed.Lost == 0
+	if out.Followed.Lost > 0 {
+		d.add(condition{
+			key: lost, title: "Alerts sent to the destination " + out.Destination + " did not arrive", since: out.Followed.Oldest, not: out.Destination,
+			text: fmt.Sprintf("Nothing came of %s, the first of them sent at %s. %s", counted(out.Followed.Lost, "alert", "alerts"), out.Followed.Oldest.UTC().Format(time.RFC3339), out.Followed.Text),
 		})
 	}
 }
@@ -372,6 +386,9 @@ func (d *diagnosis) over(key conditionKey, open *openCondition) (bool, string) {
 	}
 	if a, ok := d.taking[key]; ok { // that it was not tried lately shows nothing
 		return a.Refused.IsZero() && (a.Waiting == 0 || a.LastTaken.After(open.Found)), ""
+	}
+	if key.kind == alertsLost {
+		return d.known[key], "Something came of all that was sent within the last day, or nothing was sent."
 	}
 	return d.known[key], ""
 }

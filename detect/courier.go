@@ -171,6 +171,7 @@ func (r *round) end() []Delivery {
 		}
 		outs = append(outs, out)
 	}
+	r.courier.follow(r.ctx, r.tick, outs)
 	outs = append(outs, r.orphans()...)
 	r.save(outs)
 	return outs
@@ -417,6 +418,10 @@ func (t *trip) retry(ctx context.Context) {
 
 // send sends what is due for the addresses that are open.
 func (t *trip) send(ctx context.Context) {
+	if b, ok := t.n.(notify.Batcher); ok {
+		t.batch(ctx, b)
+		return
+	}
 	for _, p := range t.parcels() {
 		s := t.visitOf(p[0])
 		switch {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify"
 	"pushback/detect/schedule"
 )
 
@@ -202,6 +203,13 @@ type Delivery struct {
 	// those of an address that refuses, those that the ledger let nobody claim,
 	// and what is beyond Config.SendLimit.
 	Behind int
+	// Again counts those of Sent that were sent before without an answer and not
+	// found, so that the destination may have them twice.
+	Again int
+	// Followed is what became of what the destination took, where somebody else has
+	// to act on it, and Warnings say what is not known of that.
+	Followed notify.Followed
+	Warnings []string
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time
 	// Unread says that the tick was cancelled before it read what is owed, and

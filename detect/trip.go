@@ -144,6 +144,10 @@ func (t *trip) claim(ctx context.Context, o *ledger.Owed) (whole alert.Alert, cl
 
 // one sends an alert that is claimed.
 func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Alert) {
+	if b, ok := t.n.(notify.Batcher); ok {
+		t.batched(ctx, s, b, []claimedAlert{{o, whole}})
+		return
+	}
 	t.lead(ctx, &whole)
 	sending, cancel := finishing(ctx, t.config.SendTimeout)
 	err := guarded(func() error { return t.n.Notify(sending, whole) })
@@ -152,8 +156,13 @@ func (t *trip) one(ctx context.Context, s *visit, o *ledger.Owed, whole alert.Al
 		t.accepted(ctx, s, o)
 		return
 	}
+	t.refused(ctx, s, o, err)
+}
+
+// refused notes that an address did not take an alert.
+func (t *trip) refused(ctx context.Context, s *visit, o *ledger.Owed, err error) {
 	verdict := judge(err)
-	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && !verdict.Local && s.othersSince(o)}
+	f := ledger.Failure{Err: err.Error(), Mark: s.state.Count, Unanswered: verdict.Unanswered, Counts: verdict.Message || !verdict.Repeatable && !verdict.Local && s.othersSince(o), Next: verdict.Next}
 	now := t.clock()
 	switch {
 	case f.Counts && t.config.ParkAfter > 0 && o.Counted+1 >= t.config.ParkAfter:
@@ -298,17 +307,25 @@ func (t *trip) fail(doing string, o *ledger.Owed, err error) {
 }
 
 // lead has an alert lead to the incident that a destination before this one made
-// of it, if one did.
+// of it, if one did: one with a number that analysts know rather than another.
 func (t *trip) lead(ctx context.Context, a *alert.Alert) {
 	for _, n := range t.notifiers {
 		if n.Name() == t.n.Name() {
 			return
 		}
-		if o, ok := n.(notify.Opener); ok && a.IncidentURL == "" {
-			ctx, cancel := finishing(ctx, leadTimeout)
-			a.IncidentURL = o.IncidentURL(ctx, *a)
-			cancel()
+		o, opens := n.(notify.Opener)
+		numberer, numbers := n.(notify.Numberer)
+		if !opens || a.IncidentURL != "" && !numbers {
+			continue
 		}
+		ctx, cancel := finishing(ctx, leadTimeout)
+		if url := o.IncidentURL(ctx, *a); url != "" {
+			a.IncidentURL, a.IncidentNumber = url, ""
+			if numbers {
+				a.IncidentNumber = numberer.IncidentNumber(ctx, *a)
+			}
+		}
+		cancel()
 	}
 }
 

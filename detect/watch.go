@@ -78,6 +78,9 @@ func (w *watch) report(ctx context.Context, report *Report, full Fullness) (done
 		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the note %q of rule %q was damaged and is replaced, so that something may be reported again: %v", healthNote, HealthRuleID, err))
 	}
 	now := report.Time
+	for _, out := range report.Deliveries {
+		report.HealthWarnings = append(report.HealthWarnings, out.Warnings...)
+	}
 	s.count(report, w.rules)
 	s.fill(w.rules.share.String(), full)
 	s.forgetShares(w.rules)

@@ -158,7 +158,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		a := testAlert(c.now().UTC())
 		test = &a
 	}
-	c.destinations(rules, test, one)
+	c.destinations(rules, querier, test, one)
 }
 
 func (c *checker) schedule() {
@@ -428,7 +428,7 @@ func (c *checker) load(ctx context.Context, l *ledger.Ledger) {
 
 // destinations checks those that are set up, and warns if there is none but the
 // log. A test is an alert for those that only show so that they take one.
-func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(func(context.Context))) {
+func (c *checker) destinations(rules []*rule.Rule, querier detect.Querier, test *alert.Alert, one func(func(context.Context))) {
 	var names []string
 	given := false
 	for _, d := range checkOrder() {
@@ -446,11 +446,16 @@ func (c *checker) destinations(rules []*rule.Rule, test *alert.Alert, one func(f
 		case d.check == nil:
 		case d.configured(c.settings):
 			one(func(ctx context.Context) {
-				found, err := d.check(ctx, setup{settings: c.settings, rules: rules, tunes: []tune{impatient}}, test)
-				if err != nil {
+				found, err := d.check(ctx, setup{settings: c.settings, rules: rules, querier: querier, tunes: []tune{impatient}}, test)
+				switch {
+				case err != nil:
 					c.fail(d.name, err)
-				} else {
+				case d.caveat == "":
 					c.note(d.name, checkOK, "%s", found)
+				case c.now().Before(d.from):
+					c.note(d.name, checkOK, "%s. But %s", found, d.caveat)
+				default:
+					c.note(d.name, checkWarning, "%s. But %s", found, d.caveat)
 				}
 			})
 		case test != nil && d.untested != "":

@@ -27,6 +27,8 @@ import (
 	"pushback/detect/kql/service"
 	"pushback/detect/ledger"
 	"pushback/detect/ledger/azurite"
+	"pushback/detect/notify/alerts"
+	"pushback/detect/notify/alerts/alertstest"
 	"pushback/detect/notify/sentinel/armtest"
 	"pushback/detect/rule"
 )
@@ -138,7 +140,14 @@ func TestCheck(t *testing.T) {
 	fine := []string{
 		"ok settings all", "ok schedule the host ticks at 0 */5", "ok credential", "ok workspace " + standInWorkspace, "ok clock",
 		`"MFA Rejected by User" runs in the workspace`, "ok table SigninLogs, newest record", "ok table AADNonInteractiveUserSignInLogs, newest record",
-		"ok plan the rules' tables are on the plan Analytics", "ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents",
+		"ok plan the rules' tables are on the plan Analytics", "ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents", "31 March 2027: nobody sees them from then on",
+	}
+	// alertsTo has rows of alerts go to a data collection rule.
+	alertsTo := func(w *checkWorld, change func(*alertstest.Server)) {
+		s := &alertstest.Server{Rule: standInCollection, Streams: map[string][]alerts.Column{alerts.Stream: alerts.Columns()}, Token: standInToken, Now: time.Now}
+		change(s)
+		w.ingestion = s.ServeHTTP
+		w.settings["PUSHBACK_ALERTS_ENDPOINT"], w.settings["PUSHBACK_ALERTS_RULE"] = "https://"+standInIngestion, standInCollection
 	}
 	for _, test := range []struct {
 		name  string
@@ -156,6 +165,25 @@ func TestCheck(t *testing.T) {
 		{name: "a share", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SHARE"] = "1/2" }, want: []string{"ok share share 1/2 has "}},
 		{name: "a share that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SHARE"] = "3/2" },
 			want: []string{"failed settings the setting PUSHBACK_SHARE is", "expected a share such as 2/4"}, exit: 1},
+		{name: "alerts without a table", spoil: func(_ *testing.T, w *checkWorld) { alertsTo(w, func(*alertstest.Server) {}) },
+			want: []string{"failed alerts the workspace has no table PushbackAlerts_CL: deploy infra with sentinelIncidents"}, exit: 1},
+		{name: "alerts", spoil: func(t *testing.T, w *checkWorld) {
+			alertsTo(w, func(*alertstest.Server) {})
+			w.tables(t, w.now)
+			empty := (&alertstest.Server{}).Table(alerts.Columns(), w.now)
+			var all []*kql.Table
+			for _, name := range []string{"SigninLogs", "AADNonInteractiveUserSignInLogs", "AuditLogs", "AADUserRiskEvents"} {
+				all = append(all, kql.NewTableBuilder(name, kql.KnownTables()[name]).Build())
+			}
+			w.service = &service.Service{DB: kql.NewDatabase(append(all, empty)...), Now: w.clock}
+		}, want: []string{"ok alerts https://" + standInIngestion + " takes rows for " + standInCollection + "; the table PushbackAlerts_CL has no row of the last 14 days"}},
+		{name: "alerts that the identity may not write", spoil: func(_ *testing.T, w *checkWorld) {
+			alertsTo(w, func(s *alertstest.Server) { s.Assigned = time.Now().Add(-time.Minute) })
+		}, want: []string{"failed alerts alerts: writing rows: 403", "Monitoring Metrics Publisher on the data collection rule " + standInCollection}, exit: 1},
+		{name: "alerts of another rule", spoil: func(_ *testing.T, w *checkWorld) { alertsTo(w, func(s *alertstest.Server) { s.Rule = "dcr-2" }) },
+			want: []string{"failed alerts alerts: writing rows: 404", "PUSHBACK_ALERTS_RULE is the immutable id"}, exit: 1},
+		{name: "half of the alerts' settings", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_ALERTS_RULE"] = standInCollection },
+			want: []string{"failed settings of the settings PUSHBACK_ALERTS_ENDPOINT and PUSHBACK_ALERTS_RULE one is set"}, exit: 1},
 		{name: "a setting", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELAY"] = "soon" }, want: []string{"failed settings the setting PUSHBACK_DELAY is", "ok workspace"}, exit: 1},
 		{name: "a setting that is none", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_DELY"] = "5m" }, want: []string{"warning settings the variable PUSHBACK_DELY", "ok settings"}},
 		{name: "no workspace", spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_WORKSPACE_ID") },

@@ -12,8 +12,10 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 
+	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/notify"
+	"pushback/detect/notify/alerts"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
 	"pushback/detect/rule"
@@ -37,6 +39,10 @@ type destination struct {
 	check func(ctx context.Context, o setup, test *alert.Alert) (found string, err error)
 	// untested is why a test goes nowhere while the destination is not set up.
 	untested string
+	// caveat, if set, is what whoever set it up has to know, said at every start
+	// and check. From its time on it is a warning.
+	caveat string
+	from   time.Time
 }
 
 // setup is what destinations are opened with.
@@ -44,12 +50,13 @@ type setup struct {
 	settings settings.Settings
 	rules    []*rule.Rule
 	notes    sentinel.Notes // nil for a check
+	querier  detect.Querier // nil if the workspace does not answer a check
 	log      *slog.Logger
 	tunes    []tune
 }
 
 // destinations lists what alerts can be sent to, in the order in which they are
-// sent. The cards of Teams lead to the incidents of Sentinel.
+// sent. The cards of Teams lead to the incidents of those before.
 var destinations = []destination{
 	{
 		name:       "log",
@@ -57,11 +64,21 @@ var destinations = []destination{
 		open:       func(o setup) (notify.Notifier, error) { return alertLog{withSecrets(o.log.Handler())}, nil },
 	},
 	{
-		name:       "sentinel",
+		name:       sentinel.Name,
 		setting:    "SENTINEL_WORKSPACE",
 		configured: func(s settings.Settings) bool { return s.SentinelWorkspace != "" },
 		open:       func(o setup) (notify.Notifier, error) { return openSentinel(o) },
 		check:      checkSentinel,
+		caveat: "incidents that are made through Sentinel's API are not shown in the Defender portal, and the Azure portal's Sentinel, which shows them, ends on 31 March 2027: " +
+			"nobody sees them from then on. Have an analytics rule make them: see Sentinel alerts in the README for how to change over",
+		from: time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC),
+	},
+	{
+		name:       alerts.Name,
+		setting:    "ALERTS_ENDPOINT",
+		configured: func(s settings.Settings) bool { return s.AlertsEndpoint != "" && s.AlertsRule != "" },
+		open:       func(o setup) (notify.Notifier, error) { return openAlerts(o) },
+		check:      checkAlerts,
 	},
 	{
 		name:       "teams",
@@ -85,6 +102,11 @@ func checkOrder() []destination {
 		}
 		return 1
 	})
+}
+
+// withCaveat returns the destinations that are set up and have a caveat.
+func withCaveat(s settings.Settings) []destination {
+	return slices.DeleteFunc(slices.Clone(destinations), func(d destination) bool { return d.caveat == "" || !d.configured(s) })
 }
 
 // openDestinations opens the destinations that are set up.
@@ -115,7 +137,11 @@ func openTeams(s settings.Settings) (*teams.Teams, error) {
 
 // cardLinks returns what the buttons of cards need to know.
 func cardLinks(s settings.Settings) teams.Links {
-	return teams.Links{WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
+	l := teams.Links{Portal: s.Portal, WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
+	if s.AlertsEndpoint != "" {
+		l.Table = alerts.Table
+	}
+	return l
 }
 
 // checkTeams reaches the webhooks, or posts a test card to the first.
@@ -134,6 +160,68 @@ func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error)
 		return "", err
 	}
 	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL), nil
+}
+
+// openAlerts returns the table whose rows an analytics rule turns into alerts.
+func openAlerts(o setup) (*alerts.Destination, error) {
+	sender, err := alertSender(o)
+	if err != nil {
+		return nil, err
+	}
+	return alerts.New(sender, o.querier, o.notes, alerts.Options{Rules: o.rules, Links: cardLinks(o.settings), Shares: o.settings.Share.Of}), nil
+}
+
+func alertSender(o setup) (alerts.Sender, error) {
+	options, err := cloudOptions(o.settings, o.tunes)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := identity(options)
+	if err != nil {
+		return nil, fmt.Errorf("the identity for the Logs Ingestion API: %w", err)
+	}
+	to := alerts.Ingestion{Endpoint: o.settings.AlertsEndpoint, Rule: o.settings.AlertsRule, Stream: o.settings.AlertsStream}
+	return alerts.NewSender(to, credential, options)
+}
+
+// checkAlerts sends no rows, and looks for the table that they go to.
+func checkAlerts(ctx context.Context, o setup, _ *alert.Alert) (string, error) {
+	options, err := cloudOptions(o.settings, o.tunes)
+	if err == nil {
+		err = token(ctx, options, alerts.Scope(options.Cloud))
+	}
+	var sender alerts.Sender
+	if err == nil {
+		sender, err = alertSender(o)
+	}
+	takes := "takes rows"
+	if err == nil {
+		err = sender.Send(ctx, nil)
+	}
+	if notify.Judge(err).Message { // it knows us, and wants rows
+		takes, err = "can be reached, and does not say whether it takes rows", nil
+	}
+	if err != nil {
+		var call *alerts.Error
+		var request *url.Error
+		if errors.As(err, &call) && errors.As(err, &request) {
+			err = fmt.Errorf("alerts: writing no rows: %w", withHost(request))
+		}
+		return "", advised(err)
+	}
+	newest := "the workspace was not asked for its table " + alerts.Table
+	if o.querier != nil {
+		found, err := alerts.Newest(ctx, o.querier, time.Now())
+		switch {
+		case err != nil:
+			return "", err
+		case found.IsZero():
+			newest = "the table " + alerts.Table + " has no row of the last 14 days"
+		default:
+			newest = "the newest row of the table " + alerts.Table + " is of " + found.UTC().Format(time.RFC3339)
+		}
+	}
+	return fmt.Sprintf("%s %s for %s; %s", o.settings.AlertsEndpoint, takes, o.settings.AlertsRule, newest), nil
 }
 
 // openSentinel returns the workspace whose incidents alerts become.

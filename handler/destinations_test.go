@@ -12,6 +12,8 @@ import (
 func TestDestinations(t *testing.T) {
 	t.Setenv("PUSHBACK_TEAMS_WEBHOOK_URL", standInWebhook)
 	t.Setenv("PUSHBACK_SENTINEL_WORKSPACE", standInSentinel)
+	t.Setenv("PUSHBACK_ALERTS_ENDPOINT", "https://"+standInIngestion)
+	t.Setenv("PUSHBACK_ALERTS_RULE", standInCollection)
 	s, err := settings.Read()
 	if err != nil {
 		t.Fatal(err)

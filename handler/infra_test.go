@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"pushback/detect/notify/alerts/alertstest"
 	"pushback/handler/settings"
 )
 
@@ -199,5 +200,69 @@ func TestInfraScanned(t *testing.T) {
 	}
 	if len(report.Results.Passed) < 25 {
 		t.Errorf("only %d checks passed: the scanner does not see the resources", len(report.Results.Passed))
+	}
+}
+
+// The Bicep compiler takes every file, and its linter has nothing to say.
+func TestInfraCompiles(t *testing.T) {
+	t.Parallel()
+	root := alertstest.NeedBicep(t)
+	for name := range bicep(t) {
+		path := filepath.Join("..", filepath.FromSlash(name))
+		for _, args := range [][]string{{"lint", path}, {"build", "--stdout", path}} {
+			if _, err := alertstest.Bicep(root, args...); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := alertstest.Bicep(root, "build-params", "--stdout", "../infra/main.bicepparam"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What the analytics rules are for is in the workspace's resource group, in its
+// region, and off unless it is asked for; and so is each way to Sentinel by itself.
+func TestInfraSentinel(t *testing.T) {
+	t.Parallel()
+	root := alertstest.NeedBicep(t)
+	text, err := alertstest.Bicep(root, "build", "--stdout", "../infra/main.bicep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var main struct {
+		Parameters map[string]struct{ DefaultValue any }
+		Resources  []struct {
+			Name, Condition, SubscriptionID, ResourceGroup string
+			Properties                                     struct{ Parameters map[string]any }
+		}
+	}
+	if err := json.Unmarshal(text, &main); err != nil {
+		t.Fatal(err)
+	}
+	for parameter, want := range map[string]any{"sentinelIncidents": false, "sentinelApiIncidents": false, "sentinelGrouping": "only", "portal": "defender"} {
+		if got := main.Parameters[parameter].DefaultValue; got != want {
+			t.Errorf("%s is %v, want %v", parameter, got, want)
+		}
+	}
+	found := 0
+	for _, r := range main.Resources {
+		switch {
+		case strings.Contains(r.Name, "-sentinel-alerts"):
+			found++
+			parameter, _ := r.Properties.Parameters["location"].(map[string]any)
+			location, _ := parameter["value"].(string)
+			if r.Condition != "[parameters('sentinelIncidents')]" || r.SubscriptionID != "[variables('workspaceParts')[2]]" || r.ResourceGroup != "[variables('workspaceParts')[4]]" ||
+				!strings.Contains(location, "Microsoft.OperationalInsights/workspaces") || !strings.HasSuffix(location, ".location]") {
+				t.Errorf("%s: if %s, in %s and %s, at %s", r.Name, r.Condition, r.SubscriptionID, r.ResourceGroup, location)
+			}
+		case strings.Contains(r.Name, "-monitor-scope"):
+			found++
+			if r.Condition != "[and(parameters('privateNetwork'), parameters('sentinelIncidents'))]" {
+				t.Errorf("%s: if %s", r.Name, r.Condition)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d of 2 modules", found)
 	}
 }

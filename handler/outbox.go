@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
+	"pushback/detect/notify/alerts"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
 	"pushback/handler/settings"
@@ -108,6 +110,10 @@ type outboxEntry struct {
 	Parked      bool       `json:"parked"`
 	Next        *time.Time `json:"next,omitempty"`
 	LastError   string     `json:"lastError,omitempty"`
+	// Incident is the number of the incident that came of the alert, and IncidentURL
+	// its address, if they are known.
+	Incident    string `json:"incident,omitempty"`
+	IncidentURL string `json:"incidentUrl,omitempty"`
 }
 
 // newOutboxList is the command that lists what waits to be sent.
@@ -139,6 +145,11 @@ func newOutboxList() *cobra.Command {
 				if !o.Next.IsZero() && !o.Parked {
 					e.Next = &o.Next
 				}
+				incident, _, err := alerts.IncidentOf(cmd.Context(), l, o.Alert.RuleID, o.Alert.ID)
+				if err != nil {
+					return err
+				}
+				e.Incident, e.IncidentURL = incident.Number, incident.URL
 				list = append(list, e)
 			}
 			if asJSON {
@@ -174,7 +185,12 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "ALERT\tSEVERITY\tTITLE\tTO\tTRIED\tNEXT\tLAST ERROR")
+	known := slices.ContainsFunc(list, func(e outboxEntry) bool { return e.IncidentURL != "" })
+	head := "ALERT\tSEVERITY\tTITLE\tTO\tTRIED\tNEXT\tLAST ERROR"
+	if known {
+		head += "\tINCIDENT"
+	}
+	fmt.Fprintln(t, head)
 	for _, e := range list {
 		next := "at once"
 		switch {
@@ -183,8 +199,12 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 		case e.Next != nil:
 			next = e.Next.UTC().Format("2006-01-02 15:04:05Z")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
+		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s",
 			e.ID, e.Severity, text.Cut(text.Safe(e.Title), 40), text.Safe(e.Destination), e.Attempts, next, text.Cut(text.Safe(e.LastError), 80))
+		if known {
+			line += "\t" + strings.TrimSpace(text.Safe(e.Incident)+" "+text.Safe(e.IncidentURL))
+		}
+		fmt.Fprintln(t, line)
 	}
 	return t.Flush()
 }

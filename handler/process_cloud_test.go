@@ -40,11 +40,12 @@ const (
 // standInTeams is the host of the webhook.
 const standInTeams = "teams.example"
 
-// standInManager is Azure Resource Manager, and standInSentinel the workspace
-// with Sentinel.
+// standInManager is Azure Resource Manager, standInIngestion the Logs Ingestion
+// API, and standInSentinel the workspace with Sentinel.
 const (
-	standInManager  = "management.azure.com"
-	standInSentinel = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/logs"
+	standInManager   = "management.azure.com"
+	standInIngestion = "pushback-ab12.westeurope-1.ingest.monitor.azure.com"
+	standInSentinel  = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/logs"
 )
 
 // cloudStandIn is what a function app sees of Azure: the managed identity's
@@ -63,8 +64,9 @@ type cloudStandIn struct {
 
 	// teams, if set, answers for the webhook's host.
 	teams http.HandlerFunc
-	// arm, if set, answers for Azure Resource Manager.
-	arm http.HandlerFunc
+	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
+	// Ingestion API.
+	arm, ingestion http.HandlerFunc
 
 	mu      sync.Mutex
 	now     time.Time
@@ -133,7 +135,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 
 // reachable reports whether there is a host in the test.
 func (c *cloudStandIn) reachable(host string) bool {
-	return host == standInHost || host == standInTeams && c.teams != nil || host == standInManager && c.arm != nil
+	return host == standInHost || host == standInTeams && c.teams != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
 }
 
 // connListener accepts the connections that it is handed.
@@ -167,7 +169,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInManager},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInManager, standInIngestion},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -209,7 +211,7 @@ func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	c.settle()
 	q := r.URL.Query()
 	if r.Method != http.MethodGet || r.URL.Path != "/msi/token" || r.Header.Get("X-IDENTITY-HEADER") != standInIdentityHeader ||
-		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost && (c.arm == nil || strings.TrimRight(q.Get("resource"), "/") != "https://management.core.windows.net" && q.Get("resource") != "https://"+standInManager) {
+		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost && (c.ingestion == nil || q.Get("resource") != "https://monitor.azure.com/") && (c.arm == nil || strings.TrimRight(q.Get("resource"), "/") != "https://management.core.windows.net" && q.Get("resource") != "https://"+standInManager) {
 		c.t.Errorf("the identity endpoint got %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -238,6 +240,10 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	}
 	if c.arm != nil && r.Host == standInManager {
 		c.arm(w, r)
+		return
+	}
+	if c.ingestion != nil && r.Host == standInIngestion {
+		c.ingestion(w, r)
 		return
 	}
 	if r.URL.Path != "/v1/workspaces/"+standInWorkspace+"/query" || r.Header.Get("Authorization") != "Bearer "+standInToken {

@@ -180,9 +180,12 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		config.Health.Broken = failures(ruleErr)
 	}
 	withContext(&config, a.settings, querier)
-	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, log: a.log})
+	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
+	}
+	for _, d := range withCaveat(a.settings) {
+		a.log.Warn(d.caveat, "destination", d.name)
 	}
 	detector, err := detect.New(config, rules, querier, ledger, destinations...)
 	if err != nil {

@@ -239,9 +239,18 @@ func logDelivery(ctx context.Context, log *slog.Logger, d detect.Delivery) {
 	if d.More {
 		attrs = append(attrs, slog.Bool("more", true))
 	}
+	if d.Again > 0 {
+		attrs = append(attrs, slog.Int("again", d.Again))
+	}
+	if d.Followed.Lost > 0 {
+		attrs = append(attrs, slog.Int("lost", d.Followed.Lost))
+	}
 	// What was sent to the log is there already.
 	if d.Sent > 0 && d.Destination != (alertLog{}).Name() || d.Pending > 0 {
 		level = slog.LevelInfo
+	}
+	if d.Again > 0 || d.Followed.Lost > 0 {
+		level = slog.LevelWarn
 	}
 	if d.Parked > 0 || d.Orphaned {
 		level = slog.LevelWarn

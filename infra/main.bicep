@@ -24,8 +24,26 @@ param schedule string = '0 */5 * * * *'
 @secure()
 param teamsWebhookUrl string = ''
 
-@description('Whether alerts become incidents of Microsoft Sentinel in the workspace.')
+@description('Whether alerts become alerts and incidents of Microsoft Sentinel in the workspace, which the Defender portal and the Azure portal show: the app writes them into a table, and analytics rules read it.')
 param sentinelIncidents bool = false
+
+@description('Who says which alerts are one incident: only, Pushback by the grouping of each rule; defender, Microsoft Defender, which may merge incidents; tenant, what the tenant is set to.')
+@allowed([
+  'only'
+  'defender'
+  'tenant'
+])
+param sentinelGrouping string = 'only'
+
+@description('Whether alerts become incidents through Sentinel\'s API as well. The Defender portal does not show those, and nobody sees them once the Azure portal\'s Sentinel ends on 31 March 2027.')
+param sentinelApiIncidents bool = false
+
+@description('Where analysts work, and where links lead: defender if the workspace is in the Defender portal, azure if it is not.')
+@allowed([
+  'defender'
+  'azure'
+])
+param portal string = 'defender'
 
 @description('Folder of rules in the package that run, or names of shipped rules, with commas between them. Without it all that ship run.')
 param rulesFolder string = ''
@@ -128,6 +146,31 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     subnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
+    monitorScopeId: privateNetwork && sentinelIncidents ? monitorScope!.outputs.id : ''
+  }
+}
+
+module monitorScope 'modules/monitor-scope.bicep' = if (privateNetwork && sentinelIncidents) {
+  name: '${name}-monitor-scope'
+  params: {
+    name: '${name}-${suffix}'
+    tags: tags
+    endpointId: sentinelIncidents ? sentinelAlerts!.outputs.endpointId : ''
+  }
+}
+
+// The table, the data collection rule and the analytics rules are the workspace's, wherever that is.
+module sentinelAlerts 'modules/sentinel-alerts.bicep' = if (sentinelIncidents) {
+  name: '${name}-sentinel-alerts'
+  scope: resourceGroup(workspaceParts[2], workspaceParts[4])
+  params: {
+    name: '${name}-${suffix}'
+    workspaceName: workspaceParts[8]
+    location: workspace.location
+    tags: tags
+    principalId: identity.properties.principalId
+    privateNetwork: privateNetwork
+    grouping: sentinelGrouping
   }
 }
 
@@ -150,7 +193,7 @@ module workspaceRoles 'modules/workspace-roles.bicep' = {
   params: {
     workspaceName: workspaceParts[8]
     principalId: identity.properties.principalId
-    sentinelIncidents: sentinelIncidents
+    sentinelApiIncidents: sentinelApiIncidents
   }
 }
 
@@ -158,10 +201,16 @@ var requiredSettings = {
   PUSHBACK_SCHEDULE: schedule
   PUSHBACK_WORKSPACE_ID: workspace.properties.customerId
   PUSHBACK_WORKSPACE_RESOURCE_ID: workspaceResourceId
+  PUSHBACK_PORTAL: portal
   PUSHBACK_TABLE_ENDPOINT: storage.outputs.tableEndpoint
   PUSHBACK_TABLE_NAME: ledgerTable
 }
-var sentinelSettings = sentinelIncidents ? {
+var alertSettings = sentinelIncidents ? {
+  PUSHBACK_ALERTS_ENDPOINT: sentinelAlerts!.outputs.endpoint
+  PUSHBACK_ALERTS_RULE: sentinelAlerts!.outputs.ruleId
+  PUSHBACK_ALERTS_STREAM: sentinelAlerts!.outputs.stream
+} : {}
+var sentinelSettings = sentinelApiIncidents ? {
   PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId
 } : {}
 var rulesSettings = empty(rulesFolder) ? {} : {
@@ -184,7 +233,7 @@ module app 'modules/app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     insightsConnectionString: insights.outputs.connectionString
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
-    settings: union(requiredSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
+    settings: union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
   }
   dependsOn: [
     endpoints

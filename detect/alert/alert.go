@@ -46,8 +46,10 @@ type Alert struct {
 	// Storm is set if the alert stands for more than one window may have of the
 	// rule. Of its Activities the outbox has the first only.
 	Storm *Storm `json:"storm,omitempty"`
-	// IncidentURL leads to the incident that was made of the alert, if one was.
-	IncidentURL string `json:"incidentUrl,omitempty"`
+	// IncidentURL leads to the incident that was made of the alert, if one was, and
+	// IncidentNumber is its number where analysts look, if it is known.
+	IncidentURL    string `json:"incidentUrl,omitempty"`
+	IncidentNumber string `json:"incidentNumber,omitempty"`
 	// Address is the name of the address that the alert is for, of a destination
 	// with several. It is empty where the rule and the severity decide.
 	Address string `json:"address,omitempty"`

@@ -30,6 +30,52 @@ type Digester interface {
 	NotifyAll(ctx context.Context, alerts []alert.Alert) error
 }
 
+// Batcher is a Notifier that is sent all that is due to it at once, of whatever
+// rules, and that knows how much it may be sent.
+type Batcher interface {
+	Notifier
+	// Room returns how many alerts it may be sent at a time.
+	Room(ctx context.Context, now time.Time) (int, error)
+	// Deliver is Notify for several alerts, each with an outcome of its own. Those
+	// that failed together have the same error.
+	Deliver(ctx context.Context, alerts []alert.Alert, now time.Time) []Outcome
+}
+
+// Outcome is what became of an alert that a Batcher was sent.
+type Outcome struct {
+	Err error
+	// Again says that it was sent before and not found, so that the destination may
+	// have it twice.
+	Again bool
+}
+
+// Follower is a Notifier that takes alerts for somebody else to act on, and that
+// looks whether that happens.
+type Follower interface {
+	Notifier
+	// Follow looks, if it is time to, and returns what it knows.
+	Follow(ctx context.Context, now time.Time) (Followed, error)
+}
+
+// Followed is what became of the alerts that a Follower took.
+type Followed struct {
+	// Known says that the rest is known.
+	Known bool
+	// Lost counts the alerts of which nothing came in time, Oldest is when the first
+	// of them was sent, and Text says what is missing and what to look at.
+	Lost   int
+	Oldest time.Time
+	Text   string
+}
+
+// Numberer is an Opener whose incidents have a number that analysts know them by.
+type Numberer interface {
+	Opener
+	// IncidentNumber returns the number of the incident that IncidentURL leads to,
+	// or nothing.
+	IncidentNumber(ctx context.Context, a alert.Alert) string
+}
+
 // Opener is a Notifier that makes incidents of alerts. Those behind it in the
 // order of the notifiers can lead to them.
 type Opener interface {
@@ -100,6 +146,10 @@ type Error struct {
 	// Unanswered says that all of it was sent and no answer came: it may have
 	// been taken.
 	Unanswered bool
+	// Next is before when the same is not sent again, or zero.
+	Next time.Time
+	// Held says that nothing was sent and nothing is wrong: it waits for Next.
+	Held bool
 }
 
 // Error returns the text of Err.

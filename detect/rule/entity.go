@@ -66,6 +66,9 @@ var entityTypes = []entityType{
 		[]string{"NetworkMessageId", "Timestamp", "Recipient", "Sender", "SenderIp", "Subject", "ReportType", "SubmissionId", "SubmissionDate", "Submitter"},
 		[][]string{{"SubmissionId"}, {"NetworkMessageId"}, {"Recipient"}, {"Submitter"}},
 	},
+	// Its one column holds entities of any types, as the JSON array that alerts have
+	// of them.
+	{"SentinelEntities", []string{"Entities"}, [][]string{{"Entities"}}},
 }
 
 // entityTypeNames lists the names of entityTypes in their order.

@@ -12,6 +12,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/enrich"
+	"pushback/detect/notify/portal"
 )
 
 // TestPlain sets every setting and expects its plain value. What is not set is its
@@ -27,6 +28,7 @@ func TestPlain(t *testing.T) {
 		"CATCH_UP": "48h", "CONCURRENCY": "3", "SHARE": "2/4", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
 		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_HEARTBEAT": "60d", "WORKSPACE_RESOURCE_ID": workspace,
+		"PORTAL": "Azure", "ALERTS_ENDPOINT": "https://x.westeurope-1.ingest.monitor.azure.com/", "ALERTS_RULE": "dcr-0a", "ALERTS_STREAM": "Custom-Other",
 		"SENTINEL_WORKSPACE": workspace, "LOG_LEVEL": "warn",
 	} {
 		t.Setenv(Prefix+"_"+name, value)
@@ -44,6 +46,7 @@ func TestPlain(t *testing.T) {
 		CatchUp: 48 * time.Hour, Concurrency: 3, Share: detect.Share{Number: 2, Of: 4}, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
 		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, History: 240 * time.Hour, Aftermath: 12 * time.Hour, Bombing: 6, Repeated: 7, IPv6Prefix: 56, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
 		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsHeartbeat: 60 * 24 * time.Hour, WorkspaceResourceID: workspace,
+		Portal: portal.Azure, AlertsEndpoint: "https://x.westeurope-1.ingest.monitor.azure.com", AlertsRule: "dcr-0a", AlertsStream: "Custom-Other",
 		SentinelWorkspace: workspace, LogLevel: slog.LevelWarn, given: s.given,
 	}
 	if diff := cmp.Diff(fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", s)); diff != "" {
@@ -60,6 +63,35 @@ func TestPlain(t *testing.T) {
 	t.Setenv("PUSHBACK_SCHEDULE", "x")
 	if s, err = Read(); err == nil || s.TeamsMaxCards != 0 || s.LogLevel != slog.LevelInfo || s.Schedule != nil || !s.Given("SCHEDULE") {
 		t.Errorf("%v: %+v", err, s)
+	}
+}
+
+// The alerts' settings are set together, and each is what it says.
+func TestAlertSettings(t *testing.T) {
+	const endpoint, id = "https://x.westeurope-1.ingest.monitor.azure.com", "dcr-00000000000000000000000000000001"
+	for _, test := range []struct{ endpoint, rule, stream, portal, want string }{
+		{endpoint, id, "", "", ""},
+		{"", "", "", "", ""},
+		{endpoint, "", "", "", "PUSHBACK_ALERTS_ENDPOINT and PUSHBACK_ALERTS_RULE one is set"},
+		{"", id, "", "", "PUSHBACK_ALERTS_ENDPOINT and PUSHBACK_ALERTS_RULE one is set"},
+		{"http://x", id, "", "", "PUSHBACK_ALERTS_ENDPOINT is \"http://x\""},
+		{endpoint + "/dataCollectionRules", id, "", "", "ingest.monitor.azure.com"},
+		{endpoint, "pushback-alerts", "", "", "the immutable id"},
+		{endpoint, id, "PushbackAlerts_CL", "", "PUSHBACK_ALERTS_STREAM"},
+		{endpoint, id, "", "sentinel", "one of defender, azure"},
+		{"@Microsoft.KeyVault(x)", id, "", "", "Key Vault reference"},
+	} {
+		for name, value := range map[string]string{"ENDPOINT": test.endpoint, "RULE": test.rule, "STREAM": test.stream} {
+			t.Setenv(Prefix+"_ALERTS_"+name, value)
+		}
+		t.Setenv(Prefix+"_PORTAL", test.portal)
+		s, err := Read()
+		switch {
+		case test.want == "" && (err != nil || s.Portal != portal.Defender || s.AlertsStream != "Custom-PushbackAlerts" || s.AlertsRule != test.rule):
+			t.Errorf("%+v: %v, %+v", test, err, s)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%+v: %v", test, err)
+		}
 	}
 }
 

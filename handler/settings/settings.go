@@ -18,6 +18,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/enrich"
+	"pushback/detect/notify/portal"
 	"pushback/detect/notify/teams"
 	"pushback/detect/secret"
 )
@@ -61,8 +62,12 @@ type variables struct {
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
 	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
-	WorkspaceResourceID  resource   `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs. Without it that of Sentinel is used."`
-	SentinelWorkspace    resource   `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of."`
+	WorkspaceResourceID  resource   `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs in the Azure portal. Without it that of Sentinel is used."`
+	Portal               choice     `default:"defender" choices:"defender,azure" desc:"The portal that the buttons of cards lead to, and whose incidents are linked: defender if the workspace is in the Defender portal, azure if it is not."`
+	AlertsEndpoint       ingestion  `split_words:"true" desc:"Where the Logs Ingestion API takes the rows that an analytics rule of Microsoft Sentinel turns into alerts, such as https://NAME.REGION-1.ingest.monitor.azure.com. The deployment's template sets it."`
+	AlertsRule           collection `split_words:"true" desc:"The immutable id of the data collection rule that takes the rows: dcr- and what follows."`
+	AlertsStream         stream     `split_words:"true" default:"Custom-PushbackAlerts" desc:"The stream of the data collection rule."`
+	SentinelWorkspace    resource   `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of through its API. The Defender portal does not show those."`
 	LogLevel             choice     `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
@@ -102,6 +107,10 @@ type Settings struct {
 	TeamsRoutes          []teams.Route
 	TeamsHeartbeat       time.Duration // zero for none
 	WorkspaceResourceID  string
+	Portal               portal.Portal
+	AlertsEndpoint       string
+	AlertsRule           string
+	AlertsStream         string
 	SentinelWorkspace    string
 	LogLevel             slog.Level
 
@@ -147,6 +156,10 @@ func (v *variables) plain() Settings {
 		TeamsRoutes:          v.TeamsRoutes.value,
 		TeamsHeartbeat:       v.TeamsHeartbeat.Duration,
 		WorkspaceResourceID:  v.WorkspaceResourceID.value,
+		Portal:               portal.Portal(v.Portal.value),
+		AlertsEndpoint:       v.AlertsEndpoint.value,
+		AlertsRule:           v.AlertsRule.value,
+		AlertsStream:         v.AlertsStream.value,
 		SentinelWorkspace:    v.SentinelWorkspace.value,
 	}
 	// The choices of these are texts that they take. What is wrong is empty, and
@@ -238,6 +251,9 @@ func ReadFor(command string) (Settings, error) {
 	}
 	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", Prefix))
+	}
+	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
+		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
 	}
 	// A tick keeps two minutes for sending and for its end.
 	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {

@@ -295,6 +295,53 @@ func ParseEndpoint(text string) (string, error) {
 	return "https://" + u.Host, nil
 }
 
+// ingestion is the address of the Logs Ingestion API.
+type ingestion struct {
+	given
+	value string
+}
+
+func (i *ingestion) read(text string, _ reflect.StructTag) string {
+	value, err := ParseEndpoint(text)
+	if err != nil {
+		return "an https address with nothing behind the host, such as https://name-ab12.westeurope-1.ingest.monitor.azure.com"
+	}
+	i.value = value
+	return ""
+}
+
+// collection is the immutable id of a data collection rule.
+type collection struct {
+	given
+	value string
+}
+
+func (c *collection) read(text string, _ reflect.StructTag) string {
+	if !collectionID.MatchString(text) {
+		return "the immutable id on the rule's JSON view, such as dcr-00000000000000000000000000000000, and not its name or its resource id"
+	}
+	c.value = text
+	return ""
+}
+
+var collectionID = regexp.MustCompile(`^dcr-[0-9A-Za-z]{1,60}$`)
+
+// stream is the name of a stream of a data collection rule.
+type stream struct {
+	given
+	value string
+}
+
+func (s *stream) read(text string, _ reflect.StructTag) string {
+	if !streamName.MatchString(text) {
+		return "Custom- and letters, digits or _"
+	}
+	s.value = text
+	return ""
+}
+
+var streamName = regexp.MustCompile(`^Custom-[A-Za-z0-9_]{1,60}$`)
+
 // connection is the connection string of a table, which is a secret.
 type connection struct {
 	secretText

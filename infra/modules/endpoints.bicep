@@ -1,4 +1,4 @@
-// Private endpoints of the storage account and the key vault, with their names in private DNS.
+// Private endpoints of the storage account, the key vault and, if there is one, Azure Monitor, with their names in private DNS.
 
 @description('Name that the endpoints begin with.')
 param name string
@@ -21,7 +21,17 @@ param storageId string
 @description('Resource id of the key vault.')
 param vaultId string
 
-var targets = [
+@description('Resource id of the private link scope of Azure Monitor, or nothing.')
+param monitorScopeId string
+
+var monitorTargets = empty(monitorScopeId) ? [] : [
+  {
+    group: 'azuremonitor'
+    resource: monitorScopeId
+    zone: 'privatelink.monitor.azure.com'
+  }
+]
+var ownTargets = [
   {
     group: 'blob'
     resource: storageId
@@ -43,6 +53,7 @@ var targets = [
     zone: 'privatelink.vaultcore.azure.net'
   }
 ]
+var targets = concat(ownTargets, monitorTargets)
 
 // https://learn.microsoft.com/azure/templates/microsoft.network/privatednszones
 resource zones 'Microsoft.Network/privateDnsZones@2020-06-01' = [

@@ -6,8 +6,8 @@ param workspaceName string
 @description('Object id of the app\'s identity.')
 param principalId string
 
-@description('Whether alerts become incidents.')
-param sentinelIncidents bool
+@description('Whether alerts become incidents through Sentinel\'s API.')
+param sentinelApiIncidents bool
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
   name: workspaceName
@@ -28,7 +28,7 @@ resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // Reason: incidents and comments could be made by Responder, bookmarks by Contributor alone.
 // Microsoft Sentinel Contributor
-resource sentinel 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (sentinelIncidents) {
+resource sentinel 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (sentinelApiIncidents) {
   scope: workspace
   name: guid(workspace.id, principalId, 'ab8e14d6-4a74-4a29-9ba8-549422addade')
   properties: {

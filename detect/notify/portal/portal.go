@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"pushback/detect/alert"
 )
@@ -21,9 +23,23 @@ import (
 // Link leads somewhere.
 type Link struct{ Title, URL string }
 
-// Links are what links need to know. The zero value is the public cloud,
-// without the link to Logs.
+// Portal is where analysts look into alerts.
+type Portal string
+
+// The portals. The zero value is the Azure portal.
+const (
+	Azure    Portal = "azure"
+	Defender Portal = "defender"
+)
+
+// Links are what links need to know. The zero value is the public cloud and the
+// Azure portal, without the link to Logs.
 type Links struct {
+	// Portal is where the links lead that both portals have a page for.
+	Portal Portal
+	// Table is the table of the workspace that has a row for each alert, or
+	// nothing. Where the incident is not known yet the row is linked to.
+	Table string
 	// WorkspaceResourceID is the workspace in Azure Resource Manager,
 	// /subscriptions/.../workspaces/NAME, whose Logs are linked to.
 	WorkspaceResourceID string
@@ -44,30 +60,76 @@ const (
 // a GUID, an IP address or a plain user name, so nothing needs escaping.
 func Of(a alert.Alert, l Links) []Link {
 	var list []Link
-	if incident(a.IncidentURL) {
-		list = append(list, open("Incident", a.IncidentURL))
+	known := incident(a.IncidentURL)
+	if known {
+		list = append(list, open(strings.TrimSpace("Incident "+number.FindString(a.IncidentNumber)), a.IncidentURL))
 	}
 	if guidance(a.Guidance) {
-		list = append(list, open("Guidance", a.Guidance))
+		list = append(list, open(Guidance, a.Guidance))
 	}
 	if l.NoPortal {
 		return list
 	}
+	if query, period := row(a, l.Table); query != "" && !known {
+		list = append(list, l.search("Alert", query, period)...)
+	}
 	w := whoOf(a)
 	for i, id := range w.ids[:min(len(w.ids), mostUsers)] {
-		title := "User in Entra"
+		title := "User"
 		if len(w.ids) > 1 {
-			title = fmt.Sprintf("User %d in Entra", i+1)
+			title = fmt.Sprintf("User %d", i+1)
 		}
-		list = append(list, open(title, "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/"+id))
+		list = append(list, l.user(title, id))
 	}
-	if query, period := signIns(w, a.Span); query != "" && l.WorkspaceResourceID != "" {
-		list = append(list, open("Sign-ins in Logs", fmt.Sprintf(
-			"https://portal.azure.com/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/%s/source/LogsBlade.AnalyticsShareLinkToQuery/q/%s/timespan/%s",
-			url.QueryEscape(l.WorkspaceResourceID), url.QueryEscape(packed(query)), url.QueryEscape(period))))
+	if query, period := signIns(w, a.Span); query != "" {
+		list = append(list, l.search("Sign-ins", query, period)...)
 	}
 	return list
 }
+
+// Guidance is the title of the link to the rule's guidance.
+const Guidance = "Guidance"
+
+// number is that of an incident.
+var number = regexp.MustCompile(`^[0-9]{1,12}$`)
+
+// user returns the link to a user's page.
+func (l Links) user(title, id string) Link {
+	if l.Portal == Defender {
+		return open(title+" in Defender", "https://security.microsoft.com/user?aad="+id+"&tab=overview")
+	}
+	return open(title+" in Entra", "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/"+id)
+}
+
+// search returns the link to a query, or none where it is not known which
+// workspace to ask. The query has its period in it, and the portals' own must not
+// cut it.
+func (l Links) search(what, query, period string) []Link {
+	switch {
+	case l.Portal == Defender:
+		return []Link{open(what+" in Defender", "https://security.microsoft.com/v2/advanced-hunting?query="+packedForDefender(query)+"&timeRangeId=week")}
+	case l.WorkspaceResourceID == "":
+		return nil
+	}
+	return []Link{open(what+" in Logs", fmt.Sprintf(
+		"https://portal.azure.com/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/%s/source/LogsBlade.AnalyticsShareLinkToQuery/q/%s/timespan/%s",
+		url.QueryEscape(l.WorkspaceResourceID), url.QueryEscape(packed(query)), url.QueryEscape(period)))}
+}
+
+// row returns a query for the row of an alert, and a period that has it: it is
+// written after the alert was made, at most as long after as alerts wait.
+func row(a alert.Alert, table string) (query, period string) {
+	id := strings.ToLower(a.ID)
+	if table == "" || !guid.MatchString(id) || !alert.Known(a.Created) {
+		return "", ""
+	}
+	from, to := a.Created.UTC().Add(-around).Format(time.RFC3339), a.Created.UTC().Add(7*24*time.Hour).Format(time.RFC3339)
+	return fmt.Sprintf("%s\n| where TimeGenerated between (datetime(%s) .. datetime(%s))\n| where AlertId =~ \"%s\"", table, from, to, id), from + "/" + to
+}
+
+// IsLink reports whether an address may be linked to: https, and written so that
+// nothing in it is taken for more.
+func IsLink(address string) bool { return guidance(address) }
 
 // incident reports whether an address is one of a portal.
 func incident(address string) bool {
@@ -162,12 +224,24 @@ func signIns(w who, span alert.Span) (query, period string) {
 }
 
 // packed writes a query as a link to Logs holds it.
-func packed(query string) string {
+func packed(query string) string { return base64.StdEncoding.EncodeToString(zipped([]byte(query))) }
+
+// packedForDefender writes a query as a link to advanced hunting holds it: in
+// UTF-16, and without what an address would have to escape.
+func packedForDefender(query string) string {
+	var text []byte
+	for _, unit := range utf16.Encode([]rune(query)) {
+		text = binary.LittleEndian.AppendUint16(text, unit)
+	}
+	return base64.RawURLEncoding.EncodeToString(zipped(text))
+}
+
+func zipped(text []byte) []byte {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
-	_, err := w.Write([]byte(query))
+	_, err := w.Write(text)
 	if closeErr := w.Close(); err != nil || closeErr != nil {
 		panic("a buffer takes all that is written") // and nothing else can fail
 	}
-	return base64.StdEncoding.EncodeToString(buf.Bytes())
+	return buf.Bytes()
 }

@@ -72,7 +72,7 @@ func (d *Destination) failed(doing string, err error) error {
 	}
 	e.Status, e.Code = r.StatusCode, r.ErrorCode
 	e.text = strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, text.Cut(text.Safe(r.ErrorCode), 60)))
-	if message := messageOf(r); message != "" {
+	if message := MessageOf(r); message != "" {
 		e.text += ": " + message
 	}
 	switch r.StatusCode {
@@ -93,8 +93,9 @@ func (d *Destination) failed(doing string, err error) error {
 	return e.verdict()
 }
 
-// messageOf returns what the service says, which may quote what it was sent.
-func messageOf(r *azcore.ResponseError) string {
+// MessageOf returns what a service of Azure says in an error, which may quote what
+// it was sent.
+func MessageOf(r *azcore.ResponseError) string {
 	if r.RawResponse == nil {
 		return ""
 	}

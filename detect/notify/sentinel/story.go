@@ -56,6 +56,14 @@ func (d *Destination) storyOf(a alert.Alert, r *rule.Rule) story {
 	return s
 }
 
+// StoryOf returns the id of the story that an alert belongs to, and the id under
+// which the ledger keeps what is noted of it: the rule's, or that of a story which
+// rules share.
+func StoryOf(a alert.Alert, r *rule.Rule) (at, id string) {
+	s := storyOf(a, r)
+	return s.at, s.id
+}
+
 // storyOf returns the story as the rule alone knows it.
 func storyOf(a alert.Alert, r *rule.Rule) story {
 	own := keying{a.RuleID, func(e alert.Entity) []string { return identifiers(e, canonicalField) }}

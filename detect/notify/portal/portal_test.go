@@ -1,0 +1,135 @@
+package portal
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pushback/detect/alert"
+)
+
+const (
+	userID    = "00000000-0000-0000-0000-000000000001"
+	alertID   = "11111111-2222-4333-8444-555555555555"
+	workspace = "/subscriptions/" + userID + "/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/logs"
+)
+
+func sample() alert.Alert {
+	at := time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+	return alert.Alert{
+		ID: alertID, Created: at, Span: alert.Span{Start: at.Add(-time.Hour), End: at}, Guidance: "https://contoso.example/runbook",
+		Entities: []alert.Entity{{Type: "Account", Fields: []alert.Field{{Identifier: "AadUserId", Value: userID}}}},
+	}
+}
+
+// unzipped takes a packed query apart.
+func unzipped(t *testing.T, packed []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// queryOf reads the query that a link to advanced hunting or to Logs has.
+func queryOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Host == "security.microsoft.com" {
+		if u.Path != "/v2/advanced-hunting" || u.Query().Get("timeRangeId") != "week" || u.RawQuery != "query="+u.Query().Get("query")+"&timeRangeId=week" {
+			t.Errorf("the address is %s", address)
+		}
+		packed, err := base64.RawURLEncoding.DecodeString(u.Query().Get("query"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := unzipped(t, packed)
+		units := make([]uint16, len(text)/2)
+		for i := range units {
+			units[i] = binary.LittleEndian.Uint16(text[2*i:])
+		}
+		return string(utf16.Decode(units))
+	}
+	_, rest, _ := strings.Cut(u.EscapedFragment(), "/q/")
+	rest, _, _ = strings.Cut(rest, "/timespan/")
+	text, err := url.QueryUnescape(rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(unzipped(t, packed))
+}
+
+// Where links lead in each portal, before and after the incident is known.
+func TestOf(t *testing.T) {
+	t.Parallel()
+	known := sample()
+	known.IncidentURL, known.IncidentNumber = "https://security.microsoft.com/incident2/4711/overview?tid="+userID, "4711"
+	forged := sample()
+	forged.IncidentURL, forged.IncidentNumber = "https://security.microsoft.com.evil.example/incident2/1", "1](https://evil.example)"
+	hostile := sample()
+	hostile.ID = `x" or true //`
+	unnumbered := known
+	unnumbered.IncidentNumber = "4711 <b>"
+	for _, test := range []struct {
+		name  string
+		a     alert.Alert
+		l     Links
+		want  []string // titles
+		hosts []string
+	}{
+		{"Defender", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Guidance", "Alert in Defender", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Defender without a table", sample(), Links{Portal: Defender}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Defender with an incident", known, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Incident 4711", "Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Azure", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace}, []string{"Guidance", "Alert in Logs", "User in Entra", "Sign-ins in Logs"}, []string{"contoso.example", "portal.azure.com", "entra.microsoft.com"}},
+		{"Azure without a workspace", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL"}, []string{"Guidance", "User in Entra"}, []string{"contoso.example", "entra.microsoft.com"}},
+		{"another cloud", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", NoPortal: true}, []string{"Guidance"}, []string{"contoso.example"}},
+		{"an incident that is none", forged, Links{Portal: Defender}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"a number that is none", unnumbered, Links{Portal: Defender}, []string{"Incident", "Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"an id that is none", hostile, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+	} {
+		var titles []string
+		for _, link := range Of(test.a, test.l) {
+			titles = append(titles, link.Title)
+			u, err := url.Parse(link.URL)
+			if err != nil || u.Scheme != "https" || !strings.Contains(strings.Join(test.hosts, " "), u.Host) {
+				t.Errorf("%s: %s leads to %s", test.name, link.Title, link.URL)
+			}
+			switch {
+			case strings.HasPrefix(link.Title, "Alert in "):
+				if q := queryOf(t, link.URL); !strings.HasPrefix(q, "PushbackAlerts_CL\n| where TimeGenerated between (datetime(2026-03-17T09:00:00Z) .. ") || !strings.HasSuffix(q, `| where AlertId =~ "`+alertID+`"`) {
+					t.Errorf("%s: the query is %s", test.name, q)
+				}
+			case strings.HasPrefix(link.Title, "Sign-ins in "):
+				if q := queryOf(t, link.URL); !strings.Contains(q, "SigninLogs") || !strings.Contains(q, userID) {
+					t.Errorf("%s: the query is %s", test.name, q)
+				}
+			case link.Title == "User in Defender" && link.URL != "https://security.microsoft.com/user?aad="+userID+"&tab=overview":
+				t.Errorf("%s: the user is at %s", test.name, link.URL)
+			}
+		}
+		if diff := cmp.Diff(test.want, titles); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
