@@ -14,7 +14,7 @@ import (
 
 // Load reads the rule in a file, or every rule in a folder: all files below it
 // that end in .yaml or .yml, in the order of their paths, without hidden files
-// and folders. It reports every problem of every file. The rules without an
+// and folders and files of cases. It reports every problem of every file. The rules without an
 // error are returned even if others have one; the caller decides whether to
 // run those. That there is no rule at all is an error, and so is an id that two
 // rules share.
@@ -76,7 +76,7 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 			return fs.SkipDir
 		case hidden || entry.IsDir():
 		default:
-			if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
+			if ext := strings.ToLower(filepath.Ext(path)); (ext == ".yaml" || ext == ".yml") && !IsTestFile(path) {
 				files = append(files, path)
 			}
 		}
@@ -89,17 +89,21 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 }
 
 func loadFile(path string) (*Rule, []Problem) {
-	f, err := input.Open(path)
-	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
-	}
-	defer f.Close()
-	// One byte over the limit is enough for Parse to say that it is too long.
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := readRule(path)
 	if err != nil {
 		return nil, []Problem{readProblem(path, err)}
 	}
 	return Parse(path, data)
+}
+
+func readRule(path string) ([]byte, error) {
+	f, err := input.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// One byte over the limit is enough for Parse to say that it is too long.
+	return io.ReadAll(io.LimitReader(f, maxFileSize+1))
 }
 
 func readProblem(path string, err error) Problem {

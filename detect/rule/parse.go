@@ -49,6 +49,12 @@ var tactics = []string{
 	"ImpairProcessControl", "InhibitResponseFunction",
 }
 
+// spacedTactics are those of several words, as MITRE spells them.
+var spacedTactics = []string{
+	"Resource Development", "Initial Access", "Privilege Escalation", "Defense Evasion", "Credential Access", "Lateral Movement",
+	"Command And Control", "Impair Process Control", "Inhibit Response Function",
+}
+
 // otherKinds are rules that Sentinel has and that do not run a query of theirs.
 var otherKinds = []string{"Fusion", "MicrosoftSecurityIncidentCreation", "MLBehaviorAnalytics", "ThreatIntelligence", "Anomaly", "Hunting"}
 
@@ -80,6 +86,8 @@ func Parse(file string, data []byte) (*Rule, []Problem) {
 	p.rule.at = p.at
 	p.read(root)
 	sortProblems(p.problems)
+	sortProblems(p.rule.caseProblems)
+	p.rule.caseProblems = withoutSecrets(p.rule.caseProblems, data)
 	problems := withoutSecrets(p.problems, data)
 	if hasError(problems) {
 		return nil, problems
@@ -175,22 +183,33 @@ func (p *parser) read(root *yaml.Node) {
 	p.checkIncident()
 }
 
-// checkRequired reports the keys that are missing.
-func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
-	type requirement struct{ key, right string }
-	required := []requirement{
+// requirement is a key that a rule must have, with what would be right.
+type requirement struct{ key, right string }
+
+var (
+	alwaysRequired = []requirement{
 		{"id", "give the rule a GUID of its own"},
 		{"name", "say in a few words what the rule finds"},
 		{"severity", "use High, Medium, Low or Informational"},
 		{"query", "it is the KQL that the rule runs"},
 	}
+	requiredOfScheduled = []requirement{
+		{"queryFrequency", "how often the rule runs, such as 1h"},
+		{"queryPeriod", "how far back each run looks, such as 1h"},
+		{"triggerOperator", "use gt, lt, eq or ne"},
+		{"triggerThreshold", "the number of rows to compare with, such as 0"},
+	}
+)
+
+// checkRequired reports the keys that are missing.
+func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
+	if p.drawing() {
+		p.draw.mustHave(root, alwaysRequired, requiredOfScheduled)
+		return
+	}
+	required := slices.Clone(alwaysRequired)
 	if p.rule.Kind == Scheduled {
-		required = append(required,
-			requirement{"queryFrequency", "how often the rule runs, such as 1h"},
-			requirement{"queryPeriod", "how far back each run looks, such as 1h"},
-			requirement{"triggerOperator", "use gt, lt, eq or ne"},
-			requirement{"triggerThreshold", "the number of rows to compare with, such as 0"},
-		)
+		required = append(required, requiredOfScheduled...)
 	}
 	if p.rule.SuppressionEnabled {
 		required = append(required, requirement{"suppressionDuration", "with suppressionEnabled it says for how long, such as 5h"})
@@ -257,6 +276,7 @@ func (p *parser) scheduled(n *yaml.Node, what string) time.Duration {
 }
 
 func (p *parser) id(n *yaml.Node) {
+	p.like(n, guidForm.String())
 	value, ok := p.text(n, "id")
 	if !ok {
 		return
@@ -309,6 +329,7 @@ func (p *parser) limit(n *yaml.Node, what, value string, longest int) {
 }
 
 func (p *parser) kind(n *yaml.Node) {
+	p.among(n, kindNames)
 	value, ok := p.text(n, "kind")
 	if !ok {
 		return
@@ -323,6 +344,7 @@ func (p *parser) kind(n *yaml.Node) {
 }
 
 func (p *parser) severity(n *yaml.Node) {
+	p.among(n, severityNames)
 	value, ok := p.text(n, "severity")
 	if !ok {
 		return
@@ -347,6 +369,7 @@ func (p *parser) connectors(n *yaml.Node) {
 }
 
 func (p *parser) triggerOperator(n *yaml.Node) {
+	p.among(n, slices.Concat(operatorCodes, operatorNames))
 	value, ok := p.text(n, "triggerOperator")
 	if !ok {
 		return
@@ -361,6 +384,7 @@ func (p *parser) triggerOperator(n *yaml.Node) {
 }
 
 func (p *parser) triggerThreshold(n *yaml.Node) {
+	p.like(n, `^\s*\d+\s*$`)
 	value, ok := p.text(n, "triggerThreshold")
 	if !ok {
 		return
@@ -378,6 +402,7 @@ func (p *parser) triggerThreshold(n *yaml.Node) {
 
 func (p *parser) tactics(n *yaml.Node) {
 	p.list(n, "tactics", func(_ int, item *yaml.Node) {
+		p.among(item, slices.Concat(tactics, spacedTactics))
 		value, ok := p.text(item, "an item of tactics")
 		if !ok {
 			return
@@ -393,6 +418,7 @@ func (p *parser) tactics(n *yaml.Node) {
 
 func (p *parser) techniques(n *yaml.Node, what string) {
 	p.list(n, what, func(_ int, item *yaml.Node) {
+		p.like(item, `^\s*[Tt]\d{4}(\.\d{3})?\s*$`)
 		value, ok := p.text(item, "an item of "+what)
 		if !ok {
 			return
@@ -409,6 +435,9 @@ func (p *parser) techniques(n *yaml.Node, what string) {
 // tags reads the shapes in which tags are published: a list of texts, a list of
 // mappings, a mapping, or one text.
 func (p *parser) tags(n *yaml.Node) {
+	if p.anything(n) {
+		return
+	}
 	n = resolve(n)
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -436,6 +465,7 @@ func (p *parser) tags(n *yaml.Node) {
 }
 
 func (p *parser) query(n *yaml.Node) {
+	p.like(n, `\S`)
 	if n.Kind != yaml.ScalarNode {
 		p.errorf(n, "query is %s: it must be the text of a KQL query, most simply as a block behind `query: |`", describe(n))
 		return
@@ -477,6 +507,7 @@ func (p *parser) extension(n *yaml.Node) {
 			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
+		"tests":    p.tests,
 		"guidance": p.guidance,
 		"story":    p.story,
 		"followUp": func(n *yaml.Node) {
@@ -487,11 +518,20 @@ func (p *parser) extension(n *yaml.Node) {
 	})
 }
 
+// tests reads the rule's cases.
+func (p *parser) tests(n *yaml.Node) {
+	c := newCaseReader(p.file, p.source)
+	c.draw = p.draw
+	c.tests(n)
+	p.rule.cases, p.rule.caseProblems = c.cases, c.problems
+}
+
 // storyName is a name that is the same in every store and every file system.
 var storyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$`)
 
 // story reads the name of the story that the rule shares.
 func (p *parser) story(n *yaml.Node) {
+	p.like(n, storyName.String())
 	text, ok := p.text(n, "story")
 	if !ok {
 		return
@@ -506,6 +546,7 @@ func (p *parser) story(n *yaml.Node) {
 
 // guidance reads the address of the rule's runbook.
 func (p *parser) guidance(n *yaml.Node) {
+	p.like(n, `^https://[^/?#@]+([/?#].*)?$`)
 	text, ok := p.text(n, "guidance")
 	if !ok {
 		return
