@@ -24,9 +24,10 @@ type binder struct {
 	materialized map[materializeKey]*materialization
 	received     map[*column]receipt
 	warnings     []string
-	trying       int  // how many tables are being bound for their errors only
-	checking     int  // how many calls, of which the outermost is bound for its errors only
-	dry          bool // there is no data, only schemas
+	trying       int        // how many tables are being bound for their errors only
+	checking     int        // how many calls, of which the outermost is bound for its errors only
+	dry          bool       // there is no data, only schemas
+	errs         *errorList // set to go on behind errors
 }
 
 // maxBound bounds the plan. A let statement is bound wherever it is used, so a
@@ -141,6 +142,8 @@ func (b *binder) statements(list []statement) {
 		switch {
 		case st.set:
 			b.setStatement(st)
+		case b.errs != nil:
+			b.tolerantLet(st)
 		default:
 			b.letStatement(st)
 		}
@@ -210,7 +213,7 @@ func (b *binder) try(bind func()) {
 		b.trying--
 		b.scans = scans
 		switch p := recover().(type) {
-		case nil, *unknownColumns:
+		case nil, *unknownColumns, abandoned:
 		case *problem:
 			if p.table == "" {
 				panic(p)
@@ -277,6 +280,10 @@ func (b *binder) relation(n node) relation {
 		rel := b.relation(n.source)
 		for _, op := range n.ops {
 			b.count(op.pos())
+			if b.errs != nil {
+				rel = b.tolerantOperator(op, rel)
+				continue
+			}
 			rel = op.bind(b, rel)
 		}
 		return rel
@@ -421,6 +428,13 @@ func (c *call) unnamed() {
 // expr binds a scalar expression over the columns in reach. The plan keeps what
 // the query calls it.
 func (b *binder) expr(n node, in []*column) expr {
+	if b.errs != nil {
+		return b.tolerantExpr(n, in)
+	}
+	return b.namedExpr(n, in)
+}
+
+func (b *binder) namedExpr(n node, in []*column) expr {
 	e := b.unnamedExpr(n, in)
 	ap, ok := e.(*applyExpr)
 	if !ok {
