@@ -268,6 +268,9 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 		for _, w := range s.Warnings {
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
+		if w := identityWarning(r, s.Columns); w != "" {
+			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
+		}
 		for _, table := range s.Missing {
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold and of which no columns are known", r.Name, table))
 		}

@@ -72,6 +72,26 @@ var groupableAlertDetails = []string{"DisplayName", "Severity"}
 // messages. It reports everything that is wrong at once, in the order of the
 // file. The rule is nil if any of it is an error.
 func Parse(file string, data []byte) (*Rule, []Problem) {
+	draft, problems := parse(file, data)
+	if hasError(problems) {
+		return nil, problems
+	}
+	return draft, problems
+}
+
+// Draft returns what can be read of the rule in a file that has errors, so that all
+// else that is wrong with it is found too. It is nil if nothing can.
+func Draft(path string) *Rule {
+	data, err := readRule(path)
+	if err != nil {
+		return nil
+	}
+	draft, _ := parse(path, data)
+	return draft
+}
+
+// parse reads a rule as far as it can be read.
+func parse(file string, data []byte) (*Rule, []Problem) {
 	root, src, problem := readDocument(file, data)
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
@@ -88,11 +108,7 @@ func Parse(file string, data []byte) (*Rule, []Problem) {
 	sortProblems(p.problems)
 	sortProblems(p.rule.caseProblems)
 	p.rule.caseProblems = withoutSecrets(p.rule.caseProblems, data)
-	problems := withoutSecrets(p.problems, data)
-	if hasError(problems) {
-		return nil, problems
-	}
-	return p.rule, problems
+	return p.rule, withoutSecrets(p.problems, data)
 }
 
 // withoutSecrets hides in problems what they quote of the secrets in a file, such
