@@ -171,13 +171,17 @@ func (t *tester) rule(ctx context.Context, r *rule.Rule, report *testReport) err
 	tested.Disabled = false
 	begin := time.Now()
 	var results []caseResult
+	var shared *sharedByCases
 	for _, c := range cases {
 		if !t.run.MatchString(r.Name + "/" + c.Name) {
 			report.left++
 			continue
 		}
 		at := time.Now()
-		result := t.test(ctx, &tested, c)
+		if shared == nil {
+			shared = t.share(&tested)
+		}
+		result := t.test(ctx, &tested, c, shared)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -190,10 +194,32 @@ func (t *tester) rule(ctx context.Context, r *rule.Rule, report *testReport) err
 	return report.endRule(r, results, problems, time.Since(begin))
 }
 
+// sharedByCases is what is the same for all cases of a rule, and takes time to find
+// out.
+type sharedByCases struct {
+	needs  *logs.Options
+	tables []string // that the rule reads; nil if that is not known
+	others []string // that its context reads
+}
+
+func (t *tester) share(r *rule.Rule) *sharedByCases {
+	s := &sharedByCases{needs: (&offline{config: t.config, lists: t.lists.get}).needed([]*rule.Rule{r})}
+	s.tables, _ = kql.Tables(r.Query.Text)
+	if t.config.Context {
+		for _, query := range enrich.Queries() {
+			if tables, err := kql.Tables(query); err == nil {
+				s.others = append(s.others, tables...)
+			}
+		}
+	}
+	return s
+}
+
 // test runs one case.
-func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case) caseResult {
+func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sharedByCases) caseResult {
 	result := caseResult{rule: r, test: c}
 	o := &offline{
+		needs: shared.needs,
 		rules: []*rule.Rule{r}, config: t.config, lists: t.lists.get, from: c.From, to: c.To, strict: true,
 		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) { return readCase(ctx, c, opts) },
 	}
@@ -214,7 +240,7 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case) caseResult
 		result.mistake = strings.Join(wrong, "\n")
 		return result
 	}
-	result.warnings = slices.Concat(unreadTables(c, o.rules, o.config.Context), unknownColumns(c))
+	result.warnings = slices.Concat(unreadTables(c, shared), unknownColumns(c))
 	result.notes = slices.Concat(caseNotes(ready.logs.Report), ready.problems.notes)
 	var found alertList
 	var failed failureList
@@ -326,28 +352,16 @@ func caseNotes(r logs.Report) []string {
 }
 
 // unreadTables warns of tables of a case that neither its rule nor the context reads.
-func unreadTables(c rule.Case, rules []*rule.Rule, context bool) []string {
-	read := ruleTables(rules)
-	for _, r := range rules {
-		// A pattern, or a table() whose argument is computed, reads what it finds.
-		if tables, err := kql.Tables(r.Query.Text); err != nil || len(tables) == 0 {
-			return nil
-		}
-	}
-	wanted := slices.Clone(read)
-	if context {
-		for _, query := range enrich.Queries() {
-			if tables, err := kql.Tables(query); err == nil {
-				wanted = append(wanted, tables...)
-			}
-		}
+func unreadTables(c rule.Case, shared *sharedByCases) []string {
+	if len(shared.tables) == 0 {
+		return nil // it reads what it finds
 	}
 	var list []string
 	for _, l := range c.Logs {
-		if l.Table == "" || slices.ContainsFunc(wanted, func(t string) bool { return strings.EqualFold(t, l.Table) }) {
+		if l.Table == "" || slices.ContainsFunc(slices.Concat(shared.tables, shared.others), func(t string) bool { return strings.EqualFold(t, l.Table) }) {
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s: the rule does not read %s: it reads %s", placeIn(c.File, l.Line, l.Column), l.Table, strings.Join(read, ", ")))
+		list = append(list, fmt.Sprintf("%s: the rule does not read %s: it reads %s", placeIn(c.File, l.Line, l.Column), l.Table, strings.Join(shared.tables, ", ")))
 	}
 	return list
 }

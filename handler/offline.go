@@ -40,6 +40,7 @@ type offline struct {
 	lists    watchlistSource // nil for none
 	from, to time.Time       // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
+	needs    *logs.Options // what the rules need of the logs; nil to find it out
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -136,13 +137,22 @@ func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRec
 
 // readFor reads what rules need of the logs, and notes the records that came late.
 func (o *offline) readFor(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*logs.Logs, error) {
+	opts := o.needs
+	if opts == nil {
+		opts = o.needed(rules)
+	}
+	reading := *opts
+	reading.Received = late.add
+	return o.read(ctx, reading)
+}
+
+// needed finds out what rules, and the context of their alerts, need of the logs.
+func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
 	}
-	return o.read(ctx, logs.Options{
-		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
-	})
+	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
 }
 
 // queriesOf returns the texts of the rules' queries.
