@@ -167,6 +167,11 @@ func (r caseResult) passed() bool {
 // rule runs the cases of a rule that are to run.
 func (t *tester) rule(ctx context.Context, r *rule.Rule, report *testReport) error {
 	cases, problems := r.Cases()
+	defer func(context bool) { t.config.Context = context }(t.config.Context)
+	// Who expects findings wants the context, whatever is usual here.
+	t.config.Context = t.config.Context || slices.ContainsFunc(cases, func(c rule.Case) bool {
+		return slices.ContainsFunc(c.Expect.Alerts, func(e rule.ExpectedAlert) bool { return len(e.Findings) > 0 })
+	})
 	tested := *r
 	tested.Disabled = false
 	begin := time.Now()
@@ -221,7 +226,13 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	o := &offline{
 		needs: shared.needs,
 		rules: []*rule.Rule{r}, config: t.config, lists: t.lists.get, from: c.From, to: c.To, strict: true,
-		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) { return readCase(ctx, c, opts) },
+		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
+			l, err := readCase(ctx, c, opts)
+			if err != nil {
+				err = readError{err}
+			}
+			return l, err
+		},
 	}
 	if !c.At.IsZero() {
 		o.rules = []*rule.Rule{onceAt(r, c.At)}
@@ -230,9 +241,10 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	late := &lateRecords{after: o.config.Delay + o.config.Lateness}
 	ready, err := o.prepare(ctx, o.rules, late)
 	if err != nil {
-		result.mistake = err.Error()
-		if _, invalid := (kql.Catalog{Tables: kql.KnownTables(), Watchlists: t.lists.get}).Check(r.Query.Text); invalid != nil {
-			result.mistake, result.failure = "", err.Error() // of the rule, whatever the logs are
+		if t.isOfRule(r, err) {
+			result.failure = err.Error()
+		} else {
+			result.mistake = err.Error()
 		}
 		return result
 	}
@@ -257,6 +269,24 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	result.alerts = len(found.alerts)
 	result.differences = c.Expect.Compare(found.alerts)
 	return result
+}
+
+// readError is an error of reading the logs of a case.
+type readError struct{ error }
+
+// isOfRule reports whether an error that kept a rule from running is the rule's own,
+// whatever logs a case gives it.
+func (t *tester) isOfRule(r *rule.Rule, err error) bool {
+	if _, ok := errors.AsType[readError](err); ok {
+		return false
+	}
+	_, invalid := kql.Catalog{Tables: kql.KnownTables(), Watchlists: t.lists.get}.Check(r.Query.Text)
+	e, ok := errors.AsType[*kql.Error](invalid)
+	if !ok || e.UnknownTable == "" {
+		return invalid != nil
+	}
+	// Of a table that nobody knows the case has to have records, unless another is meant.
+	return meantTable(e.UnknownTable) != ""
 }
 
 // onceAt returns a rule one of whose windows ends at a time. Windows end at the

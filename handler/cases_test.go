@@ -206,6 +206,7 @@ func TestMistakesInCases(t *testing.T) {
 		{"a record without time", "\n  logs:\n    SigninLogs:\n      - {ResultType: 1}\n", "  expect: 0\n", "failures.test.yaml:4:1: TimeGenerated is missing"},
 		{"a value of another type", strings.Replace(twoFailures, "ResultType: 50057", "ResultType: 50057, CreatedDateTime: soon", 1), "  expect: 1\n", `SigninLogs.CreatedDateTime is of type datetime, and a value is not: failures.test.yaml:5: CreatedDateTime: "soon"`},
 		{"a record that is none", "\n  logs:\n    SigninLogs: [1]\n", "  expect: 0\n", `a record of SigninLogs is the single value "1": it must be a mapping of columns to values`},
+		{"a custom table without records", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "hold no record with a TimeGenerated"},
 		{"no time to run at", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "hold no record with a TimeGenerated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -429,5 +430,42 @@ func TestShippedCases(t *testing.T) {
 	r := handler(t, "test")
 	if r.code != exitDone || !strings.Contains(r.stdout, "PASS: ") || strings.Contains(r.stdout, "warning") || r.stderr != "" {
 		t.Errorf("code %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// What keeps a rule from running is its own failure, or what its case lacks.
+func TestRulesThatCannotRun(t *testing.T) {
+	t.Parallel()
+	record := "[{TimeGenerated: 2026-03-17T09:10:00Z, User: ana}]"
+	for _, tc := range []struct {
+		name, query, logs string
+		code              int
+		want              string
+	}{
+		{"a custom table", "Events_CL | where User == 'ana'", "{Events_CL: " + record + "}", exitDone, "--- PASS: "},
+		{"a custom table that is not there", "Events_CL | where User == 'ana'", "{SigninLogs: " + record + "}", exitUsage, "reads Events_CL, which these logs do not hold"},
+		{"a column of it that is not there", "Events_CL | where Usr == 'ana'", "{Events_CL: " + record + "}", exitUsage, "named 'Usr'; did you mean 'User'?"},
+		{"a table that is none", "SigninLog | where Usr == 'ana'", "{SigninLogs: " + record + "}", exitFailed, "reads SigninLog, which these logs do not hold"},
+		{"a column that is none", "SigninLogs | where Usr == 'ana'", "{SigninLogs: " + record + "}", exitFailed, "named 'Usr'"},
+		{"an error of the run", "SigninLogs | extend a = toscalar(range x from 1 to 5000000 step 1 | summarize make_list(x, 5000000)) | project a, b = a", "{SigninLogs: " + record + "}", exitFailed, "the rule did not run:"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, map[string]string{
+				"r.yaml":      "id: 2b701288-b428-4fb8-805e-e4372c574788\nname: R\nseverity: Low\nkind: NRT\nquery: \"" + tc.query + "\"\n",
+				"r.test.yaml": "- {name: it, logs: " + tc.logs + ", at: 2026-03-17T09:12:00Z, expect: 1}\n",
+			})
+			if r := handler(t, "test", dir); r.code != tc.code || !strings.Contains(r.stdout, tc.want) {
+				t.Errorf("code %d, and %q is not in:\n%s%s", r.code, tc.want, r.stdout, r.stderr)
+			}
+		})
+	}
+}
+
+// A case that expects findings has them, also where the context is off.
+func TestFindingsWithoutContext(t *testing.T) {
+	t.Setenv("PUSHBACK_CONTEXT", "off")
+	if r := tested(t, signedIn, "  expect: [{findings: [success-same-ip]}]\n"); r.code != exitDone {
+		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -180,12 +181,7 @@ func queryFinding(r *rule.Rule, err error) lintFinding {
 	line, column := r.Query.Locate(e.Line, e.Column)
 	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: e.Message}}
 	if table := e.UnknownTable; table != "" {
-		var names []string
-		for name := range kql.KnownTables() {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		if meant := suggest.Nearest(table, names); meant == "" || strings.HasSuffix(table, "_CL") {
+		if meantTable(table) == "" {
 			f.Warning = true
 			f.Message = fmt.Sprintf("no columns are known of the table %s: what the query makes of it is checked when it runs", table)
 		}
@@ -193,6 +189,15 @@ func queryFinding(r *rule.Rule, err error) lintFinding {
 	message := withExcerpt(&kql.Error{Line: e.Line, Column: e.Column, Message: f.Message}, r.Query.Text)
 	f.Message, f.excerpt, _ = strings.Cut(message, "\n")
 	return f
+}
+
+// meantTable returns the known table that somebody meant who wrote the name of an
+// unknown one, or nothing, as of a custom table.
+func meantTable(name string) string {
+	if strings.HasSuffix(name, "_CL") {
+		return ""
+	}
+	return suggest.Nearest(name, slices.Sorted(maps.Keys(kql.KnownTables())))
 }
 
 var warningPlace = regexp.MustCompile(`^line (\d+), column (\d+): `)

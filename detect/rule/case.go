@@ -117,6 +117,9 @@ func (r *Rule) Cases() ([]Case, []Problem) {
 // the key tests. It reports everything that is wrong at once; what is wrong is never a
 // warning, since a case with a slip of the pen would pass and test nothing.
 func ParseCases(file string, data []byte) ([]Case, []Problem) {
+	if len(data) > maxFileSize {
+		return nil, []Problem{{File: file, Message: "the file is longer than 1 MiB: put the records into files of logs, and their paths into the cases"}}
+	}
 	root, src, problem := readRoot(file, data, "cases are a list, or a mapping with the list under tests")
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
