@@ -68,6 +68,13 @@ var entityTypes = []entityType{
 	},
 }
 
+// sentinelEntities is the entity type whose only identifier maps a column with a
+// whole list of entities: what sentinelEntitiesMappings does too.
+const (
+	sentinelEntities   = "SentinelEntities"
+	entitiesIdentifier = "Entities"
+)
+
 // entityTypeNames lists the names of entityTypes in their order.
 var entityTypeNames = func() []string {
 	names := make([]string, len(entityTypes))

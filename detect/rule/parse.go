@@ -25,6 +25,7 @@ const (
 	maxDescription     = 5_000
 	maxThreshold       = 10_000
 	maxEntityMappings  = 10
+	maxEntityColumns   = 5
 	maxCustomDetails   = 20
 	maxDetailName      = 20
 	maxFormatColumns   = 3
@@ -113,7 +114,7 @@ type parser struct {
 // version reads the version. It is shown, logged and sent with every query, so
 // what looks like a secret in it is hidden.
 func (p *parser) version(n *yaml.Node) {
-	text, _ := p.text(n, "version")
+	text, _ := p.optionalText(n, "version")
 	p.rule.Version = secret.Hide(text)
 }
 
@@ -121,36 +122,32 @@ func (p *parser) version(n *yaml.Node) {
 func (p *parser) read(root *yaml.Node) {
 	r := p.rule
 	set := p.mapping(root, "", map[string]field{
-		"id":                     p.id,
-		"name":                   p.name,
-		"displayName":            p.name, // as the API calls it
-		"description":            p.description,
-		"version":                p.version,
-		"templateVersion":        nil,
-		"status":                 func(n *yaml.Node) { r.Status, _ = p.text(n, "status") },
-		"kind":                   p.kind,
-		"severity":               p.severity,
-		"enabled":                func(n *yaml.Node) { enabled, ok := p.truth(n, "enabled"); r.Disabled = ok && !enabled },
-		"requiredDataConnectors": p.connectors,
-		"queryFrequency":         nil, // read by schedule
-		"queryPeriod":            nil,
-		"triggerOperator":        p.triggerOperator,
-		"triggerThreshold":       p.triggerThreshold,
-		"tactics":                p.tactics,
-		"relevantTechniques":     func(n *yaml.Node) { p.techniques(n, "relevantTechniques") },
-		"techniques":             func(n *yaml.Node) { p.techniques(n, "techniques") },
-		"subTechniques":          func(n *yaml.Node) { p.techniques(n, "subTechniques") },
-		"tags":                   p.tags,
-		"query":                  p.query,
-		"entityMappings":         p.entityMappings,
-		"sentinelEntitiesMappings": func(n *yaml.Node) {
-			if len(n.Content) > 0 {
-				p.warnf(n, "sentinelEntitiesMappings is ignored: Pushback takes entities from entityMappings")
-			}
-		},
-		"customDetails":         p.customDetails,
-		"alertDetailsOverride":  p.alertDetails,
-		"eventGroupingSettings": p.eventGrouping,
+		"id":                       p.id,
+		"name":                     p.name,
+		"displayName":              p.name, // as the API calls it
+		"description":              p.description,
+		"version":                  p.version,
+		"templateVersion":          nil,
+		"status":                   func(n *yaml.Node) { r.Status, _ = p.optionalText(n, "status") },
+		"kind":                     p.kind,
+		"severity":                 p.severity,
+		"enabled":                  func(n *yaml.Node) { enabled, ok := p.truth(n, "enabled"); r.Disabled = ok && !enabled },
+		"requiredDataConnectors":   p.connectors,
+		"queryFrequency":           nil, // read by schedule
+		"queryPeriod":              nil,
+		"triggerOperator":          p.triggerOperator,
+		"triggerThreshold":         p.triggerThreshold,
+		"tactics":                  p.tactics,
+		"relevantTechniques":       func(n *yaml.Node) { p.techniques(n, "relevantTechniques") },
+		"techniques":               func(n *yaml.Node) { p.techniques(n, "techniques") },
+		"subTechniques":            func(n *yaml.Node) { p.techniques(n, "subTechniques") },
+		"tags":                     p.tags,
+		"query":                    p.query,
+		"entityMappings":           p.entityMappings,
+		"sentinelEntitiesMappings": p.sentinelEntities,
+		"customDetails":            p.customDetails,
+		"alertDetailsOverride":     p.alertDetails,
+		"eventGroupingSettings":    p.eventGrouping,
 		"suppressionEnabled": func(n *yaml.Node) {
 			r.SuppressionEnabled, _ = p.truth(n, "suppressionEnabled")
 		},
@@ -256,16 +253,20 @@ func (p *parser) scheduled(n *yaml.Node, what string) time.Duration {
 	return d
 }
 
+// idKind marks the GUIDs that are made of the ids of rules.
+const idKind = "rule id"
+
+// id reads the rule's id. Much that keeps or shows it needs a GUID.
 func (p *parser) id(n *yaml.Node) {
 	value, ok := p.text(n, "id")
 	if !ok {
 		return
 	}
-	if !guidForm.MatchString(value) {
-		p.errorf(n, "id %q is not a GUID: write it as 00000000-0000-0000-0000-000000000000", clip(value))
-		return
-	}
 	p.rule.ID = value
+	if !guidForm.MatchString(value) {
+		p.rule.ID = alert.NewGUID(idKind, value)
+		p.warnf(n, "id %q is not a GUID: the rule is known by %s, which is made of it", clip(value), p.rule.ID)
+	}
 	p.note("id", n)
 }
 
@@ -283,7 +284,7 @@ func (p *parser) name(n *yaml.Node) {
 }
 
 func (p *parser) description(n *yaml.Node) {
-	value, ok := p.text(n, "description")
+	value, ok := p.optionalText(n, "description")
 	if !ok {
 		return
 	}
@@ -309,7 +310,7 @@ func (p *parser) limit(n *yaml.Node, what, value string, longest int) {
 }
 
 func (p *parser) kind(n *yaml.Node) {
-	value, ok := p.text(n, "kind")
+	value, ok := p.optionalText(n, "kind")
 	if !ok {
 		return
 	}
@@ -339,7 +340,7 @@ func (p *parser) connectors(n *yaml.Node) {
 	p.list(n, "requiredDataConnectors", func(_ int, item *yaml.Node) {
 		var c Connector
 		p.mapping(item, "requiredDataConnectors", map[string]field{
-			"connectorId": func(n *yaml.Node) { c.ConnectorID, _ = p.text(n, "connectorId") },
+			"connectorId": func(n *yaml.Node) { c.ConnectorID, _ = p.optionalText(n, "connectorId") },
 			"dataTypes":   func(n *yaml.Node) { c.DataTypes = p.texts(n, "dataTypes") },
 		})
 		p.rule.RequiredDataConnectors = append(p.rule.RequiredDataConnectors, c)
@@ -377,11 +378,7 @@ func (p *parser) triggerThreshold(n *yaml.Node) {
 }
 
 func (p *parser) tactics(n *yaml.Node) {
-	p.list(n, "tactics", func(_ int, item *yaml.Node) {
-		value, ok := p.text(item, "an item of tactics")
-		if !ok {
-			return
-		}
+	p.words(n, "tactics", func(item *yaml.Node, value string) {
 		name, ok := canonical(strings.ReplaceAll(value, " ", ""), tactics)
 		if !ok {
 			p.errorf(item, "tactic %q is unknown%s", clip(value), oneOf(value, tactics))
@@ -392,11 +389,7 @@ func (p *parser) tactics(n *yaml.Node) {
 }
 
 func (p *parser) techniques(n *yaml.Node, what string) {
-	p.list(n, what, func(_ int, item *yaml.Node) {
-		value, ok := p.text(item, "an item of "+what)
-		if !ok {
-			return
-		}
+	p.words(n, what, func(item *yaml.Node, value string) {
 		id := strings.ToUpper(value)
 		if !techniqueForm.MatchString(id) {
 			p.errorf(item, "technique %q is not a MITRE technique: write it as T1078 or T1078.004", clip(value))

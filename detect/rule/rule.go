@@ -51,9 +51,13 @@ type Rule struct {
 	Query Query
 
 	EntityMappings []EntityMapping
-	CustomDetails  []CustomDetail // in the file's order
-	AlertDetails   AlertDetails
-	Grouping       Grouping
+	// EntityColumns names the columns that hold lists of entities as JSON, as
+	// Entities of SecurityAlert does: Sentinel's sentinelEntitiesMappings.
+	EntityColumns []string
+
+	CustomDetails []CustomDetail // in the file's order
+	AlertDetails  AlertDetails
+	Grouping      Grouping
 
 	SuppressionEnabled  bool
 	SuppressionDuration time.Duration
@@ -275,8 +279,8 @@ func (r *Rule) AddressColumns() []string {
 }
 
 // IdentityColumns returns the columns whose values identify an activity: those
-// of Identity, else those that the entity mappings name, each once and in the
-// rule's order. It is empty if the rule has neither.
+// of Identity, else those that the entity mappings name and those that hold lists
+// of entities, each once and in the rule's order. It is empty if the rule has neither.
 func (r *Rule) IdentityColumns() []string {
 	if len(r.Identity) > 0 {
 		return slices.Clone(r.Identity)
@@ -287,6 +291,11 @@ func (r *Rule) IdentityColumns() []string {
 			if !slices.Contains(columns, f.Column) {
 				columns = append(columns, f.Column)
 			}
+		}
+	}
+	for _, column := range r.EntityColumns {
+		if !slices.Contains(columns, column) {
+			columns = append(columns, column)
 		}
 	}
 	return columns
