@@ -15,7 +15,7 @@ import (
 var (
 	startColumns  = []string{"StartTime", "StartTimeUtc"}
 	endColumns    = []string{"EndTime", "EndTimeUtc"}
-	momentColumns = []string{"TimeGenerated"}
+	momentColumns = []string{"TimeGenerated", "timestamp"} // the second is what many published rules call it, and Defender
 )
 
 // foundActivity is what one or more rows of a result say that somebody did.

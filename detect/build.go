@@ -100,7 +100,11 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	a.ID = alert.NewID(r.ID, a.Activities)
 	shown := rows[:min(n, mostAlertRows)]
 	a.Rows = b.rows(shown)
-	a.Entities = b.entities(shown)
+	a.Entities = b.entities(shown, func(text string) {
+		if !slices.Contains(a.Notes, text) {
+			a.Notes = append(a.Notes, text)
+		}
+	})
 	a.CustomDetails = b.customDetails(shown)
 	b.override(&a, rows)
 	if len(shown) < n {
@@ -169,21 +173,26 @@ func (b builder) values(row []any, column string) []string {
 }
 
 // entities returns the distinct entities of the rows. Identifiers without a
-// value are left out, and so is an entity without any.
-func (b builder) entities(rows [][]any) []alert.Entity {
+// value are left out, and so is an entity without any. What the alert should say
+// about them it notes.
+func (b builder) entities(rows [][]any, note func(string)) []alert.Entity {
 	entities := make([]alert.Entity, 0, len(b.rule.EntityMappings))
 	seen := map[string]bool{}
+	add := func(found []alert.Entity) {
+		for _, e := range found {
+			key, err := json.Marshal(e)
+			if err != nil || seen[string(key)] {
+				continue
+			}
+			seen[string(key)] = true
+			entities = append(entities, e)
+		}
+	}
 	for _, row := range rows {
 		for _, mapping := range b.rule.EntityMappings {
-			for _, e := range b.mapped(row, mapping) {
-				key, err := json.Marshal(e)
-				if err != nil || seen[string(key)] {
-					continue
-				}
-				seen[string(key)] = true
-				entities = append(entities, e)
-			}
+			add(b.mapped(row, mapping))
 		}
+		add(b.listed(row, note))
 	}
 	if len(entities) == 0 {
 		return nil
