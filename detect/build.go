@@ -60,6 +60,9 @@ func (b builder) alerts(news found) []alert.Alert {
 	return alerts
 }
 
+// remediationProperty is the property of an alert that says what to do about it.
+const remediationProperty = "RemediationSteps"
+
 // mostAlertRows is how many rows an alert shows, and has the entities and details
 // of. An analyst reads no more, and 100,000 do not fit a small instance.
 const mostAlertRows = 1000
@@ -107,6 +110,9 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	})
 	a.CustomDetails = b.customDetails(shown)
 	b.override(&a, rows)
+	if r.Remediation != "" && !slices.ContainsFunc(a.Properties, func(p alert.Property) bool { return p.Name == remediationProperty }) {
+		a.Properties = append(a.Properties, alert.Property{Name: remediationProperty, Value: r.Remediation})
+	}
 	if len(shown) < n {
 		a.Notes = append(a.Notes, fmt.Sprintf("The rows, the entities and the details are those of the first %s of %s rows. All activities are recorded.", grouped(len(shown)), grouped(n)))
 	}

@@ -29,19 +29,11 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 		return nil, nil, &Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
 	}
 
-	if len(data) > maxFileSize {
-		return fail(0, 0, "the file is longer than 1 MiB: that is not a rule")
+	src, problem := readText(file, data, maxFileSize)
+	if problem != nil {
+		return nil, nil, problem
 	}
-	text, err := input.Text(data)
-	if err != nil {
-		return fail(0, 0, "%v", err)
-	}
-	data = []byte(text)
-	if !utf8.Valid(data) {
-		line, column := invalidUTF8(data)
-		return fail(line, column, "the file is not UTF-8 text: save it as UTF-8")
-	}
-	src := newSource(string(data))
+	data = []byte(string(src.text))
 
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
@@ -78,6 +70,22 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 		return fail(at.line, at.column, "the file has more than %d values once its aliases are written out: that is not a rule", maxNodes)
 	}
 	return root, src, nil
+}
+
+// readText reads a file as text, of at most so many bytes.
+func readText(file string, data []byte, most int) (*source, *Problem) {
+	if len(data) > most {
+		return nil, &Problem{File: file, Message: fmt.Sprintf("the file is longer than %d MiB: that is not a rule", most>>20)}
+	}
+	text, err := input.Text(data)
+	if err != nil {
+		return nil, &Problem{File: file, Message: err.Error()}
+	}
+	if !utf8.ValidString(text) {
+		line, column := invalidUTF8([]byte(text))
+		return nil, &Problem{File: file, Line: line, Column: column, Message: "the file is not UTF-8 text: save it as UTF-8"}
+	}
+	return newSource(text), nil
 }
 
 // expansion counts the values of a document with its aliases written out,

@@ -72,7 +72,7 @@ func TestLoad(t *testing.T) {
 		{
 			name:  "empty folder",
 			files: map[string]string{"readme.md": "# no"},
-			want:  []string{"DIR: there is no rule in this folder: rules are files that end in .yaml or .yml"},
+			want:  []string{"DIR: there is no rule in this folder: rules are files that end in .yaml, .yml or .json"},
 		},
 		{
 			name: "missing",

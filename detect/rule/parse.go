@@ -71,21 +71,27 @@ func Parse(file string, data []byte) (*Rule, []Problem) {
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
 	}
+	r, problems := parseRule(file, src, found{node: root})
+	return r, withoutSecrets(problems, data)
+}
+
+// parseRule reads a rule from a mapping.
+func parseRule(file string, src *source, f found) (*Rule, []Problem) {
 	p := &parser{
 		reader: reader{file: file, source: src, at: map[string]position{}},
 		rule: &Rule{File: file, Incident: IncidentConfiguration{
 			CreateIncident: true,
 			Grouping:       IncidentGrouping{LookbackDuration: defaultLookback},
 		}},
+		defender: f.defender,
 	}
 	p.rule.at = p.at
-	p.read(root)
+	p.read(f.node)
 	sortProblems(p.problems)
-	problems := withoutSecrets(p.problems, data)
-	if hasError(problems) {
-		return nil, problems
+	if hasError(p.problems) {
+		return nil, p.problems
 	}
-	return p.rule, problems
+	return p.rule, p.problems
 }
 
 // withoutSecrets hides in problems what they quote of the secrets in a file, such
@@ -108,7 +114,8 @@ func withoutSecrets(problems []Problem, data []byte) []Problem {
 // parser reads a document into a rule.
 type parser struct {
 	reader
-	rule *Rule
+	rule     *Rule
+	defender bool // the limits of Sentinel are not those of the rule
 }
 
 // version reads the version. It is shown, logged and sent with every query, so
@@ -234,7 +241,7 @@ func (p *parser) schedule(set map[string]*yaml.Node) {
 	case period < frequency:
 		p.errorf(set["queryPeriod"], "queryPeriod %s is shorter than queryFrequency %s, so that logs between two runs would never be looked at: make the period %s or longer",
 			formatDuration(period), formatDuration(frequency), formatDuration(frequency))
-	case period >= longPeriod && frequency < longPeriodSchedule:
+	case period >= longPeriod && frequency < longPeriodSchedule && !p.defender:
 		p.warnf(set["queryFrequency"], "queryFrequency %s with a queryPeriod of %s is more than Sentinel accepts: it wants 1h or more where the period is 2d or more",
 			formatDuration(frequency), formatDuration(period))
 	}
@@ -247,7 +254,7 @@ func (p *parser) scheduled(n *yaml.Node, what string) time.Duration {
 		p.errorf(n, "%s %s is less than %s, the least that is run: each run is a query", what, formatDuration(d), formatDuration(leastSchedule))
 		return d
 	}
-	if ok && (d < shortestSchedule || d > longestSchedule) {
+	if ok && (d < shortestSchedule || d > longestSchedule) && !p.defender {
 		p.warnf(n, "%s %s is not what Sentinel accepts: 5m to 14d", what, formatDuration(d))
 	}
 	return d
@@ -304,7 +311,7 @@ func (p *parser) description(n *yaml.Node) {
 
 // limit warns of a text that Sentinel would not accept.
 func (p *parser) limit(n *yaml.Node, what, value string, longest int) {
-	if length := utf8.RuneCountInString(value); length > longest {
+	if length := utf8.RuneCountInString(value); length > longest && !p.defender {
 		p.warnf(n, "%s has %d characters: Sentinel accepts %d", what, length, longest)
 	}
 }
@@ -471,7 +478,13 @@ func (p *parser) extension(n *yaml.Node) {
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
 		"guidance": p.guidance,
-		"story":    p.story,
+		"remediation": func(n *yaml.Node) {
+			if text, ok := p.optionalText(n, "remediation"); ok {
+				p.rule.Remediation = text
+				p.limit(n, "remediation", text, maxDescription)
+			}
+		},
+		"story": p.story,
 		"followUp": func(n *yaml.Node) {
 			if follow, ok := p.truth(n, "followUp"); ok {
 				p.rule.NoFollowUp = !follow

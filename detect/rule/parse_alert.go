@@ -123,7 +123,7 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	switch {
 	case len(mapping.FieldMappings) == 0 && len(p.problems) == before:
 		p.errorf(fields, "fieldMappings is empty: give at least one identifier and its columnName")
-	case known && len(p.problems) == before && !entity.identifiedBy(mapped):
+	case known && len(p.problems) == before && !entity.identifiedBy(mapped) && !p.defender:
 		p.warnf(fields, "these identifiers do not identify %s: map %s as well", entity.name, entity.sufficientList())
 	}
 	p.rule.EntityMappings = append(p.rule.EntityMappings, mapping)

@@ -80,6 +80,10 @@ type Rule struct {
 	// the rule's alerts, or nothing: `pushback: {guidance: https://...}`.
 	Guidance string
 
+	// Remediation says what to do about the rule's alerts, in words, or nothing:
+	// `pushback: {remediation: TEXT}`, and recommendedActions of a rule of Defender.
+	Remediation string
+
 	// Story names the story that the rule shares with others of the same name:
 	// what they find of the same entities is one incident, and what one of them
 	// found of the same activity before is updated. Without a name the story is the
