@@ -38,31 +38,8 @@ func (c *collector) resources(root *yaml.Node, outer *template, depth int) {
 	if depth > maxCollectDepth {
 		return
 	}
-	t := &template{parameters: outer.parameters, variables: outer.variables, unknown: outer.unknown, left: outer.left}
-	if own := get(root, "parameters"); own != nil && depth == 0 || own != nil && len(own.Content) > 0 {
-		t.parameters = own
-	}
-	if own := get(root, "variables"); own != nil && depth == 0 || own != nil && len(own.Content) > 0 {
-		t.variables = own
-	}
-	resources := get(root, "resources")
-	if resources == nil {
-		return
-	}
-	var list []*yaml.Node
-	switch resources.Kind {
-	case yaml.SequenceNode:
-		list = resources.Content
-	case yaml.MappingNode: // by symbolic names
-		for i := 1; i < len(resources.Content); i += 2 {
-			list = append(list, resources.Content[i])
-		}
-	}
-	for _, item := range list {
-		item = resolve(item)
-		if item.Kind != yaml.MappingNode {
-			continue
-		}
+	t := outer.inside(root)
+	for _, item := range resourcesOf(root) {
 		properties := get(item, "properties")
 		switch {
 		case properties == nil:
@@ -75,6 +52,33 @@ func (c *collector) resources(root *yaml.Node, outer *template, depth int) {
 		}
 		c.resources(item, t, depth+1) // the resources inside of it
 	}
+}
+
+// inside returns the template that a mapping is, with the parameters and the variables
+// of the one around it where it has none.
+func (t *template) inside(root *yaml.Node) *template {
+	inner := *t
+	if own := get(root, "parameters"); own != nil && len(own.Content) > 0 {
+		inner.parameters = own
+	}
+	if own := get(root, "variables"); own != nil && len(own.Content) > 0 {
+		inner.variables = own
+	}
+	return &inner
+}
+
+// resourcesOf returns the resources of a template, in a list or by symbolic names.
+func resourcesOf(root *yaml.Node) (resources []*yaml.Node) {
+	n := get(root, "resources")
+	if n == nil {
+		return nil
+	}
+	for i, item := range n.Content {
+		if item = resolve(item); item.Kind == yaml.MappingNode && (n.Kind == yaml.SequenceNode || i%2 == 1) {
+			resources = append(resources, item)
+		}
+	}
+	return resources
 }
 
 // isExpression reports whether a value is a template's expression.

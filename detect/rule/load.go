@@ -107,20 +107,29 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 // loadFile reads the rules in a file. Of JSON in a folder nothing is said if it has
 // nothing to do with rules.
 func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
-	f, err := input.Open(path)
-	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
-	}
-	defer f.Close()
-	// One byte over the limit is enough to say that it is too long.
-	data, err := io.ReadAll(io.LimitReader(f, maxJSONSize+1))
-	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
+	data, problem := readFile(path, maxJSONSize)
+	if problem != nil {
+		return nil, []Problem{*problem}
 	}
 	if inFolder && strings.EqualFold(filepath.Ext(path), ".json") && (len(data) > maxJSONSize || !mentionsQuery(data)) {
 		return nil, nil
 	}
 	return ParseAll(path, data)
+}
+
+// readFile reads a file. One byte over the limit is enough to say that it is too
+// long.
+func readFile(path string, most int64) ([]byte, *Problem) {
+	f, err := input.Open(path)
+	if err == nil {
+		defer f.Close()
+		var data []byte
+		if data, err = io.ReadAll(io.LimitReader(f, most+1)); err == nil {
+			return data, nil
+		}
+	}
+	problem := readProblem(path, err)
+	return nil, &problem
 }
 
 func readProblem(path string, err error) Problem {
