@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Function is a function that is saved in a workspace, such as an ASIM parser.
@@ -27,18 +28,23 @@ type Function struct {
 // number of queries may use them at once.
 type Functions struct{ byName map[string]*Function }
 
-// NewFunctions collects functions. Its error names the first name that two have.
-func NewFunctions(list ...Function) (*Functions, error) {
-	f := &Functions{byName: make(map[string]*Function)}
+// NewFunctions collects functions. Of several with the same name the first counts, and
+// the second result says of which that are not the same.
+func NewFunctions(list ...Function) (f *Functions, twins []string) {
+	f = &Functions{byName: make(map[string]*Function)}
 	for i := range list {
 		for _, name := range list[i].Names {
-			if first := f.byName[name]; first != nil {
-				return nil, fmt.Errorf("%s: the function %s is already at %s: give each a name of its own", list[i].Place(0, 0), name, first.Place(0, 0))
+			first := f.byName[name]
+			if first == nil {
+				f.byName[name] = &list[i]
+				continue
 			}
-			f.byName[name] = &list[i]
+			if strings.Join(strings.Fields(first.Body), " ") != strings.Join(strings.Fields(list[i].Body), " ") {
+				twins = append(twins, fmt.Sprintf("%s: the function %s is already at %s, which counts: give each a name of its own", list[i].Place(0, 0), name, first.Place(0, 0)))
+			}
 		}
 	}
-	return f, nil
+	return f, twins
 }
 
 // Names lists the functions' names, sorted. Nil has none.

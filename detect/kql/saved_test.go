@@ -16,9 +16,9 @@ func saved(t *testing.T, list ...Function) *Functions {
 		name := list[i].Names[0]
 		list[i].Place = func(line, column int) string { return fmt.Sprintf("%s.kql:%d:%d", name, line, column) }
 	}
-	f, err := NewFunctions(list...)
-	if err != nil {
-		t.Fatal(err)
+	f, twins := NewFunctions(list...)
+	if len(twins) > 0 {
+		t.Fatal(twins)
 	}
 	return f
 }
@@ -161,11 +161,18 @@ func TestNamedTablesOfFunctions(t *testing.T) {
 	}
 }
 
-func TestNewFunctionsRefusesTwins(t *testing.T) {
+func TestNewFunctionsSaysOfTwins(t *testing.T) {
 	t.Parallel()
 	place := func(file string) func(int, int) string { return func(int, int) string { return file } }
-	_, err := NewFunctions(Function{Names: []string{"a"}, Place: place("a.kql")}, Function{Names: []string{"b", "a"}, Place: place("b.kql")})
-	if err == nil || err.Error() != "b.kql: the function a is already at a.kql: give each a name of its own" {
-		t.Errorf("got %v", err)
+	f, twins := NewFunctions(
+		Function{Names: []string{"a"}, Body: "print 1", Place: place("a.kql")},
+		Function{Names: []string{"b", "a"}, Body: "print  1\n", Place: place("b.kql")},
+		Function{Names: []string{"b"}, Body: "print 2", Place: place("c.kql")},
+	)
+	if diff := cmp.Diff([]string{"c.kql: the function b is already at b.kql, which counts: give each a name of its own"}, twins); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, f.Names()); diff != "" || f.byName["b"].Body != "print  1\n" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
