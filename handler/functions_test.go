@@ -74,7 +74,7 @@ func TestFunctions(t *testing.T) {
 	}
 	for _, want := range []string{
 		`warning: the rule "Failures" runs without the function vimAuthenticationGone, whose text is not given (--functions)`,
-		`warning: the rule "Failures" runs without the table vimAuthenticationEmpty, which these logs do not hold`,
+		`warning: the rule "Failures" runs without the function vimAuthenticationEmpty, whose text is not given (--functions)`,
 	} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("standard error lacks %q:\n%s", want, r.stderr)

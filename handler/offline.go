@@ -34,10 +34,13 @@ type offline struct {
 	title    string
 	rules    []*rule.Rule
 	warnings []string
+	broken   []string // what is wrong with rules that do not run
+	strict   bool     // a rule that can not run keeps the others from running
 	config   settings.Settings
 	lists    library
 	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
+	needs    *logs.Options // what the rules need of the logs; nil to find it out
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -53,25 +56,14 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
 	}
 	if len(enabled) == 0 {
-		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
+		return errors.New(strings.Join(slices.Concat(o.broken, o.warnings, []string{"no rule is left to run"}), "\n"))
 	}
 	late := &lateRecords{after: o.config.Delay + o.config.Lateness}
-	l, err := o.readFor(ctx, enabled, late)
+	ready, err := o.prepare(ctx, enabled, late)
 	if err != nil {
 		return err
 	}
-	tables, empty := withKnown(o.lists, l.Tables, queriesOf(enabled)...)
-	known := &logs.Logs{Tables: tables, Report: l.Report}
-	rules, problems := runnable(enabled, known, o.lists)
-	problems.notes = append(problems.notes, emptyNotes(o.lists, empty, rules)...)
-	if len(problems.refused) > 0 || len(rules) == 0 {
-		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
-	}
-	read := tablesRead(rules, known, o.lists)
-	first, last, err := o.span(read)
-	if err != nil {
-		return err
-	}
+	l, rules, problems, first, last := ready.logs, ready.rules, ready.problems, ready.first, ready.last
 
 	bar := newProgress(stderr)
 	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
@@ -87,7 +79,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures failureList
-	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, first, last), to, &failures, func(r detect.Report) error {
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, ready.read, first, last), to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
@@ -97,7 +89,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	p.tooLate(late.warnings(tablesOfRules(rules, known, o.lists), o.config.Lateness, detectors))
+	p.tooLate(late.warnings(tablesOfRules(rules, ready.known, o.lists), o.config.Lateness, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -105,18 +97,63 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		cards.totals = fmt.Sprintf("%s from %s to %s UTC", count(int64(len(cards.alerts)), "alert"), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
 		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
 	}
-	return failures.err()
+	return errors.Join(notRun(slices.Concat(o.broken, problems.refused)), errors.Join(l.Report.Unusable...), failures.err())
+}
+
+// notRun is the error of rules that did not run, nil if there are none.
+func notRun(broken []string) error {
+	if len(broken) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(broken, "\n"))
+}
+
+// prepared are logs with the rules that can run over them.
+type prepared struct {
+	logs, known *logs.Logs // as they are, and with the known tables that they lack
+	rules       []*rule.Rule
+	problems    runProblems
+	read        []*kql.Table // that say when to run
+	first, last time.Time
+}
+
+// prepare reads what rules need of the logs, and finds out which of the rules can run
+// over them and when. It is an error if none can.
+func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*prepared, error) {
+	l, err := o.readFor(ctx, rules, late)
+	if err != nil {
+		return nil, err
+	}
+	tables, empty := withKnown(o.lists, l.Tables, queriesOf(rules)...)
+	p := &prepared{logs: l, known: &logs.Logs{Tables: tables, Report: l.Report}}
+	p.rules, p.problems = runnable(rules, p.known, o.lists)
+	p.problems.notes = append(p.problems.notes, emptyNotes(o.lists, empty, p.rules)...)
+	if len(p.problems.refused) > 0 && o.strict || len(p.rules) == 0 {
+		return nil, errors.New(strings.Join(slices.Concat(o.broken, p.problems.refused, p.problems.missing), "\n"))
+	}
+	p.read = tablesRead(p.rules, p.known, o.lists)
+	p.first, p.last, err = o.span(p.read)
+	return p, err
 }
 
 // readFor reads what rules need of the logs, and notes the records that came late.
 func (o *offline) readFor(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*logs.Logs, error) {
+	opts := o.needs
+	if opts == nil {
+		opts = o.needed(rules)
+	}
+	reading := *opts
+	reading.Received = late.add
+	return o.read(ctx, reading)
+}
+
+// needed finds out what rules, and the context of their alerts, need of the logs.
+func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
 	}
-	return o.read(ctx, logs.Options{
-		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
-	})
+	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
 }
 
 // queriesOf returns the texts of the rules' queries.
@@ -242,6 +279,9 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, ru
 			continue
 		}
 		for _, w := range s.Warnings {
+			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
+		}
+		if w := identityWarning(r, s.Columns); w != "" {
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
 		for _, table := range s.Missing {

@@ -18,11 +18,11 @@ import (
 func newRule() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rule",
-		Short: "Convert the files of rules",
+		Short: "Convert and describe the files of rules",
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRuleConvert())
+	cmd.AddCommand(newRuleConvert(), newRuleSchema())
 	return cmd
 }
 

@@ -24,9 +24,10 @@ type binder struct {
 	materialized map[materializeKey]*materialization
 	received     map[*column]receipt
 	warnings     []string
-	trying       int  // how many tables are being bound for their errors only
-	checking     int  // how many calls, of which the outermost is bound for its errors only
-	dry          bool // there is no data, only schemas
+	trying       int        // how many tables are being bound for their errors only
+	checking     int        // how many calls, of which the outermost is bound for its errors only
+	dry          bool       // there is no data, only schemas
+	errs         *errorList // set to go on behind errors
 
 	saved map[string]*definition // saved functions that were asked for
 	calls []*Function            // that are being bound, outermost first
@@ -156,6 +157,8 @@ func (b *binder) statements(list []statement) {
 		switch {
 		case st.set:
 			b.setStatement(st)
+		case b.errs != nil:
+			b.tolerantLet(st)
 		default:
 			b.letStatement(st)
 		}
@@ -225,7 +228,7 @@ func (b *binder) try(bind func()) {
 		b.trying--
 		b.scans = scans
 		switch p := recover().(type) {
-		case nil, *unknownColumns:
+		case nil, *unknownColumns, abandoned:
 		case *problem:
 			if p.table == "" && p.function == "" {
 				panic(p)
@@ -294,6 +297,10 @@ func (b *binder) relation(n node) relation {
 		rel := b.relation(n.source)
 		for _, op := range n.ops {
 			b.count(op.pos())
+			if b.errs != nil {
+				rel = b.tolerantOperator(op, rel)
+				continue
+			}
 			rel = op.bind(b, rel)
 		}
 		return rel
@@ -340,12 +347,14 @@ func (b *binder) tableNamed(n *name) relation {
 		b.scans = append(b.scans, s)
 		return s
 	}
-	msg := supply(n.text)
-	if msg == "" {
-		msg = fmt.Sprintf("Failed to resolve table or column expression named '%s'%s", n.text,
-			suggestion(n.text, slices.Concat(b.db.Names(), b.scope.all(), b.db.Functions.Names())))
+	if msg := supply(n.text); msg != "" {
+		panic(&problem{kind: SemanticError, code: "SEM0100", at: n.span, function: n.text, msg: msg})
 	}
-	panic(&problem{kind: SemanticError, code: "SEM0100", at: n.span, table: n.text, msg: msg})
+	panic(&problem{
+		kind: SemanticError, code: "SEM0100", at: n.span, table: n.text,
+		msg: fmt.Sprintf("Failed to resolve table or column expression named '%s'%s", n.text,
+			suggestion(n.text, slices.Concat(b.db.Names(), b.scope.all(), b.db.Functions.Names()))),
+	})
 }
 
 // invoke binds a call of a let statement's function: its body, with the
@@ -445,6 +454,13 @@ func (c *call) unnamed() {
 // expr binds a scalar expression over the columns in reach. The plan keeps what
 // the query calls it.
 func (b *binder) expr(n node, in []*column) expr {
+	if b.errs != nil {
+		return b.tolerantExpr(n, in)
+	}
+	return b.namedExpr(n, in)
+}
+
+func (b *binder) namedExpr(n node, in []*column) expr {
 	e := b.unnamedExpr(n, in)
 	ap, ok := e.(*applyExpr)
 	if !ok {

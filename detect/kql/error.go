@@ -110,6 +110,8 @@ func caught(text string, err *error) {
 		*err = p.locate(text)
 	case *unknownColumns:
 		*err = p
+	case abandoned: // whose error is known
+		*err = p
 	case runFailure:
 		*err = p.err
 	default:

@@ -19,7 +19,7 @@ func prefixed(prefix string) resultName {
 func (b *binder) outputName(n node, in []*column) string {
 	switch n := n.(type) {
 	case *name:
-		if d := b.find(n.text); columnIn(in, n.text) != nil || d != nil && d.scalar != nil {
+		if d := b.find(n.text); columnIn(in, n.text) != nil || d != nil && d.scalar != nil || b.errs != nil {
 			return n.text
 		}
 	case *path:

@@ -61,7 +61,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 		}
 		b.agg.used = false
 		col := b.namedColumn(item, nil)
-		if !b.agg.used {
+		if !b.agg.used && !b.errs.follows(item.pos()) {
 			panic(semanticError(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by"))
 		}
 		out.add(names.column(col), col.e)

@@ -125,7 +125,9 @@ func (b *binder) inSaved(at span, s *savedFunction, bind func()) {
 		panic(semanticError(at, "SEM0001", "the saved function %s calls itself: a function cannot", s.name))
 	}
 	b.calls = append(b.calls, s.Function)
-	defer func() { b.calls = b.calls[:len(b.calls)-1] }()
+	errs := b.errs
+	b.errs = nil // those of the function are one of the call
+	defer func() { b.calls, b.errs = b.calls[:len(b.calls)-1], errs }()
 	defer func() {
 		switch p := recover().(type) {
 		case nil:

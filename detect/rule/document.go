@@ -25,6 +25,18 @@ const maxNodes = 100_000
 // readDocument reads a file's one YAML document. It returns nil and a problem
 // if the file is not a mapping of keys.
 func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
+	const right = "a rule is a YAML mapping with id, name, severity and query"
+	root, src, problem := readRoot(file, data, right)
+	if problem == nil && root.Kind != yaml.MappingNode {
+		at := src.position(src.offset(root))
+		return nil, nil, &Problem{File: file, Line: at.line, Column: at.column, Message: fmt.Sprintf("the file is %s: %s", describe(root), right)}
+	}
+	return root, src, problem
+}
+
+// readRoot reads a file's one YAML document, whatever value it is. It returns nil and
+// a problem if the file holds none; right says what it should hold.
+func readRoot(file string, data []byte, right string) (*yaml.Node, *source, *Problem) {
 	fail := func(line, column int, format string, args ...any) (*yaml.Node, *source, *Problem) {
 		return nil, nil, &Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
 	}
@@ -38,7 +50,7 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return fail(0, 0, "the file is empty: a rule is a YAML mapping with id, name, severity and query")
+		return fail(0, 0, "the file is empty: %s", right)
 	} else if err != nil {
 		line, message := syntaxError(data, src, err)
 		return fail(line, 0, "not valid YAML: %s", message)
@@ -48,11 +60,8 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 		root = root.Content[0]
 	}
 	at := src.position(src.offset(root))
-	switch {
-	case isNull(root):
-		return fail(0, 0, "the file is empty: a rule is a YAML mapping with id, name, severity and query")
-	case root.Kind != yaml.MappingNode:
-		return fail(at.line, at.column, "the file is %s: a rule is a YAML mapping with id, name, severity and query", describe(root))
+	if isNull(root) {
+		return fail(0, 0, "the file is empty: %s", right)
 	}
 
 	var second yaml.Node

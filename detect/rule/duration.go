@@ -87,3 +87,7 @@ func formatDuration(d time.Duration) string {
 	}
 	return d.String()
 }
+
+// durationPattern is that of the durations that parseDuration reads, as JSON schema can
+// say it.
+const durationPattern = `^\s*(\d+\s*([mhdMHD]|[Mm]in(s|ute|utes)?|[Hh](r|rs|our|ours)|[Dd]ays?)|[Pp](\d+[Ww])?(\d+[Dd])?([Tt](\d+[Hh])?(\d+[Mm])?(\d+[Ss])?)?|(\d+\.)?\d{1,2}:\d{2}(:\d{2})?)\s*$`

@@ -91,7 +91,7 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 		default:
 			switch ext := strings.ToLower(filepath.Ext(path)); ext {
 			case ".yaml", ".yml", ".json":
-				if !strings.HasSuffix(strings.ToLower(strings.TrimSuffix(path, filepath.Ext(path))), ".test") {
+				if !IsTestFile(path) {
 					files = append(files, path)
 				}
 			}
@@ -120,17 +120,24 @@ func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
 // readFile reads a file. One byte over the limit is enough to say that it is too
 // long.
 func readFile(path string, most int64) ([]byte, *Problem) {
-	f, err := input.Open(path)
-	if err == nil {
-		defer f.Close()
-		var data []byte
-		if data, err = io.ReadAll(io.LimitReader(f, most+1)); err == nil {
-			return data, nil
-		}
+	data, err := readUpTo(path, most)
+	if err != nil {
+		problem := readProblem(path, err)
+		return nil, &problem
 	}
-	problem := readProblem(path, err)
-	return nil, &problem
+	return data, nil
 }
+
+func readUpTo(path string, most int64) ([]byte, error) {
+	f, err := input.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+func readRule(path string) ([]byte, error) { return readUpTo(path, maxFileSize) }
 
 func readProblem(path string, err error) Problem {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -50,6 +50,12 @@ var tactics = []string{
 	"ImpairProcessControl", "InhibitResponseFunction",
 }
 
+// spacedTactics are those of several words, as MITRE spells them.
+var spacedTactics = []string{
+	"Resource Development", "Initial Access", "Privilege Escalation", "Defense Evasion", "Credential Access", "Lateral Movement",
+	"Command And Control", "Impair Process Control", "Inhibit Response Function",
+}
+
 // otherKinds are rules that Sentinel has and that do not run a query of theirs.
 var otherKinds = []string{"Fusion", "MicrosoftSecurityIncidentCreation", "MLBehaviorAnalytics", "ThreatIntelligence", "Anomaly", "Hunting"}
 
@@ -67,16 +73,36 @@ var groupableAlertDetails = []string{"DisplayName", "Severity"}
 // messages. It reports everything that is wrong at once, in the order of the
 // file. The rule is nil if any of it is an error.
 func Parse(file string, data []byte) (*Rule, []Problem) {
+	draft, problems := parse(file, data)
+	if hasError(problems) {
+		return nil, problems
+	}
+	return draft, problems
+}
+
+// Draft returns what can be read of the rule in a file that has errors, so that all
+// else that is wrong with it is found too. It is nil if nothing can.
+func Draft(path string) *Rule {
+	data, err := readRule(path)
+	if err != nil || isJSON(path, data) { // an export is whole, or it is not read
+		return nil
+	}
+	draft, _ := parse(path, data)
+	return draft
+}
+
+// parse reads a rule as far as it can be read.
+func parse(file string, data []byte) (*Rule, []Problem) {
 	root, src, problem := readDocument(file, data)
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
 	}
-	r, problems := parseRule(file, src, found{node: root})
+	r, problems := parseRule(file, data, src, found{node: root})
 	return r, withoutSecrets(problems, data)
 }
 
-// parseRule reads a rule from a mapping.
-func parseRule(file string, src *source, f found) (*Rule, []Problem) {
+// parseRule reads a rule from a mapping, as far as it can be read.
+func parseRule(file string, data []byte, src *source, f found) (*Rule, []Problem) {
 	p := &parser{
 		reader: reader{file: file, source: src, at: map[string]position{}},
 		rule: &Rule{File: file, Incident: IncidentConfiguration{
@@ -88,9 +114,8 @@ func parseRule(file string, src *source, f found) (*Rule, []Problem) {
 	p.rule.at = p.at
 	p.read(f.node)
 	sortProblems(p.problems)
-	if hasError(p.problems) {
-		return nil, p.problems
-	}
+	sortProblems(p.rule.caseProblems)
+	p.rule.caseProblems = withoutSecrets(p.rule.caseProblems, data)
 	return p.rule, p.problems
 }
 
@@ -179,22 +204,33 @@ func (p *parser) read(root *yaml.Node) {
 	p.checkIncident()
 }
 
-// checkRequired reports the keys that are missing.
-func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
-	type requirement struct{ key, right string }
-	required := []requirement{
+// requirement is a key that a rule must have, with what would be right.
+type requirement struct{ key, right string }
+
+var (
+	alwaysRequired = []requirement{
 		{"id", "give the rule a GUID of its own"},
 		{"name", "say in a few words what the rule finds"},
 		{"severity", "use High, Medium, Low or Informational"},
 		{"query", "it is the KQL that the rule runs"},
 	}
+	requiredOfScheduled = []requirement{
+		{"queryFrequency", "how often the rule runs, such as 1h"},
+		{"queryPeriod", "how far back each run looks, such as 1h"},
+		{"triggerOperator", "use gt, lt, eq or ne"},
+		{"triggerThreshold", "the number of rows to compare with, such as 0"},
+	}
+)
+
+// checkRequired reports the keys that are missing.
+func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
+	if p.drawing() {
+		p.draw.mustHave(root, alwaysRequired, requiredOfScheduled)
+		return
+	}
+	required := slices.Clone(alwaysRequired)
 	if p.rule.Kind == Scheduled {
-		required = append(required,
-			requirement{"queryFrequency", "how often the rule runs, such as 1h"},
-			requirement{"queryPeriod", "how far back each run looks, such as 1h"},
-			requirement{"triggerOperator", "use gt, lt, eq or ne"},
-			requirement{"triggerThreshold", "the number of rows to compare with, such as 0"},
-		)
+		required = append(required, requiredOfScheduled...)
 	}
 	if p.rule.SuppressionEnabled {
 		required = append(required, requirement{"suppressionDuration", "with suppressionEnabled it says for how long, such as 5h"})
@@ -317,6 +353,7 @@ func (p *parser) limit(n *yaml.Node, what, value string, longest int) {
 }
 
 func (p *parser) kind(n *yaml.Node) {
+	p.among(n, kindNames)
 	value, ok := p.optionalText(n, "kind")
 	if !ok {
 		return
@@ -331,6 +368,7 @@ func (p *parser) kind(n *yaml.Node) {
 }
 
 func (p *parser) severity(n *yaml.Node) {
+	p.among(n, severityNames)
 	value, ok := p.text(n, "severity")
 	if !ok {
 		return
@@ -355,6 +393,7 @@ func (p *parser) connectors(n *yaml.Node) {
 }
 
 func (p *parser) triggerOperator(n *yaml.Node) {
+	p.among(n, slices.Concat(operatorCodes, operatorNames))
 	value, ok := p.text(n, "triggerOperator")
 	if !ok {
 		return
@@ -369,6 +408,7 @@ func (p *parser) triggerOperator(n *yaml.Node) {
 }
 
 func (p *parser) triggerThreshold(n *yaml.Node) {
+	p.like(n, `^\s*\d+\s*$`)
 	value, ok := p.text(n, "triggerThreshold")
 	if !ok {
 		return
@@ -386,6 +426,7 @@ func (p *parser) triggerThreshold(n *yaml.Node) {
 
 func (p *parser) tactics(n *yaml.Node) {
 	p.words(n, "tactics", func(item *yaml.Node, value string) {
+		p.among(item, slices.Concat(tactics, spacedTactics))
 		name, ok := canonical(strings.ReplaceAll(value, " ", ""), tactics)
 		if !ok {
 			p.errorf(item, "tactic %q is unknown%s", clip(value), oneOf(value, tactics))
@@ -397,6 +438,7 @@ func (p *parser) tactics(n *yaml.Node) {
 
 func (p *parser) techniques(n *yaml.Node, what string) {
 	p.words(n, what, func(item *yaml.Node, value string) {
+		p.like(item, `^\s*[Tt]\d{4}(\.\d{3})?\s*$`)
 		id := strings.ToUpper(value)
 		if !techniqueForm.MatchString(id) {
 			p.errorf(item, "technique %q is not a MITRE technique: write it as T1078 or T1078.004", clip(value))
@@ -409,6 +451,9 @@ func (p *parser) techniques(n *yaml.Node, what string) {
 // tags reads the shapes in which tags are published: a list of texts, a list of
 // mappings, a mapping, or one text.
 func (p *parser) tags(n *yaml.Node) {
+	if p.anything(n) {
+		return
+	}
 	n = resolve(n)
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -436,6 +481,7 @@ func (p *parser) tags(n *yaml.Node) {
 }
 
 func (p *parser) query(n *yaml.Node) {
+	p.like(n, `\S`)
 	if n.Kind != yaml.ScalarNode {
 		p.errorf(n, "query is %s: it must be the text of a KQL query, most simply as a block behind `query: |`", describe(n))
 		return
@@ -477,6 +523,7 @@ func (p *parser) extension(n *yaml.Node) {
 			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
+		"tests":    p.tests,
 		"guidance": p.guidance,
 		"remediation": func(n *yaml.Node) {
 			if text, ok := p.optionalText(n, "remediation"); ok {
@@ -493,11 +540,20 @@ func (p *parser) extension(n *yaml.Node) {
 	})
 }
 
+// tests reads the rule's cases.
+func (p *parser) tests(n *yaml.Node) {
+	c := newCaseReader(p.file, p.source)
+	c.draw = p.draw
+	c.tests(n)
+	p.rule.cases, p.rule.caseProblems = c.cases, c.problems
+}
+
 // storyName is a name that is the same in every store and every file system.
 var storyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$`)
 
 // story reads the name of the story that the rule shares.
 func (p *parser) story(n *yaml.Node) {
+	p.like(n, storyName.String())
 	text, ok := p.text(n, "story")
 	if !ok {
 		return
@@ -512,6 +568,7 @@ func (p *parser) story(n *yaml.Node) {
 
 // guidance reads the address of the rule's runbook.
 func (p *parser) guidance(n *yaml.Node) {
+	p.like(n, `^https://[^/?#@]+([/?#].*)?$`)
 	text, ok := p.text(n, "guidance")
 	if !ok {
 		return

@@ -20,7 +20,7 @@ func (p *parser) entityMappings(n *yaml.Node) {
 // sentinelEntities reads the columns that hold lists of entities.
 func (p *parser) sentinelEntities(n *yaml.Node) {
 	p.list(n, "sentinelEntitiesMappings", func(i int, item *yaml.Node) {
-		if item.Kind != yaml.MappingNode {
+		if !p.is(item, yaml.MappingNode) {
 			p.errorf(item, "an item of sentinelEntitiesMappings is %s: it must have columnName", describe(item))
 			return
 		}
@@ -34,6 +34,9 @@ func (p *parser) sentinelEntities(n *yaml.Node) {
 				}
 			},
 		})
+		if p.drawing() {
+			p.draw.required(item, "columnName")
+		}
 		if isNull(set["columnName"]) {
 			p.errorf(item, "columnName is missing: name the column of the query's result that holds the entities, such as Entities of SecurityAlert")
 		}
@@ -51,7 +54,7 @@ func (p *parser) entityColumn(n *yaml.Node, column string) {
 
 // entityMapping reads one entity with the identifiers that columns give it.
 func (p *parser) entityMapping(n *yaml.Node) {
-	if n.Kind != yaml.MappingNode {
+	if !p.is(n, yaml.MappingNode) {
 		p.errorf(n, "an item of entityMappings is %s: it must have entityType and fieldMappings", describe(n))
 		return
 	}
@@ -62,6 +65,7 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	var fields *yaml.Node
 	set := p.mapping(n, "entityMappings", map[string]field{
 		"entityType": func(n *yaml.Node) {
+			p.among(n, append(slices.Clone(entityTypeNames), sentinelEntities))
 			value, ok := p.text(n, "entityType")
 			if !ok {
 				return
@@ -76,6 +80,11 @@ func (p *parser) entityMapping(n *yaml.Node) {
 		},
 		"fieldMappings": func(n *yaml.Node) { fields = n },
 	})
+	if p.drawing() {
+		p.draw.required(n, "entityType")
+		p.draw.required(n, "fieldMappings")
+		p.draw.identifiers(n)
+	}
 	if isNull(set["entityType"]) {
 		p.errorf(n, "entityType is missing: use a type such as Account or IP")
 	}
@@ -130,12 +139,13 @@ func (p *parser) entityMapping(n *yaml.Node) {
 }
 
 func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column *yaml.Node) {
-	if n.Kind != yaml.MappingNode {
+	if !p.is(n, yaml.MappingNode) {
 		p.errorf(n, "an item of fieldMappings is %s: it must have identifier and columnName", describe(n))
 		return f, nil, nil
 	}
 	set := p.mapping(n, "fieldMappings", map[string]field{
 		"identifier": func(n *yaml.Node) {
+			p.among(n, identifierNames())
 			if value, ok := p.text(n, "identifier"); ok {
 				f.Identifier, identifier = value, n
 			}
@@ -146,6 +156,10 @@ func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column 
 			}
 		},
 	})
+	if p.drawing() {
+		p.draw.required(n, "identifier")
+		p.draw.required(n, "columnName")
+	}
 	if isNull(set["identifier"]) {
 		p.errorf(n, "identifier is missing: say which identifier of the entity the column holds")
 	}
@@ -226,7 +240,7 @@ func (p *parser) format(n *yaml.Node, what string, longest int) Format {
 func (p *parser) dynamicProperties(n *yaml.Node) {
 	seen := map[string]bool{}
 	p.list(n, "alertDynamicProperties", func(_ int, item *yaml.Node) {
-		if item.Kind != yaml.MappingNode {
+		if !p.is(item, yaml.MappingNode) {
 			p.errorf(item, "an item of alertDynamicProperties is %s: it must have alertProperty and value", describe(item))
 			return
 		}
@@ -251,6 +265,10 @@ func (p *parser) dynamicProperties(n *yaml.Node) {
 				}
 			},
 		})
+		if p.drawing() {
+			p.draw.required(item, "alertProperty")
+			p.draw.required(item, "value")
+		}
 		if isNull(set["alertProperty"]) {
 			p.errorf(item, "alertProperty is missing: use %s", orList(alertProperties))
 		}

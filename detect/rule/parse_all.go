@@ -42,8 +42,8 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 	switch {
 	case !asJSON && isPlain(root):
 		if !isHunting(root) {
-			r, problems := parseRule(file, src, found{node: root})
-			if r == nil {
+			r, problems := parseRule(file, data, src, found{node: root})
+			if hasError(problems) {
 				return nil, problems
 			}
 			return []*Rule{r}, problems
@@ -55,9 +55,9 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 	problems := c.problems
 	var rules []*Rule
 	for _, f := range c.rules {
-		r, wrong := parseRule(file, src, f)
+		r, wrong := parseRule(file, data, src, f)
 		problems = append(problems, wrong...)
-		if r != nil {
+		if !hasError(wrong) {
 			rules = append(rules, r)
 		}
 	}

@@ -96,6 +96,12 @@ type Rule struct {
 
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
+
+	// cases are those in the rule's own file, and caseProblems what is wrong with
+	// them: a mistake in a case keeps no rule from running.
+	cases        []Case
+	caseProblems []Problem
+	shipped      bool
 }
 
 // Kind is how a rule is scheduled.
