@@ -174,7 +174,7 @@ func (l *linter) rule(r *rule.Rule) (findings []lintFinding) {
 	if summary != nil && !summary.Open {
 		l.columns(r, summary.Columns, at)
 	}
-	if len(r.EntityMappings) == 0 {
+	if len(r.EntityMappings)+len(r.EntityColumns) == 0 {
 		shows := "they show the first columns of their rows"
 		if len(r.CustomDetails) > 0 {
 			shows = "they show the custom details alone"

@@ -265,7 +265,8 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, ru
 		var query *kql.Error
 		switch {
 		case errors.As(err, &query) && query.UnknownFunction != "":
-			p.missing = append(p.missing, fmt.Sprintf("the rule %q can not run: %s", r.Name, queryProblem(r, query)))
+			problem, _, _ := strings.Cut(queryProblem(r, query), "\n")
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q can not run: %s", r.Name, problem))
 			continue
 		case errors.As(err, &query) && query.UnknownTable != "":
 			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv, or if it is a function of the workspace, its text by --functions; they hold %[3]s",

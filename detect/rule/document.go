@@ -22,14 +22,16 @@ const maxFileSize = 1 << 20
 // maxNodes is how many values a file may have once its aliases are written out.
 const maxNodes = 100_000
 
+// aRule says what the file of a rule holds.
+const aRule = "a rule is a YAML mapping with id, name, severity and query"
+
 // readDocument reads a file's one YAML document. It returns nil and a problem
 // if the file is not a mapping of keys.
 func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
-	const right = "a rule is a YAML mapping with id, name, severity and query"
-	root, src, problem := readRoot(file, data, right)
+	root, src, problem := readRoot(file, data, aRule)
 	if problem == nil && root.Kind != yaml.MappingNode {
 		at := src.position(src.offset(root))
-		return nil, nil, &Problem{File: file, Line: at.line, Column: at.column, Message: fmt.Sprintf("the file is %s: %s", describe(root), right)}
+		return nil, nil, &Problem{File: file, Line: at.line, Column: at.column, Message: fmt.Sprintf("the file is %s: %s", describe(root), aRule)}
 	}
 	return root, src, problem
 }

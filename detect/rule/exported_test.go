@@ -108,6 +108,7 @@ func TestParseAllForms(t *testing.T) {
 		"array":           {`[` + api + `]`, nil, nil},
 		"flat":            {`[` + flat + `]`, nil, nil},
 		"by a parameter":  {`{"parameters": {"rules": {"value": [` + flat + `]}}}`, nil, nil},
+		"YAML list":       {"- " + strings.NewReplacer("\t", " ", `\ud83d\ude00`, "😀").Replace(flat), nil, nil},
 		"without an id": {
 			`{"Scheduled": [` + strings.Replace(properties, "PT1H", "1H", 1) + `], "Hunting": [{"displayName": "H", "query": "T"}]}`,
 			func(r *Rule) { r.ID, r.Version = madeID(r.Name), "" },
@@ -121,14 +122,18 @@ func TestParseAllForms(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rules, problems := ParseAll("r.json", []byte(test.text))
+			file := "r.json"
+			if name == "YAML list" {
+				file = "r.yaml"
+			}
+			rules, problems := ParseAll(file, []byte(test.text))
 			var got []string
 			for _, p := range problems {
 				text := fmt.Sprintf("%s:X: warning: %s", p.File, p.Message)
 				if p.Line == 0 || !p.Warning {
 					text = p.String()
 				}
-				if text != empty {
+				if strings.Replace(text, "r.yaml:X", "r.json:X", 1) != empty {
 					got = append(got, text)
 				}
 			}
@@ -142,9 +147,10 @@ func TestParseAllForms(t *testing.T) {
 			if len(rules) != 1 {
 				t.Fatalf("%d rules", len(rules))
 			}
-			if name == "flat" || name == "by a parameter" {
+			if name == "flat" || name == "by a parameter" || name == "YAML list" {
 				want.Version = "" // templateVersion is not the rule's there
 			}
+			want.File = file
 			if diff := cmp.Diff(want, rules[0], compareRules); diff != "" {
 				t.Errorf("rule (-want +got):\n%s", diff)
 			}

@@ -32,7 +32,9 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 			root, problem = readJSON(file, string(src.text), src)
 		}
 	} else {
-		root, src, problem = readDocument(file, data)
+		if root, src, problem = readRoot(file, data, aRule); problem == nil && root.Kind == yaml.ScalarNode {
+			_, _, problem = readDocument(file, data) // which says what it should be
+		}
 	}
 	if problem != nil {
 		return nil, []Problem{*problem}
