@@ -199,7 +199,8 @@ func (b *backtest) rule(ctx context.Context, r *rule.Rule, querier detect.Querie
 		return err
 	}
 	failed := 0
-	for at := detector.Next(from.Add(-1)); !at.IsZero(); at = detector.Next(at) {
+	end := to.Add(b.settings.Delay) // later windows are not over yet
+	for at := detector.Next(from.Add(-1)); !at.IsZero() && !at.After(end); at = detector.Next(at) {
 		progressed(at)
 		report, err := detector.Tick(ctx, at)
 		if ctx.Err() != nil {
