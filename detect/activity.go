@@ -16,7 +16,7 @@ import (
 var (
 	startColumns  = []string{"StartTime", "StartTimeUtc"}
 	endColumns    = []string{"EndTime", "EndTimeUtc"}
-	momentColumns = []string{"TimeGenerated"}
+	momentColumns = []string{"TimeGenerated", "timestamp"} // the second is what many published rules call it, and Defender
 )
 
 // IsTimeColumn reports whether a column of that name says when an activity took

@@ -58,8 +58,11 @@ func newTest() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if t.saved, err = t.lists.library(); err != nil {
+				return err
+			}
 			warn := &warnings{w: cmd.ErrOrStderr()}
-			for _, text := range loaded.warnings {
+			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
 			report := testReport{begin: time.Now(), broken: loaded.broken, print: t.printer(cmd.OutOrStdout(), asJSON)}
@@ -143,6 +146,7 @@ func ruleOfCases(path string) (string, error) {
 type tester struct {
 	config settings.Settings
 	lists  watchlists
+	saved  library // what lists come to
 	run    *regexp.Regexp
 }
 
@@ -208,8 +212,8 @@ type sharedByCases struct {
 }
 
 func (t *tester) share(r *rule.Rule) *sharedByCases {
-	s := &sharedByCases{needs: (&offline{config: t.config, lists: t.lists.get}).needed([]*rule.Rule{r})}
-	s.tables, _ = kql.Tables(r.Query.Text)
+	s := &sharedByCases{needs: (&offline{config: t.config, lists: t.saved}).needed([]*rule.Rule{r})}
+	s.tables, _ = t.saved.tables(r.Query.Text)
 	if t.config.Context {
 		for _, query := range enrich.Queries() {
 			if tables, err := kql.Tables(query); err == nil {
@@ -225,7 +229,7 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	result := caseResult{rule: r, test: c}
 	o := &offline{
 		needs: shared.needs,
-		rules: []*rule.Rule{r}, config: t.config, lists: t.lists.get, from: c.From, to: c.To, strict: true,
+		rules: []*rule.Rule{r}, config: t.config, lists: t.saved, from: c.From, to: c.To, strict: true,
 		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 			l, err := readCase(ctx, c, opts)
 			if err != nil {
@@ -280,7 +284,7 @@ func (t *tester) isOfRule(r *rule.Rule, err error) bool {
 	if _, ok := errors.AsType[readError](err); ok {
 		return false
 	}
-	_, invalid := kql.Catalog{Tables: kql.KnownTables(), Watchlists: t.lists.get}.Check(r.Query.Text)
+	_, invalid := t.saved.catalog(kql.KnownTables()).Check(r.Query.Text)
 	e, ok := errors.AsType[*kql.Error](invalid)
 	if !ok || e.UnknownTable == "" {
 		return invalid != nil

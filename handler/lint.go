@@ -32,6 +32,14 @@ func newLint() *cobra.Command {
 			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
 			"The exit code is 1 if there is an error. Warnings change nothing about it.",
 		RunE: func(cmd *cobra.Command, paths []string) error {
+			var err error
+			if l.saved, err = l.lists.library(); err != nil {
+				return err
+			}
+			warn := &warnings{w: cmd.ErrOrStderr()}
+			for _, note := range l.saved.notes {
+				warn.write(note)
+			}
 			findings, rules, err := l.lint(paths)
 			if err != nil {
 				return err
@@ -61,11 +69,14 @@ type lintFinding struct {
 }
 
 // linter checks rules.
-type linter struct{ lists watchlists }
+type linter struct {
+	lists watchlists
+	saved library // what lists come to
+}
 
 // catalog is what queries are checked against.
 func (l *linter) catalog() kql.Catalog {
-	c := kql.Catalog{Tables: kql.KnownTables()}
+	c := kql.Catalog{Tables: kql.KnownTables(), Functions: l.saved.functions}
 	if l.lists.dir != "" { // else what a watchlist holds is known when the rule runs
 		c.Watchlists = l.lists.get
 	}
@@ -154,13 +165,17 @@ func (l *linter) rule(r *rule.Rule) (findings []lintFinding) {
 			at(line, column, true, "%s", text)
 		}
 		for _, table := range summary.Missing {
+			if function, ok := strings.CutSuffix(table, "()"); ok {
+				at(queryLine, queryColumn, true, "the text of the function %s is not given (--functions): the query goes without it here", function)
+				continue
+			}
 			at(queryLine, queryColumn, true, "no columns are known of %s: the query goes without it here, and its columns are not checked", table)
 		}
 	}
 	if summary != nil && !summary.Open {
 		l.columns(r, summary.Columns, at)
 	}
-	if len(r.EntityMappings) == 0 {
+	if len(r.EntityMappings)+len(r.EntityColumns) == 0 {
 		shows := "they show the first columns of their rows"
 		if len(r.CustomDetails) > 0 {
 			shows = "they show the custom details alone"
@@ -180,6 +195,9 @@ func queryFinding(r *rule.Rule, err error) lintFinding {
 	}
 	line, column := r.Query.Locate(e.Line, e.Column)
 	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: e.Message}}
+	if e.UnknownFunction != "" && !strings.Contains(e.Message, "did you mean") {
+		f.Warning = true // it is known where the rule runs
+	}
 	if table := e.UnknownTable; table != "" {
 		if meantTable(table) == "" {
 			f.Warning = true

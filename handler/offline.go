@@ -37,8 +37,8 @@ type offline struct {
 	broken   []string // what is wrong with rules that do not run
 	strict   bool     // a rule that can not run keeps the others from running
 	config   settings.Settings
-	lists    watchlistSource // nil for none
-	from, to time.Time       // zero: from the logs' first hour, to their end
+	lists    library
+	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 	needs    *logs.Options // what the rules need of the logs; nil to find it out
 }
@@ -50,6 +50,7 @@ const localWorkspace = "local"
 // they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
+	o.warnings = append(o.warnings, o.lists.notes...)
 	enabled, disabled := divide(o.rules)
 	for _, r := range disabled {
 		o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
@@ -123,10 +124,10 @@ func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRec
 	if err != nil {
 		return nil, err
 	}
-	tables, empty := withKnown(l.Tables, queriesOf(rules)...)
+	tables, empty := withKnown(o.lists, l.Tables, queriesOf(rules)...)
 	p := &prepared{logs: l, known: &logs.Logs{Tables: tables, Report: l.Report}}
 	p.rules, p.problems = runnable(rules, p.known, o.lists)
-	p.problems.notes = append(p.problems.notes, emptyNotes(empty, p.rules)...)
+	p.problems.notes = append(p.problems.notes, emptyNotes(o.lists, empty, p.rules)...)
 	if len(p.problems.refused) > 0 && o.strict || len(p.rules) == 0 {
 		return nil, errors.New(strings.Join(slices.Concat(o.broken, p.problems.refused, p.problems.missing), "\n"))
 	}
@@ -190,9 +191,9 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	tables, _ := withKnown(l.Tables, queriesOf(rules)...)
+	tables, _ := withKnown(lists, l.Tables, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
 	if err != nil {
 		return nil, err
@@ -214,9 +215,8 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 }
 
 // client returns a client of a workspace that holds the tables.
-func (s *simulation) client(tables []*kql.Table, lists watchlistSource) (*workspace.Client, error) {
-	db := kql.NewDatabase(tables...)
-	db.Watchlists = lists
+func (s *simulation) client(tables []*kql.Table, lists library) (*workspace.Client, error) {
+	db := lists.database(tables...)
 	return workspace.New(localWorkspace, localCredential{}, workspace.Options{
 		ClientOptions: azcore.ClientOptions{
 			Transport: &service.Service{
@@ -253,7 +253,7 @@ type runProblems struct {
 }
 
 // runnable parts the rules that can run over the logs from those that cannot.
-func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.Rule, runProblems) {
+func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, runProblems) {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {
 		schemas[t.Name()] = t.Schema()
@@ -261,11 +261,15 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 	var good []*rule.Rule
 	var p runProblems
 	for _, r := range rules {
-		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		s, err := lists.catalog(schemas).Check(r.Query.Text)
 		var query *kql.Error
 		switch {
+		case errors.As(err, &query) && query.UnknownFunction != "":
+			problem, _, _ := strings.Cut(queryProblem(r, query), "\n")
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q can not run: %s", r.Name, problem))
+			continue
 		case errors.As(err, &query) && query.UnknownTable != "":
-			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv; they hold %[3]s",
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv, or if it is a function of the workspace, its text by --functions; they hold %[3]s",
 				r.Name, query.UnknownTable, tablesOf(l)))
 			continue
 		case errors.As(err, &query):
@@ -282,6 +286,10 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
 		for _, table := range s.Missing {
+			if function, ok := strings.CutSuffix(table, "()"); ok {
+				p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the function %s, whose text is not given (--functions)", r.Name, function))
+				continue
+			}
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold and of which no columns are known", r.Name, table))
 		}
 		good = append(good, r)
@@ -306,7 +314,7 @@ var contextTables = map[string]bool{"IdentityInfo": true}
 
 // tablesRead lists the tables of events that the rules read, or if there are
 // none the others.
-func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.Table {
+func tablesRead(rules []*rule.Rule, l *logs.Logs, lists library) []*kql.Table {
 	names := make(map[string]bool)
 	for _, tables := range tablesOfRules(rules, l, lists) {
 		for _, table := range tables {
@@ -330,14 +338,14 @@ func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.
 }
 
 // tablesOfRules lists the tables that each rule reads.
-func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) map[*rule.Rule][]string {
+func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists library) map[*rule.Rule][]string {
 	schemas := make(map[string]kql.Schema)
 	for _, t := range l.Tables {
 		schemas[t.Name()] = t.Schema()
 	}
 	reads := make(map[*rule.Rule][]string)
 	for _, r := range rules {
-		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		s, err := lists.catalog(schemas).Check(r.Query.Text)
 		if err == nil { // it was checked before
 			reads[r] = slices.Sorted(maps.Keys(s.Reads))
 		}

@@ -124,12 +124,19 @@ func newQuery() *cobra.Command {
 // run reads the logs, runs the query and writes its answer, or explains it.
 func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
+	lists, err := q.lists.library()
+	if err != nil {
+		return err
+	}
+	for _, note := range lists.notes {
+		warn.write(note)
+	}
 	var unusable []error
 	var held, tables []*kql.Table // that the logs hold, and with those that are known and empty
 	if len(q.exported.paths) > 0 {
 		bar := newProgress(stderr)
 		l, err := q.exported.read(ctx, stdin, logs.Options{
-			Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text),
+			Columns: neededColumns(lists, q.text), Rows: neededRows(lists, q.text),
 			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder, GoOn: !q.strict,
 		})
 		bar.done()
@@ -139,7 +146,7 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		warn.reading(l.Report)
 		held, unusable = l.Tables, l.Report.Unusable
 		var empty []string
-		tables, empty = withKnown(held, q.text)
+		tables, empty = withKnown(lists, held, q.text)
 		for _, table := range empty {
 			warn.write(table + ": no records; the query runs as if it were empty")
 		}
@@ -150,15 +157,14 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		for _, t := range tables {
 			schemas[t.Name()] = t.Schema()
 		}
-		plan, err := kql.Catalog{Tables: schemas, Watchlists: q.lists.get}.Explain(q.text, now)
+		plan, err := lists.catalog(schemas).Explain(q.text, now)
 		if err != nil {
 			return q.problem(err, held)
 		}
 		_, err = io.WriteString(stdout, text.SafeLines(plan))
 		return errors.Join(err, errors.Join(unusable...))
 	}
-	db := kql.NewDatabase(tables...)
-	db.Watchlists = q.lists.get
+	db := lists.database(tables...)
 	kql.BoundMemory(kql.DefaultLimits)
 	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {

@@ -36,7 +36,10 @@ func newReplay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run := &offline{title: "Replay of " + exported.title(), config: s, lists: lists.get, strict: strict}
+			run := &offline{title: "Replay of " + exported.title(), config: s, strict: strict}
+			if run.lists, err = lists.library(); err != nil {
+				return err
+			}
 			if run.from, err = flagTime("from", from); err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func brokenRules(t *testing.T) (dir string, places []string) {
 		"rules/b.yaml":      change("4788", "4701", "severity: Low", "severity: Lo"),
 		"rules/c.yaml":      change("4788", "4702", "| project", "| projekt"),
 		"rules/d.yaml":      change("4788", "4703", "project TimeGenerated, User", "project TimeGenerated, Usr"),
-		"rules/e.yaml":      "- a list",
+		"rules/e.yaml":      change("4788", "4706", "severity: Low\n", ""),
 		"rules/events.yaml": eventRule,
 		"rules/f.yaml":      "",
 		"rules/g.yaml":      change("4788", "4704", "| project TimeGenerated, User", "| scan with (step s: true;)"),

@@ -28,22 +28,36 @@ type binder struct {
 	checking     int        // how many calls, of which the outermost is bound for its errors only
 	dry          bool       // there is no data, only schemas
 	errs         *errorList // set to go on behind errors
+
+	saved map[string]*definition // saved functions that were asked for
+	calls []*Function            // that are being bound, outermost first
 }
 
 // maxBound bounds the plan. A let statement is bound wherever it is used, so a
 // short text can stand for a very long one.
 const maxBound = 20_000
 
+// maxBoundSaved bounds it where there are saved functions. A parser of all sources
+// is some hundred times as long as a rule.
+const maxBoundSaved = 400_000
+
+func (b *binder) mostBound() int {
+	if b.db.Functions != nil {
+		return maxBoundSaved
+	}
+	return maxBound
+}
+
 func (b *binder) count(at span) {
-	if b.bound++; b.bound > maxBound {
-		panic(semanticError(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound))
+	if b.bound++; b.bound > b.mostBound() {
+		panic(semanticError(at, "SEM0001", "the query is too complex: with its let statements and functions written out it has more than %d steps", b.mostBound()))
 	}
 }
 
 // countOf counts an expression that a name stands for as often as it is used.
 // It is bound once and evaluated each time.
 func (b *binder) countOf(at span, e expr) {
-	if b.bound += b.weight(e); b.bound >= maxBound {
+	if b.bound += b.weight(e); b.bound >= b.mostBound() {
 		b.count(at)
 	}
 }
@@ -84,6 +98,7 @@ type definition struct {
 	scalar expr
 	table  node
 	fn     *lambda
+	saved  *savedFunction // if it is one, or nil
 	scope  *scope
 	order  int // among the let statements that share their names, from 1
 }
@@ -215,7 +230,7 @@ func (b *binder) try(bind func()) {
 		switch p := recover().(type) {
 		case nil, *unknownColumns, abandoned:
 		case *problem:
-			if p.table == "" {
+			if p.table == "" && p.function == "" {
 				panic(p)
 			}
 		default:
@@ -231,7 +246,7 @@ func (b *binder) isTabular(n node) bool {
 	case *pipeline, sourceNode:
 		return true
 	case *name:
-		if d := b.scope.find(n.text); d != nil {
+		if d := b.find(n.text); d != nil {
 			if d.fn != nil && d.fn.bare() {
 				return b.isTabular(&call{span: n.span, fn: *n})
 			}
@@ -240,28 +255,30 @@ func (b *binder) isTabular(n node) bool {
 		return b.db.Table(n.text) != nil || knownTables()[n.text] != nil
 	case *call:
 		b.count(n.span) // a body can call the next twice, and so on
-		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			tabular := false
-			b.within(b.lambdaScope(d), func() {
-				for _, p := range d.fn.params {
-					def := &definition{scalar: &constExpr{t: p.typ}}
-					if p.table {
-						def = &definition{table: &name{}}
+			b.inSaved(n.span, d.saved, func() {
+				b.within(b.lambdaScope(d), func() {
+					for _, p := range d.fn.params {
+						def := &definition{scalar: &constExpr{t: p.typ}}
+						if p.table {
+							def = &definition{table: &name{}}
+						}
+						b.scope.define(p.name, def)
 					}
-					b.scope.define(p.name, def)
-				}
-				for _, st := range d.fn.lets {
-					if !st.set {
-						if _, isLambda := st.expr.(*lambda); isLambda {
-							b.scope.define(st.name, &definition{fn: st.expr.(*lambda), scope: b.scope})
-						} else if b.isTabular(st.expr) {
-							b.scope.define(st.name, &definition{table: &name{}})
-						} else {
-							b.scope.define(st.name, &definition{scalar: &constExpr{t: Long}})
+					for _, st := range d.fn.lets {
+						if !st.set {
+							if _, isLambda := st.expr.(*lambda); isLambda {
+								b.scope.define(st.name, &definition{fn: st.expr.(*lambda), scope: b.scope})
+							} else if b.isTabular(st.expr) {
+								b.scope.define(st.name, &definition{table: &name{}})
+							} else {
+								b.scope.define(st.name, &definition{scalar: &constExpr{t: Long}})
+							}
 						}
 					}
-				}
-				tabular = b.isTabular(d.fn.body)
+					tabular = b.isTabular(d.fn.body)
+				})
 			})
 			return tabular
 		}
@@ -292,24 +309,25 @@ func (b *binder) relation(n node) relation {
 	case *name:
 		return b.tableNamed(n)
 	case *call:
-		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			var rel relation
 			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
 			return rel
 		}
-		n.unnamed()
-		if bind := tabularFunctions()[n.fn.text]; bind != nil {
-			return bind(b, n)
+		bind := tabularFunctions()[n.fn.text]
+		if bind == nil && !isScalarFunction(n.fn.text) {
+			panic(b.unknownFunction(n)) // whatever it is given
 		}
-		if !isScalarFunction(n.fn.text) {
-			panic(b.unknownFunction(n))
+		n.unnamed()
+		if bind != nil {
+			return bind(b, n)
 		}
 	}
 	panic(semanticError(n.pos(), "SEM0100", "a table is expected here, and this is a scalar expression"))
 }
 
 func (b *binder) tableNamed(n *name) relation {
-	if d := b.scope.find(n.text); d != nil {
+	if d := b.find(n.text); d != nil {
 		switch {
 		case d.table != nil:
 			var rel relation
@@ -329,16 +347,22 @@ func (b *binder) tableNamed(n *name) relation {
 		b.scans = append(b.scans, s)
 		return s
 	}
+	if msg := supply(n.text); msg != "" {
+		panic(&problem{kind: SemanticError, code: "SEM0100", at: n.span, function: n.text, msg: msg})
+	}
 	panic(&problem{
 		kind: SemanticError, code: "SEM0100", at: n.span, table: n.text,
 		msg: fmt.Sprintf("Failed to resolve table or column expression named '%s'%s", n.text,
-			suggestion(n.text, append(b.db.Names(), b.scope.all()...))),
+			suggestion(n.text, slices.Concat(b.db.Names(), b.scope.all(), b.db.Functions.Names()))),
 	})
 }
 
 // invoke binds a call of a let statement's function: its body, with the
 // parameters bound to the arguments. input is the table that invoke passes.
 func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node)) {
+	if d.saved != nil && d.saved.broken != nil {
+		panic(d.saved.problem(c.span, d.saved.broken))
+	}
 	if b.checking == 0 && slices.ContainsFunc(d.fn.params, func(p parameter) bool { return p.table }) {
 		b.checking++
 		b.try(func() { b.invoke(c, d, in, bindBody) })
@@ -371,15 +395,17 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		case arg != nil:
 			def.scalar = shareable(b.coerce(b.expr(arg, in), p.typ, arg.pos()))
 		case p.def != nil:
-			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
+			b.inSaved(c.span, d.saved, func() { def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos()) })
 		default:
 			panic(semanticError(c.span, "SEM0001", "%s() lacks its argument '%s'", c.fn.text, p.text))
 		}
 		inner.define(p.name, def)
 	}
-	b.within(inner, func() {
-		b.statements(d.fn.lets)
-		bindBody(d.fn.body)
+	b.inSaved(c.span, d.saved, func() {
+		b.within(inner, func() {
+			b.statements(d.fn.lets)
+			bindBody(d.fn.body)
+		})
 	})
 }
 
@@ -521,7 +547,7 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 	if c := columnIn(in, n.text); c != nil {
 		return &columnExpr{col: c}
 	}
-	if d := b.scope.find(n.text); d != nil {
+	if d := b.find(n.text); d != nil {
 		switch {
 		case d.scalar != nil:
 			b.countOf(n.span, d.scalar)

@@ -231,7 +231,7 @@ func (b *binder) tolerantLet(st statement) {
 	}()
 	bad := len(b.errs.bad)
 	b.letStatement(st)
-	if d := b.scope.find(st.name.text); d != nil && d.scalar != nil && len(b.errs.bad) > bad {
+	if d := b.find(st.name.text); d != nil && d.scalar != nil && len(b.errs.bad) > bad {
 		b.errs.doubtName(st.name.text)
 	}
 }

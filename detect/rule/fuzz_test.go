@@ -92,3 +92,52 @@ func FuzzParseCases(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseAll checks the same of exports, and of functions, which are read from the
+// same forms.
+func FuzzParseAll(f *testing.F) {
+	for _, text := range []string{
+		templateOf(resource), `[` + properties + `]`, firstDetection, secondDetection, fullRule, asimParser, `{"a": [1, {"b": null}], // c` + "\n}",
+		`{"variables": {"a": "[concat(variables('a'), '''')]"}, "resources": [{"type": "x/alertRules", "properties": {"query": "[variables('a')[0].b]"}}]}`,
+		`{"value": [{"functionAlias": "f", "query": "T"}]}`, "let f = (x:long) { T }", "- {query: T, severity: Low}",
+	} {
+		f.Add([]byte(text), uint8(len(text)%4))
+	}
+	names := []string{"f.json", "f.yaml", "f.kql", "f.txt"}
+	f.Fuzz(func(t *testing.T, data []byte, name uint8) {
+		file := names[int(name)%len(names)]
+		lines := 1 + strings.Count(string(data), "\n") + strings.Count(string(data), "\r")
+		check := func(problems []Problem) {
+			t.Helper()
+			for _, p := range problems {
+				if p.Message == "" || p.Line < 0 || p.Line > lines || p.Column < 0 {
+					t.Errorf("problem in a file of %d lines: %+v", lines, p)
+				}
+			}
+		}
+		rules, problems := ParseAll(file, data)
+		check(problems)
+		if len(rules) == 0 && len(problems) == 0 {
+			t.Error("no rule and no problem")
+		}
+		for _, r := range rules {
+			if line, column := r.Query.Locate(1, 1); line < 1 || line > lines || column < 1 {
+				t.Errorf("the query is at %d:%d", line, column)
+			}
+			text, err := r.YAML()
+			if err != nil {
+				t.Error(err)
+			}
+			if again, problems := Parse("again.yaml", text); again == nil {
+				t.Errorf("what is written is not read: %v\n%s", problems, text)
+			}
+		}
+		functions, problems := ParseFunctions(file, data)
+		check(problems)
+		for _, fn := range functions {
+			if strings.TrimSpace(fn.Body.Text) == "" || len(fn.Names) == 0 || fn.Place(2, 1) == "" {
+				t.Errorf("%+v", fn)
+			}
+		}
+	})
+}

@@ -12,9 +12,10 @@ import (
 	"pushback/detect/input"
 )
 
-// Load reads the rule in a file, or every rule in a folder: all files below it
-// that end in .yaml or .yml, in the order of their paths, without hidden files
-// and folders and files of cases. It reports every problem of every file. The rules without an
+// Load reads the rules in a file, or every rule in a folder: all files below it that
+// end in .yaml, .yml or .json, in the order of their paths, without hidden files
+// and folders and the cases of tests. What the files may be says [ParseAll]. It
+// reports every problem of every file. The rules without an
 // error are returned even if others have one; the caller decides whether to
 // run those. That there is no rule at all is an error, and so is an id that two
 // rules share.
@@ -24,35 +25,47 @@ func Load(path string) ([]*Rule, []Problem) {
 		return nil, []Problem{readProblem(path, err)}
 	}
 	if !info.IsDir() {
-		r, problems := loadFile(path)
-		if r == nil {
-			return nil, problems
+		rules, problems := loadFile(path, false)
+		if len(rules) == 0 && !hasError(problems) {
+			for i := range problems { // why there is none
+				problems[i].Warning = false
+				problems[i].Message = strings.TrimSuffix(problems[i].Message, ": skipped")
+			}
 		}
-		return []*Rule{r}, problems
+		return distinct(rules, problems)
 	}
 
 	files, problems := ruleFiles(path)
-	if len(files) == 0 && len(problems) == 0 {
-		return nil, []Problem{{File: path, Message: "there is no rule in this folder: rules are files that end in .yaml or .yml"}}
-	}
 	var rules []*Rule
-	byID := map[string]*Rule{}
 	for _, file := range files {
-		r, found := loadFile(file)
+		read, found := loadFile(file, true)
 		problems = append(problems, found...)
-		if r == nil {
-			continue
-		}
+		rules = append(rules, read...)
+	}
+	rules, problems = distinct(rules, problems)
+	if len(rules) == 0 && !hasError(problems) {
+		problems = append(problems, Problem{File: path, Message: "there is no rule in this folder: rules are files that end in .yaml, .yml or .json"})
+	}
+	sortProblems(problems)
+	return rules, problems
+}
+
+// distinct returns the rules without those whose id another has before them, which are
+// problems.
+func distinct(rules []*Rule, problems []Problem) ([]*Rule, []Problem) {
+	var kept []*Rule
+	byID := map[string]*Rule{}
+	for _, r := range rules {
 		id := strings.ToLower(r.ID)
 		if first := byID[id]; first != nil {
 			problems = append(problems, r.sameID(first))
 			continue
 		}
 		byID[id] = r
-		rules = append(rules, r)
+		kept = append(kept, r)
 	}
 	sortProblems(problems)
-	return rules, problems
+	return kept, problems
 }
 
 // sameID is the problem that another rule has the id already.
@@ -76,8 +89,11 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 			return fs.SkipDir
 		case hidden || entry.IsDir():
 		default:
-			if ext := strings.ToLower(filepath.Ext(path)); (ext == ".yaml" || ext == ".yml") && !IsTestFile(path) {
-				files = append(files, path)
+			switch ext := strings.ToLower(filepath.Ext(path)); ext {
+			case ".yaml", ".yml", ".json":
+				if !IsTestFile(path) {
+					files = append(files, path)
+				}
 			}
 		}
 		return nil
@@ -88,23 +104,40 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 	return files, problems
 }
 
-func loadFile(path string) (*Rule, []Problem) {
-	data, err := readRule(path)
-	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
+// loadFile reads the rules in a file. Of JSON in a folder nothing is said if it has
+// nothing to do with rules.
+func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
+	data, problem := readFile(path, maxJSONSize)
+	if problem != nil {
+		return nil, []Problem{*problem}
 	}
-	return Parse(path, data)
+	if inFolder && strings.EqualFold(filepath.Ext(path), ".json") && (len(data) > maxJSONSize || !mentionsQuery(data)) {
+		return nil, nil
+	}
+	return ParseAll(path, data)
 }
 
-func readRule(path string) ([]byte, error) {
+// readFile reads a file. One byte over the limit is enough to say that it is too
+// long.
+func readFile(path string, most int64) ([]byte, *Problem) {
+	data, err := readUpTo(path, most)
+	if err != nil {
+		problem := readProblem(path, err)
+		return nil, &problem
+	}
+	return data, nil
+}
+
+func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// One byte over the limit is enough for Parse to say that it is too long.
-	return io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	return io.ReadAll(io.LimitReader(f, most+1))
 }
+
+func readRule(path string) ([]byte, error) { return readUpTo(path, maxFileSize) }
 
 func readProblem(path string, err error) Problem {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -15,6 +17,41 @@ func (p *parser) entityMappings(n *yaml.Node) {
 	})
 }
 
+// sentinelEntities reads the columns that hold lists of entities.
+func (p *parser) sentinelEntities(n *yaml.Node) {
+	p.list(n, "sentinelEntitiesMappings", func(i int, item *yaml.Node) {
+		if !p.is(item, yaml.MappingNode) {
+			p.errorf(item, "an item of sentinelEntitiesMappings is %s: it must have columnName", describe(item))
+			return
+		}
+		if i == maxEntityColumns {
+			p.warnf(item, "there are %d columns of entities: Sentinel accepts %d", len(n.Content), maxEntityColumns)
+		}
+		set := p.mapping(item, "sentinelEntitiesMappings", map[string]field{
+			"columnName": func(n *yaml.Node) {
+				if column, ok := p.text(n, "columnName"); ok {
+					p.entityColumn(n, column)
+				}
+			},
+		})
+		if p.drawing() {
+			p.draw.required(item, "columnName")
+		}
+		if isNull(set["columnName"]) {
+			p.errorf(item, "columnName is missing: name the column of the query's result that holds the entities, such as Entities of SecurityAlert")
+		}
+	})
+}
+
+// entityColumn adds a column that holds a list of entities, once.
+func (p *parser) entityColumn(n *yaml.Node, column string) {
+	if slices.Contains(p.rule.EntityColumns, column) {
+		return
+	}
+	p.note(fmt.Sprintf(entityColumnPath, len(p.rule.EntityColumns)), n)
+	p.rule.EntityColumns = append(p.rule.EntityColumns, column)
+}
+
 // entityMapping reads one entity with the identifiers that columns give it.
 func (p *parser) entityMapping(n *yaml.Node) {
 	if !p.is(n, yaml.MappingNode) {
@@ -24,13 +61,17 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	// The identifiers can be checked only against the type, which may be
 	// written behind them.
 	var entity entityType
-	var known bool
+	var known, whole bool
 	var fields *yaml.Node
 	set := p.mapping(n, "entityMappings", map[string]field{
 		"entityType": func(n *yaml.Node) {
-			p.among(n, entityTypeNames)
+			p.among(n, append(slices.Clone(entityTypeNames), sentinelEntities))
 			value, ok := p.text(n, "entityType")
 			if !ok {
+				return
+			}
+			if strings.EqualFold(value, sentinelEntities) {
+				whole = true
 				return
 			}
 			if entity, known = entityTypeNamed(value); !known {
@@ -49,6 +90,20 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	}
 	if isNull(set["fieldMappings"]) {
 		p.errorf(n, "fieldMappings is missing: give at least one identifier and its columnName")
+		return
+	}
+
+	if whole {
+		// The whole list of an alert's entities, in one column.
+		p.list(fields, "fieldMappings", func(_ int, item *yaml.Node) {
+			if f, identifier, column := p.fieldMapping(item); identifier != nil && column != nil {
+				if !strings.EqualFold(f.Identifier, entitiesIdentifier) {
+					p.errorf(identifier, "%s has no identifier %q: use %s", sentinelEntities, clip(f.Identifier), entitiesIdentifier)
+					return
+				}
+				p.entityColumn(column, f.Column)
+			}
+		})
 		return
 	}
 
@@ -77,7 +132,7 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	switch {
 	case len(mapping.FieldMappings) == 0 && len(p.problems) == before:
 		p.errorf(fields, "fieldMappings is empty: give at least one identifier and its columnName")
-	case known && len(p.problems) == before && !entity.identifiedBy(mapped):
+	case known && len(p.problems) == before && !entity.identifiedBy(mapped) && !p.defender:
 		p.warnf(fields, "these identifiers do not identify %s: map %s as well", entity.name, entity.sufficientList())
 	}
 	p.rule.EntityMappings = append(p.rule.EntityMappings, mapping)
@@ -116,7 +171,7 @@ func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column 
 
 func (p *parser) customDetails(n *yaml.Node) {
 	p.pairs(n, "customDetails", func(name string, keyNode, value *yaml.Node) {
-		column, ok := p.text(value, "customDetails "+clip(name))
+		column, ok := p.optionalText(value, "customDetails "+clip(name))
 		if !ok {
 			return
 		}
@@ -138,7 +193,7 @@ func (p *parser) alertDetails(n *yaml.Node) {
 	column := func(key string, to *string) field {
 		return func(n *yaml.Node) {
 			var ok bool
-			if *to, ok = p.text(n, key); ok {
+			if *to, ok = p.optionalText(n, key); ok {
 				p.note(key, n)
 			}
 		}
@@ -154,7 +209,7 @@ func (p *parser) alertDetails(n *yaml.Node) {
 
 // format reads a text with {{Column}} in it and keeps where each column is.
 func (p *parser) format(n *yaml.Node, what string, longest int) Format {
-	if _, ok := p.text(n, what); !ok {
+	if _, ok := p.optionalText(n, what); !ok {
 		return Format{}
 	}
 	f, err := ParseFormat(n.Value)

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -104,6 +105,7 @@ func (r *reader) pairs(n *yaml.Node, what string, each func(key string, keyNode,
 		return
 	}
 	first := map[string]*yaml.Node{}
+	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		keyNode, value := resolve(n.Content[i]), resolve(n.Content[i+1])
 		if keyNode.Kind != yaml.ScalarNode {
@@ -116,7 +118,45 @@ func (r *reader) pairs(n *yaml.Node, what string, each func(key string, keyNode,
 			continue
 		}
 		first[key] = n.Content[i]
+		if isMerge(n.Content[i]) {
+			merged = append(merged, value)
+			continue
+		}
 		each(key, n.Content[i], value)
+	}
+	for _, value := range merged {
+		r.merge(value, first, each)
+	}
+}
+
+// isMerge reports whether a key is YAML's <<, which brings in the keys of other mappings.
+func isMerge(key *yaml.Node) bool { return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" }
+
+// merge calls each for the keys that a merge key brings in. A key that the mapping
+// has itself counts, and so does the first of several mappings that has it.
+func (r *reader) merge(value *yaml.Node, first map[string]*yaml.Node, each func(key string, keyNode, value *yaml.Node)) {
+	switch value = resolve(value); value.Kind {
+	case yaml.SequenceNode:
+		for _, item := range value.Content {
+			r.merge(item, first, each)
+		}
+	case yaml.MappingNode:
+		var nested []*yaml.Node
+		for i := 0; i+1 < len(value.Content); i += 2 {
+			keyNode := resolve(value.Content[i])
+			switch {
+			case isMerge(value.Content[i]):
+				nested = append(nested, value.Content[i+1])
+			case keyNode.Kind == yaml.ScalarNode && first[keyNode.Value] == nil:
+				first[keyNode.Value] = keyNode
+				each(keyNode.Value, keyNode, resolve(value.Content[i+1]))
+			}
+		}
+		for _, n := range nested {
+			r.merge(n, first, each)
+		}
+	default:
+		r.errorf(value, "the merge key << is %s: it must be an alias of a mapping, such as *defaults, or a list of them", describe(value))
 	}
 }
 
@@ -134,11 +174,46 @@ func (r *reader) list(n *yaml.Node, what string, each func(i int, item *yaml.Nod
 	for i, item := range n.Content {
 		item = resolve(item)
 		if isNull(item) {
-			r.errorf(item, "an item of %s is empty: remove it or give it a value", what)
+			r.warnf(item, "an item of %s is empty and ignored: remove it or give it a value", what)
 			continue
 		}
 		each(i, item)
 	}
+}
+
+// words calls each for every word of a list of words. One text in its place, with
+// commas between the words, is read as such a list, with a warning.
+func (r *reader) words(n *yaml.Node, what string, each func(item *yaml.Node, word string)) {
+	if r.drawing() {
+		r.draw.anyOf(n, []alternative{
+			{yaml.SequenceNode, func(n *yaml.Node) {
+				r.draw.list(n, func(_ int, item *yaml.Node) {
+					each(item, "")
+					r.draw.optionalText(item)
+				})
+			}},
+			{yaml.ScalarNode, r.draw.optionalText},
+		})
+		return
+	}
+	if s := resolve(n); s.Kind == yaml.ScalarNode {
+		text, ok := r.optionalText(n, what)
+		if !ok {
+			return
+		}
+		r.warnf(n, "%s is %s and is read as a list: write it as [a, b]", what, describe(s))
+		for word := range strings.SplitSeq(text, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				each(n, word)
+			}
+		}
+		return
+	}
+	r.list(n, what, func(_ int, item *yaml.Node) {
+		if word, ok := r.optionalText(item, "an item of "+what); ok {
+			each(item, word)
+		}
+	})
 }
 
 // text reads a single value as text, whatever YAML takes it for: a version of
@@ -161,13 +236,23 @@ func (r *reader) text(n *yaml.Node, what string) (value string, ok bool) {
 	return value, true
 }
 
+// optionalText reads a text that may be empty, as a portal writes what was not
+// filled in: that is as if the key were not there, and a warning.
+func (r *reader) optionalText(n *yaml.Node, what string) (value string, ok bool) {
+	if r.drawing() {
+		r.draw.optionalText(n)
+		return "", false
+	}
+	if s := resolve(n); s.Kind == yaml.ScalarNode && strings.TrimSpace(s.Value) == "" {
+		r.warnf(n, "%s is empty and ignored: give it a value or remove it", what)
+		return "", false
+	}
+	return r.text(n, what)
+}
+
 // texts reads a list of texts.
 func (r *reader) texts(n *yaml.Node, what string) (values []string) {
-	r.list(n, what, func(_ int, item *yaml.Node) {
-		if value, ok := r.text(item, "an item of "+what); ok {
-			values = append(values, value)
-		}
-	})
+	r.words(n, what, func(_ *yaml.Node, value string) { values = append(values, value) })
 	return values
 }
 
@@ -197,6 +282,12 @@ func (r *reader) duration(n *yaml.Node, what string) (time.Duration, bool) {
 		return 0, false
 	}
 	d, err := parseDuration(value)
+	if errors.Is(err, errDurationForm) {
+		var written string
+		if d, written, err = readLoosely(value); err == nil {
+			r.warnf(n, "%s is %q: it is read as %s, and should be written so", what, clip(value), written)
+		}
+	}
 	if err != nil {
 		r.errorf(n, "%s is %q: %v", what, clip(value), err)
 		return 0, false

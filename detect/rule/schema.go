@@ -108,6 +108,13 @@ func (d *drawing) text(n *yaml.Node) {
 	}
 }
 
+// optionalText is any single value that may be empty, unless more was said of it before.
+func (d *drawing) optionalText(n *yaml.Node) {
+	if s := d.shapes[n]; len(s.types) == 0 && len(s.enum) == 0 && s.pattern == "" {
+		s.types = []string{"string", "number", "boolean"}
+	}
+}
+
 func (d *drawing) truth(n *yaml.Node) {
 	d.shapes[n].alternatives = []*shape{{types: []string{"boolean"}}, {types: []string{"string"}, pattern: anyCase("true", "false")}}
 }
@@ -277,43 +284,46 @@ func identifierNames() []string {
 	for _, e := range entityTypes {
 		names = append(names, e.identifiers...)
 	}
+	names = append(names, entitiesIdentifier)
 	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(a, b) })
 	return slices.Compact(names)
 }
 
 // descriptions are what an editor shows of keys.
 var descriptions = map[string]string{
-	"id":                    "The rule's GUID. Give each rule one of its own.",
-	"name":                  "What the rule finds, in a few words.",
-	"displayName":           "What the rule finds, as the API calls it: the same as name.",
-	"description":           "What the rule finds and why it matters.",
-	"kind":                  "How the rule is scheduled. Scheduled is the default.",
-	"severity":              "The severity of the rule's alerts.",
-	"enabled":               "Whether the rule runs. It does unless this says false.",
-	"queryFrequency":        "How often the rule runs, such as 1h or PT1H.",
-	"queryPeriod":           "How far back each run looks, such as 1h or P1D; at least the frequency.",
-	"triggerOperator":       "How the number of rows is compared with triggerThreshold.",
-	"triggerThreshold":      "The number of rows to compare with, such as 0.",
-	"tactics":               "MITRE tactics.",
-	"relevantTechniques":    "MITRE techniques, such as T1078 or T1078.004.",
-	"query":                 "The KQL that the rule runs.",
-	"entityMappings":        "Which columns of a row identify accounts, addresses, hosts and others.",
-	"customDetails":         "Columns to show on the alert, each under a name.",
-	"alertDetailsOverride":  "Texts and properties of the alert that come from its row.",
-	"eventGroupingSettings": "Whether each row is an alert or all rows of a run are one.",
-	"suppressionEnabled":    "Whether the rule reports nothing for suppressionDuration after an alert.",
-	"suppressionDuration":   "How long the rule reports nothing after an alert, such as 5h.",
-	"incidentConfiguration": "Whether alerts make incidents, and which alerts share one.",
-	"pushback":              "What only Pushback reads.",
+	"id":                       "The rule's GUID. Give each rule one of its own.",
+	"name":                     "What the rule finds, in a few words.",
+	"displayName":              "What the rule finds, as the API calls it: the same as name.",
+	"description":              "What the rule finds and why it matters.",
+	"kind":                     "How the rule is scheduled. Scheduled is the default.",
+	"severity":                 "The severity of the rule's alerts.",
+	"enabled":                  "Whether the rule runs. It does unless this says false.",
+	"queryFrequency":           "How often the rule runs, such as 1h or PT1H.",
+	"queryPeriod":              "How far back each run looks, such as 1h or P1D; at least the frequency.",
+	"triggerOperator":          "How the number of rows is compared with triggerThreshold.",
+	"triggerThreshold":         "The number of rows to compare with, such as 0.",
+	"tactics":                  "MITRE tactics.",
+	"relevantTechniques":       "MITRE techniques, such as T1078 or T1078.004.",
+	"query":                    "The KQL that the rule runs.",
+	"entityMappings":           "Which columns of a row identify accounts, addresses, hosts and others.",
+	"sentinelEntitiesMappings": "Which columns hold whole lists of entities as JSON, as Entities of SecurityAlert does.",
+	"customDetails":            "Columns to show on the alert, each under a name.",
+	"alertDetailsOverride":     "Texts and properties of the alert that come from its row.",
+	"eventGroupingSettings":    "Whether each row is an alert or all rows of a run are one.",
+	"suppressionEnabled":       "Whether the rule reports nothing for suppressionDuration after an alert.",
+	"suppressionDuration":      "How long the rule reports nothing after an alert, such as 5h.",
+	"incidentConfiguration":    "Whether alerts make incidents, and which alerts share one.",
+	"pushback":                 "What only Pushback reads.",
 
 	"eventGroupingSettings.aggregationKind": "AlertPerResult makes an alert of each row, SingleAlert one of all.",
 
-	"pushback.identity": "The columns whose values say whether two rows are the same activity, if those of the entity mappings should not.",
-	"pushback.events":   "The columns that hold the ids of the single events of a row: an event is reported once.",
-	"pushback.guidance": "The https address of the page that says what to do about the rule's alerts.",
-	"pushback.story":    "The name of the story that the rule shares with others.",
-	"pushback.followUp": "Whether a sign-in afterwards updates the alert.",
-	"pushback.tests":    "The rule's cases, which handler test runs.",
+	"pushback.identity":    "The columns whose values say whether two rows are the same activity, if those of the entity mappings should not.",
+	"pushback.events":      "The columns that hold the ids of the single events of a row: an event is reported once.",
+	"pushback.guidance":    "The https address of the page that says what to do about the rule's alerts.",
+	"pushback.remediation": "What to do about the rule's alerts, in words.",
+	"pushback.story":       "The name of the story that the rule shares with others.",
+	"pushback.followUp":    "Whether a sign-in afterwards updates the alert.",
+	"pushback.tests":       "The rule's cases, which handler test runs.",
 
 	"tests":           "The rule's cases, which handler test runs.",
 	"the case.name":   "What the case is about, in a few words.",
