@@ -65,7 +65,7 @@ func newTest() *cobra.Command {
 			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
-			report := testReport{begin: time.Now(), print: t.printer(cmd.OutOrStdout(), asJSON)}
+			report := testReport{begin: time.Now(), broken: loaded.broken, print: t.printer(cmd.OutOrStdout(), asJSON)}
 			for _, r := range loaded.rules {
 				if err := t.rule(cmd.Context(), r, &report); err != nil {
 					return err
@@ -79,7 +79,7 @@ func newTest() *cobra.Command {
 					return err
 				}
 			}
-			return report.outcome(loaded.broken)
+			return report.outcome()
 		},
 	}
 	cmd.Flags().StringVar(&pattern, "run", "", "run only the cases whose RULE/CASE matches this regular expression")
@@ -402,7 +402,8 @@ type testReport struct {
 	begin    time.Time
 	print    testPrinter
 	suites   []testSuite
-	left     int // cases that --run leaves out
+	left     int      // cases that --run leaves out
+	broken   []string // what is wrong with rules that can not be tested
 	mistakes []rule.Problem
 }
 
@@ -443,17 +444,17 @@ func (r *testReport) counts() (ran, failed, mistaken int) {
 }
 
 // outcome is the error that the command ends with.
-func (r *testReport) outcome(broken []string) error {
+func (r *testReport) outcome() error {
 	_, failed, mistaken := r.counts()
 	var lines []string
 	for _, p := range r.mistakes {
 		lines = append(lines, p.String())
 	}
-	err := notRun(append(lines, broken...))
+	err := notRun(append(lines, r.broken...))
 	switch {
 	case mistaken > 0:
 		return &exitError{exitUsage, err}
-	case failed > 0 || len(broken) > 0:
+	case failed > 0 || len(r.broken) > 0:
 		return &exitError{exitFailed, err}
 	}
 	return nil

@@ -118,7 +118,7 @@ func (p *textTests) suite(s testSuite) error {
 func (p *textTests) totals(r *testReport, took time.Duration) error {
 	ran, failed, mistaken := r.counts()
 	word := "PASS"
-	if failed+mistaken > 0 {
+	if failed+mistaken+len(r.broken) > 0 {
 		word = "FAIL"
 	}
 	var said []string
@@ -128,6 +128,9 @@ func (p *textTests) totals(r *testReport, took time.Duration) error {
 	if mistaken > 0 {
 		said = append(said, count(int64(mistaken), "mistake"))
 	}
+	if n := len(r.broken); n > 0 {
+		said = append(said, count(int64(n), "error")+" in rules that were not tested")
+	}
 	if r.left > 0 {
 		said = append(said, fmt.Sprintf("%d left out by --run", r.left))
 	}
@@ -135,7 +138,7 @@ func (p *textTests) totals(r *testReport, took time.Duration) error {
 	if len(said) > 0 {
 		line += ", " + strings.Join(said, ", ")
 	}
-	if ran == 0 && failed+mistaken == 0 {
+	if ran == 0 && word == "PASS" {
 		line = "PASS: there are no cases to run"
 	}
 	_, err := fmt.Fprintf(p.w, "%s, in %.2fs\n", line, took.Seconds())
@@ -211,7 +214,7 @@ type (
 	}
 	junitSuite struct {
 		Name     string      `xml:"name,attr"`
-		File     string      `xml:"file,attr"`
+		File     string      `xml:"file,attr,omitempty"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
 		Errors   int         `xml:"errors,attr"`
@@ -221,7 +224,7 @@ type (
 	junitCase struct {
 		Class   string        `xml:"classname,attr"`
 		Name    string        `xml:"name,attr"`
-		File    string        `xml:"file,attr"`
+		File    string        `xml:"file,attr,omitempty"`
 		Line    int           `xml:"line,attr,omitempty"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitMessage `xml:"failure,omitempty"`
@@ -271,6 +274,14 @@ func (r *testReport) writeJUnit(path string) error {
 		}
 		all.Tests, all.Failures, all.Errors = all.Tests+suite.Tests, all.Failures+suite.Failures, all.Errors+suite.Errors
 		all.Suites = append(all.Suites, suite)
+	}
+	if len(r.broken) > 0 {
+		suite := junitSuite{Name: "rules that were not tested", Tests: len(r.broken), Errors: len(r.broken), Time: "0.000"}
+		for _, text := range r.broken {
+			first, _, _ := strings.Cut(shownText(text), "\n")
+			suite.Cases = append(suite.Cases, junitCase{Class: suite.Name, Name: first, Time: "0.000", Error: &junitMessage{Message: first, Text: shownText(text)}})
+		}
+		all.Tests, all.Errors, all.Suites = all.Tests+suite.Tests, all.Errors+suite.Errors, append(all.Suites, suite)
 	}
 	written, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/xml"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,9 +72,15 @@ func TestBrokenRules(t *testing.T) {
 func TestBrokenTested(t *testing.T) {
 	t.Parallel()
 	dir, places := brokenRules(t)
-	r := handler(t, "test", filepath.Join(dir, "rules"))
-	if r.code != exitFailed || !strings.Contains(r.stdout, "no cases") {
+	report := filepath.Join(t.TempDir(), "report.xml")
+	r := handler(t, "test", filepath.Join(dir, "rules"), "--junit", report)
+	if r.code != exitFailed || !strings.Contains(r.stdout, "no cases") || !strings.Contains(r.stdout, "FAIL: 0 cases of 3 rules, 8 errors in rules that were not tested, in ") {
 		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	written, err := os.ReadFile(report)
+	var suites junitSuites
+	if err = errors.Join(err, xml.Unmarshal(written, &suites)); err != nil || suites.Errors != 8 {
+		t.Errorf("%v\n%s", err, written)
 	}
 	for _, place := range places {
 		if place != "d.yaml:9:" && !strings.Contains(r.stderr, place) { // without a case nothing runs

@@ -3,7 +3,9 @@ package kql
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // CheckAll checks a query as [Catalog.Check] does, and goes on behind an error as far
@@ -99,7 +101,12 @@ func (l *errorList) follows(at span) bool {
 	if len(l.doubtful) == 0 || at.start < 0 || at.end > len(l.text) || at.start >= at.end {
 		return false
 	}
-	return slices.ContainsFunc(lex(l.text[at.start:at.end]), func(t token) bool { return t.kind == tokName && l.doubtful[t.text] })
+	for word := range strings.FieldsFuncSeq(l.text[at.start:at.end], func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' }) {
+		if l.doubtful[word] {
+			return true
+		}
+	}
+	return false
 }
 
 // tolerantExpr binds an expression. One that is wrong is a value of which nothing is

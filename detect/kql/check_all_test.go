@@ -101,3 +101,51 @@ func TestCheckAllEnds(t *testing.T) {
 		t.Fatal("it goes on and on")
 	}
 }
+
+// Queries of every kind with names in them that are wrong are checked to their end: the
+// error that Check finds is among the others, unless it follows from one of them, and a
+// query that is right has none.
+func TestCheckAllOfMutations(t *testing.T) {
+	t.Parallel()
+	schemas := schemasOf(testTables())
+	catalog := Catalog{Tables: schemas}
+	for n, query := range seedQueries(t) {
+		if n%7 != 0 || len(query) > 2000 { // a part of them is enough
+			continue
+		}
+		tokens, err := lexed(query)
+		if err != nil {
+			continue // nothing of it is a name
+		}
+		for i := -1; i < len(tokens); i += 1 + len(tokens)/5 {
+			mutated := query
+			if i >= 0 {
+				for i < len(tokens)-1 && tokens[i].kind != tokName {
+					i++
+				}
+				mutated = query[:tokens[i].start] + "wrng" + query[tokens[i].end:]
+				// And another behind it, so that there are two.
+				if j := i + 3; j < len(tokens) && tokens[j].kind == tokName {
+					mutated = query[:tokens[i].start] + "wrng" + query[tokens[i].end:tokens[j].start] + "wrong2" + query[tokens[j].end:]
+				}
+			}
+			_, err := Check(mutated, schemas)
+			s, errs := catalog.CheckAll(mutated)
+			if (err == nil) != (len(errs) == 0) || err == nil && s == nil {
+				t.Fatalf("%q: Check says %v, and CheckAll %v", mutated, err, errs)
+			}
+			for _, e := range errs {
+				var at *Error
+				if errors.As(e, &at) && (at.Offset < 0 || at.Offset > len(mutated) || !strings.HasPrefix(mutated[at.Offset:], at.Token)) {
+					t.Fatalf("%q: the error's place is wrong: %#v", mutated, at)
+				}
+			}
+		}
+	}
+}
+
+// lexed takes a text apart.
+func lexed(text string) (tokens []token, err error) {
+	defer caught(text, &err)
+	return lex(text), nil
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pushback/detect/alert"
 )
 
 // guidIn finds GUIDs in names and paths of resources.
@@ -111,9 +113,10 @@ func (c *collector) plain(n *yaml.Node, under string) {
 var resourceKeys = map[string]bool{"apiVersion": true, "resourceGroup": true, "systemData": true, "location": true, "dependsOn": true, "scope": true}
 
 // setID gives a rule the GUID that is in one of some names, the first that has one.
-// Without any, its id is the last part of the last name that is there.
+// Without any, its id is made of the expression that a name is, or is the last part
+// of the last name that is there.
 func (c *collector) setID(m, at *yaml.Node, names ...*yaml.Node) {
-	last := ""
+	last, expression := "", ""
 	for _, n := range names {
 		if isNull(n) || n.Kind != yaml.ScalarNode {
 			continue
@@ -124,9 +127,14 @@ func (c *collector) setID(m, at *yaml.Node, names ...*yaml.Node) {
 		}
 		if parts := strings.Split(strings.TrimRight(n.Value, "/"), "/"); !isExpression(n) {
 			at, last = n, parts[len(parts)-1]
+		} else if expression == "" {
+			expression = n.Value
 		}
 	}
-	if last != "" {
+	switch {
+	case expression != "": // such as guid(...), which a deployment works out
+		set(m, "id", scalarAt(at, alert.NewGUID("template", expression)))
+	case last != "":
 		set(m, "id", scalarAt(at, last))
 	}
 }
@@ -245,7 +253,7 @@ func resourceNoun(typ string, properties *yaml.Node) string {
 	last := typ[strings.LastIndexByte(typ, '/')+1:]
 	switch last {
 	case "savedsearches":
-		if get(properties, "functionAlias") != nil || get(properties, "FunctionAlias") != nil {
+		if get(properties, "functionAlias") != nil {
 			return "saved function"
 		}
 		return "hunting query"
@@ -308,6 +316,7 @@ func (c *collector) skipped() string {
 }
 
 // get returns the value of a key of a mapping, which may have it by a merge key, or nil.
+// The case of keys does not matter, as it does not to Azure.
 func get(n *yaml.Node, key string) *yaml.Node { return getMerged(n, key, 0) }
 
 func getMerged(n *yaml.Node, key string, depth int) *yaml.Node {
@@ -320,7 +329,7 @@ func getMerged(n *yaml.Node, key string, depth int) *yaml.Node {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			switch {
-			case resolve(n.Content[i]).Value == key:
+			case strings.EqualFold(resolve(n.Content[i]).Value, key):
 				return resolve(n.Content[i+1])
 			case isMerge(n.Content[i]):
 				merged = append(merged, n.Content[i+1])

@@ -164,9 +164,9 @@ func (c *functionCollector) look(n *yaml.Node, depth int) {
 	case n.Kind != yaml.MappingNode:
 	case get(n, "ParserQuery") != nil, get(n, "FunctionQuery") != nil:
 		c.published(n)
-	case properties != nil && fold(properties, "query") != nil:
+	case properties != nil && get(properties, "query") != nil:
 		c.search(properties, n, nil)
-	case fold(n, "functionAlias") != nil && fold(n, "query") != nil: // as the Azure CLI lists them
+	case get(n, "functionAlias") != nil && get(n, "query") != nil: // as the Azure CLI lists them
 		c.search(n, n, nil)
 	default:
 		for i := 1; i < len(n.Content); i += 2 {
@@ -200,7 +200,7 @@ func (c *functionCollector) saved(root *yaml.Node, outer *template, depth int) {
 // search takes a saved search, if it is a function.
 func (c *functionCollector) search(properties, at *yaml.Node, t *template) {
 	value := func(key string) *yaml.Node {
-		n := fold(properties, key)
+		n := get(properties, key)
 		if n != nil && t != nil {
 			n = t.resolve(n)
 			if open := t.open(n); open != nil {
@@ -314,18 +314,6 @@ func (c *functionCollector) parameter(n *yaml.Node) (string, bool) {
 func isQuoted(text string) bool {
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "h"), "@")
 	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
-}
-
-// fold returns the value of a key of a mapping, whatever its case, or nil.
-func fold(n *yaml.Node, key string) *yaml.Node {
-	if n = resolve(n); n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if strings.EqualFold(resolve(n.Content[i]).Value, key) {
-				return resolve(n.Content[i+1])
-			}
-		}
-	}
-	return nil
 }
 
 // These begin the text of a function in a file of KQL: the command that creates it, and
