@@ -2,7 +2,6 @@ package rule
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,7 +56,7 @@ func LoadFunctions(path string) ([]Function, []Problem) {
 	files := []string{path}
 	var problems []Problem
 	if info.IsDir() {
-		files, problems = functionFiles(path)
+		files, problems = filesBelow(path, func(string) bool { return true }, ".kql", ".csl", ".yaml", ".yml", ".json")
 	}
 	var functions []Function
 	for _, file := range files {
@@ -75,29 +74,6 @@ func LoadFunctions(path string) ([]Function, []Problem) {
 	}
 	sortProblems(problems)
 	return functions, problems
-}
-
-// functionFiles lists the files of functions below a folder.
-func functionFiles(root string) (files []string, problems []Problem) {
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch hidden := path != root && strings.HasPrefix(entry.Name(), "."); {
-		case err != nil:
-			problems = append(problems, readProblem(path, err))
-		case hidden && entry.IsDir():
-			return fs.SkipDir
-		case hidden || entry.IsDir():
-		default:
-			switch strings.ToLower(filepath.Ext(path)) {
-			case ".kql", ".csl", ".yaml", ".yml", ".json":
-				files = append(files, path)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		problems = append(problems, readProblem(root, err))
-	}
-	return files, problems
 }
 
 // ParseFunctions reads the functions in the text of a file: see [LoadFunctions].
