@@ -60,13 +60,11 @@ func (c *collector) search(n *yaml.Node, under string, depth int) {
 		c.detection(n)
 	case isResource(n):
 		c.resource(n, nil)
-	case get(n, "query") != nil:
+	case contentNoun(n) != "":
+		c.other = append(c.other, contentNoun(n))
+	case get(n, "query") != nil && (!isHunting(n) || get(n, "name") != nil || get(n, "displayName") != nil):
 		c.plain(n, under)
 	default:
-		if noun := contentNoun(n); noun != "" {
-			c.other = append(c.other, noun)
-			return
-		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			c.search(n.Content[i+1], resolve(n.Content[i]).Value, depth+1)
 		}
@@ -274,7 +272,7 @@ func resourceNoun(typ string, properties *yaml.Node) string {
 	return ""
 }
 
-// contentNoun says what a mapping without a query is that is published beside rules.
+// contentNoun says what a mapping is that is published beside rules, or nothing.
 func contentNoun(n *yaml.Node) string {
 	switch {
 	case get(n, "ParserQuery") != nil, get(n, "FunctionQuery") != nil, get(n, "FunctionName") != nil:
@@ -283,6 +281,10 @@ func contentNoun(n *yaml.Node) string {
 		return "watchlist"
 	case get(n, "triggeringLogic") != nil:
 		return "automation rule"
+	case get(n, "graphQueries") != nil, get(n, "connectivityCriterias") != nil, get(n, "connectivityCriteria") != nil:
+		return "data connector"
+	case get(n, "version") != nil && strings.HasPrefix(get(n, "version").Value, "Notebook/"):
+		return "workbook"
 	}
 	return ""
 }
@@ -363,7 +365,7 @@ func textNode(n *yaml.Node, value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: n.Line, Column: n.Column}
 }
 
-// list adds a key with a list to a mapping, if the list is not empty.
+// setList adds a key with a list to a mapping, if the list is not empty.
 func setList(m *yaml.Node, key string, items []*yaml.Node) {
 	if len(items) > 0 {
 		m.Content = append(m.Content, scalarAt(items[0], key), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: slices.Clone(items), Line: items[0].Line, Column: items[0].Column})
