@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pushback/detect/alert"
 )
 
 // guidIn finds GUIDs in names and paths of resources.
@@ -58,13 +60,11 @@ func (c *collector) search(n *yaml.Node, under string, depth int) {
 		c.detection(n)
 	case isResource(n):
 		c.resource(n, nil)
-	case get(n, "query") != nil:
+	case contentNoun(n) != "":
+		c.other = append(c.other, contentNoun(n))
+	case get(n, "query") != nil && (!isHunting(n) || get(n, "name") != nil || get(n, "displayName") != nil):
 		c.plain(n, under)
 	default:
-		if noun := contentNoun(n); noun != "" {
-			c.other = append(c.other, noun)
-			return
-		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			c.search(n.Content[i+1], resolve(n.Content[i]).Value, depth+1)
 		}
@@ -111,9 +111,10 @@ func (c *collector) plain(n *yaml.Node, under string) {
 var resourceKeys = map[string]bool{"apiVersion": true, "resourceGroup": true, "systemData": true, "location": true, "dependsOn": true, "scope": true}
 
 // setID gives a rule the GUID that is in one of some names, the first that has one.
-// Without any, its id is the last part of the last name that is there.
+// Without any, its id is made of the expression that a name is, or is the last part
+// of the last name that is there.
 func (c *collector) setID(m, at *yaml.Node, names ...*yaml.Node) {
-	last := ""
+	last, expression := "", ""
 	for _, n := range names {
 		if isNull(n) || n.Kind != yaml.ScalarNode {
 			continue
@@ -124,9 +125,14 @@ func (c *collector) setID(m, at *yaml.Node, names ...*yaml.Node) {
 		}
 		if parts := strings.Split(strings.TrimRight(n.Value, "/"), "/"); !isExpression(n) {
 			at, last = n, parts[len(parts)-1]
+		} else if expression == "" {
+			expression = n.Value
 		}
 	}
-	if last != "" {
+	switch {
+	case expression != "": // such as guid(...), which a deployment works out
+		set(m, "id", scalarAt(at, alert.NewGUID("template", expression)))
+	case last != "":
 		set(m, "id", scalarAt(at, last))
 	}
 }
@@ -245,7 +251,7 @@ func resourceNoun(typ string, properties *yaml.Node) string {
 	last := typ[strings.LastIndexByte(typ, '/')+1:]
 	switch last {
 	case "savedsearches":
-		if get(properties, "functionAlias") != nil || get(properties, "FunctionAlias") != nil {
+		if get(properties, "functionAlias") != nil {
 			return "saved function"
 		}
 		return "hunting query"
@@ -266,7 +272,7 @@ func resourceNoun(typ string, properties *yaml.Node) string {
 	return ""
 }
 
-// contentNoun says what a mapping without a query is that is published beside rules.
+// contentNoun says what a mapping is that is published beside rules, or nothing.
 func contentNoun(n *yaml.Node) string {
 	switch {
 	case get(n, "ParserQuery") != nil, get(n, "FunctionQuery") != nil, get(n, "FunctionName") != nil:
@@ -275,6 +281,10 @@ func contentNoun(n *yaml.Node) string {
 		return "watchlist"
 	case get(n, "triggeringLogic") != nil:
 		return "automation rule"
+	case get(n, "graphQueries") != nil, get(n, "connectivityCriterias") != nil, get(n, "connectivityCriteria") != nil:
+		return "data connector"
+	case get(n, "version") != nil && strings.HasPrefix(get(n, "version").Value, "Notebook/"):
+		return "workbook"
 	}
 	return ""
 }
@@ -308,6 +318,7 @@ func (c *collector) skipped() string {
 }
 
 // get returns the value of a key of a mapping, which may have it by a merge key, or nil.
+// The case of keys does not matter, as it does not to Azure.
 func get(n *yaml.Node, key string) *yaml.Node { return getMerged(n, key, 0) }
 
 func getMerged(n *yaml.Node, key string, depth int) *yaml.Node {
@@ -320,7 +331,7 @@ func getMerged(n *yaml.Node, key string, depth int) *yaml.Node {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			switch {
-			case resolve(n.Content[i]).Value == key:
+			case strings.EqualFold(resolve(n.Content[i]).Value, key):
 				return resolve(n.Content[i+1])
 			case isMerge(n.Content[i]):
 				merged = append(merged, n.Content[i+1])
@@ -354,7 +365,7 @@ func textNode(n *yaml.Node, value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: n.Line, Column: n.Column}
 }
 
-// list adds a key with a list to a mapping, if the list is not empty.
+// setList adds a key with a list to a mapping, if the list is not empty.
 func setList(m *yaml.Node, key string, items []*yaml.Node) {
 	if len(items) > 0 {
 		m.Content = append(m.Content, scalarAt(items[0], key), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: slices.Clone(items), Line: items[0].Line, Column: items[0].Column})

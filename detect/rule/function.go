@@ -2,7 +2,6 @@ package rule
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,7 +56,7 @@ func LoadFunctions(path string) ([]Function, []Problem) {
 	files := []string{path}
 	var problems []Problem
 	if info.IsDir() {
-		files, problems = functionFiles(path)
+		files, problems = filesBelow(path, func(string) bool { return true }, ".kql", ".csl", ".yaml", ".yml", ".json")
 	}
 	var functions []Function
 	for _, file := range files {
@@ -75,29 +74,6 @@ func LoadFunctions(path string) ([]Function, []Problem) {
 	}
 	sortProblems(problems)
 	return functions, problems
-}
-
-// functionFiles lists the files of functions below a folder.
-func functionFiles(root string) (files []string, problems []Problem) {
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch hidden := path != root && strings.HasPrefix(entry.Name(), "."); {
-		case err != nil:
-			problems = append(problems, readProblem(path, err))
-		case hidden && entry.IsDir():
-			return fs.SkipDir
-		case hidden || entry.IsDir():
-		default:
-			switch strings.ToLower(filepath.Ext(path)) {
-			case ".kql", ".csl", ".yaml", ".yml", ".json":
-				files = append(files, path)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		problems = append(problems, readProblem(root, err))
-	}
-	return files, problems
 }
 
 // ParseFunctions reads the functions in the text of a file: see [LoadFunctions].
@@ -164,9 +140,9 @@ func (c *functionCollector) look(n *yaml.Node, depth int) {
 	case n.Kind != yaml.MappingNode:
 	case get(n, "ParserQuery") != nil, get(n, "FunctionQuery") != nil:
 		c.published(n)
-	case properties != nil && fold(properties, "query") != nil:
+	case properties != nil && get(properties, "query") != nil:
 		c.search(properties, n, nil)
-	case fold(n, "functionAlias") != nil && fold(n, "query") != nil: // as the Azure CLI lists them
+	case get(n, "functionAlias") != nil && get(n, "query") != nil: // as the Azure CLI lists them
 		c.search(n, n, nil)
 	default:
 		for i := 1; i < len(n.Content); i += 2 {
@@ -200,7 +176,7 @@ func (c *functionCollector) saved(root *yaml.Node, outer *template, depth int) {
 // search takes a saved search, if it is a function.
 func (c *functionCollector) search(properties, at *yaml.Node, t *template) {
 	value := func(key string) *yaml.Node {
-		n := fold(properties, key)
+		n := get(properties, key)
 		if n != nil && t != nil {
 			n = t.resolve(n)
 			if open := t.open(n); open != nil {
@@ -314,18 +290,6 @@ func (c *functionCollector) parameter(n *yaml.Node) (string, bool) {
 func isQuoted(text string) bool {
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "h"), "@")
 	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
-}
-
-// fold returns the value of a key of a mapping, whatever its case, or nil.
-func fold(n *yaml.Node, key string) *yaml.Node {
-	if n = resolve(n); n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if strings.EqualFold(resolve(n.Content[i]).Value, key) {
-				return resolve(n.Content[i+1])
-			}
-		}
-	}
-	return nil
 }
 
 // These begin the text of a function in a file of KQL: the command that creates it, and

@@ -53,46 +53,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseCases reads any text as cases, and compares what they expect with alerts
-// of all kinds: nothing panics, and what is wrong has a place.
-func FuzzParseCases(f *testing.F) {
-	for _, name := range ShippedNames() {
-		text, err := shippedFiles.ReadFile(name + ".test.yaml")
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(text[:2000]))
-	}
-	for _, seed := range []string{
-		"tests: [{name: a, logs: {T: [{a: !!binary x, b: .nan, c: 0x1F, d: 1e999, e: ~}]}, expect: [{row: {a: 1e99999999}, rows: 3}]}]",
-		"- {name: *a, logs: &a x, expect: [{entities: [{type: IP}, {Account: [x, {Name: y}]}], details: {a: [1, {}]}, findings: nothing}]}",
-		"- &a {name: a, logs: x, expect: *a}", "- 1", "tests:", "{a: b}", "[[[[]]]]",
-	} {
-		f.Add(seed)
-	}
-	alerts := []alert.Alert{{}, {Title: "x", Rows: []alert.Row{{{Column: "a", Value: []byte(`"1"`)}}, {}}, Entities: []alert.Entity{{Type: "IP"}}, Context: &alert.Context{Findings: []alert.Finding{{Kind: "bombing", Text: "x"}}}}}
-	f.Fuzz(func(t *testing.T, text string) {
-		cases, problems := ParseCases("x.test.yaml", []byte(text))
-		for _, p := range problems {
-			if p.Warning || p.Message == "" || p.File != "x.test.yaml" {
-				t.Fatalf("%q: %#v", text, p)
-			}
-		}
-		for _, c := range cases {
-			if c.Name == "" || c.Line < 1 {
-				t.Fatalf("%q: %#v", text, c)
-			}
-			for i := range len(alerts) + 1 {
-				for _, d := range c.Expect.Compare(alerts[:i]) {
-					if d.What == "" {
-						t.Fatalf("%q: %#v", text, d)
-					}
-				}
-			}
-		}
-	})
-}
-
 // FuzzParseAll checks the same of exports, and of functions, which are read from the
 // same forms.
 func FuzzParseAll(f *testing.F) {
@@ -137,6 +97,46 @@ func FuzzParseAll(f *testing.F) {
 		for _, fn := range functions {
 			if strings.TrimSpace(fn.Body.Text) == "" || len(fn.Names) == 0 || fn.Place(2, 1) == "" {
 				t.Errorf("%+v", fn)
+			}
+		}
+	})
+}
+
+// FuzzParseCases reads any text as cases, and compares what they expect with alerts
+// of all kinds: nothing panics, and what is wrong has a place.
+func FuzzParseCases(f *testing.F) {
+	for _, name := range ShippedNames() {
+		text, err := shippedFiles.ReadFile(name + ".test.yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text[:2000]))
+	}
+	for _, seed := range []string{
+		"tests: [{name: a, logs: {T: [{a: !!binary x, b: .nan, c: 0x1F, d: 1e999, e: ~}]}, expect: [{row: {a: 1e99999999}, rows: 3}]}]",
+		"- {name: *a, logs: &a x, expect: [{entities: [{type: IP}, {Account: [x, {Name: y}]}], details: {a: [1, {}]}, findings: nothing}]}",
+		"- &a {name: a, logs: x, expect: *a}", "- 1", "tests:", "{a: b}", "[[[[]]]]",
+	} {
+		f.Add(seed)
+	}
+	alerts := []alert.Alert{{}, {Title: "x", Rows: []alert.Row{{{Column: "a", Value: []byte(`"1"`)}}, {}}, Entities: []alert.Entity{{Type: "IP"}}, Context: &alert.Context{Findings: []alert.Finding{{Kind: "bombing", Text: "x"}}}}}
+	f.Fuzz(func(t *testing.T, text string) {
+		cases, problems := ParseCases("x.test.yaml", []byte(text))
+		for _, p := range problems {
+			if p.Warning || p.Message == "" || p.File != "x.test.yaml" {
+				t.Fatalf("%q: %#v", text, p)
+			}
+		}
+		for _, c := range cases {
+			if c.Name == "" || c.Line < 1 {
+				t.Fatalf("%q: %#v", text, c)
+			}
+			for i := range len(alerts) + 1 {
+				for _, d := range c.Expect.Compare(alerts[:i]) {
+					if d.What == "" {
+						t.Fatalf("%q: %#v", text, d)
+					}
+				}
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,9 @@ import (
 // https://learn.microsoft.com/graph/api/resources/security-detectionrule
 // Both forms are read: the properties that the first version of the API had, such
 // as period and impactedAssets, and those that took their place.
+
+// namesTimestamp finds the column of time that tables have in Defender.
+var namesTimestamp = regexp.MustCompile(`\bTimestamp\b`)
 
 // detection takes a custom detection rule as a mapping with the keys of a rule in YAML.
 func (c *collector) detection(n *yaml.Node) {
@@ -36,7 +40,10 @@ func (c *collector) detection(n *yaml.Node) {
 	}
 	c.setID(m, n, names...)
 	name := move("name", n, "displayName")
-	if move("query", n, "queryCondition", "queryText") == nil {
+	switch query := move("query", n, "queryCondition", "queryText"); {
+	case query != nil && namesTimestamp.MatchString(query.Value) && !strings.Contains(query.Value, "Timestamp ="):
+		c.warnf(query, "the query names Timestamp, which tables have in Defender: in a workspace they have TimeGenerated instead")
+	case query == nil:
 		c.errorf(get(n, "queryCondition"), "queryText is missing: it is the KQL that the rule runs")
 		ok = false
 	}

@@ -100,6 +100,24 @@ func TestDetectionRules(t *testing.T) {
 	}
 }
 
+func TestDetectionWarnsOfTimestamp(t *testing.T) {
+	t.Parallel()
+	text := func(query string) []byte {
+		return []byte(`{"id": "67895317-b2a8-4ac3-8f8b-fa6b7765f2fe", "displayName": "D", "queryCondition": {"queryText": "` + query +
+			`"}, "schedule": {"period": "1H"}, "detectionAction": {"alertTemplate": {"title": "D", "severity": "low"}}}`)
+	}
+	_, problems := ParseAll("d.json", text("DeviceEvents | where Timestamp > ago(1h)"))
+	want := []string{"d.json:1:100: warning: the query names Timestamp, which tables have in Defender: in a workspace they have TimeGenerated instead"}
+	if diff := cmp.Diff(want, texts(problems)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, query := range []string{"DeviceEvents | where TimeGenerated > ago(1h)", "DeviceEvents | extend Timestamp = TimeGenerated | where Timestamp > ago(1h)"} {
+		if _, problems := ParseAll("d.json", text(query)); len(problems) > 0 {
+			t.Errorf("%s: %v", query, problems)
+		}
+	}
+}
+
 func TestDetectionSchedules(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pushback/detect/input"
@@ -80,6 +81,12 @@ func (r *Rule) sameID(first *Rule) Problem {
 
 // ruleFiles lists the rule files below a folder, in lexical order.
 func ruleFiles(root string) (files []string, problems []Problem) {
+	return filesBelow(root, func(path string) bool { return !IsTestFile(path) }, ".yaml", ".yml", ".json")
+}
+
+// filesBelow lists the files below a folder that have one of some extensions and are
+// wanted, in lexical order, without hidden ones.
+func filesBelow(root string, wanted func(path string) bool, extensions ...string) (files []string, problems []Problem) {
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch hidden := path != root && strings.HasPrefix(entry.Name(), "."); {
 		case err != nil:
@@ -88,13 +95,8 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 		case hidden && entry.IsDir():
 			return fs.SkipDir
 		case hidden || entry.IsDir():
-		default:
-			switch ext := strings.ToLower(filepath.Ext(path)); ext {
-			case ".yaml", ".yml", ".json":
-				if !IsTestFile(path) {
-					files = append(files, path)
-				}
-			}
+		case slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) && wanted(path):
+			files = append(files, path)
 		}
 		return nil
 	})
