@@ -2,6 +2,7 @@ package detect
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -15,8 +16,14 @@ import (
 var (
 	startColumns  = []string{"StartTime", "StartTimeUtc"}
 	endColumns    = []string{"EndTime", "EndTimeUtc"}
-	momentColumns = []string{"TimeGenerated"}
+	momentColumns = []string{"TimeGenerated", "timestamp"} // the second is what many published rules call it, and Defender
 )
+
+// IsTimeColumn reports whether a column of that name says when an activity took
+// place, and is no part of what identifies it.
+func IsTimeColumn(name string) bool {
+	return slices.ContainsFunc(slices.Concat(startColumns, endColumns, momentColumns), func(n string) bool { return strings.EqualFold(n, name) })
+}
 
 // foundActivity is what one or more rows of a result say that somebody did.
 type foundActivity struct {

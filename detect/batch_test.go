@@ -394,7 +394,7 @@ func TestLostAlertsAreReported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return w.diagnose(&s, &Report{Time: clock("10:00"), Deliveries: []Delivery{{Destination: alerts.Name, Followed: f}}})
+		return w.diagnose(&s, &Report{Time: clock("10:00"), Deliveries: []Delivery{{Destination: alerts.Name, Followed: f}}}, Fullness{})
 	}
 	d := found(notify.Followed{Known: true, Lost: 2, Oldest: clock("09:20"), Text: "2 rows became nothing: see the rule."})
 	if len(d.conditions) != 1 || d.conditions[0].key != key || d.conditions[0].not != alerts.Name || !d.conditions[0].since.Equal(clock("09:20")) ||

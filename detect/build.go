@@ -60,6 +60,9 @@ func (b builder) alerts(news found) []alert.Alert {
 	return alerts
 }
 
+// remediationProperty is the property of an alert that says what to do about it.
+const remediationProperty = "RemediationSteps"
+
 // mostAlertRows is how many rows an alert shows, and has the entities and details
 // of. An analyst reads no more, and 100,000 do not fit a small instance.
 const mostAlertRows = 1000
@@ -100,9 +103,16 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	a.ID = alert.NewID(r.ID, a.Activities)
 	shown := rows[:min(n, mostAlertRows)]
 	a.Rows = b.rows(shown)
-	a.Entities = b.entities(shown)
+	a.Entities = b.entities(shown, func(text string) {
+		if !slices.Contains(a.Notes, text) {
+			a.Notes = append(a.Notes, text)
+		}
+	})
 	a.CustomDetails = b.customDetails(shown)
 	b.override(&a, rows)
+	if r.Remediation != "" && !slices.ContainsFunc(a.Properties, func(p alert.Property) bool { return p.Name == remediationProperty }) {
+		a.Properties = append(a.Properties, alert.Property{Name: remediationProperty, Value: r.Remediation})
+	}
 	if len(shown) < n {
 		a.Notes = append(a.Notes, fmt.Sprintf("The rows, the entities and the details are those of the first %s of %s rows. All activities are recorded.", grouped(len(shown)), grouped(n)))
 	}
@@ -169,21 +179,26 @@ func (b builder) values(row []any, column string) []string {
 }
 
 // entities returns the distinct entities of the rows. Identifiers without a
-// value are left out, and so is an entity without any.
-func (b builder) entities(rows [][]any) []alert.Entity {
+// value are left out, and so is an entity without any. What the alert should say
+// about them it notes.
+func (b builder) entities(rows [][]any, note func(string)) []alert.Entity {
 	entities := make([]alert.Entity, 0, len(b.rule.EntityMappings))
 	seen := map[string]bool{}
+	add := func(found []alert.Entity) {
+		for _, e := range found {
+			key, err := json.Marshal(e)
+			if err != nil || seen[string(key)] {
+				continue
+			}
+			seen[string(key)] = true
+			entities = append(entities, e)
+		}
+	}
 	for _, row := range rows {
 		for _, mapping := range b.rule.EntityMappings {
-			for _, e := range b.mapped(row, mapping) {
-				key, err := json.Marshal(e)
-				if err != nil || seen[string(key)] {
-					continue
-				}
-				seen[string(key)] = true
-				entities = append(entities, e)
-			}
+			add(b.mapped(row, mapping))
 		}
+		add(b.listed(row, note))
 	}
 	if len(entities) == 0 {
 		return nil

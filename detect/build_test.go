@@ -324,6 +324,25 @@ entityMappings:
 			[]foundActivity{{Activity: alert.Activity{Span: at("09:10", "09:20")}, rows: []int{0}}}, true,
 		},
 		{
+			"a timestamp", byUser,
+			workspace.Table{
+				Columns: columns("timestamp:datetime", "User:string"),
+				Rows:    [][]any{{clock("09:10"), "alice"}, {nil, "alice"}},
+			},
+			[]foundActivity{
+				{Activity: alert.Activity{Span: at("09:10", "09:10")}, rows: []int{0}},
+				{Activity: alert.Activity{Span: full}, rows: []int{1}},
+			}, true,
+		},
+		{
+			"a Timestamp beside TimeGenerated", byUser,
+			workspace.Table{
+				Columns: columns("Timestamp:datetime", "TimeGenerated:datetime", "User:string"),
+				Rows:    [][]any{{clock("09:10"), clock("09:20"), "alice"}},
+			},
+			[]foundActivity{{Activity: alert.Activity{Span: at("09:20", "09:20")}, rows: []int{0}}}, true,
+		},
+		{
 			"a start time that is text", byUser,
 			workspace.Table{
 				Columns: columns("StartTime:string", "TimeGenerated:datetime", "User:string"),

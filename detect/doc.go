@@ -84,7 +84,7 @@
 // promises none.
 //
 // An activity's span is from the row's StartTime (or StartTimeUtc) to its
-// EndTime (or EndTimeUtc), else it is the moment TimeGenerated, else the
+// EndTime (or EndTimeUtc), else it is the moment TimeGenerated or timestamp, else the
 // window; names are compared without case. A row is news if its span is not
 // inside of what was reported of its identity. A rule can name columns that hold the
 // ids of the single events; then a row is news if one of them was not reported,

@@ -384,7 +384,7 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 
 	reader := newRowReader(scheduled.Rule, table, w.Window)
 	if reader.timeless() && !table.NoData && scheduled.schedule.Overlaps() {
-		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime or TimeGenerated: what overlapping windows find is reported by each", scheduled.File))
+		run.warn(fmt.Sprintf("%s: warning: the result has no StartTime and EndTime, TimeGenerated or timestamp: what overlapping windows find is reported by each", scheduled.File))
 	}
 	found := reader.found()
 	q := ledger.Question{RuleID: scheduled.ID, Activities: found.activities, Window: w.Window, Now: now,

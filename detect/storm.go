@@ -345,7 +345,7 @@ func (b builder) name(rows []int, identity func(rows []int) []alert.Field) strin
 		}
 	}
 	for _, i := range rows[:min(len(rows), 1)] {
-		for _, e := range b.entities([][]any{b.table.Rows[i]}) {
+		for _, e := range b.entities([][]any{b.table.Rows[i]}, func(string) {}) {
 			add(e.Fields[0].Value)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // withKnown adds the tables that queries name, that are known and that the logs do
 // not hold: they are empty. It returns the names of those, and of the tables that
 // the logs hold without a record, which come to the same.
-func withKnown(tables []*kql.Table, queries ...string) (all []*kql.Table, empty []string) {
+func withKnown(lists library, tables []*kql.Table, queries ...string) (all []*kql.Table, empty []string) {
 	all = slices.Clone(tables)
 	held := map[string]*kql.Table{}
 	for _, t := range tables {
@@ -20,7 +20,7 @@ func withKnown(tables []*kql.Table, queries ...string) (all []*kql.Table, empty 
 	}
 	known := kql.KnownTables()
 	for _, query := range queries {
-		named, err := kql.Tables(query)
+		named, err := lists.tables(query)
 		if err != nil {
 			continue // what is wrong with it is said where it is run
 		}
@@ -40,12 +40,12 @@ func withKnown(tables []*kql.Table, queries ...string) (all []*kql.Table, empty 
 }
 
 // emptyNotes says which rules run over tables without a record.
-func emptyNotes(empty []string, rules []*rule.Rule) []string {
+func emptyNotes(lists library, empty []string, rules []*rule.Rule) []string {
 	var notes []string
 	for _, table := range empty {
 		var names []string
 		for _, r := range rules {
-			if tables, err := kql.Tables(r.Query.Text); err == nil && slices.Contains(tables, table) {
+			if tables, err := lists.tables(r.Query.Text); err == nil && slices.Contains(tables, table) {
 				names = append(names, fmt.Sprintf("%q", r.Name))
 			}
 		}

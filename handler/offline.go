@@ -35,10 +35,13 @@ type offline struct {
 	title    string
 	rules    []*rule.Rule
 	warnings []string
+	broken   []string // what is wrong with rules that do not run
+	strict   bool     // a rule that can not run keeps the others from running
 	config   settings.Settings
-	lists    watchlistSource // nil for none
-	from, to time.Time       // zero: from the logs' first hour, to their end
+	lists    library
+	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
+	needs    *logs.Options // what the rules need of the logs; nil to find it out
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -48,33 +51,22 @@ const localWorkspace = "local"
 // they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
+	o.warnings = append(o.warnings, o.lists.notes...)
 	enabled, disabled := divide(o.rules)
 	for _, r := range disabled {
 		o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
 	}
 	if len(enabled) == 0 {
-		return errors.New(strings.Join(append(o.warnings, "no rule is left to run"), "\n"))
+		return errors.New(strings.Join(slices.Concat(o.broken, o.warnings, []string{"no rule is left to run"}), "\n"))
 	}
 	late := &lateRecords{delay: o.config.Delay, after: o.config.Delay + o.config.Lateness}
-	l, err := o.readFor(ctx, enabled, late)
+	ready, err := o.prepare(ctx, enabled, late)
 	if err != nil {
 		return err
 	}
-	tables, empty := withKnown(l.Tables, queriesOf(enabled)...)
-	known := &logs.Logs{Tables: tables, Report: l.Report}
-	late.sort()
-	rules, problems := runnable(enabled, known, o.lists)
-	problems.notes = append(problems.notes, emptyNotes(empty, rules)...)
-	if len(problems.refused) > 0 || len(rules) == 0 {
-		return errors.New(strings.Join(append(problems.refused, problems.missing...), "\n"))
-	}
-	read := tablesRead(rules, known, o.lists)
-	first, last, err := o.span(read)
-	if err != nil {
-		return err
-	}
+	l, rules, problems, first, last := ready.logs, ready.rules, ready.problems, ready.first, ready.last
 
-	coming := &arrivals{looks: looksOf(rules, kql.Catalog{Tables: schemasOf(tables), Watchlists: o.lists}), late: late}
+	coming := o.arrivals(ready, late)
 	bar := newProgress(stderr)
 	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
@@ -89,7 +81,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		to = collecting{to, cards}
 	}
 	var failures failureList
-	detectors, err := o.simulate(ctx, l, rules, parts(rules, read, coming.reach(o.config), first, last), coming, to, &failures, func(r detect.Report) error {
+	detectors, err := o.simulate(ctx, l, rules, parts(rules, ready.read, coming.reach(o.config), first, last), coming, to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
 		}
@@ -99,7 +91,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	p.tooLate(late.warnings(tablesOfRules(rules, known, o.lists), o.config, detectors))
+	p.tooLate(late.warnings(tablesOfRules(rules, ready.known, o.lists), o.config, detectors))
 	if err := p.end(time.Since(begin)); err != nil {
 		return err
 	}
@@ -107,13 +99,55 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		cards.totals = fmt.Sprintf("%s from %s to %s UTC", count(int64(len(cards.alerts)), "alert"), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
 		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
 	}
-	return failures.err()
+	return errors.Join(notRun(slices.Concat(o.broken, problems.refused)), errors.Join(l.Report.Unusable...), failures.err())
+}
+
+// notRun is the error of rules that did not run, nil if there are none.
+func notRun(broken []string) error {
+	if len(broken) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(broken, "\n"))
+}
+
+// prepared are logs with the rules that can run over them.
+type prepared struct {
+	logs, known *logs.Logs // as they are, and with the known tables that they lack
+	rules       []*rule.Rule
+	problems    runProblems
+	read        []*kql.Table // that say when to run
+	first, last time.Time
+}
+
+// prepare reads what rules need of the logs, and finds out which of the rules can run
+// over them and when. It is an error if none can.
+func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*prepared, error) {
+	l, err := o.readFor(ctx, rules, late)
+	if err != nil {
+		return nil, err
+	}
+	late.sort()
+	tables, empty := withKnown(o.lists, l.Tables, queriesOf(rules)...)
+	p := &prepared{logs: l, known: &logs.Logs{Tables: tables, Report: l.Report}}
+	p.rules, p.problems = runnable(rules, p.known, o.lists)
+	p.problems.notes = append(p.problems.notes, emptyNotes(o.lists, empty, p.rules)...)
+	if len(p.problems.refused) > 0 && o.strict || len(p.rules) == 0 {
+		return nil, errors.New(strings.Join(slices.Concat(o.broken, p.problems.refused, p.problems.missing), "\n"))
+	}
+	p.read = tablesRead(p.rules, p.known, o.lists)
+	p.first, p.last, err = o.span(p.read)
+	return p, err
 }
 
 // arrivals is what is known of late records before the rules run.
 type arrivals struct {
 	looks looks
 	late  *lateRecords
+}
+
+// arrivals says what is known of late records of logs that are prepared.
+func (o *offline) arrivals(ready *prepared, late *lateRecords) *arrivals {
+	return &arrivals{looks: looksOf(ready.rules, o.lists.catalog(schemasOf(ready.known.Tables))), late: late}
 }
 
 // reach is how long after the end of a part of the time rules still run over
@@ -128,13 +162,22 @@ func (a *arrivals) reach(s settings.Settings) time.Duration {
 
 // readFor reads what rules need of the logs, and notes the records that came late.
 func (o *offline) readFor(ctx context.Context, rules []*rule.Rule, late *lateRecords) (*logs.Logs, error) {
+	opts := o.needs
+	if opts == nil {
+		opts = o.needed(rules)
+	}
+	reading := *opts
+	reading.Received = late.add
+	return o.read(ctx, reading)
+}
+
+// needed finds out what rules, and the context of their alerts, need of the logs.
+func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
 	}
-	return o.read(ctx, logs.Options{
-		Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...), Received: late.add,
-	})
+	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
 }
 
 // queriesOf returns the texts of the rules' queries.
@@ -172,9 +215,9 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	tables, _ := withKnown(l.Tables, queriesOf(rules)...)
+	tables, _ := withKnown(lists, l.Tables, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
 	if err != nil {
 		return nil, err
@@ -202,9 +245,8 @@ func newSimulation(l *logs.Logs, lists watchlistSource, rules []*rule.Rule, s se
 }
 
 // client returns a client of a workspace that holds the tables.
-func (s *simulation) client(tables []*kql.Table, lists watchlistSource) (*workspace.Client, error) {
-	db := kql.NewDatabase(tables...)
-	db.Watchlists = lists
+func (s *simulation) client(tables []*kql.Table, lists library) (*workspace.Client, error) {
+	db := lists.database(tables...)
 	return workspace.New(localWorkspace, localCredential{}, workspace.Options{
 		ClientOptions: azcore.ClientOptions{
 			Transport: &service.Service{
@@ -242,16 +284,20 @@ type runProblems struct {
 }
 
 // runnable parts the rules that can run over the logs from those that cannot.
-func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.Rule, runProblems) {
+func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, runProblems) {
 	schemas := schemasOf(l.Tables)
 	var good []*rule.Rule
 	var p runProblems
 	for _, r := range rules {
-		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		s, err := lists.catalog(schemas).Check(r.Query.Text)
 		var query *kql.Error
 		switch {
+		case errors.As(err, &query) && query.UnknownFunction != "":
+			problem, _, _ := strings.Cut(queryProblem(r, query), "\n")
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q can not run: %s", r.Name, problem))
+			continue
 		case errors.As(err, &query) && query.UnknownTable != "":
-			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv; they hold %[3]s",
+			p.missing = append(p.missing, fmt.Sprintf("the rule %q reads %s, which these logs do not hold and of which no columns are known: give it as a file named %[2]s.ndjson or %[2]s.csv, or if it is a function of the workspace, its text by --functions; they hold %[3]s",
 				r.Name, query.UnknownTable, tablesOf(l)))
 			continue
 		case errors.As(err, &query):
@@ -264,7 +310,14 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) ([]*rule.
 		for _, w := range s.Warnings {
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
 		}
+		if w := identityWarning(r, s.Columns); w != "" {
+			p.notes = append(p.notes, fmt.Sprintf("the rule %q: %s", r.Name, w))
+		}
 		for _, table := range s.Missing {
+			if function, ok := strings.CutSuffix(table, "()"); ok {
+				p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the function %s, whose text is not given (--functions)", r.Name, function))
+				continue
+			}
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold and of which no columns are known", r.Name, table))
 		}
 		good = append(good, r)
@@ -297,7 +350,7 @@ var contextTables = map[string]bool{"IdentityInfo": true}
 
 // tablesRead lists the tables of events that the rules read, or if there are
 // none the others.
-func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.Table {
+func tablesRead(rules []*rule.Rule, l *logs.Logs, lists library) []*kql.Table {
 	names := make(map[string]bool)
 	for _, tables := range tablesOfRules(rules, l, lists) {
 		for _, table := range tables {
@@ -321,11 +374,11 @@ func tablesRead(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) []*kql.
 }
 
 // tablesOfRules lists the tables that each rule reads.
-func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists watchlistSource) map[*rule.Rule][]string {
+func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists library) map[*rule.Rule][]string {
 	schemas := schemasOf(l.Tables)
 	reads := make(map[*rule.Rule][]string)
 	for _, r := range rules {
-		s, err := kql.Catalog{Tables: schemas, Watchlists: lists}.Check(r.Query.Text)
+		s, err := lists.catalog(schemas).Check(r.Query.Text)
 		if err == nil { // it was checked before
 			reads[r] = slices.Sorted(maps.Keys(s.Reads))
 		}

@@ -36,7 +36,7 @@ func TestPositionsSurviveTheAPI(t *testing.T) {
 	} {
 		r := rule.Default()
 		r.Query.Text = tc.query
-		sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.Add(time.Hour), nil, ledger.NewMemory(), &collector{})
+		sim, err := newSimulation(l, library{}, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.Add(time.Hour), nil, ledger.NewMemory(), &collector{})
 		if err != nil {
 			t.Fatal(err)
 		}

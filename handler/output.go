@@ -30,11 +30,14 @@ type output struct {
 	// open says to open a browser there.
 	serve pageAddress
 	open  bool
+	// summary says how loud each rule is, in place of the alerts.
+	summary bool
 }
 
 func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.serve, "serve", "after the run, show the cards as Teams would, on a local page at this address, such as 127.0.0.1:8080")
 	cmd.Flags().BoolVar(&o.open, "open", false, "after the run, show the cards in a browser")
+	cmd.Flags().BoolVar(&o.summary, "summary", false, "instead of the alerts say how loud each rule is: alerts a day, who comes most, what is dropped, how long queries take; with --json one object per rule")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
 }
 
@@ -51,6 +54,9 @@ type printer interface {
 
 func (o *output) printer(stdout io.Writer, style console.Style, stderr io.Writer) printer {
 	warn := &warnings{w: stderr}
+	if o.summary {
+		return &summaryPrinter{w: stdout, style: style, json: o.json, warn: warn}
+	}
 	if o.json {
 		return &jsonPrinter{w: stdout, warn: warn}
 	}

@@ -28,6 +28,7 @@ type querying struct {
 	from, to time.Time
 	format   string
 	explain  bool
+	strict   bool
 }
 
 // mostQueryBytes is how long a query may be: as long as the service takes one.
@@ -111,6 +112,7 @@ func newQuery() *cobra.Command {
 	}
 	q.exported.flags(cmd, "default: no logs at all")
 	q.lists.flag(cmd)
+	strictFlag(cmd, &q.strict)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
 	cmd.Flags().StringVar(&to, "to", "", "read only records with an earlier TimeGenerated")
@@ -122,21 +124,29 @@ func newQuery() *cobra.Command {
 // run reads the logs, runs the query and writes its answer, or explains it.
 func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	warn := &warnings{w: stderr}
+	lists, err := q.lists.library()
+	if err != nil {
+		return err
+	}
+	for _, note := range lists.notes {
+		warn.write(note)
+	}
+	var unusable []error
 	var held, tables []*kql.Table // that the logs hold, and with those that are known and empty
 	if len(q.exported.paths) > 0 {
 		bar := newProgress(stderr)
 		l, err := q.exported.read(ctx, stdin, logs.Options{
-			Columns: neededColumns(q.lists.get, q.text), Rows: neededRows(q.lists.get, q.text),
-			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder,
+			Columns: neededColumns(lists, q.text), Rows: neededRows(lists, q.text),
+			Progress: bar.bytes, DateOrder: q.lists.dates.DateOrder, GoOn: !q.strict,
 		})
 		bar.done()
 		if err != nil {
 			return err
 		}
 		warn.reading(l.Report)
-		held = l.Tables
+		held, unusable = l.Tables, l.Report.Unusable
 		var empty []string
-		tables, empty = withKnown(held, q.text)
+		tables, empty = withKnown(lists, held, q.text)
 		for _, table := range empty {
 			warn.write(table + ": no records; the query runs as if it were empty")
 		}
@@ -147,15 +157,14 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		for _, t := range tables {
 			schemas[t.Name()] = t.Schema()
 		}
-		plan, err := kql.Catalog{Tables: schemas, Watchlists: q.lists.get}.Explain(q.text, now)
+		plan, err := lists.catalog(schemas).Explain(q.text, now)
 		if err != nil {
 			return q.problem(err, held)
 		}
 		_, err = io.WriteString(stdout, text.SafeLines(plan))
-		return err
+		return errors.Join(err, errors.Join(unusable...))
 	}
-	db := kql.NewDatabase(tables...)
-	db.Watchlists = q.lists.get
+	db := lists.database(tables...)
 	kql.BoundMemory(kql.DefaultLimits)
 	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
 	if err != nil {
@@ -167,7 +176,7 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 	if r := t.Rendering(); r != nil {
 		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
 	}
-	return queryFormats[q.format](stdout, t)
+	return errors.Join(queryFormats[q.format](stdout, t), errors.Join(unusable...))
 }
 
 // problem shows an error of the query at its place.

@@ -41,7 +41,7 @@ func alertsOf(t *testing.T, day *sample.Day, rules []*rule.Rule, days int) []ale
 		t.Fatal(err)
 	}
 	var to collector
-	sim, err := newSimulation(l, nil, rules, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, days), nil, ledger.NewMemory(), &to)
+	sim, err := newSimulation(l, library{}, rules, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, days), nil, ledger.NewMemory(), &to)
 	if err != nil {
 		t.Fatal(err)
 	}

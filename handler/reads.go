@@ -5,12 +5,12 @@ import "pushback/detect/kql"
 // neededColumns says which columns the queries read. Of a table whose columns
 // are not known beforehand it keeps all, and of every table if a query names
 // what the known tables do not have: the logs may.
-func neededColumns(lists watchlistSource, queries ...string) func(table string) []string {
+func neededColumns(lists library, queries ...string) func(table string) []string {
 	known := kql.KnownTables()
 	need := make(map[string][]string)
 	whole := make(map[string]bool)
 	for _, query := range queries {
-		s, err := kql.Catalog{Tables: known, Watchlists: lists}.Check(query)
+		s, err := lists.catalog(known).Check(query)
 		if err != nil {
 			return nil
 		}
@@ -29,7 +29,7 @@ func neededColumns(lists watchlistSource, queries ...string) func(table string) 
 }
 
 // neededRows says which rows of the known tables the queries can use at all.
-func neededRows(lists watchlistSource, queries ...string) func(table string) *kql.RowFilter {
-	filters := kql.Catalog{Tables: kql.KnownTables(), Watchlists: lists}.RowFilters(queries...)
+func neededRows(lists library, queries ...string) func(table string) *kql.RowFilter {
+	filters := lists.catalog(kql.KnownTables()).RowFilters(queries...)
 	return func(table string) *kql.RowFilter { return filters[table] }
 }

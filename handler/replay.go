@@ -17,6 +17,7 @@ func newReplay() *cobra.Command {
 	var exported exportedLogs
 	var rules, from, to string
 	var lists watchlists
+	var strict bool
 	cmd := &cobra.Command{
 		Use:   "replay --logs DIR",
 		Short: "Run rules over exported logs, window by window",
@@ -35,7 +36,10 @@ func newReplay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run := &offline{title: "Replay of " + exported.title(), config: s, lists: lists.get}
+			run := &offline{title: "Replay of " + exported.title(), config: s, strict: strict}
+			if run.lists, err = lists.library(); err != nil {
+				return err
+			}
 			if run.from, err = flagTime("from", from); err != nil {
 				return err
 			}
@@ -48,12 +52,14 @@ func newReplay() *cobra.Command {
 			if rules == "" {
 				rules = s.Rules
 			}
-			if run.rules, run.warnings, err = loadRules(rules); err != nil {
+			loaded, err := loadRules(rules, run.strict)
+			if err != nil {
 				return err
 			}
+			run.rules, run.warnings, run.broken = loaded.rules, loaded.warnings, loaded.broken
 			run.read = func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 				bar := newProgress(cmd.ErrOrStderr())
-				opts.Progress, opts.DateOrder = bar.bytes, lists.dates.DateOrder
+				opts.Progress, opts.DateOrder, opts.GoOn = bar.bytes, lists.dates.DateOrder, !strict
 				defer bar.done()
 				return exported.read(ctx, cmd.InOrStdin(), opts)
 			}
@@ -63,6 +69,7 @@ func newReplay() *cobra.Command {
 	out.flags(cmd)
 	exported.flags(cmd, "required")
 	lists.flag(cmd)
+	strictFlag(cmd, &strict)
 	cmd.Flags().StringVar(&rules, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")
 	cmd.Flags().StringVar(&to, "to", "", "end of that time, exclusive (default: the logs' end)")

@@ -99,7 +99,7 @@ func TestSameActivities(t *testing.T) {
 			for range tc.times {
 				// A run of its own over the same ledger, as after a restart; a
 				// window that is run again must report nothing.
-				sim, err := newSimulation(l, nil, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), nil, &forgetful{reported}, &to)
+				sim, err := newSimulation(l, library{}, []*rule.Rule{r}, s, sample.DefaultDay, sample.DefaultDay.AddDate(0, 0, 1), nil, &forgetful{reported}, &to)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -125,7 +125,7 @@ func (f *forgetful) State(ctx context.Context, ruleID string) (ledger.State, err
 // rule needs.
 func tables(t *testing.T, day *sample.Day, r *rule.Rule) *logs.Logs {
 	t.Helper()
-	reader := logs.NewReader(logs.Options{Columns: neededColumns(nil, r.Query.Text)})
+	reader := logs.NewReader(logs.Options{Columns: neededColumns(library{}, r.Query.Text)})
 	for _, f := range day.Files() {
 		if err := reader.File(context.Background(), f.Name, bytes.NewReader(f.Content)); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"pushback/detect/kql"
 	"pushback/detect/rule"
 )
@@ -59,23 +61,37 @@ func divide(rules []*rule.Rule) (running, disabled []*rule.Rule) {
 	return running, disabled
 }
 
-// loadRules reads rules as [readRules] does and checks their queries. Any error
-// in any of them is an error: to run the others would look like all is well.
-// Warnings are returned beside the rules.
-func loadRules(names string) ([]*rule.Rule, []string, error) {
+// loadedRules are rules that can run, and what is wrong with the others.
+type loadedRules struct {
+	rules    []*rule.Rule
+	warnings []string
+	broken   []string // errors, each with its file, line and column
+}
+
+// loadRules reads rules as [readRules] does and checks their queries. A rule that is
+// wrong does not keep the others from running, unless it is to be strict or none is
+// right.
+func loadRules(names string, strict bool) (loadedRules, error) {
 	set := readRules(names)
-	err, warnings := set.err(), set.warnings()
+	loaded := loadedRules{warnings: set.warnings(), broken: failures(set.err())}
 	for _, r := range set.rules {
 		_, invalid := kql.Check(r.Query.Text, kql.KnownTables())
 		// These stand whatever tables and columns the logs have.
 		if e, ok := errors.AsType[*kql.Error](invalid); ok && (e.Kind == kql.SyntaxError || e.Kind == kql.UnsupportedError) {
-			err = errors.Join(err, errors.New(queryProblem(r, e)))
+			loaded.broken = append(loaded.broken, queryProblem(r, e))
+			continue
 		}
+		loaded.rules = append(loaded.rules, r)
 	}
-	if err != nil {
-		return nil, nil, errors.New(strings.Join(append([]string{err.Error()}, warnings...), "\n"))
+	if len(loaded.broken) > 0 && (strict || len(loaded.rules) == 0) {
+		return loadedRules{}, errors.New(strings.Join(append(loaded.broken, loaded.warnings...), "\n"))
 	}
-	return set.rules, warnings, nil
+	return loaded, nil
+}
+
+// strictFlag is the flag of commands that run the rules that are right.
+func strictFlag(cmd *cobra.Command, strict *bool) {
+	cmd.Flags().BoolVar(strict, "strict", false, "stop at once where a file is wrong (default: run what is right, report the rest at the end and exit 1)")
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -10,20 +10,25 @@ import (
 	"pushback/detect/logs"
 )
 
-// watchlistSource is where _GetWatchlist() finds a watchlist by its alias.
-type watchlistSource = func(alias string) (*kql.Table, error)
-
-// watchlists are those that the command line names.
+// watchlists are those that the command line names, and the saved functions beside them.
 type watchlists struct {
-	dir   string
-	dates dateOrder
-	once  sync.Once
-	find  watchlistSource
+	dir       string
+	dates     dateOrder
+	functions functions
+	once      sync.Once
+	find      func(alias string) (*kql.Table, error)
 }
 
 func (w *watchlists) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.dir, "watchlists", "", "folder of watchlists, each a CSV file named after its alias, for _GetWatchlist()")
 	w.dates.flag(cmd)
+	w.functions.flag(cmd)
+}
+
+// library returns what queries can call.
+func (w *watchlists) library() (library, error) {
+	functions, notes, err := w.functions.get()
+	return library{watchlists: w.get, functions: functions, notes: notes}, err
 }
 
 // dateOrder is the order of dates that the command line says the logs and the

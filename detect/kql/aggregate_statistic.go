@@ -252,7 +252,7 @@ func (b *binder) percentileColumn(n *call, percentile node) string {
 	case *literal:
 		text = p.val.String()
 	case *name:
-		if d := b.scope.find(p.text); d != nil {
+		if d := b.find(p.text); d != nil {
 			if c, ok := d.scalar.(*constExpr); ok {
 				text = c.val.String()
 			}

@@ -29,23 +29,38 @@ type binder struct {
 	dry          bool // there is no data, only schemas
 	// elsewhere says that the query runs where tables may have more columns.
 	elsewhere bool
-	byPattern string // a pattern that stands for tables
+	byPattern string     // a pattern that stands for tables
+	errs      *errorList // set to go on behind errors
+
+	saved map[string]*definition // saved functions that were asked for
+	calls []*Function            // that are being bound, outermost first
 }
 
 // maxBound bounds the plan. A let statement is bound wherever it is used, so a
 // short text can stand for a very long one.
 const maxBound = 20_000
 
+// maxBoundSaved bounds it where there are saved functions. A parser of all sources
+// is some hundred times as long as a rule.
+const maxBoundSaved = 400_000
+
+func (b *binder) mostBound() int {
+	if b.db.Functions != nil {
+		return maxBoundSaved
+	}
+	return maxBound
+}
+
 func (b *binder) count(at span) {
-	if b.bound++; b.bound > maxBound {
-		panic(semanticError(at, "SEM0001", "the query is too complex: with its let statements written out it has more than %d steps", maxBound))
+	if b.bound++; b.bound > b.mostBound() {
+		panic(semanticError(at, "SEM0001", "the query is too complex: with its let statements and functions written out it has more than %d steps", b.mostBound()))
 	}
 }
 
 // countOf counts an expression that a name stands for as often as it is used.
 // It is bound once and evaluated each time.
 func (b *binder) countOf(at span, e expr) {
-	if b.bound += b.weight(e); b.bound >= maxBound {
+	if b.bound += b.weight(e); b.bound >= b.mostBound() {
 		b.count(at)
 	}
 }
@@ -86,6 +101,7 @@ type definition struct {
 	scalar expr
 	table  node
 	fn     *lambda
+	saved  *savedFunction // if it is one, or nil
 	scope  *scope
 	order  int // among the let statements that share their names, from 1
 }
@@ -144,6 +160,8 @@ func (b *binder) statements(list []statement) {
 		switch {
 		case st.set:
 			b.setStatement(st)
+		case b.errs != nil:
+			b.tolerantLet(st)
 		default:
 			b.letStatement(st)
 		}
@@ -213,9 +231,9 @@ func (b *binder) try(bind func()) {
 		b.trying--
 		b.scans = scans
 		switch p := recover().(type) {
-		case nil, *unknownColumns:
+		case nil, *unknownColumns, abandoned:
 		case *problem:
-			if p.table == "" {
+			if p.table == "" && p.function == "" {
 				panic(p)
 			}
 		default:
@@ -231,7 +249,7 @@ func (b *binder) isTabular(n node) bool {
 	case *pipeline, sourceNode:
 		return true
 	case *name:
-		if d := b.scope.find(n.text); d != nil {
+		if d := b.find(n.text); d != nil {
 			if d.fn != nil && d.fn.bare() {
 				return b.isTabular(&call{span: n.span, fn: *n})
 			}
@@ -240,28 +258,30 @@ func (b *binder) isTabular(n node) bool {
 		return b.db.Table(n.text) != nil || knownTables()[n.text] != nil
 	case *call:
 		b.count(n.span) // a body can call the next twice, and so on
-		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			tabular := false
-			b.within(b.lambdaScope(d), func() {
-				for _, p := range d.fn.params {
-					def := &definition{scalar: &constExpr{t: p.typ}}
-					if p.table {
-						def = &definition{table: &name{}}
+			b.inSaved(n.span, d.saved, func() {
+				b.within(b.lambdaScope(d), func() {
+					for _, p := range d.fn.params {
+						def := &definition{scalar: &constExpr{t: p.typ}}
+						if p.table {
+							def = &definition{table: &name{}}
+						}
+						b.scope.define(p.name, def)
 					}
-					b.scope.define(p.name, def)
-				}
-				for _, st := range d.fn.lets {
-					if !st.set {
-						if _, isLambda := st.expr.(*lambda); isLambda {
-							b.scope.define(st.name, &definition{fn: st.expr.(*lambda), scope: b.scope})
-						} else if b.isTabular(st.expr) {
-							b.scope.define(st.name, &definition{table: &name{}})
-						} else {
-							b.scope.define(st.name, &definition{scalar: &constExpr{t: Long}})
+					for _, st := range d.fn.lets {
+						if !st.set {
+							if _, isLambda := st.expr.(*lambda); isLambda {
+								b.scope.define(st.name, &definition{fn: st.expr.(*lambda), scope: b.scope})
+							} else if b.isTabular(st.expr) {
+								b.scope.define(st.name, &definition{table: &name{}})
+							} else {
+								b.scope.define(st.name, &definition{scalar: &constExpr{t: Long}})
+							}
 						}
 					}
-				}
-				tabular = b.isTabular(d.fn.body)
+					tabular = b.isTabular(d.fn.body)
+				})
 			})
 			return tabular
 		}
@@ -280,6 +300,10 @@ func (b *binder) relation(n node) relation {
 		rel := b.relation(n.source)
 		for _, op := range n.ops {
 			b.count(op.pos())
+			if b.errs != nil {
+				rel = b.tolerantOperator(op, rel)
+				continue
+			}
 			rel = op.bind(b, rel)
 		}
 		return rel
@@ -288,24 +312,25 @@ func (b *binder) relation(n node) relation {
 	case *name:
 		return b.tableNamed(n)
 	case *call:
-		if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			var rel relation
 			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
 			return rel
 		}
-		n.unnamed()
-		if bind := tabularFunctions()[n.fn.text]; bind != nil {
-			return bind(b, n)
+		bind := tabularFunctions()[n.fn.text]
+		if bind == nil && !isScalarFunction(n.fn.text) {
+			panic(b.unknownFunction(n)) // whatever it is given
 		}
-		if !isScalarFunction(n.fn.text) {
-			panic(b.unknownFunction(n))
+		n.unnamed()
+		if bind != nil {
+			return bind(b, n)
 		}
 	}
 	panic(semanticError(n.pos(), "SEM0100", "a table is expected here, and this is a scalar expression"))
 }
 
 func (b *binder) tableNamed(n *name) relation {
-	if d := b.scope.find(n.text); d != nil {
+	if d := b.find(n.text); d != nil {
 		switch {
 		case d.table != nil:
 			var rel relation
@@ -325,16 +350,22 @@ func (b *binder) tableNamed(n *name) relation {
 		b.scans = append(b.scans, s)
 		return s
 	}
+	if msg := supply(n.text); msg != "" {
+		panic(&problem{kind: SemanticError, code: "SEM0100", at: n.span, function: n.text, msg: msg})
+	}
 	panic(&problem{
 		kind: SemanticError, code: "SEM0100", at: n.span, table: n.text,
 		msg: fmt.Sprintf("Failed to resolve table or column expression named '%s'%s", n.text,
-			suggestion(n.text, append(b.db.Names(), b.scope.all()...))),
+			suggestion(n.text, slices.Concat(b.db.Names(), b.scope.all(), b.db.Functions.Names()))),
 	})
 }
 
 // invoke binds a call of a let statement's function: its body, with the
 // parameters bound to the arguments. input is the table that invoke passes.
 func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node)) {
+	if d.saved != nil && d.saved.broken != nil {
+		panic(d.saved.problem(c.span, d.saved.broken))
+	}
 	if b.checking == 0 && slices.ContainsFunc(d.fn.params, func(p parameter) bool { return p.table }) {
 		b.checking++
 		b.try(func() { b.invoke(c, d, in, bindBody) })
@@ -367,15 +398,17 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		case arg != nil:
 			def.scalar = shareable(b.coerce(b.expr(arg, in), p.typ, arg.pos()))
 		case p.def != nil:
-			def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos())
+			b.inSaved(c.span, d.saved, func() { def.scalar = b.coerce(b.expr(p.def, nil), p.typ, p.def.pos()) })
 		default:
 			panic(semanticError(c.span, "SEM0001", "%s() lacks its argument '%s'", c.fn.text, p.text))
 		}
 		inner.define(p.name, def)
 	}
-	b.within(inner, func() {
-		b.statements(d.fn.lets)
-		bindBody(d.fn.body)
+	b.inSaved(c.span, d.saved, func() {
+		b.within(inner, func() {
+			b.statements(d.fn.lets)
+			bindBody(d.fn.body)
+		})
 	})
 }
 
@@ -424,6 +457,13 @@ func (c *call) unnamed() {
 // expr binds a scalar expression over the columns in reach. The plan keeps what
 // the query calls it.
 func (b *binder) expr(n node, in []*column) expr {
+	if b.errs != nil {
+		return b.tolerantExpr(n, in)
+	}
+	return b.namedExpr(n, in)
+}
+
+func (b *binder) namedExpr(n node, in []*column) expr {
 	e := b.unnamedExpr(n, in)
 	ap, ok := e.(*applyExpr)
 	if !ok {
@@ -510,7 +550,7 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 	if c := columnIn(in, n.text); c != nil {
 		return &columnExpr{col: c}
 	}
-	if d := b.scope.find(n.text); d != nil {
+	if d := b.find(n.text); d != nil {
 		switch {
 		case d.scalar != nil:
 			b.countOf(n.span, d.scalar)

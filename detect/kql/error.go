@@ -31,6 +31,9 @@ type Error struct {
 	Token   string // the text at that place, empty at the end of the query
 	// UnknownTable is the table's name when that is what could not be found.
 	UnknownTable string
+	// UnknownFunction is the function's name when that is what could not be
+	// found, where it would give a table.
+	UnknownFunction string
 }
 
 // Error gives line, column and message.
@@ -48,6 +51,8 @@ type problem struct {
 	at    span
 	msg   string
 	table string
+	// function is the name of the function that could not be found, where a table is expected.
+	function string
 }
 
 func (p *problem) Error() string { return p.msg }
@@ -61,7 +66,7 @@ func (p *problem) locate(text string) *Error {
 	return &Error{
 		Kind: p.kind, Code: p.code, Message: shortened(p.msg), Offset: start,
 		Line: line, Column: 1 + utf8.RuneCountInString(text[lineStart:start]),
-		Token: text[start:end], UnknownTable: p.table,
+		Token: text[start:end], UnknownTable: p.table, UnknownFunction: p.function,
 	}
 }
 
@@ -104,6 +109,8 @@ func caught(text string, err *error) {
 	case *problem:
 		*err = p.locate(text)
 	case *unknownColumns:
+		*err = p
+	case abandoned: // whose error is known
 		*err = p
 	case runFailure:
 		*err = p.err

@@ -20,7 +20,7 @@ func (c Catalog) Explain(query string, now time.Time) (text string, err error) {
 	prepareAll(plan.root)
 	x := newExplainer()
 	// The reader of logs knows the tables of a workspace and no others.
-	x.kept = Catalog{KnownTables(), c.Watchlists}.RowFilters(query)
+	x.kept = Catalog{KnownTables(), c.Watchlists, c.Functions}.RowFilters(query)
 	x.plan(plan.root)
 	return x.out.String(), nil
 }

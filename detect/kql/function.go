@@ -188,7 +188,7 @@ func paramFor(params []param, i, n int) param {
 // callExpr binds the call of a function.
 func (b *binder) callExpr(n *call, in []*column) expr {
 	b.count(n.span)
-	if d := b.scope.find(n.fn.text); d != nil && d.fn != nil {
+	if d := b.find(n.fn.text); d != nil && d.fn != nil {
 		if b.isTabular(n) {
 			panic(semanticError(n.span, "SEM0001", "%s() gives a table, and a scalar is expected here: toscalar() gives its first value", n.fn.text))
 		}
@@ -202,11 +202,13 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		}
 		return b.aggregateExpr(n, a) // names of its arguments are comments only
 	}
-	n.unnamed()
 	f := scalarFunctions()[n.fn.text]
 	if f == nil {
-		panic(b.unknownFunction(n))
+		p := b.unknownFunction(n) // whatever it is given
+		p.function = ""           // no table can do without it
+		panic(p)
 	}
+	n.unnamed()
 	if f.special != nil {
 		return f.special(b, n, in)
 	}
@@ -263,8 +265,17 @@ func (b *binder) unknownFunction(n *call) *problem {
 	if tabularFunctions()[name] != nil {
 		return semanticError(n.fn.span, "SEM0260", "%s() gives a table, and a scalar is expected here", name)
 	}
-	names := append(functionNames(), b.scope.all()...)
-	return semanticError(n.fn.span, "SEM0260", "Unknown function: '%s'%s", name, suggestion(name, names))
+	p := &problem{kind: SemanticError, code: "SEM0260", at: n.fn.span, function: name, msg: supply(name)}
+	if p.msg != "" {
+		return p
+	}
+	names := slices.Concat(functionNames(), b.scope.all(), b.db.Functions.Names())
+	similar := suggestion(name, names)
+	if similar == "" {
+		similar = "; if it is saved in the workspace, give its text by --functions DIR"
+	}
+	p.msg = fmt.Sprintf("Unknown function: '%s'%s", name, similar)
+	return p
 }
 
 func isScalarFunction(name string) bool { return scalarFunctions()[name] != nil }

@@ -19,7 +19,7 @@ func prefixed(prefix string) resultName {
 func (b *binder) outputName(n node, in []*column) string {
 	switch n := n.(type) {
 	case *name:
-		if d := b.scope.find(n.text); columnIn(in, n.text) != nil || d != nil && d.scalar != nil {
+		if d := b.find(n.text); columnIn(in, n.text) != nil || d != nil && d.scalar != nil || b.errs != nil {
 			return n.text
 		}
 	case *path:
@@ -61,7 +61,7 @@ func (b *binder) callName(n *call, in []*column) string {
 		}
 		return b.outputName(n.args[0], in)
 	}
-	if b.scope.find(n.fn.text) != nil {
+	if b.find(n.fn.text) != nil {
 		return ""
 	}
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {

@@ -21,9 +21,16 @@ func (n *invokeNode) bind(b *binder, in relation) relation {
 		panic(unsupportedError(n.span, "invoke is not supported inside mv-apply; write the function's operators there"))
 	}
 	fn := n.call.fn
-	d := b.scope.find(fn.text)
+	d := b.find(fn.text)
 	if d == nil || d.fn == nil {
-		panic(semanticError(fn.span, "SEM0260", "invoke calls a function that a let statement defines, and '%s' is not one%s", fn.text, suggestion(fn.text, b.scope.all())))
+		if msg := supply(fn.text); msg != "" {
+			panic(semanticError(fn.span, "SEM0260", "%s", msg))
+		}
+		panic(semanticError(fn.span, "SEM0260", "invoke calls a function that a let statement defines or that is saved in the workspace (--functions DIR), and '%s' is not one%s",
+			fn.text, suggestion(fn.text, append(b.scope.all(), b.db.Functions.Names()...))))
+	}
+	if d.saved != nil && d.saved.broken != nil {
+		panic(d.saved.problem(fn.span, d.saved.broken))
 	}
 	if len(d.fn.params) == 0 || !d.fn.params[0].table {
 		panic(semanticError(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text))

@@ -45,7 +45,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 	b.agg = &aggregation{in: in, out: g}
 	defer func() { b.agg = nil }()
 	for _, item := range n.aggregates {
-		if c, ok := item.expr.(*call); ok && b.scope.find(c.fn.text) == nil && givesColumns(c.fn.text) {
+		if c, ok := item.expr.(*call); ok && b.find(c.fn.text) == nil && givesColumns(c.fn.text) {
 			cols := aggregates()[c.fn.text].columns(b, item, c)
 			if len(item.names) > len(cols) {
 				panic(semanticError(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names)))
@@ -61,7 +61,7 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 		}
 		b.agg.used = false
 		col := b.namedColumn(item, nil)
-		if !b.agg.used {
+		if !b.agg.used && !b.errs.follows(item.pos()) {
 			panic(semanticError(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by"))
 		}
 		out.add(names.column(col), col.e)

@@ -118,7 +118,7 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 			continue
 		}
 		source := sourceOf(rel, len(u.legs))
-		if t, ok := leg.expr.(*name); ok && b.scope.find(t.text) != nil && b.scope.find(t.text).fn != nil {
+		if t, ok := leg.expr.(*name); ok && b.find(t.text) != nil && b.find(t.text).fn != nil {
 			source = t.text // a view is a table to the union
 		}
 		u.legs, sources = append(u.legs, rel), append(sources, source)
@@ -157,7 +157,7 @@ const mostByPattern = 100
 func (b *binder) views(pattern string) []string {
 	var names []string
 	for _, n := range b.scope.all() {
-		if d := b.scope.find(n); d.fn != nil && d.fn.view && d.fn.bare() && wildcard(pattern, n) && !slices.Contains(names, n) {
+		if d := b.find(n); d.fn != nil && d.fn.view && d.fn.bare() && wildcard(pattern, n) && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
@@ -188,8 +188,8 @@ func (u *union) inheritReceived(b *binder) {
 	}
 }
 
-// unionLeg binds a leg. In a fuzzy union a table that is not there takes its
-// whole leg with it.
+// unionLeg binds a leg. In a fuzzy union a table or a function that is not there
+// takes its whole leg with it.
 func (b *binder) unionLeg(n node, fuzzy bool) (rel relation, missing *problem) {
 	if fuzzy {
 		agg, scope, scans := b.agg, b.scope, b.scans
@@ -199,11 +199,15 @@ func (b *binder) unionLeg(n node, fuzzy bool) (rel relation, missing *problem) {
 				return
 			}
 			pr, ok := p.(*problem)
-			if !ok || pr.table == "" {
+			if !ok || pr.table == "" && pr.function == "" {
 				panic(p)
 			}
 			b.agg, b.scope, b.scans = agg, scope, scans
-			b.missing = append(b.missing, pr.table)
+			if pr.function != "" {
+				b.missing = append(b.missing, pr.function+"()")
+			} else {
+				b.missing = append(b.missing, pr.table)
+			}
 			rel, missing = nil, pr
 		}()
 	}

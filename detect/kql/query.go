@@ -29,6 +29,8 @@ type Database struct {
 	// Watchlists gives the watchlist with an alias, for _GetWatchlist(). Its
 	// error for one that is not there should say which ones are. It may be nil.
 	Watchlists func(alias string) (*Table, error)
+	// Functions are the saved functions that queries can call, or nil.
+	Functions *Functions
 
 	tables map[string]*Table
 	// schemas are those of tables that are made when somebody asks for them. Only a
@@ -96,10 +98,12 @@ type Catalog struct {
 	// Watchlists is as in Database. Without it, what a query makes of a
 	// watchlist is known only when it runs.
 	Watchlists func(alias string) (*Table, error)
+	// Functions are as in Database.
+	Functions *Functions
 }
 
 func (c Catalog) database() *Database {
-	return &Database{Watchlists: c.Watchlists, tables: make(map[string]*Table), schemas: c.Tables}
+	return &Database{Watchlists: c.Watchlists, Functions: c.Functions, tables: make(map[string]*Table), schemas: c.Tables}
 }
 
 // Check is Catalog.Check against tables alone.
@@ -160,7 +164,8 @@ type Summary struct {
 	Reads map[string][]string
 	// Optional lists the columns that it asks column_ifexists() for.
 	Optional []string
-	// Missing lists the tables that a fuzzy union goes without.
+	// Missing lists the tables that a fuzzy union goes without, and the functions,
+	// with () behind their names.
 	Missing []string
 }
 

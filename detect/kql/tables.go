@@ -5,13 +5,19 @@ import (
 	"slices"
 )
 
-// Tables lists the tables that the text of a query names, sorted. Those that it
-// reads by a function of the workspace are not among them, nor are those that a
+// Tables is Catalog.NamedTables without functions.
+func Tables(query string) (tables []string, err error) { return Catalog{}.NamedTables(query) }
+
+// NamedTables lists the tables that the text of a query names, and those that the
+// catalog's functions read which it calls, sorted. Those that it
+// reads by another function of the workspace are not among them, nor are those that a
 // pattern stands for. The query need not be one that this engine can run, since
-// nobody knows the columns of every table, but one that it can parse.
-func Tables(query string) (tables []string, err error) {
+// nobody knows the columns of every table, but one that it can parse. What tables
+// the catalog has does not matter.
+func (c Catalog) NamedTables(query string) (tables []string, err error) {
 	// With the columns of all its tables known, nothing has to be guessed.
-	if s, err := Check(query, KnownTables()); err == nil && !s.Open {
+	known := Catalog{Tables: KnownTables(), Functions: c.Functions}
+	if s, err := known.Check(query); err == nil && !s.Open {
 		tables = slices.Collect(maps.Keys(s.Reads))
 		// A fuzzy union names tables of which we know nothing. What it says of a
 		// pattern is no table.
@@ -23,6 +29,13 @@ func Tables(query string) (tables []string, err error) {
 		slices.Sort(tables)
 		return tables, nil
 	}
+	tables, err = c.Functions.mentioned(query, map[*Function]bool{})
+	slices.Sort(tables)
+	return slices.Compact(tables), err
+}
+
+// mentionsOf lists what the text of a query names as tables.
+func mentionsOf(query string) (tables []string, err error) {
 	defer caught(query, &err)
 	p := newParser(query)
 	p.query()
@@ -34,8 +47,7 @@ func Tables(query string) (tables []string, err error) {
 			}
 		}
 	}
-	slices.Sort(tables)
-	return slices.Compact(tables), nil
+	return tables, nil
 }
 
 // mentions are the tables that the parser comes across. They are the names that

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pushback/detect/input"
@@ -197,11 +198,22 @@ func (r *Reader) files(ctx context.Context, f *found) error {
 			return err
 		}
 	}
+	if r.opts.GoOn && len(bad) < len(f.sources) && !slices.ContainsFunc(bad, isDateOrder) {
+		r.report.Unusable = append(r.report.Unusable, bad...)
+		return nil
+	}
 	const most = 10
 	if more := len(bad) - most; more > 0 {
 		bad = append(bad[:most:most], fmt.Errorf("logs: and %d more files hold nothing that can be read", more))
 	}
 	return errors.Join(bad...)
+}
+
+// isDateOrder reports whether an error says that dates were read in the wrong order,
+// which leaves nothing to go on with.
+func isDateOrder(err error) bool {
+	var order *DateOrderError
+	return errors.As(err, &order)
 }
 
 func (r *Reader) open(ctx context.Context, s source) error {

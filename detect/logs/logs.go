@@ -60,6 +60,9 @@ type Options struct {
 	// MaxRows bounds the rows of all tables together. Going past it is an
 	// error, because results over a part of the logs would mislead.
 	MaxRows int
+	// GoOn reads the other files where some hold nothing that can be read, and lists
+	// those in the report's Unusable. All of them being so is an error in any case.
+	GoOn bool
 	// DateOrder is that of dates such as 04/03/2026 in columns of which no date
 	// tells it. What a file proves to be otherwise is an error.
 	DateOrder DateOrder
@@ -93,6 +96,15 @@ func Read(ctx context.Context, path string, opts Options) (*Logs, error) {
 // path - is that of stdin, which may be nil if no path is. A file that is in
 // several of them is read once.
 func ReadAll(ctx context.Context, paths []string, stdin io.Reader, opts Options) (*Logs, error) {
+	r := NewReader(opts)
+	if err := r.Paths(ctx, paths, stdin); err != nil {
+		return nil, err
+	}
+	return r.Finish()
+}
+
+// Paths reads several files and folders, as ReadAll does.
+func (r *Reader) Paths(ctx context.Context, paths []string, stdin io.Reader) error {
 	all := new(found)
 	for _, path := range paths {
 		if path == Stdin {
@@ -101,18 +113,14 @@ func ReadAll(ctx context.Context, paths []string, stdin io.Reader, opts Options)
 		}
 		f, err := find(path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		all.join(f)
 	}
 	if len(paths) > 1 {
 		all.once()
 	}
-	r := NewReader(opts)
-	if err := r.files(ctx, all); err != nil {
-		return nil, err
-	}
-	return r.Finish()
+	return r.files(ctx, all)
 }
 
 // Stdin is the path of standard input.

@@ -22,6 +22,7 @@ const (
 type Report struct {
 	Files       []File        // in the order they were read
 	Skipped     []Skipped     // files that were not read
+	Unusable    []error       // of files that gave no record, if Options.GoOn
 	Tables      []TableReport // sorted by name
 	Records     int64         // records kept
 	Ignored     int64         // good records of tables that Options.Tables left out

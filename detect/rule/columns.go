@@ -27,6 +27,9 @@ func (r *Rule) Columns() []ColumnUse {
 			add(f.Column, "entityMappings "+m.EntityType+"."+f.Identifier, entityPath(i, j))
 		}
 	}
+	for i, c := range r.EntityColumns {
+		add(c, "sentinelEntitiesMappings", fmt.Sprintf(entityColumnPath, i))
+	}
 	for i, d := range r.CustomDetails {
 		add(d.Column, "customDetails "+d.Name, customDetailPath(i))
 	}
@@ -61,6 +64,7 @@ const (
 	descriptionKey    = "alertDescriptionFormat"
 	tacticsColumnKey  = "alertTacticsColumnName"
 	severityColumnKey = "alertSeverityColumnName"
+	entityColumnPath  = "sentinelEntitiesMappings %d"
 	identityPath      = "identity %d"
 	eventsPath        = "events %d"
 )

@@ -22,31 +22,37 @@ const maxFileSize = 1 << 20
 // maxNodes is how many values a file may have once its aliases are written out.
 const maxNodes = 100_000
 
+// aRule says what the file of a rule holds.
+const aRule = "a rule is a YAML mapping with id, name, severity and query"
+
 // readDocument reads a file's one YAML document. It returns nil and a problem
 // if the file is not a mapping of keys.
 func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
+	root, src, problem := readRoot(file, data, aRule)
+	if problem == nil && root.Kind != yaml.MappingNode {
+		at := src.position(src.offset(root))
+		return nil, nil, &Problem{File: file, Line: at.line, Column: at.column, Message: fmt.Sprintf("the file is %s: %s", describe(root), aRule)}
+	}
+	return root, src, problem
+}
+
+// readRoot reads a file's one YAML document, whatever value it is. It returns nil and
+// a problem if the file holds none; right says what it should hold.
+func readRoot(file string, data []byte, right string) (*yaml.Node, *source, *Problem) {
 	fail := func(line, column int, format string, args ...any) (*yaml.Node, *source, *Problem) {
 		return nil, nil, &Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
 	}
 
-	if len(data) > maxFileSize {
-		return fail(0, 0, "the file is longer than 1 MiB: that is not a rule")
+	src, problem := readText(file, data, maxFileSize)
+	if problem != nil {
+		return nil, nil, problem
 	}
-	text, err := input.Text(data)
-	if err != nil {
-		return fail(0, 0, "%v", err)
-	}
-	data = []byte(text)
-	if !utf8.Valid(data) {
-		line, column := invalidUTF8(data)
-		return fail(line, column, "the file is not UTF-8 text: save it as UTF-8")
-	}
-	src := newSource(string(data))
+	data = []byte(string(src.text))
 
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return fail(0, 0, "the file is empty: a rule is a YAML mapping with id, name, severity and query")
+		return fail(0, 0, "the file is empty: %s", right)
 	} else if err != nil {
 		line, message := syntaxError(data, src, err)
 		return fail(line, 0, "not valid YAML: %s", message)
@@ -56,11 +62,8 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 		root = root.Content[0]
 	}
 	at := src.position(src.offset(root))
-	switch {
-	case isNull(root):
-		return fail(0, 0, "the file is empty: a rule is a YAML mapping with id, name, severity and query")
-	case root.Kind != yaml.MappingNode:
-		return fail(at.line, at.column, "the file is %s: a rule is a YAML mapping with id, name, severity and query", describe(root))
+	if isNull(root) {
+		return fail(0, 0, "the file is empty: %s", right)
 	}
 
 	var second yaml.Node
@@ -78,6 +81,22 @@ func readDocument(file string, data []byte) (*yaml.Node, *source, *Problem) {
 		return fail(at.line, at.column, "the file has more than %d values once its aliases are written out: that is not a rule", maxNodes)
 	}
 	return root, src, nil
+}
+
+// readText reads a file as text, of at most so many bytes.
+func readText(file string, data []byte, most int) (*source, *Problem) {
+	if len(data) > most {
+		return nil, &Problem{File: file, Message: fmt.Sprintf("the file is longer than %d MiB: that is not a rule", most>>20)}
+	}
+	text, err := input.Text(data)
+	if err != nil {
+		return nil, &Problem{File: file, Message: err.Error()}
+	}
+	if !utf8.ValidString(text) {
+		line, column := invalidUTF8([]byte(text))
+		return nil, &Problem{File: file, Line: line, Column: column, Message: "the file is not UTF-8 text: save it as UTF-8"}
+	}
+	return newSource(text), nil
 }
 
 // expansion counts the values of a document with its aliases written out,

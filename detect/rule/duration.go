@@ -24,6 +24,18 @@ const (
 	longestDuration = 3650 * day
 )
 
+// readLoosely reads what people write in place of 5m, 2h or 1d: 5min, 2H, 1 day. It
+// returns it as it is to be written too.
+func readLoosely(s string) (d time.Duration, written string, err error) {
+	m := looseDuration.FindStringSubmatch(s)
+	if m == nil {
+		return 0, "", errDurationForm
+	}
+	written = m[1] + strings.ToLower(m[2][:1])
+	d, err = parseDuration(written)
+	return d, written, err
+}
+
 var errDurationForm = errors.New("write a number and m, h or d, such as 30m, 1h or 14d, or ISO 8601, such as PT1H or P14D")
 
 // parseDuration reads a duration as published rules write it: 30m, 1h, 14d,
@@ -39,8 +51,6 @@ func parseDuration(s string) (time.Duration, error) {
 		numbers, units = m[1:], []time.Duration{week, day, time.Hour, time.Minute, time.Second}
 	} else if m := clockDuration.FindStringSubmatch(s); m != nil {
 		numbers, units = m[1:], []time.Duration{day, time.Hour, time.Minute, time.Second}
-	} else if m := looseDuration.FindStringSubmatch(s); m != nil {
-		return 0, errors.New("write it as " + m[1] + strings.ToLower(m[2][:1]))
 	} else {
 		return 0, errDurationForm
 	}
@@ -77,3 +87,7 @@ func formatDuration(d time.Duration) string {
 	}
 	return d.String()
 }
+
+// durationPattern is that of the durations that parseDuration reads, as JSON schema can
+// say it.
+const durationPattern = `^\s*(\d+\s*([mhdMHD]|[Mm]in(s|ute|utes)?|[Hh](r|rs|our|ours)|[Dd]ays?)|[Pp](\d+[Ww])?(\d+[Dd])?([Tt](\d+[Hh])?(\d+[Mm])?(\d+[Ss])?)?|(\d+\.)?\d{1,2}:\d{2}(:\d{2})?)\s*$`

@@ -26,9 +26,7 @@ func TestParseDuration(t *testing.T) {
 		{in: "01:00:00", want: time.Hour},
 		{in: "1.00:30:00", want: 24*time.Hour + 30*time.Minute},
 		{in: "00:05", want: 5 * time.Minute},
-		{in: "5min", err: "write it as 5m"},
-		{in: "2 Hours", err: "write it as 2h"},
-		{in: "1H", err: "write it as 1h"},
+		{in: "5min", err: "write a number and m, h or d"},
 		{in: "5", err: "write a number and m, h or d"},
 		{in: "1s", err: "write a number and m, h or d"},
 		{in: "-1h", err: "write a number and m, h or d"},
@@ -57,6 +55,31 @@ func TestParseDuration(t *testing.T) {
 				t.Errorf("got %v, %v; want %v", got, err, test.want)
 			}
 		})
+	}
+}
+
+func TestReadLoosely(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in, written string
+		want        time.Duration
+		err         string
+	}{
+		{in: "5min", written: "5m", want: 5 * time.Minute},
+		{in: "2 Hours", written: "2h", want: 2 * time.Hour},
+		{in: "2H", written: "2h", want: 2 * time.Hour},
+		{in: "30M", written: "30m", want: 30 * time.Minute},
+		{in: "1 day", written: "1d", want: day},
+		{in: "0H", written: "0h", err: "longer than zero"},
+		{in: "999999D", written: "999999d", err: "more than ten years"},
+		{in: "2x", err: "write a number and m, h or d"},
+		{in: "2", err: "write a number and m, h or d"},
+	}
+	for _, test := range tests {
+		got, written, err := readLoosely(test.in)
+		if got != test.want || written != test.written || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: got %v, %q, %v", test.in, got, written, err)
+		}
 	}
 }
 

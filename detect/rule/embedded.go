@@ -13,9 +13,9 @@ const DefaultFile = "mfa-rejected-by-user.yaml"
 //go:embed mfa-rejected-by-user.yaml
 var defaultYAML []byte
 
-// shippedFiles has the files of [ShippedNames].
+// shippedFiles has the files of [ShippedNames], with their cases.
 //
-//go:embed mfa-rejected-by-user.yaml mfa-fatigue.yaml
+//go:embed mfa-rejected-by-user.yaml mfa-fatigue.yaml mfa-rejected-by-user.test.yaml mfa-fatigue.test.yaml
 var shippedFiles embed.FS
 
 // shippedNames are in the order in which the rules run.
@@ -50,5 +50,6 @@ func shippedRule(name string) *Rule {
 	if r == nil {
 		panic(fmt.Sprintf("rule: the embedded rule %s is broken: %v", name, problems))
 	}
+	r.shipped = true
 	return r
 }

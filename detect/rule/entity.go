@@ -1,6 +1,9 @@
 package rule
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // entityType is an entity that a rule can map, with what identifies it.
 type entityType struct {
@@ -66,10 +69,14 @@ var entityTypes = []entityType{
 		[]string{"NetworkMessageId", "Timestamp", "Recipient", "Sender", "SenderIp", "Subject", "ReportType", "SubmissionId", "SubmissionDate", "Submitter"},
 		[][]string{{"SubmissionId"}, {"NetworkMessageId"}, {"Recipient"}, {"Submitter"}},
 	},
-	// Its one column holds entities of any types, as the JSON array that alerts have
-	// of them.
-	{"SentinelEntities", []string{"Entities"}, [][]string{{"Entities"}}},
 }
+
+// sentinelEntities is the entity type whose only identifier maps a column with a
+// whole list of entities: what sentinelEntitiesMappings does too.
+const (
+	sentinelEntities   = "SentinelEntities"
+	entitiesIdentifier = "Entities"
+)
 
 // entityTypeNames lists the names of entityTypes in their order.
 var entityTypeNames = func() []string {
@@ -120,4 +127,16 @@ func (e entityType) sufficientList() string {
 		sets[i] = strings.Join(set, " and ")
 	}
 	return orList(sets)
+}
+
+// EntityType returns the name and the identifiers of an entity type as Sentinel
+// spells them. It takes the spellings that lists of entities have too, such as
+// cloud-application.
+func EntityType(name string) (canonical string, identifiers []string, ok bool) {
+	name = strings.ReplaceAll(strings.TrimSpace(name), "-", "")
+	if strings.EqualFold(name, "dnsresolution") {
+		name = "DNS"
+	}
+	e, ok := entityTypeNamed(name)
+	return e.name, slices.Clone(e.identifiers), ok
 }

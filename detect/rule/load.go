@@ -7,14 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pushback/detect/input"
 )
 
-// Load reads the rule in a file, or every rule in a folder: all files below it
-// that end in .yaml or .yml, in the order of their paths, without hidden files
-// and folders. It reports every problem of every file. The rules without an
+// Load reads the rules in a file, or every rule in a folder: all files below it that
+// end in .yaml, .yml or .json, in the order of their paths, without hidden files
+// and folders and the cases of tests. What the files may be says [ParseAll]. It
+// reports every problem of every file. The rules without an
 // error are returned even if others have one; the caller decides whether to
 // run those. That there is no rule at all is an error, and so is an id that two
 // rules share.
@@ -24,35 +26,47 @@ func Load(path string) ([]*Rule, []Problem) {
 		return nil, []Problem{readProblem(path, err)}
 	}
 	if !info.IsDir() {
-		r, problems := loadFile(path)
-		if r == nil {
-			return nil, problems
+		rules, problems := loadFile(path, false)
+		if len(rules) == 0 && !hasError(problems) {
+			for i := range problems { // why there is none
+				problems[i].Warning = false
+				problems[i].Message = strings.TrimSuffix(problems[i].Message, ": skipped")
+			}
 		}
-		return []*Rule{r}, problems
+		return distinct(rules, problems)
 	}
 
 	files, problems := ruleFiles(path)
-	if len(files) == 0 && len(problems) == 0 {
-		return nil, []Problem{{File: path, Message: "there is no rule in this folder: rules are files that end in .yaml or .yml"}}
-	}
 	var rules []*Rule
-	byID := map[string]*Rule{}
 	for _, file := range files {
-		r, found := loadFile(file)
+		read, found := loadFile(file, true)
 		problems = append(problems, found...)
-		if r == nil {
-			continue
-		}
+		rules = append(rules, read...)
+	}
+	rules, problems = distinct(rules, problems)
+	if len(rules) == 0 && !hasError(problems) {
+		problems = append(problems, Problem{File: path, Message: "there is no rule in this folder: rules are files that end in .yaml, .yml or .json"})
+	}
+	sortProblems(problems)
+	return rules, problems
+}
+
+// distinct returns the rules without those whose id another has before them, which are
+// problems.
+func distinct(rules []*Rule, problems []Problem) ([]*Rule, []Problem) {
+	var kept []*Rule
+	byID := map[string]*Rule{}
+	for _, r := range rules {
 		id := strings.ToLower(r.ID)
 		if first := byID[id]; first != nil {
 			problems = append(problems, r.sameID(first))
 			continue
 		}
 		byID[id] = r
-		rules = append(rules, r)
+		kept = append(kept, r)
 	}
 	sortProblems(problems)
-	return rules, problems
+	return kept, problems
 }
 
 // sameID is the problem that another rule has the id already.
@@ -67,6 +81,12 @@ func (r *Rule) sameID(first *Rule) Problem {
 
 // ruleFiles lists the rule files below a folder, in lexical order.
 func ruleFiles(root string) (files []string, problems []Problem) {
+	return filesBelow(root, func(path string) bool { return !IsTestFile(path) }, ".yaml", ".yml", ".json")
+}
+
+// filesBelow lists the files below a folder that have one of some extensions and are
+// wanted, in lexical order, without hidden ones.
+func filesBelow(root string, wanted func(path string) bool, extensions ...string) (files []string, problems []Problem) {
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch hidden := path != root && strings.HasPrefix(entry.Name(), "."); {
 		case err != nil:
@@ -75,10 +95,8 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 		case hidden && entry.IsDir():
 			return fs.SkipDir
 		case hidden || entry.IsDir():
-		default:
-			if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
-				files = append(files, path)
-			}
+		case slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) && wanted(path):
+			files = append(files, path)
 		}
 		return nil
 	})
@@ -88,19 +106,40 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 	return files, problems
 }
 
-func loadFile(path string) (*Rule, []Problem) {
+// loadFile reads the rules in a file. Of JSON in a folder nothing is said if it has
+// nothing to do with rules.
+func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
+	data, problem := readFile(path, maxJSONSize)
+	if problem != nil {
+		return nil, []Problem{*problem}
+	}
+	if inFolder && strings.EqualFold(filepath.Ext(path), ".json") && (len(data) > maxJSONSize || !mentionsQuery(data)) {
+		return nil, nil
+	}
+	return ParseAll(path, data)
+}
+
+// readFile reads a file. One byte over the limit is enough to say that it is too
+// long.
+func readFile(path string, most int64) ([]byte, *Problem) {
+	data, err := readUpTo(path, most)
+	if err != nil {
+		problem := readProblem(path, err)
+		return nil, &problem
+	}
+	return data, nil
+}
+
+func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := input.Open(path)
 	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
+		return nil, err
 	}
 	defer f.Close()
-	// One byte over the limit is enough for Parse to say that it is too long.
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
-		return nil, []Problem{readProblem(path, err)}
-	}
-	return Parse(path, data)
+	return io.ReadAll(io.LimitReader(f, most+1))
 }
+
+func readRule(path string) ([]byte, error) { return readUpTo(path, maxFileSize) }
 
 func readProblem(path string, err error) Problem {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -54,11 +54,11 @@ func TestLoad(t *testing.T) {
 		{
 			name:  "problems of every file",
 			files: map[string]string{"a.yaml": "id: [", "b.yaml": withID(id1, "B") + "foo: 1\n", "c.yaml": withID("x", "C")},
-			rules: []string{"B"},
+			rules: []string{"B", "C"},
 			want: []string{
 				"DIR/a.yaml:1: not valid YAML: did not find expected node content",
 				`DIR/b.yaml:9:1: warning: unknown key "foo" is ignored`,
-				`DIR/c.yaml:1:5: id "x" is not a GUID: write it as 00000000-0000-0000-0000-000000000000`,
+				`DIR/c.yaml:1:5: warning: id "x" is not a GUID: the rule is known by ` + madeID("x") + `, which is made of it`,
 			},
 		},
 		{
@@ -72,7 +72,7 @@ func TestLoad(t *testing.T) {
 		{
 			name:  "empty folder",
 			files: map[string]string{"readme.md": "# no"},
-			want:  []string{"DIR: there is no rule in this folder: rules are files that end in .yaml or .yml"},
+			want:  []string{"DIR: there is no rule in this folder: rules are files that end in .yaml, .yml or .json"},
 		},
 		{
 			name: "missing",

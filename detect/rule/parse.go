@@ -25,6 +25,7 @@ const (
 	maxDescription     = 5_000
 	maxThreshold       = 10_000
 	maxEntityMappings  = 10
+	maxEntityColumns   = 5
 	maxCustomDetails   = 20
 	maxDetailName      = 20
 	maxFormatColumns   = 3
@@ -49,6 +50,12 @@ var tactics = []string{
 	"ImpairProcessControl", "InhibitResponseFunction",
 }
 
+// spacedTactics are those of several words, as MITRE spells them.
+var spacedTactics = []string{
+	"Resource Development", "Initial Access", "Privilege Escalation", "Defense Evasion", "Credential Access", "Lateral Movement",
+	"Command And Control", "Impair Process Control", "Inhibit Response Function",
+}
+
 // otherKinds are rules that Sentinel has and that do not run a query of theirs.
 var otherKinds = []string{"Fusion", "MicrosoftSecurityIncidentCreation", "MLBehaviorAnalytics", "ThreatIntelligence", "Anomaly", "Hunting"}
 
@@ -66,25 +73,50 @@ var groupableAlertDetails = []string{"DisplayName", "Severity"}
 // messages. It reports everything that is wrong at once, in the order of the
 // file. The rule is nil if any of it is an error.
 func Parse(file string, data []byte) (*Rule, []Problem) {
+	draft, problems := parse(file, data)
+	if hasError(problems) {
+		return nil, problems
+	}
+	return draft, problems
+}
+
+// Draft returns what can be read of the rule in a file that has errors, so that all
+// else that is wrong with it is found too. It is nil if nothing can.
+func Draft(path string) *Rule {
+	data, err := readRule(path)
+	if err != nil || isJSON(path, data) { // an export is whole, or it is not read
+		return nil
+	}
+	draft, _ := parse(path, data)
+	return draft
+}
+
+// parse reads a rule as far as it can be read.
+func parse(file string, data []byte) (*Rule, []Problem) {
 	root, src, problem := readDocument(file, data)
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
 	}
+	r, problems := parseRule(file, data, src, found{node: root})
+	return r, withoutSecrets(problems, data)
+}
+
+// parseRule reads a rule from a mapping, as far as it can be read.
+func parseRule(file string, data []byte, src *source, f found) (*Rule, []Problem) {
 	p := &parser{
 		reader: reader{file: file, source: src, at: map[string]position{}},
 		rule: &Rule{File: file, Incident: IncidentConfiguration{
 			CreateIncident: true,
 			Grouping:       IncidentGrouping{LookbackDuration: defaultLookback},
 		}},
+		defender: f.defender,
 	}
 	p.rule.at = p.at
-	p.read(root)
+	p.read(f.node)
 	sortProblems(p.problems)
-	problems := withoutSecrets(p.problems, data)
-	if hasError(problems) {
-		return nil, problems
-	}
-	return p.rule, problems
+	sortProblems(p.rule.caseProblems)
+	p.rule.caseProblems = withoutSecrets(p.rule.caseProblems, data)
+	return p.rule, p.problems
 }
 
 // withoutSecrets hides in problems what they quote of the secrets in a file, such
@@ -107,13 +139,14 @@ func withoutSecrets(problems []Problem, data []byte) []Problem {
 // parser reads a document into a rule.
 type parser struct {
 	reader
-	rule *Rule
+	rule     *Rule
+	defender bool // the limits of Sentinel are not those of the rule
 }
 
 // version reads the version. It is shown, logged and sent with every query, so
 // what looks like a secret in it is hidden.
 func (p *parser) version(n *yaml.Node) {
-	text, _ := p.text(n, "version")
+	text, _ := p.optionalText(n, "version")
 	p.rule.Version = secret.Hide(text)
 }
 
@@ -121,36 +154,32 @@ func (p *parser) version(n *yaml.Node) {
 func (p *parser) read(root *yaml.Node) {
 	r := p.rule
 	set := p.mapping(root, "", map[string]field{
-		"id":                     p.id,
-		"name":                   p.name,
-		"displayName":            p.name, // as the API calls it
-		"description":            p.description,
-		"version":                p.version,
-		"templateVersion":        nil,
-		"status":                 func(n *yaml.Node) { r.Status, _ = p.text(n, "status") },
-		"kind":                   p.kind,
-		"severity":               p.severity,
-		"enabled":                func(n *yaml.Node) { enabled, ok := p.truth(n, "enabled"); r.Disabled = ok && !enabled },
-		"requiredDataConnectors": p.connectors,
-		"queryFrequency":         nil, // read by schedule
-		"queryPeriod":            nil,
-		"triggerOperator":        p.triggerOperator,
-		"triggerThreshold":       p.triggerThreshold,
-		"tactics":                p.tactics,
-		"relevantTechniques":     func(n *yaml.Node) { p.techniques(n, "relevantTechniques") },
-		"techniques":             func(n *yaml.Node) { p.techniques(n, "techniques") },
-		"subTechniques":          func(n *yaml.Node) { p.techniques(n, "subTechniques") },
-		"tags":                   p.tags,
-		"query":                  p.query,
-		"entityMappings":         p.entityMappings,
-		"sentinelEntitiesMappings": func(n *yaml.Node) {
-			if len(n.Content) > 0 {
-				p.warnf(n, "sentinelEntitiesMappings is ignored: Pushback takes entities from entityMappings")
-			}
-		},
-		"customDetails":         p.customDetails,
-		"alertDetailsOverride":  p.alertDetails,
-		"eventGroupingSettings": p.eventGrouping,
+		"id":                       p.id,
+		"name":                     p.name,
+		"displayName":              p.name, // as the API calls it
+		"description":              p.description,
+		"version":                  p.version,
+		"templateVersion":          nil,
+		"status":                   func(n *yaml.Node) { r.Status, _ = p.optionalText(n, "status") },
+		"kind":                     p.kind,
+		"severity":                 p.severity,
+		"enabled":                  func(n *yaml.Node) { enabled, ok := p.truth(n, "enabled"); r.Disabled = ok && !enabled },
+		"requiredDataConnectors":   p.connectors,
+		"queryFrequency":           nil, // read by schedule
+		"queryPeriod":              nil,
+		"triggerOperator":          p.triggerOperator,
+		"triggerThreshold":         p.triggerThreshold,
+		"tactics":                  p.tactics,
+		"relevantTechniques":       func(n *yaml.Node) { p.techniques(n, "relevantTechniques") },
+		"techniques":               func(n *yaml.Node) { p.techniques(n, "techniques") },
+		"subTechniques":            func(n *yaml.Node) { p.techniques(n, "subTechniques") },
+		"tags":                     p.tags,
+		"query":                    p.query,
+		"entityMappings":           p.entityMappings,
+		"sentinelEntitiesMappings": p.sentinelEntities,
+		"customDetails":            p.customDetails,
+		"alertDetailsOverride":     p.alertDetails,
+		"eventGroupingSettings":    p.eventGrouping,
 		"suppressionEnabled": func(n *yaml.Node) {
 			r.SuppressionEnabled, _ = p.truth(n, "suppressionEnabled")
 		},
@@ -175,22 +204,33 @@ func (p *parser) read(root *yaml.Node) {
 	p.checkIncident()
 }
 
-// checkRequired reports the keys that are missing.
-func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
-	type requirement struct{ key, right string }
-	required := []requirement{
+// requirement is a key that a rule must have, with what would be right.
+type requirement struct{ key, right string }
+
+var (
+	alwaysRequired = []requirement{
 		{"id", "give the rule a GUID of its own"},
 		{"name", "say in a few words what the rule finds"},
 		{"severity", "use High, Medium, Low or Informational"},
 		{"query", "it is the KQL that the rule runs"},
 	}
+	requiredOfScheduled = []requirement{
+		{"queryFrequency", "how often the rule runs, such as 1h"},
+		{"queryPeriod", "how far back each run looks, such as 1h"},
+		{"triggerOperator", "use gt, lt, eq or ne"},
+		{"triggerThreshold", "the number of rows to compare with, such as 0"},
+	}
+)
+
+// checkRequired reports the keys that are missing.
+func (p *parser) checkRequired(root *yaml.Node, set map[string]*yaml.Node) {
+	if p.drawing() {
+		p.draw.mustHave(root, alwaysRequired, requiredOfScheduled)
+		return
+	}
+	required := slices.Clone(alwaysRequired)
 	if p.rule.Kind == Scheduled {
-		required = append(required,
-			requirement{"queryFrequency", "how often the rule runs, such as 1h"},
-			requirement{"queryPeriod", "how far back each run looks, such as 1h"},
-			requirement{"triggerOperator", "use gt, lt, eq or ne"},
-			requirement{"triggerThreshold", "the number of rows to compare with, such as 0"},
-		)
+		required = append(required, requiredOfScheduled...)
 	}
 	if p.rule.SuppressionEnabled {
 		required = append(required, requirement{"suppressionDuration", "with suppressionEnabled it says for how long, such as 5h"})
@@ -237,7 +277,7 @@ func (p *parser) schedule(set map[string]*yaml.Node) {
 	case period < frequency:
 		p.errorf(set["queryPeriod"], "queryPeriod %s is shorter than queryFrequency %s, so that logs between two runs would never be looked at: make the period %s or longer",
 			formatDuration(period), formatDuration(frequency), formatDuration(frequency))
-	case period >= longPeriod && frequency < longPeriodSchedule:
+	case period >= longPeriod && frequency < longPeriodSchedule && !p.defender:
 		p.warnf(set["queryFrequency"], "queryFrequency %s with a queryPeriod of %s is more than Sentinel accepts: it wants 1h or more where the period is 2d or more",
 			formatDuration(frequency), formatDuration(period))
 	}
@@ -250,22 +290,26 @@ func (p *parser) scheduled(n *yaml.Node, what string) time.Duration {
 		p.errorf(n, "%s %s is less than %s, the least that is run: each run is a query", what, formatDuration(d), formatDuration(leastSchedule))
 		return d
 	}
-	if ok && (d < shortestSchedule || d > longestSchedule) {
+	if ok && (d < shortestSchedule || d > longestSchedule) && !p.defender {
 		p.warnf(n, "%s %s is not what Sentinel accepts: 5m to 14d", what, formatDuration(d))
 	}
 	return d
 }
 
+// idKind marks the GUIDs that are made of the ids of rules.
+const idKind = "rule id"
+
+// id reads the rule's id. Much that keeps or shows it needs a GUID.
 func (p *parser) id(n *yaml.Node) {
 	value, ok := p.text(n, "id")
 	if !ok {
 		return
 	}
-	if !guidForm.MatchString(value) {
-		p.errorf(n, "id %q is not a GUID: write it as 00000000-0000-0000-0000-000000000000", clip(value))
-		return
-	}
 	p.rule.ID = value
+	if !guidForm.MatchString(value) {
+		p.rule.ID = alert.NewGUID(idKind, value)
+		p.warnf(n, "id %q is not a GUID: the rule is known by %s, which is made of it", clip(value), p.rule.ID)
+	}
 	p.note("id", n)
 }
 
@@ -283,7 +327,7 @@ func (p *parser) name(n *yaml.Node) {
 }
 
 func (p *parser) description(n *yaml.Node) {
-	value, ok := p.text(n, "description")
+	value, ok := p.optionalText(n, "description")
 	if !ok {
 		return
 	}
@@ -303,13 +347,14 @@ func (p *parser) description(n *yaml.Node) {
 
 // limit warns of a text that Sentinel would not accept.
 func (p *parser) limit(n *yaml.Node, what, value string, longest int) {
-	if length := utf8.RuneCountInString(value); length > longest {
+	if length := utf8.RuneCountInString(value); length > longest && !p.defender {
 		p.warnf(n, "%s has %d characters: Sentinel accepts %d", what, length, longest)
 	}
 }
 
 func (p *parser) kind(n *yaml.Node) {
-	value, ok := p.text(n, "kind")
+	p.among(n, kindNames)
+	value, ok := p.optionalText(n, "kind")
 	if !ok {
 		return
 	}
@@ -323,6 +368,7 @@ func (p *parser) kind(n *yaml.Node) {
 }
 
 func (p *parser) severity(n *yaml.Node) {
+	p.among(n, severityNames)
 	value, ok := p.text(n, "severity")
 	if !ok {
 		return
@@ -339,7 +385,7 @@ func (p *parser) connectors(n *yaml.Node) {
 	p.list(n, "requiredDataConnectors", func(_ int, item *yaml.Node) {
 		var c Connector
 		p.mapping(item, "requiredDataConnectors", map[string]field{
-			"connectorId": func(n *yaml.Node) { c.ConnectorID, _ = p.text(n, "connectorId") },
+			"connectorId": func(n *yaml.Node) { c.ConnectorID, _ = p.optionalText(n, "connectorId") },
 			"dataTypes":   func(n *yaml.Node) { c.DataTypes = p.texts(n, "dataTypes") },
 		})
 		p.rule.RequiredDataConnectors = append(p.rule.RequiredDataConnectors, c)
@@ -347,6 +393,7 @@ func (p *parser) connectors(n *yaml.Node) {
 }
 
 func (p *parser) triggerOperator(n *yaml.Node) {
+	p.among(n, slices.Concat(operatorCodes, operatorNames))
 	value, ok := p.text(n, "triggerOperator")
 	if !ok {
 		return
@@ -361,6 +408,7 @@ func (p *parser) triggerOperator(n *yaml.Node) {
 }
 
 func (p *parser) triggerThreshold(n *yaml.Node) {
+	p.like(n, `^\s*\d+\s*$`)
 	value, ok := p.text(n, "triggerThreshold")
 	if !ok {
 		return
@@ -377,11 +425,8 @@ func (p *parser) triggerThreshold(n *yaml.Node) {
 }
 
 func (p *parser) tactics(n *yaml.Node) {
-	p.list(n, "tactics", func(_ int, item *yaml.Node) {
-		value, ok := p.text(item, "an item of tactics")
-		if !ok {
-			return
-		}
+	p.words(n, "tactics", func(item *yaml.Node, value string) {
+		p.among(item, slices.Concat(tactics, spacedTactics))
 		name, ok := canonical(strings.ReplaceAll(value, " ", ""), tactics)
 		if !ok {
 			p.errorf(item, "tactic %q is unknown%s", clip(value), oneOf(value, tactics))
@@ -392,11 +437,8 @@ func (p *parser) tactics(n *yaml.Node) {
 }
 
 func (p *parser) techniques(n *yaml.Node, what string) {
-	p.list(n, what, func(_ int, item *yaml.Node) {
-		value, ok := p.text(item, "an item of "+what)
-		if !ok {
-			return
-		}
+	p.words(n, what, func(item *yaml.Node, value string) {
+		p.like(item, `^\s*[Tt]\d{4}(\.\d{3})?\s*$`)
 		id := strings.ToUpper(value)
 		if !techniqueForm.MatchString(id) {
 			p.errorf(item, "technique %q is not a MITRE technique: write it as T1078 or T1078.004", clip(value))
@@ -409,6 +451,9 @@ func (p *parser) techniques(n *yaml.Node, what string) {
 // tags reads the shapes in which tags are published: a list of texts, a list of
 // mappings, a mapping, or one text.
 func (p *parser) tags(n *yaml.Node) {
+	if p.anything(n) {
+		return
+	}
 	n = resolve(n)
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -436,6 +481,7 @@ func (p *parser) tags(n *yaml.Node) {
 }
 
 func (p *parser) query(n *yaml.Node) {
+	p.like(n, `\S`)
 	if n.Kind != yaml.ScalarNode {
 		p.errorf(n, "query is %s: it must be the text of a KQL query, most simply as a block behind `query: |`", describe(n))
 		return
@@ -477,8 +523,15 @@ func (p *parser) extension(n *yaml.Node) {
 			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
+		"tests":    p.tests,
 		"guidance": p.guidance,
-		"story":    p.story,
+		"remediation": func(n *yaml.Node) {
+			if text, ok := p.optionalText(n, "remediation"); ok {
+				p.rule.Remediation = text
+				p.limit(n, "remediation", text, maxDescription)
+			}
+		},
+		"story": p.story,
 		"followUp": func(n *yaml.Node) {
 			if follow, ok := p.truth(n, "followUp"); ok {
 				p.rule.NoFollowUp = !follow
@@ -487,11 +540,20 @@ func (p *parser) extension(n *yaml.Node) {
 	})
 }
 
+// tests reads the rule's cases.
+func (p *parser) tests(n *yaml.Node) {
+	c := newCaseReader(p.file, p.source)
+	c.draw = p.draw
+	c.tests(n)
+	p.rule.cases, p.rule.caseProblems = c.cases, c.problems
+}
+
 // storyName is a name that is the same in every store and every file system.
 var storyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$`)
 
 // story reads the name of the story that the rule shares.
 func (p *parser) story(n *yaml.Node) {
+	p.like(n, storyName.String())
 	text, ok := p.text(n, "story")
 	if !ok {
 		return
@@ -506,6 +568,7 @@ func (p *parser) story(n *yaml.Node) {
 
 // guidance reads the address of the rule's runbook.
 func (p *parser) guidance(n *yaml.Node) {
+	p.like(n, `^https://[^/?#@]+([/?#].*)?$`)
 	text, ok := p.text(n, "guidance")
 	if !ok {
 		return

@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -15,21 +17,61 @@ func (p *parser) entityMappings(n *yaml.Node) {
 	})
 }
 
+// sentinelEntities reads the columns that hold lists of entities.
+func (p *parser) sentinelEntities(n *yaml.Node) {
+	p.list(n, "sentinelEntitiesMappings", func(i int, item *yaml.Node) {
+		if !p.is(item, yaml.MappingNode) {
+			p.errorf(item, "an item of sentinelEntitiesMappings is %s: it must have columnName", describe(item))
+			return
+		}
+		if i == maxEntityColumns {
+			p.warnf(item, "there are %d columns of entities: Sentinel accepts %d", len(n.Content), maxEntityColumns)
+		}
+		set := p.mapping(item, "sentinelEntitiesMappings", map[string]field{
+			"columnName": func(n *yaml.Node) {
+				if column, ok := p.text(n, "columnName"); ok {
+					p.entityColumn(n, column)
+				}
+			},
+		})
+		if p.drawing() {
+			p.draw.required(item, "columnName")
+		}
+		if isNull(set["columnName"]) {
+			p.errorf(item, "columnName is missing: name the column of the query's result that holds the entities, such as Entities of SecurityAlert")
+		}
+	})
+}
+
+// entityColumn adds a column that holds a list of entities, once.
+func (p *parser) entityColumn(n *yaml.Node, column string) {
+	if slices.Contains(p.rule.EntityColumns, column) {
+		return
+	}
+	p.note(fmt.Sprintf(entityColumnPath, len(p.rule.EntityColumns)), n)
+	p.rule.EntityColumns = append(p.rule.EntityColumns, column)
+}
+
 // entityMapping reads one entity with the identifiers that columns give it.
 func (p *parser) entityMapping(n *yaml.Node) {
-	if n.Kind != yaml.MappingNode {
+	if !p.is(n, yaml.MappingNode) {
 		p.errorf(n, "an item of entityMappings is %s: it must have entityType and fieldMappings", describe(n))
 		return
 	}
 	// The identifiers can be checked only against the type, which may be
 	// written behind them.
 	var entity entityType
-	var known bool
+	var known, whole bool
 	var fields *yaml.Node
 	set := p.mapping(n, "entityMappings", map[string]field{
 		"entityType": func(n *yaml.Node) {
+			p.among(n, append(slices.Clone(entityTypeNames), sentinelEntities))
 			value, ok := p.text(n, "entityType")
 			if !ok {
+				return
+			}
+			if strings.EqualFold(value, sentinelEntities) {
+				whole = true
 				return
 			}
 			if entity, known = entityTypeNamed(value); !known {
@@ -38,11 +80,30 @@ func (p *parser) entityMapping(n *yaml.Node) {
 		},
 		"fieldMappings": func(n *yaml.Node) { fields = n },
 	})
+	if p.drawing() {
+		p.draw.required(n, "entityType")
+		p.draw.required(n, "fieldMappings")
+		p.draw.identifiers(n)
+	}
 	if isNull(set["entityType"]) {
 		p.errorf(n, "entityType is missing: use a type such as Account or IP")
 	}
 	if isNull(set["fieldMappings"]) {
 		p.errorf(n, "fieldMappings is missing: give at least one identifier and its columnName")
+		return
+	}
+
+	if whole {
+		// The whole list of an alert's entities, in one column.
+		p.list(fields, "fieldMappings", func(_ int, item *yaml.Node) {
+			if f, identifier, column := p.fieldMapping(item); identifier != nil && column != nil {
+				if !strings.EqualFold(f.Identifier, entitiesIdentifier) {
+					p.errorf(identifier, "%s has no identifier %q: use %s", sentinelEntities, clip(f.Identifier), entitiesIdentifier)
+					return
+				}
+				p.entityColumn(column, f.Column)
+			}
+		})
 		return
 	}
 
@@ -71,19 +132,20 @@ func (p *parser) entityMapping(n *yaml.Node) {
 	switch {
 	case len(mapping.FieldMappings) == 0 && len(p.problems) == before:
 		p.errorf(fields, "fieldMappings is empty: give at least one identifier and its columnName")
-	case known && len(p.problems) == before && !entity.identifiedBy(mapped):
+	case known && len(p.problems) == before && !entity.identifiedBy(mapped) && !p.defender:
 		p.warnf(fields, "these identifiers do not identify %s: map %s as well", entity.name, entity.sufficientList())
 	}
 	p.rule.EntityMappings = append(p.rule.EntityMappings, mapping)
 }
 
 func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column *yaml.Node) {
-	if n.Kind != yaml.MappingNode {
+	if !p.is(n, yaml.MappingNode) {
 		p.errorf(n, "an item of fieldMappings is %s: it must have identifier and columnName", describe(n))
 		return f, nil, nil
 	}
 	set := p.mapping(n, "fieldMappings", map[string]field{
 		"identifier": func(n *yaml.Node) {
+			p.among(n, identifierNames())
 			if value, ok := p.text(n, "identifier"); ok {
 				f.Identifier, identifier = value, n
 			}
@@ -94,6 +156,10 @@ func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column 
 			}
 		},
 	})
+	if p.drawing() {
+		p.draw.required(n, "identifier")
+		p.draw.required(n, "columnName")
+	}
 	if isNull(set["identifier"]) {
 		p.errorf(n, "identifier is missing: say which identifier of the entity the column holds")
 	}
@@ -105,7 +171,7 @@ func (p *parser) fieldMapping(n *yaml.Node) (f FieldMapping, identifier, column 
 
 func (p *parser) customDetails(n *yaml.Node) {
 	p.pairs(n, "customDetails", func(name string, keyNode, value *yaml.Node) {
-		column, ok := p.text(value, "customDetails "+clip(name))
+		column, ok := p.optionalText(value, "customDetails "+clip(name))
 		if !ok {
 			return
 		}
@@ -127,7 +193,7 @@ func (p *parser) alertDetails(n *yaml.Node) {
 	column := func(key string, to *string) field {
 		return func(n *yaml.Node) {
 			var ok bool
-			if *to, ok = p.text(n, key); ok {
+			if *to, ok = p.optionalText(n, key); ok {
 				p.note(key, n)
 			}
 		}
@@ -143,7 +209,7 @@ func (p *parser) alertDetails(n *yaml.Node) {
 
 // format reads a text with {{Column}} in it and keeps where each column is.
 func (p *parser) format(n *yaml.Node, what string, longest int) Format {
-	if _, ok := p.text(n, what); !ok {
+	if _, ok := p.optionalText(n, what); !ok {
 		return Format{}
 	}
 	f, err := ParseFormat(n.Value)
@@ -174,7 +240,7 @@ func (p *parser) format(n *yaml.Node, what string, longest int) Format {
 func (p *parser) dynamicProperties(n *yaml.Node) {
 	seen := map[string]bool{}
 	p.list(n, "alertDynamicProperties", func(_ int, item *yaml.Node) {
-		if item.Kind != yaml.MappingNode {
+		if !p.is(item, yaml.MappingNode) {
 			p.errorf(item, "an item of alertDynamicProperties is %s: it must have alertProperty and value", describe(item))
 			return
 		}
@@ -199,6 +265,10 @@ func (p *parser) dynamicProperties(n *yaml.Node) {
 				}
 			},
 		})
+		if p.drawing() {
+			p.draw.required(item, "alertProperty")
+			p.draw.required(item, "value")
+		}
 		if isNull(set["alertProperty"]) {
 			p.errorf(item, "alertProperty is missing: use %s", orList(alertProperties))
 		}

@@ -227,6 +227,14 @@ func TestParseForms(t *testing.T) {
 				r.RequiredDataConnectors = []Connector{{DataTypes: []string{"CommonSecurityLog"}}, {ConnectorID: "X"}}
 			},
 		},
+		"merge keys": {
+			"metadata: &d {severity: Low, kind: NRT}\nauthor: &m {<<: *d, severity: High, status: Available}\n" + strings.NewReplacer("severity: Low\n", "", "kind: NRT\n", "<<: [*d, *m]\n").Replace(head),
+			func(r *Rule) { r.Status = "Available" },
+		},
+		"columns of entities": {
+			head + "sentinelEntitiesMappings: [{columnName: Entities}]\nentityMappings: [{entityType: sentinelEntities, fieldMappings: [{identifier: Entities, columnName: More}]}]\n",
+			func(r *Rule) { r.EntityColumns = []string{"Entities", "More"} },
+		},
 		"incident default": {head + "incidentConfiguration:\n  groupingConfiguration:\n    enabled: true\n", func(r *Rule) { r.Incident.Grouping.Enabled = true }},
 	}
 	for name, test := range tests {
@@ -244,6 +252,9 @@ func TestParseForms(t *testing.T) {
 		})
 	}
 }
+
+// madeID is the GUID that is made of a text.
+func madeID(id string) string { return alert.NewGUID(idKind, id) }
 
 const scheduled = `id: 6b8f3a52-0c1d-4e7a-9f42-1d2c3b4a5968
 name: R
@@ -328,10 +339,11 @@ func TestParseProblems(t *testing.T) {
 		}},
 		{"duplicate key", add("name: S\n"), []string{`r.yaml:9:1: "name" is set twice, first on line 2: remove one`}},
 		{"list as key", add("? [a, b]\n: c\n"), []string{`r.yaml:9:3: a key is a list: it must be a name`}},
-		{"merge key", add("<<: {a: b}\n"), []string{`r.yaml:9:1: warning: unknown key "<<" is ignored`}},
+		{"merge key", add("<<: {a: b}\n"), []string{`r.yaml:9:6: warning: unknown key "a" is ignored`}},
+		{"merge of a text", add("<<: a\n"), []string{"r.yaml:9:5: the merge key << is the single value \"a\": it must be an alias of a mapping, such as *defaults, or a list of them"}},
 
 		// The values.
-		{"id", set("id", "my-rule"), []string{`r.yaml:1:5: id "my-rule" is not a GUID: write it as 00000000-0000-0000-0000-000000000000`}},
+		{"id", set("id", "my-rule"), []string{`r.yaml:1:5: warning: id "my-rule" is not a GUID: the rule is known by ` + madeID("my-rule") + `, which is made of it`}},
 		{"id list", set("id", "[a]"), []string{`r.yaml:1:5: id is a list: it must be text`}},
 		{"name empty", set("name", "''"), []string{"r.yaml:2:7: name is empty: give it a value or remove it"}},
 		{"name twice", add("displayName: S\n"), []string{`r.yaml:9:14: warning: name and displayName are both set: "R" is used`}},
@@ -344,7 +356,7 @@ func TestParseProblems(t *testing.T) {
 		{"frequency", set("queryFrequency", "hourly"), []string{
 			`r.yaml:4:17: queryFrequency is "hourly": write a number and m, h or d, such as 30m, 1h or 14d, or ISO 8601, such as PT1H or P14D`,
 		}},
-		{"frequency unit", set("queryFrequency", "5min"), []string{`r.yaml:4:17: queryFrequency is "5min": write it as 5m`}},
+		{"frequency unit", set("queryFrequency", "5min"), []string{`r.yaml:4:17: warning: queryFrequency is "5min": it is read as 5m, and should be written so`}},
 		{"frequency bounds", set("queryFrequency", "1m"), []string{"r.yaml:4:17: warning: queryFrequency 1m is not what Sentinel accepts: 5m to 14d"}},
 		{"period bounds", set("queryPeriod", "30d"), []string{"r.yaml:5:14: warning: queryPeriod 30d is not what Sentinel accepts: 5m to 14d"}},
 		{"period shorter", set("queryPeriod", "30m"), []string{
@@ -362,10 +374,10 @@ func TestParseProblems(t *testing.T) {
 			`r.yaml:9:25: tactic "Foo" is unknown: use Reconnaissance, ResourceDevelopment, InitialAccess, Execution, Persistence, PrivilegeEscalation, ` +
 				`DefenseEvasion, CredentialAccess, Discovery, LateralMovement, Collection, CommandAndControl, Exfiltration, Impact, PreAttack, ` +
 				`ImpairProcessControl or InhibitResponseFunction`,
-			"r.yaml:9:30: an item of tactics is empty: remove it or give it a value",
+			"r.yaml:9:30: warning: an item of tactics is empty and ignored: remove it or give it a value",
 			"r.yaml:9:36: an item of tactics is a list: it must be text",
 		}},
-		{"tactics text", add("tactics: InitialAccess\n"), []string{`r.yaml:9:10: tactics is the single value "InitialAccess": it must be a list, such as [a, b]`}},
+		{"tactics text", add("tactics: InitialAccess\n"), []string{`r.yaml:9:10: warning: tactics is the single value "InitialAccess" and is read as a list: write it as [a, b]`}},
 		{"techniques", add("relevantTechniques:\n  - T1078.4\n  - Phishing\n"), []string{
 			`r.yaml:10:5: technique "T1078.4" is not a MITRE technique: write it as T1078 or T1078.004`,
 			`r.yaml:11:5: technique "Phishing" is not a MITRE technique: write it as T1078 or T1078.004`,
@@ -374,8 +386,12 @@ func TestParseProblems(t *testing.T) {
 		{"query null", set("query", ""), []string{"r.yaml:8:7: query has no value: it is the KQL that the rule runs"}},
 		{"query list", set("query", "[T]"), []string{"r.yaml:8:8: query is a list: it must be the text of a KQL query, most simply as a block behind `query: |`"}},
 		{"query long", set("query", strings.Repeat("x", 10_001)), []string{"r.yaml:8:8: warning: query has 10001 characters: Sentinel accepts 10000"}},
-		{"sentinel entities", add("sentinelEntitiesMappings:\n  - columnName: Entities\n"), []string{
-			"r.yaml:10:3: warning: sentinelEntitiesMappings is ignored: Pushback takes entities from entityMappings",
+		{"sentinel entities", add("sentinelEntitiesMappings:\n  - columnName: Entities\n"), nil},
+		{"sentinel entities wrong", add("sentinelEntitiesMappings: [x, {}, {columnName: A, column: B}]\nentityMappings: [{entityType: SentinelEntities, fieldMappings: [{identifier: Entity, columnName: A}]}]\n"), []string{
+			`r.yaml:9:28: an item of sentinelEntitiesMappings is the single value "x": it must have columnName`,
+			"r.yaml:9:31: columnName is missing: name the column of the query's result that holds the entities, such as Entities of SecurityAlert",
+			`r.yaml:9:51: warning: unknown key "column" in sentinelEntitiesMappings is ignored`,
+			`r.yaml:10:78: SentinelEntities has no identifier "Entity": use Entities`,
 		}},
 
 		// Entities.
@@ -407,14 +423,14 @@ func TestParseProblems(t *testing.T) {
 		{"details", add("customDetails:\n  A B: X\n  " + strings.Repeat("n", 21) + ": Y\n  Z:\n  Z: [A]\n"), []string{
 			`r.yaml:10:3: warning: custom detail "A B" is not a name that Sentinel accepts: begin with a letter and use only letters, digits and _`,
 			"r.yaml:11:3: warning: the name of custom detail " + strings.Repeat("n", 21) + " has 21 characters: Sentinel accepts 20",
-			"r.yaml:12:5: customDetails Z is empty: give it a value or remove it",
+			"r.yaml:12:5: warning: customDetails Z is empty and ignored: give it a value or remove it",
 			`r.yaml:13:3: "Z" is set twice, first on line 12: remove one`,
 		}},
 		{"many details", add("customDetails:\n" + manyDetails(22)), []string{"r.yaml:30:3: warning: there are more than 20 custom details: Sentinel accepts 20"}},
 		{"formats", add("alertDetailsOverride:\n  alertDisplayNameFormat: by {{User\n  alertDescriptionFormat: \"{{A}} {{B}} {{C}} {{D}}\"\n  alertSeverityColumnName: ''\n"), []string{
 			`r.yaml:10:27: alertDisplayNameFormat: the {{ before "User" has no }}: write {{Column}}`,
 			"r.yaml:11:27: warning: alertDescriptionFormat names 4 columns: Sentinel accepts 3",
-			"r.yaml:12:28: alertSeverityColumnName is empty: give it a value or remove it",
+			"r.yaml:12:28: warning: alertSeverityColumnName is empty and ignored: give it a value or remove it",
 		}},
 		{"dynamic properties", add("alertDetailsOverride:\n  alertDynamicProperties:\n    - {alertProperty: AlertLnk, value: A}\n    - {alertProperty: AlertLink, value: A}\n" +
 			"    - {alertProperty: AlertLink, value: B}\n    - {value: C}\n    - {alertProperty: ProductName}\n    - x\n"), []string{
@@ -471,10 +487,13 @@ func TestParseProblems(t *testing.T) {
 
 		{"editor lines", strings.Replace(scheduled, "name: R", "name: \"a\u2028b\"", 1) + "kind: x\n", []string{`r.yaml:9:7: kind is "x": use Scheduled or NRT`}},
 		{"everything at once", set("id", "x") + "kind: y\nfoo: 1\ntactics: z\n", []string{
-			`r.yaml:1:5: id "x" is not a GUID: write it as 00000000-0000-0000-0000-000000000000`,
+			`r.yaml:1:5: warning: id "x" is not a GUID: the rule is known by ` + madeID("x") + `, which is made of it`,
 			`r.yaml:9:7: kind is "y": use Scheduled or NRT`,
 			`r.yaml:10:1: warning: unknown key "foo" is ignored`,
-			`r.yaml:11:10: tactics is the single value "z": it must be a list, such as [a, b]`,
+			`r.yaml:11:10: warning: tactics is the single value "z" and is read as a list: write it as [a, b]`,
+			`r.yaml:11:10: tactic "z" is unknown: use Reconnaissance, ResourceDevelopment, InitialAccess, Execution, Persistence, PrivilegeEscalation, ` +
+				`DefenseEvasion, CredentialAccess, Discovery, LateralMovement, Collection, CommandAndControl, Exfiltration, Impact, PreAttack, ` +
+				`ImpairProcessControl or InhibitResponseFunction`,
 		}},
 	}
 	for _, test := range tests {

@@ -51,9 +51,13 @@ type Rule struct {
 	Query Query
 
 	EntityMappings []EntityMapping
-	CustomDetails  []CustomDetail // in the file's order
-	AlertDetails   AlertDetails
-	Grouping       Grouping
+	// EntityColumns names the columns that hold lists of entities as JSON, as
+	// Entities of SecurityAlert does: Sentinel's sentinelEntitiesMappings.
+	EntityColumns []string
+
+	CustomDetails []CustomDetail // in the file's order
+	AlertDetails  AlertDetails
+	Grouping      Grouping
 
 	SuppressionEnabled  bool
 	SuppressionDuration time.Duration
@@ -76,6 +80,10 @@ type Rule struct {
 	// the rule's alerts, or nothing: `pushback: {guidance: https://...}`.
 	Guidance string
 
+	// Remediation says what to do about the rule's alerts, in words, or nothing:
+	// `pushback: {remediation: TEXT}`, and recommendedActions of a rule of Defender.
+	Remediation string
+
 	// Story names the story that the rule shares with others of the same name:
 	// what they find of the same entities is one incident, and what one of them
 	// found of the same activity before is updated. Without a name the story is the
@@ -88,6 +96,12 @@ type Rule struct {
 
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
+
+	// cases are those in the rule's own file, and caseProblems what is wrong with
+	// them: a mistake in a case keeps no rule from running.
+	cases        []Case
+	caseProblems []Problem
+	shipped      bool
 }
 
 // Kind is how a rule is scheduled.
@@ -275,8 +289,8 @@ func (r *Rule) AddressColumns() []string {
 }
 
 // IdentityColumns returns the columns whose values identify an activity: those
-// of Identity, else those that the entity mappings name, each once and in the
-// rule's order. It is empty if the rule has neither.
+// of Identity, else those that the entity mappings name and those that hold lists
+// of entities, each once and in the rule's order. It is empty if the rule has neither.
 func (r *Rule) IdentityColumns() []string {
 	if len(r.Identity) > 0 {
 		return slices.Clone(r.Identity)
@@ -287,6 +301,11 @@ func (r *Rule) IdentityColumns() []string {
 			if !slices.Contains(columns, f.Column) {
 				columns = append(columns, f.Column)
 			}
+		}
+	}
+	for _, column := range r.EntityColumns {
+		if !slices.Contains(columns, column) {
+			columns = append(columns, column)
 		}
 	}
 	return columns

@@ -3,6 +3,8 @@ package rule
 import (
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -233,10 +235,26 @@ func (a *aligner) escape(at int) (r rune, width int) {
 		}
 		return -1, 2
 	}
-	for i := at + 2; i < at+2+digits && i < len(a.text); i++ {
-		r = r<<4 | rune(strings.IndexRune("0123456789abcdef", lower(a.text[i])))
+	r = a.hex(at+2, digits)
+	// JSON writes what does not fit four digits as two escapes.
+	if letter == 'u' && utf16.IsSurrogate(r) {
+		next := at + 2 + digits
+		if next+1 < len(a.text) && a.text[next] == '\\' && a.text[next+1] == 'u' {
+			if pair := utf16.DecodeRune(r, a.hex(next+2, digits)); pair != utf8.RuneError {
+				return pair, 2 * (2 + digits)
+			}
+		}
+		r = utf8.RuneError
 	}
 	return r, 2 + digits
+}
+
+// hex reads hexadecimal digits.
+func (a *aligner) hex(at, digits int) (r rune) {
+	for i := at; i < at+digits && i < len(a.text); i++ {
+		r = r<<4 | rune(strings.IndexRune("0123456789abcdef", lower(a.text[i])))
+	}
+	return r
 }
 
 func lower(r rune) rune {

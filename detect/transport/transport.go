@@ -56,6 +56,9 @@ func Bounded(base policy.Transporter, l Limits) policy.Transporter {
 	return &bounded{base, l}
 }
 
+// Single returns a transporter that sends one request for one: it follows no redirect.
+func Single(base http.RoundTripper) policy.Transporter { return roundTripper{base} }
+
 // roundTripper is a transporter that sends one request for one.
 type roundTripper struct{ http.RoundTripper }
 

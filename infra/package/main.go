@@ -143,7 +143,10 @@ func rulesOf(root, dir string) ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{"rules/" + filepath.ToSlash(name), r.File, 0o644})
+		// An export holds several rules.
+		if name = "rules/" + filepath.ToSlash(name); !slices.ContainsFunc(files, func(f file) bool { return f.name == name }) {
+			files = append(files, file{name, r.File, 0o644})
+		}
 	}
 	var shipped []file
 	for _, name := range rule.ShippedNames() {

@@ -38,6 +38,11 @@ func TestRules(t *testing.T) {
 		{name: "an edited copy", files: map[string]string{"mfa-rejected-by-user.yaml": shipped}, want: []string{"rules/mfa-fatigue.yaml", "rules/mfa-rejected-by-user.yaml"}},
 		{name: "an edited copy by another name", files: map[string]string{"mine.yaml": shipped}, want: []string{"rules/mfa-fatigue.yaml", "rules/mine.yaml"}},
 		{name: "a copy and one more", files: map[string]string{"a.yaml": own, "mine.yaml": strings.Replace(shipped, shippedID, strings.ToUpper(shippedID), 1)}, want: []string{"rules/mfa-fatigue.yaml", "rules/a.yaml", "rules/mine.yaml"}},
+		{
+			name: "an export of two", files: map[string]string{"all.json": `[{"id": "` + ownID + `", "name": "A", "severity": "Low", "kind": "NRT", "query": "T"},
+				{"id": "21111111-2222-4333-8444-555555555555", "name": "B", "severity": "Low", "kind": "NRT", "query": "T"}]`},
+			want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/all.json"},
+		},
 		{name: "the shipped name", files: map[string]string{"mfa-rejected-by-user.yaml": own}, wrong: []string{"mfa-rejected-by-user.yaml", "another name"}},
 		{name: "an id twice", files: map[string]string{"a.yaml": own, "b.yaml": own}, wrong: []string{"b.yaml:", "a.yaml:", ownID}},
 		{name: "two mistakes", files: map[string]string{"a.yaml": strings.Replace(own, "severity: ", "severity: Very", 1), "b.yaml": "{"}, wrong: []string{"a.yaml:", "severity", "b.yaml:1"}},

@@ -118,7 +118,8 @@ func fieldsOf(a alert.Alert) []field {
 		}
 		list = append(list, field{text.Safe(e.Type), entityText(e)})
 	}
-	for _, d := range a.CustomDetails {
+	label := text.LabelOf(a)
+	for _, d := range a.Shown() {
 		write := text.ValueOf(d)
 		values := make([]string, 0, len(d.Values))
 		for _, v := range d.Values {
@@ -127,7 +128,7 @@ func fieldsOf(a alert.Alert) []field {
 			}
 		}
 		if len(values) > 0 {
-			list = append(list, field{text.Label(text.Safe(d.Name)), strings.Join(values, ", ")})
+			list = append(list, field{label(text.Safe(d.Name)), strings.Join(values, ", ")})
 		}
 	}
 	for _, p := range a.Properties {

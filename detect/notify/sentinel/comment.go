@@ -97,9 +97,10 @@ func entities(a alert.Alert) []string {
 // details writes one line for each custom detail.
 func details(a alert.Alert) []string {
 	var lines []string
-	for _, d := range a.CustomDetails {
+	label := text.LabelOf(a)
+	for _, d := range a.Shown() {
 		write := text.ValueOf(d)
-		lines = append(lines, fact(text.Label(d.Name), d.Values, func(v string) string { return inert(write(v)) }))
+		lines = append(lines, fact(label(d.Name), d.Values, func(v string) string { return inert(write(v)) }))
 	}
 	return lines
 }

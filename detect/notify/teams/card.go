@@ -248,7 +248,8 @@ func partsOf(a alert.Alert) ([]part, error) {
 		}
 	}, more(anEntity, "entities"))
 	contextRest(a.Context, add, more)
-	list(a.CustomDetails, func(d alert.Detail) {
+	label := text.LabelOf(a)
+	list(a.Shown(), func(d alert.Detail) {
 		write := text.ValueOf(d)
 		said := text.List(d.Values, mostValues, func(v string) string {
 			if v == "" {
@@ -257,7 +258,7 @@ func partsOf(a alert.Alert) ([]part, error) {
 			return inert(write(v), mostValue) + text.NewMark(a.Context, v)
 		})
 		if len(said) > 0 {
-			add(aDetail, fact(text.Label(d.Name), strings.Join(said, ", ")))
+			add(aDetail, fact(label(d.Name), strings.Join(said, ", ")))
 		}
 	}, more(aDetail, "details"))
 	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {

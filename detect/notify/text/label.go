@@ -3,6 +3,8 @@ package text
 import (
 	"strings"
 	"unicode"
+
+	"pushback/detect/alert"
 )
 
 // Label writes a name such as OperatingSystems as Operating systems, and
@@ -25,4 +27,13 @@ func Label(name string) string {
 		sb.WriteRune(r)
 	}
 	return sb.String()
+}
+
+// LabelOf returns what writes the names of an alert's details. Columns that stand in
+// for details keep theirs: that is what the query calls them.
+func LabelOf(a alert.Alert) func(name string) string {
+	if a.ShowsColumns() {
+		return func(name string) string { return name }
+	}
+	return Label
 }

@@ -196,7 +196,7 @@ func columnsOf(value any) (columns []alerts.Column) {
 // Rules returns the analytics rules.
 func (t *Template) Rules(tb testing.TB) []*rule.Rule {
 	tb.Helper()
-	rules, problems := rule.ParseTemplate("sentinel-alerts.json", t.Text)
+	rules, problems := rule.ParseAll("sentinel-alerts.json", t.Text)
 	for _, p := range problems {
 		if !p.Warning { // an id that is made in the deployment
 			tb.Errorf("%s", p)

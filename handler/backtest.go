@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/spf13/cobra"
+
+	"pushback/detect"
+	"pushback/detect/ledger"
+	"pushback/detect/notify/text"
+	"pushback/detect/rule"
+	"pushback/detect/transport"
+	"pushback/detect/workspace"
+	"pushback/handler/settings"
+)
+
+// backtest runs the windows of the past against the live workspace, by the same way as
+// serve does. Nothing is sent, and no ledger is used.
+type backtest struct {
+	settings settings.Settings
+	rules    []*rule.Rule
+	days     int
+	perMin   int
+	state    string // a file, or "" for none
+	json     bool
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+	// open returns the workspace, with its clients tuned.
+	open func(tune) (detect.Querier, error)
+}
+
+const (
+	defaultBacktestDays    = 14
+	mostBacktestDays       = 90
+	defaultQueriesAMinute  = 100
+	leastQueriesAMinute    = 10
+	mostQueriesAMinute     = 300
+	mostFailuresOfBacktest = 3
+)
+
+func newBacktest() *cobra.Command {
+	b := &backtest{now: time.Now, sleep: sleep}
+	var names string
+	cmd := &cobra.Command{
+		Use:   "backtest",
+		Short: "Run rules over the past of the live workspace, and say how loud they would be",
+		Long: "Runs the windows of the last days against the workspace, one rule after the other, and says of each how many alerts a\n" +
+			"day it would have had, who would come most, what would have been dropped, how long its queries took and what context\n" +
+			"makes of the severity. Nothing is sent and nothing is written, but for the state if a file is given for it.",
+		Example: "  handler backtest --rules rules/new.yaml --days 14\n" +
+			"  handler backtest --rules rules --days 30 --state past.state",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case b.days < 1 || b.days > mostBacktestDays:
+				return usageError{fmt.Errorf("--days is %d: expected 1 to %d", b.days, mostBacktestDays)}
+			case b.perMin < leastQueriesAMinute || b.perMin > mostQueriesAMinute:
+				return usageError{fmt.Errorf("--queries-per-minute is %d: expected %d to %d", b.perMin, leastQueriesAMinute, mostQueriesAMinute)}
+			}
+			var err error
+			if b.settings, err = settings.Read(); err != nil {
+				return err
+			}
+			if b.settings.WorkspaceID == "" {
+				return fmt.Errorf("the setting %s_WORKSPACE_ID is not set: expected the id of the workspace whose past is looked at", settings.Prefix)
+			}
+			if names == "" {
+				names = b.settings.Rules
+			}
+			set := readRules(names)
+			warn := &warnings{w: cmd.ErrOrStderr()}
+			for _, w := range set.warnings() {
+				warn.write(strings.Replace(w, "warning: ", "", 1))
+			}
+			var disabled []*rule.Rule
+			b.rules, disabled = divide(set.rules)
+			for _, r := range disabled {
+				warn.write(fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
+			}
+			if len(b.rules) == 0 {
+				return errors.Join(set.err(), errors.New("no rule is left to run"))
+			}
+			b.open = func(t tune) (detect.Querier, error) {
+				return openWorkspace(b.settings, slog.New(slog.DiscardHandler), t)
+			}
+			return errors.Join(set.err(), b.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()))
+		},
+	}
+	cmd.Flags().StringVar(&names, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
+	cmd.Flags().IntVar(&b.days, "days", defaultBacktestDays, "how many days to go back")
+	cmd.Flags().IntVar(&b.perMin, "queries-per-minute", defaultQueriesAMinute, "how many queries a minute the workspace is asked at most")
+	cmd.Flags().StringVar(&b.state, "state", "", "file that keeps the answers, so that the same command goes on where it was stopped; it holds rows of the logs")
+	cmd.Flags().BoolVar(&b.json, "json", false, "print one JSON object per rule, and nothing else")
+	return cmd
+}
+
+// past is the time that a backtest looks at: whole hours up to now, of which the logs
+// have arrived.
+func (b *backtest) past() (from, to time.Time) {
+	to = b.now().UTC().Add(-b.settings.Delay).Truncate(time.Hour)
+	return to.AddDate(0, 0, -b.days), to
+}
+
+// mark is that of what is asked, for the state.
+func (b *backtest) mark() string {
+	h := sha256.New()
+	fmt.Fprintln(h, b.settings.WorkspaceID, b.settings.AdditionalWorkspaces, b.settings.Cloud, b.days, b.settings.Context, b.settings.History, b.settings.Aftermath, b.settings.IPv6Prefix)
+	for _, r := range b.rules {
+		fmt.Fprintln(h, r.ID, r.Version, r.Kind, r.QueryFrequency, r.QueryPeriod, r.Query.Text)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// run runs the rules and writes how loud they were.
+func (b *backtest) run(ctx context.Context, stdout, stderr io.Writer) error {
+	from, to := b.past()
+	var state *pastState
+	if b.state != "" {
+		var err error
+		if state, err = openState(b.state, stateHeader{Format: stateFormat, Of: b.mark(), From: from, To: to}); err != nil {
+			return err
+		}
+		defer state.file.Close() // what was written is written
+		from, to = state.Range.From, state.Range.To
+	}
+	counted := &askedCount{}
+	carrier := &pastTransport{state: state, now: b.now, asked: counted.add, pace: &pace{every: time.Minute / time.Duration(b.perMin), now: b.now, sleep: b.sleep}}
+	querier, err := b.open(func(o *azcore.ClientOptions) {
+		if carrier.next = o.Transport; carrier.next == nil {
+			carrier.next = transport.Single(transport.New(transport.DefaultConnect))
+		}
+		o.Transport = carrier
+	})
+	if err != nil {
+		return err
+	}
+
+	bar := newProgress(stderr)
+	warn := &warnings{w: &clearing{stderr, bar}}
+	var all []*loudness
+	var failures failureList
+	for i, r := range b.rules {
+		l := newLoudness(r, from, to)
+		all = append(all, l)
+		err := b.rule(ctx, r, querier, l, from, to, warn, func(at time.Time) {
+			span := to.Sub(from)
+			bar.run(time.Duration(i)*span+at.Sub(from), time.Duration(len(b.rules))*span)
+		})
+		if ctx.Err() != nil {
+			bar.done()
+			if b.state == "" {
+				return errors.Join(ctx.Err(), errors.New("--state FILE would have kept the answers so far"))
+			}
+			return ctx.Err()
+		}
+		failures.add(err)
+	}
+	bar.done()
+	if !b.json {
+		if _, err := fmt.Fprintf(stdout, "Backtest of %s, %s to %s UTC: %s asked, %d answers kept from before. Nothing was sent.\n",
+			count(int64(len(b.rules)), "rule"), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"), countQueries(counted.sent), counted.kept); err != nil {
+			return err
+		}
+	}
+	return errors.Join(writeLoudness(stdout, styleOf(stdout), all, b.settings.QueryTimeout, b.json), failures.err())
+}
+
+func countQueries(n int) string {
+	if n == 1 {
+		return "1 query"
+	}
+	return fmt.Sprintf("%d queries", n)
+}
+
+// rule runs one rule over the past, in windows as they would have been due, with a
+// ledger of its own that is forgotten. A rule that fails several times in a row is
+// left: what fails so is not the moment.
+func (b *backtest) rule(ctx context.Context, r *rule.Rule, querier detect.Querier, l *loudness, from, to time.Time, warn *warnings, progressed func(time.Time)) error {
+	timed := &timedQuerier{Querier: querier, loudness: l, ruleID: r.ID}
+	config := detect.DefaultConfig()
+	config.Delay, config.Lateness = b.settings.Delay, 0 // all logs are there: a late pass finds nothing
+	config.CatchUp, config.SendLimit = 0, 0
+	config.MaxAlerts = b.settings.MaxAlerts
+	config.Start, config.End = from, to
+	config.Clock = b.now
+	withContext(&config, b.settings, querier)
+	detector, err := detect.New(config, []*rule.Rule{r}, timed, ledger.NewMemory(), nowhere{})
+	if err != nil {
+		return err
+	}
+	failed := 0
+	end := to.Add(b.settings.Delay) // later windows are not over yet
+	for at := detector.Next(from.Add(-1)); !at.IsZero() && !at.After(end); at = detector.Next(at) {
+		progressed(at)
+		report, err := detector.Tick(ctx, at)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		warn.ticking(report)
+		for _, run := range report.Rules {
+			l.add(run)
+		}
+		if failed++; err == nil {
+			failed = 0
+		}
+		if failed == mostFailuresOfBacktest {
+			return fmt.Errorf("rule %q: left after %d failures in a row: %s", r.Name, failed, text.Safe(errorText(err)))
+		}
+	}
+	if l.failed > 0 {
+		return fmt.Errorf("rule %q: %s failed, and more may be missing: %s", r.Name, count(int64(l.failed), "window"), text.Safe(errorText(l.err)))
+	}
+	return nil
+}
+
+// timedQuerier notes how long the service took for a rule's queries.
+type timedQuerier struct {
+	detect.Querier
+	loudness *loudness
+	ruleID   string
+}
+
+func (q *timedQuerier) Query(ctx context.Context, query workspace.Query) (*workspace.Table, error) {
+	var noted queryTime
+	table, err := q.Querier.Query(context.WithValue(ctx, queryTimeKey{}, &noted), query)
+	if err == nil && query.RuleID == q.ruleID {
+		q.loudness.took = append(q.loudness.took, noted.took)
+	}
+	return table, err
+}
+
+// askedCount counts queries.
+type askedCount struct {
+	mu         sync.Mutex
+	sent, kept int
+}
+
+func (c *askedCount) add(kept bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept {
+		c.kept++
+	} else {
+		c.sent++
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pushback/detect/notify/text"
+	"pushback/detect/rule"
+)
+
+// newRule is the command about the files of rules.
+func newRule() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rule",
+		Short: "Convert and describe the files of rules",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newRuleConvert(), newRuleSchema())
+	return cmd
+}
+
+// newRuleConvert is the command that writes rules in YAML.
+func newRuleConvert() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "Write exported rules in YAML",
+		Long: "Reads the rules in a file, such as an ARM template of the portal, a list of the API or the custom\n" +
+			"detection rules that Microsoft Graph returns, and writes them in the format of published rules.",
+		Example: "  handler rule convert Azure_Sentinel_analytics_rule.json >rule.yaml\n" +
+			"  handler rule convert --output rules Azure_Sentinel_analytics_rules.json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("convert takes one file of rules, and got %d arguments", len(args))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return convert(args[0], dir, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&dir, "output", "", "folder that a file of each rule is written into; files that are there stay as they are (default: one rule, to standard output)")
+	return cmd
+}
+
+// convert writes the rules of a file. Those that are wrong do not keep the others
+// from being written.
+func convert(path, dir string, stdout, stderr io.Writer) error {
+	rules, problems := rule.Load(path)
+	set := ruleSet{rules, problems}
+	warn := &warnings{w: stderr}
+	for _, w := range set.warnings() {
+		warn.write(strings.Replace(w, "warning: ", "", 1))
+	}
+	err := set.err()
+	switch {
+	case len(rules) == 0:
+		return err
+	case dir == "" && len(rules) > 1:
+		return usageError{fmt.Errorf("%s holds %d rules: name a folder for them by --output DIR", path, len(rules))}
+	case dir == "":
+		written, failed := rules[0].YAML()
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		_, failed = stdout.Write(written)
+		return errors.Join(err, failed)
+	}
+	if failed := os.MkdirAll(dir, 0o755); failed != nil {
+		return fmt.Errorf("--output %s: %w", dir, withoutPath(failed))
+	}
+	names := map[string]int{}
+	for _, r := range rules {
+		name := fileName(r.Name)
+		if names[name]++; names[name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, names[name])
+		}
+		path := filepath.Join(dir, name+".yaml")
+		written, failed := r.YAML()
+		if failed == nil {
+			failed = writeNew(path, written)
+		}
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		if _, failed := fmt.Fprintln(stdout, text.Safe(path)); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	return err
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already: move it away, or give another folder", path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, withoutPath(err))
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", path, withoutPath(err))
+	}
+	return nil
+}
+
+// mostFileName is how long the name of a rule's file gets.
+const mostFileName = 80
+
+// fileName makes the name of a file of a rule's: small letters and digits with
+// dashes between them.
+func fileName(name string) string {
+	var b strings.Builder
+	dash := false
+	for _, c := range strings.ToLower(name) {
+		switch {
+		case b.Len() >= mostFileName:
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(c)
+			dash = false
+		default:
+			dash = true
+		}
+	}
+	if b.Len() == 0 {
+		return "rule"
+	}
+	return b.String()
+}
