@@ -273,12 +273,8 @@ func (l *lateLook) settle(now time.Time) {
 		p.runPasses(now)
 		return
 	}
-	var late []time.Time
-	for _, stretch := range l.answer.Stretches {
-		late = append(late, s.Covering(stretch, l.answer.Width, l.first, l.last)...)
-	}
 	p.state.Looks.Mark = l.mark(now)
-	p.runLate(late, now)
+	p.runLate(s.Covering(l.answer.Stretches, l.answer.Width, l.first, l.last), now)
 }
 
 // mark is the time of the look, unless the service's clock is far ahead of ours:

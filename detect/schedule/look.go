@@ -147,14 +147,16 @@ func (s Schedule) Finished(state State, now time.Time) (first, last time.Time, a
 }
 
 // Covering lists the ends of the windows, of those from first to last, that have
-// something of a stretch of time.
-func (s Schedule) Covering(start time.Time, width time.Duration, first, last time.Time) (list []time.Time) {
-	end := s.lastEnd(start).Add(s.frequency)
-	if end.Before(first) {
-		end = first
-	}
-	for ; !end.After(last) && end.Add(-s.period).Before(start.Add(width)); end = end.Add(s.frequency) {
-		list = append(list, end)
+// something of a stretch of time of some width that begins at one of starts.
+func (s Schedule) Covering(starts []time.Time, width time.Duration, first, last time.Time) (list []time.Time) {
+	starts = slices.SortedFunc(slices.Values(starts), time.Time.Compare)
+	for end := first; !end.After(last); end = end.Add(s.frequency) {
+		for len(starts) > 0 && !starts[0].Add(width).After(end.Add(-s.period)) {
+			starts = starts[1:] // over for all later windows, too
+		}
+		if len(starts) > 0 && starts[0].Before(end) {
+			list = append(list, end)
+		}
 	}
 	return list
 }

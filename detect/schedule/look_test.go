@@ -117,7 +117,8 @@ func TestCovering(t *testing.T) {
 		}
 		for at := first.Add(-tt.period); at.Before(last); at = at.Add(13*time.Minute + 11*time.Second) {
 			start := s.lastEnd(at)
-			got := s.Covering(start, tt.frequency, first, last)
+			// Stretches before and after it hide nothing.
+			got := s.Covering([]time.Time{start.Add(400 * 24 * time.Hour), start, start.Add(-400 * 24 * time.Hour)}, tt.frequency, first, last)
 			for end := first; !end.After(last); end = end.Add(tt.frequency) {
 				w := s.Window(end)
 				covers := !at.Before(w.Start) && at.Before(w.End)
