@@ -315,6 +315,16 @@ func (p *progress) lookedAt(now time.Time, pending []time.Time) {
 	p.found.Pending = pending
 }
 
+// keepLook has what a look found saved where the tick did not get further with the
+// rule.
+func (p *progress) keepLook() {
+	if p.looked && !p.touched {
+		looks := p.state.Looks
+		p.state = p.found
+		p.state.Looks, p.touched = looks, true
+	}
+}
+
 // beginLooks takes over what a plan says of late records. What was never looked for
 // is looked for from now on.
 func (p *progress) beginLooks(plan schedule.Plan) {

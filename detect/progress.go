@@ -47,11 +47,7 @@ func (p *progress) fail(doing string, err error) {
 
 // conclude notes in the report how far the tick has come with the rule.
 func (p *progress) conclude() {
-	if p.looked && !p.touched { // the tick did not get further with the rule
-		looks := p.state.Looks
-		p.state = p.found
-		p.state.Looks, p.touched = looks, true
-	}
+	p.keepLook()
 	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late)
 	if len(p.run.Windows) > 0 {
 		switch failed := p.run.Failure() != nil; {
