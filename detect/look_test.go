@@ -210,15 +210,15 @@ func lookRules(random *rand.Rand) []*rule.Rule {
 // activities as one whose late passes all run, none twice, with fewer queries.
 func TestLooksFindWhatLatePassesFind(t *testing.T) {
 	t.Parallel()
-	days := 1200
+	days := daysOfLooks
 	if testing.Short() {
-		days = 100
+		days = min(days, 100)
 	}
 	const parts = 8
 	for part := range parts {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
-			some := 0
+			some, passes, windows := 0, 0, 0
 			for day := range days / parts {
 				seed := uint64(part*1_000_000 + day)
 				random := rand.New(rand.NewPCG(seed, 24))
@@ -254,6 +254,12 @@ func TestLooksFindWhatLatePassesFind(t *testing.T) {
 					t.Fatalf("seed %d: something is reported twice: %v", seed, looking.found())
 				}
 				some += len(old.found())
+				_, before := old.tenant.looks()
+				_, with := looking.tenant.looks()
+				passes, windows = passes+before, windows+with
+			}
+			if windows >= passes {
+				t.Errorf("%d windows were run with looks, and %d without", windows, passes)
 			}
 			if some < days/parts {
 				t.Errorf("%d activities in %d days say little", some, days/parts)
