@@ -94,15 +94,18 @@ func (l *Ledger) Leases(ctx context.Context, groups [][]string, length time.Dura
 				leases[i][k].taken(w)
 			}
 		}
-		if grants[i].Err != nil {
-			continue
-		}
-		grants[i].Leases = leases[i]
 		l.mu.Lock()
 		for _, lease := range leases[i] {
-			l.leases[lease.ruleID] = lease
+			if grants[i].Err == nil {
+				l.leases[lease.ruleID] = lease
+			} else { // the table may have noted it all the same
+				l.released[lease.ruleID] = holder
+			}
 		}
 		l.mu.Unlock()
+		if grants[i].Err == nil {
+			grants[i].Leases = leases[i]
+		}
 	}
 	return grants
 }

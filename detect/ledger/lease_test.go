@@ -87,3 +87,65 @@ func TestLease(t *testing.T) {
 		}
 	})
 }
+
+// A lease that was given back, or asked for in vain, while the table did not answer is
+// this process's to take again at once, and not another's.
+func TestLeaseRetaken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		lose func(l *Ledger) error
+	}{
+		{"given back", func(l *Ledger) error {
+			return l.Save(t.Context(), []Saving{{RuleID: "rule", State: State{First: at(0), Watermark: at(1)}}})[0]
+		}},
+		{"released", func(l *Ledger) error { return l.leaseOf("rule").Release(t.Context()) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := &testClock{t: noon}
+			whole := NewMemory().store
+			l, other := memoryAt(whole, c), memoryAt(whole, c)
+			take := func(l *Ledger) error { _, err := l.Lease(t.Context(), "rule", time.Minute); return err }
+			if err := take(l); err != nil {
+				t.Fatal(err)
+			}
+			l.store = crashAt(whole, 1, false)
+			if err := test.lose(l); !errors.Is(err, errCrashed) {
+				t.Fatal(err)
+			}
+			l.store = whole
+			if err := take(other); !errors.As(err, new(*LeasedError)) {
+				t.Errorf("another process takes it: %v", err)
+			}
+			if err := take(l); err != nil {
+				t.Errorf("the process itself: %v", err)
+			}
+			if err := take(l); !errors.As(err, new(*LeasedError)) {
+				t.Errorf("twice: %v", err)
+			}
+		})
+	}
+	t.Run("asked for", func(t *testing.T) {
+		t.Parallel()
+		c := &testClock{t: noon}
+		whole := NewMemory().store
+		l, other := memoryAt(whole, c), memoryAt(whole, c)
+		for _, l := range []*Ledger{l, other} {
+			if err := l.Save(t.Context(), []Saving{{RuleID: "rule", State: State{First: at(0), Watermark: at(1)}}})[0]; err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.store = crashAt(whole, 2, true) // the row is written, and the answer is lost
+		if _, err := l.Lease(t.Context(), "rule", time.Minute); !errors.Is(err, errCrashed) {
+			t.Fatal(err)
+		}
+		l.store = whole
+		if _, err := other.Lease(t.Context(), "rule", time.Minute); !errors.As(err, new(*LeasedError)) {
+			t.Errorf("another process takes it: %v", err)
+		}
+		if _, err := l.Lease(t.Context(), "rule", time.Minute); err != nil {
+			t.Errorf("the process itself: %v", err)
+		}
+	})
+}

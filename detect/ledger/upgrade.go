@@ -85,11 +85,11 @@ func (l *Ledger) move(ctx context.Context, ids []string) map[string]readRow {
 
 // moved returns the shared row of a rule of a version before.
 func (f *fenceRow) moved(id string, now time.Time) *runRow {
-	next := &runRow{ruleID: id, format: Format, owes: !alert.IsStoryID(id), purged: firstPurge(id, now)}
+	next := &runRow{ruleID: id, format: Format, epoch: max(1, now.UnixMilli()), owes: !alert.IsStoryID(id), purged: firstPurge(id, now)}
 	if f == nil {
 		return next
 	}
-	next.epoch = f.epoch
+	next.epoch = f.epoch // so that nobody else is known to record anything
 	if f.former != nil {
 		next.state, next.tally = f.former.state.clone(), f.former.tally
 	}
