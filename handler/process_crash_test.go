@@ -36,6 +36,9 @@ type crashWorld struct {
 	proxy   *azurite.Proxy
 	manager *armtest.Server // of the run
 	env     []string        // of the host, without the table's name
+	// upgrade says that the first tick of a run is of the version before, as its
+	// table looks, and goes well.
+	upgrade bool
 
 	mu      sync.Mutex
 	passed  []string // the boundaries so far
@@ -251,10 +254,25 @@ func (w *crashWorld) run(kills []int) *crashRun {
 		return true
 	}
 
+	first := 0
+	if w.upgrade {
+		w.arm(-1)
+		start()
+		if status, body, err := w.post(crashTicks[0]); err != nil || status != http.StatusOK {
+			w.t.Fatalf("the tick of the version before: %d %s %v", status, body, err)
+		}
+		w.host.stop()
+		ended(false)
+		table.downgrade()
+		w.mu.Lock()
+		w.passed = nil
+		w.mu.Unlock()
+		first = 1
+	}
 	arm()
 	start()
-	now := crashTicks[0]
-	for i := 0; ; {
+	now := crashTicks[first]
+	for i := first; ; {
 		for recover() {
 		}
 		if i == len(crashTicks)+12 {
@@ -378,7 +396,23 @@ func crashOrder(boundaries []string, rng *rand.Rand) []int {
 // sent, and again only after a crash between its sending and the note of that.
 func TestProcessCrashes(t *testing.T) {
 	t.Parallel()
-	undisturbed := newCrashWorld(t).run(nil)
+	processCrashes(t, *crashRuns, false)
+}
+
+// TestProcessUpgradeCrashes does the same with a ledger that the version before has
+// used in the tick before.
+func TestProcessUpgradeCrashes(t *testing.T) {
+	t.Parallel()
+	processCrashes(t, (*crashRuns+3)/4, true)
+}
+
+func processCrashes(t *testing.T, runs int, upgrade bool) {
+	world := func(t *testing.T) *crashWorld {
+		w := newCrashWorld(t)
+		w.upgrade = upgrade
+		return w
+	}
+	undisturbed := world(t).run(nil)
 	if n := len(undisturbed.reported); n < 4 || n != len(slices.Compact(ids(undisturbed.reported))) {
 		t.Fatalf("without a crash %d alerts are sent: %v", n, ids(undisturbed.reported))
 	}
@@ -393,14 +427,14 @@ func TestProcessCrashes(t *testing.T) {
 	var mu sync.Mutex
 	var crashes, inDoubt, reported, lost, repeats int
 	at := map[string]int{}
-	reached := min(*crashRuns, len(order)) // boundaries of an undisturbed run with a crash of their own
+	reached := min(runs, len(order)) // boundaries of an undisturbed run with a crash of their own
 	t.Run("runs", func(t *testing.T) {
 		const workers = 4
 		for worker := range workers {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
-				w := newCrashWorld(t)
-				for i := worker; i < *crashRuns; i += workers {
+				w := world(t)
+				for i := worker; i < runs; i += workers {
 					seed := *crashSeed + uint64(i)
 					rng := rand.New(rand.NewPCG(seed, 1))
 					kills := []int{order[i%len(order)]}
@@ -429,11 +463,11 @@ func TestProcessCrashes(t *testing.T) {
 		}
 	})
 	t.Logf("%d runs with the seeds from %d, the first crash at %d of the %d boundaries of a run: %d crashes, %d of them between the sending of an alert and the note of it; %d alerts reported, %d lost, %d sent again; no incident, bookmark or comment too many or too few",
-		*crashRuns, *crashSeed, reached, len(order), crashes, inDoubt, reported, lost, repeats)
+		runs, *crashSeed, reached, len(order), crashes, inDoubt, reported, lost, repeats)
 	for _, boundary := range slices.Sorted(maps.Keys(at)) {
 		t.Logf("%4d killed %s", at[boundary], boundary)
 	}
-	if inDoubt == 0 && *crashRuns >= 40 {
+	if inDoubt == 0 && runs >= 40 {
 		t.Error("no crash came between a sending and its note: the test does not test that")
 	}
 }

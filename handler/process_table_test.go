@@ -108,6 +108,57 @@ func (l *ledgerTable) endLeases() {
 	}
 }
 
+// downgrade makes of the ledger what the version before would have there: each rule's
+// state is in its own partition, in the row that is its fence now.
+func (l *ledgerTable) downgrade() {
+	l.t.Helper()
+	ctx := l.t.Context()
+	put := func(e map[string]any) {
+		l.t.Helper()
+		text, err := json.Marshal(e)
+		if err == nil {
+			_, err = l.client.UpsertEntity(ctx, text, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	page, err := l.client.NewListEntitiesPager(&aztables.ListEntitiesOptions{Filter: to.Ptr("PartitionKey eq 'rules' and RowKey ge 'run:' and RowKey lt 'run;'")}).NextPage(ctx)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, text := range page.Entities {
+		var e struct{ RowKey, RuleID, State, Tally string }
+		if err := json.Unmarshal(text, &e); err != nil {
+			l.t.Fatal(err)
+		}
+		var state map[string]any
+		if err := json.Unmarshal([]byte(e.State), &state); err != nil {
+			l.t.Fatal(err)
+		}
+		partition := "rule:" + strings.TrimPrefix(e.RowKey, "run:")
+		former := map[string]any{"PartitionKey": partition, "RowKey": "run", "RuleID": e.RuleID, "Format": 3, "Failures": 0, "First": state["first"], "Watermark": state["watermark"]}
+		if state["lastSuccess"] != nil {
+			former["LastSuccess"] = state["lastSuccess"]
+		}
+		if e.Tally != "" {
+			former["Tally"] = e.Tally
+		}
+		if pending, err := json.Marshal(state["pending"]); err == nil && state["pending"] != nil {
+			former["Pending"] = string(pending)
+		}
+		put(former)
+		put(map[string]any{"PartitionKey": "rules", "RowKey": partition, "RuleID": e.RuleID})
+		if _, err := l.client.DeleteEntity(ctx, "rules", e.RowKey, nil); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	if len(page.Entities) == 0 {
+		l.t.Fatal("the ledger has no rules")
+	}
+	l.setFormat(3)
+}
+
 // rowKind finds the kinds of rows that a request to the table is about.
 var rowKind = regexp.MustCompile(`RowKey(?:=|":| ge )(?:%27|\W)*([a-z]+)`)
 
