@@ -10,9 +10,9 @@ import (
 )
 
 // The shared row of a rule says that it may owe an alert before the first one is put
-// out. It stops to say so once nothing is left, which takes that nobody can put out
-// another meanwhile: the lease was given back, and the fence is such that no earlier
-// holder of it can record anything.
+// out, and no longer once nothing is left. That takes that nobody can put out another
+// meanwhile: the lease was given back, and the fence is such that no earlier holder of
+// it can record anything.
 
 // owing is what is known of the alerts that a rule owes.
 type owing struct {

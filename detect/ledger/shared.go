@@ -33,9 +33,10 @@ type readRow struct {
 }
 
 // Begin is called before a tick, and refuses a ledger of a newer format. It reads
-// how far all rules have run and who runs them: that is what this process goes by
-// until the next call, for whatever it writes the table compares with that. What a
-// version before kept elsewhere is moved.
+// how far all rules have run and who runs them, and this process goes by that until
+// the next call: what it writes has the ETags that it read, so where a row is another
+// by now the write fails, and the row is read again. What a version before kept
+// elsewhere is moved.
 func (l *Ledger) Begin(ctx context.Context) error {
 	d, err := l.readDirectory(ctx)
 	l.mu.Lock()
@@ -162,7 +163,7 @@ func (l *Ledger) readRows(ctx context.Context, ids []string, fresh bool) map[str
 		}
 		r, sure := d.row(id)
 		switch {
-		case d.former[id], sure && r.err == nil && r.etag == "": // what is not moved yet is not here
+		case d.former[id], sure && r.err == nil && r.etag == "": // it is not moved yet, or not known well enough
 			left = append(left, id)
 		case sure:
 			rows[id] = r
