@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"pushback/detect"
 )
 
@@ -347,5 +349,54 @@ func TestInfraAppsInOrder(t *testing.T) {
 	}
 	if loops != 1 {
 		t.Errorf("%d loops over apps", loops)
+	}
+}
+
+// The workflow deploys the package to each app that is named, and fails with the
+// first that takes none.
+func TestWorkflowApps(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../.github/workflows/deploy.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var workflow struct {
+		Jobs map[string]struct {
+			Steps []struct {
+				Run string
+				Env map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &workflow); err != nil {
+		t.Fatal(err)
+	}
+	steps := workflow.Jobs["deploy"].Steps
+	step := steps[len(steps)-1]
+	for _, tc := range []struct{ apps, want string }{
+		{"one", "one\n"},
+		{"one two  three", "one\ntwo\nthree\n"},
+		{"one broken three", "one\n"},
+	} {
+		t.Run(tc.apps, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			// az of these tests notes the app of the command, and refuses one.
+			const az = "#!/bin/bash\n[ \"$1 $2 $3 $4 $5 $6 $7\" = 'functionapp deployment source config-zip --resource-group group --name' ] && " +
+				"[ \"$9 ${10}\" = '--src pushback.zip' ] && [ \"$8\" != broken ] && echo \"$8\"\n"
+			if err := os.WriteFile(filepath.Join(dir, "az"), []byte(az), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			values := map[string]string{"${{ vars.AZURE_FUNCTION_APP }}": tc.apps, "${{ vars.AZURE_RESOURCE_GROUP }}": "group"}
+			cmd := exec.Command("bash", "-e", "-c", step.Run) // as GitHub runs it
+			cmd.Env = []string{"PATH=" + dir + string(os.PathListSeparator) + os.Getenv("PATH")}
+			for name, value := range step.Env {
+				cmd.Env = append(cmd.Env, name+"="+values[value])
+			}
+			out, err := cmd.CombinedOutput()
+			if string(out) != tc.want || (err != nil) != strings.Contains(tc.apps, "broken") {
+				t.Errorf("it deploys to %q, want %q: %v", out, tc.want, err)
+			}
+		})
 	}
 }
