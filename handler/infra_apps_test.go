@@ -166,7 +166,8 @@ func replaceName(text, name string) string {
 }
 
 // everything asks for all that a deployment can have.
-var everything = []string{"param privateNetwork = true", "param sentinelIncidents = true", "param rulesFolder = 'rules'", "param tags = { team: 'soc' }"}
+var everything = []string{"param privateNetwork = true", "param sentinelIncidents = true", "param rulesFolder = 'rules'", "param tags = { team: 'soc' }",
+	"param actionGroupIds = ['/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/soc/providers/Microsoft.Insights/actionGroups/duty']"}
 
 // One app is what it was before there could be several: no share, and nothing that
 // several have. The first of several is the same but for its share.
