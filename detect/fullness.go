@@ -115,7 +115,7 @@ func (d *diagnosis) cut(f Fullness) {
 	if len(slow) > 0 {
 		text += " Most of its time went to " + strings.Join(slow, ", ") + "."
 	}
-	text += " What helps: another app that takes a share of the rules (PUSHBACK_SHARE), longer frequencies of the slowest rules, or a longer PUSHBACK_TICK_TIMEOUT."
+	text += " What helps: another app that takes a share of the rules (PUSHBACK_SHARE; in infra, the parameter apps), longer frequencies of the slowest rules, or a longer PUSHBACK_TICK_TIMEOUT."
 	title := "Ticks end before all rules are run"
 	if share.Of > 1 {
 		title += ", of the share " + share.String()

@@ -114,6 +114,7 @@ func TestInfraTraceAlerts(t *testing.T) {
 		{name: "the webhook is off", webhook: http.StatusNotFound, ended: 30},
 		{name: "the webhook refuses cards", webhook: http.StatusRequestEntityTooLarge, ended: 30, parked: true},
 		{name: "a setting is wrong", webhook: http.StatusAccepted, settings: map[string]string{"PUSHBACK_DELAY": "soon"}},
+		{name: "a share that has no rule", webhook: http.StatusAccepted, settings: map[string]string{"PUSHBACK_SHARE": "16/16"}, ended: 30},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -75,6 +75,11 @@ param privateNetwork bool = false
 @description('Resource ids of the action groups that are notified when the app fails or stops. Without one the alerts are seen in the portal only.')
 param actionGroupIds array = []
 
+@description('How many apps share the rules, each with an identity and so with limits of the workspace of its own. One is enough until ticks are cut short.')
+@minValue(1)
+@maxValue(16)
+param apps int = 1
+
 @description('Tags of all resources.')
 param tags object = {}
 
@@ -220,6 +225,11 @@ var teamsSettings = empty(teamsWebhookUrl) ? {} : {
   PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})'
 }
 
+var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
+var firstShare = apps == 1 ? {} : {
+  PUSHBACK_SHARE: '1/${apps}'
+}
+
 module app 'modules/app.bicep' = {
   name: '${name}-app'
   params: {
@@ -233,7 +243,7 @@ module app 'modules/app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     insightsConnectionString: insights.outputs.connectionString
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
-    settings: union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
+    settings: union(settings, firstShare)
   }
   dependsOn: [
     endpoints
@@ -253,8 +263,45 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
-@description('Name of the function app that the package is deployed to.')
+// One after the other, and after the first: Flex Consumption cannot add two apps to a subnet at once.
+@batchSize(1)
+module shares 'modules/share.bicep' = [
+  for number in range(2, apps - 1): {
+    name: '${name}-${number}'
+    params: {
+      name: '${name}-${suffix}-${number}'
+      shortName: '${name}-${number}'
+      location: location
+      tags: tags
+      storageName: storage.outputs.name
+      deploymentContainer: '${deploymentContainer}-${number}'
+      vaultName: vault.outputs.name
+      insightsSubscription: insightsSubscription
+      insightsGroup: insightsGroup
+      insightsName: ownInsights ? '${name}-${suffix}' : insightsParts[8]
+      workspaceResourceId: workspaceResourceId
+      alertsCollection: sentinelIncidents ? sentinelAlerts!.outputs.collectionName : ''
+      sentinelApiIncidents: sentinelApiIncidents
+      instanceMemoryMB: instanceMemoryMB
+      subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+      settings: union(settings, {
+        PUSHBACK_SHARE: '${number}/${apps}'
+      })
+      actionGroupIds: actionGroupIds
+    }
+    dependsOn: [
+      app
+      endpoints
+      insights
+    ]
+  }
+]
+
+@description('Name of the first function app, and of the only one unless there are several.')
 output functionAppName string = app.outputs.name
+
+@description('Names of all function apps that the package is deployed to.')
+output functionAppNames array = [for number in range(1, apps): number == 1 ? '${name}-${suffix}' : '${name}-${suffix}-${number}']
 
 @description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
 output identityClientId string = identity.properties.clientId

@@ -256,6 +256,9 @@ output endpoint string = privateNetwork ? endpoint!.properties.logsIngestion.end
 @description('Immutable id of the data collection rule.')
 output ruleId string = collection.properties.immutableId
 
+@description('Name of the data collection rule.')
+output collectionName string = collection.name
+
 @description('Stream of the data collection rule.')
 output stream string = streamName
 

@@ -48,9 +48,15 @@ func moduleRoot() (string, error) {
 	return "", err
 }
 
-// compiler is the Bicep compiler beside the project.
+// compiler is the Bicep compiler: the one beside the project, or that of the PATH.
 func compiler(root string) string {
-	return filepath.Join(root, "..", "shared", "tools", "bicep", "bicep")
+	beside := filepath.Join(root, "..", "shared", "tools", "bicep", "bicep")
+	if _, err := os.Stat(beside); err != nil {
+		if installed, err := exec.LookPath("bicep"); err == nil {
+			return installed
+		}
+	}
+	return beside
 }
 
 // NeedBicep skips a test where the compiler is not there, and returns the
@@ -62,7 +68,7 @@ func NeedBicep(t testing.TB) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(compiler(root)); err != nil {
-		t.Skip("the Bicep compiler is not beside the project: ../shared/tools/bicep/bicep")
+		t.Skip("the Bicep compiler is neither installed nor beside the project: ../shared/tools/bicep/bicep")
 	}
 	return root
 }
