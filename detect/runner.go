@@ -102,16 +102,18 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		look(func(*progress) {})
 		look = nil
 	}
-	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, look, func(p *progress, settle func()) (more bool) {
+	// In order a rule looks at what others of its story reported when it is its turn.
+	inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, !r.config.InOrder, look, func(p *progress, settle func()) (more bool) {
 		elapsed := r.config.stopwatch()
 		defer func() { p.run.Duration += elapsed() }()
 		more = r.step(ctx, p, now, settle)
+		settle()
 		p.done = !more
 		r.tell(append([]*progress{p}, p.others...), mostEarly, recorded)
 		return more
 	})
 	if r.config.Enricher != nil {
-		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, nil, func(p *progress, settle func()) bool {
+		inTurns(ctx, all, r.config.Concurrency, r.config.InOrder, true, nil, func(p *progress, settle func()) bool {
 			elapsed := r.config.stopwatch()
 			defer func() { p.run.Duration += elapsed() }()
 			r.follow(ctx, p, now, settle)

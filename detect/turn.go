@@ -9,12 +9,14 @@ import (
 
 // turns hand out rules to be worked on, several at a time: each in its place, and
 // one that is not done yet again behind the others. So one with much to catch up does
-// not keep the others waiting. Rules of one story are not worked on at the same time,
-// since they look at what the others reported.
+// not keep the others waiting. Rules of one story are worked on one at a time where
+// they look at what the others reported.
 type turns struct {
 	// inOrder has what is done for the rules take effect in the order in which they
 	// were handed out.
 	inOrder bool
+	// alone keeps rules of one story apart.
+	alone bool
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -38,8 +40,9 @@ type queued struct {
 // what has begun, when ctx ends. What work does after it called settle takes effect
 // in the order of the turns, if that is wanted. Unless prepare is nil, a rule's first
 // turn comes once that called ready with it, while others are worked on.
-func inTurns(ctx context.Context, rules []*progress, atOnce int, inOrder bool, prepare func(ready func(*progress)), work func(p *progress, settle func()) (more bool)) {
-	t := &turns{size: len(rules), inOrder: inOrder, busy: map[string]bool{}, coming: true}
+// What rules of one story do before that may be at the same time, unless alone is set.
+func inTurns(ctx context.Context, rules []*progress, atOnce int, inOrder, alone bool, prepare func(ready func(*progress)), work func(p *progress, settle func()) (more bool)) {
+	t := &turns{size: len(rules), inOrder: inOrder, alone: alone, busy: map[string]bool{}, coming: true}
 	t.changed = sync.NewCond(&t.mu)
 	defer context.AfterFunc(ctx, func() {
 		t.mu.Lock()
@@ -116,7 +119,7 @@ func (t *turns) next(ctx context.Context) (p queued, turn int) {
 			return queued{}, 0
 		}
 		for i, p := range t.queue {
-			if story := p.rule.Story; story == "" || !t.busy[story] {
+			if story := p.rule.Story; story == "" || !t.busy[story] || !t.alone {
 				t.queue = slices.Delete(t.queue, i, i+1)
 				t.busy[story] = true
 				t.running++
