@@ -168,7 +168,7 @@ func openAlerts(o setup) (*alerts.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	return alerts.New(sender, o.querier, o.notes, alerts.Options{Rules: o.rules, Links: cardLinks(o.settings), Shares: o.settings.Share.Of}), nil
+	return alerts.New(sender, o.querier, o.notes, alerts.Options{Rules: o.rules, Links: cardLinks(o.settings)}), nil
 }
 
 func alertSender(o setup) (alerts.Sender, error) {

@@ -39,7 +39,8 @@ const Name = "alerts"
 // Rows of two times five minutes can come in at once, so that half of it is
 // written.
 const (
-	Every   = 5 * time.Minute
+	Every = 5 * time.Minute
+	// What is noted of the calls is one for all apps that share the rules.
 	MostPer = 50 / 2
 )
 
@@ -59,8 +60,6 @@ type Options struct {
 	Rules []*rule.Rule
 	// Links are for the rows, and say which portal incidents are looked at in.
 	Links portal.Links
-	// Shares is how many apps write rows for the same analytics rule. Zero is one.
-	Shares int
 	// Now is the clock of Notify, the machine's if nil.
 	Now func() time.Time
 }
@@ -72,14 +71,13 @@ type Destination struct {
 	notes   Notes
 	rules   map[string]*rule.Rule
 	links   portal.Links
-	most    int
 	now     func() time.Time
 }
 
 // New returns a Destination that writes by a sender, and looks for rows by a
 // querier.
 func New(s Sender, q Querier, n Notes, o Options) *Destination {
-	d := &Destination{sender: s, querier: q, notes: n, rules: map[string]*rule.Rule{}, links: o.Links, most: max(MostPer/max(o.Shares, 1), 1), now: o.Now}
+	d := &Destination{sender: s, querier: q, notes: n, rules: map[string]*rule.Rule{}, links: o.Links, now: o.Now}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -116,7 +114,7 @@ func (d *Destination) Room(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	room, _ := j.room(d.most, now)
+	room, _ := j.room(MostPer, now)
 	return room, nil
 }
 
@@ -162,7 +160,7 @@ func (w *writing) begin(ctx context.Context) error {
 			return &notify.Error{Err: err, Local: true}
 		}
 		w.rows, w.of, w.before = nil, nil, map[string]time.Time{}
-		room, more := j.room(w.most, w.now)
+		room, more := j.room(MostPer, w.now)
 		for i, a := range w.alerts {
 			if err := w.admit(ctx, j, i, a, found, room-len(w.rows), more); err != nil {
 				return &notify.Error{Err: err, Local: true}
@@ -187,12 +185,23 @@ func (w *writing) look(ctx context.Context, j *journal, found, looked map[string
 	var first time.Time
 	for _, a := range w.alerts {
 		e := j.Rows[a.ID]
-		if e == nil || !e.Taken.IsZero() || w.now.Sub(e.At) < visibleAfter || looked[a.ID] {
+		var at time.Time
+		switch {
+		case looked[a.ID]:
 			continue
+		case e == nil:
+			// That it was written may be forgotten, if noting that it was sent failed.
+			if at = a.Created; w.now.Sub(at) < arrivedFor || w.now.Sub(at) > doubtFor {
+				continue
+			}
+		case !e.Taken.IsZero() || w.now.Sub(e.At) < visibleAfter:
+			continue
+		default:
+			at = e.At
 		}
 		ids = append(ids, a.ID)
-		if first.IsZero() || e.At.Before(first) {
-			first = e.At
+		if first.IsZero() || at.Before(first) {
+			first = at
 		}
 	}
 	if len(ids) == 0 {
@@ -216,8 +225,10 @@ func (w *writing) admit(ctx context.Context, j *journal, i int, a alert.Alert, f
 	switch {
 	case e != nil && !e.Taken.IsZero():
 		return nil
-	case e != nil && found[a.ID]:
-		e.Taken, e.Found = w.now, true
+	case found[a.ID]:
+		if e != nil {
+			e.Taken, e.Found = w.now, true
+		}
 		return nil
 	case e != nil && w.now.Sub(e.At) < visibleAfter:
 		next := e.At.Add(visibleAfter)
@@ -225,7 +236,7 @@ func (w *writing) admit(ctx context.Context, j *journal, i int, a alert.Alert, f
 			Err: fmt.Errorf("alerts: the row may have been written at %s: it is looked for at %s", e.At.Format(time.RFC3339), next.UTC().Format(time.RFC3339))}
 		return nil
 	case room <= 0:
-		w.outcomes[i].Err = &notify.Error{Held: true, Next: more, Err: fmt.Errorf("alerts: the analytics rule takes no more than %d rows in %s", w.most, Every)}
+		w.outcomes[i].Err = &notify.Error{Held: true, Next: more, Err: fmt.Errorf("alerts: the analytics rule takes no more than %d rows in %s", MostPer, Every)}
 		return nil
 	}
 	if e != nil {
