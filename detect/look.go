@@ -244,13 +244,20 @@ func (r *runner) askBatch(ctx context.Context, batch []*lateLook) {
 	}
 }
 
+// waited reports whether a look had no time left after it waited for its turn, of
+// which its rules are not to blame.
+func waited(err error) bool {
+	_, late := errors.AsType[*workspace.TimeoutError](err)
+	return !late && errors.Is(err, context.DeadlineExceeded)
+}
+
 // note notes whether a look failed, for the next one.
 func (r *runner) note(l *lateLook, now time.Time) {
 	id, err := l.p.rule.ID, l.answer.Err
 	var unresolved *look.UnresolvedError
 	var unknown *look.UnknownTimeError
 	switch {
-	case err == nil, errors.As(err, &unresolved), errors.As(err, &unknown), workspace.Unavailable(err):
+	case err == nil, errors.As(err, &unresolved), errors.As(err, &unknown), workspace.Unavailable(err), waited(err):
 		delete(r.troubles, id)
 		return
 	case r.troubles == nil:

@@ -586,3 +586,53 @@ func TestTooLateIsReported(t *testing.T) {
 		t.Errorf("%d activities are found: %v", found, again.found())
 	}
 }
+
+// cutLedger cancels a tick once its states are saved.
+type cutLedger struct {
+	Ledger
+	cancel func() // nil for none
+}
+
+func (l *cutLedger) Save(ctx context.Context, list []ledger.Saving) []error {
+	errs := l.Ledger.Save(ctx, list)
+	if l.cancel != nil {
+		l.cancel()
+	}
+	return errs
+}
+
+// What came too late is reported although the tick that found it ends right after
+// it saved that it looked.
+func TestTooLateOutlivesItsTick(t *testing.T) {
+	t.Parallel()
+	var found time.Time
+	for _, cut := range []bool{false, true} {
+		c := config()
+		c.Health = DefaultHealth()
+		r := tenantRule("hourly", hourlyText, time.Hour, time.Hour)
+		c.Beginnings = beginningsOf(t, []*rule.Rule{r})
+		w := newTenant(t, arrived("bob", "02:10", "78:30"), arrived("eve", "02:20", "80:10"))
+		l := &cutLedger{Ledger: ledger.NewMemory()}
+		d, err := New(c, []*rule.Rule{r}, w, l, &inbox{name: "inbox"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reported := 0
+		for now := clock("01:05"); !now.After(clock("150:05")); now = now.Add(time.Hour) {
+			w.now = now
+			ctx, cancel := context.WithCancel(t.Context())
+			if l.cancel = nil; cut && now.Equal(found) {
+				l.cancel = cancel
+			}
+			report, _ := d.Tick(ctx, now)
+			cancel()
+			reported += len(report.Health)
+			if !cut && len(report.Rules[0].TooLate) > 0 {
+				found = now
+			}
+		}
+		if found.IsZero() || reported != 2 { // and that it is over
+			t.Errorf("cut %t: %d health alerts, want two", cut, reported)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"pushback/detect/ledger"
@@ -35,10 +36,19 @@ type progress struct {
 	// done says that no more windows of the rule are run, and told that what they
 	// recorded is being sent.
 	done, told bool
+	// followed says that what the rules reported is followed up, and updates that the
+	// rule's updates are being sent.
+	followed, updates bool
 	// lease is nil without a window to run of the rule or, if it shares its story,
 	// of one of the others.
 	lease  *ledger.Lease
 	others []*progress // of the story
+}
+
+// untold reports whether the rule, or another of its story, recorded alerts that are
+// not being sent yet.
+func (p *progress) untold() bool {
+	return slices.ContainsFunc(append([]*progress{p}, p.others...), func(p *progress) bool { return p.run.owed() > 0 && !p.told })
 }
 
 func (p *progress) fail(doing string, err error) {

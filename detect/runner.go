@@ -94,8 +94,8 @@ func (r *runner) planEach(ctx context.Context, all []*progress, now time.Time, s
 // the next of each. Then it follows up what the rules reported, and saves how far
 // they have run. Of rules that recorded alerts it calls recorded, as soon as no
 // more are to be expected of them: of those of a story at once, since one's alert
-// may update another's.
-func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleIDs ...string)) {
+// may update another's. It calls done before it saves.
+func (r *runner) run(ctx context.Context, all []*progress, now time.Time, recorded func(ruleIDs ...string), done func()) {
 	// A rule waits for what is asked of it, and no other for that.
 	look := func(ready func(*progress)) { r.lookForLate(ctx, all, now, ready) }
 	if r.config.InOrder {
@@ -117,14 +117,17 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 			elapsed := r.config.stopwatch()
 			defer func() { p.run.Duration += elapsed() }()
 			r.follow(ctx, p, now, settle)
-			if len(p.run.Updates) > p.run.UpdatesHeldBack {
+			// Else it is told with the others of its story, of which an alert may update one
+			// that is not told yet.
+			if len(p.run.Updates) > p.run.UpdatesHeldBack && !p.untold() {
 				recorded(p.rule.ID)
+				p.updates = true
 			}
 			return false
 		})
 	}
 	for _, p := range all {
-		p.done = true // what it did not get to is for another tick
+		p.done, p.followed = true, true // what it did not get to is for another tick
 	}
 	r.tell(all, math.MaxInt, recorded)
 	saving, cancel := finishing(ctx, statesTimeout)
@@ -135,6 +138,7 @@ func (r *runner) run(ctx context.Context, all []*progress, now time.Time, record
 		}
 		p.conclude()
 	}
+	done()
 	r.save(saving, all)
 }
 
@@ -148,7 +152,7 @@ func (r *runner) tell(rules []*progress, most int, recorded func(ruleIDs ...stri
 		if !p.done {
 			return
 		}
-		if n := p.run.owed(); n > 0 && !p.told {
+		if n := p.run.owed(); n > 0 && !p.told || p.followed && !p.updates && len(p.run.Updates) > p.run.UpdatesHeldBack {
 			owed += n
 			ids = append(ids, p.rule.ID)
 		}

@@ -67,12 +67,21 @@ func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, 
 		for _, b := range related {
 			for _, i := range index.about(b, own, p.rule.NoFollowUp) {
 				if a := &alerts[i]; a.Updates == nil {
-					a.Updates = &alert.Reference{ID: b.ID, Title: b.Title, Created: b.Created, Severity: b.Severity, Identity: alert.Identity(b.Activities)}
+					a.Updates = &alert.Reference{ID: b.ID, Title: b.Title, Created: b.Created, Severity: severestOf(b), Identity: alert.Identity(b.Activities)}
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// severestOf is the severity of an alert, or of what it updates if that is higher: an
+// update of it is no less severe.
+func severestOf(a alert.Alert) alert.Severity {
+	if a.Updates != nil {
+		return max(a.Severity, a.Updates.Severity)
+	}
+	return a.Severity
 }
 
 // storyIndex finds which of many alerts another one is about.

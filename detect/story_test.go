@@ -208,3 +208,16 @@ func TestStoryWithoutALedger(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// An update of an update is no less severe than what that updated.
+func TestSeverestOf(t *testing.T) {
+	t.Parallel()
+	low := alert.Alert{Severity: alert.Low}
+	if got := severestOf(low); got != alert.Low {
+		t.Errorf("%v, want Low", got)
+	}
+	low.Updates = &alert.Reference{Severity: alert.High}
+	if got := severestOf(low); got != alert.High {
+		t.Errorf("%v, want High", got)
+	}
+}

@@ -189,7 +189,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	report.Rules = runs
 	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
 	round := d.courier.deliver(sending, now, clock)
-	d.runner.run(querying, plan, now, round.tell)
+	d.runner.run(querying, plan, now, round.tell, func() { d.watch.noteLate(querying, runs, now) })
 	report.Deliveries = round.end()
 	d.purge(sending, &report)
 	report.Queries = d.requests() - asked

@@ -146,17 +146,37 @@ func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (le
 		if r.Skipped.Windows > 0 {
 			found = append(found, skippedCondition(r))
 		}
+	}
+	w.noteAll(ctx, found, now)
+	return ledgerGone
+}
+
+// noteLate notes which records came in too late for any window, before it is saved
+// that they were looked for.
+func (w *watch) noteLate(ctx context.Context, runs []RuleRun, now time.Time) {
+	if w.config.Health == nil {
+		return
+	}
+	var found []condition
+	for _, r := range runs {
 		if len(r.TooLate) > 0 {
 			found = append(found, tooLateCondition(r, now))
 		}
 	}
+	if len(found) > 0 {
+		w.noteAll(ctx, found, now)
+	}
+}
+
+// noteAll notes conditions, and those that could not be noted before.
+func (w *watch) noteAll(ctx context.Context, found []condition, now time.Time) {
 	for _, c := range found {
 		if _, there := w.unnoted[c.key]; !there && len(w.unnoted) < mostOpen {
 			w.unnoted[c.key] = c
 		}
 	}
 	if len(w.unnoted) == 0 {
-		return ledgerGone
+		return
 	}
 	ctx, cancel := finishing(ctx, saveTimeout)
 	defer cancel()
@@ -182,7 +202,6 @@ func (w *watch) noteOnce(ctx context.Context, runs []RuleRun, now time.Time) (le
 	if err == nil {
 		clear(w.unnoted)
 	}
-	return ledgerGone
 }
 
 // note notes the state in the place of the text that was read with a tag.
