@@ -212,7 +212,9 @@ func TestRequests(t *testing.T) {
 			}
 			got, want := measure(history), measure(fresh)
 			t.Logf("%+v", got)
-			if got != want {
+			// Times are a digit longer or shorter, and a row takes hundreds.
+			const slack = 64
+			if got.requests != want.requests || got.entities != want.entities || max(got.bytes-want.bytes, want.bytes-got.bytes) > slack {
 				t.Errorf("%+v over %d older rows, want %+v as over none", got, olderRows, want)
 			}
 			if most := rows/2/50 + rows/2/1000 + 20; got.requests > most {
