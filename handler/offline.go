@@ -127,7 +127,7 @@ func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRec
 		return nil, err
 	}
 	late.sort()
-	tables, empty := withKnown(o.lists, l.Tables, queriesOf(rules)...)
+	tables, empty := withKnown(o.lists, l, queriesOf(rules)...)
 	p := &prepared{logs: l, known: &logs.Logs{Tables: tables, Report: l.Report}}
 	p.rules, p.problems = runnable(rules, p.known, o.lists)
 	p.problems.notes = append(p.problems.notes, emptyNotes(o.lists, empty, p.rules)...)
@@ -217,7 +217,7 @@ type simulation struct {
 
 func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	tables, _ := withKnown(lists, l.Tables, queriesOf(rules)...)
+	tables, _ := withKnown(lists, l, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
 	if err != nil {
 		return nil, err
