@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,6 +51,49 @@ func TestKnownTables(t *testing.T) {
 			}
 			if said := strings.Count(r.stderr, "no records;"); said != len(tc.warnings) && tc.code == exitDone {
 				t.Errorf("%d tables are said to be empty: %s", said, r.stderr)
+			}
+		})
+	}
+}
+
+// Logs of other tables than the rules read, or of none, do not tell when to run. The
+// error says what they hold and what to do.
+func TestNoTimeToRunOver(t *testing.T) {
+	t.Parallel()
+	const named = `{"TimeGenerated":"2026-03-17T09:58:03Z","Mine":1}` + "\n"
+	for _, tc := range []struct {
+		name  string
+		files map[string]string
+		args  []string
+		want  []string
+	}{
+		{"a table named after its file", map[string]string{"march.ndjson": named + named}, nil, []string{
+			"(AADNonInteractiveUserSignInLogs, ", "SigninLogs): they hold march (2 records); if records of theirs are among these, name their table with --table NAME, else give --from and --to"}},
+		{"several tables", map[string]string{"Proxy_CL.ndjson": named, "DeviceInfo.ndjson": named, "AuditLogs.ndjson": ""}, []string{"--rules", "RULE"}, []string{
+			"the logs hold no record of a table that the rules read (SigninLogs): they hold DeviceInfo (1 record), Proxy_CL (1 record);"}},
+		{"no bytes", map[string]string{"march.ndjson": ""}, nil, []string{"march.ndjson holds no records, so ", ": give logs with records, or --from and --to"}},
+		{"an empty array", map[string]string{"SigninLogs.json": "[]"}, nil, []string{"SigninLogs.json holds no records"}},
+		{"only a header", map[string]string{"SigninLogs.csv": "TimeGenerated,UserPrincipalName\n"}, nil, []string{"SigninLogs.csv holds no records"}},
+		{"several files", map[string]string{"SigninLogs.json": "[]", "AuditLogs.json": ""}, nil, []string{"none of the 2 files holds records"}},
+		{"one of them unusable", map[string]string{"SigninLogs.json": "[]", "AuditLogs.json": "{nothing"}, nil, []string{"none of the 2 files holds records", "AuditLogs.json holds nothing that can be read"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"replay", "--logs", folder(t, tc.files)}
+			for _, arg := range tc.args {
+				if arg == "RULE" {
+					arg = filepath.Join(folder(t, map[string]string{"failures.yaml": failuresRule}), "failures.yaml")
+				}
+				args = append(args, arg)
+			}
+			r := handler(t, args...)
+			if r.code != exitFailed {
+				t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(r.stderr, want) {
+					t.Errorf("%q is not in:\n%s", want, r.stderr)
+				}
 			}
 		})
 	}
