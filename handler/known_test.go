@@ -56,6 +56,23 @@ func TestKnownTables(t *testing.T) {
 	}
 }
 
+// A known table that a saved function is given, and whose columns do not fit, is not one
+// that nobody knows.
+func TestKnownTableOfFunction(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n"})
+	functions := folder(t, map[string]string{"Req.kql": "(T:(TimeGenerated:datetime, Nope:string), n:long=2) { T | extend N = n }"})
+	for _, query := range []string{"Req(AuditLogs)", "Req(n=1, T=AuditLogs)", "AuditLogs | invoke Req()"} {
+		r := handler(t, "query", "--logs", dir, "--functions", functions, query)
+		if r.code != exitFailed || !strings.Contains(r.stderr, "the argument 'T' of Req() needs a column Nope of type string") {
+			t.Errorf("%s: code %d: %s", query, r.code, r.stderr)
+		}
+	}
+	if r := handler(t, "query", "--logs", dir, "--functions", functions, "Req(AuditLogz)"); !strings.Contains(r.stderr, "named 'AuditLogz'") {
+		t.Errorf("a table that nobody knows: code %d: %s", r.code, r.stderr)
+	}
+}
+
 // Logs of other tables than the rules read, or of none, do not tell when to run. The
 // error says what they hold and what to do.
 func TestNoTimeToRunOver(t *testing.T) {
