@@ -229,7 +229,7 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	result := caseResult{rule: r, test: c}
 	o := &offline{
 		needs: shared.needs,
-		rules: []*rule.Rule{r}, config: t.config, lists: t.saved, from: c.From, to: c.To, strict: true,
+		rules: []*rule.Rule{r}, config: t.config, lists: t.saved, from: c.From, to: c.To, strict: true, ofCase: true,
 		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 			l, err := readCase(ctx, c, opts)
 			if err != nil {

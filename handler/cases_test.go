@@ -206,8 +206,9 @@ func TestMistakesInCases(t *testing.T) {
 		{"a record without time", "\n  logs:\n    SigninLogs:\n      - {ResultType: 1}\n", "  expect: 0\n", "failures.test.yaml:4:1: TimeGenerated is missing"},
 		{"a value of another type", strings.Replace(twoFailures, "ResultType: 50057", "ResultType: 50057, CreatedDateTime: soon", 1), "  expect: 1\n", `SigninLogs.CreatedDateTime is of type datetime, and a value is not: failures.test.yaml:5: CreatedDateTime: "soon"`},
 		{"a record that is none", "\n  logs:\n    SigninLogs: [1]\n", "  expect: 0\n", `a record of SigninLogs is the single value "1": it must be a mapping of columns to values`},
-		{"a custom table without records", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "hold no record with a TimeGenerated"},
-		{"no time to run at", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "hold no record with a TimeGenerated"},
+		{"a custom table without records", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to"},
+		{"records of another table", "\n  logs: {AuditLogs: [{TimeGenerated: 2026-03-17T10:00:00Z}]}\n", "  expect: 0\n", "the logs hold no record of a table that the rules read (SigninLogs): they hold AuditLogs (1 record); correct the table's name, or give at, or from and to"},
+		{"no time to run at", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,17 +6,23 @@ import (
 	"strings"
 
 	"pushback/detect/kql"
+	"pushback/detect/logs"
 	"pushback/detect/rule"
 )
 
 // withKnown adds the tables that queries name, that are known and that the logs do
 // not hold: they are empty. It returns the names of those, and of the tables that
-// the logs hold without a record, which come to the same.
-func withKnown(lists library, tables []*kql.Table, queries ...string) (all []*kql.Table, empty []string) {
-	all = slices.Clone(tables)
+// the logs hold without a record, which come to the same. A table of which no query
+// can use a row is not one of them, though it has no rows here.
+func withKnown(lists library, l *logs.Logs, queries ...string) (all []*kql.Table, empty []string) {
+	all = slices.Clone(l.Tables)
 	held := map[string]*kql.Table{}
-	for _, t := range tables {
+	for _, t := range l.Tables {
 		held[t.Name()] = t
+	}
+	records := map[string]int64{}
+	for _, t := range l.Report.Tables {
+		records[t.Name] = t.Records
 	}
 	known := kql.KnownTables()
 	for _, query := range queries {
@@ -30,7 +36,7 @@ func withKnown(lists library, tables []*kql.Table, queries ...string) (all []*kq
 				t = kql.NewTableBuilder(name, known[name]).Build()
 				held[name], all = t, append(all, t)
 			}
-			if t != nil && t.Rows() == 0 && !slices.Contains(empty, name) {
+			if t != nil && t.Rows() == 0 && records[name] == 0 && !slices.Contains(empty, name) {
 				empty = append(empty, name)
 			}
 		}

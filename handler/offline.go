@@ -37,6 +37,7 @@ type offline struct {
 	warnings []string
 	broken   []string // what is wrong with rules that do not run
 	strict   bool     // a rule that can not run keeps the others from running
+	ofCase   bool     // the logs are those of a case of a rule's tests
 	config   settings.Settings
 	lists    library
 	from, to time.Time // zero: from the logs' first hour, to their end
@@ -127,7 +128,7 @@ func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRec
 		return nil, err
 	}
 	late.sort()
-	tables, empty := withKnown(o.lists, l.Tables, queriesOf(rules)...)
+	tables, empty := withKnown(o.lists, l, queriesOf(rules)...)
 	p := &prepared{logs: l, known: &logs.Logs{Tables: tables, Report: l.Report}}
 	p.rules, p.problems = runnable(rules, p.known, o.lists)
 	p.problems.notes = append(p.problems.notes, emptyNotes(o.lists, empty, p.rules)...)
@@ -135,6 +136,9 @@ func (o *offline) prepare(ctx context.Context, rules []*rule.Rule, late *lateRec
 		return nil, errors.New(strings.Join(slices.Concat(o.broken, p.problems.refused, p.problems.missing), "\n"))
 	}
 	p.read = tablesRead(p.rules, p.known, o.lists)
+	if len(p.read) == 0 && (o.from.IsZero() || o.to.IsZero()) {
+		return nil, errors.Join(errors.Join(l.Report.Unusable...), o.noTime(p))
+	}
 	p.first, p.last, err = o.span(p.read)
 	return p, err
 }
@@ -217,7 +221,7 @@ type simulation struct {
 
 func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
 	sim := &simulation{from: first}
-	tables, _ := withKnown(lists, l.Tables, queriesOf(rules)...)
+	tables, _ := withKnown(lists, l, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
 	if err != nil {
 		return nil, err
@@ -325,15 +329,18 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, ru
 	return good, p
 }
 
-func tablesOf(l *logs.Logs) string {
+func tablesOf(l *logs.Logs) string { return tableCounts(l.Report.Tables) }
+
+// tableCounts lists tables with the numbers of their records.
+func tableCounts(tables []logs.TableReport) string {
 	var list []string
-	for _, t := range l.Report.Tables {
+	for _, t := range tables {
 		list = append(list, fmt.Sprintf("%s (%s)", t.Name, count(t.Records, "record")))
 	}
 	if len(list) == 0 {
 		return "no table at all"
 	}
-	return strings.Join(list, ", ")
+	return someOf(list)
 }
 
 func schemasOf(tables []*kql.Table) map[string]kql.Schema {
@@ -386,15 +393,51 @@ func tablesOfRules(rules []*rule.Rule, l *logs.Logs, lists library) map[*rule.Ru
 	return reads
 }
 
+// noTime says why the logs do not tell when to run: no table that the rules read has
+// a record.
+func (o *offline) noTime(p *prepared) error {
+	times, instead := "--from and --to", "if records of theirs are among these, name their table with --table NAME, else give "
+	if o.ofCase {
+		times, instead = "at, or from and to", "correct the table's name, or give "
+	}
+	held := slices.DeleteFunc(slices.Clone(p.logs.Report.Tables), func(t logs.TableReport) bool { return t.Records == 0 })
+	switch files := p.logs.Report.Files; {
+	case len(held) > 0:
+	case o.ofCase:
+		return errors.New("there are no records to take the time from: give " + times)
+	case len(files) == 1:
+		return fmt.Errorf("%s holds no records, so there is no time to run over: give logs with records, or %s", files[0].Path, times)
+	default:
+		return fmt.Errorf("none of the %d files holds records, so there is no time to run over: give logs with records, or %s", len(files), times)
+	}
+	names := make(map[string]bool)
+	for _, tables := range tablesOfRules(p.rules, p.known, o.lists) {
+		for _, table := range tables {
+			names[table] = true
+		}
+	}
+	if len(names) == 0 {
+		return errors.New("the rules read no table, so the logs do not tell the time to run over: give " + times)
+	}
+	return fmt.Errorf("the logs hold no record of a table that the rules read (%s): they hold %s; %s%s",
+		someOf(slices.Sorted(maps.Keys(names))), tableCounts(held), instead, times)
+}
+
+// someOf lists names, of many the first.
+func someOf(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
 // span is the time to run over. It is what was asked for, else that of the
-// records in the tables, from the start of the first's hour.
+// records in the tables, of which there is one then, from the start of the first's hour.
 func (o *offline) span(tables []*kql.Table) (first, last time.Time, err error) {
 	first, last = o.from, o.to
 	if !first.IsZero() && !last.IsZero() {
 		return first, last, nil
-	}
-	if len(tables) == 0 {
-		return first, last, errors.New("the tables that the rules read hold no record with a TimeGenerated")
 	}
 	earliest, latest, _ := tables[0].TimeRange()
 	for _, t := range tables[1:] {

@@ -24,7 +24,7 @@ func TestProcessLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, _ := withKnown(library{}, read.Tables, r.Query.Text)
+	tables, _ := withKnown(library{}, read, r.Query.Text)
 	c := newCloud(t)
 	c.service.DB = kql.NewDatabase(tables...)
 	h := startHost(t, c, oneRule(newLedgerTable(t).settings(azurite.Addr(t)), map[string]string{"PUSHBACK_CATCH_UP": "1h", "PUSHBACK_CONTEXT": "off"}))

@@ -146,7 +146,7 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		warn.reading(l.Report)
 		held, unusable = l.Tables, l.Report.Unusable
 		var empty []string
-		tables, empty = withKnown(lists, held, q.text)
+		tables, empty = withKnown(lists, l, q.text)
 		for _, table := range empty {
 			warn.write(table + ": no records; the query runs as if it were empty")
 		}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -25,8 +28,20 @@ func (w *watchlists) flag(cmd *cobra.Command) {
 	w.functions.flag(cmd)
 }
 
-// library returns what queries can call.
+// library returns what queries can call. A folder that is not there is an error whether
+// or not a query reads from it.
 func (w *watchlists) library() (library, error) {
+	if w.dir != "" {
+		info, err := os.Stat(w.dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return library{}, usageError{fmt.Errorf("--watchlists %s: no such folder", w.dir)}
+		case err != nil:
+			return library{}, usageError{fmt.Errorf("--watchlists %s: %w", w.dir, withoutPath(err))}
+		case !info.IsDir():
+			return library{}, usageError{fmt.Errorf("--watchlists %s is a file: name the folder of the watchlists", w.dir)}
+		}
+	}
 	functions, notes, err := w.functions.get()
 	return library{watchlists: w.get, functions: functions, notes: notes}, err
 }

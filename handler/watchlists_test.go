@@ -75,3 +75,23 @@ func TestQueryWarnings(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A folder that is not there is a mistake of the command line, whatever the queries read.
+func TestWatchlistsFolder(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"SigninLogs.ndjson": workspaceRecord + "\n", "Offices.csv": "Network,Office\n", "failures.yaml": failuresRule})
+	inside := func(name string) string { return filepath.Join(dir, name) }
+	for _, command := range [][]string{
+		{"query", "print 1"},
+		{"replay", "--logs", inside("SigninLogs.ndjson")},
+		{"lint", inside("failures.yaml")},
+		{"test", inside("failures.yaml")},
+	} {
+		for name, want := range map[string]string{"nowhere": "nowhere: no such folder", "Offices.csv": "Offices.csv is a file: name the folder of the watchlists"} {
+			r := handler(t, append(command, "--watchlists", inside(name))...)
+			if r.code != exitUsage || !strings.Contains(r.stderr, "--watchlists ") || !strings.Contains(r.stderr, want) {
+				t.Errorf("%s: code %d: %s", command[0], r.code, r.stderr)
+			}
+		}
+	}
+}

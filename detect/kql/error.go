@@ -91,15 +91,34 @@ func shortened(msg string) string {
 // *problem, which the package's entry points turn into an *Error.
 
 func syntaxError(at span, format string, args ...any) *problem {
-	return &problem{kind: SyntaxError, code: "SYN0002", at: at, msg: fmt.Sprintf(format, args...)}
+	return &problem{kind: SyntaxError, code: "SYN0002", at: at, msg: worded(format, args...)}
 }
 
 func semanticError(at span, code, format string, args ...any) *problem {
-	return &problem{kind: SemanticError, code: code, at: at, msg: fmt.Sprintf(format, args...)}
+	return &problem{kind: SemanticError, code: code, at: at, msg: worded(format, args...)}
 }
 
 func unsupportedError(at span, format string, args ...any) *problem {
-	return &problem{kind: UnsupportedError, at: at, msg: fmt.Sprintf(format, args...)}
+	return &problem{kind: UnsupportedError, at: at, msg: worded(format, args...)}
+}
+
+// worded formats a message. The article before a type depends on which it is.
+func worded(format string, args ...any) string {
+	var out strings.Builder
+	for _, arg := range args {
+		at := strings.IndexByte(format, '%')
+		if at < 0 || strings.Contains(format, "%[") || strings.Contains(format, "%%") {
+			break // the verbs are not those of the arguments in their order
+		}
+		out.WriteString(format[:at])
+		if before := out.String(); fmt.Sprint(arg) == Int.String() && (before == "a " || strings.HasSuffix(before, " a ")) {
+			out.Reset()
+			out.WriteString(strings.TrimSuffix(before, " ") + "n ")
+		}
+		out.WriteByte('%')
+		format = format[at+1:]
+	}
+	return fmt.Sprintf(out.String()+format, args...)
 }
 
 // caught turns the panic with a problem into an error; any other panic goes on.

@@ -171,7 +171,7 @@ func supply(name string) string {
 // mentioned lists what a query names as tables and calls, through the functions that
 // it names.
 func (f *Functions) mentioned(query string, seen map[*Function]bool) (tables []string, err error) {
-	if tables, err = mentionsOf(query); err != nil || f == nil {
+	if tables, err = mentionsOf(query, f); err != nil || f == nil {
 		return tables, err
 	}
 	tables = slices.DeleteFunc(tables, func(table string) bool { return f.byName[table] != nil })

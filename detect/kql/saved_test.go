@@ -143,6 +143,7 @@ func TestNamedTablesOfFunctions(t *testing.T) {
 	functions := saved(t,
 		Function{Names: []string{"parse"}, Parameters: "T:(*)", Body: "T | join (Syslog) on Computer | join (Mine_CL) on Computer"},
 		Function{Names: []string{"outer"}, Body: "Heartbeat | invoke parse()"},
+		Function{Names: []string{"strict"}, Parameters: "T:(Nope:string), n:long=2", Body: "T | extend N = n"},
 		Function{Names: []string{"known"}, Body: "SigninLogs | where ResultType == 0"},
 	)
 	for query, want := range map[string][]string{
@@ -153,6 +154,12 @@ func TestNamedTablesOfFunctions(t *testing.T) {
 		"let known = 1; Heartbeat_CL":   {"Heartbeat_CL", "SigninLogs"}, // what hides a function is not looked at
 		"Heartbeat | invoke parse()":    {"Heartbeat", "Mine_CL", "Syslog"},
 		"Usage | invoke nothing_here()": {"Usage"},
+		// A call may be wrong.
+		"strict(Usage)": {"Usage"},
+		"strict(n=1, T=Usage) | union strict(Mine_CL)":             {"Mine_CL", "Usage"},
+		"strict(known, AuditLogs)":                                 {"SigninLogs"},
+		"let f = (T:(Nope:string), n:long) { T }; f(n=1, T=Usage)": {"Usage"},
+		"let strict = (n:long) { Usage }; strict(Heartbeat)":       {"Usage"},
 	} {
 		tables, err := Catalog{Functions: functions}.NamedTables(query)
 		if diff := cmp.Diff(want, tables); diff != "" || err != nil {

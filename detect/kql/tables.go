@@ -34,10 +34,12 @@ func (c Catalog) NamedTables(query string) (tables []string, err error) {
 	return slices.Compact(tables), err
 }
 
-// mentionsOf lists what the text of a query names as tables.
-func mentionsOf(query string) (tables []string, err error) {
+// mentionsOf lists what the text of a query names as tables. Of the saved functions it
+// needs to know which of their arguments are some.
+func mentionsOf(query string, functions *Functions) (tables []string, err error) {
 	defer caught(query, &err)
 	p := newParser(query)
+	p.mentions.saved = functions
 	p.query()
 	tables = p.mentions.tables
 	if p.mentions.computed {
@@ -56,6 +58,7 @@ type mentions struct {
 	tables []string
 	// defined are the names in reach of let statements, parameters and as.
 	defined []definedName
+	saved   *Functions // or nil
 	// computed says that a table() is given more than a literal. Which table it
 	// is one of the query's strings may say.
 	computed bool
@@ -96,13 +99,11 @@ func (m *mentions) table(n node) {
 func (m *mentions) call(c *call) {
 	d := m.find(c.fn.text)
 	switch {
-	case d != nil && d.fn != nil:
-		for i, arg := range c.args[:min(len(c.args), len(d.fn.params))] {
-			if d.fn.params[i].table {
-				m.table(arg)
-			}
-		}
 	case len(c.args) == 0:
+	case d != nil && d.fn != nil:
+		m.arguments(c, d.fn.params)
+	case d == nil && m.saved != nil && m.saved.byName[c.fn.text] != nil:
+		m.arguments(c, parseSaved(c.fn.text, m.saved.byName[c.fn.text]).fn.params)
 	case c.fn.text == "materialize" || c.fn.text == "toscalar":
 		m.table(c.args[0])
 	case c.fn.text == "table":
@@ -110,6 +111,20 @@ func (m *mentions) call(c *call) {
 			m.tables = append(m.tables, l.val.String())
 		} else {
 			m.computed = true
+		}
+	}
+}
+
+// arguments notes the tables among the arguments of a call, by the parameters of the
+// function.
+func (m *mentions) arguments(c *call, params []parameter) {
+	for i, arg := range c.args {
+		at := i
+		if named := c.names[i]; named != nil {
+			at = slices.IndexFunc(params, func(p parameter) bool { return p.text == named.text })
+		}
+		if at >= 0 && at < len(params) && params[at].table {
+			m.table(arg)
 		}
 	}
 }

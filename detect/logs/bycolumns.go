@@ -91,7 +91,8 @@ func usual(table string) int {
 }
 
 // fileTable finds the table of the records of a file that do not say theirs: by
-// its name, by --table, or by the columns of the first such record. It returns ""
+// its name, by --table, or by the columns of the first such record. What it guesses
+// it warns of. It returns ""
 // and a reason if there is none.
 func (f *file) fileTable(members []member, line int) (table, reason string) {
 	if f.pathTable != "" {
@@ -108,6 +109,9 @@ func (f *file) fileTable(members []member, line int) (table, reason string) {
 		return table, ""
 	case f.ownName != "":
 		f.pathTable = f.ownName
+		if len(members) > 0 {
+			f.warn(line, "taken for a table "+f.ownName+" by the file's name, and no such table is known; --table says otherwise")
+		}
 		return f.ownName, ""
 	}
 	which := "and its columns are those of no known table"

@@ -23,6 +23,7 @@ type csvFile struct {
 	header    []byte  // the header as it stands
 	fields    [][]byte
 	reopened  int
+	spaced    bool   // a blank stands after each separator
 	flattened bool   // its columns are members of objects
 	untimed   string // why no record has a time, unless it has a record inside
 	headed    int    // the line of the header
@@ -197,6 +198,7 @@ func (c *csvFile) takeHeader(p piece) bool {
 	if bytes.IndexByte(p.text, c.comma) < 0 || c.comma == ',' {
 		c.comma = separatorIn(p.text)
 	}
+	c.spaced = isSpaced(p.text, c.comma)
 	if err := c.split(p.text); err != "" {
 		c.bad(nil, p.line, 0, "the header: "+err)
 		return false
@@ -244,6 +246,24 @@ func (c *csvFile) takeHeader(p piece) bool {
 		c.untimed, c.headed = "the header has no column TimeGenerated, so no record has a time; keep that column in the query", p.line
 	}
 	return timed || c.untimed != ""
+}
+
+// isSpaced says whether each name of a header but the first has a blank before it.
+// Then the other cells have one too, which is no part of them.
+func isSpaced(header []byte, comma byte) bool {
+	separated, quoted := false, false
+	for i, b := range header {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case b != comma || quoted:
+		case i+1 == len(header) || header[i+1] != ' ':
+			return false
+		default:
+			separated = true
+		}
+	}
+	return separated
 }
 
 // cutZone takes the zone off a column of times, as in TimeGenerated [UTC] and
@@ -318,7 +338,7 @@ func (c *csvFile) next(header bool) (piece, bool) {
 		case ch == '\n':
 			return c.checked(w.take(p, i+1, 0)), true
 		default:
-			start = ch == c.comma || header && strings.IndexByte(separators, ch) >= 0
+			start = ch == c.comma || header && strings.IndexByte(separators, ch) >= 0 || start && ch == ' ' && (c.spaced || header)
 		}
 		wasQuoted = false
 	}
@@ -363,6 +383,9 @@ func (c *csvFile) split(text []byte) (wrong string) {
 	for {
 		if len(c.fields) > maxMembers {
 			return fmt.Sprintf("the record has more than %d fields", maxMembers)
+		}
+		if c.spaced {
+			text = bytes.TrimLeft(text, " ")
 		}
 		if len(text) == 0 || text[0] != '"' {
 			i := bytes.IndexByte(text, c.comma)

@@ -75,7 +75,9 @@ func foreignText(head []byte) string {
 		return "a query and not its result; run it with query --file, and give the logs with --logs"
 	case yamlList.Match(head):
 		return "YAML, which is not read: export the records as JSON, as az does with -o json"
-	case strings.HasPrefix(line, "id: "), strings.HasPrefix(line, "---"):
+	case strings.HasPrefix(line, "-----begin "):
+		return "a key or a certificate in PEM, which holds no records"
+	case strings.HasPrefix(line, "id: "), line == "---", strings.HasPrefix(line, "--- "):
 		return "YAML, such as a rule is in, which holds no records; give a rule with --rules"
 	}
 	return ""
@@ -156,6 +158,8 @@ func foreignJSON(head []byte, envelope bool) string {
 	case found && (names["value"] || names["id"]) && isAlone(head):
 		list, _, _ = strings.Cut(list, "(")
 		return fmt.Sprintf("an answer of Microsoft Graph of %s; %s", excerpt([]byte(list)), graphLists)
+	case (names["access_token"] || names["accessToken"]) && isAlone(head):
+		return "an answer to a sign-in, with an access token, and no records: ask the API for them with that token, and keep the token to yourself"
 	case names["nbformat"]:
 		return "a Jupyter notebook, which holds no records"
 	case names["openapi"], names["swagger"]:

@@ -50,6 +50,11 @@ func TestForeignFiles(t *testing.T) {
 			"an ARM template, which holds no records"},
 		{"documents of Elastic that do not keep the original", "x.json", `{"@timestamp":"2026-03-17T10:00:00Z","azure":{"signinlogs":{"category":"SignInLogs"}}}`,
 			"a document of Elastic, whose fields are not those of the log, and which does not keep the original"},
+		{"a token", "x.json", `{"token_type":"Bearer","expires_in":3599,"access_token":"eyJ0.eyJh.x"}`, "an answer to a sign-in, with an access token, and no records"},
+		{"a token of the Azure CLI", "x.json", "{\n  \"accessToken\": \"eyJ0.eyJh.x\",\n  \"tokenType\": \"Bearer\"\n}", "an answer to a sign-in, with an access token"},
+		{"a key", "key.pem", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n", "a key or a certificate in PEM, which holds no records"},
+		{"a rule in YAML", "rule.yml", "---\nname: x\n", "YAML, such as a rule is in"},
+		{"an index that is no action of Elastic's bulk format", "x.ndjson", `{"index":{"_index":"x","name":1}}`, "TimeGenerated is missing"},
 		{"a tar archive", "x.tar", strings.Repeat("x", 257) + "ustar" + strings.Repeat("\x00", 300), "a tar archive, which is not read"},
 		{"bzip2", "x.json.bz2", "BZh91AY&SY", "compressed with bzip2, which is not read"},
 		{"a damaged zip archive", "x.zip", zipMagic + "xxxx", "the zip archive is damaged"},
@@ -72,6 +77,9 @@ func TestForeignFiles(t *testing.T) {
 			var unusable *FileError
 			if !errors.As(err, &unusable) || !strings.Contains(err.Error(), tt.file+" holds nothing that can be read\n  "+tt.file) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "eyJ0") || strings.Contains(err.Error(), "MIIE")) {
+				t.Errorf("the secret is in the error %v", err)
 			}
 		})
 	}

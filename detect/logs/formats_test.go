@@ -476,3 +476,30 @@ func TestEmptyTables(t *testing.T) {
 		}
 	})
 }
+
+// Where a blank stands after each separator of the header, those of the records are
+// no part of their fields, which may be in quotes after them.
+func TestBlanksAfterSeparators(t *testing.T) {
+	t.Parallel()
+	const at = "2026-03-17T10:00:00Z"
+	tests := []struct{ name, text, want string }{
+		{"blanks", "TimeGenerated, A, B\n" + at + ", x y , z\n", "My_CL A=x y  B=z"},
+		{"several", "TimeGenerated,  A, B\n" + at + ",   x,z\n", "My_CL A=x B=z"},
+		{"quotes", "TimeGenerated, A, B\n" + `"` + at + `", "x, ""y""", " z"` + "\n", `My_CL A=x, "y" B= z`},
+		{"a line break in quotes", "TimeGenerated, A, B\n" + at + ", \"x\ny\", z\n", "My_CL A=x\ny B=z"},
+		{"quotes in the header", `"TimeGenerated", "A", "B, b"` + "\n" + at + ", x, z\n", "My_CL A=x B, b=z"},
+		{"semicolons", "TimeGenerated; A; B\n" + at + "; \"x;y\"; z\n", "My_CL A=x;y B=z"},
+		{"before some names only", "TimeGenerated, A,B\n" + at + ", x,z\n", "My_CL A= x B=z"},
+		{"a blank in a quoted name only", `TimeGenerated,"A, a",B` + "\n" + at + ", x,z\n", "My_CL A, a= x B=z"},
+		{"before no name", "TimeGenerated,A,B\n" + at + ", x, z\n", "My_CL A= x B= z"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := mustRead(t, Options{}, "My_CL.csv", tt.text)
+			if diff := cmp.Diff([]string{tt.want}, rows(l)); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

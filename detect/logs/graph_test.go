@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -183,5 +184,43 @@ func TestDotNetDates(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Windows PowerShell 5.1 writes some times as objects, and they are those of the records.
+func TestDateObjects(t *testing.T) {
+	t.Parallel()
+	const (
+		date = `{"value":"\/Date(1773738600000)\/","DisplayHint":2,"DateTime":"Tuesday, March 17, 2026 9:10:00 AM"}`
+		bare = "{\n \"value\": \"/Date(1773738600000)/\",\n \"DateTime\": \"a \\\"day\\\"\"\n}"
+	)
+	tests := []struct{ name, file, text, want string }{
+		{"a column", "SigninLogs.json", `{"TimeGenerated":` + date + `,"UserId":"u","CreatedDateTime":` + date + `}`,
+			"SigninLogs CreatedDateTime=2026-03-17T09:10:00Z Type=SigninLogs UserId=u"},
+		{"on several lines", "SigninLogs.json", "[{\"UserId\":\"u\",\"TimeGenerated\":" + bare + "}]", "SigninLogs Type=SigninLogs UserId=u"},
+		{"inside a value", "SigninLogs.json", `{"TimeGenerated":"2026-03-17T09:10:00Z","MfaDetail":{"at":` + date + `}}`,
+			`SigninLogs MfaDetail={"at":"/Date(1773738600000)/"} Type=SigninLogs`},
+		{"another object", "SigninLogs.json", `{"TimeGenerated":"2026-03-17T09:10:00Z","MfaDetail":{"value":"/Date(1773738600000)/","other":1}}`,
+			`SigninLogs MfaDetail={"value":"/Date(1773738600000)/","other":1} Type=SigninLogs`},
+		{"the diagnostic export", "SigninLogs.json", `{"time":` + date + `,"category":"SignInLogs","properties":{"userId":"u","createdDateTime":` + date + `}}`,
+			"SigninLogs Category=SignInLogs CreatedDateTime=2026-03-17T09:10:00Z"},
+		{"Microsoft Graph", "x.json", `{"CreatedDateTime":` + date + `,"UserId":"u","IpAddress":"192.0.2.1","IsInteractive":true}`,
+			"SigninLogs Category=SignInLogs CreatedDateTime=2026-03-17T09:10:00Z IPAddress=192.0.2.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := mustRead(t, Options{}, tt.file, tt.text)
+			got := rows(l)
+			if len(got) != 1 || !strings.HasPrefix(strings.ReplaceAll(got[0], `\/`, "/"), tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+			if first := l.Report.Tables[0].First; first.UTC().Format(time.RFC3339) != "2026-03-17T09:10:00Z" {
+				t.Errorf("the time is %s", first)
+			}
+			if len(l.Report.Conversions) > 0 {
+				t.Errorf("%+v", l.Report.Conversions)
+			}
+		})
 	}
 }

@@ -161,6 +161,9 @@ func (p *parser) add(name []byte, inner bool) error {
 	if len(p.members) >= maxMembers {
 		return fmt.Errorf("the record has more than %d members", maxMembers)
 	}
+	if v.Kind() == '{' {
+		v = plainDates(v)
+	}
 	p.members = append(p.members, member{name: name, value: value{kind: byte(v.Kind()), raw: v}, inner: inner})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -284,6 +285,9 @@ func (f *file) record(members []member, o origin, line, column int) error {
 	exported := m.exported() || m.bare(members)
 	o = m.complete(members, o, exported)
 	if m.generated == nil && !exported {
+		if f.isBulkAction(members) {
+			return nil
+		}
 		if opened, ok := f.openProperties(members); ok {
 			return f.record(opened, o, line, column)
 		}
@@ -319,6 +323,27 @@ func (f *file) record(members []member, o origin, line, column int) error {
 		}
 	}
 	return f.keep(members, &m, o, exported, line, column)
+}
+
+// isBulkAction says whether a line is what Elastic's bulk format has before each
+// record: what to do with it. Its members say where, all but a few by an underscore.
+func (f *file) isBulkAction(members []member) bool {
+	if len(members) != 1 || members[0].value.kind != '{' {
+		return false
+	}
+	if name := string(members[0].name); name != "index" && name != "create" {
+		return false
+	}
+	for _, m := range f.insides(members[0].value) {
+		switch name := string(m.name); name {
+		case "routing", "pipeline", "require_alias", "require_data_stream", "dynamic_templates", "version", "version_type", "if_seq_no", "if_primary_term", "list_executed_pipelines":
+		default:
+			if !strings.HasPrefix(name, "_") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // isKnown says whether the members are columns of a known table. Then what is inside

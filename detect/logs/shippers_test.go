@@ -234,6 +234,25 @@ func TestAzureActivity(t *testing.T) {
 	}
 }
 
+// The lines of Elastic's bulk format that say what to do with a record are none.
+func TestBulkActions(t *testing.T) {
+	t.Parallel()
+	const record = `{"TimeGenerated":"2026-03-17T10:00:00Z","UserId":"u"}` + "\n"
+	for name, action := range map[string]string{
+		"an index": `{"index":{"_index":"x","_id":"1"}}`, "nothing": `{"index":{}}`, "a stream": `{"create":{"_index":"x","pipeline":"p"}}`, "blanks": `{ "create" : { } }`,
+	} {
+		l := mustRead(t, Options{}, "SigninLogs.ndjson", strings.Repeat(action+"\n"+record, 2))
+		if got := rows(l); len(got) != 2 || l.Report.Bad != 0 || len(l.Report.Warnings) != 0 {
+			t.Errorf("%s: rows %q, %d bad, %v", name, got, l.Report.Bad, l.Report.Warnings)
+		}
+	}
+	for _, other := range []string{`{"index":{"a":1}}`, `{"index":{},"a":1}`, `{"index":1}`, `{"Index":{}}`} {
+		if l := mustRead(t, Options{}, "SigninLogs.ndjson", record+other+"\n"); l.Report.Bad != 1 {
+			t.Errorf("%s: %d bad", other, l.Report.Bad)
+		}
+	}
+}
+
 // Events are in members called event, and are of no table Event.
 func TestMembersOfOneWord(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,13 @@
 package logs
 
 import (
+	"bytes"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"pushback/detect/kql"
 )
@@ -119,6 +123,19 @@ func dotNetDate(text string) (time.Time, bool) {
 	}
 	t := time.UnixMilli(ms).UTC()
 	return t, t.Year() >= 1 && t.Year() <= 9999
+}
+
+// dateObject matches a time as ConvertTo-Json of Windows PowerShell 5.1 writes it that
+// came from Get-Date and its like: an object of the time and of what shows of it.
+var dateObject = regexp.MustCompile(`\{\s*"value"\s*:\s*("\\?/Date\(-?\d+(?:[+-]\d{4})?\)\\?/")` +
+	`\s*(?:,\s*"(?:DisplayHint|DateTime)"\s*:\s*(?:\d+|null|"(?:[^"\\]|\\.)*")\s*)+\}`)
+
+// plainDates puts the times in the place of such objects in a value in JSON.
+func plainDates(v jsontext.Value) jsontext.Value {
+	if !bytes.Contains(v, []byte(`/Date(`)) {
+		return v
+	}
+	return dateObject.ReplaceAll(v, []byte("$1"))
 }
 
 // epoch reads a number as a time: pandas writes milliseconds since 1970, or units

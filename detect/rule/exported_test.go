@@ -205,6 +205,8 @@ func TestParseAllProblems(t *testing.T) {
 		"parser YAML":  {"p.yaml", "ParserName: P\nParserQuery: T\n", []string{"p.yaml: warning: it holds a saved function and no rule: skipped"}},
 		"other YAML":   {"ci.yaml", "name: CI\non: push\njobs: {}\n", []string{"ci.yaml: warning: it holds no rule: skipped"}},
 		"watchlist":    {"w.json", `{"watchlistAlias": "a", "rawContent": "x"}`, []string{"w.json: warning: it holds a watchlist and no rule: skipped"}},
+		"Fusion":       {"f.json", templateOf(`{"type": "Microsoft.OperationalInsights/workspaces/providers/alertRules", "kind": "Fusion", "name": "f", "properties": {}}`), []string{"f.json: warning: it holds a Fusion rule and no scheduled rule: skipped"}},
+		"automation":   {"a.json", templateOf(`{"type": "Microsoft.SecurityInsights/automationRules", "name": "a", "properties": {}}`), []string{"a.json: warning: it holds an automation rule and no scheduled rule: skipped"}},
 		"workbook":     {"w.json", `{"version": "Notebook/1.0", "items": [{"content": {"query": "T", "name": "q"}}]}`, []string{"w.json: warning: it holds a workbook and no rule: skipped"}},
 		"connector":    {"c.json", `{"id": "x", "title": "X", "graphQueries": [{"name": "q", "query": "T"}]}`, []string{"c.json: warning: it holds a data connector and no rule: skipped"}},
 		"logs":         {"l.json", `[{"query": "T"}, {"query": "U"}]`, []string{"l.json: warning: it holds no rule: skipped"}},

@@ -67,7 +67,11 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 	case len(c.rules) > 0 && what != "":
 		problems = append(problems, Problem{File: file, Warning: true, Message: "beside rules it holds " + what + ": skipped"})
 	case what != "":
-		problems = append(problems, Problem{File: file, Warning: true, Message: "it holds " + what + " and no rule: skipped"})
+		none := "no rule"
+		if strings.Contains(what, " rule") {
+			none = "no scheduled rule" // but one of another kind
+		}
+		problems = append(problems, Problem{File: file, Warning: true, Message: "it holds " + what + " and " + none + ": skipped"})
 	case len(c.rules) == 0 && !hasError(problems):
 		problems = append(problems, Problem{File: file, Warning: true, Message: "it holds no rule: skipped"})
 	}
