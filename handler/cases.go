@@ -65,7 +65,7 @@ func newTest() *cobra.Command {
 			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
-			report := testReport{begin: time.Now(), broken: loaded.broken, print: t.printer(cmd.OutOrStdout(), asJSON)}
+			report := testReport{begin: time.Now(), broken: loaded.broken, warn: warn, print: t.printer(cmd.OutOrStdout(), asJSON)}
 			for _, r := range loaded.rules {
 				if err := t.rule(cmd.Context(), r, &report); err != nil {
 					return err
@@ -432,6 +432,7 @@ func unknownColumns(c rule.Case) []string {
 type testReport struct {
 	begin    time.Time
 	print    testPrinter
+	warn     *warnings
 	suites   []testSuite
 	left     int      // cases that --run leaves out
 	broken   []string // what is wrong with rules that can not be tested
@@ -442,16 +443,26 @@ type testReport struct {
 type testSuite struct {
 	rule     *rule.Rule
 	results  []caseResult
-	problems []rule.Problem
+	problems []rule.Problem // mistakes for which there is no case
 	took     time.Duration
 }
 
 func (r *testReport) add(result caseResult) error { return r.print.result(result) }
 
+// endRule ends the cases of a rule. A problem that is a warning kept no case from
+// running, and is no mistake.
 func (r *testReport) endRule(of *rule.Rule, results []caseResult, problems []rule.Problem, took time.Duration) error {
-	suite := testSuite{of, results, problems, took}
+	suite := testSuite{rule: of, results: results, took: took}
+	for _, p := range problems {
+		if p.Warning {
+			p.Warning = false // which is said before it
+			r.warn.write(p.String())
+			continue
+		}
+		suite.problems = append(suite.problems, p)
+	}
 	r.suites = append(r.suites, suite)
-	r.mistakes = append(r.mistakes, problems...)
+	r.mistakes = append(r.mistakes, suite.problems...)
 	return r.print.suite(suite)
 }
 

@@ -192,6 +192,8 @@ func TestMistakesInCases(t *testing.T) {
 		{"some", twoFailures, "  expect: some\n", `failures.test.yaml:6:11: expect is "some": write nothing, a number of alerts, or a list`},
 		{"minus", twoFailures, "  expect: -1\n", `expect is "-1"`},
 		{"an alert of nothing", twoFailures, "  expect: [{}]\n", "failures.test.yaml:6:12: an item of expect says nothing"},
+		{"an alert that is empty", twoFailures, "  expect: [null]\n", "failures.test.yaml:6:12: an item of expect is empty: remove it or give it a value"},
+		{"tactics that are empty", twoFailures, "  expect: [{tactics: ''}]\n", "failures.test.yaml:6:22: tactics is empty: give it a value or remove it"},
 		{"severity", twoFailures, "  expect: [{severity: Hihg}]\n", `severity is "Hihg": did you mean "High"?`},
 		{"entity", twoFailures, "  expect: [{entities: [{Acount: x}]}]\n", `entity type "Acount" is unknown: did you mean "Account"?`},
 		{"identifier", twoFailures, "  expect: [{entities: [{Account: {FulName: x}}]}]\n", `Account has no identifier "FulName": did you mean "FullName"?`},
@@ -216,6 +218,30 @@ func TestMistakesInCases(t *testing.T) {
 				t.Errorf("code %d, and %q is not in:\n%s%s", r.code, tc.want, r.stdout, r.stderr)
 			}
 		})
+	}
+}
+
+// A warning about how a case is written keeps it from nothing.
+func TestWarningsInCases(t *testing.T) {
+	t.Parallel()
+	const said = "failures.test.yaml:6:22: tactics is the single value \"CredentialAccess\" and is read as a list: write it as [a, b]"
+	for _, tc := range []struct {
+		tactics string
+		code    int
+		want    string
+	}{
+		{"CredentialAccess", exitDone, "PASS: 1 case of 1 rule, in "},
+		{"Impact", exitFailed, "FAIL: 1 case of 1 rule, 1 failed, in "},
+	} {
+		r := tested(t, twoFailures, "  expect: [{tactics: "+tc.tactics+"}]\n")
+		if r.code != tc.code || !strings.Contains(r.stdout, tc.want) || r.stderr != "warning: "+strings.ReplaceAll(said, "CredentialAccess", tc.tactics)+"\n" {
+			t.Errorf("%s: code %d:\n%s%s", tc.tactics, r.code, r.stdout, r.stderr)
+		}
+	}
+	for _, flag := range []string{"--json", "--junit=" + filepath.Join(t.TempDir(), "x.xml")} {
+		if r := tested(t, twoFailures, "  expect: [{techniques: T1110}]\n", flag); r.code != exitDone || strings.Contains(r.stdout, "istake") {
+			t.Errorf("%s: code %d:\n%s%s", flag, r.code, r.stdout, r.stderr)
+		}
 	}
 }
 
