@@ -400,6 +400,7 @@ func (c *caseReader) expectedAlert(n *yaml.Node) (e ExpectedAlert) {
 		c.errorf(n, "an item of expect is %s: it must say what holds of an alert, such as title and severity", describe(n))
 		return e
 	}
+	before := len(c.problems)
 	at := c.place(n)
 	e.Line, e.Column = at.line, at.column
 	e.at = map[string]position{}
@@ -452,7 +453,7 @@ func (c *caseReader) expectedAlert(n *yaml.Node) (e ExpectedAlert) {
 			e.at[key] = c.place(value)
 		}
 	}
-	if len(set) == 0 && !c.drawing() {
+	if len(set) == 0 && len(c.problems) == before && !c.drawing() {
 		c.errorf(n, "an item of expect says nothing: name what must hold, such as title or severity, or write the number of alerts instead of the list")
 	}
 	return e
@@ -624,11 +625,12 @@ func (c *caseReader) findings(n *yaml.Node) (list []ExpectedFinding) {
 				f.Text, _ = c.text(n, "a finding")
 			}},
 			alternative{yaml.MappingNode, func(n *yaml.Node) {
+				before := len(c.problems)
 				c.mapping(n, "findings", map[string]field{
 					"kind": func(n *yaml.Node) { f.Kind = kind(n) },
 					"text": func(n *yaml.Node) { f.Text, _ = c.text(n, "text") },
 				})
-				if f.Kind == "" && f.Text == "" && !c.drawing() {
+				if f.Kind == "" && f.Text == "" && len(c.problems) == before && !c.drawing() {
 					c.errorf(n, "an item of findings says nothing: give its kind or a part of its text")
 				}
 			}},
