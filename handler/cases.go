@@ -23,6 +23,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/logs"
 	"pushback/detect/rule"
+	"pushback/detect/suggest"
 	"pushback/handler/settings"
 )
 
@@ -226,16 +227,24 @@ func (t *tester) share(r *rule.Rule) *sharedByCases {
 
 // test runs one case.
 func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sharedByCases) caseResult {
-	result := caseResult{rule: r, test: c}
+	// These say also why a case does not get as far as its expectations.
+	result := caseResult{rule: r, test: c, warnings: slices.Concat(unreadTables(c, shared), unknownColumns(c))}
+	empty := false
 	o := &offline{
 		needs: shared.needs,
 		rules: []*rule.Rule{r}, config: t.config, lists: t.saved, from: c.From, to: c.To, strict: true,
 		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 			l, err := readCase(ctx, c, opts)
 			if err != nil {
-				err = readError{err}
+				return nil, readError{err}
 			}
-			return l, err
+			wrong, warnings := otherTables(ctx, c, opts)
+			if len(wrong) > 0 {
+				return nil, readError{errors.New(strings.Join(wrong, "\n"))}
+			}
+			result.warnings = append(result.warnings, warnings...)
+			empty = l.Report.Bad == 0 && !slices.ContainsFunc(l.Report.Tables, func(t logs.TableReport) bool { return t.Records > 0 })
+			return l, nil
 		},
 	}
 	if !c.At.IsZero() {
@@ -247,8 +256,8 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	if err != nil {
 		if t.isOfRule(r, err) {
 			result.failure = err.Error()
-		} else {
-			result.mistake = err.Error()
+		} else if result.mistake = err.Error(); empty && c.At.IsZero() && (c.From.IsZero() || c.To.IsZero()) {
+			result.mistake = "there are no records to take the time from: give at, or from and to"
 		}
 		return result
 	}
@@ -256,7 +265,6 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 		result.mistake = strings.Join(wrong, "\n")
 		return result
 	}
-	result.warnings = slices.Concat(unreadTables(c, shared), unknownColumns(c))
 	result.notes = slices.Concat(caseNotes(ready.logs.Report), ready.problems.notes)
 	var found alertList
 	var failed failureList
@@ -337,18 +345,7 @@ func readCase(ctx context.Context, c rule.Case, opts logs.Options) (*logs.Logs, 
 		if len(l.Records) == 0 {
 			continue // of a known table nothing is what there is without it
 		}
-		// Each record stands in the line that it has in the case's file, so that what is
-		// wrong with it is found there.
-		var text bytes.Buffer
-		line := 1
-		for _, record := range l.Records {
-			for ; line < record.Line; line++ {
-				text.WriteByte('\n')
-			}
-			text.Write(append(record.JSON, '\n'))
-			line++
-		}
-		if err := r.File(ctx, c.File, bytes.NewReader(text.Bytes())); err != nil {
+		if err := r.File(ctx, c.File, bytes.NewReader(recordLines(l.Records))); err != nil {
 			return nil, err
 		}
 	}
@@ -396,7 +393,11 @@ func unreadTables(c rule.Case, shared *sharedByCases) []string {
 		if l.Table == "" || slices.ContainsFunc(slices.Concat(shared.tables, shared.others), func(t string) bool { return strings.EqualFold(t, l.Table) }) {
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s: the rule does not read %s: it reads %s", placeIn(c.File, l.Line, l.Column), l.Table, strings.Join(shared.tables, ", ")))
+		reads := "it reads " + strings.Join(shared.tables, ", ")
+		if meant := suggest.Nearest(l.Table, shared.tables); meant != "" {
+			reads = "did you mean " + meant + "?"
+		}
+		list = append(list, fmt.Sprintf("%s: the rule does not read %s: %s", placeIn(c.File, l.Line, l.Column), l.Table, reads))
 	}
 	return list
 }
