@@ -129,7 +129,7 @@ func loadTested(paths []string, strict bool) (loadedRules, error) {
 	for _, p := range orphans {
 		all.broken = append(all.broken, p.String())
 	}
-	if len(all.rules) == 0 && len(all.broken) > 0 {
+	if len(all.broken) > 0 && (strict || len(all.rules) == 0) {
 		return loadedRules{}, errors.New(strings.Join(all.broken, "\n"))
 	}
 	return all, nil

@@ -409,8 +409,11 @@ func TestWhereCasesStand(t *testing.T) {
 	}
 	// A case whose rule is gone tests nothing.
 	orphan := folder(t, map[string]string{"failures.yaml": failuresRule, "faliures.test.yaml": "[]\n"})
-	if r = handler(t, "test", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") {
+	if r = handler(t, "test", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") || !strings.Contains(r.stdout, "failures.yaml  no cases") {
 		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+	if r = handler(t, "test", "--strict", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") || r.stdout != "" {
+		t.Errorf("--strict: code %d, and it runs:\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
