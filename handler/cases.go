@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func newTest() *cobra.Command {
 			"beside it. Each has logs of its own, and runs over them as replay does: window by window, with late passes, and what\n" +
 			"was reported once is not reported again. PATH is a rule file, a folder of them or the name of a shipped rule; without\n" +
 			"one the shipped rules are tested.\n\n" +
-			"The exit code is 1 if a case fails or a rule can not be read, and 2 if there is a mistake in a case.",
+			"The exit code is 1 if a case fails, a rule can not be read or --run matches no case, and 2 if there is a mistake in a case.",
 		Example: "  handler test rules/\n" +
 			"  handler test rules/spray.yaml --run 'guest|admin' --junit report.xml\n" +
 			"  handler test --init rules/spray.yaml",
@@ -66,7 +67,7 @@ func newTest() *cobra.Command {
 			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
-			report := testReport{begin: time.Now(), broken: loaded.broken, warn: warn, print: t.printer(cmd.OutOrStdout(), asJSON)}
+			report := testReport{begin: time.Now(), broken: loaded.broken, warn: warn, run: pattern, print: t.printer(cmd.OutOrStdout(), asJSON)}
 			for _, r := range loaded.rules {
 				if err := t.rule(cmd.Context(), r, &report); err != nil {
 					return err
@@ -435,7 +436,8 @@ type testReport struct {
 	print    testPrinter
 	warn     *warnings
 	suites   []testSuite
-	left     int      // cases that --run leaves out
+	run      string   // what --run was given
+	left     int      // cases that it leaves out
 	broken   []string // what is wrong with rules that can not be tested
 	mistakes []rule.Problem
 }
@@ -486,6 +488,15 @@ func (r *testReport) counts() (ran, failed, mistaken int) {
 	return ran, failed, mistaken
 }
 
+// unmatched says so if --run matches no case: a pattern with a slip of the pen is not to
+// pass. A case with a mistake may be the one that it was to match.
+func (r *testReport) unmatched() string {
+	if ran, _, mistaken := r.counts(); r.run == "" || ran+mistaken > 0 {
+		return ""
+	}
+	return "no case matches --run " + strconv.Quote(r.run)
+}
+
 // outcome is the error that the command ends with.
 func (r *testReport) outcome() error {
 	_, failed, mistaken := r.counts()
@@ -493,11 +504,15 @@ func (r *testReport) outcome() error {
 	for _, p := range r.mistakes {
 		lines = append(lines, p.String())
 	}
-	err := notRun(append(lines, r.broken...))
+	lines = append(lines, r.broken...)
+	if unmatched := r.unmatched(); unmatched != "" {
+		lines = append(lines, unmatched)
+	}
+	err := notRun(lines)
 	switch {
 	case mistaken > 0:
 		return &exitError{exitUsage, err}
-	case failed > 0 || len(r.broken) > 0:
+	case failed > 0 || len(lines) > 0:
 		return &exitError{exitFailed, err}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -406,6 +407,16 @@ func TestWhereCasesStand(t *testing.T) {
 	}
 	if r = handler(t, "test", "--run", "(", dir); r.code != exitUsage || !strings.Contains(r.stderr, `--run "(" is no regular expression`) {
 		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+	// A pattern with a slip of the pen is not to pass.
+	for _, flags := range [][]string{nil, {"--json"}, {filepath.Join(dir, "rules", "quiet.yaml")}} {
+		r = handler(t, slices.Concat([]string{"test", "--run", "besides", filepath.Join(dir, "rules")}, flags)...)
+		if r.code != exitFailed || r.stderr != "handler: no case matches --run \"besides\"\n" || strings.Contains(r.stdout, "PASS") {
+			t.Errorf("%s: code %d:\n%s%s", flags, r.code, r.stdout, r.stderr)
+		}
+	}
+	if r = handler(t, "test", filepath.Join(dir, "rules", "quiet.yaml")); r.code != exitDone || !strings.Contains(r.stdout, "PASS: there are no cases to run") {
+		t.Errorf("code %d:\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	// A case whose rule is gone tests nothing.
 	orphan := folder(t, map[string]string{"failures.yaml": failuresRule, "faliures.test.yaml": "[]\n"})
