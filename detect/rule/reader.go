@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"pushback/detect/suggest"
 )
 
 // reader turns nodes into values and notes what is wrong with them. Its
@@ -82,14 +80,6 @@ func (r *reader) mapping(n *yaml.Node, what string, fields map[string]field) map
 			}
 			if r.closed {
 				r.errorf(keyNode, "unknown key %q%s%s", clip(key), in, oneOf(key, names))
-				// The key that was meant is not missing as well.
-				meant := suggest.Nearest(key, names)
-				if len(names) == 1 {
-					meant = names[0]
-				}
-				if meant != "" && set[meant] == nil {
-					set[meant] = value
-				}
 				return
 			}
 			r.warnf(keyNode, "unknown key %q%s is ignored%s", clip(key), in, suggestion(key, names))
