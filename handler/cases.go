@@ -108,6 +108,9 @@ func loadTested(paths []string, strict bool) (loadedRules, error) {
 				return loadedRules{}, usageError{err}
 			}
 		}
+		if err := absentRules(path); err != nil {
+			return loadedRules{}, err
+		}
 		loaded, err := loadRules(path, strict)
 		if err != nil {
 			if strict {
