@@ -129,6 +129,7 @@ func openWorkspace(s settings.Settings, log *slog.Logger, tunes ...tune) (detect
 		AdditionalWorkspaces: slices.DeleteFunc(slices.Clone(s.AdditionalWorkspaces), isFirst),
 		Timeout:              s.QueryTimeout,
 		Concurrency:          s.Concurrency,
+		Rate:                 s.QueryRate,
 		Build:                version,
 		Logger:               log,
 	})

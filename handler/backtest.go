@@ -67,6 +67,9 @@ func newBacktest() *cobra.Command {
 			case b.perMin < leastQueriesAMinute || b.perMin > mostQueriesAMinute:
 				return usageError{fmt.Errorf("--queries-per-minute is %d: expected %d to %d", b.perMin, leastQueriesAMinute, mostQueriesAMinute)}
 			}
+			if err := absentRules(names); err != nil {
+				return err
+			}
 			var err error
 			if b.settings, err = settings.Read(); err != nil {
 				return err

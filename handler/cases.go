@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/logs"
 	"pushback/detect/rule"
+	"pushback/detect/suggest"
 	"pushback/handler/settings"
 )
 
@@ -38,7 +40,7 @@ func newTest() *cobra.Command {
 			"beside it. Each has logs of its own, and runs over them as replay does: window by window, with late passes, and what\n" +
 			"was reported once is not reported again. PATH is a rule file, a folder of them or the name of a shipped rule; without\n" +
 			"one the shipped rules are tested.\n\n" +
-			"The exit code is 1 if a case fails or a rule can not be read, and 2 if there is a mistake in a case.",
+			"The exit code is 1 if a case fails, a rule can not be read or --run matches no case, and 2 if there is a mistake in a case.",
 		Example: "  handler test rules/\n" +
 			"  handler test rules/spray.yaml --run 'guest|admin' --junit report.xml\n" +
 			"  handler test --init rules/spray.yaml",
@@ -65,7 +67,7 @@ func newTest() *cobra.Command {
 			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
-			report := testReport{begin: time.Now(), broken: loaded.broken, print: t.printer(cmd.OutOrStdout(), asJSON)}
+			report := testReport{begin: time.Now(), broken: loaded.broken, warn: warn, run: pattern, print: t.printer(cmd.OutOrStdout(), asJSON)}
 			for _, r := range loaded.rules {
 				if err := t.rule(cmd.Context(), r, &report); err != nil {
 					return err
@@ -106,6 +108,9 @@ func loadTested(paths []string, strict bool) (loadedRules, error) {
 				return loadedRules{}, usageError{err}
 			}
 		}
+		if err := absentRules(path); err != nil {
+			return loadedRules{}, err
+		}
 		loaded, err := loadRules(path, strict)
 		if err != nil {
 			if strict {
@@ -128,7 +133,7 @@ func loadTested(paths []string, strict bool) (loadedRules, error) {
 	for _, p := range orphans {
 		all.broken = append(all.broken, p.String())
 	}
-	if len(all.rules) == 0 && len(all.broken) > 0 {
+	if len(all.broken) > 0 && (strict || len(all.rules) == 0) {
 		return loadedRules{}, errors.New(strings.Join(all.broken, "\n"))
 	}
 	return all, nil
@@ -226,16 +231,24 @@ func (t *tester) share(r *rule.Rule) *sharedByCases {
 
 // test runs one case.
 func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sharedByCases) caseResult {
-	result := caseResult{rule: r, test: c}
+	// These say also why a case does not get as far as its expectations.
+	result := caseResult{rule: r, test: c, warnings: slices.Concat(unreadTables(c, shared), unknownColumns(c))}
+	empty := false
 	o := &offline{
 		needs: shared.needs,
 		rules: []*rule.Rule{r}, config: t.config, lists: t.saved, from: c.From, to: c.To, strict: true, ofCase: true,
 		read: func(ctx context.Context, opts logs.Options) (*logs.Logs, error) {
 			l, err := readCase(ctx, c, opts)
 			if err != nil {
-				err = readError{err}
+				return nil, readError{err}
 			}
-			return l, err
+			wrong, warnings := otherTables(ctx, c, opts)
+			if len(wrong) > 0 {
+				return nil, readError{errors.New(strings.Join(wrong, "\n"))}
+			}
+			result.warnings = append(result.warnings, warnings...)
+			empty = l.Report.Bad == 0 && !slices.ContainsFunc(l.Report.Tables, func(t logs.TableReport) bool { return t.Records > 0 })
+			return l, nil
 		},
 	}
 	if !c.At.IsZero() {
@@ -247,8 +260,8 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	if err != nil {
 		if t.isOfRule(r, err) {
 			result.failure = err.Error()
-		} else {
-			result.mistake = err.Error()
+		} else if result.mistake = err.Error(); empty && c.At.IsZero() && (c.From.IsZero() || c.To.IsZero()) {
+			result.mistake = "there are no records to take the time from: give at, or from and to"
 		}
 		return result
 	}
@@ -256,7 +269,6 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 		result.mistake = strings.Join(wrong, "\n")
 		return result
 	}
-	result.warnings = slices.Concat(unreadTables(c, shared), unknownColumns(c))
 	result.notes = slices.Concat(caseNotes(ready.logs.Report), ready.problems.notes)
 	var found alertList
 	var failed failureList
@@ -337,18 +349,7 @@ func readCase(ctx context.Context, c rule.Case, opts logs.Options) (*logs.Logs, 
 		if len(l.Records) == 0 {
 			continue // of a known table nothing is what there is without it
 		}
-		// Each record stands in the line that it has in the case's file, so that what is
-		// wrong with it is found there.
-		var text bytes.Buffer
-		line := 1
-		for _, record := range l.Records {
-			for ; line < record.Line; line++ {
-				text.WriteByte('\n')
-			}
-			text.Write(append(record.JSON, '\n'))
-			line++
-		}
-		if err := r.File(ctx, c.File, bytes.NewReader(text.Bytes())); err != nil {
+		if err := r.File(ctx, c.File, bytes.NewReader(recordLines(l.Records))); err != nil {
 			return nil, err
 		}
 	}
@@ -396,7 +397,11 @@ func unreadTables(c rule.Case, shared *sharedByCases) []string {
 		if l.Table == "" || slices.ContainsFunc(slices.Concat(shared.tables, shared.others), func(t string) bool { return strings.EqualFold(t, l.Table) }) {
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s: the rule does not read %s: it reads %s", placeIn(c.File, l.Line, l.Column), l.Table, strings.Join(shared.tables, ", ")))
+		reads := "it reads " + strings.Join(shared.tables, ", ")
+		if meant := suggest.Nearest(l.Table, shared.tables); meant != "" {
+			reads = "did you mean " + meant + "?"
+		}
+		list = append(list, fmt.Sprintf("%s: the rule does not read %s: %s", placeIn(c.File, l.Line, l.Column), l.Table, reads))
 	}
 	return list
 }
@@ -432,8 +437,10 @@ func unknownColumns(c rule.Case) []string {
 type testReport struct {
 	begin    time.Time
 	print    testPrinter
+	warn     *warnings
 	suites   []testSuite
-	left     int      // cases that --run leaves out
+	run      string   // what --run was given
+	left     int      // cases that it leaves out
 	broken   []string // what is wrong with rules that can not be tested
 	mistakes []rule.Problem
 }
@@ -442,16 +449,26 @@ type testReport struct {
 type testSuite struct {
 	rule     *rule.Rule
 	results  []caseResult
-	problems []rule.Problem
+	problems []rule.Problem // mistakes for which there is no case
 	took     time.Duration
 }
 
 func (r *testReport) add(result caseResult) error { return r.print.result(result) }
 
+// endRule ends the cases of a rule. A problem that is a warning kept no case from
+// running, and is no mistake.
 func (r *testReport) endRule(of *rule.Rule, results []caseResult, problems []rule.Problem, took time.Duration) error {
-	suite := testSuite{of, results, problems, took}
+	suite := testSuite{rule: of, results: results, took: took}
+	for _, p := range problems {
+		if p.Warning {
+			p.Warning = false // which is said before it
+			r.warn.write(p.String())
+			continue
+		}
+		suite.problems = append(suite.problems, p)
+	}
 	r.suites = append(r.suites, suite)
-	r.mistakes = append(r.mistakes, problems...)
+	r.mistakes = append(r.mistakes, suite.problems...)
 	return r.print.suite(suite)
 }
 
@@ -474,6 +491,15 @@ func (r *testReport) counts() (ran, failed, mistaken int) {
 	return ran, failed, mistaken
 }
 
+// unmatched says so if --run matches no case: a pattern with a slip of the pen is not to
+// pass. A case with a mistake may be the one that it was to match.
+func (r *testReport) unmatched() string {
+	if ran, _, mistaken := r.counts(); r.run == "" || ran+mistaken > 0 {
+		return ""
+	}
+	return "no case matches --run " + strconv.Quote(r.run)
+}
+
 // outcome is the error that the command ends with.
 func (r *testReport) outcome() error {
 	_, failed, mistaken := r.counts()
@@ -481,11 +507,15 @@ func (r *testReport) outcome() error {
 	for _, p := range r.mistakes {
 		lines = append(lines, p.String())
 	}
-	err := notRun(append(lines, r.broken...))
+	lines = append(lines, r.broken...)
+	if unmatched := r.unmatched(); unmatched != "" {
+		lines = append(lines, unmatched)
+	}
+	err := notRun(lines)
 	switch {
 	case mistaken > 0:
 		return &exitError{exitUsage, err}
-	case failed > 0 || len(r.broken) > 0:
+	case failed > 0 || len(lines) > 0:
 		return &exitError{exitFailed, err}
 	}
 	return nil

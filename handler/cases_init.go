@@ -37,6 +37,9 @@ func initCases(path string, more []string, out io.Writer) error {
 	if slices.Contains(rule.ShippedNames(), path) {
 		return usageError{fmt.Errorf("--init %s: the shipped rules have their cases: give the file of a rule", path)}
 	}
+	if isAbsent(path) {
+		return usageError{fmt.Errorf("--init %s: there is no such file: give the file of a rule", path)}
+	}
 	loaded, err := loadRules(path, true)
 	if err != nil {
 		return err

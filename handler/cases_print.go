@@ -138,7 +138,9 @@ func (p *textTests) totals(r *testReport, took time.Duration) error {
 	if len(said) > 0 {
 		line += ", " + strings.Join(said, ", ")
 	}
-	if ran == 0 && word == "PASS" {
+	if unmatched := r.unmatched(); unmatched != "" {
+		line = "FAIL" + strings.TrimPrefix(line, word) + ", and " + unmatched
+	} else if ran == 0 && word == "PASS" {
 		line = "PASS: there are no cases to run"
 	}
 	_, err := fmt.Fprintf(p.w, "%s, in %.2fs\n", line, took.Seconds())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,6 +193,8 @@ func TestMistakesInCases(t *testing.T) {
 		{"some", twoFailures, "  expect: some\n", `failures.test.yaml:6:11: expect is "some": write nothing, a number of alerts, or a list`},
 		{"minus", twoFailures, "  expect: -1\n", `expect is "-1"`},
 		{"an alert of nothing", twoFailures, "  expect: [{}]\n", "failures.test.yaml:6:12: an item of expect says nothing"},
+		{"an alert that is empty", twoFailures, "  expect: [null]\n", "failures.test.yaml:6:12: an item of expect is empty: remove it or give it a value"},
+		{"tactics that are empty", twoFailures, "  expect: [{tactics: ''}]\n", "failures.test.yaml:6:22: tactics is empty: give it a value or remove it"},
 		{"severity", twoFailures, "  expect: [{severity: Hihg}]\n", `severity is "Hihg": did you mean "High"?`},
 		{"entity", twoFailures, "  expect: [{entities: [{Acount: x}]}]\n", `entity type "Acount" is unknown: did you mean "Account"?`},
 		{"identifier", twoFailures, "  expect: [{entities: [{Account: {FulName: x}}]}]\n", `Account has no identifier "FulName": did you mean "FullName"?`},
@@ -206,15 +209,77 @@ func TestMistakesInCases(t *testing.T) {
 		{"a record without time", "\n  logs:\n    SigninLogs:\n      - {ResultType: 1}\n", "  expect: 0\n", "failures.test.yaml:4:1: TimeGenerated is missing"},
 		{"a value of another type", strings.Replace(twoFailures, "ResultType: 50057", "ResultType: 50057, CreatedDateTime: soon", 1), "  expect: 1\n", `SigninLogs.CreatedDateTime is of type datetime, and a value is not: failures.test.yaml:5: CreatedDateTime: "soon"`},
 		{"a record that is none", "\n  logs:\n    SigninLogs: [1]\n", "  expect: 0\n", `a record of SigninLogs is the single value "1": it must be a mapping of columns to values`},
-		{"a custom table without records", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to"},
-		{"records of another table", "\n  logs: {AuditLogs: [{TimeGenerated: 2026-03-17T10:00:00Z}]}\n", "  expect: 0\n", "the logs hold no record of a table that the rules read (SigninLogs): they hold AuditLogs (1 record); correct the table's name, or give at, or from and to"},
-		{"no time to run at", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to"},
+		{"no time to run at", "\n  logs: {SigninLogs: []}\n", "  expect: 0\n", "    failures.test.yaml:1:3: there is a mistake in the case:\n      there are no records to take the time from: give at, or from and to\n"},
+		{"a start of the time alone", "\n  logs: {SigninLogs: []}\n  from: 2026-03-17\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to\n"},
+		{"a custom table without records", "\n  logs: {Events_CL: []}\n", "  expect: 0\n", "there are no records to take the time from: give at, or from and to\n    warning: failures.test.yaml:2:10: the rule does not read Events_CL: it reads SigninLogs\n"},
+		{"another table", "\n  logs: {SigninLog: [{TimeGenerated: 2026-03-17T09:10:00Z}]}\n", "  expect: 0\n", "    warning: failures.test.yaml:2:10: the rule does not read SigninLog: did you mean SigninLogs?\n"},
+		{"another column", "\n  logs: {SigninLogs: [{TimeGeneratd: 2026-03-17T09:10:00Z}]}\n", "  expect: 0\n", "    warning: failures.test.yaml:2: SigninLogs has no column TimeGeneratd: did you mean TimeGenerated?\n"},
+		{"records of another table", "\n  logs: {AuditLogs: [{Type: SigninLogs, TimeGenerated: 2026-03-17T09:10:00Z}]}\n", "  expect: 0\n", "      failures.test.yaml:2:10: the records are of SigninLogs, not AuditLogs\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			r := tested(t, tc.logs, tc.rest)
 			if r.code != exitUsage || !strings.Contains(r.stdout+r.stderr, tc.want) {
 				t.Errorf("code %d, and %q is not in:\n%s%s", r.code, tc.want, r.stdout, r.stderr)
+			}
+		})
+	}
+}
+
+// A warning about how a case is written keeps it from nothing.
+func TestWarningsInCases(t *testing.T) {
+	t.Parallel()
+	const said = "failures.test.yaml:6:22: tactics is the single value \"CredentialAccess\" and is read as a list: write it as [a, b]"
+	for _, tc := range []struct {
+		tactics string
+		code    int
+		want    string
+	}{
+		{"CredentialAccess", exitDone, "PASS: 1 case of 1 rule, in "},
+		{"Impact", exitFailed, "FAIL: 1 case of 1 rule, 1 failed, in "},
+	} {
+		r := tested(t, twoFailures, "  expect: [{tactics: "+tc.tactics+"}]\n")
+		if r.code != tc.code || !strings.Contains(r.stdout, tc.want) || r.stderr != "warning: "+strings.ReplaceAll(said, "CredentialAccess", tc.tactics)+"\n" {
+			t.Errorf("%s: code %d:\n%s%s", tc.tactics, r.code, r.stdout, r.stderr)
+		}
+	}
+	for _, flag := range []string{"--json", "--junit=" + filepath.Join(t.TempDir(), "x.xml")} {
+		if r := tested(t, twoFailures, "  expect: [{techniques: T1110}]\n", flag); r.code != exitDone || strings.Contains(r.stdout, "istake") {
+			t.Errorf("%s: code %d:\n%s%s", flag, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+// Logs under the name of a table are of that table, whatever they say.
+func TestLogsOfAnotherTable(t *testing.T) {
+	t.Parallel()
+	const (
+		signin = `{"Type":"SigninLogs","TimeGenerated":"2026-03-17T09:10:00Z","ResultType":"1"}` + "\n"
+		audit  = `{"Type":"AuditLogs","TimeGenerated":"2026-03-17T09:10:00Z"}` + "\n"
+	)
+	for _, tc := range []struct {
+		name, table, file, text string
+		code                    int
+		want                    string
+	}{
+		{"CSV", "AuditLogs", "a.csv", "TimeGenerated,ResultType,Type\n2026-03-17T09:10:00Z,1,SigninLogs\n", exitUsage, "f.test.yaml:1:32: the records of a.csv are of SigninLogs, not AuditLogs\n"},
+		{"NDJSON", "AuditLogs", "a.ndjson", signin, exitUsage, "the records of a.ndjson are of SigninLogs, not AuditLogs\n"},
+		{"two tables, and neither is it", "DeviceInfo", "a.ndjson", signin + audit, exitUsage, "the records of a.ndjson are of AuditLogs, SigninLogs, not DeviceInfo\n"},
+		{"one of two tables", "SigninLogs", "a.ndjson", signin + audit, exitDone, "warning: f.test.yaml:1:33: some of the records of a.ndjson are of AuditLogs, not SigninLogs\n"},
+		{"its table", "SigninLogs", "a.ndjson", signin, exitDone, "--- PASS: Failures/it (0.00s)\nok"},
+		{"its table, spelt otherwise", "signinlogs", "a.ndjson", signin, exitDone, "--- PASS: "},
+		{"its category", "SignInLogs", "a.ndjson", signin, exitDone, "--- PASS: "},
+		{"records that do not say it", "SigninLogs", "AuditLogs.ndjson", `{"TimeGenerated":"2026-03-17T09:10:00Z"}` + "\n", exitDone, "--- PASS: "},
+		{"a folder", "AuditLogs", "logs/a.ndjson", signin, exitUsage, "the records of logs are of SigninLogs, not AuditLogs\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			path, _, _ := strings.Cut(tc.file, "/")
+			dir := folder(t, map[string]string{"f.yaml": failuresRule, tc.file: tc.text, "f.test.yaml": "- {name: it, logs: {" + tc.table + ": " + path + "}, at: 2026-03-17T10:00:00Z, expect: 0}\n"})
+			r := handler(t, "test", filepath.Join(dir, "f.yaml"))
+			got := regexp.MustCompile(`\d+\.\d\ds`).ReplaceAllString(strings.ReplaceAll(r.stdout, dir+string(filepath.Separator), ""), "0.00s")
+			if r.code != tc.code || !strings.Contains(got, tc.want) {
+				t.Errorf("code %d, and %q is not in:\n%s%s", r.code, tc.want, got, r.stderr)
 			}
 		})
 	}
@@ -343,10 +408,23 @@ func TestWhereCasesStand(t *testing.T) {
 	if r = handler(t, "test", "--run", "(", dir); r.code != exitUsage || !strings.Contains(r.stderr, `--run "(" is no regular expression`) {
 		t.Errorf("code %d: %s", r.code, r.stderr)
 	}
+	// A pattern with a slip of the pen is not to pass.
+	for _, flags := range [][]string{nil, {"--json"}, {filepath.Join(dir, "rules", "quiet.yaml")}} {
+		r = handler(t, slices.Concat([]string{"test", "--run", "besides", filepath.Join(dir, "rules")}, flags)...)
+		if r.code != exitFailed || r.stderr != "handler: no case matches --run \"besides\"\n" || strings.Contains(r.stdout, "PASS") {
+			t.Errorf("%s: code %d:\n%s%s", flags, r.code, r.stdout, r.stderr)
+		}
+	}
+	if r = handler(t, "test", filepath.Join(dir, "rules", "quiet.yaml")); r.code != exitDone || !strings.Contains(r.stdout, "PASS: there are no cases to run") {
+		t.Errorf("code %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
 	// A case whose rule is gone tests nothing.
 	orphan := folder(t, map[string]string{"failures.yaml": failuresRule, "faliures.test.yaml": "[]\n"})
-	if r = handler(t, "test", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") {
+	if r = handler(t, "test", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") || !strings.Contains(r.stdout, "failures.yaml  no cases") {
 		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+	if r = handler(t, "test", "--strict", orphan); r.code != exitFailed || !strings.Contains(r.stderr, "faliures.test.yaml: these are cases of no rule") || r.stdout != "" {
+		t.Errorf("--strict: code %d, and it runs:\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 

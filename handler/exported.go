@@ -33,6 +33,10 @@ func (e *exportedLogs) check() error {
 			return usageError{errors.New("--logs is empty: expected a folder, a file, or - for standard input")}
 		case logs.Stdin:
 			stdin++
+		default:
+			if isAbsent(path) {
+				return usageError{fmt.Errorf("--logs: no file or folder %s: give the folder that holds the exported logs, or a file", path)}
+			}
 		}
 	}
 	if stdin > 1 {

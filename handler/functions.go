@@ -58,6 +58,10 @@ func (f *functions) flag(cmd *cobra.Command) {
 func (f *functions) get() (*kql.Functions, []string, error) {
 	f.once.Do(func() {
 		path, named := f.path, "--functions"
+		if path != "" && isAbsent(path) {
+			f.err = usageError{fmt.Errorf("--functions: %s: there is no such file or folder: give a file of functions, or a folder of them", path)}
+			return
+		}
 		if path == "" {
 			path, named = os.Getenv(functionsVariable), functionsVariable
 		}

@@ -90,7 +90,7 @@ func TestFunctions(t *testing.T) {
 		t.Errorf("query without functions: code %d\n%s", r.code, r.stderr)
 	}
 	r = handler(t, "query", "--functions", filepath.Join(folder, "nowhere"), "print 1")
-	if r.code != exitFailed || !strings.Contains(r.stderr, "--functions: "+filepath.Join(folder, "nowhere")+": there is no such file or folder") {
+	if r.code != exitUsage || !strings.Contains(r.stderr, "--functions: "+filepath.Join(folder, "nowhere")+": there is no such file or folder") {
 		t.Errorf("a folder that is not there: code %d\n%s", r.code, r.stderr)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "bad.yaml"), []byte("FunctionName: a b\nParserQuery: T\n"), 0o644); err != nil {

@@ -30,7 +30,7 @@ func newLint() *cobra.Command {
 		Long: "Checks rule files: their YAML, their cases, their queries against the columns of the known tables, and whether the\n" +
 			"columns that they map are in what their queries give. All that is wrong in all files is reported at once. PATH is a\n" +
 			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
-			"The exit code is 1 if there is an error. Warnings change nothing about it.",
+			"The exit code is 1 if there is an error, and 2 if a PATH is not there. Warnings change nothing about it.",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			var err error
 			if l.saved, err = l.lists.library(); err != nil {
@@ -52,6 +52,9 @@ func newLint() *cobra.Command {
 				return err
 			}
 			if slices.ContainsFunc(findings, func(f lintFinding) bool { return !f.Warning }) {
+				if slices.ContainsFunc(paths, func(path string) bool { return len(rule.Absent(path)) > 0 }) {
+					return &exitError{code: exitUsage}
+				}
 				return &exitError{code: exitFailed}
 			}
 			return nil

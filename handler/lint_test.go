@@ -106,7 +106,7 @@ func TestLintOfWhatIsRight(t *testing.T) {
 	if r := linted(t, map[string]string{"d.yaml": bareRule}, "--json"); r.code != exitDone || strings.Count(r.stdout, `"level":"warning"`) != 2 {
 		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := handler(t, "lint", filepath.Join(t.TempDir(), "none")); r.code != exitFailed || !strings.Contains(r.stdout, "there is no such file or folder") {
+	if r := handler(t, "lint", filepath.Join(t.TempDir(), "none")); r.code != exitUsage || !strings.Contains(r.stdout, "there is no such file or folder") {
 		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 }

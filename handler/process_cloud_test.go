@@ -192,6 +192,7 @@ func (c *cloudStandIn) env() []string {
 		"IDENTITY_HEADER=" + standInIdentityHeader,
 		"HTTPS_PROXY=" + c.proxy.URL,
 		"SSL_CERT_FILE=" + c.caFile,
+		"PUSHBACK_QUERY_RATE=1000000", // days pass in seconds here
 	}
 }
 

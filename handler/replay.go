@@ -49,6 +49,9 @@ func newReplay() *cobra.Command {
 			if !run.from.IsZero() && !run.to.IsZero() && !run.from.Before(run.to) {
 				return usageError{fmt.Errorf("--from %s is not before --to %s", from, to)}
 			}
+			if err := absentRules(rules); err != nil {
+				return err
+			}
 			if rules == "" {
 				rules = s.Rules
 			}

@@ -261,7 +261,7 @@ func TestBadInput(t *testing.T) {
 		wants    []string // on standard error
 		reported int      // alerts all the same
 	}{
-		{name: "no such folder", code: exitFailed, wants: []string{"no-such-folder", "no file or folder"}},
+		{name: "no such folder", code: exitUsage, wants: []string{"no-such-folder", "no file or folder"}},
 		{name: "an empty folder", logs: map[string]string{}, code: exitFailed, wants: []string{"is empty", ".ndjson"}},
 		{name: "no table that the rule needs", logs: map[string]string{"AuditLogs.ndjson": `{"TimeGenerated":"2026-03-17T09:00:00Z","Type":"AuditLogs","OperationName":"x"}` + "\n"},
 			code: exitDone, wants: []string{`SigninLogs: no records; "MFA Rejected by User" and "MFA Fatigue" run as if it were empty`, `AADUserRiskEvents: no records; "MFA Rejected by User" runs as if it were empty`,

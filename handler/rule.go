@@ -55,6 +55,9 @@ func newRuleConvert() *cobra.Command {
 func convert(path, dir string, stdout, stderr io.Writer) error {
 	rules, problems := rule.Load(path)
 	set := ruleSet{rules, problems}
+	if isAbsent(path) {
+		return usageError{set.err()}
+	}
 	warn := &warnings{w: stderr}
 	for _, w := range set.warnings() {
 		warn.write(strings.Replace(w, "warning: ", "", 1))

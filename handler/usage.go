@@ -1,17 +1,43 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"pushback/detect/kql"
+	"pushback/detect/rule"
 )
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }
+
+// absentRules is the mistake in a command line that names rules which are not there.
+func absentRules(names string) error {
+	var lines []string
+	for _, item := range rule.Absent(names) {
+		_, problems := rule.Choose(item)
+		for _, p := range problems {
+			lines = append(lines, p.String())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return usageError{errors.New(strings.Join(lines, "\n"))}
+}
+
+// isAbsent reports whether nothing has a path.
+func isAbsent(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
 
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

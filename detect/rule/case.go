@@ -80,8 +80,8 @@ func TestFile(path string) (string, bool) {
 }
 
 // Cases returns the cases of a rule: those under pushback in its own file, then those
-// of the file NAME.test.yaml beside it. Problems are mistakes in cases; the cases
-// without any are returned all the same.
+// of the file NAME.test.yaml beside it. Problems are mistakes in cases, and warnings; the
+// cases without a mistake are returned all the same.
 func (r *Rule) Cases() ([]Case, []Problem) {
 	cases, problems := slices.Clone(r.cases), slices.Clone(r.caseProblems)
 	var data []byte
@@ -114,8 +114,9 @@ func (r *Rule) Cases() ([]Case, []Problem) {
 }
 
 // ParseCases reads a file of cases: a list of them, or a mapping with the list under
-// the key tests. It reports everything that is wrong at once; what is wrong is never a
-// warning, since a case with a slip of the pen would pass and test nothing.
+// the key tests. It reports everything that is wrong at once. What may change what a
+// case tests is never a warning, since a case with a slip of the pen would pass and
+// test nothing.
 func ParseCases(file string, data []byte) ([]Case, []Problem) {
 	if len(data) > maxFileSize {
 		return nil, []Problem{{File: file, Message: "the file is longer than 1 MiB: put the records into files of logs, and their paths into the cases"}}
@@ -182,7 +183,7 @@ func (c *caseReader) testCase(n *yaml.Node) {
 	case !one.From.IsZero() && !one.To.IsZero() && !one.From.Before(one.To):
 		c.errorf(set["to"], "to is not after from: there is no time to run over")
 	}
-	if len(c.problems) == before {
+	if !hasError(c.problems[before:]) {
 		c.cases = append(c.cases, one)
 	}
 }
@@ -399,6 +400,7 @@ func (c *caseReader) expectedAlert(n *yaml.Node) (e ExpectedAlert) {
 		c.errorf(n, "an item of expect is %s: it must say what holds of an alert, such as title and severity", describe(n))
 		return e
 	}
+	before := len(c.problems)
 	at := c.place(n)
 	e.Line, e.Column = at.line, at.column
 	e.at = map[string]position{}
@@ -451,7 +453,7 @@ func (c *caseReader) expectedAlert(n *yaml.Node) (e ExpectedAlert) {
 			e.at[key] = c.place(value)
 		}
 	}
-	if len(set) == 0 && !c.drawing() {
+	if len(set) == 0 && len(c.problems) == before && !c.drawing() {
 		c.errorf(n, "an item of expect says nothing: name what must hold, such as title or severity, or write the number of alerts instead of the list")
 	}
 	return e
@@ -623,11 +625,12 @@ func (c *caseReader) findings(n *yaml.Node) (list []ExpectedFinding) {
 				f.Text, _ = c.text(n, "a finding")
 			}},
 			alternative{yaml.MappingNode, func(n *yaml.Node) {
+				before := len(c.problems)
 				c.mapping(n, "findings", map[string]field{
 					"kind": func(n *yaml.Node) { f.Kind = kind(n) },
 					"text": func(n *yaml.Node) { f.Text, _ = c.text(n, "text") },
 				})
-				if f.Kind == "" && f.Text == "" && !c.drawing() {
+				if f.Kind == "" && f.Text == "" && len(c.problems) == before && !c.drawing() {
 					c.errorf(n, "an item of findings says nothing: give its kind or a part of its text")
 				}
 			}},

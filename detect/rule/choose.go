@@ -40,6 +40,20 @@ func Choose(text string) ([]*Rule, []Problem) {
 	return rules, problems
 }
 
+// Absent returns the items of what a text names, as [Choose] reads it, that are neither
+// there nor the names of shipped rules.
+func Absent(text string) (items []string) {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	for _, item := range chosen(text) {
+		if _, err := os.Stat(item); item != "" && !slices.Contains(shippedNames, item) && errors.Is(err, fs.ErrNotExist) {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
 // checkStories warns of rules that share a story and group by different things:
 // what they find of one attack is in several incidents.
 func checkStories(rules []*Rule) (problems []Problem) {

@@ -44,7 +44,7 @@ const maxFunctionFile = maxJSONSize
 // LoadFunctions reads the saved functions in a file, or in every file below a folder
 // that ends in .kql, .csl, .yaml, .yml or .json, in the order of their paths. A file of KQL
 // holds a query, which the file's name is that of, or a function as `let` or the command
-// that creates it writes it. YAML is that in which ASIM parsers are published, and
+// that creates it writes it; what `let` before it names is part of the function. YAML is that in which ASIM parsers are published, and
 // JSON a template with saved searches, or the answer of the API. Every problem of
 // every file is reported; the functions without an error are returned even if others
 // have one.
@@ -297,13 +297,18 @@ func isQuoted(text string) bool {
 var (
 	createsFunction = regexp.MustCompile(`^\.(?:create|create-or-alter|alter)\s+function\s+(?:ifnotexists\s+)?(?:with\s*\([^)]*\)\s*)?(\w+|\['\w+'\])\s*\(`)
 	letsFunction    = regexp.MustCompile(`^let\s+(\w+)\s*=\s*(?:view\s*)?\(`)
+	letsName        = regexp.MustCompile(`^let\s+(\w+)\s*=`)
 )
+
+// letsAt is how much of a text is looked at for the beginning of let.
+const letsAt = 1024
 
 // kqlFunction reads a file of KQL.
 func kqlFunction(file string, src *source) (*Function, *Problem) {
 	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	text := src.text
-	start := skipBlank(text, 0)
+	first := skipBlank(text, 0)
+	start := lastLet(text, first)
 	rest := string(text[start:])
 	f := &Function{File: file, at: src.position(start)}
 	open := -1
@@ -331,6 +336,9 @@ func kqlFunction(file string, src *source) (*Function, *Problem) {
 		f.Parameters = string(text[open+1 : closing])
 		from, to = brace+1, end
 	}
+	if problem := helperProblem(file, src, first, start, f.Parameters); problem != nil {
+		return nil, problem
+	}
 	if !functionName.MatchString(name) {
 		return nil, &Problem{File: file, Message: fmt.Sprintf("%q is no name of a function: call the file NAME.kql, or write let NAME = (parameters) { query }", clip(name))}
 	}
@@ -338,11 +346,86 @@ func kqlFunction(file string, src *source) (*Function, *Problem) {
 		return nil, &Problem{File: file, Message: "the query is empty"}
 	}
 	f.Names = []string{name}
-	f.Body = Query{Text: string(text[from:to])}
+	f.Body = Query{Text: string(text[first:start]) + string(text[from:to])}
+	for i := first; i < start; i++ {
+		f.Body.places = append(f.Body.places, src.position(i))
+	}
 	for i := from; i <= to; i++ {
 		f.Body.places = append(f.Body.places, src.position(i))
 	}
 	return f, nil
+}
+
+// lastLet returns where the last of several statements begins, if all are let and the last
+// is a function: those before it are what it uses. Else it is where the first begins.
+func lastLet(text []rune, first int) int {
+	last := first
+	for i := first; i < len(text); {
+		m := letsName.FindString(string(text[i:min(i+letsAt, len(text))]))
+		if m == "" {
+			return first
+		}
+		last = i
+		i = skipBlank(text, min(statementEnd(text, i)+1, len(text)))
+		for i < len(text) && text[i] == ';' { // an empty statement
+			i = skipBlank(text, i+1)
+		}
+	}
+	m := letsFunction.FindString(string(text[last:min(last+letsAt, len(text))]))
+	if m == "" || !wholeFunction(text, last+len([]rune(m))-1) {
+		return first
+	}
+	return last
+}
+
+// helperProblem refuses what let names before a function if the function has a parameter
+// of the same name: within it the one would hide the other.
+func helperProblem(file string, src *source, first, start int, parameters string) *Problem {
+	names := parameterNames([]rune(parameters))
+	for i := first; i < start; i = skipBlank(src.text, statementEnd(src.text, i)+1) {
+		if m := letsName.FindStringSubmatch(string(src.text[i:min(i+letsAt, start)])); m != nil && names[m[1]] {
+			at := src.position(i)
+			return &Problem{File: file, Line: at.line, Column: at.column, Message: fmt.Sprintf("%s is also a parameter of the function: rename one of them", m[1])}
+		}
+	}
+	return nil
+}
+
+// parameterNames returns the names of parameters that are written name:type=default.
+func parameterNames(text []rune) map[string]bool {
+	names := map[string]bool{}
+	for i := 0; i < len(text); i++ {
+		from := i
+		for i < len(text) && text[i] != ',' {
+			if i = literalEnd(text, i); i < len(text) && strings.ContainsRune("([{", text[i]) {
+				if i = matching(text, i); i < 0 {
+					return names
+				}
+			}
+			i++
+		}
+		name, _, _ := strings.Cut(string(text[from:min(i, len(text))]), ":")
+		names[strings.TrimSpace(name)] = true
+	}
+	return names
+}
+
+// statementEnd returns where the semicolon is that ends a statement, or the end of the
+// text.
+func statementEnd(text []rune, from int) int {
+	for i := from; i < len(text); i++ {
+		switch text[i] {
+		case ';':
+			return i
+		case '(', '{', '[':
+			if i = matching(text, i); i < 0 {
+				return len(text)
+			}
+		default:
+			i = literalEnd(text, i)
+		}
+	}
+	return len(text)
 }
 
 // wholeFunction reports whether what is behind a parenthesis is a function to the end of
@@ -388,33 +471,43 @@ func skipBlank(text []rune, i int) int {
 func matching(text []rune, open int) int {
 	depth := 0
 	for i := open; i < len(text); i++ {
-		switch c := text[i]; c {
+		switch text[i] {
 		case '(', '{', '[':
 			depth++
 		case ')', '}', ']':
 			if depth--; depth == 0 {
 				return i
 			}
-		case '/':
-			if i+1 < len(text) && text[i+1] == '/' {
-				for i < len(text) && text[i] != '\n' {
-					i++
-				}
-			}
-		case '`', '~':
-			if i+2 < len(text) && text[i+1] == c && text[i+2] == c { // a text of several lines
-				for i += 3; i+2 < len(text) && (text[i] != c || text[i+1] != c || text[i+2] != c); i++ {
-				}
-				i += 2
-			}
-		case '"', '\'':
-			verbatim := i > 0 && text[i-1] == '@'
-			for i++; i < len(text) && text[i] != c && text[i] != '\n'; i++ {
-				if text[i] == '\\' && !verbatim {
-					i++
-				}
-			}
+		default:
+			i = literalEnd(text, i)
 		}
 	}
 	return -1
+}
+
+// literalEnd returns where a text or a comment ends that begins at a place, or the place
+// itself if none does.
+func literalEnd(text []rune, i int) int {
+	switch c := text[i]; c {
+	case '/':
+		if i+1 < len(text) && text[i+1] == '/' {
+			for i < len(text) && text[i] != '\n' {
+				i++
+			}
+		}
+	case '`', '~':
+		if i+2 < len(text) && text[i+1] == c && text[i+2] == c { // a text of several lines
+			for i += 3; i+2 < len(text) && (text[i] != c || text[i+1] != c || text[i+2] != c); i++ {
+			}
+			i += 2
+		}
+	case '"', '\'':
+		verbatim := i > 0 && text[i-1] == '@'
+		for i++; i < len(text) && text[i] != c && text[i] != '\n'; i++ {
+			if text[i] == '\\' && !verbatim {
+				i++
+			}
+		}
+	}
+	return i
 }

@@ -64,7 +64,20 @@ func TestParseFunctions(t *testing.T) {
 		"a query":             {"odd/name_of_it.kql", "// says (what\nT\n| where a == '}'\n", []fn{{"name_of_it", "", "T\n| where a == '}'\n", "odd/name_of_it.kql:2:1", "odd/name_of_it.kql:3:3"}}},
 		"with let statements": {"q.kql", "let a = (x:long) { x };\nprint a(1)", []fn{{"q", "", "let a = (x:long) { x };\nprint a(1)", "q.kql:1:1", "q.kql:2:3"}}},
 		"let":                 {"q.kql", "let f = (x:long = 2, s:string = \")\\\"\") {\n  print x // }\n};\n// end\n", []fn{{"f", "x:long = 2, s:string = \")\\\"\"", "\n  print x // }\n", "q.kql:1:1", "q.kql:2:3"}}},
-		"a lambda":            {"f.kql", "(T:(*)) {\n T }", []fn{{"f", "T:(*)", "\n T ", "f.kql:1:1", "f.kql:2:3"}}},
+		"let with a helper": {
+			"q.kql", "let helper = (x:string) { toupper(x) }; // {;\nlet f = (u:string) {\n  print helper(u) }; ;\n",
+			[]fn{{"f", "u:string", "let helper = (x:string) { toupper(x) }; // {;\n\n  print helper(u) ", "q.kql:2:1", "q.kql:2:21"}},
+		},
+		"let with several helpers": {
+			"q.kql", "// of f\nlet a = \"; let b = () {\";\n// b\nlet b = SigninLogs | where x has @'\\';;let f = view (T:(b:long, a:string), s:string=\", a:\") { b | where y == a };",
+			[]fn{{"f", "T:(b:long, a:string), s:string=\", a:\"", "let a = \"; let b = () {\";\n// b\nlet b = SigninLogs | where x has @'\\';; b | where y == a ", "q.kql:4:40", "q.kql:3:3"}},
+		},
+		"let of values": {"q.kql", "let a = 1;\nlet b = 2;", []fn{{"q", "", "let a = 1;\nlet b = 2;", "q.kql:1:1", "q.kql:2:3"}}},
+		"a query of a function": {
+			"q.kql", "let a = (x:long) { x };\nlet b = (x:long) { x };\nprint a(b(1))",
+			[]fn{{"q", "", "let a = (x:long) { x };\nlet b = (x:long) { x };\nprint a(b(1))", "q.kql:1:1", "q.kql:2:3"}},
+		},
+		"a lambda": {"f.kql", "(T:(*)) {\n T }", []fn{{"f", "T:(*)", "\n T ", "f.kql:1:1", "f.kql:2:3"}}},
 		"a command": {
 			"x.kql", ".create-or-alter function with (folder = 'a', docstring = \"b\") ['Prompts'](since:timespan) {\nT\n}\n",
 			[]fn{{"Prompts", "since:timespan", "\nT\n", "x.kql:1:1", "x.kql:2:2"}},
@@ -99,6 +112,9 @@ func TestParseFunctionsProblems(t *testing.T) {
 		"parameter":     {"p.yaml", "FunctionName: f\nParserParams: [{Name: a}]\nParserQuery: T\n", "p.yaml:2:16: a parameter lacks its Name or its Type: write both, such as Name: starttime and Type: datetime"},
 		"parameters":    {"p.yaml", "FunctionName: f\nParserParams: a\nParserQuery: T\n", `p.yaml:2:15: ParserParams is the single value "a": it must be a list of Name, Type and Default`},
 		"open":          {"f.kql", "let f = (a:long) { T", "f.kql:1:1: the function is not (parameters) { query }: close its parentheses and braces"},
+		"open helper":   {"f.kql", "let g = (a:long) { T;\nlet f = (a:long) { T };", "f.kql:1:1: the function is not (parameters) { query }: close its parentheses and braces"},
+		"open below":    {"f.kql", "let g = (a:long) { T };\n let f = (a:long) { T", "f.kql:2:2: the function is not (parameters) { query }: close its parentheses and braces"},
+		"hidden":        {"f.kql", "let g = 1;\n let a = 1;\nlet f = (b:string=\"a:\", a:long) { T }", "f.kql:2:2: a is also a parameter of the function: rename one of them"},
 		"file name":     {"my parser.kql", "T", `my parser.kql: "my parser" is no name of a function: call the file NAME.kql, or write let NAME = (parameters) { query }`},
 		"nothing in it": {"f.kql", "// T\n", "f.kql: the query is empty"},
 		"expression":    {"a.json", templateOf(`{"type": "x/savedSearches", "properties": {"functionAlias": "[parameters('x')]", "query": "T"}}`), `a.json:2:126: functionAlias is the expression "[parameters('x')]", which only a deployment can work out: write the value, or give the parameter a defaultValue`},

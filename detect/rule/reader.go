@@ -19,7 +19,8 @@ type reader struct {
 	problems []Problem
 	at       map[string]position
 
-	// closed says that a key which is not known is an error and no warning.
+	// closed says that a key which is not known is an error and no warning, and so is
+	// a value that is empty.
 	closed bool
 	// draw is set while the reader draws a schema of what it would read.
 	draw *drawing
@@ -174,6 +175,10 @@ func (r *reader) list(n *yaml.Node, what string, each func(i int, item *yaml.Nod
 	for i, item := range n.Content {
 		item = resolve(item)
 		if isNull(item) {
+			if r.closed {
+				r.errorf(item, "an item of %s is empty: remove it or give it a value", what)
+				continue
+			}
 			r.warnf(item, "an item of %s is empty and ignored: remove it or give it a value", what)
 			continue
 		}
@@ -243,7 +248,7 @@ func (r *reader) optionalText(n *yaml.Node, what string) (value string, ok bool)
 		r.draw.optionalText(n)
 		return "", false
 	}
-	if s := resolve(n); s.Kind == yaml.ScalarNode && strings.TrimSpace(s.Value) == "" {
+	if s := resolve(n); !r.closed && s.Kind == yaml.ScalarNode && strings.TrimSpace(s.Value) == "" {
 		r.warnf(n, "%s is empty and ignored: give it a value or remove it", what)
 		return "", false
 	}

@@ -9,6 +9,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ type Options struct {
 	// the service takes of one identity, wait as long as it asks any of them to, and
 	// hold only one large answer at a time: see [Hold]. Zero is no limit at all.
 	Concurrency int
+	// Rate is how many requests may come in any 30 seconds, where Concurrency is set.
+	// Zero is [DefaultRate].
+	Rate int
 	// Logger, if set, gets the statistics of each query at debug level: time,
 	// processor, memory and rows read. They are asked for only if it takes them.
 	Logger *slog.Logger
@@ -89,8 +93,8 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 		return nil, errors.New("workspace: the workspace id is empty")
 	case credential == nil:
 		return nil, errors.New("workspace: there is no credential")
-	case options.Concurrency < 0:
-		return nil, errors.New("workspace: the concurrency cannot be negative")
+	case options.Concurrency < 0 || options.Rate < 0 || options.Rate == 1:
+		return nil, errors.New("workspace: the concurrency cannot be negative, nor the rate less than two")
 	case options.Timeout < 0 || options.Timeout > maxTimeout:
 		return nil, fmt.Errorf("workspace: the query timeout is %s: the service takes up to %s", options.Timeout, maxTimeout)
 	}
@@ -99,7 +103,7 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 		c.timeout = DefaultTimeout
 	}
 	if options.Concurrency > 0 {
-		c.throttle = newThrottle(options.Concurrency)
+		c.throttle = newThrottle(options.Concurrency, cmp.Or(options.Rate, DefaultRate))
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)

@@ -14,14 +14,10 @@ import (
 	"pushback/detect/transport"
 )
 
-// The service takes 200 requests in 30 seconds of one identity, and runs five
-// queries at once: see
-// https://learn.microsoft.com/azure/azure-monitor/service-limits. In any 30 seconds
-// there are as many as may come in a burst, and those of the rate.
-const (
-	mostInBurst = 50
-	mostASecond = (200 - mostInBurst) / 30
-)
+// DefaultRate is how many requests the service takes of one identity in 30 seconds.
+// It runs five of its queries at once: see
+// https://learn.microsoft.com/azure/azure-monitor/service-limits.
+const DefaultRate = 200
 
 // largeAnswer is from what an answer takes in memory on that only one is held.
 const largeAnswer = 4 << 20
@@ -37,10 +33,13 @@ type throttle struct {
 	until time.Time // when the service wants to be asked again
 }
 
-func newThrottle(atOnce int) *throttle {
+// newThrottle returns a throttle that lets so many queries run at once, and so many
+// requests come in any 30 seconds: a quarter in a burst, and the others evenly.
+func newThrottle(atOnce, in30s int) *throttle {
+	burst := max(in30s/4, 1)
 	return &throttle{
 		slots: semaphore.NewWeighted(int64(atOnce)),
-		rate:  rate.NewLimiter(mostASecond, mostInBurst),
+		rate:  rate.NewLimiter(rate.Limit(float64(in30s-burst)/30), burst),
 		large: semaphore.NewWeighted(1),
 	}
 }

@@ -41,6 +41,7 @@ type variables struct {
 	LateLook             duration   `split_words:"true" default:"72h" min:"0s" max:"336h" desc:"How long after a window's end a record may arrive and still be found by a look, which has the window queried again only if it has such a record that the rule can see. 0s is no looks: then each window is queried again until the lateness."`
 	CatchUp              duration   `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
 	Concurrency          number     `default:"5" min:"1" max:"100" desc:"How many queries run at once. The workspace runs five at once for one identity; more wait there or are refused."`
+	QueryRate            number     `split_words:"true" default:"200" min:"10" max:"1000000" desc:"How many requests are sent in any 30 seconds. The workspace takes 200 of one identity: set it lower where others use the same one."`
 	Share                share      `desc:"The part of the rules that this app runs, such as 2/4, the second of four: for several apps on one ledger, each with an identity of its own."`
 	QueryTimeout         duration   `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
 	TickTimeout          duration   `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
@@ -85,6 +86,7 @@ type Settings struct {
 	LateLook             time.Duration
 	CatchUp              time.Duration
 	Concurrency          int
+	QueryRate            int
 	Share                detect.Share // the zero value is all rules
 	QueryTimeout         time.Duration
 	TickTimeout          time.Duration
@@ -135,6 +137,7 @@ func (v *variables) plain() Settings {
 		LateLook:             v.LateLook.Duration,
 		CatchUp:              v.CatchUp.Duration,
 		Concurrency:          v.Concurrency.int(),
+		QueryRate:            v.QueryRate.int(),
 		Share:                v.Share.value,
 		QueryTimeout:         v.QueryTimeout.Duration,
 		TickTimeout:          v.TickTimeout.Duration,
