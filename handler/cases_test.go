@@ -163,7 +163,7 @@ func TestCasesRunAsReplay(t *testing.T) {
 	for _, tc := range []struct{ name, logs, rest string }{
 		{"in time", strings.ReplaceAll(late, "RECEIVED", "2026-03-17T09:21:00Z"), "expect: 1"},
 		{"late", strings.ReplaceAll(late, "RECEIVED", "2026-03-17T10:30:00Z"), "expect: 1"},
-		{"too late", strings.ReplaceAll(late, "RECEIVED", "2026-03-17T19:30:00Z"), "expect: nothing"},
+		{"too late", strings.ReplaceAll(late, "RECEIVED", "2026-03-21T19:30:00Z"), "expect: nothing"},
 		{"at the end of the window", twoFailures + "  at: 2026-03-17T10:00:00Z\n", "expect: 1"},
 		{"at any time", twoFailures + "  at: 2026-03-17T10:09:59.5\n", "expect: 1"},
 		{"at a time that has lost the first", twoFailures + "  at: 2026-03-17 10:11\n", "expect: nothing"},

@@ -257,7 +257,7 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 		return // whoever asked has gone
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) { // what is looked up about alerts
+	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) || bytes.Contains(body, []byte("// Pushback look ")) { // what is looked up beside the windows
 		c.answer(w, r)
 		return
 	}

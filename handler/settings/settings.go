@@ -222,15 +222,15 @@ func ReadFor(command string) (Settings, error) {
 		tag := fields.Type().Field(i).Tag
 		value, ok := fields.Field(i).Addr().Interface().(setting)
 		if !ok { // a plain text, in which nothing else can be wrong
-			given[key] = fields.Field(i).String() != ""
+			given[key] = os.Getenv(key) != ""
 			if unresolved(fields.Field(i).String()) {
 				problems = append(problems, unresolvedError(key))
 			}
 			continue
 		}
 		text := value.text()
-		given[key] = text != ""
-		if text == "" { // as if it were not set
+		given[key] = os.Getenv(key) != "" // the text may be the default
+		if text == "" {                   // as if it were not set
 			text = tag.Get("default")
 		}
 		switch {
