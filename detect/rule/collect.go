@@ -28,6 +28,7 @@ type collector struct {
 type found struct {
 	node     *yaml.Node
 	defender bool // Sentinel's limits are not its
+	retimed  bool // its query names the column of time as Defender does
 }
 
 // maxCollectDepth is how deep a document is searched for lists of rules.

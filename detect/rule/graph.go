@@ -14,8 +14,12 @@ import (
 // Both forms are read: the properties that the first version of the API had, such
 // as period and impactedAssets, and those that took their place.
 
-// namesTimestamp finds the column of time that tables have in Defender.
-var namesTimestamp = regexp.MustCompile(`\bTimestamp\b`)
+// namesTimestamp finds the column of time that tables have in Defender, and setsTimestamp
+// a query that makes one of its own.
+var (
+	namesTimestamp = regexp.MustCompile(`\b` + defenderTime + `\b`)
+	setsTimestamp  = regexp.MustCompile(`\b` + defenderTime + `\s*=[^=~]`)
+)
 
 // detection takes a custom detection rule as a mapping with the keys of a rule in YAML.
 func (c *collector) detection(n *yaml.Node) {
@@ -40,10 +44,8 @@ func (c *collector) detection(n *yaml.Node) {
 	}
 	c.setID(m, n, names...)
 	name := move("name", n, "displayName")
-	switch query := move("query", n, "queryCondition", "queryText"); {
-	case query != nil && namesTimestamp.MatchString(query.Value) && !strings.Contains(query.Value, "Timestamp ="):
-		c.warnf(query, "the query names Timestamp, which tables have in Defender: in a workspace they have TimeGenerated instead")
-	case query == nil:
+	query := move("query", n, "queryCondition", "queryText")
+	if query == nil {
 		c.errorf(get(n, "queryCondition"), "queryText is missing: it is the KQL that the rule runs")
 		ok = false
 	}
@@ -75,8 +77,15 @@ func (c *collector) detection(n *yaml.Node) {
 		return
 	}
 	c.alertTemplate(m, template, name)
+	retimed := query != nil && len(timeNames(query.Value)) > 0 && !namesTime(m)
+	switch {
+	case retimed:
+		c.warnf(query, "the query names Timestamp, which tables have in Defender: it is read as TimeGenerated, which they have in a workspace")
+	case query != nil && namesTimestamp.MatchString(query.Value) && !setsTimestamp.MatchString(query.Value):
+		c.warnf(query, "the query names Timestamp, which tables have in Defender: in a workspace they have TimeGenerated instead")
+	}
 	if ok {
-		c.rules = append(c.rules, found{node: m, defender: true})
+		c.rules = append(c.rules, found{node: m, defender: true, retimed: retimed})
 	}
 }
 

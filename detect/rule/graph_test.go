@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -106,10 +107,38 @@ func TestDetectionWarnsOfTimestamp(t *testing.T) {
 		return []byte(`{"id": "67895317-b2a8-4ac3-8f8b-fa6b7765f2fe", "displayName": "D", "queryCondition": {"queryText": "` + query +
 			`"}, "schedule": {"period": "1H"}, "detectionAction": {"alertTemplate": {"title": "D", "severity": "low"}}}`)
 	}
-	_, problems := ParseAll("d.json", text("DeviceEvents | where Timestamp > ago(1h)"))
-	want := []string{"d.json:1:100: warning: the query names Timestamp, which tables have in Defender: in a workspace they have TimeGenerated instead"}
-	if diff := cmp.Diff(want, texts(problems)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	const names = "d.json:1:100: warning: the query names Timestamp, which tables have in Defender: "
+	for query, read := range map[string]string{
+		"DeviceEvents | where Timestamp > ago(1h)":                                              "DeviceEvents | where TimeGenerated > ago(1h)",
+		"T | summarize Timestamp = max(Timestamp), arg_max(Timestamp, *) by 'a'|project-away b": "T | summarize TimeGenerated = max(TimeGenerated), arg_max(TimeGenerated, *) by 'a'|project-away b",
+		"T | join U on $left.Timestamp==$right.Timestamp":                                       "T | join U on $left.TimeGenerated==$right.TimeGenerated",
+		"T | where Timestamp > ago(1h) and F.Timestamp == 1":                                    "",
+		"T | where Timestamp > ago(1h) and F['Timestamp'] == 1":                                 "",
+		"T | summarize max(Timestamp) | where max_Timestamp > ago(1h)":                          "",
+		"T | join U on Id | where Timestamp > Timestamp1":                                       "",
+		"T_CL | where Timestamp > ago(1h)":                                                      "",
+		"T | where Timestamp > ago(1h) | project TimeGenerated":                                 "",
+	} {
+		rules, problems := ParseAll("d.json", text(query))
+		want := names + "it is read as TimeGenerated, which they have in a workspace"
+		if read == "" {
+			read, want = query, names+"in a workspace they have TimeGenerated instead"
+		}
+		if diff := cmp.Diff([]string{want}, texts(problems)); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", query, diff)
+		}
+		if len(rules) != 1 || rules[0].Query.Text != read {
+			t.Fatalf("%s: %d rules, %q", query, len(rules), rules[0].Query.Text)
+		}
+		// Places are those of the file.
+		end := len([]rune(query))
+		if _, column := rules[0].Query.Locate(1, len([]rune(read))+1); column != 101+end {
+			t.Errorf("%s: it ends in column %d, not in %d", query, column, 101+end)
+		}
+	}
+	title := strings.Replace(string(text("T | where Timestamp > ago(1h)")), `"title": "D"`, `"title": "At {{Timestamp}}"`, 1)
+	if rules, problems := ParseAll("d.json", []byte(title)); len(rules) != 1 || rules[0].Query.Text != "T | where Timestamp > ago(1h)" || len(problems) != 1 {
+		t.Errorf("%v", problems)
 	}
 	for _, query := range []string{"DeviceEvents | where TimeGenerated > ago(1h)", "DeviceEvents | extend Timestamp = TimeGenerated | where Timestamp > ago(1h)"} {
 		if _, problems := ParseAll("d.json", text(query)); len(problems) > 0 {

@@ -110,6 +110,7 @@ func parseRule(file string, data []byte, src *source, f found) (*Rule, []Problem
 			Grouping:       IncidentGrouping{LookbackDuration: defaultLookback},
 		}},
 		defender: f.defender,
+		retimed:  f.retimed,
 	}
 	p.rule.at = p.at
 	p.read(f.node)
@@ -141,6 +142,7 @@ type parser struct {
 	reader
 	rule     *Rule
 	defender bool // the limits of Sentinel are not those of the rule
+	retimed  bool // its query is to name the column of time as a workspace does
 }
 
 // version reads the version. It is shown, logged and sent with every query, so
@@ -491,6 +493,9 @@ func (p *parser) query(n *yaml.Node) {
 		return
 	}
 	p.rule.Query = Query{Text: n.Value, places: p.source.characters(n)}
+	if p.retimed {
+		p.rule.Query = p.rule.Query.inWorkspace()
+	}
 	p.limit(n, "query", n.Value, maxQueryLength)
 }
 
