@@ -97,6 +97,9 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 			return
 		}
 		partition := partitionOf(ruleID)
+		// What is sent meanwhile moves from the outbox to what was sent: in this order it
+		// is read twice rather than not at all.
+		yielded := map[string]bool{}
 		read := func(from, end string, passed func(key string) bool) bool {
 			for i, err := range l.store.list(ctx, partition, from, end, brief) {
 				var o *outRow
@@ -106,14 +109,17 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 				if err == nil && passed(i.key) {
 					return true
 				}
+				if err == nil {
+					if yielded[o.alert.ID] {
+						continue
+					}
+					yielded[o.alert.ID] = true
+				}
 				if !yield(o, err) || err != nil {
 					return false
 				}
 			}
 			return true
-		}
-		if !read(sentPrefix+hour(since), prefixEnd(sentPrefix), func(string) bool { return false }) {
-			return
 		}
 		for from := outPrefix; from != ""; {
 			old, next := 0, ""
@@ -134,6 +140,7 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 			}
 			from = next
 		}
+		read(sentPrefix+hour(since), prefixEnd(sentPrefix), func(string) bool { return false })
 	}
 }
 

@@ -72,3 +72,36 @@ func TestNotesOfAStory(t *testing.T) {
 		t.Errorf("the note is not purged: %q, %v", text, err)
 	}
 }
+
+// What is sent while it is looked for is found all the same.
+func TestRelatedWhileSending(t *testing.T) {
+	t.Parallel()
+	l := NewMemory()
+	at := time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+	made := func(title string) alert.Alert {
+		return alert.Alert{ID: alert.NewGUID(title), RuleID: "a", Title: title, Created: at,
+			Activities: []alert.Activity{{Fingerprint: alert.NewFingerprint("a", []alert.Field{{Identifier: "T", Value: title}}), Span: alert.Span{Start: at, End: at}}}}
+	}
+	e := Entry{RuleID: "a", State: State{First: at, Watermark: at}, Alerts: []alert.Alert{made("owed")}, HeldBack: []alert.Alert{made("held back")}, Destinations: []string{"inbox"}}
+	if err := l.Record(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if _, err := l.Related(t.Context(), "a", at, func(a alert.Alert) bool {
+		got = append(got, a.Title)
+		owed, err := l.Outbox(t.Context())
+		for _, o := range owed {
+			err = l.Sent(t.Context(), o)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	if want := []string{"held back", "owed"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
