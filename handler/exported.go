@@ -34,7 +34,7 @@ func (e *exportedLogs) check() error {
 		case logs.Stdin:
 			stdin++
 		default:
-			if isAbsent(path) {
+			if !strings.Contains(path, "://") && isAbsent(path) { // the reader says what is wrong with an address
 				return usageError{fmt.Errorf("--logs: no file or folder %s: give the folder that holds the exported logs, or a file", path)}
 			}
 		}

@@ -34,13 +34,13 @@ func TestProcessLog(t *testing.T) {
 	}{
 		{name: "quiet", body: timerBody(at(11, 5), 0), answer: "tick 2026-03-17 11:05:00: nothing was due"},
 		{name: "quiet, by hand", body: manualBody(at(11, 5)), answer: "tick 2026-03-17 11:05:00, run by hand: nothing was due"},
-		{name: "busy", body: timerBody(at(12, 5), 0), lines: []string{"alert", "alert", "rule", "delivery"},
+		{name: "busy", body: timerBody(at(12, 5), 0), lines: []string{"alert", "alert", "rule", "delivery", "load"},
 			answer: "tick 2026-03-17 12:05:00: 1 window run, 2 new; 2 alerts sent to teams"},
-		{name: "busy, past due", body: strings.Replace(timerBody(at(12, 5), 0), `"IsPastDue":false`, `"IsPastDue":true`, 1), lines: []string{"alert", "alert", "rule", "delivery"},
+		{name: "busy, past due", body: strings.Replace(timerBody(at(12, 5), 0), `"IsPastDue":false`, `"IsPastDue":true`, 1), lines: []string{"alert", "alert", "rule", "delivery", "load"},
 			answer: "tick 2026-03-17 12:05:00, past due: 1 window run, 2 new; 2 alerts sent to teams", want: logLine{PastDue: true}},
-		{name: "failed", body: timerBody(at(12, 5), 0), down: true, lines: []string{"!rule", "!tick"}},
-		{name: "failed, second retry", body: timerBody(at(12, 5), 2), down: true, lines: []string{"!rule", "!tick"}, want: logLine{Retry: 2, MaxRetries: 2}},
-		{name: "failed, by hand", body: manualBody(at(12, 5)), down: true, lines: []string{"!rule", "!tick"}, want: logLine{Manual: true}},
+		{name: "failed", body: timerBody(at(12, 5), 0), down: true, lines: []string{"!rule", "!tick", "load"}},
+		{name: "failed, second retry", body: timerBody(at(12, 5), 2), down: true, lines: []string{"!rule", "!tick", "load"}, want: logLine{Retry: 2, MaxRetries: 2}},
+		{name: "failed, by hand", body: manualBody(at(12, 5)), down: true, lines: []string{"!rule", "!tick", "load"}, want: logLine{Manual: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestProcessLog(t *testing.T) {
 			h.stop()
 			var lines []string
 			h.log()                                                            // which checks that errors alone are on standard error
-			_, stdout, _ := strings.Cut(h.stdout.String(), `"msg":"delivery"`) // the end of the first tick
+			_, stdout, _ := strings.Cut(h.stdout.String(), `"msg":"load"`) // the end of the first tick
 			_, stdout, _ = strings.Cut(stdout, "\n")
 			for line := range strings.Lines(stdout + h.stderr.String()) {
 				var l logLine

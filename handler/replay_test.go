@@ -275,7 +275,7 @@ func TestBadInput(t *testing.T) {
 			code: exitDone, wants: []string{"more.ndjson:1", "UTF-8"}, reported: 1},
 		{name: "a wrong time", logs: with("more.ndjson", `{"TimeGenerated":"yesterday","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
 			code: exitDone, wants: []string{"more.ndjson:1", `"yesterday"`, "ISO 8601"}, reported: 1},
-		{name: "nothing but bad lines", logs: with("bad.ndjson", "{\n}}\nnull\n"), code: exitFailed, wants: []string{"bad.ndjson", "nothing that can be read"}},
+		{name: "nothing but bad lines", logs: with("bad.ndjson", "{\n}}\nnull\n"), code: exitFailed, wants: []string{"bad.ndjson", "nothing that can be read"}, reported: 1},
 		{name: "a rule that is no YAML", logs: good, rule: "id: [", code: exitFailed, wants: []string{"rule.yaml:"}},
 		{name: "a rule without a query", logs: good, rule: ruleFile(""), code: exitFailed, wants: []string{"rule.yaml:", "query"}},
 		{name: "a period under the frequency", logs: good, rule: ruleFile("SigninLogs", "queryPeriod: 30m"), code: exitFailed, wants: []string{"rule.yaml:", "30m", "1h"}},
@@ -302,8 +302,8 @@ func TestBadInput(t *testing.T) {
 		{name: "a frequency of a second", logs: good, rule: ruleFile("SigninLogs", "queryFrequency: PT1S"), code: exitFailed, wants: []string{"queryFrequency 1s is less than 1m"}},
 		{name: "a time that no record can have", logs: with("more.ndjson", `{"TimeGenerated":"0001-01-01T00:00:00Z","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
 			code: exitDone, wants: []string{"more.ndjson:1", "between 1970 and 2200"}, reported: 1},
-		{name: "a file's name with a line break", logs: with("bad\nforged.ndjson", "{\n"), code: exitFailed, wants: []string{`bad\nforged.ndjson"`}},
-		{name: "no such rule", logs: good, args: []string{"--rules", "nowhere.yaml"}, code: exitFailed, wants: []string{"nowhere.yaml"}},
+		{name: "a file's name with a line break", logs: with("bad\nforged.ndjson", "{\n"), code: exitFailed, wants: []string{`bad\nforged.ndjson"`}, reported: 1},
+		{name: "no such rule", logs: good, args: []string{"--rules", "nowhere.yaml"}, code: exitUsage, wants: []string{"nowhere.yaml"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
