@@ -59,7 +59,7 @@ func TestProcessLog(t *testing.T) {
 			got := h.post(tc.body, nil)
 			h.stop()
 			var lines []string
-			h.log()                                                            // which checks that errors alone are on standard error
+			h.log()                                                        // which checks that errors alone are on standard error
 			_, stdout, _ := strings.Cut(h.stdout.String(), `"msg":"load"`) // the end of the first tick
 			_, stdout, _ = strings.Cut(stdout, "\n")
 			for line := range strings.Lines(stdout + h.stderr.String()) {
