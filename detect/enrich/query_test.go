@@ -1,17 +1,11 @@
 package enrich
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +14,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/kql"
+	"pushback/detect/kql/kqltest"
 	"pushback/detect/notify/text"
 	"pushback/detect/workspace"
 )
@@ -87,69 +82,26 @@ func bound(t testing.TB, k kind, id, name string) string {
 // without: no diagnostics, and the same columns.
 func TestOfficialParserReadsWhatIsBound(t *testing.T) {
 	t.Parallel()
-	ci := filepath.Join("..", "..", ".ci")
-	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
-		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
-	}
 	var queries []string
 	for _, n := range append([]string{"plain"}, nasty...) {
 		for _, k := range kinds {
 			queries = append(queries, bound(t, k, n, n))
 		}
 	}
-	type column struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	}
-	type table struct {
-		Name    string   `json:"name"`
-		Columns []column `json:"columns"`
-	}
-	var declared []table
+	tables := map[string][]kqltest.Column{}
 	for name, schema := range kql.KnownTables() {
-		d := table{Name: name}
 		for _, c := range schema {
-			d.Columns = append(d.Columns, column{c.Name, c.Type.String()})
-		}
-		declared = append(declared, d)
-	}
-	var in, stderr bytes.Buffer
-	enc := json.NewEncoder(&in)
-	lines := []any{map[string]any{"tables": declared}}
-	for i, q := range queries {
-		lines = append(lines, map[string]string{"id": strconv.Itoa(i), "query": q})
-	}
-	for _, line := range lines {
-		if err := enc.Encode(line); err != nil {
-			t.Fatal(err)
+			tables[name] = append(tables[name], kqltest.Column{Name: c.Name, Type: c.Type.String()})
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(ci, "kql", "check.js"))
-	cmd.Stdin, cmd.Stderr = &in, &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%.2000s", cmd, err, stderr.String())
-	}
-	var columns [][]column
-	dec := json.NewDecoder(bytes.NewReader(out))
-	for dec.More() {
-		var v struct {
-			Columns     []column
-			Diagnostics []struct{ Code, Message string }
-		}
-		if err := dec.Decode(&v); err != nil {
-			t.Fatal(err)
-		}
+	verdicts := kqltest.Ask(t, tables, queries)
+	for i, v := range verdicts {
 		for _, d := range v.Diagnostics {
-			t.Errorf("%.300s: %s: %s", queries[len(columns)], d.Code, d.Message)
+			t.Errorf("%.300s: %s: %s", queries[i], d.Code, d.Message)
 		}
-		if i := len(columns); i >= len(kinds) && !slices.Equal(v.Columns, columns[i%len(kinds)]) {
-			t.Errorf("%.300s: columns %v, want %v", queries[i], v.Columns, columns[i%len(kinds)])
+		if plain := verdicts[i%len(kinds)].Columns; !slices.Equal(v.Columns, plain) {
+			t.Errorf("%.300s: columns %v, want %v", queries[i], v.Columns, plain)
 		}
-		columns = append(columns, v.Columns)
-	}
-	if len(columns) != len(queries) {
-		t.Errorf("%d queries and %d verdicts", len(queries), len(columns))
 	}
 }
 

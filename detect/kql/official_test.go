@@ -1,17 +1,13 @@
 package kql
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"pushback/detect/kql/kqltest"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -20,17 +16,7 @@ import (
 )
 
 // verdict is what the official parser says of a query.
-type verdict struct {
-	ID      string `json:"id"`
-	Columns []struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	} `json:"columns"`
-	Diagnostics []struct {
-		Code, Severity, Message, Token string
-		Line, Column                   int
-	} `json:"diagnostics"`
-}
+type verdict kqltest.Verdict
 
 // errors lists the diagnostics that reject the query.
 func (v verdict) errors() []string {
@@ -55,48 +41,17 @@ func (v verdict) schema() Schema {
 // askOfficialParser gives a verdict for each query, over the tables.
 func askOfficialParser(t *testing.T, tables map[string]Schema, queries []string) []verdict {
 	t.Helper()
-	const ci = "../../.ci"
-	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
-		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
-	}
-	type column struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	}
-	type table struct {
-		Name    string   `json:"name"`
-		Columns []column `json:"columns"`
-	}
-	var declared []table
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		d := table{Name: name}
-		for _, c := range tables[name] {
-			d.Columns = append(d.Columns, column{c.Name, c.Type.String()})
+	declared := map[string][]kqltest.Column{}
+	for name, schema := range tables {
+		columns := []kqltest.Column{}
+		for _, c := range schema {
+			columns = append(columns, kqltest.Column{Name: c.Name, Type: c.Type.String()})
 		}
-		declared = append(declared, d)
-	}
-	var in, stderr bytes.Buffer
-	enc := json.NewEncoder(&in)
-	enc.Encode(map[string]any{"tables": declared})
-	for i, q := range queries {
-		enc.Encode(map[string]string{"id": strconv.Itoa(i), "query": q})
-	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(ci, "kql", "check.js"))
-	cmd.Stdin, cmd.Stderr = &in, &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%.2000s", cmd, err, stderr.String())
+		declared[name] = columns
 	}
 	var verdicts []verdict
-	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
-		var v verdict
-		if err := dec.Decode(&v); err != nil {
-			t.Fatal(err)
-		}
-		verdicts = append(verdicts, v)
-	}
-	if len(verdicts) != len(queries) {
-		t.Fatalf("%d queries and %d verdicts", len(queries), len(verdicts))
+	for _, v := range kqltest.Ask(t, declared, queries) {
+		verdicts = append(verdicts, verdict(v))
 	}
 	return verdicts
 }

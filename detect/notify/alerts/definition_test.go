@@ -1,11 +1,6 @@
 package alerts_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -16,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/kql"
+	"pushback/detect/kql/kqltest"
 	"pushback/detect/notify/alerts"
 	"pushback/detect/notify/alerts/alertstest"
 )
@@ -125,66 +121,26 @@ func TestRulesFitTheirQueries(t *testing.T) {
 // comes of it.
 func TestOfficialParserReadsTheQueries(t *testing.T) {
 	t.Parallel()
-	ci := filepath.Join("..", "..", "..", ".ci")
-	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
-		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
-	}
-	type column struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	}
-	type table struct {
-		Name    string   `json:"name"`
-		Columns []column `json:"columns"`
-	}
-	var declared []table
-	for _, name := range []string{"SecurityAlert", "SecurityIncident"} {
-		d := table{Name: name}
-		for _, c := range kql.KnownTables()[name] {
-			d.Columns = append(d.Columns, column{c.Name, c.Type.String()})
+	tables := map[string][]kqltest.Column{}
+	declare := func(name string, schema kql.Schema) {
+		for _, c := range schema {
+			tables[name] = append(tables[name], kqltest.Column{Name: c.Name, Type: c.Type.String()})
 		}
-		if len(d.Columns) == 0 {
+		if len(tables[name]) == 0 {
 			t.Fatalf("the schema of %s is not known", name)
 		}
-		declared = append(declared, d)
 	}
-	ours := table{Name: alerts.Table}
-	for _, c := range schema() {
-		ours.Columns = append(ours.Columns, column{c.Name, c.Type.String()})
-	}
-	declared = append(declared, ours)
+	declare("SecurityAlert", kql.KnownTables()["SecurityAlert"])
+	declare("SecurityIncident", kql.KnownTables()["SecurityIncident"])
+	declare(alerts.Table, schema())
 	with, without := alerts.Queries()
-	var in, stderr bytes.Buffer
-	lines := []any{map[string]any{"tables": declared}}
-	for _, q := range append([]string{with, without}, alerts.LookQueries()...) {
-		lines = append(lines, map[string]string{"id": q[:min(len(q), 40)], "query": q})
+	queries := append([]string{with, without}, alerts.LookQueries()...)
+	if len(queries) != 4 {
+		t.Errorf("%d queries", len(queries))
 	}
-	for _, line := range lines {
-		if err := json.NewEncoder(&in).Encode(line); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(ci, "kql", "check.js"))
-	cmd.Stdin, cmd.Stderr = &in, &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%.2000s", cmd, err, stderr.String())
-	}
-	answers := 0
-	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); answers++ {
-		var v struct {
-			ID          string
-			Columns     []column
-			Diagnostics []struct{ Code, Message string }
-		}
-		if err := dec.Decode(&v); err != nil {
-			t.Fatal(err)
-		}
+	for i, v := range kqltest.Ask(t, tables, queries) {
 		if len(v.Diagnostics) > 0 || len(v.Columns) == 0 {
-			t.Errorf("%s: %+v", v.ID, v.Diagnostics)
+			t.Errorf("%.40s: %+v", queries[i], v.Diagnostics)
 		}
-	}
-	if answers != 4 {
-		t.Errorf("%d answers", answers)
 	}
 }
