@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -13,12 +14,13 @@ import (
 func TestPagesWithoutEnd(t *testing.T) {
 	t.Parallel()
 	requests := 0
+	long := strconv.Quote(strings.Repeat("x", 8<<20))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests++
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("x-ms-continuation-NextPartitionKey", "p")
 		w.Header().Set("x-ms-continuation-NextRowKey", fmt.Sprint(requests))
-		_, _ = fmt.Fprintf(w, `{"value":[{"PartitionKey":"p","RowKey":"%s%09d","At":"2026-03-17T10:00:00Z","X":%q}]}`, notePrefix, requests, strings.Repeat("x", 8<<20))
+		_, _ = fmt.Fprintf(w, `{"value":[{"PartitionKey":"p","RowKey":"%s%09d","At":"2026-03-17T10:00:00Z","X":%s}]}`, notePrefix, requests, long)
 	}))
 	defer server.Close()
 	l, err := Open(Options{ConnectionString: "AccountName=a;AccountKey=a2V5;TableEndpoint=" + server.URL})

@@ -91,12 +91,6 @@ func (w window) ask(tb testing.TB, l *Ledger) {
 	}
 }
 
-// scaleRows are the sizes of a window, in rows.
-var scaleRows = []int{100, 1_000, 10_000}
-
-// olderRows is how many rows were reported before, where there are any.
-const olderRows = 200_000
-
 // withHistory starts an emulator with a table in which a rule has older rows,
 // and returns the options for it.
 func withHistory(tb testing.TB, rows int) Options {
