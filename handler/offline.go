@@ -43,6 +43,7 @@ type offline struct {
 	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 	needs    *logs.Options // what the rules need of the logs; nil to find it out
+	perHour  bool          // what happened is counted hour by hour, too
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -52,6 +53,7 @@ const localWorkspace = "local"
 // they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
+	o.perHour = true
 	o.warnings = append(o.warnings, o.lists.notes...)
 	enabled, disabled := divide(o.rules)
 	for _, r := range disabled {
@@ -180,6 +182,9 @@ func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
+	}
+	if o.perHour && o.countsRejections(rules) {
+		queries = append(queries, rejectionsQuery)
 	}
 	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
 }
