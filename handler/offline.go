@@ -71,9 +71,17 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 
 	coming := o.arrivals(ready, late)
 	bar := newProgress(stderr)
-	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
+	warn := &warnings{w: &clearing{stderr, bar}}
+	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), warn)
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
+	}
+	if counting, ok := p.(interface{ perHour(*hours) }); ok {
+		counted, err := o.hours(ctx, ready)
+		if err != nil && ctx.Err() == nil {
+			warn.write(err.Error())
+		}
+		counting.perHour(counted)
 	}
 	to := p.notifier()
 	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
@@ -91,11 +99,15 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		return p.tick(r)
 	})
 	bar.done()
+	warn.flush()
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(p.end(time.Since(begin), true), err)
+	}
 	if err != nil {
 		return err
 	}
 	p.tooLate(late.warnings(tablesOfRules(rules, ready.known, o.lists), o.config, detectors))
-	if err := p.end(time.Since(begin)); err != nil {
+	if err := p.end(time.Since(begin), false); err != nil {
 		return err
 	}
 	if out.serve != "" {

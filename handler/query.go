@@ -147,8 +147,8 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		held, unusable = l.Tables, l.Report.Unusable
 		var empty []string
 		tables, empty = withKnown(lists, l, q.text)
-		for _, table := range empty {
-			warn.write(table + ": no records; the query runs as if it were empty")
+		if len(empty) > 0 {
+			warn.write(strings.Join(empty, ", ") + ": no records; the query runs as if " + wereEmpty(len(empty)))
 		}
 	}
 	now := time.Now()
