@@ -161,14 +161,22 @@ func (b *backtest) run(ctx context.Context, stdout, stderr io.Writer) error {
 		})
 		if ctx.Err() != nil {
 			bar.done()
+			warn.flush()
 			if b.state == "" {
-				return errors.Join(ctx.Err(), errors.New("--state FILE would have kept the answers so far"))
+				warn.write("--state FILE would have kept the answers so far")
 			}
-			return ctx.Err()
+			if b.json { // half an answer looks like a whole one
+				return ctx.Err()
+			}
+			if _, err := fmt.Fprintf(stdout, "Interrupted after %s of %s; the last of these is not complete.\n", count(int64(i), "rule"), count(int64(len(b.rules)), "rule")); err != nil {
+				return err
+			}
+			return errors.Join(ctx.Err(), writeLoudness(stdout, styleOf(stdout), all, b.settings.QueryTimeout, false))
 		}
 		failures.add(err)
 	}
 	bar.done()
+	warn.flush()
 	if !b.json {
 		if _, err := fmt.Fprintf(stdout, "Backtest of %s, %s to %s UTC: %s asked, %d answers kept from before. Nothing was sent.\n",
 			count(int64(len(b.rules)), "rule"), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"), countQueries(counted.sent), counted.kept); err != nil {

@@ -27,6 +27,9 @@ func newDemo() *cobra.Command {
 			"the rules that ship over it hour by hour, as production would.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			day := sample.Generate(sample.Options{Seed: seed})
 			if dir != "" {
 				if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {

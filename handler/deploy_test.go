@@ -163,7 +163,7 @@ func TestWorkflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("../infra/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestWorkflow(t *testing.T) {
 		variables[m[1]] = true
 	}
 	section := string(readme)
-	section = section[strings.Index(section, "## Deploy it"):strings.Index(section, "## Check it")]
+	section = section[strings.Index(section, "## The workflow"):strings.Index(section, "## Cost")]
 	comment, _, _ := strings.Cut(string(text), "\nname:")
 	for name := range variables {
 		if !strings.Contains(section, "`"+name+"`") || !strings.Contains(comment, name) {

@@ -70,7 +70,7 @@ var destinations = []destination{
 		open:       func(o setup) (notify.Notifier, error) { return openSentinel(o) },
 		check:      checkSentinel,
 		caveat: "incidents that are made through Sentinel's API are not shown in the Defender portal, and the Azure portal's Sentinel, which shows them, ends on 31 March 2027: " +
-			"nobody sees them from then on. Have an analytics rule make them: see Sentinel alerts in the README for how to change over",
+			"nobody sees them from then on. Have an analytics rule make them: see detect/notify/alerts/README.md for how to change over",
 		from: time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC),
 	},
 	{

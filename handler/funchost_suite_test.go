@@ -517,11 +517,11 @@ func (h *azureHost) handlerStart(pid int) time.Duration {
 // it in its log.
 func missing(t *testing.T, h *azureHost, says ...string) {
 	t.Helper()
-	readme := readFile(t, "../README.md")
+	readme := documented(t)
 	h.start()
 	for _, text := range says {
 		if !strings.Contains(readme, text) {
-			t.Errorf("the README does not say %q", text)
+			t.Errorf("no README says %q", text)
 		}
 		h.wait(text, func() bool { return strings.Contains(h.log.String(), text) })
 	}

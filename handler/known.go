@@ -45,9 +45,14 @@ func withKnown(lists library, l *logs.Logs, queries ...string) (all []*kql.Table
 	return all, empty
 }
 
-// emptyNotes says which rules run over tables without a record.
+// emptyNotes says which rules run over tables without a record, those of the same
+// rules on one line.
 func emptyNotes(lists library, empty []string, rules []*rule.Rule) []string {
-	var notes []string
+	type note struct {
+		tables []string
+		rules  []string
+	}
+	var notes []*note
 	for _, table := range empty {
 		var names []string
 		for _, r := range rules {
@@ -55,14 +60,31 @@ func emptyNotes(lists library, empty []string, rules []*rule.Rule) []string {
 				names = append(names, fmt.Sprintf("%q", r.Name))
 			}
 		}
-		switch len(names) {
-		case 0:
-		case 1, 2, 3:
-			run := map[bool]string{true: "runs", false: "run"}[len(names) == 1]
-			notes = append(notes, fmt.Sprintf("%s: no records; %s %s as if it were empty", table, strings.Join(names, " and "), run))
-		default:
-			notes = append(notes, fmt.Sprintf("%s: no records; %d rules run as if it were empty", table, len(names)))
+		if len(names) == 0 {
+			continue
 		}
+		i := slices.IndexFunc(notes, func(n *note) bool { return slices.Equal(n.rules, names) })
+		if i < 0 {
+			i, notes = len(notes), append(notes, &note{rules: names})
+		}
+		notes[i].tables = append(notes[i].tables, table)
 	}
-	return notes
+	var texts []string
+	for _, n := range notes {
+		run := map[bool]string{true: "runs", false: "run"}[len(n.rules) == 1]
+		who := strings.Join(n.rules, " and ")
+		if len(n.rules) > 3 {
+			who = fmt.Sprintf("%d rules", len(n.rules))
+		}
+		texts = append(texts, fmt.Sprintf("%s: no records; %s %s as if %s", strings.Join(n.tables, ", "), who, run, wereEmpty(len(n.tables))))
+	}
+	return texts
+}
+
+// wereEmpty is how tables are taken that have no records.
+func wereEmpty(tables int) string {
+	if tables == 1 {
+		return "it were empty"
+	}
+	return "they were empty"
 }

@@ -213,25 +213,13 @@ func (l *loudness) longest() time.Duration {
 	return slices.Max(l.took)
 }
 
-// bars draw the days, from nothing to the most.
-var bars = []rune("·▁▂▃▄▅▆▇█")
-
 // chart draws the alerts of each day by one character.
 func (l *loudness) chart() string {
-	most := 0
-	for _, n := range l.of {
-		most = max(most, n)
+	values := make([]int, len(l.days))
+	for i, day := range l.days {
+		values[i] = l.of[day]
 	}
-	var b strings.Builder
-	for _, day := range l.days {
-		n := l.of[day]
-		level := 0
-		if n > 0 {
-			level = 1 + (n-1)*(len(bars)-2)/max(most-1, 1)
-		}
-		b.WriteRune(bars[min(level, len(bars)-1)])
-	}
-	return b.String()
+	return console.Sparkline(values, 1)
 }
 
 // write shows the summary. Queries that may take timeout are measured by it.

@@ -43,6 +43,7 @@ type offline struct {
 	from, to time.Time // zero: from the logs' first hour, to their end
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 	needs    *logs.Options // what the rules need of the logs; nil to find it out
+	perHour  bool          // what happened is counted hour by hour, too
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -52,6 +53,7 @@ const localWorkspace = "local"
 // they found. Its error joins what failed on the way.
 func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
 	begin := time.Now()
+	o.perHour = true
 	o.warnings = append(o.warnings, o.lists.notes...)
 	enabled, disabled := divide(o.rules)
 	for _, r := range disabled {
@@ -69,9 +71,17 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 
 	coming := o.arrivals(ready, late)
 	bar := newProgress(stderr)
-	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), stderr)
+	warn := &warnings{w: &clearing{stderr, bar}}
+	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), warn)
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
+	}
+	if counting, ok := p.(interface{ perHour(*hours) }); ok {
+		counted, err := o.hours(ctx, ready)
+		if err != nil && ctx.Err() == nil {
+			warn.write(err.Error())
+		}
+		counting.perHour(counted)
 	}
 	to := p.notifier()
 	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
@@ -89,11 +99,15 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 		return p.tick(r)
 	})
 	bar.done()
+	warn.flush()
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(p.end(time.Since(begin), true), err)
+	}
 	if err != nil {
 		return err
 	}
 	p.tooLate(late.warnings(tablesOfRules(rules, ready.known, o.lists), o.config, detectors))
-	if err := p.end(time.Since(begin)); err != nil {
+	if err := p.end(time.Since(begin), false); err != nil {
 		return err
 	}
 	if out.serve != "" {
@@ -180,6 +194,9 @@ func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	queries := queriesOf(rules)
 	if o.config.Context {
 		queries = append(queries, enrich.Queries()...)
+	}
+	if o.perHour && o.countsRejections(rules) {
+		queries = append(queries, rejectionsQuery)
 	}
 	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
 }

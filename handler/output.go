@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,14 +34,65 @@ type output struct {
 	open  bool
 	// summary says how loud each rule is, in place of the alerts.
 	summary bool
+	// details shows all of every alert in place of a table of them, and alert all
+	// of the one that has this number in the table.
+	details bool
+	alert   alertNumber
+	// verbose also names what is dropped or held back.
+	verbose bool
+	// full cuts nothing that is too long for the terminal.
+	full bool
 }
 
 func (o *output) flags(cmd *cobra.Command) {
+	cmd.Flags().Var(&o.alert, "alert", "show all of the alert that has this number in the table")
+	cmd.Flags().BoolVar(&o.details, "details", false, "show all of every alert, as they are found")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "also name what is dropped as already reported, or held back by a rule's suppression")
+	cmd.Flags().BoolVar(&o.full, "full", false, "cut nothing that is too long for the terminal")
 	cmd.Flags().Var(&o.serve, "serve", "after the run, show the cards as Teams would, on a local page at this address, such as 127.0.0.1:8080")
 	cmd.Flags().BoolVar(&o.open, "open", false, "after the run, show the cards in a browser")
 	cmd.Flags().BoolVar(&o.summary, "summary", false, "instead of the alerts say how loud each rule is: alerts a day, who comes most, what is dropped, how long queries take; with --json one object per rule")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
 }
+
+// check finds flags that contradict each other.
+func (o *output) check() error {
+	alone := func(flag, other string) error {
+		return usageError{fmt.Errorf("--%s and --%s are both given: expected one of them", flag, other)}
+	}
+	switch {
+	case o.summary && o.alert > 0:
+		return alone("summary", "alert")
+	case o.summary && o.details:
+		return alone("summary", "details")
+	case o.json && o.details:
+		return alone("json", "details")
+	case o.alert > 0 && o.details:
+		return alone("alert", "details")
+	}
+	return nil
+}
+
+// alertNumber is the place of an alert in the table, from 1; 0 is none.
+type alertNumber int
+
+func (n *alertNumber) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*n))
+}
+
+func (n *alertNumber) Set(text string) error {
+	number, err := strconv.Atoi(text)
+	if err != nil || number < 1 {
+		return errors.New("expected the number of an alert in the table, from 1")
+	}
+	*n = alertNumber(number)
+	return nil
+}
+
+func (n *alertNumber) Type() string { return "N" }
 
 // printer writes a run as it goes: what was read, the alerts, what was
 // dropped, the totals.
@@ -49,32 +102,99 @@ type printer interface {
 	tick(detect.Report) error
 	// tooLate is given what no pass found, before the end.
 	tooLate(warnings []string)
-	end(took time.Duration) error
+	// end writes what there is to say at the end, or so far if the run was
+	// interrupted.
+	end(took time.Duration, interrupted bool) error
 }
 
-func (o *output) printer(stdout io.Writer, style console.Style, stderr io.Writer) printer {
-	warn := &warnings{w: stderr}
+func (o *output) printer(stdout io.Writer, style console.Style, warn *warnings) printer {
 	if o.summary {
 		return &summaryPrinter{w: stdout, style: style, json: o.json, warn: warn}
+	}
+	if o.alert > 0 {
+		p := &onePrinter{number: int(o.alert), to: console.New(stdout, style), warn: warn}
+		if o.json {
+			p.to = &jsonPrinter{w: stdout, warn: warn}
+		}
+		return p
 	}
 	if o.json {
 		return &jsonPrinter{w: stdout, warn: warn}
 	}
-	return &textPrinter{Console: console.New(stdout, style), warn: warn}
+	p := &textPrinter{Console: console.New(stdout, style), style: style, warn: warn, verbose: o.verbose}
+	if !o.details {
+		p.table = &console.Overview{Full: o.full, Most: mostRows}
+	}
+	return p
 }
 
-// styleOf takes width and colour from the terminal, if it is one. The variable
-// NO_COLOR turns colours off, as everywhere.
+// mostRows is how many alerts the table shows, the worst first: nobody reads more.
+const mostRows = 100
+
+// onePrinter shows the one alert that has a number in the table.
+type onePrinter struct {
+	number int
+	to     notify.Notifier
+	warn   *warnings
+	table  console.Overview
+}
+
+func (p *onePrinter) Name() string { return "one" }
+
+func (p *onePrinter) Notify(_ context.Context, a alert.Alert) error {
+	p.table.Add(a)
+	return nil
+}
+
+func (p *onePrinter) notifier() notify.Notifier { return p }
+
+func (p *onePrinter) start(_ string, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
+	p.warn.starting(notes, l.Report)
+	return nil
+}
+
+func (p *onePrinter) tick(r detect.Report) error {
+	p.warn.ticking(r)
+	return nil
+}
+
+func (p *onePrinter) tooLate([]string) {}
+
+// end shows it. While alerts may still come, none has its number yet.
+func (p *onePrinter) end(_ time.Duration, interrupted bool) error {
+	if interrupted {
+		return nil
+	}
+	a, ok := p.table.Alert(p.number)
+	if !ok {
+		return usageError{fmt.Errorf("--alert is %d: the run reports %s", p.number, count(int64(p.table.Len()), "alert"))}
+	}
+	return p.to.Notify(context.Background(), a)
+}
+
+// styleOf takes width and colour from the terminal, if it is one. The variables
+// COLUMNS and NO_COLOR say otherwise, as everywhere.
 func styleOf(w io.Writer) console.Style {
+	s := console.Style{Width: columns()}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return console.Style{Width: 100}
+		s.Width = cmp.Or(s.Width, 100)
+		return s
 	}
-	s := console.Style{Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+	s.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && s.Width == 0 {
 		s.Width = width
 	}
 	return s
+}
+
+// columns is the width that the variable COLUMNS asks for, or 0.
+func columns() int {
+	n, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || n < 1 {
+		return 0
+	}
+	return min(n, 1000)
 }
 
 // jsonPrinter writes the alerts as JSON, one a line.
@@ -97,10 +217,7 @@ func (p *jsonPrinter) Notify(_ context.Context, a alert.Alert) error {
 func (p *jsonPrinter) notifier() notify.Notifier { return p }
 
 func (p *jsonPrinter) start(_ string, l *logs.Logs, _ []*rule.Rule, notes []string, _, _ time.Time) error {
-	for _, text := range notes {
-		p.warn.write(text)
-	}
-	p.warn.reading(l.Report)
+	p.warn.starting(notes, l.Report)
 	return nil
 }
 
@@ -115,16 +232,22 @@ func (p *jsonPrinter) tooLate(warnings []string) {
 	}
 }
 
-func (p *jsonPrinter) end(time.Duration) error { return nil }
+func (p *jsonPrinter) end(time.Duration, bool) error { return nil }
 
-// textPrinter writes for somebody who reads.
+// textPrinter writes for somebody who reads: a table of the alerts at the end, or
+// without one all of each as it comes.
 type textPrinter struct {
 	*console.Console
-	warn *warnings
+	style   console.Style
+	warn    *warnings
+	verbose bool
+	table   *console.Overview
+	hours   *hours // nil if they were not counted
 
 	windows, passes, late, rows, dropped, suppressed, held, updates int
 
-	missed []string // records that came too late
+	missed []string  // records that came too late
+	at     time.Time // of the last tick
 
 	alerts   [alert.High + 1]int
 	total    int
@@ -133,9 +256,14 @@ type textPrinter struct {
 
 func (p *textPrinter) notifier() notify.Notifier { return p }
 
+// perHour takes the counts of every hour, before the run.
+func (p *textPrinter) perHour(h *hours) { p.hours = h }
+
 // Notify also counts.
 func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
-	if err := p.Console.Notify(ctx, a); err != nil {
+	if p.table != nil {
+		p.table.Add(a)
+	} else if err := p.Console.Notify(ctx, a); err != nil {
 		return err
 	}
 	p.total++
@@ -159,6 +287,26 @@ func (p *textPrinter) Notify(ctx context.Context, a alert.Alert) error {
 }
 
 func (p *textPrinter) start(title string, l *logs.Logs, rules []*rule.Rule, notes []string, first, last time.Time) error {
+	facts := readFacts(l, rules)
+	if p.table != nil {
+		facts = readBriefly(l, rules)
+	}
+	facts = append(facts, "Time", text.Range(alert.Span{Start: first, End: last})+" UTC")
+	if err := p.Heading(text.Safe(title)); err != nil {
+		return err
+	}
+	if err := p.Facts(facts...); err != nil {
+		return err
+	}
+	p.warn.starting(notes, l.Report)
+	if p.table != nil {
+		return nil
+	}
+	return p.Aside("")
+}
+
+// readFacts says what was read, table by table and rule by rule.
+func readFacts(l *logs.Logs, rules []*rule.Rule) []string {
 	var facts []string
 	for _, t := range l.Report.Tables {
 		records := count(t.Records, "record")
@@ -171,26 +319,55 @@ func (p *textPrinter) start(title string, l *logs.Logs, rules []*rule.Rule, note
 		facts = append(facts, text.Safe(t.Name), records)
 	}
 	for _, r := range rules {
-		frequency, period := r.QueryFrequency, r.QueryPeriod
-		if r.Kind == rule.NRT {
-			frequency = detect.DefaultConfig().NRTFrequency
-			period = frequency
-		}
+		frequency, period := cadence(r)
 		facts = append(facts, "Rule", fmt.Sprintf("%s: every %s over %s, %s", text.Safe(strings.TrimSpace(r.Name+" "+r.Version)),
 			short(frequency), short(period), r.Trigger))
 	}
-	facts = append(facts, "Time", text.Range(alert.Span{Start: first, End: last})+" UTC")
-	if err := p.Heading(text.Safe(title)); err != nil {
-		return err
+	return facts
+}
+
+// cadence is how often a rule runs, and over what time.
+func cadence(r *rule.Rule) (frequency, period time.Duration) {
+	if r.Kind == rule.NRT {
+		nrt := detect.DefaultConfig().NRTFrequency
+		return nrt, nrt
 	}
-	if err := p.Facts(facts...); err != nil {
-		return err
+	return r.QueryFrequency, r.QueryPeriod
+}
+
+// mostRulesNamed is how many rules the heading names.
+const mostRulesNamed = 5
+
+// readBriefly says it in a few lines.
+func readBriefly(l *logs.Logs, rules []*rule.Rule) []string {
+	var names []string
+	for _, r := range rules[:min(len(rules), mostRulesNamed)] {
+		frequency, period := cadence(r)
+		names = append(names, fmt.Sprintf("%s (every %s over %s)", text.Safe(strings.TrimSpace(r.Name+" "+r.Version)), short(frequency), short(period)))
 	}
-	for _, text := range notes {
-		p.warn.write(text)
+	if more := len(rules) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	p.warn.reading(l.Report)
-	return p.Aside("")
+	label := "Rules"
+	if len(rules) == 1 {
+		label = "Rule"
+	}
+	records, bad := int64(0), int64(0)
+	var tables []string
+	for _, t := range l.Report.Tables {
+		records, bad = records+t.Records, bad+t.Bad
+		if t.Records > 0 {
+			tables = append(tables, text.Safe(t.Name))
+		}
+	}
+	read := count(records, "record") + " of " + someOf(tables)
+	if len(tables) == 0 {
+		read = "no records"
+	}
+	if bad > 0 {
+		read += ", " + count(bad, "bad record") + " left out"
+	}
+	return []string{label, strings.Join(names, ", "), "Logs", read}
 }
 
 // mostDropped is how many activities a tick names of those that it dropped, and
@@ -217,6 +394,10 @@ func (p *textPrinter) tick(r detect.Report) error {
 			p.held += w.HeldBack
 			dropped, suppressed = append(dropped, w.Dropped...), append(suppressed, w.Suppressed...)
 		}
+	}
+	p.at = r.Time
+	if !p.verbose {
+		return nil
 	}
 	return errors.Join(p.listed(r.Time, "dropped, already reported: ", dropped, moreDropped), p.listed(r.Time, "held back by the rule's suppression: ", suppressed, moreSuppressed))
 }
@@ -258,8 +439,20 @@ func droppedText(d detect.Dropped) string {
 
 func (p *textPrinter) tooLate(warnings []string) { p.missed = warnings }
 
-func (p *textPrinter) end(took time.Duration) error {
-	if err := p.Heading("Totals"); err != nil {
+func (p *textPrinter) end(took time.Duration, interrupted bool) error {
+	if p.table != nil {
+		if err := errors.Join(p.perHourChart(), p.Overview(p.table)); err != nil {
+			return err
+		}
+	}
+	heading := "Totals"
+	if interrupted {
+		heading = "Totals so far: interrupted"
+		if !p.at.IsZero() {
+			heading += " at " + text.Minute(p.at) + " of the run"
+		}
+	}
+	if err := p.Heading(heading); err != nil {
 		return err
 	}
 	var severities, entities []string
@@ -293,7 +486,11 @@ func (p *textPrinter) end(took time.Duration) error {
 	for _, missed := range p.missed {
 		facts = append(facts, "Too late", text.Safe(missed))
 	}
-	return p.Facts(append(facts,
-		"Ran", fmt.Sprintf("%s, %d passes of which %d late, %s in all, in %s",
-			count(int64(p.windows), "window"), p.passes, p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)))...)
+	facts = append(facts,
+		"Ran", fmt.Sprintf("%s, %s of which %d late, %s in all, in %s",
+			count(int64(p.windows), "window"), count(int64(p.passes), "pass"), p.late, count(int64(p.rows), "row"), took.Round(time.Millisecond)))
+	if p.table != nil && p.total > 0 {
+		facts = append(facts, "More", "--alert N shows all of an alert, --details all of them, --open their cards in a browser")
+	}
+	return p.Facts(facts...)
 }

@@ -64,6 +64,9 @@ func (p *summaryPrinter) tooLate(warnings []string) {
 	}
 }
 
-func (p *summaryPrinter) end(time.Duration) error {
+func (p *summaryPrinter) end(_ time.Duration, interrupted bool) error {
+	if interrupted && p.json { // half an answer looks like a whole one
+		return nil
+	}
 	return writeLoudness(p.w, p.style, p.rules, 0, p.json)
 }

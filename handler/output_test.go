@@ -33,7 +33,7 @@ func TestNothingKnownOfAlert(t *testing.T) {
 			if err := p.tick(report); err != nil {
 				return err
 			}
-			return p.end(0)
+			return p.end(0, false)
 		},
 		"the log": func(out *strings.Builder) error {
 			return alertLog{handler: slog.NewJSONHandler(out, nil)}.Notify(context.Background(), a)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -98,12 +97,8 @@ func TestProcessLog(t *testing.T) {
 // would have of the log of a day.
 func TestReadmeLogQueries(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var queries []string
-	for part := range strings.SplitSeq(string(readme), "\n    traces\n") {
+	for part := range strings.SplitSeq(documented(t), "\n    traces\n") {
 		query, _, _ := strings.Cut("traces\n"+part, "\n\n")
 		queries = append(queries, query)
 	}

@@ -54,6 +54,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
+	if err := os.Unsetenv("COLUMNS"); err != nil { // outputs are compared at the usual width
+		panic(err)
+	}
 	code := azurite.Run(m)
 	if builtDir != "" {
 		if err := os.RemoveAll(builtDir); err != nil {

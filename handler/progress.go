@@ -19,13 +19,15 @@ const progressAfter = 2 * time.Second
 // progress is a bar on standard error while something takes long. It shows
 // nothing where standard error is not a terminal.
 type progress struct {
-	w    io.Writer
-	show bool
-	bar  *progressbar.ProgressBar
+	w     io.Writer
+	show  bool
+	bar   *progressbar.ProgressBar
+	now   func() time.Time
+	began time.Time
 }
 
 func newProgress(stderr io.Writer) *progress {
-	return &progress{w: stderr, show: isTerminal(stderr)}
+	return &progress{w: stderr, show: isTerminal(stderr), now: time.Now, began: time.Now()}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -43,20 +45,40 @@ func (p *progress) bytes(done, total int64) {
 // run takes how far the clock has come, of how far it has to go.
 func (p *progress) run(done, total time.Duration) {
 	if p.show {
-		p.draw("Running", int64(done/time.Minute), int64(total/time.Minute), progressbar.OptionSetElapsedTime(false))
+		p.draw("Running", int64(done/time.Minute), int64(total/time.Minute))
 	}
 }
 
-func (p *progress) draw(doing string, done, total int64, option progressbar.Option) {
+func (p *progress) draw(doing string, done, total int64, options ...progressbar.Option) {
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions64(max(total, 1),
+		p.bar = progressbar.NewOptions64(max(total, 1), append([]progressbar.Option{
 			progressbar.OptionSetWriter(p.w),
 			progressbar.OptionSetDescription(doing),
-			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionThrottle(100 * time.Millisecond),
+			progressbar.OptionSetPredictTime(false), // the bar counts from when it is first drawn
+			progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionClearOnFinish(),
-			option)
+		}, options...)...)
 	}
+	p.bar.Describe(doing + p.left(done, total))
 	_ = p.bar.Set64(min(done, max(total, 1))) // a bar that cannot be drawn is no reason to stop
+}
+
+// predictAfter is how long something goes on before it is said how long it will
+// take. Before that nobody knows.
+const predictAfter = 3 * time.Second
+
+// left says how much longer it will take, once there is something to tell it by.
+func (p *progress) left(done, total int64) string {
+	elapsed := p.now().Sub(p.began)
+	if elapsed < predictAfter || done <= 0 || done >= total {
+		return ""
+	}
+	left := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
+	if left > 48*time.Hour {
+		return ""
+	}
+	return ", about " + max(left.Round(time.Second), time.Second).String() + " left"
 }
 
 func (p *progress) done() {

@@ -29,6 +29,7 @@ type querying struct {
 	format   string
 	explain  bool
 	strict   bool
+	full     bool
 }
 
 // mostQueryBytes is how long a query may be: as long as the service takes one.
@@ -37,7 +38,7 @@ const mostQueryBytes = 2 << 20
 
 // queryFormats are the forms of the answer.
 var queryFormats = map[string]func(w io.Writer, t *kql.Table) error{
-	"table":    writeTable,
+	"table":    func(w io.Writer, t *kql.Table) error { return writeTable(w, t, false) },
 	"csv":      func(w io.Writer, t *kql.Table) error { return writeCSV(w, t, isTerminal(w), false) },
 	"csv-safe": func(w io.Writer, t *kql.Table) error { return writeCSV(w, t, isTerminal(w), true) },
 	"json":     writeJSON,
@@ -117,6 +118,7 @@ func newQuery() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
 	cmd.Flags().StringVar(&to, "to", "", "read only records with an earlier TimeGenerated")
 	cmd.Flags().StringVar(&q.format, "output", "table", "form of the answer: table, csv, csv-safe (no cell is a formula), json or ndjson")
+	cmd.Flags().BoolVar(&q.full, "full", false, "cut no value that is too long for the terminal")
 	cmd.Flags().BoolVar(&q.explain, "explain", false, "print the plan of the query instead of running it")
 	return cmd
 }
@@ -147,8 +149,8 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		held, unusable = l.Tables, l.Report.Unusable
 		var empty []string
 		tables, empty = withKnown(lists, l, q.text)
-		for _, table := range empty {
-			warn.write(table + ": no records; the query runs as if it were empty")
+		if len(empty) > 0 {
+			warn.write(strings.Join(empty, ", ") + ": no records; the query runs as if " + wereEmpty(len(empty)))
 		}
 	}
 	now := time.Now()
@@ -173,10 +175,28 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 	for _, w := range t.Warnings() {
 		warn.write(w)
 	}
-	if r := t.Rendering(); r != nil {
-		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
+	return errors.Join(q.write(stdout, t, warn), errors.Join(unusable...))
+}
+
+// write writes the answer: a chart if the query asks for one that can be drawn, else
+// its rows.
+func (q *querying) write(w io.Writer, t *kql.Table, warn *warnings) error {
+	if r := t.Rendering(); r != nil && r.Visualization != "table" {
+		why := errors.New("the portal would draw them")
+		if q.format == "table" {
+			err := writeChart(w, t)
+			var undrawn *undrawnError
+			if !errors.As(err, &undrawn) {
+				return err
+			}
+			why = err
+		}
+		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and %v", r.Visualization, why))
 	}
-	return errors.Join(queryFormats[q.format](stdout, t), errors.Join(unusable...))
+	if q.format == "table" {
+		return writeTable(w, t, q.full)
+	}
+	return queryFormats[q.format](w, t)
 }
 
 // problem shows an error of the query at its place.

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 
 	"pushback/detect/kql"
@@ -14,9 +16,10 @@ import (
 // shown one below the other.
 const leastColumn = 8
 
-// writeTable writes a table that fits the terminal. Columns that are too wide
-// are cut, and where even that does not help each row is a list of its cells.
-func writeTable(w io.Writer, t *kql.Table) error {
+// writeTable writes a table that fits the terminal. Columns that are too wide are
+// cut, and where even that does not help each row is a list of its cells. If the
+// table is to be full nothing is cut, and what does not fit is a list.
+func writeTable(w io.Writer, t *kql.Table, full bool) error {
 	style := styleOf(w)
 	width := style.Width
 	if width <= 0 {
@@ -35,10 +38,14 @@ func writeTable(w io.Writer, t *kql.Table) error {
 		}
 	}
 	var sb strings.Builder
-	if fit(widths, width) {
+	wanted := slices.Clone(widths)
+	switch fits := fit(widths, width); {
+	case fits && (!full || slices.Equal(wanted, widths)):
 		tabular(&sb, style, t.Schema(), rows, widths)
-	} else {
-		listed(&sb, style, t.Schema(), rows)
+	case full:
+		listed(&sb, style, t.Schema(), rows, math.MaxInt)
+	default:
+		listed(&sb, style, t.Schema(), rows, width)
 	}
 	sb.WriteString(style.Dim(count(int64(len(rows)), "row")) + "\n")
 	_, err := io.WriteString(w, sb.String())
@@ -91,11 +98,12 @@ func tabular(sb *strings.Builder, style console.Style, schema kql.Schema, rows [
 	}
 }
 
-func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows [][]string) {
+func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows [][]string, width int) {
 	label := 0
 	for _, c := range schema {
 		label = max(label, text.Width(text.Safe(c.Name)))
 	}
+	label = min(label, max(width/2, leastColumn))
 	for r, cells := range rows {
 		sb.WriteString(style.Bold(fmt.Sprintf("row %d", r+1)) + "\n")
 		for i, cell := range cells {
@@ -103,7 +111,8 @@ func listed(sb *strings.Builder, style console.Style, schema kql.Schema, rows []
 				continue // most columns of a wide table are empty in any one row
 			}
 			name := text.Safe(schema[i].Name)
-			sb.WriteString("  " + style.Dim(name) + strings.Repeat(" ", label-text.Width(name)+2) + cell + "\n")
+			name = text.Cut(name, label)
+			sb.WriteString("  " + style.Dim(name) + strings.Repeat(" ", label-text.Width(name)+2) + text.Cut(cell, max(width-label-4, leastColumn)) + "\n")
 		}
 	}
 }

@@ -26,6 +26,9 @@ func newReplay() *cobra.Command {
 			"again while late records may still come.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			if len(exported.paths) == 0 {
 				return usageError{errors.New("replay needs --logs DIR, a folder of exported logs or a file")}
 			}

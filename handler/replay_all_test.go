@@ -50,7 +50,7 @@ func TestReplayShowsSuppression(t *testing.T) {
 			`{"TimeGenerated":"2026-03-17T10:10:00Z","User":"ana","Type":"Events_CL"}` + "\n",
 		"rules/events.yaml": eventRule + "suppressionEnabled: true\nsuppressionDuration: 5h\n",
 	})
-	r := handler(t, "replay", "--logs", filepath.Join(dir, "events.ndjson"), "--rules", filepath.Join(dir, "rules"))
+	r := handler(t, "replay", "--logs", filepath.Join(dir, "events.ndjson"), "--rules", filepath.Join(dir, "rules"), "--verbose")
 	for _, want := range []string{"2026-03-17 11:05  held back by the rule's suppression: ana, ", "Held back  1 row by suppression", "Reported   1 alert"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("code %d: %q is not in\n%s%s", r.code, want, r.stdout, r.stderr)

@@ -43,7 +43,8 @@ func TestAlertShowsItsRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, shown := range map[string]string{
-		"the console": handler(t, args...).stdout,
+		"the console": handler(t, append(args, "--details")...).stdout,
+		"the table":   handler(t, append(args, "--full")...).stdout,
 		"the card":    string(card),
 		"the comment": sentinel.Comment(alerts[0], portal.Links{}),
 	} {

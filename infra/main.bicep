@@ -48,7 +48,7 @@ param portal string = 'defender'
 @description('Folder of rules in the package that run, or names of shipped rules, with commas between them. Without it all that ship run.')
 param rulesFolder string = ''
 
-@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. The README lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')
+@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. handler/README.md lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')
 param extraSettings object = {}
 
 @description('Memory of an instance in MB.')

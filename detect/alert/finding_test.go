@@ -18,7 +18,7 @@ func TestFindingKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../enrich/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

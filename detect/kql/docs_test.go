@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the list of functions into the README")
 
 const (
-	readme        = "../../README.md"
+	readme        = "README.md"
 	functionsFrom = "<!-- functions: written by go generate ./detect/kql -->\n"
 	functionsTo   = "<!-- end of functions -->\n"
 )

@@ -151,7 +151,7 @@ type keeping struct {
 type leftOut struct {
 	rows  int
 	times timeRange
-	hours map[int64]bool
+	hours map[int64]int // how many rows each hour has
 }
 
 // Keep leaves out rows that do not pass the filter, as far as that saves
@@ -160,7 +160,7 @@ type leftOut struct {
 // its catalog; otherwise Keep has no effect.
 func (b *TableBuilder) Keep(f *RowFilter) {
 	k := &keeping{filter: f, cols: make([]bool, len(b.schema)), generated: timeColumn(b.schema, generatedColumn)}
-	k.leftOut = leftOut{times: timeRange{min: maxTicks + 1, max: -1}, hours: make(map[int64]bool)}
+	k.leftOut = leftOut{times: timeRange{min: maxTicks + 1, max: -1}, hours: make(map[int64]int)}
 	for _, a := range f.alternatives {
 		in := make([]*column, len(b.schema))
 		read := make(map[*column]bool)
@@ -214,7 +214,6 @@ func (b *TableBuilder) leaveOut(rows int) {
 
 // note takes down when the rows were that do not pass.
 func (k *keeping) note(cols []*columnBuilder, passes []bool) {
-	last := int64(-1)
 	for row, ok := range passes {
 		if ok {
 			continue
@@ -229,9 +228,7 @@ func (k *keeping) note(cols []*columnBuilder, passes []bool) {
 			continue
 		}
 		k.leftOut.times.min, k.leftOut.times.max = min(k.leftOut.times.min, v.n), max(k.leftOut.times.max, v.n)
-		if hour := v.n / ticksPerHour; hour != last {
-			k.leftOut.hours[hour], last = true, hour
-		}
+		k.leftOut.hours[v.n/ticksPerHour]++
 	}
 }
 

@@ -109,6 +109,9 @@ func TestRowFilters(t *testing.T) {
 		if diff := cmp.Diff(all.Hours(), few.WithColumns(all.Schema()).Hours()); diff != "" {
 			t.Errorf("%q: hours (-want +got):\n%s", tc.queries, diff)
 		}
+		if diff := cmp.Diff(all.RowsPerHour(), few.WithColumns(all.Schema()).RowsPerHour()); diff != "" {
+			t.Errorf("%q: rows per hour (-want +got):\n%s", tc.queries, diff)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -8,22 +9,27 @@ import (
 // Hours lists the starts of the hours in which the table has rows, in order. It
 // goes by TimeGenerated, and rows that are left out count too.
 func (t *Table) Hours() []time.Time {
+	return slices.SortedFunc(maps.Keys(t.RowsPerHour()), time.Time.Compare)
+}
+
+// RowsPerHour counts the rows of each hour that has any, by the hour's start. It
+// goes by TimeGenerated, and rows that are left out count too.
+func (t *Table) RowsPerHour() map[time.Time]int {
 	if t.generated < 0 {
 		return nil
 	}
-	var hours []time.Time
-	seen := make(map[int64]bool)
-	for hour := range t.leftOut.hours {
-		seen[hour] = true
-		hours = append(hours, ticksToTime(hour*ticksPerHour))
+	ticks := maps.Clone(t.leftOut.hours)
+	if ticks == nil {
+		ticks = make(map[int64]int)
 	}
 	for row := range t.rows {
-		v := t.Value(row, t.generated)
-		if hour := v.n / ticksPerHour; !v.IsNull() && !seen[hour] {
-			seen[hour] = true
-			hours = append(hours, ticksToTime(hour*ticksPerHour))
+		if v := t.Value(row, t.generated); !v.IsNull() {
+			ticks[v.n/ticksPerHour]++
 		}
 	}
-	slices.SortFunc(hours, time.Time.Compare)
+	hours := make(map[time.Time]int, len(ticks))
+	for hour, rows := range ticks {
+		hours[ticksToTime(hour*ticksPerHour)] = rows
+	}
 	return hours
 }

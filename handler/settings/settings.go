@@ -52,7 +52,7 @@ type variables struct {
 	SentRetention        duration   `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
 	MaxAlerts            number     `split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`
 	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
-	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See Context in the README for the kinds."`
+	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See detect/enrich/README.md for the kinds."`
 	History              days       `default:"14d" min:"72h" max:"2160h" desc:"How far before an alert context looks for what is usual for an account: a number of days, or a duration."`
 	Aftermath            duration   `default:"24h" min:"1h" max:"72h" desc:"How long after a prompt that was not approved a success, a changed method and what else happens to the account counts."`
 	Bombing              number     `default:"5" min:"2" desc:"How many prompts of an account within an hour are a bombing."`

@@ -44,3 +44,9 @@ func (c *Console) Facts(pairs ...string) error {
 	_, err := io.WriteString(c.w, sb.String())
 	return err
 }
+
+// Text writes lines that are drawn already.
+func (c *Console) Text(lines string) error {
+	_, err := io.WriteString(c.w, lines)
+	return err
+}
