@@ -26,6 +26,9 @@ func TestAbsent(t *testing.T) {
 		{"replay", "--logs", logs, "--rules", none},
 		{"replay", "--logs", logs, "--rules", there + "," + none},
 		{"query", "--logs", none, "SigninLogs"},
+		{"query", "--file", none},
+		{"query", "--logs", logs, "--file", none},
+		{"card", "--alert", none},
 		{"backtest", "--rules", none},
 		{"rule", "convert", none},
 	} {
@@ -37,6 +40,25 @@ func TestAbsent(t *testing.T) {
 	for _, args := range [][]string{{"test", "mfa-fatigu"}, {"lint", "mfa-fatigu"}, {"replay", "--logs", logs, "--rules", "mfa-fatigu"}} {
 		if r := handler(t, args...); r.code != exitUsage || !strings.Contains(r.stdout+r.stderr, `no shipped rule of that name: did you mean "mfa-fatigue"?`) {
 			t.Errorf("%s: code %d: %s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+// A command that is given no file, or a folder in its place, is a mistake in it too.
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"query", "--file", dir}, "--file " + dir + ": this is a folder"},
+		{[]string{"card", "--alert", dir}, "--alert " + dir + ": this is a folder"},
+		{[]string{"card"}, "card needs an alert: --alert FILE"},
+		{[]string{"card", "alert.json"}, "takes no argument, and got \"alert.json\""},
+	} {
+		if r := handler(t, c.args...); r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("%s: code %d: %s", c.args, r.code, r.stderr)
 		}
 	}
 }
