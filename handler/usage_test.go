@@ -70,3 +70,12 @@ func TestAbsentRules(t *testing.T) {
 		t.Errorf("code %d: %s", r.code, r.stderr)
 	}
 }
+
+// A rule that is named twice is a warning, and not one of a warning.
+func TestCheckRuleTwice(t *testing.T) {
+	t.Setenv("PUSHBACK_RULES", "mfa-fatigue,mfa-fatigue")
+	r := handler(t, "check")
+	if want := "warning  rule         mfa-fatigue: the rule \"MFA Fatigue\" is named twice: it runs once\n"; !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, "already that of") {
+		t.Errorf("%s\nwant %s", r.stdout, want)
+	}
+}
