@@ -82,9 +82,9 @@ func (c *courier) deliver(ctx context.Context, tick time.Time, clock func() time
 	earlier := r.read(nil)
 	go func() {
 		defer close(r.over)
-		r.send(earlier)
+		r.guard(func() { r.send(earlier) })
 		for range r.wake {
-			r.work(r.take())
+			r.guard(func() { r.work(r.take()) })
 		}
 	}()
 	return r
@@ -149,7 +149,7 @@ func (r *round) end() []Delivery {
 	close(r.wake)
 	<-r.over
 	var outs []Delivery
-	r.work(r.take())
+	r.guard(func() { r.work(r.take()) })
 	if r.unread && !r.begun {
 		for _, n := range r.notifiers {
 			outs = append(outs, Delivery{Destination: n.Name(), Unread: true})
@@ -175,6 +175,15 @@ func (r *round) end() []Delivery {
 	outs = append(outs, r.orphans()...)
 	r.save(outs)
 	return outs
+}
+
+// guard does a part of the work. A panic in it is an error of the tick: nobody else
+// would recover from it beside the rules.
+func (r *round) guard(work func()) {
+	if err := guarded(func() error { work(); return nil }); err != nil {
+		r.incomplete = true
+		r.errs = append(r.errs, fmt.Errorf("sending what is owed: %w", err))
+	}
 }
 
 // work sends what earlier ticks left, once, and after that what rules recorded
@@ -209,10 +218,12 @@ func (r *round) send(byRule map[string]pages) {
 func (r *round) finish(t *trip, i int) {
 	sharing, cancel := share(r.ctx, len(r.trips)-i)
 	defer cancel()
-	if t.out.Left > 0 {
-		t.deliver(sharing, nil)
-	}
-	t.retry(sharing)
+	t.guard(func() {
+		if t.out.Left > 0 {
+			t.deliver(sharing, nil)
+		}
+		t.retry(sharing)
+	})
 }
 
 // visit sends a destination what is due, with an equal part of the time for it and
@@ -220,7 +231,16 @@ func (r *round) finish(t *trip, i int) {
 func (r *round) visit(t *trip, i int, due []*ledger.Owed) {
 	sharing, cancel := share(r.ctx, len(r.trips)-i)
 	defer cancel()
-	t.deliver(sharing, due)
+	t.guard(func() { t.deliver(sharing, due) })
+}
+
+// guard does a part of a trip. A panic in it is the destination's alone: nothing more
+// is sent there in this tick.
+func (t *trip) guard(work func()) {
+	if err := guarded(func() error { work(); return nil }); err != nil {
+		t.stopped = true
+		t.errs = append(t.errs, fmt.Errorf("destination %s: %w", t.n.Name(), err))
+	}
 }
 
 // read reads what earlier ticks left, once, and after that what rules recorded

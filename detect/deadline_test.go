@@ -407,16 +407,24 @@ func (p *panicky) Query(context.Context, workspace.Query) (*workspace.Table, err
 func (p *panicky) Notify(context.Context, alert.Alert) error { p.at("Notify"); return nil }
 func (p *panicky) Name() string                              { return "panicky" }
 
+// panickyDigest is a destination that panics when it is asked how many alerts it
+// takes one by one.
+type panickyDigest struct{ panicky }
+
+func (p *panickyDigest) Most() int { p.at("Most"); return 5 }
+
+func (p *panickyDigest) NotifyAll(context.Context, []alert.Alert) error { return nil }
+
 // TestPanics checks that a panic fails what it happens in, and nothing else.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	for _, in := range []string{"Query", "Notify"} {
+	for _, in := range []string{"Query", "Notify", "Most"} {
 		t.Run(in, func(t *testing.T) {
 			t.Parallel()
 			a, b := counting(time.Hour, time.Hour), counting(time.Hour, time.Hour)
 			a.ID, a.Name, a.File = "a", "A", "a.yaml"
 			d := newDay(t, config(), []event{happened("x", "bob", "09:30")}, a, b)
-			bad := &panicky{in: in}
+			bad := &panickyDigest{panicky{in: in}}
 			d.world.fail = func(q workspace.Query) error {
 				if q.RuleID == "a" {
 					_, err := bad.Query(context.Background(), q)

@@ -22,10 +22,11 @@ func ParseShare(text string) (Share, error) {
 	number, of, ok := strings.Cut(text, "/")
 	n, err := strconv.Atoi(number)
 	m, err2 := strconv.Atoi(of)
-	if !ok || err != nil || err2 != nil || n < 1 || n > m || m > MostShares {
+	share := Share{n, m}
+	if !ok || err != nil || err2 != nil || n < 1 || n > m || m > MostShares || share.String() != text {
 		return Share{}, fmt.Errorf("%q is not a share such as 2/4: the second of four, %d at most", text, MostShares)
 	}
-	return Share{n, m}, nil
+	return share, nil
 }
 
 // String is the share as ParseShare reads it.

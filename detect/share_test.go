@@ -23,7 +23,7 @@ func TestParseShare(t *testing.T) {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "2", "0/4", "5/4", "-1/4", "1/65", "1/0", "a/b", "1/2/3", "1 /2", "1/2 "} {
+	for _, text := range []string{"", "2", "0/4", "5/4", "-1/4", "1/65", "1/0", "a/b", "1/2/3", "1 /2", "1/2 ", "+1/2", "1/+2", "01/02"} {
 		if got, err := ParseShare(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}

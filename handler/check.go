@@ -194,6 +194,7 @@ func (c *checker) rules() []*rule.Rule {
 		status := checkFailed
 		if p.Warning {
 			status = checkWarning
+			p.Warning = false // the line says it
 		}
 		c.note("rule", status, "%s", p)
 	}

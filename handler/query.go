@@ -89,6 +89,9 @@ func newQuery() *cobra.Command {
 			}
 			switch {
 			case file != "":
+				if err := checkFile("file", file, "a file that holds the query"); err != nil {
+					return err
+				}
 				text, err := input.ReadNamed(cmd.Context(), file, mostQueryBytes)
 				if err == nil {
 					q.text, err = input.Text(text)

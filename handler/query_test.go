@@ -91,7 +91,7 @@ func TestQueryErrors(t *testing.T) {
 		{"two", []string{"print 1", "print 2"}, exitUsage, "put it in quotes"},
 		{"twice", []string{"--file", file, "print 1"}, exitUsage, "given twice"},
 		{"another output", []string{"--output", "xml", "print 1"}, exitUsage, "expected table, csv, csv-safe, json or ndjson"},
-		{"no such file", []string{"--file", "nowhere.kql"}, exitFailed, "nowhere.kql"},
+		{"no such file", []string{"--file", "nowhere.kql"}, exitUsage, "nowhere.kql"},
 		{"a mistake", []string{"print x = 1 | wher x == 1"}, exitFailed, "1:15: unknown operator 'wher'; did you mean 'where'?\n    print x = 1 | wher x == 1\n                  ^"},
 		{"a mistake in a file", []string{"--file", file}, exitFailed, "q.kql:2:16: Failed to resolve column or scalar expression named 'y'; did you mean 'x'?\n    | where 'é' == y\n                   ^"},
 		{"a table without logs", []string{"SigninLogs"}, exitFailed, "named 'SigninLogs'"},

@@ -39,6 +39,18 @@ func isAbsent(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
+// checkFile returns the mistake in a command line whose flag names no file: there is
+// none, or it is a folder. Wanted is what to give instead.
+func checkFile(flag, path, wanted string) error {
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError{fmt.Errorf("--%s %s: there is no such file: give %s", flag, path, wanted)}
+	case err == nil && info.IsDir():
+		return usageError{fmt.Errorf("--%s %s: this is a folder: give %s", flag, path, wanted)}
+	}
+	return nil
+}
+
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}

@@ -26,6 +26,9 @@ func TestAbsent(t *testing.T) {
 		{"replay", "--logs", logs, "--rules", none},
 		{"replay", "--logs", logs, "--rules", there + "," + none},
 		{"query", "--logs", none, "SigninLogs"},
+		{"query", "--file", none},
+		{"query", "--logs", logs, "--file", none},
+		{"card", "--alert", none},
 		{"backtest", "--rules", none},
 		{"rule", "convert", none},
 	} {
@@ -41,10 +44,38 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+// A command that is given no file, or a folder in its place, is a mistake in it too.
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"query", "--file", dir}, "--file " + dir + ": this is a folder"},
+		{[]string{"card", "--alert", dir}, "--alert " + dir + ": this is a folder"},
+		{[]string{"card"}, "card needs an alert: --alert FILE"},
+		{[]string{"card", "alert.json"}, "takes no argument, and got \"alert.json\""},
+	} {
+		if r := handler(t, c.args...); r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("%s: code %d: %s", c.args, r.code, r.stderr)
+		}
+	}
+}
+
 func TestAbsentRules(t *testing.T) {
 	dir := folder(t, map[string]string{"SigninLogs.ndjson": `{"TimeGenerated":"2026-03-17T09:10:00Z"}` + "\n"})
 	t.Setenv("PUSHBACK_RULES", filepath.Join(dir, "none.yaml"))
 	if r := handler(t, "replay", "--logs", dir); r.code != exitFailed || !strings.Contains(r.stderr, "there is no such file or folder") {
 		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+}
+
+// A rule that is named twice is a warning, and not one of a warning.
+func TestCheckRuleTwice(t *testing.T) {
+	t.Setenv("PUSHBACK_RULES", "mfa-fatigue,mfa-fatigue")
+	r := handler(t, "check")
+	if want := "warning  rule         mfa-fatigue: the rule \"MFA Fatigue\" is named twice: it runs once\n"; !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, "already that of") {
+		t.Errorf("%s\nwant %s", r.stdout, want)
 	}
 }

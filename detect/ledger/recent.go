@@ -97,8 +97,9 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 			return
 		}
 		partition := partitionOf(ruleID)
-		// What is sent meanwhile moves from the outbox to what was sent: in this order it
-		// is read twice rather than not at all.
+		// What is sent meanwhile moves from the outbox to what was sent, and what is tried
+		// again from what waits back to what is due: in this order it is read twice
+		// rather than not at all.
 		yielded := map[string]bool{}
 		read := func(from, end string, passed func(key string) bool) bool {
 			for i, err := range l.store.list(ctx, partition, from, end, brief) {
@@ -121,16 +122,16 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 			}
 			return true
 		}
+		first := since.Add(-clockSkew)
 		for from := outPrefix; from != ""; {
 			old, next := 0, ""
 			passed := func(key string) bool {
 				for _, queue := range []string{dueQueue, laterQueue, parkedQueue} {
-					first := queue + moment(since.Add(-clockSkew))
-					if l.clock == nil || !strings.HasPrefix(key, queue) || key >= first {
+					if l.clock == nil || !strings.HasPrefix(key, queue) || key >= queue+moment(first) {
 						continue
 					}
 					if old++; old > mostOld {
-						next = first
+						next = queue + moment(first)
 					}
 				}
 				return next != ""
@@ -139,6 +140,15 @@ func (l *Ledger) recorded(ctx context.Context, ruleID string, since time.Time, b
 				return
 			}
 			from = next
+		}
+		if len(yielded) > 0 {
+			from := dueQueue
+			if l.clock != nil {
+				from += moment(first)
+			}
+			if !read(from, prefixEnd(dueQueue), func(string) bool { return false }) {
+				return
+			}
 		}
 		read(sentPrefix+hour(since), prefixEnd(sentPrefix), func(string) bool { return false })
 	}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -102,6 +104,68 @@ func TestRelatedWhileSending(t *testing.T) {
 	}
 	slices.Sort(got)
 	if want := []string{"held back", "owed"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// pagedStore lists rows as they are when each is read, as a table does from page to
+// page.
+type pagedStore struct{ store }
+
+func (s pagedStore) list(ctx context.Context, partition, from, end string, brief bool) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		for more := true; more; {
+			more = false
+			for i, err := range s.store.list(ctx, partition, from, end, brief) {
+				if !yield(i, err) {
+					return
+				}
+				more, from = err == nil, i.key+"!"
+				break
+			}
+		}
+	}
+}
+
+// What is tried again while it is looked for, and so is back among what is due, is
+// found all the same.
+func TestRelatedWhileTrying(t *testing.T) {
+	t.Parallel()
+	l := NewMemory()
+	l.store = pagedStore{l.store}
+	at := time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC)
+	titles := []string{"tried", "second", "third"}
+	for i, title := range titles {
+		created := at.Add(time.Duration(i) * time.Minute)
+		a := alert.Alert{ID: alert.NewGUID(title), RuleID: "a", Title: title, Created: created,
+			Activities: []alert.Activity{{Fingerprint: alert.NewFingerprint("a", []alert.Field{{Identifier: "T", Value: title}}), Span: alert.Span{Start: at, End: at}}}}
+		if err := l.Record(t.Context(), Entry{RuleID: "a", State: State{First: at, Watermark: created}, Alerts: []alert.Alert{a}, Destinations: []string{"inbox"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owed, err := l.Outbox(t.Context())
+	if err != nil || len(owed) != len(titles) {
+		t.Fatal(owed, err)
+	}
+	if err := l.Failed(t.Context(), owed[0], Failure{Err: "refused", Next: at.Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if _, err := l.Related(t.Context(), "a", at, func(a alert.Alert) bool {
+		if got = append(got, a.Title); a.Title == "third" {
+			tried, err := l.OwedOf(t.Context(), owed[0].Alert.ID, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, claimed, err := l.Claim(t.Context(), tried[0], at.Add(time.Hour), at.Add(2*time.Hour)); !claimed || err != nil {
+				t.Error(claimed, err)
+			}
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"second", "third", "tried"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -15,29 +15,67 @@ import (
 // shipped rule stands for that rule, whatever the working directory has: a file or
 // folder called like it is named as ./NAME. A text that is a path as a whole is one
 // path, commas and all. Problems are reported as by Load, and an id that two rules
-// share is one.
+// share is one. A rule that is named twice is read once, and a warning.
 func Choose(text string) ([]*Rule, []Problem) {
 	if strings.TrimSpace(text) == "" {
 		return Shipped(), nil
 	}
 	var rules []*Rule
 	var problems []Problem
-	byID := map[string]*Rule{}
+	byID, from := map[string]*Rule{}, map[*Rule]string{}
 	for _, item := range chosen(text) {
 		found, wrong := choose(item)
-		problems = append(problems, wrong...)
-		for _, r := range found {
-			if first := byID[strings.ToLower(r.ID)]; first != nil {
-				problems = append(problems, r.sameID(first))
-				continue
+		for _, p := range wrong {
+			if !slices.Contains(problems, p) { // of a file that is named twice
+				problems = append(problems, p)
 			}
-			byID[strings.ToLower(r.ID)] = r
-			rules = append(rules, r)
+		}
+		var again []*Rule
+		for _, r := range found {
+			from[r] = originOf(item, r)
+			switch first := byID[strings.ToLower(r.ID)]; {
+			case first == nil:
+				byID[strings.ToLower(r.ID)] = r
+				rules = append(rules, r)
+			case from[first] == from[r]:
+				again = append(again, r)
+			default:
+				problems = append(problems, r.sameID(first))
+			}
+		}
+		if len(again) > 0 {
+			problems = append(problems, namedTwice(item, again))
 		}
 	}
 	problems = append(problems, checkStories(rules)...)
 	sortProblems(problems)
 	return rules, problems
+}
+
+// originOf says where a rule is from that an item names: what two items name is one rule
+// if it is the same.
+func originOf(item string, r *Rule) string {
+	if slices.Contains(shippedNames, item) {
+		return item
+	}
+	path, err := filepath.EvalSymlinks(r.File)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		path = r.File
+	}
+	at := r.at["id"] // a file can have several
+	return fmt.Sprintf("%s:%d:%d", path, at.line, at.column)
+}
+
+// namedTwice is the warning that an item names rules which were named before it.
+func namedTwice(item string, again []*Rule) Problem {
+	p := Problem{File: item, Warning: true, Message: fmt.Sprintf("the rule %q is named twice: it runs once", again[0].Name)}
+	if n := len(again); n > 1 {
+		p.Message = fmt.Sprintf("%d of its rules are named twice: each runs once", n)
+	}
+	return p
 }
 
 // Absent returns the items of what a text names, as [Choose] reads it, that are neither

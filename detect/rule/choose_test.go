@@ -28,6 +28,10 @@ func TestChoose(t *testing.T) {
 	put("with,comma.yaml", two)
 	put("copy.yaml", strings.ToUpper(Default().ID))
 	put("plain", two)
+	put("pair/a.yaml", "31111111-2222-4333-8444-555555555555")
+	put("pair/b.yaml", two)
+	put("mfa-rejected-by-user.yaml", Default().ID)
+	put("broken.yaml", two+"\nid: again")
 
 	for _, test := range []struct {
 		text string
@@ -52,7 +56,12 @@ func TestChoose(t *testing.T) {
 		{"mfa-rejected-by-user,,rules", []string{"mfa-rejected-by-user.yaml", "rules/a.yaml"}, []string{"there is nothing between two commas"}},
 		{"mfa-rejected-by-user,", []string{"mfa-rejected-by-user.yaml"}, []string{"before or behind one"}},
 		{"mfa-rejected-by-user,copy.yaml", []string{"mfa-rejected-by-user.yaml"}, []string{"copy.yaml:1:5: id " + strings.ToUpper(Default().ID) + " is already that of \"MFA Rejected by User\" at mfa-rejected-by-user.yaml:1:5"}},
-		{"rules,rules", []string{"rules/a.yaml"}, []string{"is already that of"}},
+		{"rules,rules", []string{"rules/a.yaml"}, []string{`rules: warning: the rule "R" is named twice: it runs once`}},
+		{"rules/a.yaml,./rules", []string{"rules/a.yaml"}, []string{`rules: warning: the rule "R" is named twice: it runs once`}},
+		{"mfa-rejected-by-user,mfa-rejected-by-user", []string{"mfa-rejected-by-user.yaml"}, []string{`mfa-rejected-by-user: warning: the rule "MFA Rejected by User" is named twice: it runs once`}},
+		{"pair,rules,pair", []string{"pair/a.yaml", "pair/b.yaml", "rules/a.yaml"}, []string{"pair: warning: 2 of its rules are named twice: each runs once"}},
+		{"rules,mfa-rejected-by-user.yaml,mfa-rejected-by-user", []string{"rules/a.yaml", "mfa-rejected-by-user.yaml"}, []string{"is already that of"}},
+		{"broken.yaml,rules,broken.yaml", []string{"rules/a.yaml"}, []string{`broken.yaml:2:1: "id" is set twice`}},
 	} {
 		rules, problems := Choose(test.text)
 		var files []string

@@ -140,7 +140,7 @@ func New(workspaceID string, credential azcore.TokenCredential, options Options)
 //     answered is not the service,
 //   - a [*ConnectionError] if the service could not be reached,
 //   - a [*CredentialError] if there was no token for it,
-//   - a [*ThrottledError] if the service asked to be left alone for longer,
+//   - a [*ThrottledError] if it was not sent, to keep to the service's limits,
 //
 // or wraps ctx's error if that ended the wait.
 func (c *Client) Query(ctx context.Context, q Query) (*Table, error) {

@@ -27,6 +27,7 @@ const largeAnswer = 4 << 20
 type throttle struct {
 	slots *semaphore.Weighted
 	rate  *rate.Limiter
+	in30s int // what rate lets through
 	large *semaphore.Weighted
 
 	mu    sync.Mutex
@@ -40,16 +41,24 @@ func newThrottle(atOnce, in30s int) *throttle {
 	return &throttle{
 		slots: semaphore.NewWeighted(int64(atOnce)),
 		rate:  rate.NewLimiter(rate.Limit(float64(in30s-burst)/30), burst),
+		in30s: in30s,
 		large: semaphore.NewWeighted(1),
 	}
 }
 
 // ThrottledError says that a query was not sent, since the service asked to be left
-// alone for longer than the query may take.
-type ThrottledError struct{ Until time.Time }
+// alone for longer than the query may take. Until is zero where its turn does not come
+// in that time, as so many requests are sent.
+type ThrottledError struct {
+	Until time.Time
+	rate  int // how many may be sent in 30 seconds
+}
 
-// Error says until when.
+// Error says until when, or why.
 func (e *ThrottledError) Error() string {
+	if e.Until.IsZero() {
+		return fmt.Sprintf("no more than %d requests are sent in 30 seconds, and its turn does not come in the time that it may take: a later tick tries again", e.rate)
+	}
 	return fmt.Sprintf("the service asked to be left alone until %s, as too many queries ran at once: a later tick tries again", e.Until.UTC().Format(time.RFC3339))
 }
 
@@ -83,15 +92,40 @@ func (t *throttle) admit(ctx context.Context) error {
 		return nil
 	}
 	for {
-		t.mu.Lock()
-		until := t.until
-		t.mu.Unlock()
+		if err := t.leaveAlone(ctx); err != nil {
+			return err
+		}
+		if err := t.rate.Wait(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return &ThrottledError{rate: t.in30s}
+		}
+		// Meanwhile an answer may have asked for more.
+		if !time.Now().Before(t.quietUntil()) {
+			return nil
+		}
+	}
+}
+
+// quietUntil returns when the service wants to be asked again.
+func (t *throttle) quietUntil() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.until
+}
+
+// leaveAlone waits until the service wants to be asked again, if that is in ctx's
+// time.
+func (t *throttle) leaveAlone(ctx context.Context) error {
+	for {
+		until := t.quietUntil()
 		wait := time.Until(until)
 		if wait <= 0 {
-			break
+			return nil
 		}
 		if deadline, ok := ctx.Deadline(); ok && until.After(deadline) {
-			return &ThrottledError{until}
+			return &ThrottledError{Until: until}
 		}
 		select {
 		case <-time.After(wait):
@@ -99,13 +133,6 @@ func (t *throttle) admit(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	if err := t.rate.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &ThrottledError{time.Now().Add(time.Second)}
-	}
-	return nil
 }
 
 // heed has all queries wait as long as an answer asks for.

@@ -128,6 +128,45 @@ func TestThrottleHeeds(t *testing.T) {
 	}
 }
 
+// What waits for its turn heeds what the service asks for meanwhile, and says so where
+// its turn does not come in its time.
+func TestThrottleWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &busy{takes: time.Second, answer: func(n int) turn {
+			if n == 1 {
+				return says(429, "", "Retry-After", "60")
+			}
+			return says(200, oneRow)
+		}}
+		// One at once, and one more every 15 seconds.
+		c, err := New(workspaceID, fakeCredential{}, Options{ClientOptions: azcore.ClientOptions{Transport: s}, Concurrency: 5, Rate: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := each(3, func(i int) error {
+			time.Sleep(time.Duration(i) * time.Second)
+			_, err := c.Query(t.Context(), Query{Text: "T"})
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		refused := s.came[1].Add(s.takes)
+		for _, at := range s.came[2:] {
+			if at.Sub(refused) < time.Minute {
+				t.Errorf("a request came %s after an answer that asked for a minute", at.Sub(refused))
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = c.Query(ctx, Query{Text: "T"})
+		if _, ok := errors.AsType[*ThrottledError](err); !ok || !strings.Contains(err.Error(), "no more than 3 requests are sent in 30 seconds") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // A query that would wait for longer than it may take, or than its caller waits,
 // fails at once and is not sent.
 func TestThrottledForLong(t *testing.T) {

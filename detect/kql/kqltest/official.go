@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"pushback/detect/checkout"
 )
 
 // Column is a column of a table or of a result, with its type as KQL names it.
@@ -36,7 +38,11 @@ type Verdict struct {
 // columns. Without the parser the test is skipped.
 func Ask(t testing.TB, tables map[string][]Column, queries []string) []Verdict {
 	t.Helper()
-	ci := filepath.Join(root(t), ".ci")
+	root, err := checkout.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ci := filepath.Join(root, ".ci")
 	if _, err := os.Stat(filepath.Join(ci, "node_modules", "@kusto", "language-service-next")); err != nil {
 		t.Skip("the official KQL parser is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
 	}
@@ -77,23 +83,4 @@ func Ask(t testing.TB, tables map[string][]Column, queries []string) []Verdict {
 		t.Fatalf("%d queries and %d verdicts", len(queries), len(verdicts))
 	}
 	return verdicts
-}
-
-// root returns the project's folder.
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("there is no go.mod above the tests")
-		}
-		dir = parent
-	}
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pushback/detect/checkout"
 )
 
 // The emulator's account and key are the same everywhere and published:
@@ -91,21 +93,13 @@ func check(t testing.TB, err error) {
 
 // find returns the path of the program, which is below the top of the module.
 func find() (string, error) {
-	dir, err := os.Getwd()
+	root, err := checkout.Root()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("starting Azurite: %w", err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			program := filepath.Join(dir, ".ci/node_modules/azurite/dist/src/table/main.js")
-			_, err := os.Stat(program)
-			return program, err
-		}
-		if filepath.Dir(dir) == dir {
-			return "", fmt.Errorf("starting Azurite: no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
+	program := filepath.Join(root, ".ci/node_modules/azurite/dist/src/table/main.js")
+	_, err = os.Stat(program)
+	return program, err
 }
 
 // start starts Azurite with options, after a script in the same process.

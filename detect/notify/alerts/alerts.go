@@ -243,7 +243,7 @@ func (w *writing) admit(ctx context.Context, j *journal, i int, a alert.Alert, f
 		w.before[a.ID] = e.At
 		w.outcomes[i].Again = true
 	}
-	story, err := w.storyID(ctx, a)
+	story, err := w.storyID(ctx, j, a)
 	if err != nil {
 		return err
 	}

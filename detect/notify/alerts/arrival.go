@@ -92,7 +92,9 @@ func list(ids []string) string {
 
 // arrivalQuery asks what came of rows: one row of the answer for each that is in
 // the table, for each that became an alert, and for each whose alert is in an
-// incident. The tables of Sentinel may not be there yet.
+// incident. The tables of Sentinel may not be there yet. Of several incidents it is
+// the one that changed last, and one that was merged into another, which closes it
+// with the label Redirected, only if there is none else.
 const arrivalQuery = `let Ids = dynamic([%s]);
 let Written = %s
 | where AlertId in (Ids)
@@ -102,10 +104,11 @@ let Raised = union isfuzzy=true (datatable (TimeGenerated: datetime, SystemAlert
 | where AlertId in (Ids)
 | summarize arg_min(TimeGenerated, SystemAlertId) by AlertId
 | project AlertId, SystemAlertId;
-let Opened = union isfuzzy=true (datatable (TimeGenerated: datetime, IncidentNumber: int, AlertIds: dynamic, AdditionalData: dynamic, ProviderIncidentId: string, IncidentUrl: string) []), SecurityIncident
+let Opened = union isfuzzy=true (datatable (TimeGenerated: datetime, IncidentNumber: int, AlertIds: dynamic, AdditionalData: dynamic, ProviderIncidentId: string, IncidentUrl: string, Labels: dynamic) []), SecurityIncident
 | summarize arg_max(TimeGenerated, *) by IncidentNumber
+| extend Opened = iff(tostring(Labels) has "Redirected", TimeGenerated - 365d, TimeGenerated)
 | mv-expand AlertIds
-| project SystemAlertId = tostring(AlertIds), Opened = TimeGenerated, Number = tostring(IncidentNumber), Provider = tostring(ProviderIncidentId), ProviderUrl = tostring(AdditionalData["providerIncidentUrl"]), Url = tostring(IncidentUrl);
+| project SystemAlertId = tostring(AlertIds), Opened, Number = tostring(IncidentNumber), Provider = tostring(ProviderIncidentId), ProviderUrl = tostring(AdditionalData["providerIncidentUrl"]), Url = tostring(IncidentUrl);
 Written
 | join kind=fullouter Raised on AlertId
 | project AlertId = iff(isempty(AlertId), AlertId1, AlertId), InTable = isnotempty(AlertId), SystemAlertId

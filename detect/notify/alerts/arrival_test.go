@@ -115,6 +115,24 @@ func TestIncidentsThatAreElsewhere(t *testing.T) {
 	}
 }
 
+// The incident of an alert is the one that Defender merged others into, also where the
+// one that was merged changed last.
+func TestMergedIncidents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sentinelRules()
+	w.sentinel.MergedInto = 9
+	a := rejection("alice@contoso.example", noon)
+	d := w.start()
+	if err := d.Notify(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	w.follow(d, 30)
+	if url, number := d.IncidentURL(t.Context(), a), d.IncidentNumber(t.Context(), a); url != alertstest.ProviderURL(9) || number != "1009" {
+		t.Errorf("the incident is %q at %q, want 1009", number, url)
+	}
+}
+
 // Rows that became nothing are said, with what to look at, and what comes of the
 // next ones ends it.
 func TestRowsThatBecameNothing(t *testing.T) {

@@ -21,6 +21,9 @@ type journal struct {
 	Rows map[string]*entry `json:"rows,omitempty"`
 	// Sends are the calls of late.
 	Sends []send `json:"sends,omitempty"`
+	// Stories are the alerts that had a row last, the latest at the end: the id of each
+	// and, after a space, what its row has for its story.
+	Stories []string `json:"stories,omitempty"`
 	// Looked is when it was last looked what became of the rows.
 	Looked time.Time `json:"looked,omitzero"`
 
@@ -62,6 +65,8 @@ const (
 	// characters. The oldest of those that were taken are forgotten first.
 	mostEntries = 600
 	mostText    = 180_000
+	// mostStories is of how many alerts it is remembered what their story is.
+	mostStories = 500
 	// rememberFor is how long a row is asked about: the analytics rule looks back a
 	// day. arrivedFor is how long one is remembered that arrived, since its alert may
 	// still be owed if noting that it was sent failed. doubtFor is how long it is
@@ -158,6 +163,30 @@ func (j *journal) trim(most int) {
 	})
 	for _, id := range ids[:len(ids)-most] {
 		delete(j.Rows, id)
+	}
+}
+
+// storyOf returns what the row of an alert has for its story, or nothing if that is
+// not known any more.
+func (j *journal) storyOf(alertID string) string {
+	if e := j.Rows[alertID]; e != nil {
+		return e.Story
+	}
+	for _, line := range slices.Backward(j.Stories) {
+		if id, story, _ := strings.Cut(line, " "); id == alertID {
+			return story
+		}
+	}
+	return ""
+}
+
+// keepStory notes what the row of an alert has for its story.
+func (j *journal) keepStory(alertID, story string) {
+	if line := alertID + " " + story; !slices.Contains(j.Stories, line) {
+		j.Stories = append(j.Stories, line)
+	}
+	if n := len(j.Stories) - mostStories; n > 0 {
+		j.Stories = slices.Delete(j.Stories, 0, n)
 	}
 }
 

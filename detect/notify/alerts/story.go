@@ -35,10 +35,25 @@ const (
 )
 
 // storyID returns what the row of an alert has for its story, and notes that the
-// alert is in it. It is the same whenever it is asked.
-func (d *Destination) storyID(ctx context.Context, a alert.Alert) (string, error) {
+// alert is in it. It is the same whenever it is asked. An update has what the row of
+// the alert has that it updates, whatever its own rule groups by: that can be another
+// rule's.
+func (d *Destination) storyID(ctx context.Context, j *journal, a alert.Alert) (story string, err error) {
+	defer func() {
+		if err == nil {
+			j.keepStory(a.ID, story)
+		}
+	}()
+	known := j.storyOf(a.ID)
+	if known == "" && a.Updates != nil {
+		known = j.storyOf(a.Updates.ID)
+	}
 	r := d.rules[a.RuleID]
-	if !grouped(r) {
+	switch {
+	case grouped(r):
+	case known != "":
+		return known, nil
+	default:
 		return ungrouped(a), nil
 	}
 	at, id := sentinel.StoryOf(a, r)
@@ -47,7 +62,7 @@ func (d *Destination) storyID(ctx context.Context, a alert.Alert) (string, error
 		if err != nil {
 			return "", err
 		}
-		s := t.stretchOf(a, r, id)
+		s := t.stretchOf(a, r, id, known)
 		s.add(a.ID)
 		next, err := json.Marshal(t)
 		if err != nil {
@@ -111,12 +126,19 @@ func (t *tale) find(a alert.Alert, r *rule.Rule) *stretch {
 }
 
 // stretchOf returns the stretch that an alert is in, and begins one if there is
-// none.
-func (t *tale) stretchOf(a alert.Alert, r *rule.Rule, id string) *stretch {
-	if s := t.find(a, r); s != nil {
+// none. If it is known which it is, it is that.
+func (t *tale) stretchOf(a alert.Alert, r *rule.Rule, id, known string) *stretch {
+	if known != "" {
+		if i := slices.IndexFunc(t.Stretches, func(s *stretch) bool { return s.ID == known }); i >= 0 {
+			return t.Stretches[i]
+		}
+	} else if s := t.find(a, r); s != nil {
 		return s
 	}
-	s := &stretch{ID: alert.NewGUID(stretchKind, id, a.ID), First: timeOf(a)}
+	if known == "" {
+		known = alert.NewGUID(stretchKind, id, a.ID)
+	}
+	s := &stretch{ID: known, First: timeOf(a)}
 	t.Stretches = append(t.Stretches, s)
 	slices.SortStableFunc(t.Stretches, func(a, b *stretch) int { return b.First.Compare(a.First) })
 	if len(t.Stretches) > mostStretches {
@@ -216,17 +238,32 @@ func (d *Destination) incident(ctx context.Context, a alert.Alert) (Incident, bo
 			return i, true
 		}
 	}
-	r := d.rules[a.RuleID]
-	story := ungrouped(a)
-	if grouped(r) {
-		at, id := sentinel.StoryOf(a, r)
-		t, _, _, err := d.tale(ctx, at, id)
-		s := t.find(a, r)
-		if err != nil || s == nil {
-			return Incident{}, false
-		}
-		story = s.ID
+	story := d.storyOf(ctx, a)
+	if story == "" {
+		return Incident{}, false
 	}
 	i, known, err := incidentOf(ctx, d.notes, place, story)
 	return i, known && err == nil
+}
+
+// storyOf returns what the row of an alert has for its story, or will have, as far as
+// that is known before it is written.
+func (d *Destination) storyOf(ctx context.Context, a alert.Alert) string {
+	if a.Updates != nil {
+		if j, err := d.read(ctx); err == nil {
+			if story := j.storyOf(a.Updates.ID); story != "" {
+				return story
+			}
+		}
+	}
+	r := d.rules[a.RuleID]
+	if !grouped(r) {
+		return ungrouped(a)
+	}
+	at, id := sentinel.StoryOf(a, r)
+	t, _, _, err := d.tale(ctx, at, id)
+	if s := t.find(a, r); err == nil && s != nil {
+		return s.ID
+	}
+	return ""
 }

@@ -34,6 +34,9 @@ type Sentinel struct {
 	Disabled bool
 	// Unsynced keeps incidents out of the Defender portal.
 	Unsynced bool
+	// MergedInto, if set, is the number of the incident that Defender merges all
+	// others into.
+	MergedInto int
 
 	mu        sync.Mutex
 	alerts    []Alert
@@ -308,17 +311,30 @@ func (s *Sentinel) Tables() []*kql.Table {
 		set(raised, a.Time.UTC().Format(time.RFC3339Nano), a.ID, a.Title, string(extended))
 	}
 	opened := kql.NewTableBuilder("SecurityIncident", kql.Schema{{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "IncidentNumber", Type: kql.Int}, {Name: "AlertIds", Type: kql.Dynamic},
-		{Name: "AdditionalData", Type: kql.Dynamic}, {Name: "ProviderIncidentId", Type: kql.String}, {Name: "IncidentUrl", Type: kql.String}})
+		{Name: "AdditionalData", Type: kql.Dynamic}, {Name: "ProviderIncidentId", Type: kql.String}, {Name: "IncidentUrl", Type: kql.String}, {Name: "Labels", Type: kql.Dynamic}})
+	incident := func(at time.Time, number int, alerts []string, label string) {
+		ids, _ := json.Marshal(alerts)
+		url, provider := ProviderURL(number), fmt.Sprint(1000+number)
+		if s.Unsynced {
+			url, provider = "", ""
+		}
+		data, _ := json.Marshal(map[string]string{"providerIncidentUrl": url})
+		labels := "[]"
+		if label != "" {
+			labels = `[{"labelName":"` + label + `","labelType":"AutoAssigned"}]`
+		}
+		set(opened, at.UTC().Format(time.RFC3339Nano), fmt.Sprint(number), string(ids), string(data), provider,
+			fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", number), labels)
+	}
 	for _, i := range s.incidents {
 		for n := range i.Alerts { // a row for each change
-			ids, _ := json.Marshal(i.Alerts[:n+1])
-			url, provider := ProviderURL(i.Number), fmt.Sprint(1000+i.Number)
-			if s.Unsynced {
-				url, provider = "", ""
+			at := i.changed[n].Add(time.Duration(n) * time.Second)
+			label := ""
+			if s.MergedInto > 0 {
+				label = "Redirected"
+				incident(at.Add(-time.Second), s.MergedInto, i.Alerts[:n+1], "")
 			}
-			data, _ := json.Marshal(map[string]string{"providerIncidentUrl": url})
-			set(opened, i.changed[n].Add(time.Duration(n)*time.Second).UTC().Format(time.RFC3339Nano), fmt.Sprint(i.Number), string(ids), string(data), provider,
-				fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", i.Number))
+			incident(at, i.Number, i.Alerts[:n+1], label)
 		}
 	}
 	return []*kql.Table{raised.Build(), opened.Build()}

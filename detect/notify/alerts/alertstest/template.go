@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"pushback/detect/checkout"
 	"pushback/detect/notify/alerts"
 	"pushback/detect/rule"
 )
@@ -25,28 +26,12 @@ type Template struct {
 
 // compiled is the template, compiled once.
 var compiled = sync.OnceValues(func() ([]byte, error) {
-	root, err := moduleRoot()
+	root, err := checkout.Root()
 	if err != nil {
 		return nil, err
 	}
 	return Bicep(root, "build", "--stdout", filepath.Join(root, "infra", "modules", "sentinel-alerts.bicep"))
 })
-
-// moduleRoot returns the project's folder.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", fmt.Errorf("there is no go.mod above the tests")
-		}
-		dir = parent
-	}
-	return "", err
-}
 
 // compiler is the Bicep compiler: the one beside the project, or that of the PATH.
 func compiler(root string) string {
@@ -63,7 +48,7 @@ func compiler(root string) string {
 // project's folder.
 func NeedBicep(t testing.TB) string {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := checkout.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
