@@ -82,7 +82,7 @@ func envelopeIn(head []byte, depth int) bool {
 			rest := afterColon(head[dec.InputOffset():])
 			key := strings.ToLower(name)
 			switch {
-			case key == "records" && kind == '[', key == "tables" && kind == '[':
+			case key == "records" && kind == '[', key == "tables" && kind == '[', key == batchResponses && isBatch(rest):
 				return true
 			case contentMembers[key] && isEmptyArray(rest), holdsRecords(rest, depth+1):
 				found = true
@@ -202,7 +202,7 @@ func (f *file) envelope() error {
 			}
 			return nil
 		case c == '[' && (contentMembers[key] || holdsRecords(f.w.prefix(sniffed), 0)):
-			return f.records(key == "responses")
+			return f.records(key == batchResponses)
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			return f.envelope()
 		}
@@ -219,9 +219,9 @@ func (f *file) envelope() error {
 var fluentPair = regexp.MustCompile(`^\d{9,10}(\.\d+)?[ \t]*,[ \t]*\{`)
 
 // records reads an array of records, or of envelopes if the first of them is
-// one or any may be.
-func (f *file) records(any bool) error {
-	first, frames := true, false
+// one or it is that of a batch.
+func (f *file) records(batch bool) error {
+	first, frames, any := true, false, batch
 	return f.array(func() error {
 		f.texts = f.texts[:0]
 		if first {
@@ -240,6 +240,9 @@ func (f *file) records(any bool) error {
 			if c, _ := f.w.skipSpace(); c == '{' && isEnvelope(f.w.prefix(sniffed)) {
 				return f.envelope()
 			}
+		}
+		if batch {
+			return f.batchElement()
 		}
 		return f.element()
 	})
