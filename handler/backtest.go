@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +82,7 @@ func newBacktest() *cobra.Command {
 			set := readRules(names)
 			warn := &warnings{w: cmd.ErrOrStderr()}
 			for _, w := range set.warnings() {
-				warn.write(strings.Replace(w, "warning: ", "", 1))
+				warn.write(w)
 			}
 			var disabled []*rule.Rule
 			b.rules, disabled = divide(set.rules)

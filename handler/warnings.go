@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 
 	"pushback/detect"
 	"pushback/detect/logs"
@@ -16,9 +17,13 @@ type warnings struct {
 	once
 }
 
-// write writes a warning that is new.
+// levelled matches the beginning of a warning that says already, after the rule or the
+// place in a file that it is about, that it is one.
+var levelled = regexp.MustCompile(`^(rule "(?:[^"\\]|\\.)*"|[^:]*|.*?:\d+(?::\d+)?): warning: `)
+
+// write writes a warning that is new, and says once that it is one.
 func (w *warnings) write(problem string) {
-	if w.first(problem) {
+	if problem = levelled.ReplaceAllString(problem, "$1: "); w.first(problem) {
 		fmt.Fprintln(w.w, "warning: "+text.Safe(secret.Hide(problem)))
 	}
 }
