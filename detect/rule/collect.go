@@ -282,6 +282,12 @@ func contentNoun(n *yaml.Node) string {
 		return "watchlist"
 	case get(n, "triggeringLogic") != nil:
 		return "automation rule"
+	case get(n, "detection") != nil && get(n, "logsource") != nil:
+		return "Sigma rule"
+	case get(n, "AnalysisType") != nil:
+		return "Panther rule"
+	case get(n, "search") != nil && (get(n, "how_to_implement") != nil || get(n, "known_false_positives") != nil):
+		return "Splunk detection"
 	case get(n, "graphQueries") != nil, get(n, "connectivityCriterias") != nil, get(n, "connectivityCriteria") != nil:
 		return "data connector"
 	case get(n, "version") != nil && strings.HasPrefix(get(n, "version").Value, "Notebook/"):
