@@ -78,6 +78,9 @@ func (c *collector) plain(n *yaml.Node, under string) {
 		c.other = append(c.other, "hunting query")
 		return
 	}
+	if isPowerShell(n) {
+		n = fromPowerShell(n, 0)
+	}
 	m := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: n.Line, Column: n.Column}
 	var id *yaml.Node
 	display := get(n, "displayName")
