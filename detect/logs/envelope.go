@@ -111,7 +111,7 @@ func holdsRecords(text []byte, depth int) bool {
 	}
 	switch text[0] {
 	case '[':
-		return holdsRecords(text[1:], depth+1)
+		return holdsRecords(text[1:], depth+1) || holdsRecords(afterTime(text), depth+1)
 	case '"':
 		inner, ok := quotedJSON(text)
 		return ok && holdsRecords(inner, depth+1)
@@ -119,6 +119,18 @@ func holdsRecords(text []byte, depth int) bool {
 		return isRecord(text) || envelopeIn(text, depth)
 	}
 	return false
+}
+
+// lokiPair matches the beginning of a pair of a time in nanoseconds and what was logged
+// then, of which Grafana Loki makes its streams.
+var lokiPair = regexp.MustCompile(`^\[\s*"\d{16,19}"\s*,\s*`)
+
+// afterTime gives the rest of such a pair, or nothing if the text begins with none.
+func afterTime(text []byte) []byte {
+	if at := len(lokiPair.Find(text)); at > 0 {
+		return text[at:]
+	}
+	return nil
 }
 
 // isRecord says whether the text begins with an object that is a record by its
