@@ -88,7 +88,7 @@ func (e *exportedLogs) read(ctx context.Context, stdin io.Reader, opts logs.Opti
 		return found
 	}
 	l, err := logs.ReadAll(ctx, e.paths, stdin, opts)
-	if err == nil || e.oneFile() { // else not all files may have been met
+	if err == nil || ctx.Err() == nil && e.oneFile() { // else not all files may have been met
 		for _, value := range e.tables {
 			if file, _ := cutTable(value); file != "" && !met[value] {
 				return nil, usageError{errors.Join(fmt.Errorf("--table %s: --logs holds no file %s", value, file), err)}
