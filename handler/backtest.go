@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
 
 	"pushback/detect"
 	"pushback/detect/ledger"
@@ -49,7 +49,7 @@ const (
 )
 
 func newBacktest() *cobra.Command {
-	b := &backtest{now: time.Now, sleep: sleep}
+	b := &backtest{now: time.Now, sleep: transport.Sleep}
 	var names string
 	cmd := &cobra.Command{
 		Use:   "backtest",
@@ -83,7 +83,7 @@ func newBacktest() *cobra.Command {
 			set := readRules(names)
 			warn := &warnings{w: cmd.ErrOrStderr()}
 			for _, w := range set.warnings() {
-				warn.write(strings.Replace(w, "warning: ", "", 1))
+				warn.write(w)
 			}
 			var disabled []*rule.Rule
 			b.rules, disabled = divide(set.rules)
@@ -137,7 +137,7 @@ func (b *backtest) run(ctx context.Context, stdout, stderr io.Writer) error {
 		from, to = state.Range.From, state.Range.To
 	}
 	counted := &askedCount{}
-	carrier := &pastTransport{state: state, now: b.now, asked: counted.add, pace: &pace{every: time.Minute / time.Duration(b.perMin), now: b.now, sleep: b.sleep}}
+	carrier := &pastTransport{state: state, now: b.now, asked: counted.add, pace: &pace{limit: rate.NewLimiter(rate.Limit(b.perMin)/60, 1), now: b.now, sleep: b.sleep}}
 	querier, err := b.open(func(o *azcore.ClientOptions) {
 		if carrier.next = o.Transport; carrier.next == nil {
 			carrier.next = transport.Single(transport.New(transport.DefaultConnect))

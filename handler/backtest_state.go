@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"golang.org/x/time/rate"
 )
 
 // stateFormat is the number of the format of a backtest's state.
@@ -238,39 +239,18 @@ func (t *pastTransport) Do(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// pace lets so many a minute go on, at even distances.
+// pace lets queries go on no faster than a limit. The clock and the sleep are given to
+// it, which the limiter's own Wait does not take.
 type pace struct {
-	every time.Duration
+	limit *rate.Limiter
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
-
-	mu   sync.Mutex
-	next time.Time
 }
 
 func (p *pace) wait(ctx context.Context) error {
-	p.mu.Lock()
 	now := p.now()
-	at := p.next
-	if at.Before(now) {
-		at = now
-	}
-	p.next = at.Add(p.every)
-	p.mu.Unlock()
-	if at.After(now) {
-		return p.sleep(ctx, at.Sub(now))
+	if wait := p.limit.ReserveN(now, 1).DelayFrom(now); wait > 0 {
+		return p.sleep(ctx, wait)
 	}
 	return ctx.Err()
-}
-
-// sleep waits, unless the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

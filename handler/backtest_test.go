@@ -189,9 +189,36 @@ func TestBacktest(t *testing.T) {
 	if err != nil || slow.waited != 11*5*time.Second {
 		t.Errorf("at 10 a minute: waited %s, %v", slow.waited, err)
 	}
-	for _, want := range []string{"12 queries asked", "·█·  12 alerts in 3 days, 4.0 a day, at most 12 (" + day + ")", "12 Low; the rule says Low", "0 rows already reported", "1s at the middle, 1s at most (0 % of 3m)", "Nothing was sent"} {
+	for _, want := range []string{"12 queries asked", "·█·  12 alerts in 3 days, 4.0 a day, at most 12 (" + day + ")", "12 Low; the rule says Low", "0 rows already reported", "median 1s, longest 1s (0% of 3m)", "Nothing was sent"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+// The alerts a day are those of the time that was looked at, however many dates it
+// touches, and few are not none.
+func TestAlertsADay(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		alerts int
+		span   time.Duration
+		perDay float64
+		want   string
+	}{
+		{14, 14 * 24 * time.Hour, 1, "14 days, 1.0 a day"},
+		{1, 30 * 24 * time.Hour, 0.03, "30 days, 0.03 a day"},
+		{1, 14 * 24 * time.Hour, 0.07, "14 days, 0.07 a day"},
+		{19, 10 * 24 * time.Hour, 1.9, "10 days, 1.9 a day"},
+		{3, 36 * time.Hour, 2, "2 days, 2.0 a day"},
+		{3, time.Hour, 3, "1 day, 3.0 a day"},
+		{0, 24 * time.Hour, 0, "1 day, 0.0 a day"},
+	} {
+		l := newLoudness(nil, from, from.Add(tt.span))
+		l.alerts = tt.alerts
+		if l.perDay() != tt.perDay || l.rate() != tt.want {
+			t.Errorf("%d alerts in %s: %v, %s", tt.alerts, tt.span, l.perDay(), l.rate())
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -87,20 +88,31 @@ func (e *exportedLogs) read(ctx context.Context, stdin io.Reader, opts logs.Opti
 		return found
 	}
 	l, err := logs.ReadAll(ctx, e.paths, stdin, opts)
-	if err != nil {
-		return nil, err
-	}
-	for _, value := range e.tables {
-		if file, _ := cutTable(value); file != "" && !met[value] {
-			return nil, usageError{fmt.Errorf("--table %s: --logs holds no file %s", value, file)}
+	if err == nil || ctx.Err() == nil && e.oneFile() { // else not all files may have been met
+		for _, value := range e.tables {
+			if file, _ := cutTable(value); file != "" && !met[value] {
+				return nil, usageError{errors.Join(fmt.Errorf("--table %s: --logs holds no file %s", value, file), err)}
+			}
 		}
 	}
-	return l, nil
+	return l, err
+}
+
+// oneFile says whether the logs are one file, and no folder.
+func (e *exportedLogs) oneFile() bool {
+	if len(e.paths) != 1 {
+		return false
+	}
+	info, err := os.Stat(e.paths[0])
+	return e.paths[0] == logs.Stdin || err == nil && info.Mode().IsRegular() && !strings.EqualFold(filepath.Ext(e.paths[0]), ".zip")
 }
 
 // isFile says whether a path is that of a file, which may be given by the last
-// parts of its path.
+// parts of its path, and standard input as - or by its name in messages.
 func isFile(path, file string) bool {
+	if file == logs.Stdin {
+		return path == logs.StdinName
+	}
 	path, file = filepath.ToSlash(filepath.Clean(path)), filepath.ToSlash(filepath.Clean(file))
 	return path == file || strings.HasSuffix(path, "/"+file)
 }
@@ -110,7 +122,7 @@ func (e *exportedLogs) title() string {
 	names := make([]string, len(e.paths))
 	for i, path := range e.paths {
 		if names[i] = path; path == logs.Stdin {
-			names[i] = "standard input"
+			names[i] = logs.StdinName
 		}
 	}
 	return strings.Join(names, ", ")

@@ -32,7 +32,7 @@ func TestKnownTables(t *testing.T) {
 		// Records that a filter leaves out are records.
 		{"SigninLogs | where ResultType == 'zzz' | count", `[{"Count":0}]`, nil, exitDone},
 		{"SigninLogs | where TimeGenerated < datetime(2020-01-01) | join kind=inner DeviceInfo on TenantId | count", `[{"Count":0}]`, []string{"DeviceInfo: no records"}, exitDone},
-		{"Proxy_CL | count", "", []string{"named 'Proxy_CL'", "the logs hold DeviceEvents, SigninLogs"}, exitFailed},
+		{"Proxy_CL | count", "", []string{"named 'Proxy_CL'", "the logs hold DeviceEvents, SigninLogs; give a table as a file named Proxy_CL.ndjson or Proxy_CL.csv, and a function of the workspace by --functions"}, exitFailed},
 		{"SigninLog | count", "", []string{"did you mean 'SigninLogs'?"}, exitFailed},
 	} {
 		t.Run(tc.query, func(t *testing.T) {

@@ -158,8 +158,12 @@ func (l *linter) rule(r *rule.Rule) (findings []lintFinding) {
 		findings = append(findings, lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Warning: warning, Message: fmt.Sprintf(format, args...)}})
 	}
 	summary, errs := l.catalog().CheckAll(r.Query.Text)
+	var wrong []string // what the query's errors are about
 	for _, err := range errs {
 		findings = append(findings, queryFinding(r, err))
+		if e, ok := errors.AsType[*kql.Error](err); ok {
+			wrong = append(wrong, e.Token)
+		}
 	}
 	queryLine, queryColumn := r.Query.Locate(1, 1)
 	if summary != nil {
@@ -176,7 +180,7 @@ func (l *linter) rule(r *rule.Rule) (findings []lintFinding) {
 		}
 	}
 	if summary != nil && !summary.Open {
-		l.columns(r, summary.Columns, at)
+		l.columns(r, summary.Columns, wrong, at)
 	}
 	if len(r.EntityMappings)+len(r.EntityColumns) == 0 {
 		shows := "they show the first columns of their rows"
@@ -235,8 +239,9 @@ func placed(r *rule.Rule, warning string) (line, column int, text string) {
 	return line, column, warning
 }
 
-// columns checks the columns that a rule names against those of its query's result.
-func (l *linter) columns(r *rule.Rule, columns kql.Schema, at func(line, column int, warning bool, format string, args ...any)) {
+// columns checks the columns that a rule names against those of its query's result. One
+// that the result has by a name that is an error already is not reported again.
+func (l *linter) columns(r *rule.Rule, columns kql.Schema, wrong []string, at func(line, column int, warning bool, format string, args ...any)) {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.Name
@@ -250,7 +255,9 @@ func (l *linter) columns(r *rule.Rule, columns kql.Schema, at func(line, column 
 			continue
 		}
 		meant := ""
-		if best := suggest.Nearest(use.Column, names); best != "" {
+		if best := suggest.Nearest(use.Column, names); slices.Contains(wrong, best) && best != "" {
+			continue
+		} else if best != "" {
 			meant = fmt.Sprintf("; did you mean %s?", best)
 		}
 		at(use.Line, use.Col, false, "%s names the column %s, which the query's result does not have%s (it has %s)", use.Use, use.Column, meant, someNames(names))

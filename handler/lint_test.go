@@ -111,6 +111,16 @@ func TestLintOfWhatIsRight(t *testing.T) {
 	}
 }
 
+// A column that the query's result has by a name that is an error is not an error of
+// the mapping, too.
+func TestLintOfAColumnThatIsWrongInTheQuery(t *testing.T) {
+	t.Parallel()
+	r := linted(t, map[string]string{"a.yaml": strings.Replace(failuresRule, "by UserPrincipalName, IPAddress", "by UserPrincipalNam, IPAddress", 1)})
+	if r.code != exitFailed || strings.Contains(r.stdout, "entityMappings") || !strings.Contains(r.stdout, "'UserPrincipalNam'; did you mean 'UserPrincipalName'?") || !strings.HasSuffix(r.stdout, "1 rule: 1 error, 0 warnings\n") {
+		t.Errorf("code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // A secret that was pasted into a query is in no message.
 func TestLintHidesSecrets(t *testing.T) {
 	t.Parallel()

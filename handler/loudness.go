@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ const (
 // what it costs.
 type loudness struct {
 	rule *rule.Rule
-	days []string       // all of them, as dates
+	span time.Duration  // that was looked at
+	days []string       // all dates of it
 	of   map[string]int // alerts by day
 
 	alerts, updates, held, storm int
@@ -44,7 +46,7 @@ type loudness struct {
 }
 
 func newLoudness(r *rule.Rule, first, last time.Time) *loudness {
-	l := &loudness{rule: r, of: map[string]int{}, who: map[string]int{}}
+	l := &loudness{rule: r, span: last.Sub(first), of: map[string]int{}, who: map[string]int{}}
 	for day := first.UTC().Truncate(24 * time.Hour); day.Before(last); day = day.Add(24 * time.Hour) {
 		l.days = append(l.days, day.Format(time.DateOnly))
 	}
@@ -191,11 +193,19 @@ func (l *loudness) json() loudnessJSON {
 	return out
 }
 
+// perDay is how many alerts a day there are, to two digits. Less than a day counts as
+// one.
 func (l *loudness) perDay() float64 {
-	if len(l.days) == 0 {
-		return 0
+	return math.Round(100*float64(l.alerts)/max(l.span.Hours()/24, 1)) / 100
+}
+
+// rate says how many alerts a day there are in how many days.
+func (l *loudness) rate() string {
+	digits := 1
+	if l.alerts > 0 && l.perDay() < 0.1 {
+		digits = 2
 	}
-	return float64(l.alerts*10/len(l.days)) / 10
+	return fmt.Sprintf("%s, %.*f a day", count(int64(math.Ceil(max(l.span.Hours()/24, 1))), "day"), digits, l.perDay())
 }
 
 func (l *loudness) median() time.Duration {
@@ -233,9 +243,9 @@ func (l *loudness) write(c *console.Console, timeout time.Duration) error {
 			worst, most = day, l.of[day]
 		}
 	}
-	days := count(int64(l.alerts), "alert") + " in " + count(int64(len(l.days)), "day")
+	days := count(int64(l.alerts), "alert") + " in " + l.rate()
 	if l.alerts > 0 {
-		days += fmt.Sprintf(", %.1f a day, at most %d (%s)", l.perDay(), most, worst)
+		days += fmt.Sprintf(", at most %d (%s)", most, worst)
 	}
 	facts := []string{"Alerts", l.chart() + "  " + days}
 	if l.alerts > 0 {
@@ -287,17 +297,17 @@ func (l *loudness) write(c *console.Console, timeout time.Duration) error {
 func (l *loudness) cost(timeout time.Duration) string {
 	parts := []string{fmt.Sprintf("%s, %s in all", count(int64(l.windows), "window"), count(int64(l.rows), "row"))}
 	if len(l.took) > 0 {
-		longest := fmt.Sprintf("%s at the middle, %s at most", rounded(l.median()), rounded(l.longest()))
+		longest := fmt.Sprintf("median %s, longest %s", rounded(l.median()), rounded(l.longest()))
 		if timeout > 0 {
-			longest += fmt.Sprintf(" (%d %% of %s)", l.longest()*100/timeout, short(timeout))
+			longest += fmt.Sprintf(" (%d%% of %s)", l.longest()*100/timeout, short(timeout))
 		}
 		parts = append(parts, longest)
 	}
 	if l.mostRows > 0 {
-		parts = append(parts, fmt.Sprintf("at most %s of a window (%d %% of what the service gives)", count(int64(l.mostRows), "row"), l.mostRows*100/mostServiceRows))
+		parts = append(parts, fmt.Sprintf("at most %s a window (%d%% of the service's limit)", count(int64(l.mostRows), "row"), l.mostRows*100/mostServiceRows))
 	}
 	if l.mostAlerts > mostSentinelAlerts {
-		parts = append(parts, fmt.Sprintf("at most %d alerts of a window, and Sentinel makes %d", l.mostAlerts, mostSentinelAlerts))
+		parts = append(parts, fmt.Sprintf("at most %d alerts a window, of which Sentinel makes %d", l.mostAlerts, mostSentinelAlerts))
 	}
 	if l.storm > 0 {
 		parts = append(parts, fmt.Sprintf("%d alerts would be one for all", l.storm))
@@ -341,7 +351,7 @@ func writeLoudness(w io.Writer, style console.Style, all []*loudness, timeout ti
 	if len(all) < 2 {
 		return nil
 	}
-	together := &loudness{days: all[0].days, of: map[string]int{}}
+	together := &loudness{span: all[0].span, days: all[0].days, of: map[string]int{}}
 	for _, l := range all {
 		together.alerts += l.alerts
 		for day, n := range maps.All(l.of) {
@@ -351,6 +361,6 @@ func writeLoudness(w io.Writer, style console.Style, all []*loudness, timeout ti
 	if err := c.Heading("Together"); err != nil {
 		return err
 	}
-	return c.Facts("Alerts", fmt.Sprintf("%s  %s of %s in %s, %.1f a day", together.chart(), count(int64(together.alerts), "alert"),
-		count(int64(len(all)), "rule"), count(int64(len(together.days)), "day"), together.perDay()))
+	return c.Facts("Alerts", fmt.Sprintf("%s  %s of %s in %s", together.chart(), count(int64(together.alerts), "alert"),
+		count(int64(len(all)), "rule"), together.rate()))
 }

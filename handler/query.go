@@ -209,7 +209,10 @@ func (q *querying) problem(err error, held []*kql.Table) error {
 		return err
 	}
 	if e.UnknownTable != "" {
-		e.Message += "; " + heldTables(held)
+		near := strings.Contains(e.Message, "did you mean")
+		if e.Message += "; " + heldTables(held); !near && plainName.MatchString(e.UnknownTable) {
+			e.Message += fmt.Sprintf("; give a table as a file named %s.ndjson or %[1]s.csv, and a function of the workspace by --functions", e.UnknownTable)
+		}
 	}
 	place := fmt.Sprintf("%d:%d", e.Line, e.Column)
 	if q.name != "" {

@@ -60,7 +60,7 @@ func convert(path, dir string, stdout, stderr io.Writer) error {
 	}
 	warn := &warnings{w: stderr}
 	for _, w := range set.warnings() {
-		warn.write(strings.Replace(w, "warning: ", "", 1))
+		warn.write(w)
 	}
 	err := set.err()
 	switch {

@@ -21,12 +21,19 @@ type warnings struct {
 	more int      // that were not held
 }
 
-// write writes a warning that is new.
+// levelled matches the beginning of a warning that says already, after the rule or the
+// place in a file that it is about, that it is one.
+var levelled = regexp.MustCompile(`^(rule "(?:[^"\\]|\\.)*"|[^:]*|.*?:\d+(?::\d+)?): warning: `)
+
+// write writes a warning that is new, and says once that it is one.
 func (w *warnings) write(problem string) {
-	if w.first(problem) {
+	if w.first(unlevelled(problem)) {
 		w.line(problem)
 	}
 }
+
+// unlevelled is a warning that does not say that it is one.
+func unlevelled(problem string) string { return levelled.ReplaceAllString(problem, "$1: ") }
 
 // starting writes what is noted before a run, and what was wrong with the logs.
 func (w *warnings) starting(notes []string, r logs.Report) {
@@ -161,7 +168,7 @@ func (w *warnings) flush() {
 
 // line writes a warning, new or not.
 func (w *warnings) line(problem string) {
-	fmt.Fprintln(w.w, "warning: "+text.Safe(secret.Hide(problem)))
+	fmt.Fprintln(w.w, "warning: "+text.Safe(secret.Hide(unlevelled(problem))))
 }
 
 // byCause puts together what has the same reason, but for the values that it

@@ -32,7 +32,14 @@ var platformTypes = map[Type]string{
 
 func (s *schemaTable) columns() []*column { return s.cols }
 
-func (s *schemaTable) prepare(map[*column]bool) { s.of.prepare(make(map[*column]bool)) }
+// prepare asks for every column: logs may hold some that no schema declares.
+func (s *schemaTable) prepare(map[*column]bool) {
+	all := make(map[*column]bool)
+	for _, c := range s.of.columns() {
+		all[c] = true
+	}
+	s.of.prepare(all)
+}
 
 func (s *schemaTable) explain(*explainer) explained {
 	return explained{text: "getschema", gives: s.cols, inputs: []relation{s.of}}

@@ -361,14 +361,7 @@ func (s *tableStore) commit(ctx context.Context, partition string, changes ...ch
 
 // pause waits before another try.
 func (s *tableStore) pause(ctx context.Context, try int) error {
-	timer := time.NewTimer(min(s.retry.RetryDelay<<try, s.retry.MaxRetryDelay))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return transport.Sleep(ctx, min(s.retry.RetryDelay<<try, s.retry.MaxRetryDelay))
 }
 
 // create makes the table, and reports false if there is one.

@@ -20,6 +20,7 @@ type answered struct {
 	columns []member // their names; the values are filled in for each row
 	origin  origin
 	aside   bool // it says something about the answer and is none
+	rows    int  // that were read of it
 }
 
 // isFrames says whether the text begins with a frame of Azure Data Explorer.
@@ -64,10 +65,15 @@ func (f *file) answerTable() error {
 		}
 		return nil
 	}
+	part := fragment{}
+	defer func() { f.note(part.id, &a) }()
 	return f.members(func(member string, c byte) error {
 		key := strings.ToLower(member)
 		switch {
 		case (key == "rows" || key == "data") && c == '[':
+			if whole := f.frames.table(part); part.is && whole != nil {
+				return f.fragment(part, whole)
+			}
 			if a.columns == nil {
 				f.bad(nil, f.w.line, f.w.column(), "the rows come before the columns; save the API's answer as it is")
 				f.badPiece(f.w.nextValue())
@@ -88,9 +94,11 @@ func (f *file) answerTable() error {
 		case "tablekind":
 			a.kind = text
 		case "frametype":
-			if text == "TableFragment" {
-				f.bad(nil, p.line, p.column, "a part of a progressive answer; ask with results_progressive_enabled=false")
-			}
+			part.is = text == "TableFragment"
+		case "tableid":
+			part.id = text
+		case "tablefragmenttype":
+			part.replaces = text == "DataReplace"
 		case "haserrors":
 			if text == "true" {
 				f.warn(p.line, "the answer is partial: it says that it has errors")
@@ -192,6 +200,7 @@ func (f *file) answerRow(a *answered) error {
 		f.bad(nil, p.line, p.column, fmt.Sprintf("the row has %d cells and the table %d columns", len(cells), len(a.columns)))
 		return nil
 	}
+	a.rows++
 	for i := range cells {
 		a.columns[i].value = cells[i]
 	}

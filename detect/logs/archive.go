@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -139,6 +140,9 @@ func (a archived) Read(p []byte) (int, error) {
 
 // officeDocument says which document of Office a zip archive is, or "".
 func officeDocument(names []string) string {
+	if slices.Contains(names, "mimetype") && slices.Contains(names, "content.xml") {
+		return "an OpenDocument file, such as a spreadsheet of LibreOffice: save it as CSV"
+	}
 	office := false
 	for _, name := range names {
 		office = office || name == "[Content_Types].xml"

@@ -128,6 +128,9 @@ func (f *file) generated(table *table, members []member, m *member, exported boo
 			return t, "an event of an activity log as Azure's management lists it, which is not read: " +
 				"export AzureActivity of a workspace, or the activity log by its diagnostic settings", nil
 		}
+		if what := f.timeless(members); m == nil && what != "" {
+			return t, what, nil
+		}
 		return t, name + " is missing; " + expected, nil
 	}
 	text := f.parser.text(m.value)

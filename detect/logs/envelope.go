@@ -82,7 +82,7 @@ func envelopeIn(head []byte, depth int) bool {
 			rest := afterColon(head[dec.InputOffset():])
 			key := strings.ToLower(name)
 			switch {
-			case key == "records" && kind == '[', key == "tables" && kind == '[':
+			case key == "records" && kind == '[', key == "tables" && kind == '[', key == batchResponses && isBatch(rest):
 				return true
 			case contentMembers[key] && isEmptyArray(rest), holdsRecords(rest, depth+1):
 				found = true
@@ -111,7 +111,7 @@ func holdsRecords(text []byte, depth int) bool {
 	}
 	switch text[0] {
 	case '[':
-		return holdsRecords(text[1:], depth+1)
+		return holdsRecords(text[1:], depth+1) || holdsRecords(afterTime(text), depth+1)
 	case '"':
 		inner, ok := quotedJSON(text)
 		return ok && holdsRecords(inner, depth+1)
@@ -119,6 +119,18 @@ func holdsRecords(text []byte, depth int) bool {
 		return isRecord(text) || envelopeIn(text, depth)
 	}
 	return false
+}
+
+// lokiPair matches the beginning of a pair of a time in nanoseconds and what was logged
+// then, of which Grafana Loki makes its streams.
+var lokiPair = regexp.MustCompile(`^\[\s*"\d{16,19}"\s*,\s*`)
+
+// afterTime gives the rest of such a pair, or nothing if the text begins with none.
+func afterTime(text []byte) []byte {
+	if at := len(lokiPair.Find(text)); at > 0 {
+		return text[at:]
+	}
+	return nil
 }
 
 // isRecord says whether the text begins with an object that is a record by its
@@ -202,7 +214,7 @@ func (f *file) envelope() error {
 			}
 			return nil
 		case c == '[' && (contentMembers[key] || holdsRecords(f.w.prefix(sniffed), 0)):
-			return f.records(key == "responses")
+			return f.records(key == batchResponses)
 		case c == '{' && isEnvelope(f.w.prefix(sniffed)):
 			return f.envelope()
 		}
@@ -219,9 +231,9 @@ func (f *file) envelope() error {
 var fluentPair = regexp.MustCompile(`^\d{9,10}(\.\d+)?[ \t]*,[ \t]*\{`)
 
 // records reads an array of records, or of envelopes if the first of them is
-// one or any may be.
-func (f *file) records(any bool) error {
-	first, frames := true, false
+// one or it is that of a batch.
+func (f *file) records(batch bool) error {
+	first, frames, any := true, false, batch
 	return f.array(func() error {
 		f.texts = f.texts[:0]
 		if first {
@@ -240,6 +252,9 @@ func (f *file) records(any bool) error {
 			if c, _ := f.w.skipSpace(); c == '{' && isEnvelope(f.w.prefix(sniffed)) {
 				return f.envelope()
 			}
+		}
+		if batch {
+			return f.batchElement()
 		}
 		return f.element()
 	})

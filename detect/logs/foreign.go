@@ -49,6 +49,18 @@ func foreignBinary(head []byte) string {
 	return ""
 }
 
+// isBinary says whether what a file begins with is no text. Zeros do not count: a log
+// that is cut off while it is written begins with them.
+func isBinary(head []byte) bool {
+	controls := 0
+	for _, c := range head {
+		if c > 0 && c < ' ' && strings.IndexByte("\t\n\f\r\x1b\x1e", c) < 0 {
+			controls++
+		}
+	}
+	return controls > len(head)/20+4 && !bytes.Contains(head, []byte(`{"`))
+}
+
 // foreignText says what a text is that has neither a record nor a header, or "".
 func foreignText(head []byte) string {
 	line := strings.ToLower(string(bytes.TrimSpace(firstLine(head))))
@@ -153,6 +165,8 @@ func foreignJSON(head []byte, envelope bool) string {
 	}
 	_, list, found := strings.Cut(context, "$metadata#")
 	switch {
+	case names["log"] && len(names) == 1 && bytes.Contains(head, []byte(`"creator"`)) && bytes.Contains(head, []byte(`"entries"`)):
+		return "an HTTP archive (HAR) of a browser, which holds no records: save the answers in it as files of their own"
 	case envelope:
 		return ""
 	case found && (names["value"] || names["id"]) && isAlone(head):
@@ -194,4 +208,41 @@ func apiError(v jsontext.Value) string {
 		return excerpt(v)
 	}
 	return strings.Join(parts, ": ")
+}
+
+// armType matches the type of a resource, such as Microsoft.SecurityInsights/Incidents.
+var armType = regexp.MustCompile(`(?i)^microsoft\.[a-z]+/[a-z/]+$`)
+
+// armResource says of an object that it is a resource of Azure Resource Manager, or "".
+func (f *file) armResource(members []member) string {
+	if typ := findMember(members, "type"); typ != nil {
+		if text := f.parser.text(typ.value); armType.Match(text) {
+			return "a resource of Azure's management (" + excerpt(text) + "), and no record of a log"
+		}
+	}
+	return ""
+}
+
+// timeless says what an object without a time is, or what is in it, if that is no
+// record of a log, or "".
+func (f *file) timeless(members []member) string {
+	if what := f.armResource(members); what != "" {
+		return what
+	}
+	for _, m := range members {
+		if m.inner || m.value.kind != '[' || !contentMembers[strings.ToLower(string(m.name))] {
+			continue
+		}
+		first, err := jsontext.NewDecoder(bytes.NewReader(bytes.TrimLeft(m.value.raw, "[ \t\r\n")), jsonOptions...).ReadValue()
+		if err != nil || first.Kind() != '{' {
+			continue
+		}
+		if inside, err := f.inside.object(first); err == nil {
+			if what := f.armResource(inside); what != "" {
+				return "the first of " + excerpt(m.name) + " is " + what
+			}
+		}
+		return "what is in " + excerpt(m.name) + " has no time of a log record, such as TimeGenerated, time or createdDateTime"
+	}
+	return ""
 }

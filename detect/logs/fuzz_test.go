@@ -113,6 +113,8 @@ func FuzzEnvelopes(f *testing.F) {
 		`{"responses":[{"body":{"value":[`+goodLine+`]}},{"body":{"Results":{"value":[`+goodLine+`],"Count":1}}}]}`,
 		`{"time":"2026-03-17T10:00:00Z","category":"SignInLogs","properties":"{\"userId\":\"u\"}"}`,
 		`[{"FrameType":"DataTable","TableKind":"PrimaryResult","Columns":[{"ColumnName":"TimeGenerated","ColumnType":"datetime"}],"Rows":[["2026-03-17T10:00:00Z"]]}]`,
+		`[{"FrameType":"TableHeader","TableId":1,"TableKind":"PrimaryResult","Columns":[{"ColumnName":"TimeGenerated","ColumnType":"datetime"}]},{"FrameType":"TableFragment","TableId":1,"TableFragmentType":"DataReplace","Rows":[["2026-03-17T10:00:00Z"]]}]`,
+		`{"responses":[{"id":"1","status":429,"body":{"error":{"code":"x"}}},{"id":"2","status":200,"body":{"value":[{"TimeGenerated":"2026-03-17T10:00:00Z"}]}}]}`,
 		"\ufeff"+goodLine+"\r\ufeff"+goodLine+"\r",
 		goodLine+"\n{\"UserId\":\"a\xff\",\"TimeGenerated\":\"2026-03-17T10:00:00Z\"}\n",
 	)

@@ -83,6 +83,8 @@ func contents(src io.Reader) (text io.Reader, compressed bool, err error) {
 		b = bufio.NewReaderSize(unicode.UTF16(order, policy).NewDecoder().Reader(b), sniffed)
 	case name != "":
 		return nil, compressed, &input.EncodingError{Encoding: name}
+	case isBinary(head):
+		return nil, compressed, &foreignError{"no text, but bytes in a format that is not known: export the records as CSV or JSON"}
 	case bytes.HasPrefix(head, byteOrderMark):
 		if _, err := b.Discard(len(byteOrderMark)); err != nil {
 			return nil, compressed, err

@@ -108,7 +108,7 @@ func (r *Reader) Paths(ctx context.Context, paths []string, stdin io.Reader) err
 	all := new(found)
 	for _, path := range paths {
 		if path == Stdin {
-			all.sources = append(all.sources, source{path: "standard input", src: interruptible(ctx, stdin)})
+			all.sources = append(all.sources, source{path: StdinName, src: interruptible(ctx, stdin)})
 			continue
 		}
 		f, err := find(path)
@@ -123,8 +123,11 @@ func (r *Reader) Paths(ctx context.Context, paths []string, stdin io.Reader) err
 	return r.files(ctx, all)
 }
 
-// Stdin is the path of standard input.
-const Stdin = "-"
+// Stdin is the path of standard input, and StdinName what messages call it.
+const (
+	Stdin     = "-"
+	StdinName = "standard input"
+)
 
 // interruptible reads a source that may never end: until the context does.
 func interruptible(ctx context.Context, src io.Reader) io.Reader {

@@ -24,15 +24,13 @@ type portalMember struct {
 }
 
 // signInHeaders are the columns of the portal's sign-ins, in lower case.
-var signInHeaders = map[string]portalMember{
+var signInHeaders = withHeaders(map[string]portalMember{
 	"date (utc)":                         {path: createdDateTime},
 	"date":                               {path: createdDateTime},
 	"request id":                         {path: "id"},
 	"user agent":                         {path: "userAgent"},
 	"correlation id":                     {path: "correlationId"},
 	"user id":                            {path: "userId"},
-	"user":                               {path: "userDisplayName"},
-	"username":                           {path: "userPrincipalName"},
 	"user type":                          {path: "userType"},
 	"cross tenant access type":           {path: "crossTenantAccessType"},
 	"incoming token type":                {path: "incomingTokenType"},
@@ -89,8 +87,6 @@ var signInHeaders = map[string]portalMember{
 
 	// Those that the reports of risky sign-ins have beside, and older downloads.
 	"sign-in status":             {path: "result"},
-	"user principal name":        {path: "userPrincipalName"},
-	"user display name":          {path: "userDisplayName"},
 	"interactive":                {path: "isInteractive", convert: yesNo},
 	"is interactive":             {path: "isInteractive", convert: yesNo},
 	"mfa result":                 {path: "status.additionalDetails"},
@@ -121,7 +117,7 @@ var signInHeaders = map[string]portalMember{
 	"managed identity id":        {path: "servicePrincipalId"},
 	"managed identity object id": {path: "servicePrincipalId"},
 	"managed identity name":      {path: "servicePrincipalName"},
-}
+}, personHeaders)
 
 // auditHeaders are the columns of the portal's audits, in lower case, but for
 // those that are numbered.

@@ -1,6 +1,9 @@
 package logs
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // The reports of Identity Protection in the Entra portal name their columns, and
 // the values of enumerations, for people, too: "Detection type" is "Unfamiliar
@@ -9,8 +12,32 @@ import "strings"
 // See https://learn.microsoft.com/entra/id-protection/howto-identity-protection-investigate-risk
 // and https://learn.microsoft.com/entra/id-protection/concept-identity-protection-risks.
 
+// personHeaders are the columns of all downloads that say who somebody is, in lower
+// case, and riskHeaders those of the reports on risks.
+var (
+	personHeaders = map[string]portalMember{
+		"user":                {path: "userDisplayName"},
+		"user display name":   {path: "userDisplayName"},
+		"username":            {path: "userPrincipalName"},
+		"user principal name": {path: "userPrincipalName"},
+	}
+	riskHeaders = map[string]portalMember{
+		"risk state":  {path: "riskState", convert: riskWord},
+		"risk level":  {path: "riskLevel", convert: riskWord},
+		"risk detail": {path: "riskDetail", convert: riskWord},
+	}
+)
+
+// withHeaders adds columns that several downloads have to those of one.
+func withHeaders(own map[string]portalMember, shared ...map[string]portalMember) map[string]portalMember {
+	for _, s := range shared {
+		maps.Copy(own, s)
+	}
+	return own
+}
+
 // detectionHeaders are the columns of the portal's risk detections, in lower case.
-var detectionHeaders = map[string]portalMember{
+var detectionHeaders = withHeaders(map[string]portalMember{
 	"date (utc)":                     {path: detectedDateTime},
 	"date":                           {path: detectedDateTime},
 	"detection time (utc)":           {path: detectedDateTime},
@@ -32,11 +59,7 @@ var detectionHeaders = map[string]portalMember{
 	"id":                             {path: "id"},
 	"request id":                     {path: "requestId"},
 	"correlation id":                 {path: "correlationId"},
-	"user":                           {path: "userDisplayName"},
 	"name":                           {path: "userDisplayName"},
-	"user display name":              {path: "userDisplayName"},
-	"username":                       {path: "userPrincipalName"},
-	"user principal name":            {path: "userPrincipalName"},
 	"user id":                        {path: "userId"},
 	"ip address":                     {path: "ipAddress"},
 	"location":                       {path: "location"},
@@ -44,9 +67,6 @@ var detectionHeaders = map[string]portalMember{
 	"risk detection type":            {path: "riskEventType", convert: riskEvent},
 	"risk event type":                {path: "riskEventType", convert: riskEvent},
 	"risk type":                      {path: "riskEventType", convert: riskEvent},
-	"risk state":                     {path: "riskState", convert: riskWord},
-	"risk level":                     {path: "riskLevel", convert: riskWord},
-	"risk detail":                    {path: "riskDetail", convert: riskWord},
 	"detection timing":               {path: "detectionTimingType", convert: timing},
 	"detection timing type":          {path: "detectionTimingType", convert: timing},
 	"activity":                       {path: "activity", convert: activity},
@@ -61,28 +81,21 @@ var detectionHeaders = map[string]portalMember{
 	"workload identity":              {path: "servicePrincipalDisplayName"},
 	"application id":                 {path: "appId"},
 	"app id":                         {path: "appId"},
-}
+}, personHeaders, riskHeaders)
 
 // riskyHeaders are the columns of the portal's risky users and workload identities,
 // in lower case.
-var riskyHeaders = map[string]portalMember{
+var riskyHeaders = withHeaders(map[string]portalMember{
 	"risk last updated (utc)":      {path: riskUpdatedDateTime},
 	"risk last updated":            {path: riskUpdatedDateTime},
 	"last updated (utc)":           {path: riskUpdatedDateTime},
 	"last updated":                 {path: riskUpdatedDateTime},
 	"date (utc)":                   {path: riskUpdatedDateTime},
 	"date":                         {path: riskUpdatedDateTime},
-	"user":                         {path: "userDisplayName"},
 	"name":                         {path: "userDisplayName"},
-	"user display name":            {path: "userDisplayName"},
-	"username":                     {path: "userPrincipalName"},
-	"user principal name":          {path: "userPrincipalName"},
 	"user id":                      {path: "id"},
 	"object id":                    {path: "id"},
 	"id":                           {path: "id"},
-	"risk state":                   {path: "riskState", convert: riskWord},
-	"risk level":                   {path: "riskLevel", convert: riskWord},
-	"risk detail":                  {path: "riskDetail", convert: riskWord},
 	"status":                       {path: "isDeleted", convert: deleted},
 	"deleted":                      {path: "isDeleted", convert: yesNo},
 	"processing":                   {path: "isProcessing", convert: yesNo},
@@ -99,7 +112,7 @@ var riskyHeaders = map[string]portalMember{
 	"risk state last updated":      {path: riskUpdatedDateTime},
 	"risk last updated date time":  {path: riskUpdatedDateTime},
 	"risk last updated date (utc)": {path: riskUpdatedDateTime},
-}
+}, personHeaders, riskHeaders)
 
 // riskEvents are the names of risk detections, in lower case and without spaces,
 // where they are not the values that Microsoft Graph has with spaces between them.

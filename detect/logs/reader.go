@@ -116,6 +116,7 @@ type file struct {
 	depth    int                     // of wrappers around the current record
 
 	graphRecord  graphRecord
+	frames       frames              // of the answer that is being read
 	within       string              // the table that an envelope around the current record is called after
 	texts        [][sha256.Size]byte // what was read as records in the current object
 	spoiled      []spoiled

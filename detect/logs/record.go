@@ -69,6 +69,9 @@ func (f *file) elements(text []byte, line, column int) error {
 	if err != nil {
 		return f.wrong(text, err, line, column)
 	}
+	if len(cells) > 1 && afterTime(text) != nil {
+		cells = cells[1:2]
+	}
 	// The parser is needed for each of the elements, and its cells with it.
 	for _, cell := range slices.Clone(cells) {
 		if err := f.object(cell.raw, line, column); err != nil {

@@ -112,6 +112,9 @@ func shippers() []shape {
 		{"Cribl", "export.ndjson", each_(func(r string) string { return `{"_raw":` + marshal(r) + `,"_time":1773738133.1,"host":"h"}` }), false},
 		{"Fluentd", "azure.txt", each_(func(r string) string { return "2026-03-17T09:02:14+00:00\tazure.signin\t" + r }), false},
 		{"Fluent Bit", "azure.json", each_(func(r string) string { return "[1773738133.1," + r + "]" }), false},
+		{"Grafana Loki", "loki.json", all(func(records []string) string {
+			return `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"job":"azure"},"values":[` + strings.Join(wrapped(quoted(records), `["1773738133000000000",`, "]"), ",") + `]}]}}`
+		}), false},
 		{"syslog", "azure.txt", each_(func(r string) string { return "<13>Mar 17 09:02:14 host app[7]: " + r }), false},
 		{"a JSON sequence", "azure.json", each_(func(r string) string { return "\x1e" + r }), false},
 		{"Elastic, documents that keep the original", "export.json", each_(document), false},

@@ -249,6 +249,7 @@ func isArchive(name string) bool {
 var foreignKinds = map[string]string{
 	".xlsx": "an Excel workbook: save it as CSV",
 	".xls":  "an Excel workbook: save it as CSV",
+	".ods":  "a spreadsheet of LibreOffice: save it as CSV",
 	".avro": "an Avro file, such as Event Hubs Capture writes, which is not read: convert it to JSON lines",
 	".evtx": "a Windows event log, which is not read: convert it to JSON lines",
 	".7z":   "a 7-Zip archive, which is not read: unpack it, or make it a zip archive",

@@ -222,6 +222,10 @@ func (c *caseReader) time(n *yaml.Node, what string) time.Time {
 // path of a file.
 func (c *caseReader) logs(n *yaml.Node) (all []CaseLogs) {
 	var records []CaseRecord
+	if n.Kind != yaml.ScalarNode && len(n.Content) == 0 && !c.drawing() {
+		c.errorf(n, "logs is empty: name a table with its records, such as SigninLogs: [], or the path of a file")
+		return nil
+	}
 	c.anyOf(n, "logs",
 		alternative{yaml.ScalarNode, func(n *yaml.Node) {
 			if path, ok := c.path(n); ok {

@@ -38,3 +38,15 @@ func TestOneSlipInExpectIsOneMistake(t *testing.T) {
 		}
 	}
 }
+
+// Logs that name nothing are a mistake at their place.
+func TestEmptyLogsOfCase(t *testing.T) {
+	t.Parallel()
+	for _, logs := range []string{"{}", "[]"} {
+		_, problems := ParseCases("x.test.yaml", []byte("- name: a\n  logs: "+logs+"\n  expect: nothing\n"))
+		const want = "x.test.yaml:2:9: logs is empty: name a table with its records, such as SigninLogs: [], or the path of a file"
+		if len(problems) != 1 || problems[0].String() != want {
+			t.Errorf("%s: problems %v, want %s", logs, problems, want)
+		}
+	}
+}

@@ -78,6 +78,9 @@ func (c *collector) plain(n *yaml.Node, under string) {
 		c.other = append(c.other, "hunting query")
 		return
 	}
+	if isPowerShell(n) {
+		n = fromPowerShell(n, 0)
+	}
 	m := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: n.Line, Column: n.Column}
 	var id *yaml.Node
 	display := get(n, "displayName")
@@ -282,6 +285,12 @@ func contentNoun(n *yaml.Node) string {
 		return "watchlist"
 	case get(n, "triggeringLogic") != nil:
 		return "automation rule"
+	case get(n, "detection") != nil && get(n, "logsource") != nil:
+		return "Sigma rule"
+	case get(n, "AnalysisType") != nil:
+		return "Panther rule"
+	case get(n, "search") != nil && (get(n, "how_to_implement") != nil || get(n, "known_false_positives") != nil):
+		return "Splunk detection"
 	case get(n, "graphQueries") != nil, get(n, "connectivityCriterias") != nil, get(n, "connectivityCriteria") != nil:
 		return "data connector"
 	case get(n, "version") != nil && strings.HasPrefix(get(n, "version").Value, "Notebook/"):

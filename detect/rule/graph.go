@@ -115,9 +115,11 @@ func (c *collector) detectionSchedule(m, n *yaml.Node) bool {
 		c.errorf(n, "schedule is missing: give it a frequency, such as PT1H, or a period of 0, 1H, 3H, 12H or 24H")
 		return false
 	}
-	value := get(schedule, "frequency")
+	key, right := "frequency", "such as PT1H"
+	value := get(schedule, key)
 	if isNull(value) {
-		value = get(schedule, "period")
+		key, right = "period", "such as 0, 1H, 3H, 12H or 24H"
+		value = get(schedule, key)
 	}
 	if isNull(value) || value.Kind != yaml.ScalarNode {
 		c.errorf(schedule, "schedule has no frequency: give it one, such as PT1H, or a period of 0, 1H, 3H, 12H or 24H")
@@ -133,7 +135,7 @@ func (c *collector) detectionSchedule(m, n *yaml.Node) bool {
 		frequency, _, err = readLoosely(text) // 24H
 	}
 	if err != nil {
-		c.errorf(value, "the schedule's frequency is %q: %v", clip(text), err)
+		c.errorf(value, "the schedule's %s is %q: write a number and M, H or D, %s", key, clip(text), right)
 		return false
 	}
 	set(m, "queryFrequency", scalarAt(value, formatDuration(frequency)))

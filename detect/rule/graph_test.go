@@ -167,7 +167,8 @@ func TestDetectionSchedules(t *testing.T) {
 		"too short":       {`{"frequency": "P1D", "lookback": "PT1H"}`, Scheduled, 0, 0, `d.json:1:194: queryPeriod 1h is shorter than queryFrequency 1d, so that logs between two runs would never be looked at: make the period 1d or longer`},
 		"none":            {`{}`, Scheduled, 0, 0, `d.json:1:161: schedule has no frequency: give it one, such as PT1H, or a period of 0, 1H, 3H, 12H or 24H`},
 		"no schedule":     {`null`, Scheduled, 0, 0, `d.json:1:1: schedule is missing: give it a frequency, such as PT1H, or a period of 0, 1H, 3H, 12H or 24H`},
-		"what is no time": {`{"period": "hourly"}`, Scheduled, 0, 0, `d.json:1:172: the schedule's frequency is "hourly": write a number and m, h or d, such as 30m, 1h or 14d, or ISO 8601, such as PT1H or P14D`},
+		"what is no time": {`{"period": "hourly"}`, Scheduled, 0, 0, `d.json:1:172: the schedule's period is "hourly": write a number and M, H or D, such as 0, 1H, 3H, 12H or 24H`},
+		"no frequency":    {`{"frequency": "hourly"}`, Scheduled, 0, 0, `d.json:1:175: the schedule's frequency is "hourly": write a number and M, H or D, such as PT1H`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

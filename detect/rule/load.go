@@ -109,6 +109,11 @@ func filesBelow(root string, wanted func(path string) bool, extensions ...string
 // loadFile reads the rules in a file. Of JSON in a folder nothing is said if it has
 // nothing to do with rules.
 func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
+	if what := foreignFiles[strings.ToLower(filepath.Ext(path))]; what != "" {
+		if _, err := os.Stat(path); err == nil {
+			return nil, []Problem{{File: path, Message: what}}
+		}
+	}
 	data, problem := readFile(path, maxJSONSize)
 	if problem != nil {
 		return nil, []Problem{*problem}
@@ -118,6 +123,26 @@ func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
 	}
 	return ParseAll(path, data)
 }
+
+// foreignFiles says what the files are that people have beside their rules, by their
+// extensions.
+var foreignFiles = map[string]string{
+	".bicep":  "Bicep, which is not read: give the template that az bicep build makes of it",
+	".tf":     "Terraform, which is not read: give the rule as the portal exports it, or in YAML",
+	".kql":    aQuery,
+	".csl":    aQuery,
+	".kusto":  aQuery,
+	".ndjson": someLogs,
+	".jsonl":  someLogs,
+	".csv":    someLogs,
+	".zip":    "an archive, which is not read: unpack it and give the folder",
+	".toml":   "TOML, such as Elastic's rules are in, which is not read: " + aRule,
+}
+
+const (
+	aQuery   = "a query and no rule: put it under query in a YAML file with id, name and severity, or run it with query --file"
+	someLogs = "logs and no rule: give them with --logs"
+)
 
 // readFile reads a file. One byte over the limit is enough to say that it is too
 // long.

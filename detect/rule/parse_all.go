@@ -42,7 +42,7 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 
 	c := &collector{reader: reader{file: file, source: src, at: map[string]position{}}}
 	switch {
-	case !asJSON && isPlain(root):
+	case !asJSON && isPlain(root) && (get(root, "query") != nil || contentNoun(root) == ""):
 		if !isHunting(root) {
 			r, problems := parseRule(file, data, src, found{node: root})
 			if hasError(problems) {
@@ -50,7 +50,9 @@ func parseAll(file string, data []byte) ([]*Rule, []Problem) {
 			}
 			return []*Rule{r}, problems
 		}
-		c.other = []string{"hunting query"}
+		if get(root, "query") != nil {
+			c.other = []string{"hunting query"}
+		}
 	default:
 		c.document(root)
 	}

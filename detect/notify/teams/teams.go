@@ -81,7 +81,7 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 		options.Now = time.Now
 	}
 	if options.Sleep == nil {
-		options.Sleep = sleep
+		options.Sleep = transport.Sleep
 	}
 	t := &Teams{options: options}
 	// Two routes to one webhook share what it may be sent. Two webhooks have
@@ -219,17 +219,6 @@ func (t *turns) next(now time.Time) time.Duration {
 	wait := t.free.Sub(now)
 	t.free = t.free.Add(time.Second / perSecond)
 	return wait
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // encode writes JSON without the escapes that are for HTML: they make a card
