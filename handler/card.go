@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,7 +26,12 @@ func newCard() *cobra.Command {
 		Long: "Prints the Adaptive Card of an alert, for https://adaptivecards.io/designer. FILE holds alerts as demo --json\n" +
 			"and replay --json print them, one JSON object a line; - is standard input. Several alerts make a digest.",
 		Example: "  handler demo --json | head -1 | handler card --alert -",
-		Args:    cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return usageError{errors.New("card needs --alert FILE, a file with alerts as --json prints them, or - for standard input")}
+			}
+			return noArguments(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := settings.Read()
 			if err != nil {
@@ -54,9 +60,6 @@ func newCard() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "alert", "", "file that holds the alert, or - for standard input")
-	if err := cmd.MarkFlagRequired("alert"); err != nil {
-		panic(err) // the flag is right above
-	}
 	return cmd
 }
 

@@ -59,6 +59,8 @@ func newCheck() *cobra.Command {
 		Long: "Checks every prerequisite of serve, with the identity of the process and the settings in the environment, or if\n" +
 			"it has none those in ./local.settings.json. Each check is ok, warning or failed, with what to do on a line of\n" +
 			"its own. The exit code is 1 if a check failed.",
+		Example: "  handler check\n" +
+			"  handler check --settings local.settings.json --send-test-card",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &checker{now: time.Now, print: checkPrinter(cmd.OutOrStdout(), asJSON)}

@@ -25,6 +25,9 @@ func newDemo() *cobra.Command {
 		Short: "Run the shipped rules over a generated day of sign-ins, with no account",
 		Long: "Generates a day of sign-ins of a tenant of 300 people, the same for the same seed, and runs\n" +
 			"the rules that ship over it hour by hour, as production would.",
+		Example: "  handler demo\n" +
+			"  handler demo --alert 1\n" +
+			"  handler demo --seed 7 --open",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {

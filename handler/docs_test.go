@@ -73,8 +73,8 @@ func TestReadmeListsTheSettings(t *testing.T) {
 		if !strings.Contains(docs, row+"\n") {
 			t.Errorf("no README has the line\n%s", row)
 		}
-		if !strings.Contains(settings.Help(), s.Key) || !strings.Contains(settings.Help(), s.Description) {
-			t.Errorf("--help lacks %s", s.Key)
+		if help := handler(t, "help", "settings").stdout; !strings.Contains(help, s.Key) || !strings.Contains(strings.Join(strings.Fields(help), " "), s.Description) {
+			t.Errorf("help settings lacks %s", s.Key)
 		}
 	}
 }
