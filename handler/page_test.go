@@ -416,6 +416,9 @@ func TestPage(t *testing.T) {
 	if want := fmt.Sprintf("%02d:00–", hour); !strings.Contains(said, want) || !strings.HasSuffix(said, fmt.Sprintf("%d alerts", inHour)) && inHour != 1 {
 		t.Errorf("the hour says %q", said)
 	}
+	if got := b.selected(); got != worst.ID { // which is the first of that hour, too
+		t.Errorf("of the hour %s is selected", got)
+	}
 	b.picture("hour-desktop-light")
 	b.press(kb.ArrowRight)
 	if at := evalAs[int](b, `[...document.getElementById('strip').children].indexOf(document.activeElement)`); at != hour+1 {
@@ -470,6 +473,7 @@ func TestPage(t *testing.T) {
 	if raw := evalAs[string](b, `document.getElementById('raw').innerText`); !strings.Contains(raw, chosen.Rows[0][0].Column) || !strings.Contains(raw, chosen.Rows[0][0].Text()) {
 		t.Errorf("the raw row is %.200q", raw)
 	}
+	b.until(`document.querySelector('#json pre').textContent !== ''`)
 	if shown := evalAs[string](b, `document.querySelector('#json pre').textContent`); shown != card {
 		t.Errorf("the JSON is %.200s", shown)
 	}
@@ -590,6 +594,69 @@ func TestPageOnPhone(t *testing.T) {
 	b.run(chromedp.Click("#dark"))
 	b.accessible("list on a phone, dark")
 	b.picture("list-phone-dark")
+	b.clean()
+}
+
+// toggleCard is a card that hides a part of it until a button shows it, as those of
+// alerts may.
+const toggleCard = `{"type":"AdaptiveCard","version":"1.5","body":[
+	{"type":"TextBlock","text":"What happened","style":"heading","wrap":true},
+	{"type":"ActionSet","actions":[
+		{"type":"Action.OpenUrl","title":"Incident","url":"https://portal.azure.com/"},
+		{"type":"Action.ToggleVisibility","title":"Show details","targetElements":["details"]}]},
+	{"type":"Container","id":"details","isVisible":false,"items":[{"type":"TextBlock","text":"All of it","wrap":true}]}]}`
+
+// TestPageToggle shows and hides a part of a card, in either theme.
+func TestPageToggle(t *testing.T) {
+	t.Parallel()
+	b, _ := openDemoPage(t, 0)
+	b.run(chromedp.Evaluate(fmt.Sprintf(`(() => {
+		const ask = window.fetch, card = %s;
+		window.fetch = (url, ...rest) => String(url).startsWith('/alert.json') ? Promise.resolve(new Response(JSON.stringify({card, rows: []}))) : ask(url, ...rest);
+	})()`, toggleCard), nil))
+	b.press("j")
+	b.until(`document.getElementById('card').innerText.includes('Show details')`)
+	button := `[...document.querySelectorAll('#card button, #card [role=button]')].find(b => b.innerText === 'Show details')`
+	visible := func() bool { return evalAs[bool](b, `document.getElementById('card').innerText.includes('All of it')`) }
+	if events := evalAs[string](b, `document.getElementById('card').dataset.events`); events != "0" || visible() {
+		t.Errorf("at first %s complaints, details %t", events, visible())
+	}
+	b.accessible("closed")
+	b.run(chromedp.Evaluate(button+`.click()`, nil))
+	if !visible() {
+		t.Error("the button shows nothing")
+	}
+	b.until(button + `.getAttribute('aria-expanded') === 'true'`)
+	b.accessible("open")
+	b.run(chromedp.Click("#dark"))
+	if !visible() {
+		t.Error("another theme hides the details")
+	}
+	b.accessible("open, dark")
+	b.picture("toggle-open-dark")
+	b.run(chromedp.Evaluate(button+`.click()`, nil))
+	if visible() {
+		t.Error("the button hides nothing")
+	}
+	// A button leads where it says, and a page that is not one of the web nowhere.
+	opened := func(address string) any {
+		card := strings.Replace(toggleCard, "https://portal.azure.com/", address, 1)
+		b.run(chromedp.Evaluate(fmt.Sprintf(`(() => {
+			window.opened = null;
+			window.open = (url, target, features) => { window.opened = [url, target, features].join(' '); };
+			window.fetch = () => Promise.resolve(new Response(JSON.stringify({card: %s, rows: []})));
+			document.getElementById('card').textContent = '';
+		})()`, card), nil))
+		b.press("j")
+		b.until(`document.getElementById('card').innerText.includes('Incident')`)
+		return evalAs[any](b, `[...document.querySelectorAll('#card button, #card [role=button], #card [role=link]')].find(b => b.innerText === 'Incident').click(), window.opened`)
+	}
+	if got := opened("https://portal.azure.com/x"); got != "https://portal.azure.com/x _blank noopener,noreferrer" {
+		t.Errorf("the button opens %v", got)
+	}
+	if got := opened("javascript:alert(1)"); got != nil {
+		t.Errorf("a script opens %v", got)
+	}
 	b.clean()
 }
 

@@ -109,13 +109,6 @@ func (p *Page) End() {
 	p.stage = ended
 }
 
-// Alerts is how many there are so far.
-func (p *Page) Alerts() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.alerts)
-}
-
 // mostEntries is how many entries a browser gets at once.
 const mostEntries = 5000
 
@@ -132,6 +125,7 @@ type list struct {
 	One       string    `json:"one"`
 	Many      string    `json:"many"`
 	Total     int       `json:"total"` // entries that there are
+	Renderer  string    `json:"renderer"`
 	Entries   []entry   `json:"entries"`
 }
 
@@ -143,7 +137,7 @@ func (p *Page) since(n int) list {
 	return list{
 		Title: text.Safe(p.options.Title), Stage: p.stage, Done: p.done, First: p.run.First, Last: p.run.Last, Rules: p.run.Rules,
 		Steps: p.run.Steps, StepHours: p.run.StepHours, One: p.run.One, Many: p.run.Many,
-		Total: len(p.entries), Entries: p.entries[n:min(n+mostEntries, len(p.entries))],
+		Renderer: rendererVersion, Total: len(p.entries), Entries: p.entries[n:min(n+mostEntries, len(p.entries))],
 	}
 }
 

@@ -31,8 +31,8 @@ func TestRenderer(t *testing.T) {
 	if err := json.Unmarshal(manifest, &is); err != nil {
 		t.Fatal(err)
 	}
-	if is.Version != RendererVersion || is.License != "MIT" {
-		t.Errorf("the package is %s, of licence %s: the page says %s and MIT", is.Version, is.License, RendererVersion)
+	if is.Version != rendererVersion || is.License != "MIT" {
+		t.Errorf("the package is %s, of licence %s: the page says %s and MIT", is.Version, is.License, rendererVersion)
 	}
 	licence, err := os.ReadFile(filepath.Join(installed, "LICENSE"))
 	if err != nil {

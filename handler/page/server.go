@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// RendererVersion is that of the official renderer of cards that the page has.
-const RendererVersion = "3.0.5"
+// rendererVersion is that of the official renderer of cards that the page has.
+const rendererVersion = "3.0.5"
 
 // The renderer is Microsoft's adaptivecards of npm, as .ci/cards/renderer.js
 // minifies it. A test compares them.

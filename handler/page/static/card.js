@@ -26,6 +26,7 @@ function hostConfig() {
     spacing: { small: 8, default: 12, medium: 16, large: 20, extraLarge: 24, padding: 16 },
     separator: { lineThickness: 1, lineColor: 'var(--line)' },
     supportsInteractivity: true,
+    textBlock: { headingLevel: 2 },
     actions: { maxActions: 6, spacing: 'default', buttonSpacing: 8, actionsOrientation: 'horizontal', actionAlignment: 'left' },
     containerStyles: {
       default: style('var(--paper)'), emphasis: style('var(--emphasis)'), accent: style('var(--accent)'),
@@ -51,7 +52,20 @@ function render(source, into) {
   const events = card.validateProperties().validationEvents.map(e => e.message);
   for (let i = 0; i < context.eventCount; i++) events.push(context.getEventAt(i).message);
   into.dataset.events = String(events.length);
+  sayExpanded();
 }
+
+// Says of each button that shows and hides parts of the card whether they are shown.
+// The renderer says it of the parts, which is nothing that can be said of them.
+function sayExpanded() {
+  for (const button of el('card').querySelectorAll('[aria-controls]')) {
+    const parts = button.getAttribute('aria-controls').split(' ').map(id => el('card').querySelector('#' + CSS.escape(id))).filter(e => e !== null);
+    for (const e of parts) e.removeAttribute('aria-expanded');
+    button.setAttribute('aria-expanded', String(parts.some(e => e.style.display !== 'none')));
+  }
+}
+// It keeps the events to itself, so they are heard on their way in.
+for (const event of ['click', 'keyup']) el('card').addEventListener(event, () => setTimeout(sayExpanded), true);
 
 let latest = 0; // the number of the alert that was asked for last
 let json = ''; // of the card that is drawn
@@ -117,7 +131,8 @@ function about(alert, earlier, detail) {
 function rows(alert, detail) {
   const into = el('raw').querySelector('div');
   const total = detail.rows.length + (detail.moreRows || 0);
-  el('raw').querySelector('summary').textContent = total === 0 ? 'No rows: the alert brings news of an earlier one, or is about there being none' : `Raw ${total === 1 ? 'row' : 'rows'} (${total.toLocaleString('en-US')})`;
+  el('raw').hidden = total === 0; // it brings news of an earlier one, or is about there being none
+  el('raw').querySelector('summary').textContent = `Raw ${total === 1 ? 'row' : 'rows'} (${total.toLocaleString('en-US')})`;
   const tables = detail.rows.map((row, i) => {
     const table = make('table', 'row');
     if (total > 1) table.append(make('caption', '', `Row ${i + 1}`));

@@ -1,6 +1,6 @@
 // What the list shows, and in which order.
 
-import { clock, day, el, make, severities, text } from './dom.js';
+import { clock, day, el, make, oneDay, severities, text } from './dom.js';
 
 const rank = new Map(severities.map((s, i) => [s, i]));
 const none = '\u0000none'; // no kind of finding has this name
@@ -55,7 +55,8 @@ export class Filters {
       const button = make('button', 'chip ' + s.toLowerCase());
       button.type = 'button';
       button.id = 'severity-' + s;
-      button.append(make('span', '', s), ' ', make('span', 'number'));
+      button.title = s;
+      button.append(make('span', '', s === 'Informational' ? 'Info' : s), ' ', make('span', 'number'));
       button.addEventListener('click', () => {
         if (!this.severities.delete(s)) this.severities.add(s);
         changed();
@@ -65,7 +66,7 @@ export class Filters {
   }
 
   // Draws the filters with how many alerts each would leave.
-  draw(alerts) {
+  draw(alerts, run) {
     const counted = (but, of) => {
       const counts = new Map();
       for (const a of alerts) {
@@ -88,14 +89,18 @@ export class Filters {
       else th.removeAttribute('aria-sort');
     }
     el('hour').hidden = this.hours === null;
-    if (this.hours) text('hour', `${stretch(this.hours)} ✕`);
-    el('hour').setAttribute('aria-label', this.hours ? `All times instead of ${stretch(this.hours)}` : '');
+    if (this.hours) {
+      const hours = stretch(this.hours, oneDay(run));
+      text('hour', `${hours} ✕`);
+      el('hour').setAttribute('aria-label', `${hours} ✕: all times instead`);
+    }
   }
 }
 
-export function stretch([from, to]) {
+// Writes a stretch of time, without its day if it is clear which.
+export function stretch([from, to], short) {
   const end = to - from >= 86400000 ? `${day(to)} ${clock(to)}` : clock(to) === '00:00' ? '24:00' : clock(to);
-  return `${day(from)} ${clock(from)}–${end}`;
+  return `${short ? '' : day(from) + ' '}${clock(from)}–${end}`;
 }
 
 // Fills a choice, the most frequent first, if it has others than before.

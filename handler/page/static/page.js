@@ -6,7 +6,7 @@ import { el, text } from './dom.js';
 import { drawCard } from './card.js';
 import { Filters } from './filters.js';
 import { drawStrip } from './strip.js';
-import { drawRows, mark } from './rows.js';
+import { drawRows, mark, reveal } from './rows.js';
 import { totals } from './totals.js';
 
 const wide = matchMedia('(min-width: 1000px)');
@@ -32,8 +32,16 @@ function draw() {
   el('clear').hidden = !filters.any();
   el('empty').hidden = shown.length > 0;
   text('empty', alerts.length > 0 ? 'No alert passes the filters.' : run.stage === 'ended' ? 'The run found nothing to report.' : 'No alert so far.');
-  drawStrip(run, alerts, filters, () => { picked = false; most = rowsAtOnce; draw(); });
+  drawStrip(run, alerts, filters, filtered);
   if (!picked && wide.matches && location.hash.length < 2) choose(shown[0] || null);
+}
+
+// Draws what other filters leave. Where the card is beside the list it is of an alert
+// in the list.
+function filtered() {
+  most = rowsAtOnce;
+  draw();
+  if (wide.matches && picked && shown.length > 0 && !shown.includes(chosen)) pick(shown[0]);
 }
 
 // Shows an alert's card.
@@ -59,6 +67,7 @@ function pick(alert, focus) {
   choose(alert);
   layout();
   if (focus) mark(alert, true);
+  reveal(alert);
 }
 
 // The address says which alert is shown.
@@ -78,7 +87,7 @@ function follow() {
       draw();
     }
     choose(alert);
-    mark(alert);
+    reveal(alert);
   } else if (id && run && run.stage === 'ended') {
     problem(`This run has no alert ${id}.`);
   }
@@ -148,6 +157,7 @@ function problem(what) {
 
 // Takes what the server says of the run, and says whether there is more to come.
 function take(answer) {
+  const same = run !== null && run.stage === answer.stage && answer.entries.length === 0;
   run = answer;
   for (const entry of run.entries) {
     if (entry.n !== alerts.length) continue;
@@ -156,15 +166,18 @@ function take(answer) {
     alerts.push(entry);
     if (!byID.has(entry.id)) byID.set(entry.id, entry);
   }
-  document.title = 'Pushback: ' + run.title;
-  text('title', run.title);
-  totals(run, alerts);
   const ended = run.stage === 'ended';
   el('progress').hidden = ended;
   if (run.stage === 'running') el('progress').value = run.done;
   text('stage', ended ? '' : run.stage === 'reading' ? 'Reading the logs…' : `Running, ${Math.floor(100 * run.done)} %`);
-  draw();
-  follow();
+  if (!same) {
+    document.title = 'Pushback: ' + run.title;
+    text('title', run.title);
+    text('version', 'adaptivecards ' + run.renderer);
+    totals(run, alerts);
+    draw();
+    if (!picked) follow();
+  }
   return alerts.length < run.total || !ended;
 }
 
@@ -195,8 +208,8 @@ el('dark').addEventListener('change', e => {
   theme(e.target.checked);
 });
 
-filters.listen(() => { most = rowsAtOnce; draw(); });
-el('clear').addEventListener('click', () => { filters.clear(); most = rowsAtOnce; draw(); el('search').focus(); });
+filters.listen(filtered);
+el('clear').addEventListener('click', () => { filters.clear(); filtered(); el('search').focus(); });
 el('more').addEventListener('click', () => { most += rowsAtOnce; draw(); });
 el('back').addEventListener('click', back);
 el('rows').addEventListener('click', e => {

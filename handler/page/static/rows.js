@@ -55,6 +55,7 @@ function who(first, more) {
 }
 
 // Marks the row of an alert as the chosen one, and gives it the focus if asked to.
+// The list stays where the reader has scrolled it.
 export function mark(alert, focus) {
   for (const tr of el('rows').querySelectorAll('[aria-selected="true"], [tabindex="0"]')) {
     tr.setAttribute('aria-selected', 'false');
@@ -66,5 +67,10 @@ export function mark(alert, focus) {
   tr.setAttribute('aria-selected', 'true');
   tr.tabIndex = 0;
   if (focus) tr.focus({ preventScroll: true });
-  tr.scrollIntoView({ block: 'nearest' });
+}
+
+// Scrolls the list to the row of an alert.
+export function reveal(alert) {
+  const tr = el('rows').querySelector(`tr[data-n="${alert.n}"]`);
+  if (tr) tr.scrollIntoView({ block: 'nearest' });
 }

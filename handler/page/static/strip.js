@@ -48,9 +48,9 @@ export function drawStrip(run, alerts, filters, changed) {
   const per = length === 3600000 ? 'an hour' : length % 86400000 === 0 ? count(length / 86400000, 'day', 'days') : count(length / 3600000, 'hour', 'hours');
   const at = strip.contains(document.activeElement) ? [...strip.children].indexOf(document.activeElement) : -1;
   el('legend').replaceChildren(
-    make('span', 'key records'), ` ${run.many}, at most ${records.toLocaleString('en-US')} in ${per}  `,
-    ...(rejected ? [make('span', 'key rejections'), ` rejected, at most ${rejections.toLocaleString('en-US')}  `] : []),
-    make('span', 'key alerts'), ' alerts',
+    make('span', 'key records'), ` ${run.many}`, make('span', 'peak', `, at most ${records.toLocaleString('en-US')} in ${per}`), '   ',
+    ...(rejected ? [make('span', 'key rejections'), ' rejected', make('span', 'peak', `, at most ${rejections.toLocaleString('en-US')}`), '   '] : []),
+    make('span', 'key alerts'), ' alerts, in the colour of the worst',
   );
   const buttons = steps.map((s, i) => {
     const button = make('button', 'hour');
