@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unicode"
@@ -17,8 +18,9 @@ type entry struct {
 	Severity string    `json:"severity"`
 	Time     time.Time `json:"time,omitzero"`
 	// User is whom the alert is about, or what if it is about nobody, and Users
-	// how many more. Address is where from.
+	// how many more. What says which of them it is. Address is where from.
 	User      string   `json:"user"`
+	What      string   `json:"what"`
 	Users     int      `json:"users,omitempty"`
 	Address   string   `json:"address"`
 	Addresses int      `json:"addresses,omitempty"`
@@ -45,10 +47,8 @@ func entryOf(n int, a alert.Alert) entry {
 	case alert.Known(a.Created):
 		e.Time = a.Created.UTC()
 	}
-	users, others, addresses := named(a)
-	if len(users) == 0 {
-		users = others
-	}
+	users, addresses, what := named(a)
+	e.What = what
 	if len(users) > 0 {
 		e.User, e.Users = users[0], len(users)-1
 	}
@@ -99,9 +99,11 @@ func without(finding string, users []string) string {
 	return finding
 }
 
-// named lists whom an alert is about, what else, and from which addresses. What
-// names nobody is about the first value that its rows have.
-func named(a alert.Alert) (users, others, addresses []string) {
+// named lists whom an alert is about, or what if it is about nobody, what that is, and
+// from which addresses. What names nothing at all is about the first values of its
+// rows that are no times.
+func named(a alert.Alert) (users, addresses []string, what string) {
+	var others, values []string
 	for _, e := range a.Entities {
 		if len(e.Fields) == 0 {
 			continue
@@ -110,23 +112,36 @@ func named(a alert.Alert) (users, others, addresses []string) {
 		switch {
 		case e.Type == "IP":
 			addresses = append(addresses, shown(e.Fields[0].Value))
-		case e.Type == "Account" && name != "":
-			users = append(users, shown(name))
 		case e.Type == "Account":
-			users = append(users, shown(e.Fields[0].Value))
-		default:
-			others = append(others, shown(e.Fields[0].Value))
+			users = append(users, shown(cmp.Or(name, e.Fields[0].Value)))
+		case len(others) == 0 || what == e.Type:
+			others, what = append(others, shown(e.Fields[0].Value)), e.Type
 		}
 	}
-	if len(users)+len(others)+len(addresses) == 0 {
-		for _, d := range a.Shown() {
-			if len(d.Values) > 0 && d.Values[0] != "" {
-				return nil, []string{shown(d.Values[0])}, nil
-			}
+	switch {
+	case len(users) > 0:
+		return users, addresses, "User"
+	case len(others) > 0:
+		return others, addresses, shown(text.Label(what))
+	case len(addresses) > 0:
+		return nil, addresses, ""
+	}
+	for _, d := range a.Shown() {
+		if len(d.Values) == 0 || d.Values[0] == "" || len(values) == mostNaming {
+			continue
+		}
+		if _, err := time.Parse(time.RFC3339, d.Values[0]); err != nil {
+			values = append(values, d.Values[0])
 		}
 	}
-	return users, others, addresses
+	if len(values) == 0 {
+		return nil, nil, ""
+	}
+	return []string{shown(strings.Join(values, ", "))}, nil, "Values"
 }
+
+// mostNaming is how many values of its rows stand for what an alert is about.
+const mostNaming = 3
 
 // mostSearched is how many characters of an alert a search looks through, beside
 // what the list shows.

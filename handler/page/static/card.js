@@ -153,7 +153,7 @@ function rows(alert, detail) {
 // The buttons that copy.
 function tools(alert) {
   const list = [
-    ['user', 'User', alert.user], ['address', 'Address', alert.address], ['id', 'ID', alert.id],
+    ['user', alert.what, alert.user], ['address', 'Address', alert.address], ['id', 'ID', alert.id],
     ['link', 'Link', location.origin + '/#' + encodeURIComponent(alert.id)],
   ].filter(([, , value]) => value);
   const buttons = list.map(([what, label, value]) => copyButton('copy-' + what, label, () => value));

@@ -5,6 +5,7 @@ import { clock, day, el, make, oneDay } from './dom.js';
 export function drawRows(alerts, run, chosen) {
   const short = oneDay(run);
   el('alerts').classList.toggle('days', !short);
+  el('alerts').classList.toggle('no-address', alerts.every(a => a.address === ''));
   const had = document.activeElement && document.activeElement.closest('tr[data-n]');
   el('rows').replaceChildren(...alerts.map(a => row(a, short)));
   mark(chosen, Boolean(had));
