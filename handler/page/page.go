@@ -144,12 +144,10 @@ func (p *Page) since(n int) list {
 // detail is all that is shown of one alert.
 type detail struct {
 	Card json.RawMessage `json:"card"`
-	// Together is how many alerts share a card in Teams, if this is one of them, and
-	// Digest is that card.
-	Together int             `json:"together,omitempty"`
-	Digest   json.RawMessage `json:"digest,omitempty"`
-	Rows     [][]cell        `json:"rows"`
-	MoreRows int             `json:"moreRows,omitempty"`
+	// Together is how many alerts share a card in Teams, if this is one of them.
+	Together int      `json:"together,omitempty"`
+	Rows     [][]cell `json:"rows"`
+	MoreRows int      `json:"moreRows,omitempty"`
 }
 
 // cell is one value of a row, to be read.
@@ -164,33 +162,15 @@ const (
 	mostValue = 10_000
 )
 
-var errNoAlert = errors.New("there is no alert of that number")
-
 // detail returns all that is shown of the alert of a number.
 func (p *Page) detail(n int) (detail, error) {
-	p.mu.Lock()
-	if n < 0 || n >= len(p.alerts) {
-		p.mu.Unlock()
-		return detail{}, errNoAlert
-	}
-	a := p.alerts[n]
-	var group []alert.Alert
-	if numbers := p.ticks[tick{a.RuleID, a.Created.UnixNano()}]; p.options.Most > 0 && len(numbers) > p.options.Most {
-		for _, i := range numbers {
-			group = append(group, p.alerts[i])
-		}
-	}
-	p.mu.Unlock()
-
-	d := detail{Together: len(group), Rows: [][]cell{}, MoreRows: max(len(a.Rows)-mostRows, 0)}
-	var err error
-	if d.Card, err = teams.Card(a, p.options.Links); err != nil {
+	a, together, err := p.alert(n)
+	if err != nil {
 		return detail{}, err
 	}
-	if len(group) > 0 {
-		if d.Digest, err = teams.Digest(group); err != nil {
-			return detail{}, err
-		}
+	d := detail{Together: len(together), Rows: [][]cell{}, MoreRows: max(len(a.Rows)-mostRows, 0)}
+	if d.Card, err = teams.Card(a, p.options.Links); err != nil {
+		return detail{}, err
 	}
 	for _, row := range a.Rows[:min(len(a.Rows), mostRows)] {
 		cells := []cell{}
@@ -200,4 +180,35 @@ func (p *Page) detail(n int) (detail, error) {
 		d.Rows = append(d.Rows, cells)
 	}
 	return d, nil
+}
+
+// digest returns the card that the alert of a number shares with others in Teams.
+func (p *Page) digest(n int) (json.RawMessage, error) {
+	_, together, err := p.alert(n)
+	if err != nil {
+		return nil, err
+	}
+	if len(together) == 0 {
+		return nil, errNoAlert
+	}
+	return teams.Digest(together)
+}
+
+var errNoAlert = errors.New("there is no such alert")
+
+// alert returns the alert of a number, and those that it shares a card with in Teams,
+// if it does.
+func (p *Page) alert(n int) (a alert.Alert, together []alert.Alert, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n < 0 || n >= len(p.alerts) {
+		return a, nil, errNoAlert
+	}
+	a = p.alerts[n]
+	if numbers := p.ticks[tick{a.RuleID, a.Created.UnixNano()}]; p.options.Most > 0 && len(numbers) > p.options.Most {
+		for _, i := range numbers {
+			together = append(together, p.alerts[i])
+		}
+	}
+	return a, together, nil
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"embed"
 	"encoding/json"
@@ -49,30 +50,9 @@ func (p *Page) Handler(host string) http.Handler {
 	mux.HandleFunc("GET /adaptivecards/{name}", func(w http.ResponseWriter, r *http.Request) {
 		serveFile(w, r, "adaptivecards/"+r.PathValue("name"))
 	})
-	mux.HandleFunc("GET /run.json", func(w http.ResponseWriter, r *http.Request) {
-		n, err := number(r, "after")
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		serveJSON(w, p.since(n))
-	})
-	mux.HandleFunc("GET /alert.json", func(w http.ResponseWriter, r *http.Request) {
-		n, err := number(r, "n")
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		d, err := p.detail(n)
-		switch {
-		case errors.Is(err, errNoAlert):
-			http.Error(w, err.Error(), http.StatusNotFound)
-		case err != nil:
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-		default:
-			serveJSON(w, d)
-		}
-	})
+	mux.HandleFunc("GET /run.json", answer("after", func(n int) (any, error) { return p.since(n), nil }))
+	mux.HandleFunc("GET /alert.json", answer("n", func(n int) (any, error) { return p.detail(n) }))
+	mux.HandleFunc("GET /digest.json", answer("n", func(n int) (any, error) { return p.digest(n) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -99,27 +79,29 @@ func names(requested, host string) bool {
 	return err == nil || strings.EqualFold(name, "localhost") || host != "" && strings.EqualFold(name, host)
 }
 
-// number is a parameter of a request, 0 if it is not there.
-func number(r *http.Request, name string) (int, error) {
-	value := r.URL.Query().Get(name)
-	if value == "" {
-		return 0, nil
+// answer answers requests with what the number that they give leads to.
+func answer(parameter string, of func(n int) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(cmp.Or(r.URL.Query().Get(parameter), "0"))
+		if err != nil {
+			http.Error(w, "the parameter "+parameter+" is no number", http.StatusBadRequest)
+			return
+		}
+		v, err := of(n)
+		var content []byte
+		if err == nil {
+			content, err = json.Marshal(v)
+		}
+		switch {
+		case errors.Is(err, errNoAlert):
+			http.Error(w, err.Error(), http.StatusNotFound)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(content) // whoever asked may have gone
+		}
 	}
-	n, err := strconv.Atoi(value)
-	if err != nil {
-		return 0, errors.New("the parameter " + name + " is no number")
-	}
-	return n, nil
-}
-
-func serveJSON(w http.ResponseWriter, v any) {
-	content, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(content) // whoever asked may have gone
 }
 
 // serveFile serves a file of the binary. One that is compressed there goes out as it

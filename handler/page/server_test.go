@@ -54,7 +54,7 @@ func TestHeaders(t *testing.T) {
 		"/adaptivecards/adaptivecards.min.js": {200, "text/javascript; charset=utf-8"}, "/adaptivecards/LICENSE": {200, "text/plain; charset=utf-8"},
 		"/run.json": {200, "application/json"}, "/run.json?after=-9": {200, "application/json"}, "/run.json?after=9": {200, "application/json"},
 		"/run.json?after=x": {400, "text/plain; charset=utf-8"}, "/alert.json?n=0": {404, "text/plain; charset=utf-8"}, "/alert.json?n=-1": {404, "text/plain; charset=utf-8"},
-		"/alert.json?n=x": {400, "text/plain; charset=utf-8"}, "/static/..%2f..%2fpage.go": {404, "text/plain; charset=utf-8"}, "/static/": {404, "text/plain; charset=utf-8"},
+		"/digest.json?n=0": {404, "text/plain; charset=utf-8"}, "/alert.json?n=x": {400, "text/plain; charset=utf-8"}, "/static/..%2f..%2fpage.go": {404, "text/plain; charset=utf-8"}, "/static/": {404, "text/plain; charset=utf-8"},
 		"/adaptivecards/adaptivecards.min.js.gz": {404, "text/plain; charset=utf-8"}, "/static/other.js": {404, "text/plain; charset=utf-8"}, "/other": {404, "text/plain; charset=utf-8"},
 	} {
 		w := get(h, "127.0.0.1", path)
@@ -127,11 +127,17 @@ func TestRun(t *testing.T) {
 		t.Errorf("at its end: %+v", l)
 	}
 	// Four of one rule in one tick are one card in Teams, the fifth is its own.
-	if d := ask[detail](t, h, "/alert.json?n=1"); d.Together != 4 || !strings.Contains(string(d.Digest), "4 alerts at once") || !strings.Contains(string(d.Card), "AdaptiveCard") {
-		t.Errorf("of a digest: %d %.80s", d.Together, d.Digest)
+	if d := ask[detail](t, h, "/alert.json?n=1"); d.Together != 4 || !strings.Contains(string(d.Card), "AdaptiveCard") {
+		t.Errorf("of a digest: %d %.80s", d.Together, d.Card)
 	}
-	if d := ask[detail](t, h, "/alert.json?n=4"); d.Together != 0 || d.Digest != nil {
-		t.Errorf("of none: %d %.80s", d.Together, d.Digest)
+	if card := ask[json.RawMessage](t, h, "/digest.json?n=1"); !strings.Contains(string(card), "4 alerts at once") {
+		t.Errorf("the digest: %.300s", card)
+	}
+	if d := ask[detail](t, h, "/alert.json?n=4"); d.Together != 0 {
+		t.Errorf("of none: %d", d.Together)
+	}
+	if w := get(h, "127.0.0.1", "/digest.json?n=4"); w.Code != http.StatusNotFound {
+		t.Errorf("of none: %d", w.Code)
 	}
 }
 

@@ -70,12 +70,16 @@ for (const event of ['click', 'keyup']) el('card').addEventListener(event, () =>
 let latest = 0; // the number of the alert that was asked for last
 let json = ''; // of the card that is drawn
 
+async function ask(path, alert) {
+  const response = await fetch(`${path}?n=${alert.n}`);
+  if (!response.ok) throw new Error(`The card of ${alert.title} can not be shown: ${await response.text()}`);
+  return response.json();
+}
+
 export async function drawCard(alert, earlier) {
   latest = alert.n;
   tools(alert);
-  const response = await fetch('/alert.json?n=' + alert.n);
-  if (!response.ok) throw new Error(`The card of ${alert.title} can not be shown: ${await response.text()}`);
-  const detail = await response.json();
+  const detail = await ask('/alert.json', alert);
   if (latest !== alert.n) return; // another one was chosen since
   el('detail').scrollTop = 0;
   show(detail.card);
@@ -110,16 +114,21 @@ function about(alert, earlier, detail) {
     }
     parts.push('. ');
   }
-  if (detail.digest) {
+  if (detail.together) {
     let whole = false;
     const button = make('button', 'link');
     button.type = 'button';
     button.id = 'digest';
     const say = () => { button.textContent = whole ? 'Show the card of this alert' : 'Show that card'; };
-    button.addEventListener('click', () => {
+    button.addEventListener('click', async () => {
       whole = !whole;
-      show(whole ? detail.digest : detail.card);
       say();
+      try {
+        const card = whole ? await ask('/digest.json', alert) : detail.card;
+        if (latest === alert.n) show(card);
+      } catch (e) {
+        text('said', e.message);
+      }
     });
     say();
     parts.push(`Teams gets one card about ${count(detail.together, 'alert', 'alerts')} at once, and this is one of them. `, button);

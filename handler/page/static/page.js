@@ -121,7 +121,7 @@ function step(by) {
 
 function keys(event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
-  const target = event.target;
+  const target = event.target instanceof Element ? event.target : document.body;
   const typing = target.matches('input[type=search], select, textarea');
   if (event.key === 'Escape') {
     if (target === el('search') && target.value) return; // the field empties itself
