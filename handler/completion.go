@@ -65,12 +65,8 @@ func setCompletions(root *cobra.Command) {
 	of := completes
 	switch root.CommandPath() {
 	case "handler query":
-		var formats []cobra.Completion
-		for _, name := range slices.Sorted(maps.Keys(queryFormats)) {
-			formats = append(formats, name)
-		}
 		of = maps.Clone(of)
-		of["output"] = cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
+		of["output"] = cobra.FixedCompletions(slices.Sorted(maps.Keys(queryFormats)), cobra.ShellCompDirectiveNoFileComp)
 		root.ValidArgsFunction = cobra.NoFileCompletions
 	case "handler test", "handler lint":
 		root.ValidArgsFunction = ruleNames

@@ -36,7 +36,7 @@ func newDemo() *cobra.Command {
 			day := sample.Generate(sample.Options{Seed: seed})
 			if dir != "" {
 				if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-					return fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)
+					return usageError{fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)}
 				}
 				if err := day.WriteDir(dir); err != nil {
 					return err
