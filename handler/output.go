@@ -158,7 +158,11 @@ func (p *onePrinter) tick(r detect.Report) error {
 	return nil
 }
 
-func (p *onePrinter) tooLate([]string) {}
+func (p *onePrinter) tooLate(warnings []string) {
+	for _, text := range warnings {
+		p.warn.write(text)
+	}
+}
 
 // end shows it. While alerts may still come, none has its number yet.
 func (p *onePrinter) end(_ time.Duration, interrupted bool) error {
