@@ -66,7 +66,7 @@ func checkText(l checkLine, style console.Style) string {
 
 // begins is where what to do begins: a command behind the end of a sentence or of a
 // clause.
-var begins = regexp.MustCompile(`[.:;] (?:(?i:set|run|check|connect|tick|remove|use|give|deploy|make|see|copy|add|change|restart|put|open|choose|create|wait|upgrade|correct|expected)|[Hh]ave an|[Ss]ign in|[Ii]ts first field|[Dd]rop it) ?\b`)
+var begins = regexp.MustCompile(`[.:;] (?:(?i:set|run|check|connect|tick|remove|use|give|deploy|make|see|copy|add|change|restart|put|open|choose|create|wait|upgrade|correct|expected)|[Hh]ave an|[Ss]ign in|[Ii]ts first field|[Dd]rop it) `)
 
 // advice parts what a check says into what was found and what to do about it.
 func advice(text string) (found, do string) {

@@ -41,7 +41,11 @@ func (c *checker) unset() (found bool) {
 			return false
 		}
 		found = true
-		c.note("settings", checkFailed, "the setting %s_%s is %s, with the placeholder of local.settings.json.example: set it to %s", settings.Prefix, name, value, instead)
+		what := "the placeholder"
+		if value != placeholder {
+			what = "with the placeholder"
+		}
+		c.note("settings", checkFailed, "the setting %s_%s is %s, %s of local.settings.json.example: set it to %s", settings.Prefix, name, value, what, instead)
 		return true
 	}
 	s := &c.settings

@@ -25,7 +25,7 @@ func TestCheckSettings(t *testing.T) {
 		lacks    string
 	}{
 		{name: "the placeholder", settings: map[string]string{"PUSHBACK_WORKSPACE_ID": placeholder},
-			want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is 00000000-0000-0000-0000-000000000000, with the placeholder of local.settings.json.example: set it to the id of your Log Analytics workspace"}, lacks: "all settings are valid"},
+			want: []string{"failed settings the setting PUSHBACK_WORKSPACE_ID is 00000000-0000-0000-0000-000000000000, the placeholder of local.settings.json.example: set it to the id of your Log Analytics workspace"}, lacks: "all settings are valid"},
 		{name: "the placeholder in others", settings: map[string]string{"PUSHBACK_ADDITIONAL_WORKSPACES": "22222222-2222-3333-4444-555555555555," + placeholder, "PUSHBACK_WORKSPACE_RESOURCE_ID": workspace, "PUSHBACK_SENTINEL_WORKSPACE": workspace},
 			want: []string{"failed settings PUSHBACK_ADDITIONAL_WORKSPACES is 0000", "failed settings PUSHBACK_WORKSPACE_RESOURCE_ID is /subscriptions/0000", "failed settings PUSHBACK_SENTINEL_WORKSPACE is /subscriptions/0000"}},
 		{name: "every second of a minute", settings: map[string]string{"PUSHBACK_SCHEDULE": "* */15 * * * *"}, want: []string{"warning schedule for one tick put 0 there, 0 */15 * * * *"}},
@@ -130,6 +130,7 @@ func TestAdvice(t *testing.T) {
 		"x is not set: the host does not find it. Set it to 0, or leave it": "Set it to 0, or leave it",
 		"x holds no data at all: connect the tables. Until then":            "connect the tables. Until then",
 		"the setting X is \"a\": expected one of b":                         "expected one of b",
+		"dial tcp: connect: connection refused: check the endpoint":         "check the endpoint",
 		"settings: setting the scene":                                       "",
 		"x: 403: give the identity the role: Reader":                        "give the identity the role: Reader",
 	} {
