@@ -26,11 +26,13 @@ func newCard() *cobra.Command {
 		Long: "Prints the Adaptive Card of an alert, for https://adaptivecards.io/designer. FILE holds alerts as demo --json\n" +
 			"and replay --json print them, one JSON object a line; - is standard input. Several alerts make a digest.",
 		Example: "  handler demo --json | head -1 | handler card --alert -",
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if file == "" {
-				return usageError{errors.New("card needs an alert: --alert FILE, or --alert - for standard input")}
+				return usageError{errors.New("card needs --alert FILE, a file with alerts as --json prints them, or - for standard input")}
 			}
+			return noArguments(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "-" {
 				if err := checkFile("alert", file, "a file that holds alerts as demo --json prints them"); err != nil {
 					return err

@@ -410,7 +410,7 @@ func (d *drawing) columns(c *chart) {
 	}
 	each = min(each, 24)
 	if c.times != nil {
-		slots.align(c, labels, each)
+		labels = slots.timeLabels(c, timeLayout(c.times), each)
 	}
 	gap := 0
 	if each >= 3 && c.times == nil {
@@ -491,55 +491,58 @@ func (c *chart) slots(room int) (*slots, []string) {
 	}
 	counts := make([]int, s.n)
 	labels := make([]string, s.n)
-	layout := "15:04"
-	if c.times != nil {
-		switch first, last := c.times[0], c.times[len(c.times)-1]; {
-		case first.Year() != last.Year():
-			layout = time.DateOnly
-		case last.Sub(first) > 49*time.Hour:
-			layout = "01-02"
-		}
-	}
 	for i := len(s.of) - 1; i >= 0; i-- {
 		counts[s.of[i]]++
 		labels[s.of[i]] = c.labels[i]
-		if c.times != nil {
-			labels[s.of[i]] = c.times[i].UTC().Format(layout)
-		}
 	}
 	s.most = slices.Max(counts)
 	return s, labels
+}
+
+// timeLayout is how times of a stretch of time are written, which are in order.
+func timeLayout(times []time.Time) string {
+	switch first, last := times[0], times[len(times)-1]; {
+	case first.Year() != last.Year():
+		return time.DateOnly
+	case last.Sub(first) > 49*time.Hour:
+		return "01-02"
+	}
+	return "15:04"
 }
 
 // timeSteps are how far apart times below a chart may be.
 var timeSteps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour, 364 * 24 * time.Hour}
 
-// align keeps the labels of round times, as many as there is room for.
-func (s *slots) align(c *chart, labels []string, each int) {
+// timeLabels are those of round times, as many as there is room for, at the slots
+// that the times are in whether or not there is a value.
+func (s *slots) timeLabels(c *chart, layout string, each int) []string {
+	labels := make([]string, s.n)
+	first, last := c.times[0].UTC(), c.times[len(c.times)-1].UTC()
+	labels[0] = first.Format(layout)
 	if s.n < 2 {
-		return
+		return labels
 	}
-	perSlot := c.times[len(c.times)-1].Sub(c.times[0]) / time.Duration(s.n-1)
-	step := timeSteps[len(timeSteps)-1]
-	for _, candidate := range timeSteps {
-		if candidate >= perSlot && int(candidate/max(perSlot, 1))*each >= text.Width(labels[0])+2 {
-			step = candidate
-			break
+	span := last.Sub(first)
+	perSlot := max(span/time.Duration(s.n-1), 1)
+	for _, step := range timeSteps {
+		if step < perSlot || int(min(step/perSlot, 1<<20))*each < len(layout)+2 {
+			continue
 		}
-	}
-	kept := false
-	round := make([]bool, s.n)
-	for i, t := range c.times {
-		if t.UTC().Truncate(step).Equal(t.UTC()) {
-			round[s.of[i]], kept = true, true
+		at := first.Truncate(step)
+		if at.Before(first) {
+			at = at.Add(step)
 		}
-	}
-	for i := range labels {
-		if kept && !round[i] {
-			labels[i] = ""
+		if at.After(last) {
+			break // no round time at all: the first stays
 		}
+		labels[0] = ""
+		for ; !at.After(last); at = at.Add(step) {
+			labels[int(math.Round(float64(at.Sub(first))/float64(span)*float64(s.n-1)))] = at.Format(layout)
+		}
+		break
 	}
+	return labels
 }
 
 // values are those of the slots: the greatest of its places.

@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -38,6 +36,8 @@ type checkLine struct {
 	Status string `json:"status"`
 	// Text says what was found and what to do.
 	Text string `json:"text"`
+	// Do is the part of Text that says what to do, if there is anything.
+	Do string `json:"do,omitempty"`
 }
 
 // checker runs the checks. They write nothing but one row of the ledger, the
@@ -52,14 +52,21 @@ type checker struct {
 
 func newCheck() *cobra.Command {
 	var asJSON, sendCard bool
+	var file settingsFile
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, rules, permissions and reachability, one line each",
-		Long: "Checks every prerequisite of serve, with the settings in the environment and the identity of the process: one\n" +
-			"line each, ok, warning or failed, with what to do. The exit status is 1 if a check failed.",
+		Short: "Check settings, rules, permissions and reachability, and say what to do",
+		Long: "Checks every prerequisite of serve, with the identity of the process and the settings in the environment, or if\n" +
+			"it has none those in ./local.settings.json. Each check is ok, warning or failed, with what to do on a line of\n" +
+			"its own. The exit code is 1 if a check failed.",
+		Example: "  handler check\n" +
+			"  handler check --settings local.settings.json --send-test-card",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c := &checker{now: time.Now, print: func(l checkLine) error { return writeCheck(cmd.OutOrStdout(), l, asJSON) }}
+			c := &checker{now: time.Now, print: checkPrinter(cmd.OutOrStdout(), asJSON)}
+			if err := c.settingsOf(file); err != nil {
+				return err
+			}
 			c.run(cmd.Context(), sendCard)
 			switch {
 			case c.err != nil:
@@ -72,21 +79,10 @@ func newCheck() *cobra.Command {
 			return nil
 		},
 	}
+	file.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per check")
 	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook")
 	return cmd
-}
-
-func writeCheck(w io.Writer, l checkLine, asJSON bool) error {
-	if asJSON {
-		text, err := json.Marshal(l)
-		if err == nil {
-			_, err = fmt.Fprintf(w, "%s\n", escaped(text))
-		}
-		return err
-	}
-	_, err := fmt.Fprintf(w, "%-8s %-12s %s\n", l.Status, l.Check, l.Text)
-	return err
 }
 
 // note prints what a check found, on one line.
@@ -96,7 +92,12 @@ func (c *checker) note(check, status, format string, args ...any) {
 	}
 	found := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
 	if c.err == nil { // what cannot be printed once is not printed at all
-		c.err = c.print(checkLine{check, status, text.Safe(secret.Hide(found))})
+		found = text.Safe(secret.Hide(found))
+		_, do := advice(found)
+		if status == checkOK {
+			do = ""
+		}
+		c.err = c.print(checkLine{check, status, found, do})
 	}
 }
 
@@ -118,10 +119,11 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	for _, name := range settings.Unknown() {
 		c.note("settings", checkWarning, "the variable %s is not a setting, although its name begins like one: see handler --help", name)
 	}
-	if err == nil {
+	if unset := c.unset(); err == nil && !unset {
 		c.note("settings", checkOK, "all settings are valid")
 	}
 	c.schedule()
+	c.timeZone()
 	c.host()
 	rules := c.rules()
 	one := func(check func(ctx context.Context)) {
@@ -152,12 +154,14 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		one(func(ctx context.Context) { c.plans(ctx, rules) })
 	}
 	c.looks(rules, querier, one)
+	c.emulator()
 	one(func(ctx context.Context) { c.ledger(ctx, rules, quiet) })
 	var test *alert.Alert
 	if sendCard {
 		a := testAlert(c.now().UTC())
 		test = &a
 	}
+	c.webhooks()
 	c.destinations(rules, querier, test, one)
 }
 
@@ -172,7 +176,7 @@ func (c *checker) schedule() {
 	}
 	if s.SeveralAMinute() {
 		c.note("schedule", checkWarning, "the host ticks at %s (UTC), and less than a minute passes between two ticks: it then keeps no record of them and catches up none that it missed. "+
-			"Tick less often, such as at 0 */5 * * * *", s)
+			"Tick less often, such as at 0 */5 * * * *. %s", s, everySecond(s))
 	}
 	if s.Pause() > time.Hour {
 		pause := "a day or more passes between two ticks"

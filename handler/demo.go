@@ -25,6 +25,9 @@ func newDemo() *cobra.Command {
 		Short: "Run the shipped rules over a generated day of sign-ins, with no account",
 		Long: "Generates a day of sign-ins of a tenant of 300 people, the same for the same seed, and runs\n" +
 			"the rules that ship over it hour by hour, as production would.",
+		Example: "  handler demo\n" +
+			"  handler demo --alert 1\n" +
+			"  handler demo --seed 7 --open",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {
@@ -33,7 +36,7 @@ func newDemo() *cobra.Command {
 			day := sample.Generate(sample.Options{Seed: seed})
 			if dir != "" {
 				if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-					return fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)
+					return usageError{fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)}
 				}
 				if err := day.WriteDir(dir); err != nil {
 					return err

@@ -73,8 +73,8 @@ func TestReadmeListsTheSettings(t *testing.T) {
 		if !strings.Contains(docs, row+"\n") {
 			t.Errorf("no README has the line\n%s", row)
 		}
-		if !strings.Contains(settings.Help(), s.Key) || !strings.Contains(settings.Help(), s.Description) {
-			t.Errorf("--help lacks %s", s.Key)
+		if help := handler(t, "help", "settings").stdout; !strings.Contains(help, s.Key) || !strings.Contains(strings.Join(strings.Fields(help), " "), s.Description) {
+			t.Errorf("help settings lacks %s", s.Key)
 		}
 	}
 }
@@ -228,7 +228,7 @@ var (
 	shellCommand  = regexp.MustCompile(`^(bin/)?handler |^(go|make|npm|az|func|curl|cp|mkdir|for) |^[A-Z_]+=["']`)
 	optional      = regexp.MustCompile(` \[[^\]]*\]`) // in a synopsis
 	synopsis      = regexp.MustCompile(`(?m)^(?:bin/)?handler .*$`)
-	placeholder   = regexp.MustCompile(`\b(DIR|PATH|RULE|FILE)\b`)
+	standsFor     = regexp.MustCompile(`\b(DIR|PATH|RULE|FILE)\b`)
 	flagName      = regexp.MustCompile(`(?:^|[\s\[])(--[a-z][a-z-]*)`)
 	commandInLine = regexp.MustCompile("`((?:bin/)?handler [^`\n]+)`")
 	ownCommand    = regexp.MustCompile(`(?m)(?:\bgo run \./handler|(?:^|[\s"(])(?:bin/)?handler) +([^.|>\n][^|>\n]*)`)
@@ -287,7 +287,7 @@ func TestCommandBlocks(t *testing.T) {
 			}
 			at := fmt.Sprintf("%s:%d", b.path, b.line)
 			script := synopsis.ReplaceAllStringFunc(b.text, func(line string) string {
-				return placeholder.ReplaceAllString(optional.ReplaceAllString(line, ""), "given/$1")
+				return standsFor.ReplaceAllString(optional.ReplaceAllString(line, ""), "given/$1")
 			})
 			reads, runs := exec.CommandContext(t.Context(), bash, "-n"), b.needs() == ""
 			reads.Stdin = strings.NewReader(script)

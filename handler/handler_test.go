@@ -66,7 +66,8 @@ func TestCommandLine(t *testing.T) {
 		stderr string
 	}{
 		{name: "no command gives help", code: exitDone, stdout: "replay"},
-		{name: "help lists the settings", args: []string{"--help"}, code: exitDone, stdout: "PUSHBACK_LATENESS"},
+		{name: "help leads to the settings", args: []string{"--help"}, code: exitDone, stdout: "handler help settings"},
+		{name: "help lists the settings", args: []string{"help", "settings"}, code: exitDone, stdout: "PUSHBACK_LATENESS"},
 		{name: "unknown command", args: []string{"reply"}, code: exitUsage, stderr: `unknown command "reply"`},
 		{name: "unknown flag", args: []string{"demo", "--jsn"}, code: exitUsage, stderr: "unknown flag: --jsn"},
 		{name: "bad flag value", args: []string{"demo", "--seed", "x"}, code: exitUsage, stderr: `"--seed"`},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -115,25 +116,53 @@ func TestFunctionJSON(t *testing.T) {
 	}
 }
 
+// TestLocalSettingsExample keeps the example to the settings: their defaults in
+// Values, and what they are outside, where no tool takes it for a setting. With
+// -update it is written anew.
 func TestLocalSettingsExample(t *testing.T) {
+	values := [][2]string{{"AzureWebJobsStorage", "UseDevelopmentStorage=true"}, {"FUNCTIONS_WORKER_RUNTIME", "custom"}}
+	var help [][2]string
+	for _, s := range settings.All() {
+		value := s.Default
+		switch s.Key {
+		case "PUSHBACK_WORKSPACE_ID":
+			value = placeholder
+		case "PUSHBACK_SCHEDULE":
+			value = "0 */5 * * * *"
+		}
+		values, help = append(values, [2]string{s.Key, value}), append(help, [2]string{s.Key, s.Description})
+	}
+	var want strings.Builder
+	members := func(name string, list [][2]string) {
+		fmt.Fprintf(&want, "  %q: {\n", name)
+		for i, m := range list {
+			text, err := json.Marshal(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&want, "    %q: %s%s\n", m[0], text, map[bool]string{true: ",", false: ""}[i < len(list)-1])
+		}
+		want.WriteString("  }")
+	}
+	want.WriteString("{\n  \"IsEncrypted\": false,\n")
+	members("Values", values)
+	want.WriteString(",\n")
+	members("Help", help)
+	want.WriteString("\n}\n")
+	const file = "../local.settings.json.example"
+	if *update {
+		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want.String(), readFile(t, file)); diff != "" {
+		t.Errorf("local.settings.json.example (-want +got); go test ./handler -run TestLocalSettingsExample -update writes it:\n%s", diff)
+	}
 	var example struct {
-		IsEncrypted bool
-		Values      map[string]string
+		IsEncrypted  bool
+		Values, Help map[string]string
 	}
 	readJSON(t, "local.settings.json.example", &example)
-	want := map[string]string{
-		"AzureWebJobsStorage":      "UseDevelopmentStorage=true",
-		"FUNCTIONS_WORKER_RUNTIME": "custom",
-	}
-	for _, s := range settings.All() {
-		want["// "+s.Key] = s.Description
-		want[s.Key] = s.Default
-	}
-	want["PUSHBACK_WORKSPACE_ID"] = "00000000-0000-0000-0000-000000000000"
-	want["PUSHBACK_SCHEDULE"] = "0 */5 * * * *"
-	if diff := cmp.Diff(want, example.Values); diff != "" {
-		t.Errorf("local.settings.json.example (-want +got):\n%s", diff)
-	}
 	for key, value := range example.Values {
 		if strings.HasPrefix(key, settings.Prefix) {
 			t.Setenv(key, value)

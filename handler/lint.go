@@ -31,6 +31,8 @@ func newLint() *cobra.Command {
 			"columns that they map are in what their queries give. All that is wrong in all files is reported at once. PATH is a\n" +
 			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
 			"The exit code is 1 if there is an error, and 2 if a PATH is not there. Warnings change nothing about it.",
+		Example: "  handler lint\n" +
+			"  handler lint rules/ --json",
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			var err error
 			if l.saved, err = l.lists.library(); err != nil {

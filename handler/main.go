@@ -16,7 +16,6 @@ import (
 	"pushback/detect/kql"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
-	"pushback/handler/settings"
 )
 
 func main() {
@@ -38,6 +37,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := newRoot(stdout, stderr)
 	root.SetIn(stdin)
 	root.SetArgs(append([]string{}, args...)) // a nil slice would be os.Args
+	begun := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case exit != nil:
 		return exit.code
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), !begun: // what fails before a command runs is the command line's
 		return exitUsage
 	}
 	return exitFailed
@@ -73,12 +74,10 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q: see handler --help", args[0])}
-			}
-			return nil
-		},
+		Example: "  handler demo\n" +
+			"  handler replay --logs DIR\n" +
+			"  handler check",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	serve := newServe()
@@ -87,11 +86,15 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}\nSettings (environment variables):\n" + settings.Help() + "{{end}}")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newBacktest(), newQuery(), newCard(), newCheck(), newTest(), newLint(), newRule())
+	setHelp(root)
+	root.InitDefaultCompletionCmd("")
+	for _, shell := range root.Commands() {
+		if shell.Name() == "completion" {
+			exemplify(shell)
+		}
+	}
+	setCompletions(root)
 	return root
 }

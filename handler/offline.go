@@ -24,6 +24,7 @@ import (
 	"pushback/detect/notify"
 	"pushback/detect/rule"
 	"pushback/detect/workspace"
+	"pushback/handler/page"
 	"pushback/handler/settings"
 )
 
@@ -51,8 +52,20 @@ const localWorkspace = "local"
 
 // run reads the logs, runs the rules over the time that they cover, and prints what
 // they found. Its error joins what failed on the way.
-func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) error {
+func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer) (err error) {
 	begin := time.Now()
+	var cards *served
+	if out.open && out.serve == "" {
+		out.serve = ":0"
+	}
+	if out.serve != "" {
+		shown := page.New(page.Options{Title: o.title, Links: cardLinks(o.config), Most: o.config.TeamsMaxCards})
+		if cards, err = servePage(ctx, shown, out.serve); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, cards.close()) }()
+		fmt.Fprintf(stderr, "The cards are at %s from now on and until you press Ctrl-C.\n", cards.url)
+	}
 	o.perHour = true
 	o.warnings = append(o.warnings, o.lists.notes...)
 	enabled, disabled := divide(o.rules)
@@ -76,25 +89,31 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
 	}
-	if counting, ok := p.(interface{ perHour(*hours) }); ok {
-		counted, err := o.hours(ctx, ready)
-		if err != nil && ctx.Err() == nil {
+	var perHour *hours
+	counting, shown := p.(interface{ perHour(*hours) })
+	if shown || cards != nil {
+		if perHour, err = o.hours(ctx, ready); err != nil && ctx.Err() == nil {
 			warn.write(err.Error())
 		}
-		counting.perHour(counted)
+	}
+	if shown {
+		counting.perHour(perHour)
 	}
 	to := p.notifier()
-	cards := &page{title: o.title, links: cardLinks(o.config), most: o.config.TeamsMaxCards}
-	if out.open && out.serve == "" {
-		out.serve = ":0"
-	}
-	if out.serve != "" {
-		to = collecting{to, cards}
+	if cards != nil {
+		cards.start(perHour, ready)
+		to = collecting{to, cards.Page}
+		if out.open {
+			cards.open(stderr)
+		}
 	}
 	var failures failureList
 	detectors, err := o.simulate(ctx, l, rules, parts(rules, ready.read, coming.reach(o.config), first, last), coming, to, &failures, func(r detect.Report) error {
 		if time.Since(begin) > progressAfter {
 			bar.run(r.Time.Sub(first), last.Sub(first))
+		}
+		if cards != nil {
+			cards.At(r.Time)
 		}
 		return p.tick(r)
 	})
@@ -110,9 +129,10 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	if err := p.end(time.Since(begin), false); err != nil {
 		return err
 	}
-	if out.serve != "" {
-		cards.totals = fmt.Sprintf("%s from %s to %s UTC", count(int64(len(cards.alerts)), "alert"), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
-		failures.add(cards.serve(ctx, out.serve, out.open, stderr))
+	if cards != nil {
+		cards.End()
+		fmt.Fprintf(stderr, "The cards stay at %s until you press Ctrl-C.\n", cards.url)
+		failures.add(cards.wait(ctx))
 	}
 	return errors.Join(notRun(slices.Concat(o.broken, problems.refused)), errors.Join(l.Report.Unusable...), failures.err())
 }

@@ -29,12 +29,9 @@ func newOutbox() *cobra.Command {
 		Long: "Lists, retries and drops the alerts that a destination has not accepted yet, or refused so often that they are\n" +
 			"parked. The ledger is the one that serve uses: set the PUSHBACK_TABLE_ settings as in the function app. The\n" +
 			"deployment's template makes its table, or init.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q: see handler outbox --help", args[0])}
-			}
-			return nil
-		},
+		Example: "  handler outbox list\n" +
+			"  handler outbox retry --parked",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newOutboxInit(), newOutboxList(),
@@ -50,7 +47,8 @@ func newOutboxInit() *cobra.Command {
 		Long: "Makes the ledger's table if it is missing, and checks that it can be written. serve never makes it, since it\n" +
 			"would take a table that was deleted for a new one; only that of the storage emulator\n" +
 			"(UseDevelopmentStorage=true) it makes, at its start.",
-		Args: noArguments,
+		Example: "  PUSHBACK_TABLE_ENDPOINT=https://ACCOUNT.table.core.windows.net handler outbox init",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, name, err := openTable()
 			if err != nil {
@@ -122,7 +120,9 @@ func newOutboxList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the alerts that wait to be sent, the worst first, and why",
-		Args:  noArguments,
+		Example: "  handler outbox list\n" +
+			"  handler outbox list --parked --json",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := openOutbox()
 			if err != nil {
@@ -244,6 +244,8 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 	cmd := &cobra.Command{
 		Use:   name + " ALERT",
 		Short: short,
+		Example: "  handler outbox " + name + " b0b19a53-0325-8ac2-6e93-0873c00515b8\n" +
+			"  handler outbox " + name + " --parked --to teams",
 		Args: func(_ *cobra.Command, args []string) error {
 			if parked && len(args) > 0 {
 				return usageError{fmt.Errorf("outbox %s takes the id of one alert or --parked, not both", name)}

@@ -28,8 +28,8 @@ import (
 // output is how demo and replay say what they found.
 type output struct {
 	json bool
-	// serve is where to show the cards when the run is over, if anywhere, and
-	// open says to open a browser there.
+	// serve is where to show the alerts on a page, if anywhere, and open says to open
+	// a browser there.
 	serve pageAddress
 	open  bool
 	// summary says how loud each rule is, in place of the alerts.
@@ -49,8 +49,8 @@ func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.details, "details", false, "show all of every alert, as they are found")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "also name what is dropped as already reported, or held back by a rule's suppression")
 	cmd.Flags().BoolVar(&o.full, "full", false, "cut nothing that is too long for the terminal")
-	cmd.Flags().Var(&o.serve, "serve", "after the run, show the cards as Teams would, on a local page at this address, such as 127.0.0.1:8080")
-	cmd.Flags().BoolVar(&o.open, "open", false, "after the run, show the cards in a browser")
+	cmd.Flags().Var(&o.serve, "serve", "show the alerts as they come, with their cards as Teams would, on a local page at this address, such as 127.0.0.1:8080, until Ctrl-C")
+	cmd.Flags().BoolVar(&o.open, "open", false, "open that page in a browser, without --serve at any free port")
 	cmd.Flags().BoolVar(&o.summary, "summary", false, "instead of the alerts say how loud each rule is: alerts a day, who comes most, what is dropped, how long queries take; with --json one object per rule")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
 }
@@ -158,7 +158,11 @@ func (p *onePrinter) tick(r detect.Report) error {
 	return nil
 }
 
-func (p *onePrinter) tooLate([]string) {}
+func (p *onePrinter) tooLate(warnings []string) {
+	for _, text := range warnings {
+		p.warn.write(text)
+	}
+}
 
 // end shows it. While alerts may still come, none has its number yet.
 func (p *onePrinter) end(_ time.Duration, interrupted bool) error {

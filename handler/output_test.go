@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/notify/console"
+	"pushback/handler/page"
 )
 
 // TestNothingKnownOfAlert has every output show an alert without times, values
@@ -39,17 +42,18 @@ func TestNothingKnownOfAlert(t *testing.T) {
 			return alertLog{handler: slog.NewJSONHandler(out, nil)}.Notify(context.Background(), a)
 		},
 		"the page": func(out *strings.Builder) error {
-			p := &page{alerts: []alert.Alert{a, a}}
-			for _, p.most = range []int{1, 5} {
-				cards, err := p.cards()
-				if err != nil {
-					return err
+			for _, most := range []int{1, 5} {
+				p := page.New(page.Options{Most: most})
+				p.Add(a)
+				p.Add(a)
+				for _, path := range []string{"/run.json", "/alert.json?n=1"} {
+					w := httptest.NewRecorder()
+					p.Handler("").ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
+					if w.Code != http.StatusOK {
+						return errors.New(w.Body.String())
+					}
+					out.Write(w.Body.Bytes())
 				}
-				text, err := json.Marshal(cards)
-				if err != nil {
-					return err
-				}
-				out.Write(text)
 			}
 			return nil
 		},

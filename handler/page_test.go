@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,57 +19,71 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"pushback/detect/alert"
+	"pushback/handler/page"
 )
 
 var screenshots = flag.String("screenshots", "", "write pictures of the page into this folder")
 
-// pageAlerts has one card of each kind.
-func pageAlerts(t *testing.T) []alert.Alert {
-	t.Helper()
-	demo := demoJSON().alerts(t)
-	update := demo[slices.IndexFunc(demo, func(a alert.Alert) bool { return a.Updates != nil })]
-	with := func(i int, change func(*alert.Alert)) alert.Alert {
-		a := demo[0]
-		a.ID, a.Created = fmt.Sprint(i), a.Created.Add(time.Duration(i)*time.Hour)
-		change(&a)
-		return a
+// axe is what checks a page for accessibility.
+const axe = "../.ci/node_modules/axe-core/axe.min.js"
+
+const hostileText = "<img src=x onerror=document.title='owned'> **bold** [link](https://evil.example) https://evil.example \u202egnp.exe\n# head ${title} {{DATE(2026-01-01T00:00:00Z)}}"
+
+// hostileAlert has hostile text wherever a log can put some.
+func hostileAlert(like alert.Alert) alert.Alert {
+	a := like
+	a.ID, a.Title, a.RuleName, a.Description, a.Severity = "x' onclick=y#%22", hostileText, hostileText, hostileText, alert.Informational
+	a.CustomDetails = []alert.Detail{{Name: hostileText, Values: []string{hostileText}}}
+	a.Entities = []alert.Entity{
+		{Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: hostileText}}},
+		{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: hostileText}}},
+		{Type: hostileText, Fields: []alert.Field{{Identifier: hostileText, Value: hostileText}}},
 	}
-	const hostile = "<img src=x onerror=document.title='owned'> **bold** [link](https://evil.example) https://evil.example \u202egnp.exe\n# head ${title} {{DATE(2026-01-01T00:00:00Z)}}"
-	list := []alert.Alert{demo[0], update,
-		with(1, func(a *alert.Alert) { a.Context, a.Severity = nil, alert.Medium }),
-		with(2, func(a *alert.Alert) { // too large
-			a.Severity = alert.Low
-			for i := range 100 {
-				a.CustomDetails = append(slices.Clip(a.CustomDetails), alert.Detail{Name: fmt.Sprint("Detail", i), Values: []string{strings.Repeat("陳", 200)}})
-			}
-		}),
-		with(3, func(a *alert.Alert) {
-			a.Title, a.RuleName, a.Description, a.Severity = hostile, hostile, hostile, alert.Informational
-			a.CustomDetails = []alert.Detail{{Name: hostile, Values: []string{hostile}}}
-			a.Entities = []alert.Entity{{Type: hostile, Fields: []alert.Field{{Identifier: hostile, Value: hostile}}}}
-			a.Context = &alert.Context{Findings: []alert.Finding{{Kind: hostile, Text: hostile}}, Sections: []alert.Section{{Title: hostile, Subject: hostile, Facts: a.CustomDetails}}}
-		}),
-	}
-	for i := range 500 {
-		list = append(list, with(4, func(a *alert.Alert) {
-			a.ID, a.Title = fmt.Sprint("many", i), fmt.Sprintf("MFA rejected by user%d@fabrikam.example from 203.0.113.66", i)
-			a.Entities = []alert.Entity{{Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: fmt.Sprint("user", i)}}}, a.Entities[1]}
-			if i%100 != 0 {
-				a.Severity, a.Context = alert.Medium, nil
-			}
-		}))
-	}
-	return list
+	a.Context = &alert.Context{Findings: []alert.Finding{{Kind: hostileText, Text: hostileText}}, Sections: []alert.Section{{Title: hostileText, Subject: hostileText, Facts: a.CustomDetails}}}
+	text, _ := json.Marshal(hostileText)
+	a.Rows = []alert.Row{{{Column: hostileText, Value: text}}}
+	a.Updates = &alert.Reference{ID: hostileText, Title: hostileText, Created: a.Created}
+	return a
 }
 
-// browser starts Chromium for the test.
-func browser(t *testing.T) context.Context {
+// demoPage is the page of a demo, with a hostile alert and many at once.
+func demoPage(t *testing.T, many int) (*page.Page, []alert.Alert) {
+	t.Helper()
+	demo := slices.Clone(demoJSON().alerts(t))
+	demo = append(demo, hostileAlert(demo[0]))
+	for i := range many {
+		a := demo[1]
+		a.ID, a.RuleName, a.Severity, a.Context, a.Created = fmt.Sprint("many", i), "Another rule", alert.Low, nil, a.Created.Add(time.Second)
+		a.Title = fmt.Sprintf("MFA rejected by user%d@fabrikam.example from 203.0.113.66", i)
+		a.Entities = []alert.Entity{{Type: "Account", Fields: []alert.Field{{Identifier: "FullName", Value: fmt.Sprintf("user%d@fabrikam.example", i)}}}, a.Entities[1]}
+		demo = append(demo, a)
+	}
+	p := page.New(page.Options{Title: "Demo", Most: 5})
+	first := demo[0].Span.Start.Truncate(24 * time.Hour)
+	run := page.Run{First: first, Last: first.Add(24 * time.Hour), Rules: 2, StepHours: 1, One: "sign-in", Many: "sign-ins"}
+	for i := range 24 {
+		run.Steps = append(run.Steps, page.Step{Start: first.Add(time.Duration(i) * time.Hour), Records: 100 * i, Rejections: i % 5})
+	}
+	p.Start(run)
+	for _, a := range demo {
+		p.Add(a)
+	}
+	p.End()
+	return p, demo
+}
+
+// chromium starts Chromium for the test.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -93,224 +111,656 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestPage shows one card of each kind in a real browser.
-func TestPage(t *testing.T) {
-	t.Parallel()
-	if _, err := os.Stat(filepath.Join("..", filepath.FromSlash(rendererFile))); err != nil {
-		t.Skip("the official renderer is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
-	}
-	p := &page{title: "Demo", totals: "many alerts", most: 5, alerts: pageAlerts(t)}
-	h, err := p.handler("..", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(h)
-	defer server.Close()
-	ctx := browser(t)
+// tab is a tab of Chromium at a page, which nothing may go wrong in.
+type tab struct {
+	t    *testing.T
+	ctx  context.Context
+	site string
 
-	var mu sync.Mutex
-	var complaints []string
-	if err := chromedp.Run(ctx); err != nil { // starts it
+	mu         sync.Mutex
+	complaints []string // of the console
+	asked      []string // addresses
+}
+
+// openTab opens the page of a site.
+func openTab(t *testing.T, site string) *tab {
+	t.Helper()
+	b := &tab{t: t, ctx: chromium(t), site: site}
+	if err := chromedp.Run(b.ctx); err != nil { // starts it
 		t.Fatal(err)
 	}
-	chromedp.ListenTarget(ctx, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
+	chromedp.ListenTarget(b.ctx, func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		switch e := event.(type) {
 		case *cdpruntime.EventConsoleAPICalled:
 			for _, a := range e.Args {
-				complaints = append(complaints, string(e.Type)+": "+string(a.Value))
+				b.complaints = append(b.complaints, string(e.Type)+": "+string(a.Value))
 			}
 		case *cdpruntime.EventExceptionThrown:
-			complaints = append(complaints, e.ExceptionDetails.Error())
+			b.complaints = append(b.complaints, e.ExceptionDetails.Error())
 		case *log.EventEntryAdded:
-			complaints = append(complaints, e.Entry.Text)
+			b.complaints = append(b.complaints, e.Entry.Text)
+		case *network.EventRequestWillBeSent:
+			b.asked = append(b.asked, e.Request.URL)
 		}
 	})
-	run := func(actions ...chromedp.Action) {
-		t.Helper()
-		if err := chromedp.Run(ctx, actions...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eval := func(script string, into any) {
-		t.Helper()
-		run(chromedp.Evaluate(script, into))
-	}
-	run(log.Enable(), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}),
-		chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL), chromedp.WaitReady("body[data-ready]"))
+	b.run(log.Enable(), network.Enable(), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}),
+		cdpbrowser.GrantPermissions([]cdpbrowser.PermissionType{cdpbrowser.PermissionTypeClipboardReadWrite, cdpbrowser.PermissionTypeClipboardSanitizedWrite}).WithOrigin(strings.TrimSuffix(site, "/")))
+	b.size(1440, 900)
+	b.visit("")
+	return b
+}
 
-	var kinds, events []string
-	eval(`[...document.querySelectorAll('article')].map(a => a.dataset.kind + ' ' + a.dataset.severity)`, &kinds)
-	if want := []string{"alert High", "update High", "alert Medium", "alert Low", "alert Informational", "digest High"}; !slices.Equal(kinds, want) {
-		t.Errorf("cards %q, want %q", kinds, want)
+func (b *tab) run(actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := chromedp.Run(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
 	}
-	eval(`[...document.querySelectorAll('.card')].map(c => c.dataset.events)`, &events)
-	if want := slices.Repeat([]string{"0"}, 6); !slices.Equal(events, want) {
-		t.Errorf("the renderer complains: %q", events)
+}
+
+func (b *tab) size(width, height int64) {
+	b.t.Helper()
+	b.run(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(1)))
+}
+
+// visit loads the page at a place of it.
+func (b *tab) visit(hash string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate("about:blank"), chromedp.Navigate(b.site+hash), chromedp.WaitReady("body[data-ended]"))
+}
+
+// evalAs returns what a script does.
+func evalAs[T any](b *tab, script string) (value T) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(script, &value, func(p *cdpruntime.EvaluateParams) *cdpruntime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	return value
+}
+
+// until waits for a script to be true.
+func (b *tab) until(script string) {
+	b.t.Helper()
+	if err := chromedp.Run(b.ctx, chromedp.Poll(script, nil, chromedp.WithPollingTimeout(time.Minute))); err != nil {
+		b.t.Fatalf("%s: %v", script, err)
 	}
-	var texts []string
-	eval(`[...document.querySelectorAll('.card')].map(c => c.innerText)`, &texts)
-	for i, want := range []string{"28 prompts within an hour", "Update of what was reported", "MFA rejected by yael.cohen", "Left out, as Teams takes no larger card", "<img src=x onerror=", "500 alerts at once, about 500 accounts and 1 address"} {
-		if !strings.Contains(texts[i], want) {
-			t.Errorf("card %d does not say %q:\n%s", i, want, texts[i])
+}
+
+// card waits for the card of an alert.
+func (b *tab) card(id string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(id)
+	b.until(fmt.Sprintf("document.getElementById('card').dataset.id === %s", quoted))
+}
+
+func (b *tab) press(keys string) {
+	b.t.Helper()
+	b.run(chromedp.KeyEvent(keys))
+}
+
+// rows returns the ids of the alerts in the list.
+func (b *tab) rows() []string {
+	b.t.Helper()
+	return evalAs[[]string](b, `[...document.querySelectorAll('#rows tr')].map(r => r.dataset.id)`)
+}
+
+func (b *tab) selected() string {
+	b.t.Helper()
+	return evalAs[string](b, `(document.querySelector('#rows [aria-selected=true]') || {dataset: {}}).dataset.id || ''`)
+}
+
+func (b *tab) hash() string {
+	b.t.Helper()
+	return evalAs[string](b, `location.hash`)
+}
+
+// picture takes one, if anybody wants any.
+func (b *tab) picture(name string) {
+	b.t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	var picture []byte
+	b.run(chromedp.CaptureScreenshot(&picture))
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// accessible has axe-core check the page as it is.
+func (b *tab) accessible(name string) {
+	b.t.Helper()
+	source, err := os.ReadFile(axe)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if !evalAs[bool](b, `Boolean(window.axe)`) {
+		b.run(chromedp.Evaluate(string(source), nil))
+	}
+	type violation struct {
+		ID, Help string
+		Nodes    []struct {
+			Target         []any
+			FailureSummary string
 		}
-		if strings.Contains(texts[i], "{{DATE(2026-03") {
-			t.Errorf("card %d does not write its times:\n%s", i, texts[i])
+	}
+	found := evalAs[[]violation](b, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations']}).then(r => r.violations)`)
+	for _, v := range found {
+		for _, n := range v.Nodes[:min(len(v.Nodes), 3)] {
+			b.t.Errorf("%s: %s: %s: %v\n%s", name, v.ID, v.Help, n.Target, n.FailureSummary)
 		}
 	}
-	// What is hostile is text and nothing else.
-	var made []string
-	eval(`[...document.querySelectorAll('.card img, .card a, .card b, .card strong, .card h1, .card ul, .card script, .card iframe')].map(e => e.outerHTML)`, &made)
-	var title string
-	run(chromedp.Title(&title))
-	if len(made) > 0 || title != "Pushback: Demo" {
-		t.Errorf("hostile text made %q, title %q", made, title)
+}
+
+// clean says that nothing went wrong and that nobody else was asked.
+func (b *tab) clean() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.complaints) > 0 {
+		b.t.Errorf("console: %q", b.complaints)
 	}
-	// The JSON is that of the card.
-	var shown string
-	run(chromedp.Click("article:nth-of-type(1) summary"), chromedp.WaitReady("article:nth-of-type(1) pre"), chromedp.TextContent("article:nth-of-type(1) pre", &shown),
-		chromedp.Click("article:nth-of-type(1) summary"))
-	if !strings.Contains(shown, `"type": "AdaptiveCard"`) {
+	for _, address := range b.asked {
+		if !strings.HasPrefix(address, b.site) && !strings.HasPrefix(address, "data:") && address != "about:blank" {
+			b.t.Errorf("it asked for %s", address)
+		}
+	}
+}
+
+// openDemoPage serves the page of a demo, with many alerts at once, and opens it.
+func openDemoPage(t *testing.T, many int) (*tab, []alert.Alert) {
+	t.Helper()
+	if _, err := os.Stat(axe); err != nil {
+		t.Skip("axe-core is not installed: run npm ci --prefix .ci at the top of the project (needs Node.js)")
+	}
+	p, alerts := demoPage(t, many)
+	server := httptest.NewServer(p.Handler(""))
+	t.Cleanup(server.Close)
+	return openTab(t, server.URL+"/"), alerts
+}
+
+// TestPage drives the page on a desktop.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	b, alerts := openDemoPage(t, 500)
+	sorted := slices.Clone(alerts)
+	slices.SortStableFunc(sorted, func(x, y alert.Alert) int {
+		if x.Severity != y.Severity {
+			return int(y.Severity - x.Severity)
+		}
+		return y.Span.Start.Compare(x.Span.Start)
+	})
+	worst := sorted[0]
+	b.card(worst.ID)
+	b.picture("list-desktop-light")
+
+	// The list: the most severe first, the newest of those, with what tells them apart.
+	ids := b.rows()
+	if want := 300; len(ids) != want {
+		t.Errorf("%d rows at first, want %d", len(ids), want)
+	}
+	for i, id := range ids[:40] {
+		if id != sorted[i].ID {
+			t.Errorf("row %d is %s, want %s", i, id, sorted[i].Title)
+		}
+	}
+	first := evalAs[string](b, `document.querySelector('#rows tr').innerText`)
+	_, user := worst.Entities[0].Account()
+	for _, want := range []string{"High", worst.Span.Start.Format("15:04"), user, worst.Entities[1].Address()} {
+		if !strings.Contains(first, want) {
+			t.Errorf("the first row does not say %q: %q", want, first)
+		}
+	}
+	update := alerts[slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Updates != nil })]
+	if marks := evalAs[int](b, fmt.Sprintf(`[...document.querySelectorAll('#rows tr[data-id="%s"] .mark')].filter(m => m.textContent === 'Update').length`, update.ID)); marks != 1 {
+		t.Errorf("the update has %d marks", marks)
+	}
+	if h := evalAs[float64](b, `document.documentElement.scrollHeight / innerHeight`); h > 1.2 {
+		t.Errorf("the page is %.2f screens high", h)
+	}
+	if totals := evalAs[string](b, `document.getElementById('totals').innerText`); !strings.HasPrefix(totals, fmt.Sprintf("%d alerts (", len(alerts))) || strings.Contains(totals, "\n") {
+		t.Errorf("the totals are %q", totals)
+	}
+	b.accessible("list and card")
+
+	// Keys, and the address that goes along.
+	for _, press := range []struct {
+		key  string
+		want int
+	}{{"j", 1}, {kb.ArrowDown, 2}, {"j", 3}, {"k", 2}, {kb.ArrowUp, 1}} {
+		b.press(press.key)
+		if got := b.selected(); got != sorted[press.want].ID || b.hash() != "#"+got {
+			t.Errorf("after %q %s is selected, at %s, want %s", press.key, got, b.hash(), sorted[press.want].ID)
+		}
+	}
+	b.card(sorted[1].ID)
+	if shown := evalAs[string](b, `document.getElementById('card').innerText`); len(shown) < 100 {
+		t.Errorf("the card says %q", shown)
+	}
+	b.press(kb.Enter)
+	if at := evalAs[string](b, `document.activeElement.id`); at != "detail" {
+		t.Errorf("Enter leads to %q", at)
+	}
+	b.press(kb.Escape)
+	if at := evalAs[string](b, `document.activeElement.dataset.id`); at != sorted[1].ID {
+		t.Errorf("Esc leads back to %q", at)
+	}
+	b.run(input.DispatchKeyEvent(input.KeyDown).WithKey("/").WithText("/"), input.DispatchKeyEvent(input.KeyUp).WithKey("/"))
+	b.press("user7@fabrikam j") // j is a letter there
+	if at := evalAs[string](b, `document.activeElement.value`); at != "user7@fabrikam j" {
+		t.Errorf("the search has %q", at)
+	}
+
+	// Search and filters, each with how many it would leave.
+	search := func(text string) []string {
+		b.run(chromedp.Evaluate(`document.getElementById('search').value = ''`, nil), chromedp.SendKeys("#search", text))
+		return b.rows()
+	}
+	if got := search("USER7@fabrikam"); !slices.Equal(got, []string{"many7"}) {
+		t.Errorf("the search finds %q", got)
+	}
+	if number := evalAs[string](b, `document.querySelector('#severity-Low .number').innerText + document.querySelector('#severity-High .number').innerText`); number != "10" {
+		t.Errorf("the numbers are %s", number)
+	}
+	if got := search("no such thing"); len(got) != 0 || !evalAs[bool](b, `document.getElementById('empty').offsetHeight > 0`) {
+		t.Errorf("the search finds %q", got)
+	}
+	b.run(chromedp.Click("#clear"))
+	if got := b.rows(); len(got) != 300 {
+		t.Errorf("without filters there are %d rows", len(got))
+	}
+	number := func(keep func(alert.Alert) bool) (n int) {
+		for _, a := range alerts {
+			if keep(a) {
+				n++
+			}
+		}
+		return n
+	}
+	high := number(func(a alert.Alert) bool { return a.Severity == alert.High })
+	b.run(chromedp.Click("#severity-High"))
+	if got := b.rows(); len(got) != high || evalAs[string](b, `document.querySelector('#severity-High .number').innerText`) != fmt.Sprint(high) {
+		t.Errorf("%d are High, want %d", len(got), high)
+	}
+	b.accessible("filtered")
+	b.run(chromedp.Click("#severity-Informational"))
+	if got := b.rows(); len(got) != high+1 {
+		t.Errorf("%d are High or Informational, want %d", len(got), high+1)
+	}
+	b.run(chromedp.Click("#clear"))
+	pick := func(id, value string) {
+		b.run(chromedp.Evaluate(fmt.Sprintf(`(() => { const s = document.getElementById(%q); s.value = %q; s.dispatchEvent(new Event('change')); })()`, id, value), nil))
+	}
+	pick("rule", "Another rule")
+	if label := evalAs[string](b, `document.getElementById('rule').selectedOptions[0].textContent + document.getElementById('count').textContent`); label != fmt.Sprintf("Another rule (500)500 of %d alerts", len(alerts)) {
+		t.Errorf("of the other rule it says %q", label)
+	}
+	b.run(chromedp.Click("#more"))
+	if got := b.rows(); len(got) != 500 {
+		t.Errorf("with more there are %d rows", len(got))
+	}
+	pick("rule", "")
+	pick("finding", "Bombing")
+	if got, want := len(b.rows()), number(func(a alert.Alert) bool { return a.Context.Has(alert.FoundBombing) }); got != want || want == 0 {
+		t.Errorf("%d have the finding, want %d", got, want)
+	}
+	b.run(chromedp.Click("#clear"))
+
+	// The chart: a click filters, and another shows all again.
+	hour := worst.Span.Start.Hour()
+	b.run(chromedp.Click(fmt.Sprintf("#strip button:nth-child(%d)", hour+1)))
+	inHour := number(func(a alert.Alert) bool { return a.Span.Start.Hour() == hour })
+	if got := b.rows(); len(got) != inHour || inHour == 0 {
+		t.Errorf("%d are of the hour, want %d", len(got), inHour)
+	}
+	said := evalAs[string](b, `document.querySelector('#strip [aria-pressed=true]').title`)
+	if want := fmt.Sprintf("%02d:00–", hour); !strings.Contains(said, want) || !strings.HasSuffix(said, fmt.Sprintf("%d alerts", inHour)) && inHour != 1 {
+		t.Errorf("the hour says %q", said)
+	}
+	if got := b.selected(); got != worst.ID { // which is the first of that hour, too
+		t.Errorf("of the hour %s is selected", got)
+	}
+	b.picture("hour-desktop-light")
+	b.press(kb.ArrowRight)
+	if at := evalAs[int](b, `[...document.getElementById('strip').children].indexOf(document.activeElement)`); at != hour+1 {
+		t.Errorf("the arrow leads to hour %d, want %d", at, hour+1)
+	}
+	b.run(chromedp.Click(fmt.Sprintf("#strip button:nth-child(%d)", hour+1)))
+	if got := b.rows(); len(got) != 300 {
+		t.Errorf("then there are %d rows", len(got))
+	}
+
+	// By time.
+	b.run(chromedp.Click("th[data-sort=time] button"))
+	newest := slices.MaxFunc(alerts, func(x, y alert.Alert) int { return x.Span.Start.Compare(y.Span.Start) })
+	if got := b.rows(); got[0] != newest.ID {
+		t.Errorf("the newest is %s, want %s", got[0], newest.ID)
+	}
+	b.run(chromedp.Click("th[data-sort=severity] button"))
+
+	// What there is of a card.
+	b.visit("#" + update.ID)
+	b.card(update.ID)
+	if b.selected() != update.ID || !strings.Contains(evalAs[string](b, `document.getElementById('about').innerText`), "An update of") {
+		t.Errorf("the address leads to %s", b.selected())
+	}
+	b.run(chromedp.Click("#about a"))
+	b.card(update.Updates.ID)
+	copied := func(button string) string {
+		t.Helper()
+		b.run(chromedp.Evaluate(`document.getElementById('said').textContent = ''`, nil), chromedp.Click(button))
+		b.until(`document.getElementById('said').textContent !== ''`)
+		return evalAs[string](b, `navigator.clipboard.readText()`)
+	}
+	chosen := alerts[slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.ID == update.Updates.ID })]
+	_, user = chosen.Entities[0].Account()
+	for button, want := range map[string]string{"#copy-user": user, "#copy-address": chosen.Entities[1].Address(), "#copy-id": chosen.ID, "#copy-link": b.site + "#" + chosen.ID} {
+		if got := copied(button); got != want {
+			t.Errorf("%s copies %q, want %q", button, got, want)
+		}
+	}
+	card := copied("#copy-json")
+	if !json.Valid([]byte(card)) || !strings.Contains(card, `"type": "AdaptiveCard"`) {
+		t.Errorf("the JSON is %.200s", card)
+	}
+	if href := evalAs[string](b, `(a => a.href + ' ' + a.target + ' ' + a.rel)(document.getElementById('designer'))`); href != "https://adaptivecards.io/designer/ _blank noopener noreferrer" {
+		t.Errorf("the designer is at %q", href)
+	}
+	b.run(chromedp.Evaluate(`document.getElementById('designer').addEventListener('click', e => e.preventDefault())`, nil))
+	if got := copied("#designer"); got != card {
+		t.Errorf("for the designer it copies %.100q", got)
+	}
+	b.run(chromedp.Click("#raw summary"), chromedp.Click("#json summary"))
+	if raw := evalAs[string](b, `document.getElementById('raw').innerText`); !strings.Contains(raw, chosen.Rows[0][0].Column) || !strings.Contains(raw, chosen.Rows[0][0].Text()) {
+		t.Errorf("the raw row is %.200q", raw)
+	}
+	b.until(`document.querySelector('#json pre').textContent !== ''`)
+	if shown := evalAs[string](b, `document.querySelector('#json pre').textContent`); shown != card {
 		t.Errorf("the JSON is %.200s", shown)
 	}
-
-	// The theme changes the page and the cards, which are drawn anew.
-	back := `getComputedStyle(document.querySelector('.card .ac-adaptiveCard')).backgroundColor + getComputedStyle(document.body).backgroundColor`
-	var light, dark string
-	eval(back, &light)
-	run(chromedp.Click("#dark"))
-	eval(back, &dark)
-	if light == dark {
-		t.Errorf("dark mode changes nothing: %s", light)
+	b.accessible("raw rows and JSON")
+	b.run(chromedp.Click("#phone"))
+	if width := evalAs[float64](b, `document.getElementById('card').offsetWidth`); width > 340 {
+		t.Errorf("at a phone's width the card has %.0f", width)
 	}
-	picture := func(name string, width int64, phone, night bool) {
-		t.Helper()
-		if *screenshots == "" {
-			return
+
+	// Many at once are one card in Teams.
+	b.visit("#many3")
+	b.card("many3")
+	b.run(chromedp.Click("#digest"))
+	b.until(`document.getElementById('card').innerText.includes('500 alerts at once')`)
+	b.picture("digest-desktop-light")
+	b.clean()
+}
+
+// TestPageThemes has every kind of card in both themes, and on a phone.
+func TestPageThemes(t *testing.T) {
+	t.Parallel()
+	b, alerts := openDemoPage(t, 0)
+	update := alerts[slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.Updates != nil })]
+	shows := map[string]string{"update": update.ID, "hostile": "x' onclick=y#%22"}
+	for _, a := range alerts {
+		if a.Severity != alert.Informational { // which is the hostile one
+			shows[a.Severity.String()] = a.ID
 		}
-		run(chromedp.EmulateViewport(width, 900, chromedp.EmulateScale(1)))
-		eval(fmt.Sprintf(`document.getElementById('dark').checked === %v || document.getElementById('dark').click()`, night), new(any))
-		for _, card := range []struct {
-			name string
-			n    int
-		}{{"single", 1}, {"digest", 6}} {
-			var picture []byte
-			run(chromedp.Screenshot(fmt.Sprintf("article:nth-of-type(%d) .card", card.n), &picture))
-			if err := os.WriteFile(filepath.Join(*screenshots, card.name+"-"+name+".png"), picture, 0o600); err != nil {
-				t.Fatal(err)
+	}
+	background := `getComputedStyle(document.querySelector('.ac-adaptiveCard')).backgroundColor + getComputedStyle(document.body).backgroundColor`
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"desktop", 1440, 900}, {"narrow", 1000, 700}, {"phone", 390, 844}} {
+		b.size(size.width, size.height)
+		for name, id := range shows {
+			if size.name != "desktop" && (name == "Medium" || name == "Low") {
+				continue // they differ from High in colours only
+			}
+			hash := "#" + url.PathEscape(id)
+			b.visit(hash)
+			b.card(id)
+			light := evalAs[string](b, background)
+			events := evalAs[string](b, `document.getElementById('card').dataset.events`)
+			if events != "0" {
+				t.Errorf("%s: the renderer complains %s times", name, events)
+			}
+			b.accessible(size.name + ", light, " + name)
+			b.picture(fmt.Sprintf("card-%s-light-%s", size.name, name))
+			b.run(chromedp.Click("#dark"))
+			if dark := evalAs[string](b, background); dark == light {
+				t.Errorf("%s: dark mode changes nothing: %s", name, light)
+			}
+			b.accessible(size.name + ", dark, " + name)
+			b.picture(fmt.Sprintf("card-%s-dark-%s", size.name, name))
+			if over := evalAs[[]string](b, `[...document.querySelectorAll('body *')].filter(e => e.offsetParent && !e.closest('pre, #scroller') && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className + ' ' + e.id)`); len(over) > 0 {
+				t.Errorf("%s, %s: %.300q stick out", size.name, name, over)
+			}
+			if h := evalAs[float64](b, `document.documentElement.scrollHeight / innerHeight`); h > 1.2 {
+				t.Errorf("%s, %s: the page is %.2f screens high", size.name, name, h)
 			}
 		}
 	}
-	picture("desktop-dark", 1280, false, true)
-	picture("phone-dark", 390, true, true)
-	picture("phone-light", 390, true, false)
-	picture("desktop-light", 1280, false, false)
 
-	// Filters.
-	visible := func() (n int) {
+	// The hostile one is text and nothing else.
+	b.visit("#" + url.PathEscape(shows["hostile"]))
+	b.card(shows["hostile"])
+	b.until(`document.querySelector('#raw table') !== null`)
+	if made := evalAs[[]string](b, `[...document.querySelectorAll('#card img, #card a, #card b, #card strong, #card h1, #card ul, #rows img, #detail img, script:not([src]), iframe')].map(e => e.outerHTML)`); len(made) > 0 {
+		t.Errorf("hostile text made %q", made)
+	}
+	if title := evalAs[string](b, `document.title`); title != "Pushback: Demo" {
+		t.Errorf("the title is %q", title)
+	}
+	b.clean()
+}
+
+// TestPageOnPhone goes from the list to a card and back.
+func TestPageOnPhone(t *testing.T) {
+	t.Parallel()
+	b, _ := openDemoPage(t, 0)
+	b.size(390, 844)
+	b.visit("")
+	visible := func(id string) bool {
 		t.Helper()
-		eval(`[...document.querySelectorAll('article')].filter(a => a.offsetParent).length`, &n)
-		return n
+		return evalAs[bool](b, fmt.Sprintf(`document.getElementById(%q).offsetHeight > 0`, id))
 	}
-	run(chromedp.EmulateViewport(1280, 900), chromedp.Click("#severity-High"))
-	if n := visible(); n != 3 {
-		t.Errorf("without High %d cards are shown, want 3", n)
+	if !visible("list") || visible("detail") {
+		t.Error("at first there is no list, or more than it")
 	}
-	run(chromedp.Click("#severity-Medium"), chromedp.Click("#severity-Low"), chromedp.Click("#severity-Informational"), chromedp.WaitVisible("#empty"))
-	run(chromedp.Click("#severity-Low"), chromedp.WaitNotVisible("#empty"))
-	if n := visible(); n != 1 {
-		t.Errorf("with Low alone %d cards are shown", n)
+	b.accessible("list on a phone")
+	b.picture("list-phone-light")
+	third := b.rows()[2]
+	b.run(chromedp.Click("#rows tr:nth-child(3)"))
+	b.card(third)
+	if visible("list") || !visible("detail") || b.hash() != "#"+third {
+		t.Errorf("a tap opens no card: %s", b.hash())
 	}
-	// Nothing sticks out of a phone's screen.
-	var over bool
-	run(chromedp.EmulateViewport(360, 800))
-	eval(`document.documentElement.scrollWidth > 360`, &over)
-	if over {
-		var wide []string
-		eval(`[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 360).map(e => e.tagName + '.' + e.className + ' ' + e.id)`, &wide)
-		t.Errorf("the page is wider than a phone: %.300q", wide)
+	b.run(chromedp.Click("#back"))
+	b.until(`document.getElementById('list').offsetHeight > 0`)
+	if visible("detail") {
+		t.Error("the way back leads nowhere")
 	}
+	b.run(chromedp.Click("#rows tr:nth-child(1)"))
+	b.until(`document.getElementById('detail').offsetHeight > 0`)
+	b.run(chromedp.NavigateBack())
+	b.until(`document.getElementById('list').offsetHeight > 0`)
+	// Whoever follows a link to a card gets to the list, too.
+	b.visit("#" + third)
+	b.card(third)
+	if visible("list") || !visible("detail") {
+		t.Error("a link opens no card")
+	}
+	b.run(chromedp.Click("#back"))
+	b.until(`document.getElementById('list').offsetHeight > 0`)
+	b.run(chromedp.Click("#dark"))
+	b.accessible("list on a phone, dark")
+	b.picture("list-phone-dark")
+	b.clean()
+}
 
-	// What the page's policy keeps from being sent would be a complaint.
-	var outside []string
-	eval(fmt.Sprintf(`performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(%q) && !n.startsWith('data:'))`, server.URL+"/"), &outside)
-	mu.Lock()
-	defer mu.Unlock()
-	if len(complaints) > 0 || len(outside) > 0 {
-		t.Errorf("console %q, requests to others %q", complaints, outside)
+// toggleCard is a card that hides a part of it until a button shows it, as those of
+// alerts may.
+const toggleCard = `{"type":"AdaptiveCard","version":"1.5","body":[
+	{"type":"TextBlock","text":"What happened","style":"heading","wrap":true},
+	{"type":"ActionSet","actions":[
+		{"type":"Action.OpenUrl","title":"Incident","url":"https://portal.azure.com/"},
+		{"type":"Action.ToggleVisibility","title":"Show details","targetElements":["details"]}]},
+	{"type":"Container","id":"details","isVisible":false,"items":[{"type":"TextBlock","text":"All of it","wrap":true}]}]}`
+
+// TestPageToggle shows and hides a part of a card, in either theme.
+func TestPageToggle(t *testing.T) {
+	t.Parallel()
+	b, _ := openDemoPage(t, 0)
+	b.run(chromedp.Evaluate(fmt.Sprintf(`(() => {
+		const ask = window.fetch, card = %s;
+		window.fetch = (url, ...rest) => String(url).startsWith('/alert.json') ? Promise.resolve(new Response(JSON.stringify({card, rows: []}))) : ask(url, ...rest);
+	})()`, toggleCard), nil))
+	b.press("j")
+	b.until(`document.getElementById('card').innerText.includes('Show details')`)
+	button := `[...document.querySelectorAll('#card button, #card [role=button]')].find(b => b.innerText === 'Show details')`
+	visible := func() bool { return evalAs[bool](b, `document.getElementById('card').innerText.includes('All of it')`) }
+	if events := evalAs[string](b, `document.getElementById('card').dataset.events`); events != "0" || visible() {
+		t.Errorf("at first %s complaints, details %t", events, visible())
+	}
+	b.accessible("closed")
+	b.run(chromedp.Evaluate(button+`.click()`, nil))
+	if !visible() {
+		t.Error("the button shows nothing")
+	}
+	b.until(button + `.getAttribute('aria-expanded') === 'true'`)
+	b.accessible("open")
+	b.run(chromedp.Click("#dark"))
+	if !visible() {
+		t.Error("another theme hides the details")
+	}
+	b.accessible("open, dark")
+	b.picture("toggle-open-dark")
+	b.run(chromedp.Evaluate(button+`.click()`, nil))
+	if visible() {
+		t.Error("the button hides nothing")
+	}
+	// A button leads where it says, and a page that is not one of the web nowhere.
+	opened := func(address string) any {
+		card := strings.Replace(toggleCard, "https://portal.azure.com/", address, 1)
+		b.run(chromedp.Evaluate(fmt.Sprintf(`(() => {
+			window.opened = null;
+			window.open = (url, target, features) => { window.opened = [url, target, features].join(' '); };
+			window.fetch = () => Promise.resolve(new Response(JSON.stringify({card: %s, rows: []})));
+			document.getElementById('card').textContent = '';
+		})()`, card), nil))
+		b.press("j")
+		b.until(`document.getElementById('card').innerText.includes('Incident')`)
+		return evalAs[any](b, `[...document.querySelectorAll('#card button, #card [role=button], #card [role=link]')].find(b => b.innerText === 'Incident').click(), window.opened`)
+	}
+	if got := opened("https://portal.azure.com/x"); got != "https://portal.azure.com/x _blank noopener,noreferrer" {
+		t.Errorf("the button opens %v", got)
+	}
+	if got := opened("javascript:alert(1)"); got != nil {
+		t.Errorf("a script opens %v", got)
+	}
+	b.clean()
+}
+
+// TestPageFills has alerts come while the page is open, and an address that leads to
+// none.
+func TestPageFills(t *testing.T) {
+	t.Parallel()
+	demo := demoJSON().alerts(t)
+	p := page.New(page.Options{Title: "Demo", Most: 5})
+	server := httptest.NewServer(p.Handler(""))
+	defer server.Close()
+	b := &tab{t: t, ctx: chromium(t), site: server.URL + "/"}
+	b.size(1440, 900)
+	b.run(chromedp.Navigate(b.site+"#nobody"), chromedp.WaitReady("body[data-ready]"))
+	b.until(`document.getElementById('stage').textContent === 'Reading the logs…'`)
+	p.Start(page.Run{First: demo[0].Window.Start, Last: demo[0].Window.Start.Add(4 * time.Hour), StepHours: 1, One: "record", Many: "records",
+		Steps: []page.Step{{Start: demo[0].Window.Start, Records: 5}}})
+	p.At(demo[0].Window.Start.Add(time.Hour))
+	b.until(`document.getElementById('stage').textContent === 'Running, 25 %' && document.getElementById('progress').value === 0.25`)
+	p.Add(demo[0])
+	b.until(`document.querySelectorAll('#rows tr').length === 1`)
+	p.Add(demo[1])
+	b.until(`document.querySelectorAll('#rows tr').length === 2`)
+	p.End()
+	b.until(`document.body.dataset.ended === 'yes' && document.getElementById('progress').hidden`)
+	if said := evalAs[string](b, `document.getElementById('problem').innerText`); said != "This run has no alert nobody." {
+		t.Errorf("of an address that leads nowhere it says %q", said)
 	}
 }
 
-// The page answers to addresses and localhost alone. Where the pinned renderer
-// is missing or another it takes the one with the right hash from elsewhere.
-func TestPageServer(t *testing.T) {
-	t.Parallel()
-	p := &page{title: "Demo", most: 5}
-	root := t.TempDir()
-	other := filepath.Join(root, filepath.FromSlash(rendererFile))
-	if err := os.MkdirAll(filepath.Dir(other), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(other, []byte("alert(1)"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h, err := p.handler(root, "laptop.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for host, want := range map[string]int{"127.0.0.1:80": 200, "localhost": 200, "[::1]:80": 200, "laptop.example:80": 200, "evil.example:80": 421, "127.0.0.1.evil.example": 421, "": 421} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodGet, "/run.json", nil)
-		r.Host = host
-		h.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("host %q: %d, want %d", host, w.Code, want)
-		}
-		if want == 200 && (!strings.Contains(w.Body.String(), rendererURL) || !strings.Contains(w.Body.String(), rendererHash) ||
-			!strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src 'self' "+rendererCDN+";")) {
-			t.Errorf("host %q: %v %s", host, w.Header(), w.Body)
-		}
-	}
-}
-
-// The command serves the page after the run until it is interrupted.
-func TestServeCommand(t *testing.T) {
-	t.Parallel()
+// servedRun runs a command that serves the page, and returns where, and what stops it
+// and returns its exit code.
+func servedRun(t *testing.T, stderr *outputBuffer, args ...string) (address string, stop func() int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	stderr := &outputBuffer{}
-	served := make(chan string, 1)
+	served, code := make(chan string, 1), make(chan int, 1)
 	stderr.wrote = func(p []byte) {
 		if _, rest, ok := strings.Cut(string(p), "The cards are at "); ok {
 			address, _, _ := strings.Cut(rest, " ")
 			served <- address
 		}
 	}
-	code := make(chan int, 1)
-	go func() {
-		code <- run(ctx, []string{"demo", "--json", "--serve", "127.0.0.1:0"}, strings.NewReader(""), &outputBuffer{}, stderr)
-	}()
+	go func() { code <- run(ctx, args, strings.NewReader(""), &outputBuffer{}, stderr) }()
 	select {
-	case address := <-served:
-		r, err := http.Get(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Body.Close()
-		if r.StatusCode != http.StatusOK {
-			t.Errorf("status %d", r.StatusCode)
-		}
+	case address = <-served:
 	case c := <-code:
+		cancel()
 		t.Fatalf("it ended with %d: %s", c, stderr)
 	}
-	cancel()
-	if c := <-code; c != exitDone {
+	return address, func() int { cancel(); return <-code }
+}
+
+// The command serves the page from before the run until it is interrupted.
+func TestServeCommand(t *testing.T) {
+	t.Parallel()
+	stderr := &outputBuffer{}
+	address, stop := servedRun(t, stderr, "demo", "--json", "--serve", "127.0.0.1:0")
+	var answer struct {
+		Stage   string
+		Total   int
+		Entries []any
+		Steps   []page.Step
+		Rules   int
+	}
+	for answer.Stage != "ended" { // the test has a deadline
+		r, err := http.Get(address + "run.json")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stderr)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || r.StatusCode != http.StatusOK || json.Unmarshal(body, &answer) != nil {
+			t.Fatalf("%d %v %s", r.StatusCode, err, body)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	records, rejections := 0, 0
+	for _, s := range answer.Steps {
+		records, rejections = records+s.Records, rejections+s.Rejections
+	}
+	if want := len(demoJSON().alerts(t)); answer.Total != want || len(answer.Entries) != want || answer.Rules != 2 || len(answer.Steps) != 24 || records < 1000 || rejections < 10 {
+		t.Errorf("%d alerts of %d rules in %d steps with %d records and %d rejections", answer.Total, answer.Rules, len(answer.Steps), records, rejections)
+	}
+	if c := stop(); c != exitDone {
 		t.Errorf("exit code %d: %s", c, stderr)
 	}
-	for _, bad := range []string{"here", "127.0.0.1:x"} {
-		if r := handler(t, "demo", "--json", "--serve", bad); r.code == exitDone {
-			t.Errorf("%s: it served", bad)
+	if _, err := http.Get(address); err == nil {
+		t.Error("it still serves")
+	}
+}
+
+// TestServeAddress has addresses that are wrong, which are errors before the run.
+func TestServeAddress(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for address, want := range map[string]string{
+		"here": "expected HOST:PORT", "127.0.0.1:x": "expected HOST:PORT", "127.0.0.1:70000": "expected HOST:PORT", "127.0.0.1": "expected HOST:PORT",
+		taken.Addr().String(): "give another address with --serve", "203.0.113.7:8080": "give another address with --serve", "nowhere.invalid:8080": "give another address with --serve",
+	} {
+		r := handler(t, "demo", "--json", "--serve", address)
+		if r.code == exitDone || r.stdout != "" || !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, address) {
+			t.Errorf("%s: exit code %d, %.100q, %s", address, r.code, r.stdout, r.stderr)
 		}
 	}
 }

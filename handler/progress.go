@@ -58,6 +58,7 @@ func (p *progress) draw(doing string, done, total int64, options ...progressbar.
 			progressbar.OptionSetPredictTime(false), // the bar counts from when it is first drawn
 			progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetWidth(min(max(styleOf(p.w).Width-50, 5), 40)), // beside what is said
 		}, options...)...)
 	}
 	p.bar.Describe(doing + p.left(done, total))

@@ -24,6 +24,9 @@ func newReplay() *cobra.Command {
 		Long: "Reads exported logs (NDJSON, JSON, the diagnostic-settings export, Microsoft Graph's and the Entra portal's\n" +
 			"downloads, the query API's answer, CSV; also as .gz, .zst or .zip and in folders) and runs rules over them as production would: each window when it is due, and\n" +
 			"again while late records may still come.",
+		Example: "  handler replay --logs exported/\n" +
+			"  handler replay --logs signins.csv --date-order dmy --rules rules/ --from 2026-03-17 --to 2026-03-18\n" +
+			"  handler replay --logs exported/ --json | head -1 | handler card --alert -",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := out.check(); err != nil {

@@ -19,8 +19,10 @@ func newRule() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rule",
 		Short: "Convert and describe the files of rules",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  handler rule convert exported.json >rule.yaml\n" +
+			"  handler rule schema >rule.schema.json",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newRuleConvert(), newRuleSchema())
 	return cmd

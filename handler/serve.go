@@ -41,7 +41,8 @@ func newServe() *cobra.Command {
 		Short: "Serve the Azure Functions host, which starts this command (the default under the host)",
 		Long: "Serves the Azure Functions host as its custom handler: listens on 127.0.0.1 at the port in\n" +
 			portVariable + ", which the host sets, and runs a tick for each invocation of " + functionPath + ".",
-		Args: noArguments,
+		Example: "  func start     # in the folder of host.json",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			serving.Store(true)
 			port, err := strconv.ParseUint(os.Getenv(portVariable), 10, 16)

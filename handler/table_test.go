@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pushback/detect/notify/console"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 )
@@ -55,7 +56,7 @@ func TestLedgerPlace(t *testing.T) {
 			if got := fmt.Sprint(err); (err != nil) != (tc.wrong != "") || !strings.Contains(got, tc.wrong) {
 				t.Errorf("error = %v, want %q", err, tc.wrong)
 			}
-			for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", s.TableConnection), fmt.Sprintf("%#v", s.TableConnection), fmt.Sprintf("%v", s), settings.Help()} {
+			for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", s.TableConnection), fmt.Sprintf("%#v", s.TableConnection), fmt.Sprintf("%v", s), settingsHelp(console.Style{Width: 100})} {
 				if strings.Contains(text, tableKey) {
 					t.Errorf("the key is in %q", text)
 				}

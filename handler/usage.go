@@ -6,13 +6,16 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"pushback/detect/kql"
 	"pushback/detect/rule"
+	"pushback/detect/suggest"
 )
 
 // usageError is a mistake in the command line.
@@ -52,10 +55,104 @@ func checkFile(flag, path, wanted string) error {
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}
+	switch {
+	case len(args) > 0 && cmd.HasAvailableSubCommands():
+		return unknownCommand(cmd, args)
+	case len(args) > 0:
+		return usageError{fmt.Errorf("%s takes no argument, and got %q: %s", cmd.Name(), args[0], seeHelp(cmd))}
 	}
 	return nil
+}
+
+// unknownCommand is the mistake of a command that is not one of a command's.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError{fmt.Errorf("unknown command: %s", seeHelp(cmd))}
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand() {
+			names = append(append(names, c.Name()), c.Aliases...)
+		}
+	}
+	meant := suggest.Nearest(args[0], names)
+	if meant == "" { // the beginning of one is no typo
+		for _, name := range names {
+			if len(args[0]) > 1 && strings.HasPrefix(name, strings.ToLower(args[0])) {
+				meant = name
+				break
+			}
+		}
+	}
+	if meant != "" {
+		return usageError{fmt.Errorf("unknown command %q: did you mean %q? %s", args[0], meant, "See "+shownCommand(cmd)+" --help")}
+	}
+	return usageError{fmt.Errorf("unknown command %q: %s", args[0], seeHelp(cmd))}
+}
+
+// flagError says in our own words what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var without *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	var syntax *pflag.InvalidSyntaxError
+	switch {
+	case errors.As(err, &unknown):
+		name, said := unknown.GetSpecifiedName(), "unknown flag: --"+unknown.GetSpecifiedName()
+		if short := unknown.GetSpecifiedShortnames(); short != "" {
+			name, said = short, "unknown flag: -"+short
+		}
+		if meant := nearestFlag(cmd, name); meant != "" {
+			return usageError{fmt.Errorf("%s: did you mean --%s? See %s --help", said, meant, shownCommand(cmd))}
+		}
+		return usageError{fmt.Errorf("%s: %s", said, seeHelp(cmd))}
+	case errors.As(err, &without):
+		return usageError{fmt.Errorf("--%s needs a value: %s", without.GetFlag().Name, seeHelp(cmd))}
+	case errors.As(err, &invalid):
+		return usageError{fmt.Errorf("invalid argument %q for \"--%s\": expected %s: %s", invalid.GetValue(), invalid.GetFlag().Name, expectedOf(invalid), seeHelp(cmd))}
+	case errors.As(err, &syntax):
+		return usageError{fmt.Errorf("%q is no flag: %s", syntax.GetSpecifiedFlag(), seeHelp(cmd))}
+	}
+	return usageError{fmt.Errorf("%w: %s", err, seeHelp(cmd))}
+}
+
+// expectedOf says what values a flag takes. Flags of our own types say so themselves.
+func expectedOf(invalid *pflag.InvalidValueError) string {
+	switch kind := invalid.GetFlag().Value.Type(); {
+	case strings.HasPrefix(kind, "uint"):
+		return "a whole number from 0 on"
+	case strings.HasPrefix(kind, "int"), kind == "count":
+		return "a whole number"
+	case strings.HasPrefix(kind, "float"):
+		return "a number"
+	case kind == "bool":
+		return "true or false, or nothing"
+	case kind == "duration":
+		return "a duration such as 90s, 5m or 2h"
+	}
+	err := errors.Unwrap(invalid)
+	if err == nil {
+		return "another value"
+	}
+	return strings.TrimPrefix(err.Error(), "expected ")
+}
+
+// nearestFlag is the flag that was meant, or "".
+func nearestFlag(cmd *cobra.Command, given string) string {
+	var names []string
+	add := func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	given = strings.TrimLeft(given, "-")
+	given, _, _ = strings.Cut(given, "=")
+	if slices.Contains(names, given) {
+		return given
+	}
+	return suggest.Nearest(given, names)
 }
 
 var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)

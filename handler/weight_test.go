@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pushback/detect/notify/teams"
 )
 
 // whose is a record of another account.
@@ -90,12 +92,11 @@ func TestBuriedCompromise(t *testing.T) {
 		t.Fatalf("%d alerts, the first is %q", len(alerts), alerts[0].Title)
 	}
 	slices.Reverse(alerts)
-	p := page{most: 10, alerts: alerts}
-	cards, err := p.cards()
-	if err != nil || len(cards) != 1 || cards[0].Kind != "digest" {
-		t.Fatalf("%d cards, %v", len(cards), err)
+	card, err := teams.Digest(alerts)
+	if err != nil {
+		t.Fatal(err)
 	}
-	text := string(cards[0].Card)
+	text := string(card)
 	alice, bob := strings.Index(text, "alice@contoso.example from"), strings.Index(text, "bob@contoso.example from")
 	if alice < 0 || bob < alice || strings.Count(text, "bob@contoso.example from") != 1 || !strings.Contains(text, "And 19 other alerts of this account") || !strings.Contains(text, "the same address") {
 		t.Errorf("the digest is %s", text)

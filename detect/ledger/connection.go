@@ -48,6 +48,17 @@ func IsDevelopmentStorage(connection string) bool {
 	return false
 }
 
+// IsEmulatorElsewhere reports whether a connection string has the emulator's account
+// and leads to Azure, since it does not say where the emulator serves tables.
+func IsEmulatorElsewhere(connection string) bool {
+	fields := map[string]string{}
+	for part := range strings.SplitSeq(connection, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		fields[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+	}
+	return strings.EqualFold(fields["accountname"], emulatorAccount) && fields["tableendpoint"] == "" && fields["endpointsuffix"] == "" && fields["usedevelopmentstorage"] == ""
+}
+
 // parseConnection reads a connection string of a storage account.
 func parseConnection(text string) (connection, error) {
 	fields := map[string]string{}

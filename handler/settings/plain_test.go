@@ -119,13 +119,16 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-func TestHelp(t *testing.T) {
+// Each setting is in a group with those that are about the same, so that a group is
+// listed once.
+func TestGroups(t *testing.T) {
 	t.Parallel()
-	help := Help()
+	seen, last := map[string]bool{}, ""
 	for _, s := range All() {
-		if !strings.Contains(help, "  "+s.Key+" ") || !strings.Contains(help, s.Description) || s.Default != "" && !strings.Contains(help, s.Description+" Default: "+s.Default+".\n") {
-			t.Errorf("the help lacks %s", s.Key)
+		if s.Group == "" || s.Description == "" || s.Group != last && seen[s.Group] {
+			t.Errorf("%s is in the group %q", s.Key, s.Group)
 		}
+		seen[s.Group], last = true, s.Group
 	}
 	if MostLateness != 48*time.Hour || MostLateLook != 14*24*time.Hour {
 		t.Errorf("the lateness goes up to %s, the late look to %s", MostLateness, MostLateLook)

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -24,33 +24,34 @@ import (
 )
 
 // variables are the environment variables that start with PUSHBACK_. The tags
-// are their one source: what is read, what --help says, the README's table and
+// are their one source: what is read, what help settings says, the README's table and
 // local.settings.json.example.
 //
-// A needed tag names the command that does not work without the setting. The
-// other tags are those of the setting's type.
+// A needed tag names the command that does not work without the setting. A group
+// tag is what the setting and those behind it are about. The other tags are those
+// of the setting's type.
 type variables struct {
-	WorkspaceID          guid       `split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
+	WorkspaceID          guid       `group:"Workspace and rules" split_words:"true" needed:"serve" desc:"The id of the Log Analytics workspace that serve runs the rules in: a GUID, on its Overview page in the portal."`
 	AdditionalWorkspaces guids      `split_words:"true" desc:"Ids of further workspaces that every query covers too, with commas between them."`
 	Cloud                choice     `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
 	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
 	Functions            string     `desc:"A file or folder of functions that are saved in the workspace, such as ASIM parsers, for replay, query, test and lint, unless --functions names one."`
-	Delay                duration   `default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
+	Delay                duration   `group:"Time" default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
 	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found where looks say nothing of a rule: until then each window is queried again at every frequency."`
 	LateLook             duration   `split_words:"true" default:"72h" min:"0s" max:"336h" desc:"How long after a window's end a record may arrive and still be found by a look, which has the window queried again only if it has such a record that the rule can see. 0s is no looks: then each window is queried again until the lateness."`
 	CatchUp              duration   `split_words:"true" default:"24h" min:"1m" max:"336h" desc:"How long ago a window that was missed may have ended to be run after all. Older ones are skipped, and reported as such."`
-	Concurrency          number     `default:"5" min:"1" max:"100" desc:"How many queries run at once. The workspace runs five at once for one identity; more wait there or are refused."`
+	Concurrency          number     `group:"Load" default:"5" min:"1" max:"100" desc:"How many queries run at once. The workspace runs five at once for one identity; more wait there or are refused."`
 	QueryRate            number     `split_words:"true" default:"200" min:"10" max:"1000000" desc:"How many requests are sent in any 30 seconds. The workspace takes 200 of one identity: set it lower where others use the same one."`
 	Share                share      `desc:"The part of the rules that this app runs, such as 2/4, the second of four: for several apps on one ledger, each with an identity of its own."`
 	QueryTimeout         duration   `split_words:"true" default:"3m" min:"1s" max:"10m" desc:"How long one query may take."`
 	TickTimeout          duration   `split_words:"true" default:"9m30s" min:"3m" max:"24h" desc:"How long a tick may take before it leaves the rest to the next one. Keep it below functionTimeout in host.json."`
-	TableEndpoint        endpoint   `split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
+	TableEndpoint        endpoint   `group:"The ledger" split_words:"true" desc:"The table service that keeps the ledger, such as https://ACCOUNT.table.core.windows.net, for the identity that serve runs as. Without this and PUSHBACK_TABLE_CONNECTION it is that of AzureWebJobsStorage."`
 	TableConnection      connection `split_words:"true" desc:"Instead of the endpoint a connection string: of a storage account, UseDevelopmentStorage=true, or memory to forget everything at a restart."`
 	TableName            name       `split_words:"true" default:"pushback" desc:"The name of the ledger's table. The deployment's template makes it, or handler outbox init; serve never does."`
 	SeenRetention        duration   `split_words:"true" default:"720h" min:"24h" max:"87600h" desc:"How long what was reported is remembered: at least the longest query period, the lateness or PUSHBACK_LATE_LOOK, if that is set, and the catch-up together."`
 	SentRetention        duration   `split_words:"true" default:"2160h" min:"24h" max:"87600h" desc:"How long alerts are kept after they were sent, for the audit."`
-	MaxAlerts            number     `split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`
+	MaxAlerts            number     `group:"Context and severity" split_words:"true" default:"1000" min:"1" desc:"How many alerts one window of a rule may have: where each result is an alert and there are more, one alert stands for all. A window of 1000 alerts fits an instance of 512 MB."`
 	Context              choice     `default:"on" choices:"on,off" desc:"Whether what is known of the accounts and addresses is looked up for each alert: on or off."`
 	SeveritySteps        steps      `split_words:"true" desc:"How findings change the severity, such as bombing=+1,success-same-ip=High. See detect/enrich/README.md for the kinds."`
 	History              days       `default:"14d" min:"72h" max:"2160h" desc:"How far before an alert context looks for what is usual for an account: a number of days, or a duration."`
@@ -60,17 +61,17 @@ type variables struct {
 	IPv6Prefix           number     `envconfig:"IPV6_PREFIX" default:"64" min:"16" max:"128" desc:"How many bits of an IPv6 address the addresses of one network have in common: they count as the same."`
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
-	TeamsWebhookURL      webhook    `split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsWebhookURL      webhook    `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
 	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
-	WorkspaceResourceID  resource   `split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs in the Azure portal. Without it that of Sentinel is used."`
+	WorkspaceResourceID  resource   `group:"Portals and Sentinel" split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs in the Azure portal. Without it that of Sentinel is used."`
 	Portal               choice     `default:"defender" choices:"defender,azure" desc:"The portal that the buttons of cards lead to, and whose incidents are linked: defender if the workspace is in the Defender portal, azure if it is not."`
 	AlertsEndpoint       ingestion  `split_words:"true" desc:"Where the Logs Ingestion API takes the rows that an analytics rule of Microsoft Sentinel turns into alerts, such as https://NAME.REGION-1.ingest.monitor.azure.com. The deployment's template sets it."`
 	AlertsRule           collection `split_words:"true" desc:"The immutable id of the data collection rule that takes the rows: dcr- and what follows."`
 	AlertsStream         stream     `split_words:"true" default:"Custom-PushbackAlerts" desc:"The stream of the data collection rule."`
 	SentinelWorkspace    resource   `split_words:"true" desc:"The resource id of the workspace with Microsoft Sentinel, /subscriptions/.../workspaces/NAME, that alerts become incidents of through its API. The Defender portal does not show those."`
-	LogLevel             choice     `split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
+	LogLevel             choice     `group:"The log" split_words:"true" default:"info" choices:"debug,info,warn,error" desc:"The least that is logged: debug, info, warn or error."`
 }
 
 // Settings are the values of the environment variables. One that is wrong is zero
@@ -187,15 +188,18 @@ type Setting struct {
 	Default     string
 	Description string
 	NeededBy    string // the command that does not work without it
+	Group       string // what it is about
 }
 
 // All lists the settings in the order in which they are documented.
 func All() []Setting {
 	fields := reflect.TypeFor[variables]()
 	var all []Setting
+	group := ""
 	for i, key := range keys() {
 		tag := fields.Field(i).Tag
-		all = append(all, Setting{Key: key, Default: tag.Get("default"), Description: tag.Get("desc"), NeededBy: tag.Get("needed")})
+		group = cmp.Or(tag.Get("group"), group)
+		all = append(all, Setting{Group: group, Key: key, Default: tag.Get("default"), Description: tag.Get("desc"), NeededBy: tag.Get("needed")})
 	}
 	return all
 }
@@ -304,19 +308,4 @@ func Unknown() []string {
 	}
 	slices.Sort(unknown)
 	return unknown
-}
-
-// Help lists the settings with their defaults.
-func Help() string {
-	var sb strings.Builder
-	w := tabwriter.NewWriter(&sb, 0, 4, 2, ' ', 0)
-	for _, s := range All() {
-		text := s.Description
-		if s.Default != "" {
-			text += " Default: " + s.Default + "."
-		}
-		fmt.Fprintf(w, "  %s\t%s\n", s.Key, text)
-	}
-	_ = w.Flush() // a builder takes everything
-	return sb.String()
 }

@@ -120,6 +120,9 @@ func overviewRows(alerts []alert.Alert) []overviewRow {
 			r.time = at.Format(layout)
 		}
 		user, name, more := named(a, "Account")
+		if name == "" { // a host, a file, an application
+			user, name, more = named(a, otherThanAddress(a))
+		}
 		r.user = text.Safe(name)
 		if at := strings.LastIndexByte(r.user, '@'); at > 0 && more == 0 {
 			r.domain = r.user[at:]
@@ -159,14 +162,26 @@ func named(a alert.Alert, kind string) (all []string, first string, more int) {
 		if n++; n > 1 {
 			continue
 		}
-		first = e.Fields[0].Value
+		_, account := e.Account()
+		first = cmp.Or(account, e.Fields[0].Value)
+		all = append(all, first)
 		for _, f := range e.Fields {
-			if f.Identifier != "UPNSuffix" && f.Value != "" {
+			if f.Identifier != "UPNSuffix" && f.Value != "" && f.Value != first {
 				all = append(all, f.Value)
 			}
 		}
 	}
 	return all, first, max(n-1, 0)
+}
+
+// otherThanAddress is the first type of entity of an alert that is no address.
+func otherThanAddress(a alert.Alert) string {
+	for _, e := range a.Entities {
+		if e.Type != "IP" && len(e.Fields) > 0 && e.Fields[0].Value != "" {
+			return e.Type
+		}
+	}
+	return ""
 }
 
 // finding says in a few words what stands out: the weightiest finding, else what the
@@ -176,6 +191,8 @@ func finding(a alert.Alert, user []string, address string) string {
 	switch {
 	case a.Context != nil && len(a.Context.Findings) > 0:
 		found = text.Safe(withoutNames(a.Context.Findings[0].Text, user, address))
+	case a.FraudReported():
+		found = "Reported by the user"
 	case len(a.Entities) == 0:
 		found = shownText(a)
 	}

@@ -45,9 +45,11 @@ func TestOverview(t *testing.T) {
 	several.Entities = append(several.Entities, several.Entities...)
 	bare := alert.Alert{Title: "A rule", Severity: alert.Low, Created: time.Date(2026, 3, 17, 10, 0, 0, 0, time.UTC),
 		CustomDetails: []alert.Detail{{Name: "Thing", Values: []string{"x\x1b[2J"}}}}
+	host := alert.Alert{Title: "A host", Severity: alert.Informational, Created: bare.Created, Entities: []alert.Entity{
+		{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: "203.0.113.1"}}}, {Type: "Host", Fields: []alert.Field{{Identifier: "HostName", Value: "srv-1"}}}}}
 	alerts := func() *Overview {
 		var o Overview
-		for _, a := range []alert.Alert{bare, several, overviewAlert(alert.High, 5, "zoe@contoso.example", "203.0.113.9", ""), update} {
+		for _, a := range []alert.Alert{bare, several, overviewAlert(alert.High, 5, "zoe@contoso.example", "203.0.113.9", ""), update, host} {
 			o.Add(a)
 		}
 		return &o
@@ -58,6 +60,7 @@ func TestOverview(t *testing.T) {
  2   MEDIUM   09:10  ana@contoso.example +1  203.0.113.7 +1  28 prompts within an hour
  3   MEDIUM   09:20  bob@contoso.example     2001:db8::1     Update: Signed in from the same address, 4 min after rejec…
  4   LOW      10:00                                          A rule · Thing x\x1b[2J
+ 5   INFO     10:00  srv-1                   203.0.113.1     A host
  Times are UTC.
 `
 	if diff := cmp.Diff(wide, overviewOf(t, Style{Width: 120}, alerts())); diff != "" {
@@ -74,6 +77,8 @@ func TestOverview(t *testing.T) {
     2001:db8::1 · Update: Signed in from the same…
  4   LOW      10:00
     A rule · Thing x\x1b[2J
+ 5   INFO     10:00  srv-1
+    203.0.113.1 · A host
  Times are UTC.
 `
 	if diff := cmp.Diff(narrow, overviewOf(t, Style{Width: 50}, alerts())); diff != "" {
@@ -82,7 +87,7 @@ func TestOverview(t *testing.T) {
 	if a, ok := alerts().Alert(3); !ok || a.Updates == nil {
 		t.Errorf("number 3 is %v", a)
 	}
-	for _, n := range []int{-1, 0, 5} {
+	for _, n := range []int{-1, 0, 6} {
 		if _, ok := alerts().Alert(n); ok {
 			t.Errorf("there is a number %d", n)
 		}

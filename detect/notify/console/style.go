@@ -69,3 +69,16 @@ func badge(v alert.Severity) string {
 	}
 	return "INFO"
 }
+
+// Status returns the word for how something went, in its colour if there are any.
+func (s Style) Status(word string) string {
+	switch word {
+	case "ok":
+		return s.paint("32", word)
+	case "warning":
+		return s.paint(yellow, word)
+	case "failed":
+		return s.paint(red, word)
+	}
+	return word
+}

@@ -11,6 +11,9 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-text.Width(s)))
 }
 
+// Wrap breaks text into lines of at most a width, which is no less than 8.
+func Wrap(s string, width int) []string { return wrap(s, width) }
+
 // wrap breaks text into lines of at most a width, at spaces where it can and
 // inside a word where it must.
 func wrap(s string, width int) []string {
