@@ -91,7 +91,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	to := p.notifier()
 	if cards != nil {
 		perHour, err := o.hours(ctx, ready)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			(&warnings{w: stderr}).write(err.Error())
 		}
 		cards.start(perHour, ready)
