@@ -46,6 +46,8 @@ type Alert struct {
 	// Storm is set if the alert stands for more than one window may have of the
 	// rule. Of its Activities the outbox has the first only.
 	Storm *Storm `json:"storm,omitempty"`
+	// HeldBack says why the alert is sent nowhere, nil if it is.
+	HeldBack *HeldBack `json:"heldBack,omitempty"`
 	// IncidentURL leads to the incident that was made of the alert, if one was, and
 	// IncidentNumber is its number where analysts look, if it is known.
 	IncidentURL    string `json:"incidentUrl,omitempty"`
