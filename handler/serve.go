@@ -19,6 +19,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/kql"
+	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 	"pushback/handler/telemetry"
@@ -143,6 +144,8 @@ type app struct {
 	settings    settings.Settings
 	settingsErr error
 	log         *slog.Logger
+	// kept, if set, is given what is recorded. If it is of a dry run, nothing is.
+	kept *keptRecords
 }
 
 // open makes the detector. It is the production one: rules, workspace, ledger
@@ -160,7 +163,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if len(rules) == 0 {
 		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
 	}
-	ledger, err := openLedger(ctx, a.settings, a.log, true)
+	records, err := a.ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -180,14 +183,18 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		config.Health.Broken = failures(ruleErr)
 	}
 	withContext(&config, a.settings, querier)
-	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, querier: querier, log: a.log})
+	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range withCaveat(a.settings) {
 		a.log.Warn(d.caveat, "destination", d.name)
 	}
-	detector, err := detect.New(config, rules, querier, ledger, destinations...)
+	var to detect.Ledger = records
+	if a.kept != nil {
+		to, destinations = a.kept.wrap(records), a.kept.stand(destinations)
+	}
+	detector, err := detect.New(config, rules, querier, to, destinations...)
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +211,14 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
 	return &opened{detector: detector, err: ruleErr}, nil
+}
+
+// ledger opens the ledger, or a draft of it for a dry run.
+func (a *app) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	if a.kept != nil && a.kept.dry {
+		return openDraft(ctx, a.settings, a.log)
+	}
+	return openLedger(ctx, a.settings, a.log, true)
 }
 
 // rules reads the rules, and logs what there is to know of them.
