@@ -108,6 +108,10 @@ type Config struct {
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health
 
+	// Remembers is how long the ledger knows what was reported. A window that began
+	// longer ago is not run once more, whoever wants that. Zero is no limit.
+	Remembers time.Duration
+
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are
 	// for running rules over logs of a known time.
@@ -190,13 +194,13 @@ func (c Config) holdsBack(a alert.Alert) bool {
 
 // schedule returns what the schedules of rules have to know.
 func (c Config) schedule() schedule.Config {
-	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, MostLate: c.MostLate, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
+	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, Remembers: c.Remembers, MostLate: c.MostLate, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
 }
 
 // checked returns the configuration with its defaults, or why it is none.
 func (c Config) checked() (Config, error) {
-	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 || c.LateLook < 0 || c.LookMargin < 0 || c.MostLate < 0 {
-		return c, errors.New("detect: delay, lateness, catch-up, the late look, its margin and its limit cannot be negative")
+	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 || c.LateLook < 0 || c.LookMargin < 0 || c.MostLate < 0 || c.Remembers < 0 {
+		return c, errors.New("detect: delay, lateness, catch-up, the late look, its margin and its limit, and how long is remembered cannot be negative")
 	}
 	if c.Margin < 0 || c.DeliveryTime < 0 || c.SendTimeout < 0 {
 		return c, errors.New("detect: margin, delivery time and send timeout cannot be negative")

@@ -279,12 +279,16 @@ func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
 	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
 	p.due = plan.Windows
 	p.state.First, p.state.Watermark, p.state.Pending = plan.State.First, plan.State.Watermark, plan.State.Pending
+	p.state.Rerun = stretches(p.rule.schedule, plan.State.Rerun)
 	p.beginLooks(plan)
+	if plan.Forgotten > 0 {
+		p.run.warn(fmt.Sprintf("rule %q: %s not run once more: what was reported of so long ago is not known any more", p.rule.Name, counted(plan.Forgotten, "window is", "windows are")))
+	}
 	if p.run.Skipped = plan.Skipped; plan.Skipped.Any() {
 		p.run.warn(fmt.Sprintf("rule %q: %s", p.rule.Name, plan.Skipped))
 	}
 	// A rule that never ran begins here, even if the tick does not get to it.
-	p.touched = plan.Skipped.Any() || state.IsZero() && len(p.due) > 0 || p.recalled
+	p.touched = plan.Skipped.Any() || plan.Forgotten > 0 || state.IsZero() && len(p.due) > 0 || p.recalled
 	return nil
 }
 
@@ -336,6 +340,7 @@ func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now 
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.End.Equal)
 	done.Looks = p.rule.withoutLate(p.state, due.End)
+	done.Rerun = p.rule.withoutRerun(p.state, due.End)
 	done.LastSuccess = now
 	kept := len(alerts) > 0 || len(held) > 0
 	if kept {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -146,6 +147,9 @@ type app struct {
 	log         *slog.Logger
 	// kept, if set, is given what is recorded. If it is of a dry run, nothing is.
 	kept *keptRecords
+	// only, if set, says which rules run, and prepare changes what they run with.
+	only    func(*rule.Rule) bool
+	prepare func(ctx context.Context, config *detect.Config, rules []*rule.Rule, l *ledger.Ledger) error
 }
 
 // open makes the detector. It is the production one: rules, workspace, ledger
@@ -169,7 +173,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	}
 	config := detect.DefaultConfig()
 	config.Delay, config.Lateness = a.settings.Delay, a.settings.Lateness
-	config.CatchUp = a.settings.CatchUp
+	config.CatchUp, config.Remembers = a.settings.CatchUp, a.settings.SeenRetention
 	looks := looksOf(rules, kql.Catalog{Tables: kql.KnownTables()})
 	config.Beginnings, config.LateLook = looks.beginnings, lateLook(a.settings, rules)
 	config.Concurrency, config.Share = a.settings.Concurrency, a.settings.Share
@@ -189,6 +193,11 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	}
 	for _, d := range withCaveat(a.settings) {
 		a.log.Warn(d.caveat, "destination", d.name)
+	}
+	if a.prepare != nil {
+		if err := a.prepare(ctx, &config, rules, records); err != nil {
+			return nil, err
+		}
 	}
 	var to detect.Ledger = records
 	if a.kept != nil {
@@ -224,12 +233,17 @@ func (a *app) ledger(ctx context.Context) (*ledger.Ledger, error) {
 // rules reads the rules, and logs what there is to know of them.
 func (a *app) rules() ([]*rule.Rule, error) {
 	set := readRules(a.settings.Rules)
-	for _, warning := range set.warnings() {
-		a.log.Warn(warning)
+	if a.only == nil {
+		for _, warning := range set.warnings() {
+			a.log.Warn(warning)
+		}
 	}
 	running, disabled := divide(set.rules)
 	for _, r := range disabled {
 		a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
+	}
+	if a.only != nil {
+		return slices.DeleteFunc(running, func(r *rule.Rule) bool { return !a.only(r) }), nil
 	}
 	return running, set.err()
 }

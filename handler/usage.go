@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +45,28 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes no argument, and got %q: see %s --help", cmd.Name(), args[0], cmd.CommandPath())}
 	}
 	return nil
+}
+
+// flagMoment reads a time given on the command line, or how long ago it was.
+func flagMoment(flag, text string, now time.Time) (time.Time, error) {
+	const longest = 100 * 366 * 24 * time.Hour
+	ago, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 15)
+		ago = time.Duration(n) * 24 * time.Hour
+	}
+	switch {
+	case err == nil && (ago < 0 || ago > longest):
+		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected how long ago, such as 36h or 7d", flag, text)}
+	case err == nil:
+		return now.Add(-ago), nil
+	}
+	t, err := flagTime(flag, text)
+	if err != nil {
+		return t, usageError{fmt.Errorf("%w, or how long ago, such as 36h or 7d", err)}
+	}
+	return t, nil
 }
 
 var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)
