@@ -178,19 +178,26 @@ func (c Config) isStorm(r *rule.Rule, news int) bool {
 	return c.MaxAlerts > 0 && news > c.MaxAlerts && r.Grouping == rule.AlertPerResult
 }
 
-// holdsBack reports whether an alert is recorded but sent nowhere.
-func (c Config) holdsBack(a alert.Alert) bool {
+// heldBack returns why an alert is recorded but sent nowhere, or nil if it is sent.
+func (c Config) heldBack(a alert.Alert) *alert.HeldBack {
 	if a.Storm != nil {
-		return false // what is known of the worst says nothing of the others
+		return nil // what is known of the worst says nothing of the others
 	}
 	if a.Compromised() {
-		return false
+		return nil
 	}
 	if a.Severity < c.MinSeverity {
-		return true
+		return &alert.HeldBack{By: alert.HeldBySeverity, Reason: fmt.Sprintf("its severity, %s, is below %s (PUSHBACK_MIN_SEVERITY)", a.Severity, c.MinSeverity)}
 	}
-	return c.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *c.RiskCutoff
+	if c.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *c.RiskCutoff {
+		return &alert.HeldBack{By: alert.HeldByRisk, Reason: fmt.Sprintf("its risk score, %d, is not above %d (PUSHBACK_RISK_CUTOFF)", *a.Context.RiskScore, *c.RiskCutoff)}
+	}
+	return nil
 }
+
+// wasHeldBack reports whether an alert that the ledger has was sent nowhere. What a
+// version before recorded does not say so itself.
+func (c Config) wasHeldBack(a alert.Alert) bool { return a.HeldBack != nil || c.heldBack(a) != nil }
 
 // schedule returns what the schedules of rules have to know.
 func (c Config) schedule() schedule.Config {

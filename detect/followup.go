@@ -57,6 +57,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle 
 		if len(updates) == 0 || !p.keepLease(ctx, now) {
 			return nil
 		}
+		r.hold(updates)
 		e := r.entry(p, p.state, updates)
 		if err := record(ctx, r.history, e); err != nil {
 			return err

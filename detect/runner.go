@@ -424,11 +424,7 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
 	held = quiet.hold(reader, &w)
-	for _, a := range w.Alerts {
-		if r.config.holdsBack(a) {
-			w.HeldBack++
-		}
-	}
+	w.HeldBack = r.hold(w.Alerts)
 	return w, held
 }
 
