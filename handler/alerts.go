@@ -150,13 +150,11 @@ func (a *archive) incident(ctx context.Context, k ledger.Kept) (*reportedInciden
 	to := func(name string) bool {
 		return slices.ContainsFunc(k.Deliveries, func(d ledger.Delivery) bool { return d.Destination == name && !d.Sent.IsZero() })
 	}
-	if to(alerts.Name) {
-		i, known, err := alerts.IncidentOf(ctx, a.notes, k.Alert.RuleID, k.Alert.ID)
-		if err != nil || known {
-			return &reportedIncident{i.Number, i.URL}, err
-		}
+	i, known, err := alerts.IncidentOf(ctx, a.notes, k.Alert.RuleID, k.Alert.ID)
+	if err != nil || known {
+		return &reportedIncident{i.Number, i.URL}, err
 	}
-	if to(sentinel.Name) {
+	if to(sentinel.Name) { // the story may have one that does not have the alert yet
 		_, url, err := sentinel.IncidentOf(ctx, a.notes, k.Alert, a.rules[k.Alert.RuleID])
 		if err != nil || url != "" {
 			return &reportedIncident{URL: url}, err

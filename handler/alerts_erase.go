@@ -226,7 +226,7 @@ func (e *eraser) print() error {
 	if e.out.Delivered+e.out.HeldBack+e.out.Dropped+e.out.Notes == 0 {
 		line("nothing of %s %s", e.out.Names[0], map[bool]string{false: "was left to erase", true: "would be erased"}[e.dryRun])
 	} else {
-		line("%s of %s: in %s that were sent or dropped, %s that are held back and %s", did, e.out.Names[0],
+		line("%s of %s: in %s sent or dropped, %s held back and %s", did, e.out.Names[0],
 			count(int64(e.out.Delivered), "alert"), count(int64(e.out.HeldBack), "alert"), count(int64(e.out.Notes), "note"))
 	}
 	if n := e.out.Dropped; n > 0 {
