@@ -180,6 +180,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		config.Health.Broken = failures(ruleErr)
 	}
 	withContext(&config, a.settings, querier)
+	silenceErr := a.silences(&config, rules)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
@@ -203,7 +204,26 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
-	return &opened{detector: detector, err: ruleErr}, nil
+	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr)}, nil
+}
+
+// silences reads the file of silences. One that is wrong holds nothing back: what it
+// is for is less than an alert.
+func (a *app) silences(config *detect.Config, rules []*rule.Rule) error {
+	config.RuleNames = silenceRules(rules)
+	if a.settings.Silences == "" {
+		return nil
+	}
+	f, err := readSilences(a.settings.Silences, rules)
+	if err != nil {
+		a.log.Error("the file of silences holds nothing back, and every tick fails until it is put right; the rules run", "errors", failures(err))
+		return err
+	}
+	for _, w := range f.warnings {
+		a.log.Warn(w)
+	}
+	f.use(config, rules)
+	return nil
 }
 
 // rules reads the rules, and logs what there is to know of them.

@@ -82,7 +82,9 @@ func (list AdHoc) End(id string, now time.Time, by string) (after AdHoc, ended S
 	case !now.Before(s.Until):
 		return nil, *s, fmt.Errorf("silence %s ended at %s", s.ID, s.Until.UTC().Format(time.RFC3339))
 	case !now.After(s.From):
-		return slices.Delete(after, i, i+1), *s, nil
+		ended = *s
+		ended.Until = now
+		return slices.Delete(after, i, i+1), ended, nil
 	}
 	s.Until, s.EndedBy = now, by
 	return after, *s, nil
