@@ -336,7 +336,3 @@ func shorten(text string) string {
 	}
 	return text
 }
-
-// IsOwnNote reports whether a note of [HealthRuleID] is one of a tick's: how the
-// addresses and Pushback's health are.
-func IsOwnNote(name string) bool { return name == addressNote || name == healthNote }

@@ -9,6 +9,7 @@ import (
 	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
+	"pushback/detect/silence"
 )
 
 // Config says when windows are run, and how a tick uses its time. The zero value
@@ -104,6 +105,11 @@ type Config struct {
 	// that somebody may have got in: see [alert.Alert.Compromised].
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
+
+	// Silences are exceptions beside those that the ledger has, and RuleNames how
+	// silences may call the rules.
+	Silences  *silence.Set
+	RuleNames []silence.Rule
 
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health

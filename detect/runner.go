@@ -13,6 +13,7 @@ import (
 	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
+	"pushback/detect/silence"
 	"pushback/detect/workspace"
 )
 
@@ -24,6 +25,7 @@ type history interface {
 	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error)
 	Related(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
+	Whole(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
 	recorder
 }
 
@@ -36,6 +38,7 @@ type runner struct {
 	destinations []string // that are owed each alert
 	recall       *recall
 	troubles     map[string]lookTrouble // by rule
+	silences     *silence.Set           // of this tick
 }
 
 type scheduledRule struct {
@@ -414,29 +417,35 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
 	quiet := r.suppress(scheduled.Rule, b, suppressed, run)
 	reader.keep(suppressed) // the builder lets go of the rest as it makes alerts of it
+	failed := false
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
 		s := b.storm(news, r.config.MaxAlerts, reader.over(b.table).identity)
 		w.Alerts = []alert.Alert{s.alert()}
-		s.rank(&w.Alerts[0], r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)[1])
+		lists, _ := r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)
+		s.rank(&w.Alerts[0], lists[1])
 	} else {
+		if b.silences = r.silences.About(scheduled.ID, scheduled.Name); b.silences != nil {
+			b.covered = map[string]silence.Covering{}
+		}
 		w.Alerts = b.alerts(news)
-		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
+		_, failed = r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
 	held = quiet.hold(reader, &w)
-	w.HeldBack = r.hold(w.Alerts)
+	w.HeldBack = r.hold(w.Alerts, failed, func(a alert.Alert) silence.Covering { return b.covered[a.ID] })
 	return w, held
 }
 
 // enrich adds context to the alerts of several lists, which it returns: with one
-// batch of queries for all. Whatever goes wrong with it, they are reported.
-func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.Time, run *RuleRun, lists ...[]alert.Alert) [][]alert.Alert {
+// batch of queries for all. Whatever goes wrong with it, they are reported; failed says
+// that it was all of it.
+func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.Time, run *RuleRun, lists ...[]alert.Alert) (enriched [][]alert.Alert, failed bool) {
 	alerts := lists[0]
 	if slices.ContainsFunc(lists[1:], func(more []alert.Alert) bool { return len(more) > 0 }) {
 		alerts = slices.Concat(lists...)
 	}
 	if r.config.Enricher == nil || len(alerts) == 0 {
-		return lists
+		return lists, false
 	}
 	err := guarded(func() error {
 		for _, warning := range r.config.Enricher.Enrich(ctx, alerts, now) {
@@ -445,6 +454,7 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.T
 		return nil
 	})
 	if err != nil {
+		failed = true
 		run.warn(fmt.Sprintf("rule %q: warning: context: %v", scheduled.Name, err))
 	}
 	for i := range alerts {
@@ -456,5 +466,5 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.T
 		copy(list, alerts)
 		alerts = alerts[len(list):]
 	}
-	return lists
+	return lists, failed
 }

@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pushback/detect"
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/text"
 	"pushback/detect/secret"
+	"pushback/detect/silence"
 )
 
 // newAlertsErase is the command that erases what is known of a person.
@@ -72,7 +72,7 @@ type erasedOutput struct {
 	HeldBack  int `json:"heldBack"`
 	Dropped   int `json:"dropped"`
 	Notes     int `json:"notes"`
-	// Left are the alerts that are not delivered, and Silences the notes of
+	// Left are the ids of the alerts that are not delivered, and Silences those of the
 	// silences, that name the person and were left as they are.
 	Left     []string `json:"left,omitempty"`
 	Silences []string `json:"silences,omitempty"`
@@ -149,10 +149,8 @@ func (e *eraser) erase(ctx context.Context, found []ledger.Kept) error {
 		if !e.person.NamedJSON([]byte(note)) {
 			return note, false
 		}
-		if id.ID == ledger.OwnID && !detect.IsOwnNote(id.Name) {
-			if name := text.Safe(id.Name); !slices.Contains(e.out.Silences, name) {
-				e.out.Silences = append(e.out.Silences, name)
-			}
+		if id.ID == ledger.OwnID && id.Name == ledger.SilencesNote {
+			e.silences(note)
 			return note, false
 		}
 		if e.dryRun {
@@ -202,6 +200,19 @@ func (e *eraser) erase(ctx context.Context, found []ledger.Kept) error {
 	return errors.Join(errs...)
 }
 
+// silences notes which silences name the person: what they are for is not to change.
+func (e *eraser) silences(note string) {
+	list, err := silence.DecodeAdHoc(note)
+	for _, s := range list {
+		if text, err := json.Marshal(s); err == nil && e.person.NamedJSON(text) && !slices.Contains(e.out.Silences, s.ID) {
+			e.out.Silences = append(e.out.Silences, s.ID)
+		}
+	}
+	if err != nil {
+		e.out.Silences = append(e.out.Silences, ledger.SilencesNote)
+	}
+}
+
 // print says what was erased.
 func (e *eraser) print() error {
 	if e.json {
@@ -233,7 +244,7 @@ func (e *eraser) print() error {
 		line("%s and never sent: %s that a destination waited for", did, count(int64(n), "alert"))
 	}
 	for _, name := range e.out.Silences {
-		line("left: the note %q names the person, and is in use: see handler silence list", name)
+		line("left: silence %s names the person, and is kept until 30 days after its end: see handler silence end", name)
 	}
 	_, err := io.WriteString(e.stdout, b.String())
 	return err

@@ -32,6 +32,8 @@ type output struct {
 	open  bool
 	// summary says how loud each rule is, in place of the alerts.
 	summary bool
+	// silences is a file of silences that are tried.
+	silences string
 }
 
 func (o *output) flags(cmd *cobra.Command) {
@@ -39,6 +41,7 @@ func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.open, "open", false, "after the run, show the cards in a browser")
 	cmd.Flags().BoolVar(&o.summary, "summary", false, "instead of the alerts say how loud each rule is: alerts a day, who comes most, what is dropped, how long queries take; with --json one object per rule")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
+	silencesFlag(cmd, &o.silences)
 }
 
 // printer writes a run as it goes: what was read, the alerts, what was
@@ -203,6 +206,9 @@ func (p *textPrinter) tick(r detect.Report) error {
 	var moreDropped, moreSuppressed int
 	for _, run := range r.Rules {
 		p.held += run.UpdatesHeldBack
+		for _, s := range run.Silenced() { // which are said by themselves
+			p.held -= len(s.Alerts)
+		}
 		for _, w := range run.Windows {
 			p.passes++
 			if w.Pass == 0 {

@@ -362,6 +362,9 @@ func (r *rerun) preview(ctx context.Context) error {
 		},
 	}
 	opened, err := a.open(ctx)
+	if err == nil {
+		err = opened.err
+	}
 	if err != nil {
 		return err
 	}

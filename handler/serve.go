@@ -187,12 +187,16 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		config.Health.Broken = failures(ruleErr)
 	}
 	withContext(&config, a.settings, querier)
+	silenceErr := a.silences(&config, rules)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range withCaveat(a.settings) {
 		a.log.Warn(d.caveat, "destination", d.name)
+	}
+	if a.only != nil { // silences may name the others
+		rules, ruleErr = slices.DeleteFunc(rules, func(r *rule.Rule) bool { return !a.only(r) }), nil
 	}
 	if a.prepare != nil {
 		if err := a.prepare(ctx, &config, rules, records); err != nil {
@@ -219,7 +223,26 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
-	return &opened{detector: detector, err: ruleErr}, nil
+	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr)}, nil
+}
+
+// silences reads the file of silences. One that is wrong holds nothing back: what it
+// is for is less than an alert.
+func (a *app) silences(config *detect.Config, rules []*rule.Rule) error {
+	config.RuleNames = silenceRules(rules)
+	if a.settings.Silences == "" {
+		return nil
+	}
+	f, err := readSilences(a.settings.Silences, rules)
+	if err != nil {
+		a.log.Error("the file of silences holds nothing back, and every tick fails until it is put right; the rules run", "errors", failures(err))
+		return err
+	}
+	for _, w := range f.warnings {
+		a.log.Warn(w)
+	}
+	f.use(config, rules)
+	return nil
 }
 
 // ledger opens the ledger, or a draft of it for a dry run.
@@ -233,17 +256,12 @@ func (a *app) ledger(ctx context.Context) (*ledger.Ledger, error) {
 // rules reads the rules, and logs what there is to know of them.
 func (a *app) rules() ([]*rule.Rule, error) {
 	set := readRules(a.settings.Rules)
-	if a.only == nil {
-		for _, warning := range set.warnings() {
-			a.log.Warn(warning)
-		}
+	for _, warning := range set.warnings() {
+		a.log.Warn(warning)
 	}
 	running, disabled := divide(set.rules)
 	for _, r := range disabled {
 		a.log.Info("disabled", "rule", r.ID, "name", r.Name, "file", r.File)
-	}
-	if a.only != nil {
-		return slices.DeleteFunc(running, func(r *rule.Rule) bool { return !a.only(r) }), nil
 	}
 	return running, set.err()
 }

@@ -291,13 +291,15 @@ type tickOutput struct {
 	Alerts     []alert.Alert     `json:"alerts"`
 	Rules      []ruleSummary     `json:"rules"`
 	Deliveries []deliverySummary `json:"deliveries"`
-	Warnings   []string          `json:"warnings,omitempty"`
-	Errors     []string          `json:"errors,omitempty"`
+	// Silenced is how many alerts each silence held back, by its id.
+	Silenced map[string]int `json:"silenced,omitempty"`
+	Warnings []string       `json:"warnings,omitempty"`
+	Errors   []string       `json:"errors,omitempty"`
 }
 
 func (p tickPrinter) json() error {
 	s := summarize(p.report)
-	out := tickOutput{Time: s.Time, DryRun: p.dryRun, Alerts: p.kept.all(), Rules: s.Rules, Deliveries: s.Deliveries, Errors: failures(p.failed)}
+	out := tickOutput{Time: s.Time, DryRun: p.dryRun, Alerts: p.kept.all(), Rules: s.Rules, Deliveries: s.Deliveries, Silenced: s.Silenced, Errors: failures(p.failed)}
 	if out.Alerts == nil {
 		out.Alerts = []alert.Alert{}
 	}
@@ -347,6 +349,9 @@ func (p tickPrinter) words() error {
 		for _, a := range alerts {
 			line("  %-13s %s%s  %s", a.Severity, p.prefix(a), text.Cut(text.Safe(a.Title), 100), a.ID)
 		}
+	}
+	for _, s := range p.report.Silenced() {
+		line("silence %s: %s held back", s.ID, count(int64(len(s.Alerts)), "alert"))
 	}
 	for _, d := range p.report.Deliveries {
 		if said := p.delivery(d); said != "" {

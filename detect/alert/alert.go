@@ -43,6 +43,9 @@ type Alert struct {
 	// Updates is the alert that this one brings news of, nil if it stands for
 	// itself.
 	Updates *Reference `json:"updates,omitempty"`
+	// Resumes is the id of an alert that was held back, which this one brings news of.
+	// Nobody has that one: so this one stands for itself.
+	Resumes string `json:"resumes,omitempty"`
 	// Storm is set if the alert stands for more than one window may have of the
 	// rule. Of its Activities the outbox has the first only.
 	Storm *Storm `json:"storm,omitempty"`
