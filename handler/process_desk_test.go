@@ -329,3 +329,37 @@ func TestProcessTickBesideOthers(t *testing.T) {
 		t.Errorf("%d cards", len(cards))
 	}
 }
+
+// TestProcessTickSilenced has a silence hold an alert back, in a dry run as in a tick.
+func TestProcessTickSilenced(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, refusedBy("alice@contoso.example", lastWindow().Add(-10*time.Minute)), refusedBy("bob@contoso.example", lastWindow().Add(-10*time.Minute)))
+	d.run(exitDone, "silence", "add", "--match", "Account.FullName=alice@contoso.example", "--from", zulu(lastWindow().Add(-3*time.Hour)), "--for", "24h", "--reason", "a test", "--by", "amy", "--id", "test")
+	for _, args := range [][]string{{"tick", "--dry-run"}, {"tick"}} {
+		r := d.run(exitDone, args...)
+		expectLine(t, r.stdout, "Refused: 1 window run", "1 alert held back")
+		expectLine(t, r.stdout, "held back by silence test")
+		expectLine(t, r.stdout, "silence test: 1 alert held back")
+		expectLine(t, r.stdout, "teams: 1 alert")
+	}
+	if cards := d.channel.take(); len(cards) != 1 {
+		t.Errorf("%d cards", len(cards))
+	}
+	expectLine(t, d.run(exitDone, "alerts", "list").stdout, "Refused by alice@contoso.example", "held back by silence test")
+	var list []reportedAlert
+	for line := range strings.Lines(d.run(exitDone, "alerts", "list", "--json", "--user", "alice@contoso.example").stdout) {
+		var a reportedAlert
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, a)
+	}
+	if len(list) != 1 || list[0].HeldBack == nil || list[0].HeldBack.Silence != "test" || len(list[0].Deliveries) != 0 {
+		t.Errorf("%+v", list)
+	}
+	// What was held back is not reported by a rerun either.
+	r := d.run(exitDone, "rerun", "rule", "--from", "3h", "--dry-run")
+	expectLine(t, r.stdout, "They would report nothing new.")
+	r = d.run(exitDone, "alerts", "erase", "--user", "alice@contoso.example")
+	expectLine(t, r.stdout, "1 alert held back and 1 note") // that counts what silences held back
+}
