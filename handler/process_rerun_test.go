@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +161,48 @@ func TestProcessRerunBesideTicks(t *testing.T) {
 			t.Error(said)
 		}
 	}
+	d.run(exitDone, "tick")
+	if cards := d.channel.take(); len(cards) != 2 {
+		t.Errorf("%d cards", len(cards))
+	}
+	state, err := d.table.ledger.State(t.Context(), deskRuleID)
+	if err != nil || len(state.Rerun) > 0 {
+		t.Errorf("%v, still to be run: %v", err, state.Rerun)
+	}
+}
+
+// TestProcessRerunKilled kills the tick that runs windows once more in the middle of
+// them: the next ones run what is left, and what the windows find is reported once.
+func TestProcessRerunKilled(t *testing.T) {
+	t.Parallel()
+	d, last := newRerunDesk(t)
+	d.run(exitDone, "rerun", "Refused", "--from", zulu(last.Add(-5*time.Hour)), "--to", zulu(last), "--yes")
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "tick")
+	cmd.Dir, cmd.Env = d.dir, []string{"HOME=" + t.TempDir()}
+	for name, value := range d.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	asked := 0
+	d.cloud.fault = func(int, http.ResponseWriter, *http.Request) bool {
+		if asked++; asked < 3 {
+			return false
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		return true
+	}
+	if err := cmd.Run(); err == nil {
+		t.Error("the tick came to its end")
+	}
+	d.cloud.fault = nil
+	d.table.endLeases()
+	r := d.run(exitDone, "tick")
+	expectLine(t, r.stdout, "Refused: ", "run")
 	d.run(exitDone, "tick")
 	if cards := d.channel.take(); len(cards) != 2 {
 		t.Errorf("%d cards", len(cards))
