@@ -272,3 +272,28 @@ func TestHostileFiles(t *testing.T) {
 		t.Error("a folder is read")
 	}
 }
+
+// TestReadme reads the examples of the README.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, block := range strings.Split(string(text), "```") {
+		yaml, ok := strings.CutPrefix(block, "yaml\n")
+		if i%2 == 0 || !ok {
+			continue
+		}
+		n++
+		words := testWords
+		words.Rules = append(words.Rules[:len(words.Rules):len(words.Rules)], Rule{ID: "22222222-d660-436c-895b-8a8f8448da23", Name: "Password Spray", Runs: true})
+		if list, problems := Parse("README.md", []byte(yaml), words); len(list) != 1 || len(problems) > 0 {
+			t.Errorf("%d silences, %v in\n%s", len(list), problems, yaml)
+		}
+	}
+	if n != 6 {
+		t.Errorf("the README has %d examples, want 6", n)
+	}
+}
