@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,5 +111,29 @@ func TestSilencesAreWrong(t *testing.T) {
 	}
 	if r := handler(t, "demo", "--silences", path+".none"); r.code != exitFailed || !strings.Contains(r.stderr, "cannot be read") {
 		t.Errorf("code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// TestBacktestSilences expects a backtest to count what each silence would have held
+// back, and to list it.
+func TestBacktestSilences(t *testing.T) {
+	t.Parallel()
+	w := newPast(t)
+	b := w.backtest(t, parsed(t, failedLogons), 3)
+	b.settings.Context, b.json = false, true
+	var err error
+	if b.tried, err = readSilences(trySilences(t, strings.Replace(trialYAML, "mfa-rejected-by-user", "failed sign-ins of MANY", 1)), b.rules); err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := w.run(t, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != 1 || list[0].Alerts != 12 || list[0].Silenced["trial"] != 12 || list[0].Silenced["nobody"] != 0 {
+		t.Errorf("%+v", list)
+	}
+	var out bytes.Buffer
+	if err := b.tried.write(&out, styleOf(&out)); err != nil || !strings.Contains(out.String(), "trial would have held back 12 alerts\n") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
