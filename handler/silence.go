@@ -346,7 +346,11 @@ func lineOf(a alert.Alert, why ...string) alertLine {
 // dryRun says which alerts of the ledger a silence would have held back, whatever its
 // time is.
 func (d *silenceDesk) dryRun(ctx context.Context, s silence.Silence, now time.Time, w io.Writer, asJSON bool) error {
-	result := dryRunResult{Silence: s, Since: now.Add(-dryRunFor), HeldBack: []alertLine{}, Sent: []alertLine{}}
+	until, err := d.lastRun(ctx, now)
+	if err != nil {
+		return err
+	}
+	result := dryRunResult{Silence: s, Since: until.Add(-dryRunFor), HeldBack: []alertLine{}, Sent: []alertLine{}}
 	always := s
 	always.From, always.Until = time.Time{}, time.Time{}
 	set := silence.New([]silence.Silence{always}, silenceRules(d.rules))
@@ -384,8 +388,26 @@ func (d *silenceDesk) dryRun(ctx context.Context, s silence.Silence, now time.Ti
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "of %s in the last 14 days; nothing was added\n", count(int64(result.Alerts), "alert"))
+	_, err = fmt.Fprintf(w, "of %s in the 14 days up to %s; nothing was added\n", count(int64(result.Alerts), "alert"), until.UTC().Format("2006-01-02 15:04Z"))
 	return err
+}
+
+// lastRun returns up to when the rules have run: now, or earlier where they do not run
+// any more.
+func (d *silenceDesk) lastRun(ctx context.Context, now time.Time) (last time.Time, err error) {
+	for _, r := range d.every() {
+		state, err := d.ledger.State(ctx, r.ID)
+		if err != nil {
+			return last, err
+		}
+		if state.Watermark.After(last) {
+			last = state.Watermark
+		}
+	}
+	if last.IsZero() || last.After(now) {
+		last = now
+	}
+	return last, nil
 }
 
 // every returns the rules that run and those that ship.
@@ -522,7 +544,7 @@ func newSilenceShow() *cobra.Command {
 				return fmt.Errorf("there is no silence %q: see handler silence list", args[0])
 			}
 			s := list[i]
-			held, heldErr := d.held(cmd.Context(), s.ID, now)
+			held, heldErr := d.held(cmd.Context(), s.ID)
 			if err = errors.Join(err, heldErr); err != nil {
 				return err
 			}
@@ -544,9 +566,9 @@ func newSilenceShow() *cobra.Command {
 }
 
 // held returns the alerts of the ledger that a silence held back, oldest first.
-func (d *silenceDesk) held(ctx context.Context, id string, now time.Time) (held []alert.Alert, err error) {
+func (d *silenceDesk) held(ctx context.Context, id string) (held []alert.Alert, err error) {
 	for _, r := range d.every() {
-		list, err := d.ledger.Related(ctx, r.ID, now.Add(-d.settings.SentRetention), func(a alert.Alert) bool { return a.Silenced() && a.HeldBack.Silence == id })
+		list, err := d.ledger.Related(ctx, r.ID, time.Time{}, func(a alert.Alert) bool { return a.Silenced() && a.HeldBack.Silence == id })
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -98,4 +99,46 @@ func TestSilencedBesideReported(t *testing.T) {
 		want.Previously = []alert.Span{span(20, 30)}
 		checkUnseen(t, l, "rule", []alert.Activity{longer, activity("a", 2, 8), activity("a", 22, 28)}, []alert.Activity{want})
 	})
+}
+
+// countedGets counts the rows that are asked for one by one.
+type countedGets struct {
+	store
+	gets int
+}
+
+func (c *countedGets) get(ctx context.Context, partition, key string) (item, error) {
+	c.gets++
+	return c.store.get(ctx, partition, key)
+}
+
+// TestSilencesAreReadWithTheRest expects a tick to have the notes of silences by what
+// Begin reads, also if there are none.
+func TestSilencesAreReadWithTheRest(t *testing.T) {
+	t.Parallel()
+	for _, noted := range []bool{false, true} {
+		l := NewMemory().Ledger
+		counted := &countedGets{store: l.store}
+		l.store = counted
+		want := ""
+		if noted {
+			want = "a text"
+			if _, ok, err := l.SetNote(t.Context(), OwnID, SilencesNote, want, ""); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		if err := l.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		counted.gets = 0
+		for _, name := range []string{SilencesNote, SilenceCountNote} {
+			got, _, err := l.Note(t.Context(), OwnID, name)
+			if err != nil || name == SilencesNote && got != want {
+				t.Errorf("%s is %q, %v, want %q", name, got, err, want)
+			}
+		}
+		if counted.gets != 0 {
+			t.Errorf("noted: %v: %d rows were asked for, want none", noted, counted.gets)
+		}
+	}
 }

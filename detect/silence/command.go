@@ -2,6 +2,7 @@ package silence
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ const (
 // there is nothing in it that a shell, or what splits a command line on Windows, takes
 // for something else.
 func Commands(a alert.Alert) (bash, powershell string) {
-	if a.Storm != nil || a.RuleID == "" || encode(a.RuleID) != a.RuleID {
+	if a.Storm != nil || a.RuleID == "" || encode(a.RuleID, "-") != a.RuleID || encode(a.ID, "-") != a.ID {
 		return "", ""
 	}
 	named := exactly(a)
@@ -39,7 +40,7 @@ func Commands(a alert.Alert) (bash, powershell string) {
 	if alert.Known(a.Span.Start) {
 		words = append(words, "--from", a.Span.Start.UTC().Format(time.RFC3339Nano))
 	}
-	words = append(words, "--for", "24h", "--reason", "as of alert "+encode(a.ID))
+	words = append(words, "--for", "24h", "--reason", "as of alert "+a.ID)
 	join := func(quote func(string) string) string {
 		text := "handler silence add"
 		for _, w := range words {
@@ -60,7 +61,7 @@ func Commands(a alert.Alert) (bash, powershell string) {
 func exactly(a alert.Alert) (list []string) {
 	for _, e := range a.Entities {
 		for _, f := range identifying(e) {
-			word := encode(e.Type) + "." + encode(f.Identifier) + "=" + encode(strings.TrimSpace(f.Value))
+			word := encode(e.Type, "") + "." + encode(f.Identifier, "") + "=" + encodeValue(strings.TrimSpace(f.Value))
 			if !slices.Contains(list, word) {
 				list = append(list, word)
 			}
@@ -90,13 +91,30 @@ func identifying(e alert.Entity) (fields []alert.Field) {
 	return fields
 }
 
-// encode writes a value with %XX for every byte that is not a letter, a digit or a sign
-// that says nothing to a shell.
-func encode(value string) string {
+// encodeValue writes a value so that a person can read a name or an address, and
+// nothing makes a link of it.
+func encodeValue(value string) string {
+	switch {
+	case isAddress(value):
+		return encode(value, ".:")
+	case strings.Contains(strings.ToLower(value), "www."):
+		return encode(value, "-_")
+	}
+	return encode(value, "@.-_")
+}
+
+func isAddress(value string) bool {
+	_, err := netip.ParseAddr(value)
+	return err == nil
+}
+
+// encode writes a value with %XX for every byte that is not a letter, a digit or one of
+// some signs.
+func encode(value, signs string) string {
 	var b strings.Builder
 	for i := range len(value) {
 		switch c := value[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("@._:-", c) >= 0:
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(signs, c) >= 0:
 			b.WriteByte(c)
 		default:
 			fmt.Fprintf(&b, "%%%02X", c)
@@ -105,7 +123,7 @@ func encode(value string) string {
 	return b.String()
 }
 
-// Decode reads what encode writes.
+// Decode reads a value with %XX in it, as the command has it.
 func Decode(text string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

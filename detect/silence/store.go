@@ -55,8 +55,21 @@ func (list AdHoc) Encode(now time.Time) (string, error) {
 		return "", fmt.Errorf("the ledger has %d silences, the most that it keeps: put those that are to last into the file", MostAdHoc)
 	}
 	text, err := json.Marshal(adHocForm{kept})
-	return string(text), err
+	if err != nil {
+		return "", err
+	}
+	// It is written as JSON once more.
+	if written, err := json.Marshal(string(text)); err != nil || len(text) > mostText || len(written) > mostWritten {
+		return "", errors.Join(err, errors.New("the ledger has no room for more silences: put those that are to last into the file"))
+	}
+	return string(text), nil
 }
+
+// How long the ledger's note of silences may be, in bytes, as it is and as JSON.
+const (
+	mostText    = 390_000
+	mostWritten = 450_000
+)
 
 // Add returns the silences with another one.
 func (list AdHoc) Add(s Silence) (AdHoc, error) {
