@@ -38,8 +38,7 @@ func TestAmend(t *testing.T) {
 		if err := open().Amend(ctx, "rule", marking(1)); err != nil {
 			t.Fatal(err)
 		}
-		lease, err := begun.Lease(ctx, "rule", 5*time.Minute)
-		if err != nil {
+		if _, err := begun.Lease(ctx, "rule", 5*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		want := first
@@ -63,7 +62,8 @@ func TestAmend(t *testing.T) {
 
 		// A process was paused for longer than its lease, and saves what it knew.
 		paused := open()
-		if lease, err = paused.Lease(ctx, "rule", 5*time.Minute); err != nil {
+		lease, err := paused.Lease(ctx, "rule", 5*time.Minute)
+		if err != nil {
 			t.Fatal(err)
 		}
 		clock.add(6 * time.Minute)
