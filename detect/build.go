@@ -10,6 +10,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
+	"pushback/detect/silence"
 	"pushback/detect/workspace"
 )
 
@@ -21,6 +22,10 @@ type builder struct {
 	window  alert.Span
 	now     time.Time
 	texts   map[string]json.RawMessage // as JSON
+	// silences are asked which of them cover an alert, if that matters, and covered has
+	// the answers by the alert's id.
+	silences *silence.Set
+	covered  map[string]silence.Covering
 }
 
 func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now time.Time) builder {
@@ -101,6 +106,7 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 		}
 	}
 	a.ID = alert.NewID(r.ID, a.Activities)
+	b.cover(a, rows)
 	shown := rows[:min(n, mostAlertRows)]
 	a.Rows = b.rows(shown)
 	a.Entities = b.entities(shown, func(text string) {

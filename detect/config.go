@@ -9,6 +9,7 @@ import (
 	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
+	"pushback/detect/silence"
 )
 
 // Config says when windows are run, and how a tick uses its time. The zero value
@@ -105,8 +106,17 @@ type Config struct {
 	MinSeverity alert.Severity
 	RiskCutoff  *int64
 
+	// Silences are exceptions beside those that the ledger has, and RuleNames how
+	// silences may call the rules.
+	Silences  *silence.Set
+	RuleNames []silence.Rule
+
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health
+
+	// Remembers is how long the ledger knows what was reported. A window that began
+	// longer ago is not run once more, whoever wants that. Zero is no limit.
+	Remembers time.Duration
 
 	// Start and End, if set, limit the windows to those that end after Start
 	// and whose newest part, one frequency long, begins before End. They are
@@ -174,29 +184,36 @@ func (c Config) isStorm(r *rule.Rule, news int) bool {
 	return c.MaxAlerts > 0 && news > c.MaxAlerts && r.Grouping == rule.AlertPerResult
 }
 
-// holdsBack reports whether an alert is recorded but sent nowhere.
-func (c Config) holdsBack(a alert.Alert) bool {
+// heldBack returns why an alert is recorded but sent nowhere, or nil if it is sent.
+func (c Config) heldBack(a alert.Alert) *alert.HeldBack {
 	if a.Storm != nil {
-		return false // what is known of the worst says nothing of the others
+		return nil // what is known of the worst says nothing of the others
 	}
 	if a.Compromised() {
-		return false
+		return nil
 	}
 	if a.Severity < c.MinSeverity {
-		return true
+		return &alert.HeldBack{By: alert.HeldBySeverity, Reason: fmt.Sprintf("its severity, %s, is below %s (PUSHBACK_MIN_SEVERITY)", a.Severity, c.MinSeverity)}
 	}
-	return c.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *c.RiskCutoff
+	if c.RiskCutoff != nil && a.Context != nil && a.Context.RiskScore != nil && *a.Context.RiskScore <= *c.RiskCutoff {
+		return &alert.HeldBack{By: alert.HeldByRisk, Reason: fmt.Sprintf("its risk score, %d, is not above %d (PUSHBACK_RISK_CUTOFF)", *a.Context.RiskScore, *c.RiskCutoff)}
+	}
+	return nil
 }
+
+// wasHeldBack reports whether an alert that the ledger has was sent nowhere. What a
+// version before recorded does not say so itself.
+func (c Config) wasHeldBack(a alert.Alert) bool { return a.HeldBack != nil || c.heldBack(a) != nil }
 
 // schedule returns what the schedules of rules have to know.
 func (c Config) schedule() schedule.Config {
-	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, MostLate: c.MostLate, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
+	return schedule.Config{Delay: c.Delay, Lateness: c.Lateness, CatchUp: c.CatchUp, Remembers: c.Remembers, MostLate: c.MostLate, NRTFrequency: c.NRTFrequency, Start: c.Start, End: c.End}
 }
 
 // checked returns the configuration with its defaults, or why it is none.
 func (c Config) checked() (Config, error) {
-	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 || c.LateLook < 0 || c.LookMargin < 0 || c.MostLate < 0 {
-		return c, errors.New("detect: delay, lateness, catch-up, the late look, its margin and its limit cannot be negative")
+	if c.Delay < 0 || c.Lateness < 0 || c.CatchUp < 0 || c.LateLook < 0 || c.LookMargin < 0 || c.MostLate < 0 || c.Remembers < 0 {
+		return c, errors.New("detect: delay, lateness, catch-up, the late look, its margin and its limit, and how long is remembered cannot be negative")
 	}
 	if c.Margin < 0 || c.DeliveryTime < 0 || c.SendTimeout < 0 {
 		return c, errors.New("detect: margin, delivery time and send timeout cannot be negative")

@@ -57,6 +57,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle 
 		if len(updates) == 0 || !p.keepLease(ctx, now) {
 			return nil
 		}
+		r.holdUpdates(ctx, p, updates, open, now)
 		e := r.entry(p, p.state, updates)
 		if err := record(ctx, r.history, e); err != nil {
 			return err
@@ -77,8 +78,12 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle 
 func followed(recent, others []alert.Alert) []alert.Alert {
 	byID := map[string]int{}
 	var open []alert.Alert
+	resumed := map[string]bool{} // from then on the other one is followed
 	for _, a := range recent {
-		if a.Updates != nil {
+		resumed[a.Resumes] = true
+	}
+	for _, a := range recent {
+		if a.Updates != nil || resumed[a.ID] {
 			continue
 		}
 		byID[a.ID] = len(open)

@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,8 @@ func TestHoldsBack(t *testing.T) {
 			w := &world{events: []event{happened("1", "alice", "09:10"), happened("2", "bob", "09:20")}}
 			in := &inbox{name: "inbox"}
 			test.config.Delay, test.config.Lateness, test.config.Enricher = 5*time.Minute, 2*time.Hour, &test.oracle
-			d, err := New(test.config, []*rule.Rule{counting(time.Hour, time.Hour)}, w, ledger.NewMemory(), in)
+			l := ledger.NewMemory()
+			d, err := New(test.config, []*rule.Rule{counting(time.Hour, time.Hour)}, w, l, in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,6 +153,24 @@ func TestHoldsBack(t *testing.T) {
 			}
 			if !slices.Equal(sent, test.want) || total.HeldBack != test.held || total.Alerts != 2 || !warned {
 				t.Errorf("reported %q, %d of %d held back, want %q, %d of 2; warned: %v", sent, total.HeldBack, total.Alerts, test.want, test.held, warned)
+			}
+			recent, _, err := l.Recent(t.Context(), "counting", clock("00:00"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reasons := 0
+			for _, a := range recent {
+				switch {
+				case a.HeldBack == nil:
+				case a.HeldBack.By == alert.HeldBySeverity && strings.Contains(a.HeldBack.Reason, "PUSHBACK_MIN_SEVERITY") && test.config.MinSeverity > a.Severity,
+					a.HeldBack.By == alert.HeldByRisk && strings.Contains(a.HeldBack.Reason, "PUSHBACK_RISK_CUTOFF") && test.config.RiskCutoff != nil:
+					reasons++
+				default:
+					t.Errorf("held back for %+v", *a.HeldBack)
+				}
+			}
+			if reasons != test.held {
+				t.Errorf("the ledger has the reasons of %d, want %d", reasons, test.held)
 			}
 		})
 	}

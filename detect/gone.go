@@ -63,7 +63,7 @@ func (r *recall) stateOf(ctx context.Context, h history, rule scheduledRule, now
 		return known, true, nil
 	case !r.since.IsZero() && r.since.Before(now):
 		begin := rule.schedule.Begin(r.since)
-		return ledger.State{First: begin.First, Watermark: begin.Watermark, Pending: begin.Pending}, true, nil
+		return ledger.State{First: begin.First, Watermark: begin.Watermark, Pending: begin.Pending, Rerun: s.Rerun}, true, nil
 	}
 	return s, false, nil
 }

@@ -363,7 +363,7 @@ func (r scheduledRule) state(s ledger.State) schedule.State {
 	for i, stretch := range s.Looks.Late {
 		late[i] = schedule.Stretch(stretch)
 	}
-	return schedule.State{First: s.First, Watermark: s.Watermark, Pending: s.Pending, Looked: s.Looks.Looked, Late: r.schedule.Ends(late)}
+	return schedule.State{First: s.First, Watermark: s.Watermark, Pending: s.Pending, Looked: s.Looks.Looked, Late: r.schedule.Ends(late), Rerun: r.rerun(s)}
 }
 
 func stretches(s schedule.Schedule, ends []time.Time) (list []ledger.Stretch) {

@@ -58,7 +58,7 @@ func (p *progress) fail(doing string, err error) {
 // conclude notes in the report how far the tick has come with the rule.
 func (p *progress) conclude() {
 	p.keepLook()
-	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late)
+	p.run.Waiting = len(p.state.Pending) + len(p.rule.state(p.state).Late) + len(p.rule.rerun(p.state))
 	if len(p.run.Windows) > 0 {
 		switch failed := p.run.Failure() != nil; {
 		case failed:

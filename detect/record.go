@@ -15,12 +15,12 @@ func (r *runner) entry(p *progress, state ledger.State, alerts []alert.Alert) le
 	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: r.destinations}
 	alerts = slices.Clone(alerts)
 	alert.SortByWeight(alerts)
-	if !slices.ContainsFunc(alerts, r.config.holdsBack) { // as a rule, and there may be very many
+	if !slices.ContainsFunc(alerts, isHeldBack) { // as a rule, and there may be very many
 		e.Alerts = alerts
 		return e
 	}
 	for _, a := range alerts {
-		if r.config.holdsBack(a) {
+		if isHeldBack(a) {
 			e.HeldBack = append(e.HeldBack, a)
 		} else {
 			e.Alerts = append(e.Alerts, a)
@@ -28,6 +28,8 @@ func (r *runner) entry(p *progress, state ledger.State, alerts []alert.Alert) le
 	}
 	return e
 }
+
+func isHeldBack(a alert.Alert) bool { return a.HeldBack != nil }
 
 // recorder records what is new of a rule. [*ledger.Ledger] is one.
 type recorder interface {

@@ -13,6 +13,7 @@ import (
 	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
+	"pushback/detect/silence"
 	"pushback/detect/workspace"
 )
 
@@ -24,6 +25,7 @@ type history interface {
 	Unseen(ctx context.Context, q ledger.Question) (ledger.Answer, error)
 	Recent(ctx context.Context, ruleID string, since time.Time) (recent []alert.Alert, left int, err error)
 	Related(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
+	Whole(ctx context.Context, ruleID string, since time.Time, wanted func(alert.Alert) bool) ([]alert.Alert, error)
 	recorder
 }
 
@@ -36,6 +38,7 @@ type runner struct {
 	destinations []string // that are owed each alert
 	recall       *recall
 	troubles     map[string]lookTrouble // by rule
+	silences     *silence.Set           // of this tick
 }
 
 type scheduledRule struct {
@@ -279,12 +282,16 @@ func (r *runner) begin(ctx context.Context, p *progress, now time.Time) error {
 	p.watermark, p.behind = state.Watermark, len(state.Pending) > 0
 	p.due = plan.Windows
 	p.state.First, p.state.Watermark, p.state.Pending = plan.State.First, plan.State.Watermark, plan.State.Pending
+	p.state.Rerun = stretches(p.rule.schedule, plan.State.Rerun)
 	p.beginLooks(plan)
+	if plan.Forgotten > 0 {
+		p.run.warn(fmt.Sprintf("rule %q: %s not run once more: what was reported of so long ago is not known any more", p.rule.Name, counted(plan.Forgotten, "window is", "windows are")))
+	}
 	if p.run.Skipped = plan.Skipped; plan.Skipped.Any() {
 		p.run.warn(fmt.Sprintf("rule %q: %s", p.rule.Name, plan.Skipped))
 	}
 	// A rule that never ran begins here, even if the tick does not get to it.
-	p.touched = plan.Skipped.Any() || state.IsZero() && len(p.due) > 0 || p.recalled
+	p.touched = plan.Skipped.Any() || plan.Forgotten > 0 || state.IsZero() && len(p.due) > 0 || p.recalled
 	return nil
 }
 
@@ -336,6 +343,7 @@ func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now 
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.End.Equal)
 	done.Looks = p.rule.withoutLate(p.state, due.End)
+	done.Rerun = p.rule.withoutRerun(p.state, due.End)
 	done.LastSuccess = now
 	kept := len(alerts) > 0 || len(held) > 0
 	if kept {
@@ -409,33 +417,35 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
 	quiet := r.suppress(scheduled.Rule, b, suppressed, run)
 	reader.keep(suppressed) // the builder lets go of the rest as it makes alerts of it
+	failed := false
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
 		s := b.storm(news, r.config.MaxAlerts, reader.over(b.table).identity)
 		w.Alerts = []alert.Alert{s.alert()}
-		s.rank(&w.Alerts[0], r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)[1])
+		lists, _ := r.enrich(ctx, scheduled, now, run, w.Alerts, s.assessed(), quiet.alerts)
+		s.rank(&w.Alerts[0], lists[1])
 	} else {
+		if b.silences = r.silences.About(scheduled.ID, scheduled.Name); b.silences != nil {
+			b.covered = map[string]silence.Covering{}
+		}
 		w.Alerts = b.alerts(news)
-		r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
+		_, failed = r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
 	held = quiet.hold(reader, &w)
-	for _, a := range w.Alerts {
-		if r.config.holdsBack(a) {
-			w.HeldBack++
-		}
-	}
+	w.HeldBack = r.hold(w.Alerts, failed, func(a alert.Alert) silence.Covering { return b.covered[a.ID] })
 	return w, held
 }
 
 // enrich adds context to the alerts of several lists, which it returns: with one
-// batch of queries for all. Whatever goes wrong with it, they are reported.
-func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.Time, run *RuleRun, lists ...[]alert.Alert) [][]alert.Alert {
+// batch of queries for all. Whatever goes wrong with it, they are reported; failed says
+// that it was all of it.
+func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.Time, run *RuleRun, lists ...[]alert.Alert) (enriched [][]alert.Alert, failed bool) {
 	alerts := lists[0]
 	if slices.ContainsFunc(lists[1:], func(more []alert.Alert) bool { return len(more) > 0 }) {
 		alerts = slices.Concat(lists...)
 	}
 	if r.config.Enricher == nil || len(alerts) == 0 {
-		return lists
+		return lists, false
 	}
 	err := guarded(func() error {
 		for _, warning := range r.config.Enricher.Enrich(ctx, alerts, now) {
@@ -444,6 +454,7 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.T
 		return nil
 	})
 	if err != nil {
+		failed = true
 		run.warn(fmt.Sprintf("rule %q: warning: context: %v", scheduled.Name, err))
 	}
 	for i := range alerts {
@@ -455,5 +466,5 @@ func (r *runner) enrich(ctx context.Context, scheduled scheduledRule, now time.T
 		copy(list, alerts)
 		alerts = alerts[len(list):]
 	}
-	return lists
+	return lists, failed
 }

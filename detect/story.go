@@ -55,7 +55,7 @@ func (r *runner) relate(ctx context.Context, p *progress, alerts []alert.Alert, 
 		// An attack can have another end by now: a late record shows it.
 		own := other == p
 		related, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool {
-			return b.Storm == nil && !r.config.holdsBack(b) && len(index.about(b, own, p.rule.NoFollowUp)) > 0
+			return b.Storm == nil && !r.config.wasHeldBack(b) && len(index.about(b, own, p.rule.NoFollowUp)) > 0
 		})
 		if err != nil {
 			return &ledgerError{"asking what rules of the same story reported", err}
@@ -192,7 +192,7 @@ func accountsOf(a alert.Alert) (list []accountName) {
 // time.
 func (r *runner) reportedByOthers(ctx context.Context, p *progress, since time.Time) (all []alert.Alert, err error) {
 	for _, other := range p.others {
-		list, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool { return b.Storm == nil && !r.config.holdsBack(b) })
+		list, err := r.history.Related(ctx, other.rule.ID, since, func(b alert.Alert) bool { return b.Storm == nil && !r.config.wasHeldBack(b) })
 		if err != nil {
 			return nil, err
 		}

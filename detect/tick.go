@@ -48,7 +48,9 @@ type Detector struct {
 	runner  *runner
 	courier *courier
 	watch   *watch
-	recall  *recall
+	// silencer has the silences.
+	silencer *silencer
+	recall   *recall
 
 	ticking chan struct{} // holds a value during a tick
 }
@@ -75,9 +77,10 @@ func New(config Config, rules []*rule.Rule, querier Querier, ledger Ledger, noti
 	seen := &recall{}
 	return &Detector{
 		config: config, ledger: ledger, recall: seen, ticking: make(chan struct{}, 1),
-		runner:  &runner{config: config, rules: scheduled, querier: querier, history: ledger, destinations: names, recall: seen},
-		courier: newCourier(config, parts, notifiers, ledger, ledger),
-		watch:   &watch{config: config, rules: parts, querier: querier, notifiers: notifiers, notes: ledger, recall: seen, unnoted: map[conditionKey]condition{}},
+		runner:   &runner{config: config, rules: scheduled, querier: querier, history: ledger, destinations: names, recall: seen},
+		courier:  newCourier(config, parts, notifiers, ledger, ledger),
+		silencer: &silencer{config: config, notifiers: names, ledger: ledger},
+		watch:    &watch{config: config, rules: parts, querier: querier, notifiers: notifiers, notes: ledger, recall: seen, unnoted: map[conditionKey]condition{}},
 	}, nil
 }
 
@@ -185,6 +188,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 		report.Duration = elapsed()
 		return report, report.Err()
 	}
+	d.runner.silences = d.silencer.begin(querying, &report)
 	plan, runs := d.runner.plan(querying, now)
 	report.Rules = runs
 	report.LedgerGone = d.watch.noteOnce(querying, runs, now)
@@ -194,6 +198,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	d.purge(sending, &report)
 	report.Queries = d.requests() - asked
 	d.watch.look(sending, &report, report.fullness(elapsed()))
+	d.silencer.settle(sending, &report)
 	d.courier.heartbeat(sending, &report, clock)
 	report.stop(ctx)
 	report.Duration = elapsed()

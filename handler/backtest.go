@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ type backtest struct {
 	perMin   int
 	state    string // a file, or "" for none
 	json     bool
+	silences string        // a file that is tried, or "" for none
+	tried    *silencesFile // what it has
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	// open returns the workspace, with its clients tuned.
@@ -93,6 +96,14 @@ func newBacktest() *cobra.Command {
 			if len(b.rules) == 0 {
 				return errors.Join(set.err(), errors.New("no rule is left to run"))
 			}
+			if b.silences != "" {
+				if b.tried, err = readSilences(b.silences, b.rules); err != nil {
+					return err
+				}
+				for _, w := range b.tried.warnings {
+					warn.write(strings.Replace(w, "warning: ", "", 1))
+				}
+			}
 			b.open = func(t tune) (detect.Querier, error) {
 				return openWorkspace(b.settings, slog.New(slog.DiscardHandler), t)
 			}
@@ -104,6 +115,7 @@ func newBacktest() *cobra.Command {
 	cmd.Flags().IntVar(&b.perMin, "queries-per-minute", defaultQueriesAMinute, "how many queries a minute the workspace is asked at most")
 	cmd.Flags().StringVar(&b.state, "state", "", "file that keeps the answers, so that the same command goes on where it was stopped; it holds rows of the logs")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print one JSON object per rule, and nothing else")
+	silencesFlag(cmd, &b.silences)
 	return cmd
 }
 
@@ -177,13 +189,29 @@ func (b *backtest) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	bar.done()
 	warn.flush()
+	if b.tried != nil {
+		for _, l := range all {
+			l.tried = map[string]int{}
+			for _, s := range b.tried.held {
+				for _, a := range s.Alerts {
+					if a.RuleID == l.rule.ID {
+						l.tried[s.ID]++
+					}
+				}
+			}
+		}
+	}
 	if !b.json {
 		if _, err := fmt.Fprintf(stdout, "Backtest of %s, %s to %s UTC: %s asked, %d answers kept from before. Nothing was sent.\n",
 			count(int64(len(b.rules)), "rule"), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"), countQueries(counted.sent), counted.kept); err != nil {
 			return err
 		}
 	}
-	return errors.Join(writeLoudness(stdout, styleOf(stdout), all, b.settings.QueryTimeout, b.json), failures.err())
+	err = writeLoudness(stdout, styleOf(stdout), all, b.settings.QueryTimeout, b.json)
+	if err == nil && b.tried != nil && !b.json {
+		err = b.tried.write(stdout, styleOf(stdout))
+	}
+	return errors.Join(err, failures.err())
 }
 
 func countQueries(n int) string {
@@ -205,6 +233,7 @@ func (b *backtest) rule(ctx context.Context, r *rule.Rule, querier detect.Querie
 	config.Start, config.End = from, to
 	config.Clock = b.now
 	withContext(&config, b.settings, querier)
+	b.tried.use(&config, b.rules)
 	detector, err := detect.New(config, []*rule.Rule{r}, timed, ledger.NewMemory(), nowhere{})
 	if err != nil {
 		return err
@@ -221,6 +250,7 @@ func (b *backtest) rule(ctx context.Context, r *rule.Rule, querier detect.Querie
 		for _, run := range report.Rules {
 			l.add(run)
 		}
+		b.tried.add(report)
 		if failed++; err == nil {
 			failed = 0
 		}

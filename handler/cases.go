@@ -67,6 +67,14 @@ func newTest() *cobra.Command {
 			for _, text := range slices.Concat(loaded.warnings, t.saved.notes) {
 				warn.write(text)
 			}
+			if t.silences != "" {
+				if t.tried, err = readSilences(t.silences, loaded.rules); err != nil {
+					return err
+				}
+				for _, text := range t.tried.warnings {
+					warn.write(text)
+				}
+			}
 			report := testReport{begin: time.Now(), broken: loaded.broken, warn: warn, run: pattern, print: t.printer(cmd.OutOrStdout(), asJSON)}
 			for _, r := range loaded.rules {
 				if err := t.rule(cmd.Context(), r, &report); err != nil {
@@ -75,6 +83,11 @@ func newTest() *cobra.Command {
 			}
 			if err := report.end(); err != nil {
 				return err
+			}
+			if t.tried != nil && !asJSON {
+				if err := t.tried.write(cmd.OutOrStdout(), styleOf(cmd.OutOrStdout())); err != nil {
+					return err
+				}
 			}
 			if junit != "" {
 				if err := report.writeJUnit(junit); err != nil {
@@ -89,6 +102,7 @@ func newTest() *cobra.Command {
 	cmd.Flags().StringVar(&junit, "junit", "", "also write the results into this file, as JUnit's XML")
 	cmd.Flags().StringVar(&start, "init", "", "write a first case for the rule of this file into NAME.test.yaml beside it, and run nothing")
 	t.lists.flag(cmd)
+	silencesFlag(cmd, &t.silences)
 	strictFlag(cmd, &strict)
 	return cmd
 }
@@ -152,7 +166,10 @@ type tester struct {
 	config settings.Settings
 	lists  watchlists
 	saved  library // what lists come to
-	run    *regexp.Regexp
+	// silences is a file that is tried, or empty, and tried what it has for a rule.
+	silences string
+	tried    *silencesFile
+	run      *regexp.Regexp
 }
 
 // caseResult is how a case ended. It passed if it has no differences, no error and no
@@ -163,9 +180,10 @@ type caseResult struct {
 	took        time.Duration
 	alerts      int
 	differences []rule.Difference
-	failure     string   // why the rule did not run to its end
-	mistake     string   // what is wrong with the case itself
-	warnings    []string // of what makes a case test something else than it says
+	failure     string         // why the rule did not run to its end
+	mistake     string         // what is wrong with the case itself
+	silenced    map[string]int // alerts that silences would hold back, by their ids
+	warnings    []string       // of what makes a case test something else than it says
 	notes       []string
 }
 
@@ -284,6 +302,7 @@ func (t *tester) test(ctx context.Context, r *rule.Rule, c rule.Case, shared *sh
 	}
 	result.notes = append(result.notes, late.warnings(tablesOfRules(ready.rules, ready.known, o.lists), o.config, detectors)...)
 	result.alerts = len(found.alerts)
+	result.silenced = t.tried.judge(found.alerts, ready.rules)
 	result.differences = c.Expect.Compare(found.alerts)
 	return result
 }

@@ -162,6 +162,7 @@ type jsonResult struct {
 	Result      string            `json:"result"` // pass, fail or mistake
 	Seconds     float64           `json:"seconds"`
 	Alerts      int               `json:"alerts"`
+	Silenced    map[string]int    `json:"silenced,omitempty"`
 	Differences []rule.Difference `json:"differences,omitempty"`
 	Error       string            `json:"error,omitempty"`
 	Warnings    []string          `json:"warnings,omitempty"`
@@ -171,7 +172,7 @@ type jsonResult struct {
 func (p *jsonTests) result(r caseResult) error {
 	out := jsonResult{
 		Rule: r.rule.Name, RuleID: r.rule.ID, RuleFile: r.rule.File, Case: r.test.Name, File: r.test.File, Line: r.test.Line, Column: r.test.Column,
-		Result: "pass", Seconds: r.took.Seconds(), Alerts: r.alerts, Differences: r.differences, Warnings: r.warnings, Notes: r.notes,
+		Result: "pass", Seconds: r.took.Seconds(), Alerts: r.alerts, Silenced: r.silenced, Differences: r.differences, Warnings: r.warnings, Notes: r.notes,
 	}
 	switch {
 	case r.mistake != "":

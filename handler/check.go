@@ -126,6 +126,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	c.timeZone()
 	c.host()
 	rules := c.rules()
+	c.silences(rules)
 	one := func(check func(ctx context.Context)) {
 		if ctx.Err() == nil && c.err == nil {
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -390,6 +391,7 @@ func (c *checker) ledger(ctx context.Context, rules []*rule.Rule, log *slog.Logg
 			c.settings.TableName, format, ledger.Format)
 	}
 	c.load(ctx, l)
+	c.silencesOf(ctx, l)
 	waiting := 0
 	for _, o := range owed {
 		if !o.Parked {

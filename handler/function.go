@@ -28,6 +28,9 @@ type function struct {
 	stopping      context.Context
 	finish, write time.Duration
 
+	// ticked, if set, is given what each tick did.
+	ticked func(detect.Report)
+
 	turn   chan struct{} // of size 1, full during a tick
 	opened *opened       // guarded by turn
 	warned *once
@@ -117,6 +120,9 @@ func (f *function) tick(ctx context.Context, inv invocation) (done *summary, err
 		return nil, err
 	}
 	report, err = f.opened.detector.Tick(ctx, now)
+	if f.ticked != nil {
+		f.ticked(report)
+	}
 	log := f.log.With(attrs...)
 	logReport(ctx, log, report)
 	f.warnOf(report)

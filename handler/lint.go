@@ -30,6 +30,9 @@ func newLint() *cobra.Command {
 		Long: "Checks rule files: their YAML, their cases, their queries against the columns of the known tables, and whether the\n" +
 			"columns that they map are in what their queries give. All that is wrong in all files is reported at once. PATH is a\n" +
 			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
+			"With --live it also says what is reported again once the rules take the place of those that are live: of a new id\n" +
+			"everything within reach of its first windows, of other identity columns what still lies in a window, and of another\n" +
+			"query alone nothing.\n\n" +
 			"The exit code is 1 if there is an error, and 2 if a PATH is not there. Warnings change nothing about it.",
 		Example: "  handler lint\n" +
 			"  handler lint rules/ --json",
@@ -41,6 +44,9 @@ func newLint() *cobra.Command {
 			warn := &warnings{w: cmd.ErrOrStderr()}
 			for _, note := range l.saved.notes {
 				warn.write(note)
+			}
+			if err := l.readLive(); err != nil {
+				return err
 			}
 			findings, rules, err := l.lint(paths)
 			if err != nil {
@@ -63,6 +69,7 @@ func newLint() *cobra.Command {
 		},
 	}
 	l.lists.flag(cmd)
+	cmd.Flags().StringVar(&l.live, "live", "", "rule files as they are live, a file or a folder: say what editing them repeats")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per error or warning, and nothing else")
 	return cmd
 }
@@ -77,6 +84,9 @@ type lintFinding struct {
 type linter struct {
 	lists watchlists
 	saved library // what lists come to
+
+	live      string // a path, or ""
+	liveRules []*rule.Rule
 }
 
 // catalog is what queries are checked against.
@@ -113,6 +123,7 @@ func (l *linter) lint(paths []string) (findings []lintFinding, count int, err er
 			count++
 			_, problems := r.Cases()
 			report(problems...)
+			report(l.repeats(r)...)
 			for _, f := range l.rule(r) {
 				if key := f.String(); !seen[key] {
 					seen[key] = true

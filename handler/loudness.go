@@ -41,7 +41,8 @@ type loudness struct {
 	windows, rows                int
 	mostRows, mostAlerts         int // of a window
 	took                         []time.Duration
-	failed                       int // windows
+	failed                       int            // windows
+	tried                        map[string]int // alerts that silences would hold back, by their ids
 	err                          error
 }
 
@@ -174,6 +175,7 @@ type loudnessJSON struct {
 	Queries    int             `json:"queries"`
 	MedianMS   int64           `json:"medianMs"`
 	LongestMS  int64           `json:"longestMs"`
+	Silenced   map[string]int  `json:"silenced,omitempty"`
 	Error      string          `json:"error,omitempty"`
 }
 
@@ -182,7 +184,7 @@ func (l *loudness) json() loudnessJSON {
 		Rule: l.rule.ID, Name: l.rule.Name, File: l.rule.File, Alerts: l.alerts, PerDay: l.perDay(), Days: []dayCount{}, Severities: map[string]int{},
 		Raised: l.raised, Lowered: l.lowered, Identities: append([]identityCount{}, l.loudest()...), Updates: l.updates, Dropped: l.dropped, Suppressed: l.suppressed,
 		HeldBack: l.held, Storm: l.storm, Windows: l.windows, Failed: l.failed, Rows: l.rows, MostRows: l.mostRows, MostAlerts: l.mostAlerts,
-		Queries: len(l.took), MedianMS: l.median().Milliseconds(), LongestMS: l.longest().Milliseconds(), Error: errorText(l.err),
+		Queries: len(l.took), MedianMS: l.median().Milliseconds(), LongestMS: l.longest().Milliseconds(), Silenced: l.tried, Error: errorText(l.err),
 	}
 	for _, day := range l.days {
 		out.Days = append(out.Days, dayCount{day, l.of[day]})

@@ -45,6 +45,7 @@ type offline struct {
 	read     func(context.Context, logs.Options) (*logs.Logs, error)
 	needs    *logs.Options // what the rules need of the logs; nil to find it out
 	perHour  bool          // what happened is counted hour by hour, too
+	silences *silencesFile // what is tried; nil for nothing
 }
 
 // localWorkspace is the id of the workspace that the logs stand for.
@@ -68,6 +69,13 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	}
 	o.perHour = true
 	o.warnings = append(o.warnings, o.lists.notes...)
+	if out.silences != "" {
+		var err error
+		if o.silences, err = readSilences(out.silences, o.rules); err != nil {
+			return err
+		}
+		o.warnings = append(o.warnings, o.silences.warnings...)
+	}
 	enabled, disabled := divide(o.rules)
 	for _, r := range disabled {
 		o.warnings = append(o.warnings, fmt.Sprintf("%s: the rule %q is disabled and does not run", r.File, r.Name))
@@ -86,11 +94,14 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	bar := newProgress(stderr)
 	warn := &warnings{w: &clearing{stderr, bar}}
 	p := out.printer(&clearing{stdout, bar}, styleOf(stdout), warn)
+	counting, shown := p.(interface{ perHour(*hours) })
+	if o.silences != nil {
+		p = &triedSilences{printer: p, file: o.silences, w: &clearing{stdout, bar}, style: styleOf(stdout), json: out.json, summary: out.summary}
+	}
 	if err := p.start(o.title, l, rules, slices.Concat(o.warnings, problems.missing, problems.notes), first, last); err != nil {
 		return err
 	}
 	var perHour *hours
-	counting, shown := p.(interface{ perHour(*hours) })
 	if shown || cards != nil {
 		if perHour, err = o.hours(ctx, ready); err != nil && ctx.Err() == nil {
 			warn.write(err.Error())
@@ -237,7 +248,7 @@ func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule
 	reported := ledger.NewMemory()
 	var detectors []*detect.Detector
 	for _, part := range parts {
-		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, coming, reported, to)
+		sim, err := newSimulation(l, o.lists, rules, o.config, part.from, part.to, coming, reported, to, o.silences)
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +267,7 @@ type simulation struct {
 	from     time.Time
 }
 
-func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier) (*simulation, error) {
+func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.Settings, first, last time.Time, known *arrivals, reported detect.Ledger, to notify.Notifier, tried ...*silencesFile) (*simulation, error) {
 	sim := &simulation{from: first}
 	tables, _ := withKnown(lists, l, queriesOf(rules)...)
 	client, err := sim.client(tables, lists)
@@ -281,6 +292,9 @@ func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.S
 	config.Concurrency, config.InOrder = runtime.GOMAXPROCS(0), true
 	config.Start, config.End = first, last
 	withContext(&config, s, context)
+	for _, f := range tried {
+		f.use(&config, rules)
+	}
 	sim.detector, err = detect.New(config, rules, client, reported, to)
 	return sim, err
 }

@@ -42,6 +42,8 @@ type output struct {
 	verbose bool
 	// full cuts nothing that is too long for the terminal.
 	full bool
+	// silences is a file of silences that are tried.
+	silences string
 }
 
 func (o *output) flags(cmd *cobra.Command) {
@@ -53,6 +55,7 @@ func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.open, "open", false, "open that page in a browser, without --serve at any free port")
 	cmd.Flags().BoolVar(&o.summary, "summary", false, "instead of the alerts say how loud each rule is: alerts a day, who comes most, what is dropped, how long queries take; with --json one object per rule")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per alert, and nothing else")
+	silencesFlag(cmd, &o.silences)
 }
 
 // check finds flags that contradict each other.
@@ -384,6 +387,9 @@ func (p *textPrinter) tick(r detect.Report) error {
 	var moreDropped, moreSuppressed int
 	for _, run := range r.Rules {
 		p.held += run.UpdatesHeldBack
+		for _, s := range run.Silenced() { // which are said by themselves
+			p.held -= len(s.Alerts)
+		}
 		for _, w := range run.Windows {
 			p.passes++
 			if w.Pass == 0 {

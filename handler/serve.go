@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/kql"
+	"pushback/detect/ledger"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 	"pushback/handler/telemetry"
@@ -144,6 +146,11 @@ type app struct {
 	settings    settings.Settings
 	settingsErr error
 	log         *slog.Logger
+	// kept, if set, is given what is recorded. If it is of a dry run, nothing is.
+	kept *keptRecords
+	// only, if set, says which rules run, and prepare changes what they run with.
+	only    func(*rule.Rule) bool
+	prepare func(ctx context.Context, config *detect.Config, rules []*rule.Rule, l *ledger.Ledger) error
 }
 
 // open makes the detector. It is the production one: rules, workspace, ledger
@@ -161,13 +168,13 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if len(rules) == 0 {
 		return nil, errors.Join(ruleErr, errors.New("no rule is left to run"))
 	}
-	ledger, err := openLedger(ctx, a.settings, a.log, true)
+	records, err := a.ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
 	config := detect.DefaultConfig()
 	config.Delay, config.Lateness = a.settings.Delay, a.settings.Lateness
-	config.CatchUp = a.settings.CatchUp
+	config.CatchUp, config.Remembers = a.settings.CatchUp, a.settings.SeenRetention
 	looks := looksOf(rules, kql.Catalog{Tables: kql.KnownTables()})
 	config.Beginnings, config.LateLook = looks.beginnings, lateLook(a.settings, rules)
 	config.Concurrency, config.Share = a.settings.Concurrency, a.settings.Share
@@ -181,14 +188,27 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 		config.Health.Broken = failures(ruleErr)
 	}
 	withContext(&config, a.settings, querier)
-	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: ledger, querier: querier, log: a.log})
+	silenceErr := a.silences(&config, rules)
+	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range withCaveat(a.settings) {
 		a.log.Warn(d.caveat, "destination", d.name)
 	}
-	detector, err := detect.New(config, rules, querier, ledger, destinations...)
+	if a.only != nil { // silences may name the others
+		rules, ruleErr = slices.DeleteFunc(rules, func(r *rule.Rule) bool { return !a.only(r) }), nil
+	}
+	if a.prepare != nil {
+		if err := a.prepare(ctx, &config, rules, records); err != nil {
+			return nil, err
+		}
+	}
+	var to detect.Ledger = records
+	if a.kept != nil {
+		to, destinations = a.kept.wrap(records), a.kept.stand(destinations)
+	}
+	detector, err := detect.New(config, rules, querier, to, destinations...)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +224,34 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
-	return &opened{detector: detector, err: ruleErr}, nil
+	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr)}, nil
+}
+
+// silences reads the file of silences. One that is wrong holds nothing back: what it
+// is for is less than an alert.
+func (a *app) silences(config *detect.Config, rules []*rule.Rule) error {
+	config.RuleNames = silenceRules(rules)
+	if a.settings.Silences == "" {
+		return nil
+	}
+	f, err := readSilences(a.settings.Silences, rules)
+	if err != nil {
+		a.log.Error("the file of silences holds nothing back, and every tick fails until it is put right; the rules run", "errors", failures(err))
+		return err
+	}
+	for _, w := range f.warnings {
+		a.log.Warn(w)
+	}
+	f.use(config, rules)
+	return nil
+}
+
+// ledger opens the ledger, or a draft of it for a dry run.
+func (a *app) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	if a.kept != nil && a.kept.dry {
+		return openDraft(ctx, a.settings, a.log)
+	}
+	return openLedger(ctx, a.settings, a.log, true)
 }
 
 // rules reads the rules, and logs what there is to know of them.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,8 @@ type summary struct {
 	Time       time.Time         `json:"time"`
 	Rules      []ruleSummary     `json:"rules"`
 	Deliveries []deliverySummary `json:"deliveries"`
+	// Silenced is how many alerts each silence held back, by its id.
+	Silenced map[string]int `json:"silenced,omitempty"`
 }
 
 type ruleSummary struct {
@@ -82,6 +86,12 @@ func summarize(r detect.Report) *summary {
 	for _, d := range r.Deliveries {
 		s.Deliveries = append(s.Deliveries, deliverySummary{d.Destination, d.Sent, d.Pending, d.Parked, d.More, d.Orphaned, errorText(d.Err)})
 	}
+	for _, silenced := range r.Silenced() {
+		if s.Silenced == nil {
+			s.Silenced = map[string]int{}
+		}
+		s.Silenced[silenced.ID] = len(silenced.Alerts)
+	}
 	return s
 }
 
@@ -129,6 +139,9 @@ func (s *summary) line(inv invocation) string {
 	}
 	say(storm, "%s reported as a storm", "alert")
 	say(updates, "%s of earlier alerts", "update")
+	for _, id := range slices.Sorted(maps.Keys(s.Silenced)) {
+		say(s.Silenced[id], "%s held back by silence "+id, "alert")
+	}
 	say(skipped, "%s skipped, longer ago than "+settings.Prefix+"_CATCH_UP", "window")
 	say(waiting, "%s left for the next tick", "window")
 	for _, d := range s.Deliveries {
@@ -163,6 +176,7 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	for _, d := range r.Deliveries {
 		logDelivery(ctx, log, d)
 	}
+	logSilenced(log, r)
 	logLoad(log, r)
 	if r.LedgerErr != nil {
 		log.Error("ledger", "error", r.LedgerErr.Error())
@@ -177,6 +191,17 @@ func logReport(ctx context.Context, log *slog.Logger, r detect.Report) {
 	}
 	if r.Stopped != nil {
 		log.Warn("the tick ended before all was done: the next goes on where it stopped", "why", r.Stopped.Error(), "left", r.Totals().Left)
+	}
+}
+
+// logSilenced writes a line for each silence that held something back.
+func logSilenced(log *slog.Logger, r detect.Report) {
+	for _, s := range r.Silenced() {
+		ids := make([]string, 0, min(len(s.Alerts), mostLogValues))
+		for _, a := range s.Alerts[:min(len(s.Alerts), mostLogValues)] {
+			ids = append(ids, a.ID)
+		}
+		log.Info("silenced", "silence", s.ID, "heldBack", len(s.Alerts), "alerts", ids)
 	}
 }
 

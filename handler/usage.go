@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -153,6 +154,28 @@ func nearestFlag(cmd *cobra.Command, given string) string {
 		return given
 	}
 	return suggest.Nearest(given, names)
+}
+
+// flagMoment reads a time given on the command line, or how long ago it was.
+func flagMoment(flag, text string, now time.Time) (time.Time, error) {
+	const longest = 100 * 366 * 24 * time.Hour
+	ago, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 15)
+		ago = time.Duration(n) * 24 * time.Hour
+	}
+	switch {
+	case err == nil && (ago < 0 || ago > longest):
+		return time.Time{}, usageError{fmt.Errorf("--%s is %q: expected how long ago, such as 36h or 7d", flag, text)}
+	case err == nil:
+		return now.Add(-ago), nil
+	}
+	t, err := flagTime(flag, text)
+	if err != nil {
+		return t, usageError{fmt.Errorf("%w, or how long ago, such as 36h or 7d", err)}
+	}
+	return t, nil
 }
 
 var startsWithYear = regexp.MustCompile(`^\d{4}(-|$)`)

@@ -43,9 +43,14 @@ type Alert struct {
 	// Updates is the alert that this one brings news of, nil if it stands for
 	// itself.
 	Updates *Reference `json:"updates,omitempty"`
+	// Resumes is the id of an alert that was held back, which this one brings news of.
+	// Nobody has that one: so this one stands for itself.
+	Resumes string `json:"resumes,omitempty"`
 	// Storm is set if the alert stands for more than one window may have of the
 	// rule. Of its Activities the outbox has the first only.
 	Storm *Storm `json:"storm,omitempty"`
+	// HeldBack says why the alert is sent nowhere, nil if it is.
+	HeldBack *HeldBack `json:"heldBack,omitempty"`
 	// IncidentURL leads to the incident that was made of the alert, if one was, and
 	// IncidentNumber is its number where analysts look, if it is known.
 	IncidentURL    string `json:"incidentUrl,omitempty"`

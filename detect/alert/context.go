@@ -33,6 +33,9 @@ type Context struct {
 	// Unavailable has a line for each kind of context that could not be had,
 	// with the reason.
 	Unavailable []string `json:"unavailable,omitempty"`
+	// Failed says that some of it could not be had for another reason than that the
+	// workspace does not have it.
+	Failed bool `json:"failed,omitempty"`
 }
 
 // Has reports whether there is a finding of a kind.

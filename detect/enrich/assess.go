@@ -53,6 +53,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		for _, name := range k.names() {
 			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
 				c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", name, why))
+				c.Failed = c.Failed || b.failed[name]
 			}
 		}
 	}
@@ -72,7 +73,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 // giveUp gives an alert for which there is no time left a context that says so.
 // What was found could have raised the severity, so nothing lowers it.
 func (b *batch) giveUp(a *alert.Alert) {
-	a.Context = &alert.Context{RuleSeverity: a.Severity, Unavailable: []string{"Assessment: not available, the time for it was over"}}
+	a.Context = &alert.Context{RuleSeverity: a.Severity, Unavailable: []string{"Assessment: not available, the time for it was over"}, Failed: true}
 }
 
 // findings are sentences by kind. An alert has one of each kind: about the

@@ -29,6 +29,8 @@ type batch struct {
 	visitors map[string][]prompt
 	// tables are those that a query over several found.
 	tables map[string]bool
+	// failed are the kinds that could not be had though the workspace has them.
+	failed map[string]bool
 	// historyMissing says that what was usual could not be looked up.
 	historyMissing bool
 	// answered has the rows that more than one part of the lists can give.
@@ -73,7 +75,7 @@ func (c *counts) add(name string, n int64) {
 
 func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 	b := &batch{config: config, now: now.UTC(), since: now.UTC(), accounts: map[string]*account{}, byName: map[string]*account{}, addresses: map[string]*address{},
-		visitors: map[string][]prompt{}, tables: map[string]bool{}}
+		visitors: map[string][]prompt{}, tables: map[string]bool{}, failed: map[string]bool{}}
 	for i, a := range alerts {
 		if !a.Span.Start.IsZero() && a.Span.Start.Before(b.since) {
 			b.since = a.Span.Start.UTC()

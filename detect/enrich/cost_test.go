@@ -97,7 +97,7 @@ func TestAssessmentStopsAtItsDeadline(t *testing.T) {
 		t.Errorf("warnings %q", warnings)
 	}
 	for _, a := range alerts {
-		if a.Severity != alert.Medium || a.Context == nil || len(a.Context.Unavailable) != 1 || !strings.Contains(a.Context.Unavailable[0], "Assessment") {
+		if a.Severity != alert.Medium || a.Context == nil || len(a.Context.Unavailable) != 1 || !a.Context.Failed || !strings.Contains(a.Context.Unavailable[0], "Assessment") {
 			t.Errorf("severity %s, context %+v", a.Severity, a.Context)
 		}
 	}

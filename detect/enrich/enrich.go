@@ -176,6 +176,9 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 		if err := e.ask(limited, b, k); err != nil {
 			why := reason(limited, err)
 			missing[k.name] = why
+			if _, absent := workspace.MissingTable(err); !absent {
+				b.failed[k.name] = true
+			}
 			warnings = append(warnings, unavailable(k.name, why))
 		}
 	}

@@ -227,6 +227,9 @@ func TestOnlySignInLogs(t *testing.T) {
 	if diff := cmp.Diff(want, alerts[0].Context.Unavailable); diff != "" {
 		t.Errorf("unavailable (-want +got):\n%s", diff)
 	}
+	if alerts[0].Context.Failed {
+		t.Error("a table that the workspace does not have is taken for a failure")
+	}
 	if len(warnings) != len(want) || alerts[0].Severity != alert.High {
 		t.Errorf("warnings %q, severity %s", warnings, alerts[0].Severity)
 	}
@@ -247,6 +250,9 @@ func TestQueryFails(t *testing.T) {
 	u := alerts[0].Context.Unavailable
 	if len(u) != 1 || !strings.HasPrefix(u[0], "Sign-ins before: not available, the service is on fire xxx") || len(u[0]) > 400 {
 		t.Errorf("unavailable: %q", u)
+	}
+	if !alerts[0].Context.Failed {
+		t.Error("the context does not say that something failed")
 	}
 }
 

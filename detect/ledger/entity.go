@@ -66,6 +66,9 @@ func encodeRow(r row) (map[string]any, error) {
 		e["Part"], e["Parts"] = r.part, r.parts
 		e["Count"] = len(r.activities)
 		e["Suppressed"] = r.suppressed
+		if r.silenced { // else it is as a version before writes it
+			e["Silenced"] = true
+		}
 		if err := putJSON(e, "Activities", r.activities); err != nil {
 			return nil, err
 		}
@@ -206,7 +209,7 @@ func decodeItem(text []byte, brief bool) (item, error) {
 		i.row = r
 	case strings.HasPrefix(key, seenPrefix):
 		r := &seenRow{
-			alertID: e.text("AlertID"), at: e.time("At"), window: e.time("Window"), suppressed: e.properties["Suppressed"] == true,
+			alertID: e.text("AlertID"), at: e.time("At"), window: e.time("Window"), suppressed: e.properties["Suppressed"] == true, silenced: e.properties["Silenced"] == true,
 			part: e.number("Part"), parts: e.number("Parts"), unsummed: e.text(sumAll) == "",
 		}
 		e.json("Activities", &r.activities)

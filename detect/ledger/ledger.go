@@ -79,6 +79,9 @@ type State struct {
 	Failures    int       `json:"failures,omitempty"`
 	// Looks is how far late records were looked for.
 	Looks Looks `json:"looks,omitzero"`
+	// Rerun lists windows of the past that somebody wants run once more, oldest
+	// first, and that are still to be run.
+	Rerun []Stretch `json:"rerun,omitempty"`
 }
 
 // Looks is how far records that came in late were looked for.
@@ -111,6 +114,7 @@ func (s State) IsZero() bool { return s.Watermark.IsZero() }
 func (s State) clone() State {
 	s.Pending = slices.Clone(s.Pending)
 	s.Looks.Late = slices.Clone(s.Looks.Late)
+	s.Rerun = slices.Clone(s.Rerun)
 	return s
 }
 

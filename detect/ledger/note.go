@@ -41,17 +41,25 @@ func (l *Ledger) noteIn(ctx context.Context, partition, id, name string) (text, 
 	return n.text, i.etag, nil
 }
 
-// maxNote is how long a note may be, in UTF-16 units.
-const maxNote = 200_000
+// maxNote is how long a note may be, in UTF-16 units, and maxOwnNote one of Pushback's
+// own.
+const (
+	maxNote    = 200_000
+	maxOwnNote = 400_000
+)
 
 // SetNote notes a text of a rule or a story under a name, of at most 200,000 UTF-16
-// units. It takes the place of the text with this tag, or if the tag is empty of none.
+// units, or 400,000 of Pushback's own. It takes the place of the text with this tag, or if the tag is empty of none.
 // It returns the tag of the new one. If there is another by now, possibly the
 // very same one from an attempt whose answer was lost, it changes nothing and
 // reports false.
 func (l *Ledger) SetNote(ctx context.Context, id, name, text, tag string) (newTag string, ok bool, err error) {
-	if head, rest := splitUnits(text, maxNote); rest != "" {
-		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", id, maxNote, head)
+	most := maxNote
+	if id == OwnID {
+		most = maxOwnNote
+	}
+	if head, rest := splitUnits(text, most); rest != "" {
+		return "", false, fmt.Errorf("ledger: a note of rule %q is longer than %d characters: %.60q", id, most, head)
 	}
 	if alert.IsStoryID(id) { // else its notes would never be purged
 		if err := l.enlist(ctx, id); err != nil {

@@ -12,6 +12,13 @@ import (
 // again.
 const OwnID = "3f0c7a52-51d6-4c0e-9d43-6b1f6b6f0c11"
 
+// The names of notes of silences: those that were added by hand, and what came of all.
+// No version before put them anywhere else.
+const (
+	SilencesNote     = "silences"
+	SilenceCountNote = "silence-counts"
+)
+
 // formerTag marks the tag of a note that is where a version before put it.
 const formerTag = "former "
 
@@ -20,7 +27,7 @@ const formerTag = "former "
 func (l *Ledger) ownNote(ctx context.Context, name string) (text, tag string, err error) {
 	key := noteKey(name)
 	l.mu.Lock()
-	sure, moved := false, l.ownMoved[key]
+	sure, moved := false, l.ownMoved[key] || name == SilencesNote || name == SilenceCountNote
 	if d := l.tick; d != nil {
 		i, there := d.notes[key]
 		if there {

@@ -18,7 +18,8 @@ type Entry struct {
 	// Destinations are owed each of the alerts.
 	Destinations []string
 	// HeldBack are alerts that nobody is owed. They are kept with those that were
-	// sent, for the audit, and their activities become seen.
+	// sent, for the audit, and their activities become seen. What a silence holds
+	// back starts no suppression, and a later alert of it says nothing of it.
 	HeldBack []alert.Alert
 	// Suppressed becomes seen though nobody is sent it.
 	Suppressed []alert.Activity
@@ -156,12 +157,13 @@ func (w *writer) bundle(i int) (bundle, error) {
 		first = replace
 	} else {
 		b.id = a.ID
-		rows = seenParts(a.ID, at, false, remembered(a.Activities))
+		silenced := !owed && a.Silenced()
+		rows = seenParts(a.ID, at, silenced, remembered(a.Activities))
 		if len(rows) == 0 { // an alert about nothing is recorded all the same
-			rows = []*seenRow{{alertID: a.ID, at: at, parts: 1}}
+			rows = []*seenRow{{alertID: a.ID, at: at, parts: 1, suppressed: silenced}}
 		}
 		for _, r := range rows {
-			r.window = a.Window.End
+			r.window, r.silenced = a.Window.End, silenced
 		}
 	}
 	for _, r := range rows {

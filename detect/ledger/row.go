@@ -67,6 +67,9 @@ type seenRow struct {
 	part       int
 	parts      int
 	suppressed bool
+	// silenced says that a silence held the alert back: what is known of it is no
+	// news, but nobody was sent it. It is suppressed too.
+	silenced   bool
 	activities []alert.Activity // without Previously; nil if brief
 	// unsummed says that the row has no checksums, so that it may be of format 1.
 	unsummed bool

@@ -182,6 +182,13 @@ func (t *Table) Make(ctx context.Context) (made bool, err error) {
 	return made, nil
 }
 
+// Readable makes sure that the table is there, can be reached and read, and is of a
+// format that we know. It writes nothing.
+func (t *Table) Readable(ctx context.Context) error {
+	_, _, err := t.format(ctx)
+	return err
+}
+
 // Check makes sure that the table can be reached and written, and is of a format
 // that we know.
 func (t *Table) Check(ctx context.Context) error {

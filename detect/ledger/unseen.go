@@ -37,7 +37,8 @@ type Question struct {
 
 // Answer divides the activities that are news, each list in the order of the
 // question. Previously has the spans reported before that an activity touches,
-// those that were suppressed among them.
+// those that were suppressed among them, but not those of which a silence held
+// back all.
 type Answer struct {
 	News []alert.Activity
 	// Suppressed would be news, but its identity was reported too recently.
@@ -101,7 +102,7 @@ func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 			continue
 		}
 		a.Previously = nil
-		for _, span := range h.spansOf(h.index[a.Fingerprint]) {
+		for _, span := range h.reportedOf(h.index[a.Fingerprint]) {
 			if span.Touches(a.Span) {
 				a.Previously = append(a.Previously, span)
 			}
@@ -225,7 +226,7 @@ type history struct {
 	index  map[alert.Fingerprint]int32
 	window time.Time // the end of the question's window
 
-	spans  []spanOf
+	all    []spanOf
 	events []eventOf
 	groups []groupOf
 	former []formerOf
@@ -236,7 +237,8 @@ type history struct {
 
 type (
 	spanOf struct {
-		who int32
+		who      int32
+		silenced bool // nobody was sent it
 		alert.Span
 	}
 	// eventOf is an event's id: see shortOf.
@@ -290,7 +292,7 @@ func newHistory(q *Question) *history {
 // itself suppresses nothing: it may have been recorded in part only, and the rest
 // is still to be reported.
 func (h *history) add(who int32, a alert.Activity, r *seenRow) {
-	h.spans = append(h.spans, spanOf{who, a.Span})
+	h.all = append(h.all, spanOf{who, r.silenced, a.Span})
 	if h.reported != nil && !r.suppressed && r.at.After(h.reported[who]) && (h.window.IsZero() || !r.window.Equal(h.window)) {
 		h.reported[who] = r.at
 	}
@@ -315,7 +317,7 @@ func (h *history) knowFormer(who int32, a alert.Activity) {
 
 // sort readies the history to be asked.
 func (h *history) sort() {
-	slices.SortFunc(h.spans, func(a, b spanOf) int { return cmp.Compare(a.who, b.who) })
+	slices.SortFunc(h.all, func(a, b spanOf) int { return cmp.Compare(a.who, b.who) })
 	slices.SortFunc(h.events, eventOf.compare)
 	slices.SortFunc(h.groups, groupOf.compare)
 	slices.SortFunc(h.former, formerOf.compare)
@@ -331,15 +333,22 @@ func (a formerOf) compare(b formerOf) int {
 	return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.id, b.id))
 }
 
-// spansOf returns what was reported of an identity, merged.
-func (h *history) spansOf(who int32) []alert.Span {
-	first, _ := slices.BinarySearchFunc(h.spans, who, func(s spanOf, who int32) int { return cmp.Compare(s.who, who) })
+// spansOf returns what is known of an identity, merged.
+func (h *history) spansOf(who int32) []alert.Span { return h.spans(who, true) }
+
+// reportedOf returns the same without what silences held back.
+func (h *history) reportedOf(who int32) []alert.Span { return h.spans(who, false) }
+
+func (h *history) spans(who int32, silenced bool) []alert.Span {
+	first, _ := slices.BinarySearchFunc(h.all, who, func(s spanOf, who int32) int { return cmp.Compare(s.who, who) })
 	var spans []alert.Span
-	for _, s := range h.spans[first:] {
+	for _, s := range h.all[first:] {
 		if s.who != who {
 			break
 		}
-		spans = append(spans, s.Span)
+		if silenced || !s.silenced {
+			spans = append(spans, s.Span)
+		}
 	}
 	if len(spans) > 1 {
 		spans = alert.Merge(spans)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 
 // Load reads the rules in a file, or every rule in a folder: all files below it that
 // end in .yaml, .yml or .json, in the order of their paths, without hidden files
-// and folders and the cases of tests. What the files may be says [ParseAll]. It
+// and folders, the cases of tests and files of silences. What the files may be says [ParseAll]. It
 // reports every problem of every file. The rules without an
 // error are returned even if others have one; the caller decides whether to
 // run those. That there is no rule at all is an error, and so is an id that two
@@ -84,6 +85,17 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 	return filesBelow(root, func(path string) bool { return !IsTestFile(path) }, ".yaml", ".yml", ".json")
 }
 
+// isOfSilences reports whether the text of a file is silences, which may stand beside
+// the rules.
+func isOfSilences(data []byte) bool {
+	return silencesKey.Match(data) && !queryKey.Match(data)
+}
+
+var (
+	silencesKey = regexp.MustCompile(`(?m)^\{?["']?silences["']?[ \t]*:`)
+	queryKey    = regexp.MustCompile(`(?m)^["']?query["']?[ \t]*:`)
+)
+
 // filesBelow lists the files below a folder that have one of some extensions and are
 // wanted, in lexical order, without hidden ones.
 func filesBelow(root string, wanted func(path string) bool, extensions ...string) (files []string, problems []Problem) {
@@ -119,6 +131,9 @@ func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
 		return nil, []Problem{*problem}
 	}
 	if inFolder && strings.EqualFold(filepath.Ext(path), ".json") && (len(data) > maxJSONSize || !mentionsQuery(data)) {
+		return nil, nil
+	}
+	if inFolder && isOfSilences(data) {
 		return nil, nil
 	}
 	return ParseAll(path, data)

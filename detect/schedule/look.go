@@ -229,7 +229,7 @@ func (s Schedule) planLate(p *Plan, now time.Time) {
 			late++
 		}
 	}
-	slices.SortFunc(p.Windows, func(a, b Due) int { return a.End.Compare(b.End) })
+	slices.SortFunc(p.Windows, compareDue)
 }
 
 // Stretch is all of a rule's windows whose ends are from First to Last.

@@ -25,6 +25,9 @@ type Config struct {
 	MostLate int
 	// NRTFrequency is both frequency and period of near-real-time rules.
 	NRTFrequency time.Duration
+	// Remembers is how long ago a window may have begun that is run once more, since
+	// what was reported of it is known for so long. Zero is no limit.
+	Remembers time.Duration
 	// Start and End, if set, limit the windows to those that end after Start and
 	// whose newest part, one frequency long, begins before End.
 	Start, End time.Time
@@ -39,6 +42,7 @@ type Schedule struct {
 	// 0, then the late passes.
 	offsets    []time.Duration
 	catchUp    time.Duration
+	remembers  time.Duration
 	start, end time.Time
 	// within is how long after its end a window runs again if a look finds a record
 	// of it that came in late. Zero is a rule without looks.
@@ -55,6 +59,7 @@ func New(c Config, r *rule.Rule) (Schedule, error) {
 		delay:     c.Delay,
 		offsets:   []time.Duration{0},
 		catchUp:   c.CatchUp,
+		remembers: c.Remembers,
 		start:     c.Start,
 		end:       c.End,
 		mostLate:  c.MostLate,
@@ -159,26 +164,32 @@ type State struct {
 	// be run again for them, oldest first. Without looks Looked is zero.
 	Looked time.Time
 	Late   []time.Time
+	// Rerun lists the ends of the windows that are to be run once more, oldest first.
+	Rerun []time.Time
 }
 
 // Due is a window that is to be run now.
 type Due struct {
 	End  time.Time
 	Pass int // the number of its latest pass that is due
-	// Late says that it is due for late records alone.
-	Late bool
+	// Late says that it is due for late records alone, and Rerun that it is because
+	// somebody wants it run once more.
+	Late, Rerun bool
 }
 
 // Plan is what a rule has to do in a tick.
 type Plan struct {
-	Windows []Due // oldest first
+	Windows []Due // oldest first, those that are run once more last
 	Skipped Skipped
+	// Forgotten counts windows that were to be run once more and began so long ago
+	// that it is not known any more what was reported of them.
+	Forgotten int
 	// State is the rule's state with all of Windows pending, or late.
 	State State
 }
 
 // Any reports whether there is anything to do or to note.
-func (p Plan) Any() bool { return len(p.Windows) > 0 || p.Skipped.Any() }
+func (p Plan) Any() bool { return len(p.Windows) > 0 || p.Skipped.Any() || p.Forgotten > 0 }
 
 // Plan works out what is due at now: the windows that are pending, and those
 // with a pass that came due since the watermark.
@@ -189,7 +200,9 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 	}
 	fresh := state.Watermark.IsZero()
 	if fresh {
+		rerun := state.Rerun
 		state = s.Begin(now)
+		state.Rerun = rerun
 		if state.First.Before(oldest) {
 			oldest = state.First // a rule's first window is run however old
 		}
@@ -237,6 +250,7 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 	slices.SortFunc(p.Windows, func(a, b Due) int { return a.End.Compare(b.End) })
 	pending := ends(p.Windows)
 	s.planLate(&p, now)
+	s.planRerun(&p, now)
 	if p.Any() {
 		p.State.Watermark, p.State.Pending = now, pending
 	}

@@ -24,7 +24,7 @@ func TestPlain(t *testing.T) {
 		hook      = "https://teams.example/workflows/1?sig=c2VjcmV0"
 	)
 	for name, value := range map[string]string{
-		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
+		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "SILENCES": "silences.yaml", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
 		"CATCH_UP": "48h", "CONCURRENCY": "3", "QUERY_RATE": "100", "SHARE": "2/4", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
 		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_HEARTBEAT": "60d", "WORKSPACE_RESOURCE_ID": workspace,
@@ -42,7 +42,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{
-		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Delay: time.Minute, Lateness: 3 * time.Hour, LateLook: 240 * time.Hour,
+		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Silences: "silences.yaml", Delay: time.Minute, Lateness: 3 * time.Hour, LateLook: 240 * time.Hour,
 		CatchUp: 48 * time.Hour, Concurrency: 3, QueryRate: 100, Share: detect.Share{Number: 2, Of: 4}, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
 		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, History: 240 * time.Hour, Aftermath: 12 * time.Hour, Bombing: 6, Repeated: 7, IPv6Prefix: 56, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
 		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsHeartbeat: 60 * 24 * time.Hour, WorkspaceResourceID: workspace,

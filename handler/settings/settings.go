@@ -36,6 +36,7 @@ type variables struct {
 	Cloud                choice     `default:"public" choices:"public,usgovernment,china" desc:"The cloud that the workspace is in: public, usgovernment or china."`
 	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
+	Silences             string     `desc:"A file of silences, exceptions that hold alerts back for a reason and a time, such as rules/silences.yaml. See handler silence --help."`
 	Functions            string     `desc:"A file or folder of functions that are saved in the workspace, such as ASIM parsers, for replay, query, test and lint, unless --functions names one."`
 	Delay                duration   `group:"Time" default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
 	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found where looks say nothing of a rule: until then each window is queried again at every frequency."`
@@ -82,6 +83,7 @@ type Settings struct {
 	Cloud                string
 	Schedule             *Schedule // nil if it is not set or wrong
 	Rules                string
+	Silences             string
 	Delay                time.Duration
 	Lateness             time.Duration
 	LateLook             time.Duration
@@ -133,6 +135,7 @@ func (v *variables) plain() Settings {
 		Cloud:                v.Cloud.value,
 		Schedule:             v.Schedule.plain(),
 		Rules:                v.Rules,
+		Silences:             v.Silences,
 		Delay:                v.Delay.Duration,
 		Lateness:             v.Lateness.Duration,
 		LateLook:             v.LateLook.Duration,

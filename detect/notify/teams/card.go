@@ -91,7 +91,7 @@ const (
 // escapes and addresses defanged.
 //
 // A card that would be too large loses parts, and says so. It loses, in this
-// order and each from its last, the alert's properties, notes, what is not
+// order and each from its last, the command that silences it, its properties, notes, what is not
 // known of the context, the timeline, what is known of the entities, custom
 // details, MITRE, the entities, the description and the findings.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
@@ -193,7 +193,8 @@ func when(s alert.Span) string {
 type kind int
 
 const (
-	aProperty kind = iota
+	aCommand kind = iota // that silences it
+	aProperty
 	aNote
 	aGap // context that could not be had
 	aMoment
@@ -208,6 +209,7 @@ const (
 // kinds has the noun of each kind, for one and for many. What has no noun for
 // many is not counted.
 var kinds = [...]struct{ one, many string }{
+	aCommand:     {"the command that silences it", ""},
 	aProperty:    {"property", "properties"},
 	aNote:        {"note", "notes"},
 	aGap:         {"what is not known", ""},
@@ -265,6 +267,9 @@ func partsOf(a alert.Alert) ([]part, error) {
 		add(aTechnique, fact("MITRE ATT&CK", values(mitre)))
 	}
 	list(a.Properties, func(p alert.Property) { add(aProperty, fact(p.Name, inert(p.Value, mostValue))) }, more(aProperty, "properties"))
+	if lines := silenceLines(a); len(lines) > 0 {
+		add(aCommand, silenceFact(lines))
+	}
 	list(a.Notes, func(n string) { add(aNote, fact("Note", inert(n, mostValue))) }, more(aNote, "notes"))
 	for i := range parts {
 		text, err := encode(parts[i].element)

@@ -149,6 +149,8 @@ MITRE ATT&CK
 InitialAccess, T1078.004
 AlertLink
 https[://]evil.example/
+Silence for a day
+handler silence add --rule 'd99cf5c3-d660-436c-895b-8a8f8448da23' --exactly 'Account.FullName=yael_cohen@fabrikam.example' --exactly 'IP.Address=203.0.113.66' --from '2026-03-17T01:28:06.6736386Z' --for '24h' --reason 'as of alert f02d67a6-2b62-52a6-932d-c872ced20441'
 Note
 The severity is the rule's.
 `
@@ -370,7 +372,7 @@ func TestTooLarge(t *testing.T) {
 	a.Entities, a.Context, a.Updates = a.Entities[:2], nil, nil
 	text, c = mustCard(t, a, Links{})
 	got = reading(c)
-	if counted(t, text) > mostSize || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
+	if counted(t, text) > mostSize || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: the command that silences it, 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
 		t.Errorf("%d bytes\n%.3000s", len(text), got)
 	}
 }

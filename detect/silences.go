@@ -1,0 +1,423 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pushback/detect/alert"
+	"pushback/detect/ledger"
+	"pushback/detect/silence"
+)
+
+// The notes of Pushback's own that silences are in: those of the ledger, and what came
+// of all.
+const (
+	SilencesNote     = ledger.SilencesNote
+	silenceCountNote = ledger.SilenceCountNote
+)
+
+// ReadSilences returns the silences of the ledger, and a tag for [WriteSilences].
+func ReadSilences(ctx context.Context, n Notes) (list silence.AdHoc, tag string, err error) {
+	text, tag, err := n.Note(ctx, HealthRuleID, SilencesNote)
+	if err != nil {
+		return nil, "", err
+	}
+	list, err = silence.DecodeAdHoc(text)
+	return list, tag, err
+}
+
+// WriteSilences sets the silences of the ledger in the place of those that were read
+// with a tag. It reports false if there are others by now.
+func WriteSilences(ctx context.Context, n Notes, list silence.AdHoc, tag string, now time.Time) (ok bool, err error) {
+	text, err := list.Encode(now)
+	if err != nil {
+		return false, err
+	}
+	_, ok, err = n.SetNote(ctx, HealthRuleID, SilencesNote, text, tag)
+	return ok, err
+}
+
+// ReadSilenceCounts returns what came of silences, by their ids.
+func ReadSilenceCounts(ctx context.Context, n Notes) (map[string]SilenceCount, error) {
+	text, _, err := n.Note(ctx, HealthRuleID, silenceCountNote)
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSilenceState(text)
+	counts := map[string]SilenceCount{}
+	for id, c := range s.Silences {
+		counts[id] = *c
+	}
+	return counts, err
+}
+
+// SilenceCount is what came of a silence.
+type SilenceCount struct {
+	// Since is the tick that saw it first.
+	Since  time.Time `json:"since"`
+	Alerts int       `json:"alerts,omitempty"` // that it held back
+	// Last is the last of these.
+	Last *alert.Reference `json:"last,omitempty"`
+	// Ended is the end that was reported.
+	Ended time.Time `json:"ended,omitzero"`
+}
+
+// silenceState is what is noted of silences.
+type silenceState struct {
+	Silences map[string]*SilenceCount `json:"silences,omitempty"`
+	// Weekly is when silences that need a look were last named.
+	Weekly time.Time `json:"weekly,omitzero"`
+	// Owed are alerts that are noted and not recorded yet.
+	Owed []silenceNews `json:"owed,omitempty"`
+}
+
+// silenceNews is an alert about silences.
+type silenceNews struct {
+	About    string         `json:"about"`
+	Title    string         `json:"title"`
+	Text     string         `json:"text"`
+	Severity alert.Severity `json:"severity"`
+	At       time.Time      `json:"at"`
+}
+
+func readSilenceState(text string) (s silenceState, err error) {
+	if text != "" {
+		if err = json.Unmarshal([]byte(text), &s); err != nil {
+			s, err = silenceState{}, fmt.Errorf("the note %q was damaged: %w", silenceCountNote, err)
+		}
+	}
+	maps.DeleteFunc(s.Silences, func(_ string, c *SilenceCount) bool { return c == nil })
+	s.Silences = orEmpty(s.Silences)
+	return s, err
+}
+
+// Silenced is what a silence held back.
+type Silenced struct {
+	ID     string
+	Alerts []alert.Alert
+}
+
+// Silenced returns what silences held back of the rule, by their ids.
+func (r RuleRun) Silenced() (list []Silenced) {
+	add := func(a alert.Alert) {
+		if !a.Silenced() {
+			return
+		}
+		i, found := slices.BinarySearchFunc(list, a.HeldBack.Silence, func(s Silenced, id string) int { return cmp.Compare(s.ID, id) })
+		if !found {
+			list = slices.Insert(list, i, Silenced{ID: a.HeldBack.Silence})
+		}
+		list[i].Alerts = append(list[i].Alerts, a)
+	}
+	for _, w := range r.Windows {
+		for _, a := range w.Alerts {
+			add(a)
+		}
+	}
+	for _, a := range r.Updates {
+		add(a)
+	}
+	return list
+}
+
+// Silenced returns what silences held back in the tick, by their ids.
+func (r Report) Silenced() (list []Silenced) {
+	for _, run := range r.Rules {
+		for _, s := range run.Silenced() {
+			i, found := slices.BinarySearchFunc(list, s.ID, func(s Silenced, id string) int { return cmp.Compare(s.ID, id) })
+			if !found {
+				list = slices.Insert(list, i, Silenced{ID: s.ID})
+			}
+			list[i].Alerts = append(list[i].Alerts, s.Alerts...)
+		}
+	}
+	return list
+}
+
+// silencer has the silences of a tick, and reports what came of them.
+type silencer struct {
+	config    Config
+	notifiers []string
+	ledger    Ledger
+
+	read bool         // the ledger's, once
+	tag  string       // of what was read
+	set  *silence.Set // of the file and the ledger
+}
+
+// begin returns the silences of a tick. What cannot be read holds nothing back: the
+// alerts are sent.
+func (s *silencer) begin(ctx context.Context, report *Report) *silence.Set {
+	err := guarded(func() error {
+		text, tag, err := s.ledger.Note(ctx, HealthRuleID, SilencesNote)
+		if err != nil {
+			return err
+		}
+		if s.read && tag == s.tag {
+			return nil
+		}
+		list, err := silence.DecodeAdHoc(text)
+		s.set, s.tag, s.read = s.config.Silences.With(silence.New(list, s.config.RuleNames)), tag, err == nil
+		return err
+	})
+	if err != nil {
+		s.set, s.read = s.config.Silences, false
+		if ctx.Err() == nil {
+			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("the silences of the ledger hold nothing back in this tick: %v", err))
+		}
+	}
+	return s.set
+}
+
+// settle notes what silences held back, and records alerts about those that ended and,
+// once a week, about those that need a look. It asks nothing of the ledger if nothing
+// was held back and nothing changed.
+func (s *silencer) settle(ctx context.Context, report *Report) {
+	if s.config.Health == nil || s.set.Len() == 0 || report.LedgerErr != nil || ctx.Err() != nil {
+		return
+	}
+	err := guarded(func() error {
+		for range 5 {
+			if done, err := s.note(ctx, report); done || err != nil {
+				return err
+			}
+		}
+		return errors.New("other processes note something all the time")
+	})
+	if err != nil && ctx.Err() == nil {
+		report.HealthErr = errors.Join(report.HealthErr, fmt.Errorf("noting what silences held back: %w", err))
+	}
+}
+
+// note is false if another process noted something meanwhile.
+func (s *silencer) note(ctx context.Context, report *Report) (done bool, err error) {
+	ctx, cancel := finishing(ctx, silencesTimeout)
+	defer cancel()
+	text, tag, err := s.ledger.Note(ctx, HealthRuleID, silenceCountNote)
+	if err != nil {
+		return false, err
+	}
+	state, damaged := readSilenceState(text)
+	if damaged != nil {
+		report.HealthWarnings = append(report.HealthWarnings, damaged.Error()+": what silences held back is counted anew")
+	}
+	before, err := json.Marshal(state)
+	if err != nil {
+		return false, err
+	}
+	s.count(&state, report)
+	if s.config.Share.first() {
+		s.end(ctx, &state, report)
+		s.review(&state, report.Time)
+	}
+	state.forget(s.set, report.Time)
+	after, err := json.Marshal(state)
+	if err != nil || string(after) == string(before) && len(state.Owed) == 0 {
+		return true, err
+	}
+	if string(after) != string(before) {
+		next, ok, err := s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, string(after), tag)
+		if err != nil || !ok {
+			return false, err
+		}
+		tag = next
+	}
+	if len(state.Owed) == 0 || !s.config.Share.first() {
+		return true, nil
+	}
+	// They are made of the note alone: after a crash they are the same alerts.
+	for _, news := range state.Owed {
+		if err := s.record(ctx, news, report); err != nil {
+			return false, err
+		}
+	}
+	state.Owed = nil
+	if after, err = json.Marshal(state); err != nil {
+		return false, err
+	}
+	_, _, err = s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, string(after), tag)
+	return true, err // if another process was first, it records them again, which is once
+}
+
+// silencesTimeout is how long noting what silences held back may take.
+const silencesTimeout = 20 * time.Second
+
+// count counts what was held back in this tick, once.
+func (s *silencer) count(state *silenceState, report *Report) {
+	for _, one := range s.set.All() {
+		if state.Silences[one.ID] == nil {
+			c := &SilenceCount{Since: report.Time}
+			if one.StateAt(report.Time) == silence.Ended {
+				c.Ended = one.Until // before any tick saw it
+			}
+			state.Silences[one.ID] = c
+		}
+	}
+	for _, held := range report.Silenced() {
+		c := state.Silences[held.ID]
+		if c == nil {
+			c = &SilenceCount{Since: report.Time}
+			state.Silences[held.ID] = c
+		}
+		c.Alerts += len(held.Alerts)
+		for _, a := range held.Alerts {
+			if c.Last == nil || !a.Created.Before(c.Last.Created) {
+				c.Last = referenceTo(a)
+			}
+		}
+	}
+}
+
+// referenceTo names an alert.
+func referenceTo(a alert.Alert) *alert.Reference {
+	return &alert.Reference{ID: a.ID, Title: shorten(a.Title), Created: a.Created, Severity: a.Severity}
+}
+
+// end notes alerts about the silences that ended.
+func (s *silencer) end(ctx context.Context, state *silenceState, report *Report) {
+	for _, one := range s.set.All() {
+		c := state.Silences[one.ID]
+		// It has another end if somebody gave it one, and not if a clock was wrong.
+		if c == nil || one.StateAt(report.Time) != silence.Ended || c.Ended.Equal(one.Until) {
+			continue
+		}
+		c.Ended = one.Until
+		s.recount(ctx, one, c, report)
+		state.Owed = append(state.Owed, endOf(one, c, report.Time))
+	}
+}
+
+// recount counts what a silence held back by what the ledger has: a tick that was
+// killed may have recorded alerts, and not counted them.
+func (s *silencer) recount(ctx context.Context, one *silence.Silence, c *SilenceCount, report *Report) {
+	var held []alert.Alert
+	for _, r := range report.Rules {
+		list, err := s.ledger.Related(ctx, r.RuleID, c.Since, func(a alert.Alert) bool { return a.Silenced() && a.HeldBack.Silence == one.ID })
+		if err != nil {
+			return // the rule's own failure says why
+		}
+		held = append(held, list...)
+	}
+	if len(held) <= c.Alerts {
+		return
+	}
+	c.Alerts = len(held)
+	for _, a := range held {
+		if c.Last == nil || !a.Created.Before(c.Last.Created) {
+			c.Last = referenceTo(a)
+		}
+	}
+}
+
+// endOf is the alert that says that a silence ended.
+func endOf(one *silence.Silence, c *SilenceCount, now time.Time) silenceNews {
+	text := "It held back nothing."
+	if c.Alerts > 0 {
+		text = fmt.Sprintf("It held back %s.", counted(c.Alerts, "alert", "alerts"))
+		if c.Last != nil {
+			text += fmt.Sprintf(" The last is %q (%s), of %s: see handler silence show %s.", c.Last.Title, c.Last.Severity, c.Last.Created.UTC().Format(time.RFC3339), one.ID)
+		}
+	}
+	how := "at " + one.Until.UTC().Format(time.RFC3339)
+	if one.EndedBy != "" {
+		how += ", by " + one.EndedBy
+	}
+	return silenceNews{
+		About: silenceEnded + " " + one.ID + " " + one.Until.UTC().Format(time.RFC3339), Title: fmt.Sprintf("Silence %s ended", one.ID), Severity: alert.Informational, At: now,
+		Text: fmt.Sprintf("It ended %s. %s Its reason was: %s (%s).", how, text, one.Reason, one.By),
+	}
+}
+
+// What alerts about silences are about.
+const (
+	silenceEnded  = "silence-ended"
+	silencesStale = "silences"
+)
+
+const (
+	// unusedFor is how long a silence matches nothing until somebody is asked whether
+	// it is needed.
+	unusedFor = 30 * 24 * time.Hour
+	// reviewEvery is how much time passes between two alerts about such silences.
+	reviewEvery = 7 * 24 * time.Hour
+	// mostListedSilences is how many of them an alert names of each kind.
+	mostListedSilences = 10
+)
+
+// review notes an alert about the silences that matched nothing for long, and those
+// past their review.
+func (s *silencer) review(state *silenceState, now time.Time) {
+	if since := now.Sub(state.Weekly); since >= 0 && since < reviewEvery {
+		return
+	}
+	var unused, past []string
+	for _, one := range s.set.All() {
+		c := state.Silences[one.ID]
+		at := one.StateAt(now)
+		if at == silence.NeedsLook {
+			past = append(past, fmt.Sprintf("%s (%s, %s)", one.ID, one.Review.Format(time.DateOnly), one.By))
+		}
+		if c == nil || at == silence.Ended || at == silence.Pending {
+			continue
+		}
+		last := later(c.Since, one.From)
+		if c.Last != nil {
+			last = later(last, c.Last.Created)
+		}
+		if now.Sub(last) >= unusedFor {
+			unused = append(unused, fmt.Sprintf("%s (since %s, %s)", one.ID, last.UTC().Format(time.DateOnly), one.By))
+		}
+	}
+	if len(unused)+len(past) == 0 {
+		return
+	}
+	var text []string
+	add := func(what string, list []string) {
+		if n := len(list); n > mostListedSilences {
+			list = append(list[:mostListedSilences:mostListedSilences], fmt.Sprintf("and %d more", n-mostListedSilences))
+		}
+		if len(list) > 0 {
+			text = append(text, what+": "+strings.Join(list, ", ")+".")
+		}
+	}
+	add("These matched nothing for 30 days or longer", unused)
+	add("These are past their review, and hold back all the same", past)
+	text = append(text, "End what is not needed any more, and give the others a new review.")
+	state.Weekly = now
+	state.Owed = append(state.Owed, silenceNews{About: silencesStale, Title: "Silences need a look", Text: strings.Join(text, " "), Severity: alert.Low, At: now})
+}
+
+// forget drops what is known of silences that are gone for long.
+func (state *silenceState) forget(set *silence.Set, now time.Time) {
+	known := map[string]bool{}
+	for _, one := range set.All() {
+		known[one.ID] = true
+	}
+	maps.DeleteFunc(state.Silences, func(id string, c *SilenceCount) bool {
+		last := later(c.Since, c.Ended)
+		if c.Last != nil {
+			last = later(last, c.Last.Created)
+		}
+		return !known[id] && now.Sub(last) >= unusedFor
+	})
+}
+
+// record records an alert about silences for all destinations.
+func (s *silencer) record(ctx context.Context, news silenceNews, report *Report) error {
+	a := healthMoment(alert.Alert{
+		RuleID: HealthRuleID, RuleName: healthRuleName, Title: shorten(news.Title), Description: news.Text, Severity: news.Severity,
+		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{news.About}}},
+	}, news.About, news.At, news.At)
+	err := record(ctx, s.ledger, ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: news.At, Watermark: news.At}, Alerts: []alert.Alert{a}, Destinations: s.notifiers})
+	if err == nil {
+		report.Health = append(report.Health, a)
+	}
+	return err
+}
