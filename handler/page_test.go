@@ -82,8 +82,8 @@ func demoPage(t *testing.T, many int) (*page.Page, []alert.Alert) {
 	return p, demo
 }
 
-// chromium starts Chromium for the test.
-func chromium(t *testing.T) context.Context {
+// browser starts Chromium for the test.
+func browser(t *testing.T) context.Context {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -137,7 +137,7 @@ type tab struct {
 // openTab opens the page of a site.
 func openTab(t *testing.T, site string) *tab {
 	t.Helper()
-	b := &tab{t: t, ctx: chromium(t), site: site}
+	b := &tab{t: t, ctx: browser(t), site: site}
 	if err := chromedp.Run(b.ctx); err != nil { // starts it
 		t.Fatal(err)
 	}
@@ -678,7 +678,7 @@ func TestPageFills(t *testing.T) {
 	p := page.New(page.Options{Title: "Demo", Most: 5})
 	server := httptest.NewServer(p.Handler(""))
 	defer server.Close()
-	b := &tab{t: t, ctx: chromium(t), site: server.URL + "/"}
+	b := &tab{t: t, ctx: browser(t), site: server.URL + "/"}
 	b.size(1440, 900)
 	b.run(chromedp.Navigate(b.site+"#nobody"), chromedp.WaitReady("body[data-ready]"))
 	b.until(`document.getElementById('stage').textContent === 'Reading the logs…'`)
