@@ -97,13 +97,10 @@ func bindColumnIfExists(b *binder, n *call, in []*column) expr {
 	if len(n.args) != 2 {
 		panic(semanticError(n.span, "SEM0219", "%s() takes 2 arguments and got %d", n.fn.text, len(n.args)))
 	}
-	wanted, ok := b.expr(n.args[0], nil).(*constExpr)
-	if !ok || wanted.t != String {
-		panic(semanticError(n.args[0].pos(), "SEM0220", "the name of the column must be a string that does not depend on the row"))
-	}
-	b.optional = append(b.optional, wanted.val.s)
+	wanted := b.constantName(n.args[0], "the name of the column", n.fn.text)
+	b.optional = append(b.optional, wanted)
 	for _, c := range in {
-		if c.name == wanted.val.s {
+		if c.name == wanted {
 			return &columnExpr{col: c}
 		}
 	}
@@ -122,7 +119,7 @@ func (b *binder) ofTheColumnsHere(e expr) expr {
 func bindPackAll(b *binder, n *call, in []*column) expr {
 	args := b.specialArguments(n, in)
 	keep := anyValue
-	if len(args) > 0 && args[0].(*constExpr).val.isTrue() {
+	if ignore, ok := firstOf(args).(*constExpr); ok && ignore.val.isTrue() {
 		keep = func(v Value) bool { return !isEmpty(v) }
 	}
 	columns := make([]expr, len(in))
@@ -130,6 +127,14 @@ func bindPackAll(b *binder, n *call, in []*column) expr {
 		columns[i] = &columnExpr{col: c}
 	}
 	return b.ofTheColumnsHere(packed(columnNames(in), columns, keep))
+}
+
+// firstOf gives the first argument, nil if there is none.
+func firstOf(args []expr) expr {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0]
 }
 
 // bindPackArray is of what it is given; * stands for all columns.

@@ -41,6 +41,7 @@ func buildOperators() map[string]func(p *parser, at span) operatorNode {
 		"parse-where":     parseParseWhere,
 		"parse-kv":        parseParseKV,
 		"mv-apply":        parseMvApply,
+		"mvapply":         parseMvApply,
 		"as":              parseAs,
 		"invoke":          parseInvoke,
 		"serialize":       parseSerialize,

@@ -305,29 +305,29 @@ func (u *unpacking) discovered(b *binder) relation {
 			}
 		}
 	}
-	sources := make(map[string]*column)
-	for _, c := range in {
-		switch _, isProperty := types[c.name]; {
-		case c == u.bag:
-		case !isProperty:
-			u.add(c.name, c.typ, c)
-		case u.conflict == "error":
-			panic(u.conflictAt(c.name))
-		default:
-			sources[c.name] = c
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(types)) {
+	fill := func(name string) {
 		t := types[name]
 		if t == kindNull {
 			t = Dynamic
 		}
-		if c := sources[name]; c != nil && u.conflict == "keep_source" {
-			u.add(name, c.typ, c)
-			continue
-		}
 		u.add(name, t, nil)
 		u.slot[len(u.slot)-1] = true
+	}
+	for _, c := range in {
+		switch _, isProperty := types[c.name]; {
+		case c == u.bag:
+			continue
+		case !isProperty || u.conflict == "keep_source":
+			u.add(c.name, c.typ, c)
+		case u.conflict == "error":
+			panic(u.conflictAt(c.name))
+		default:
+			fill(c.name) // in the place of the column that it replaces
+		}
+		delete(types, c.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		fill(name)
 	}
 	u.in = &computed{in, kept}
 	return u

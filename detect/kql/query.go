@@ -270,6 +270,7 @@ func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	defer caught(query, &err)
 	statements, body := parsed(query)
 	body, render := withoutRender(body)
+	b.query = query
 	b.now, b.scope = datetimeValue(timeToTicks(now)), &scope{body: true}
 	b.statements(statements)
 	root := b.relation(body)
