@@ -25,6 +25,10 @@ type binder struct {
 
 	window       *windowing // what the operator being bound may see of other rows, or nil
 	subtables    int        // how many mv-apply are being bound
+	partitions   int        // how many of these are partition operators
+	steps        *stepNames // that a scan can name, while one is being bound
+	part         *partValue // of the innermost of these
+	partUses     int        // how often a name of such a part's rows has been used
 	materialized map[materializeKey]*materialization
 	received     map[*column]receipt
 	warnings     []string
@@ -593,6 +597,9 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 // pathExpr binds of.key. $left and $right are handled where join binds its
 // conditions.
 func (b *binder) pathExpr(n *path, in []*column) expr {
+	if c := b.steps.column(n); c != nil {
+		return &columnExpr{col: c}
+	}
 	of, key := b.dynamicOperand(n.of, n.keyAt, in), n.key
 	return fold(&applyExpr{t: Dynamic, args: []expr{of}, rows: func(a []Value) Value { return memberOf(a[0], key) }})
 }

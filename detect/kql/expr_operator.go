@@ -10,8 +10,8 @@ import (
 // binaryExpr binds an operator between two operands.
 func (b *binder) binaryExpr(n *binary, in []*column) expr {
 	b.count(n.span)
-	if _, ok := n.left.(*star); ok && stringOperators[n.op] {
-		panic(unsupportedError(n.left.pos(), "a search over all columns (* %s ...) is not supported; name the columns", n.op))
+	if at, ok := n.left.(*star); ok && (stringOperators[n.op] || n.op == "==") {
+		return b.anyColumn(at, n, in)
 	}
 	left, right := b.expr(n.left, in), b.expr(n.right, in)
 	switch n.op {

@@ -18,6 +18,8 @@ func specialFunctions() []*scalarFunction {
 			examples: examples{"columnifexists('none', 1)", "1"}},
 		{sig: "ingestion_time() datetime", doc: "When the workspace received the row: _TimeReceived if the table has it, else TimeGenerated.", special: bindIngestionTime,
 			examples: examples{"toscalar(ExampleLogs | project ingestion_time())", "2026-03-17T10:00:00.0000000Z"}},
+		{sig: "column_names_of(table:table) dynamic", doc: "The names of a table's columns, as an array.", special: bindColumnNames,
+			examples: examples{"column_names_of(ExampleLogs)", `["TimeGenerated"]`}},
 		{sig: "pack_all(ignore_empty:bool!?) dynamic", doc: "A property bag of all columns; with true, without those that are null or empty.", special: bindPackAll,
 			examples: examples{"toscalar(print a = 1, b = '' | project pack_all())", `{"a":1,"b":""}`, "toscalar(print a = 1, b = '' | project pack_all(true))", `{"a":1}`}},
 		{sig: "bag_pack_columns(column:scalar, more:scalar*) dynamic", doc: "A property bag of columns, by their names.", special: bindPackColumns,
@@ -65,15 +67,21 @@ func bindToScalar(b *binder, n *call, in []*column) expr {
 	if len(n.args) != 1 {
 		panic(semanticError(n.span, "SEM0219", "toscalar() takes 1 argument and got %d", len(n.args)))
 	}
+	if ref, ok := n.args[0].(*name); ok && b.part != nil && ref.text == b.part.name && b.find(ref.text) == nil {
+		b.partUses++
+		return &partValueExpr{b.part}
+	}
 	if !b.isTabular(n.args[0]) {
 		return b.expr(n.args[0], in)
 	}
-	rel := b.relation(n.args[0])
-	if len(rel.columns()) == 0 {
-		panic(semanticError(n.args[0].pos(), "SEM0001", "the table in toscalar() has no column"))
-	}
-	t := rel.columns()[0].typ
-	return &subqueryExpr{t, newSubquery(rel)}
+	sub := b.newSubquery(func() relation {
+		rel := b.relation(n.args[0])
+		if len(rel.columns()) == 0 {
+			panic(semanticError(n.args[0].pos(), "SEM0001", "the table in toscalar() has no column"))
+		}
+		return rel
+	})
+	return &subqueryExpr{sub.of.columns()[0].typ, sub}
 }
 
 // subqueryExpr is a scalar that a table gives, the same for every row.
@@ -114,6 +122,17 @@ func (b *binder) ofTheColumnsHere(e expr) expr {
 		return e
 	}
 	return &applyExpr{t: e.typ(), op: "columns", args: []expr{e}, readsTable: true, rows: func(a []Value) Value { return a[0] }}
+}
+
+func bindColumnNames(b *binder, n *call, _ []*column) expr {
+	if len(n.args) != 1 {
+		panic(semanticError(n.span, "SEM0219", "column_names_of() takes 1 argument and got %d", len(n.args)))
+	}
+	var names []Value
+	for _, c := range b.relation(n.args[0]).columns() {
+		names = append(names, stringValue(c.name))
+	}
+	return b.ofTheColumnsHere(&constExpr{t: Dynamic, val: arrayValue(names)})
 }
 
 func bindPackAll(b *binder, n *call, in []*column) expr {

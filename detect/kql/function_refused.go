@@ -5,7 +5,7 @@ import "strings"
 // unsupportedFunctions are the functions and aggregates of the language that
 // are not here. A query that uses one is correct, and the error says so.
 var unsupportedFunctions = wordSet(strings.Fields(`
-	all argmax argmin assert beta_cdf beta_inv beta_pdf bin_auto buildschema cluster column_names_of convert_angle
+	all argmax argmin assert beta_cdf beta_inv beta_pdf bin_auto buildschema cluster convert_angle
 	convert_energy convert_force convert_length convert_mass convert_speed convert_temperature convert_volume
 	current_cluster_endpoint current_cursor current_database current_node_id current_principal current_principal_details
 	current_principal_is_member_of cursor_after cursor_before_or_at cursor_current database datetime_list_timezones

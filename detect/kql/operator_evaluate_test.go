@@ -31,7 +31,6 @@ var bagUnpackQueries = []queryCase{
 	{query: `Scores | evaluate bag_unpack()`, err: "1:19 bag_unpack() takes at least 1 argument"},
 	{query: `Scores | evaluate bag_unpack(d, columnsConflict="merge")`, err: "1:49 columnsConflict is error, replace_source or keep_source", official: "the parser knows of a column and a prefix only; the reference has four parameters"},
 	{query: `Scores | evaluate bag_unpack(d, depth=1)`, err: "1:39 bag_unpack() takes a column, a prefix"},
-	{query: `Scores | evaluate pivot(who)`, err: "1:19 the plugin 'pivot' is not supported; bag_unpack is"},
 	{query: `Scores | evaluate bag_unpack(d) : (a:string, *)`, err: `1:46 unexpected "*"`},
 }
 

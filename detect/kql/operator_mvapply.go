@@ -25,12 +25,7 @@ func parseMvApply(p *parser, at span) operatorNode {
 	p.expect("(", "before the operators to apply")
 	p.enter()
 	windows := p.windows
-	for {
-		n.ops = append(n.ops, p.operator())
-		if !p.accept("|") {
-			break
-		}
-	}
+	n.ops = p.operatorList()
 	p.windows = windows
 	p.leave()
 	n.span = at.to(p.expect(")", "after the operators to apply"))

@@ -198,6 +198,48 @@ func (n *selectNode) bind(b *binder, in relation) relation {
 	return out
 }
 
+// byNamesNode is project-by-names: the columns that texts, arrays of texts and
+// patterns name, in that order. A name that no column has is left out.
+type byNamesNode struct {
+	span
+	of []node
+}
+
+func parseProjectByNames(p *parser, at span) operatorNode {
+	n := &byNamesNode{}
+	for {
+		n.of = append(n.of, p.expr())
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *byNamesNode) bind(b *binder, in relation) relation {
+	out := &projection{in: in}
+	taken := make(map[*column]bool)
+	for _, of := range n.of {
+		c, ok := b.constantOf(b.expr(of, nil))
+		if ok && c == nil {
+			panic(&unknownColumns{of.pos(), "project-by-names"})
+		}
+		if !ok || c.t != String && c.t != Dynamic {
+			panic(semanticError(of.pos(), "SEM0001", "project-by-names takes texts and arrays of texts that do not depend on the row"))
+		}
+		for _, v := range flattened([]Value{c.val}) {
+			for _, col := range in.columns() {
+				if v.kind == String && wildcard(v.s, col.name) && !taken[col] {
+					taken[col] = true
+					b.inheritReceived(out.pass(col.name, col), col)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // renameNode is project-rename new = old.
 type renameNode struct {
 	span

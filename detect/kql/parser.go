@@ -12,6 +12,9 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	// search is how many predicates of search are being read: column:"text" may
+	// stand there.
+	search int
 	// windows counts the calls of window functions in the pipeline being read.
 	windows  int
 	mentions mentions
@@ -499,7 +502,7 @@ func (p *parser) stringOperator() node {
 	left := p.unary()
 	for {
 		t := p.cur()
-		if t.kind != tokName && t.kind != tokPunct || !stringOperators[t.text] {
+		if t.kind != tokName && t.kind != tokPunct || !stringOperators[t.text] && (p.search == 0 || !t.is(":")) {
 			return left
 		}
 		p.advance()
