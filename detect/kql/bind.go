@@ -26,6 +26,8 @@ type binder struct {
 	window       *windowing // what the operator being bound may see of other rows, or nil
 	subtables    int        // how many mv-apply are being bound
 	partitions   int        // how many of these are partition operators
+	binSize      *constExpr // what set query_bin_auto_size says, or nil
+	binAt        *constExpr // and query_bin_auto_at
 	steps        *stepNames // that a scan can name, while one is being bound
 	part         *partValue // of the innermost of these
 	partUses     int        // how often a name of such a part's rows has been used
@@ -179,12 +181,24 @@ func (b *binder) statements(list []statement) {
 }
 
 func (b *binder) setStatement(st statement) {
-	if st.name.text != "query_now" {
-		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now is", st.name.text))
+	option := st.name.text
+	if option != "query_now" && option != "query_bin_auto_size" && option != "query_bin_auto_at" {
+		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now, query_bin_auto_size and query_bin_auto_at are", option))
 	}
 	var e expr
 	if st.expr != nil {
 		e = b.expr(st.expr, nil)
+	}
+	if c, ok := e.(*constExpr); ok && option != "query_now" && !c.val.IsNull() {
+		if option == "query_bin_auto_size" {
+			b.binSize = c
+		} else {
+			b.binAt = c
+		}
+		return
+	}
+	if option != "query_now" {
+		panic(semanticError(st.span, "SEM0001", "%s must be set to a constant", option))
 	}
 	if c, ok := e.(*constExpr); ok && c.t == DateTime && !c.val.IsNull() {
 		b.now = c.val

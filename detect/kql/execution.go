@@ -59,6 +59,8 @@ type execution struct {
 	made    atomic.Int64 // rows so far, by operators that can make many of few
 	held    atomic.Int64 // bytes that operators hold now
 
+	drawn atomic.Int64 // batches of random numbers
+
 	kept sync.Map // what parts of the plan keep, see once
 
 	// whole is the execution that this one is a part of, whose limits hold for
