@@ -176,7 +176,17 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 	if r := t.Rendering(); r != nil {
 		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and the portal would draw them", r.Visualization))
 	}
-	return errors.Join(queryFormats[q.format](stdout, t), errors.Join(unusable...))
+	if others := t.Others(); len(others) > 0 {
+		warn.write(fmt.Sprintf("the query gives %d tables, one after the other", len(others)+1))
+	}
+	err = queryFormats[q.format](stdout, t)
+	for _, other := range t.Others() {
+		if _, blank := io.WriteString(stdout, "\n"); err == nil {
+			err = blank
+		}
+		err = errors.Join(err, queryFormats[q.format](stdout, other))
+	}
+	return errors.Join(err, errors.Join(unusable...))
 }
 
 // problem shows an error of the query at its place.

@@ -23,14 +23,15 @@ type binder struct {
 	numbered int
 	query    string // the text
 
-	window       *windowing // what the operator being bound may see of other rows, or nil
-	subtables    int        // how many mv-apply are being bound
-	partitions   int        // how many of these are partition operators
-	binSize      *constExpr // what set query_bin_auto_size says, or nil
-	binAt        *constExpr // and query_bin_auto_at
-	steps        *stepNames // that a scan can name, while one is being bound
-	part         *partValue // of the innermost of these
-	partUses     int        // how often a name of such a part's rows has been used
+	window       *windowing   // what the operator being bound may see of other rows, or nil
+	subtables    int          // how many mv-apply are being bound
+	partitions   int          // how many of these are partition operators
+	last         operatorNode // of the query itself
+	binSize      *constExpr   // what set query_bin_auto_size says, or nil
+	binAt        *constExpr   // and query_bin_auto_at
+	steps        *stepNames   // that a scan can name, while one is being bound
+	part         *partValue   // of the innermost of these
+	partUses     int          // how often a name of such a part's rows has been used
 	materialized map[materializeKey]*materialization
 	received     map[*column]receipt
 	warnings     []string

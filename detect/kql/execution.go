@@ -59,7 +59,8 @@ type execution struct {
 	made    atomic.Int64 // rows so far, by operators that can make many of few
 	held    atomic.Int64 // bytes that operators hold now
 
-	drawn atomic.Int64 // batches of random numbers
+	others []*Table     // results beside the first, which fork and facet give
+	drawn  atomic.Int64 // batches of random numbers
 
 	kept sync.Map // what parts of the plan keep, see once
 

@@ -49,6 +49,8 @@ func buildOperators() map[string]func(p *parser, at span) operatorNode {
 		"search":           parseSearch,
 		"scan":             parseScan,
 		"partition":        parsePartition,
+		"fork":             parseFork,
+		"facet":            parseFacet,
 		"top-nested":       parseTopNested,
 		"top-hitters":      parseTopHitters,
 		"sample":           parseSample,
@@ -108,9 +110,7 @@ func buildTabularFunctions() map[string]func(b *binder, n *call) relation {
 // the nearest that is.
 var refusedOperators = map[string]string{
 	"consume":      "count reads everything too",
-	"facet":        "summarize by each column",
 	"find":         "it can only start a query; search looks in a table",
-	"fork":         "run one query for each",
 	"graph-match":  "join relates tables",
 	"make-graph":   "join relates tables",
 	"make-series":  "summarize by bin() groups by time",
