@@ -189,7 +189,7 @@ func passesColumns(op operatorNode) bool {
 	switch op := op.(type) {
 	case *windowedNode:
 		return passesColumns(op.operatorNode)
-	case *whereNode, *sortNode, *takeNode, *asNode, *renderNode:
+	case *whereNode, *sortNode, *takeNode, *sampleNode, *asNode, *renderNode:
 		return true
 	}
 	return false

@@ -42,12 +42,31 @@ var insteadOf = map[string]string{
 	"percentile_tdigest":       "use percentile(), which is exact here",
 	"geo_info_from_ip_address": "use the location that the sign-in carries",
 	"cluster":                  "there is one database here", "database": "there is one database here",
+	"all": "join relates tables", "map": "mv-apply works on each element", "graph": "join relates tables", "inner_nodes": "join relates tables", "labels": "join relates tables",
+	"buildschema": "use bag_keys()", "passthrough": "use take_any()", "rank_tdigest": "use countif()", "row_id": "use row_number()", "row_rank": "use row_rank_dense()",
+	"entity_group": "there is one database here", "external_table": "give the logs by --logs", "materialized_view": "summarize the table", "stored_query_result": "materialize() keeps a table within a query",
+	"rowstore_ordinal_range": "there is no store of rows here",
 }
 
 // insteadOfFamily holds for all whose names begin alike.
 var insteadOfFamily = map[string]string{
-	"series_": "mv-expand makes rows of an array, and summarize and the scalar functions compute on those",
-	"geo_":    "compare by the country or the city that the record carries",
+	"series_":        "mv-expand makes rows of an array, and summarize and the scalar functions compute on those",
+	"geo_":           "compare by the country or the city that the record carries",
+	"current_cursor": "filter by ingestion_time()", "cursor_": "filter by ingestion_time()",
+	"current_": "there is no cluster here, nor anybody who is signed in", "extent": "there are no extents here",
+	"hll": "use dcount(), which is exact here", "merge_tdigest": "use percentile(), which is exact here", "tdigest": "use percentile(), which is exact here",
+	"percentile": "use percentile(), which is exact here", "percentrank": "use percentile(), which is exact here", "node_": "join relates tables",
+}
+
+// insteadOfFunction says what to use instead of a function that is refused.
+func insteadOfFunction(fn string) string {
+	hint, longest := insteadOf[fn], ""
+	for family, instead := range insteadOfFamily {
+		if insteadOf[fn] == "" && len(family) > len(longest) && strings.HasPrefix(fn, family) {
+			hint, longest = instead, family
+		}
+	}
+	return hint
 }
 
 // unsupportedFunction is the error of a function of the language that is not
@@ -56,12 +75,7 @@ func unsupportedFunction(fn name) *problem {
 	if !unsupportedFunctions[fn.text] {
 		return nil
 	}
-	hint := insteadOf[fn.text]
-	for family, instead := range insteadOfFamily {
-		if hint == "" && strings.HasPrefix(fn.text, family) {
-			hint = instead
-		}
-	}
+	hint := insteadOfFunction(fn.text)
 	if hint != "" {
 		hint = "; " + hint
 	}

@@ -124,7 +124,7 @@ var refusedOperators = map[string]string{
 
 var refusedSources = map[string]string{
 	"externaldata":  "put the data into a datatable",
-	"evaluate":      "no plugin is supported",
+	"evaluate":      "it follows a table: T | evaluate ...",
 	"macro-expand":  "write the query for each",
 	"external_data": "put the data into a datatable",
 }

@@ -23,7 +23,7 @@ func TestForkGivesEachTable(t *testing.T) {
 	for query, want := range map[string]string{
 		"U | fork (take 1 | project s) Counted = (count) (sort by n desc | extend i = row_number() | project n, i)": "PrimaryResult s:string alpha; Counted Count:long 3; Table_2 n:long, i:long 7 | 1 2 | 2 1 | 3",
 		"U | where n < 5 | facet by s, n with (summarize sum(n))":                                                   "PrimaryResult s:string, count_s:long alpha | 1 gamma | 1; Table_1 n:long, count_n:long 1 | 1 2 | 1; Table_2 sum_n:long 3",
-		"U | fork (as A | where n in ((A | summarize max(n))) | project n) (as A | summarize min(n))":                "PrimaryResult n:long 7; Table_1 min_n:long 1",
+		"U | fork (as A | where n in ((A | summarize max(n))) | project n) (as A | summarize min(n))":               "PrimaryResult n:long 7; Table_1 min_n:long 1",
 	} {
 		out, err := runTestQuery(query)
 		if err != nil {

@@ -215,6 +215,9 @@ func (b *binder) anyColumn(at *star, n *binary, in []*column) expr {
 		e := &applyExpr{t: Bool, op: "or", args: []expr{any, test}, rows: threeValuedOr, batch: logicalBatch("or"), decides: decides["or"]}
 		any = fold(e)
 	}
+	if e, ok := any.(*applyExpr); ok {
+		e.readsTable = true // of a table with more columns it says nothing
+	}
 	if negate {
 		any = fold(&applyExpr{t: Bool, op: "not", args: []expr{any}, rows: func(a []Value) Value { return boolValue(!a[0].isTrue()) }})
 	}
