@@ -196,10 +196,24 @@ func (q *querying) write(w io.Writer, t *kql.Table, warn *warnings) error {
 		}
 		warn.write(fmt.Sprintf("the query ends in render %s: these are its rows, and %v", r.Visualization, why))
 	}
+	write := queryFormats[q.format]
 	if q.format == "table" {
-		return writeTable(w, t, q.full)
+		write = func(w io.Writer, t *kql.Table) error { return writeTable(w, t, q.full) }
 	}
-	return queryFormats[q.format](w, t)
+	others := t.Others()
+	if len(others) > 0 {
+		warn.write(fmt.Sprintf("the query gives %d tables, one after the other", len(others)+1))
+	}
+	err := write(w, t)
+	for _, other := range others {
+		if err == nil {
+			_, err = io.WriteString(w, "\n")
+		}
+		if err == nil {
+			err = write(w, other)
+		}
+	}
+	return err
 }
 
 // problem shows an error of the query at its place.

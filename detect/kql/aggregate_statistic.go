@@ -226,7 +226,11 @@ func (r *ranking) results() []Value {
 func checkPercentiles(from int) func(*call, []expr) {
 	return func(n *call, args []expr) {
 		for i, a := range args[from:] {
-			for _, p := range flattened([]Value{a.(*constExpr).val}) {
+			c, known := a.(*constExpr)
+			if !known {
+				continue
+			}
+			for _, p := range flattened([]Value{c.val}) {
 				if f := convert(p, Real); f.IsNull() || !(f.real() >= 0 && f.real() <= 100) {
 					panic(semanticError(n.args[from+i].pos(), "SEM0220", "a percentile of %s() must be a number from 0 to 100", n.fn.text))
 				}

@@ -16,6 +16,7 @@ type (
 		span
 		typ Type
 		val Value
+		now bool // datetime(), the query's time
 	}
 	// name refers to a column, a table or what a let statement defines. As a
 	// declaration it is the name declared.

@@ -18,9 +18,20 @@ type binder struct {
 	bound    int          // operators and calls so far
 	weights  map[expr]int // of expressions that a name stands for
 	agg      *aggregation // of the summarize being bound, or nil
+	// numbered is how many columns without a name have got a number. It goes on
+	// through the query, and begins anew in the body of a function.
+	numbered int
+	query    string // the text
 
-	window       *windowing // what the operator being bound may see of other rows, or nil
-	subtables    int        // how many mv-apply are being bound
+	window       *windowing   // what the operator being bound may see of other rows, or nil
+	subtables    int          // how many mv-apply are being bound
+	partitions   int          // how many of these are partition operators
+	last         operatorNode // of the query itself
+	binSize      *constExpr   // what set query_bin_auto_size says, or nil
+	binAt        *constExpr   // and query_bin_auto_at
+	steps        *stepNames   // that a scan can name, while one is being bound
+	part         *partValue   // of the innermost of these
+	partUses     int          // how often a name of such a part's rows has been used
 	materialized map[materializeKey]*materialization
 	received     map[*column]receipt
 	warnings     []string
@@ -103,7 +114,9 @@ type definition struct {
 	fn     *lambda
 	saved  *savedFunction // if it is one, or nil
 	scope  *scope
-	order  int // among the let statements that share their names, from 1
+	// numbered is how many columns had got a number where a table was defined.
+	numbered int
+	order    int // among the let statements that share their names, from 1
 }
 
 // visible returns what a name stands for in this very scope, or nil.
@@ -169,12 +182,24 @@ func (b *binder) statements(list []statement) {
 }
 
 func (b *binder) setStatement(st statement) {
-	if st.name.text != "query_now" {
-		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now is", st.name.text))
+	option := st.name.text
+	if option != "query_now" && option != "query_bin_auto_size" && option != "query_bin_auto_at" {
+		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now, query_bin_auto_size and query_bin_auto_at are", option))
 	}
 	var e expr
 	if st.expr != nil {
 		e = b.expr(st.expr, nil)
+	}
+	if c, ok := e.(*constExpr); ok && option != "query_now" && !c.val.IsNull() {
+		if option == "query_bin_auto_size" {
+			b.binSize = c
+		} else {
+			b.binAt = c
+		}
+		return
+	}
+	if option != "query_now" {
+		panic(semanticError(st.span, "SEM0001", "%s must be set to a constant", option))
 	}
 	if c, ok := e.(*constExpr); ok && c.t == DateTime && !c.val.IsNull() {
 		b.now = c.val
@@ -184,7 +209,7 @@ func (b *binder) setStatement(st statement) {
 }
 
 func (b *binder) letStatement(st statement) {
-	d := &definition{scope: b.scope}
+	d := &definition{scope: b.scope, numbered: b.numbered}
 	switch n := st.expr.(type) {
 	case *lambda:
 		d.fn = n
@@ -220,16 +245,21 @@ func (b *binder) letStatement(st statement) {
 // the same. A table that is not there is no error yet: a fuzzy union may go
 // without it.
 func (b *binder) tryRelation(n node) {
-	b.try(func() { b.within(b.scope, func() { b.relation(n) }) })
+	numbered := b.numbered
+	b.try(func() {
+		b.within(b.scope, func() { b.relation(n) })
+		numbered = b.numbered
+	})
+	b.numbered = numbered
 }
 
 // try binds something only for its errors.
 func (b *binder) try(bind func()) {
-	scans := b.scans
+	scans, numbered := b.scans, b.numbered
 	b.trying++
 	defer func() {
 		b.trying--
-		b.scans = scans
+		b.scans, b.numbered = scans, numbered
 		switch p := recover().(type) {
 		case nil, *unknownColumns, abandoned:
 		case *problem:
@@ -334,7 +364,10 @@ func (b *binder) tableNamed(n *name) relation {
 		switch {
 		case d.table != nil:
 			var rel relation
+			numbered := b.numbered
+			b.numbered = d.numbered // it has the columns that it had at its definition
 			b.within(d.scope, func() { rel = b.relation(d.table) })
+			b.numbered = numbered
 			return rel
 		case d.fn != nil && d.fn.bare():
 			return b.relation(&call{span: n.span, fn: *n})
@@ -383,7 +416,7 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		arg := args[i]
 		switch {
 		case arg != nil && p.table:
-			def.table, def.scope = arg, b.scope
+			def.table, def.scope, def.numbered = arg, b.scope, b.numbered
 			rel := b.relation(arg)
 			if b.checking == 1 {
 				// The body may name the columns that the parameter declares, and
@@ -404,12 +437,15 @@ func (b *binder) invoke(c *call, d *definition, in []*column, bindBody func(node
 		}
 		inner.define(p.name, def)
 	}
+	numbered := b.numbered
+	b.numbered = 0
 	b.inSaved(c.span, d.saved, func() {
 		b.within(inner, func() {
 			b.statements(d.fn.lets)
 			bindBody(d.fn.body)
 		})
 	})
+	b.numbered = numbered
 }
 
 // shareable marks an expression that a name stands for.
@@ -492,6 +528,9 @@ func (b *binder) namedExpr(n node, in []*column) expr {
 func (b *binder) unnamedExpr(n node, in []*column) expr {
 	switch n := n.(type) {
 	case *literal:
+		if n.now {
+			return &constExpr{DateTime, b.now, true}
+		}
 		return &constExpr{t: n.typ, val: n.val}
 	case *name:
 		return b.nameExpr(n, in)
@@ -573,6 +612,9 @@ func (b *binder) nameExpr(n *name, in []*column) expr {
 // pathExpr binds of.key. $left and $right are handled where join binds its
 // conditions.
 func (b *binder) pathExpr(n *path, in []*column) expr {
+	if c := b.steps.column(n); c != nil {
+		return &columnExpr{col: c}
+	}
 	of, key := b.dynamicOperand(n.of, n.keyAt, in), n.key
 	return fold(&applyExpr{t: Dynamic, args: []expr{of}, rows: func(a []Value) Value { return memberOf(a[0], key) }})
 }

@@ -135,7 +135,7 @@ func (b *binder) tolerantExpr(n node, in []*column) (e expr) {
 // restore puts a binder back to where it was before what went wrong. What it counted
 // and found stays.
 func (b *binder) restore(state binder) {
-	b.scope, b.agg, b.window, b.subtables, b.trying, b.checking = state.scope, state.agg, state.window, state.subtables, state.trying, state.checking
+	b.scope, b.agg, b.window, b.subtables, b.partitions, b.part, b.steps, b.trying, b.checking, b.numbered = state.scope, state.agg, state.window, state.subtables, state.partitions, state.part, state.steps, state.trying, state.checking, state.numbered
 }
 
 // tolerantOperator binds an operator. One that is wrong and passes the columns of its
@@ -189,7 +189,7 @@ func passesColumns(op operatorNode) bool {
 	switch op := op.(type) {
 	case *windowedNode:
 		return passesColumns(op.operatorNode)
-	case *whereNode, *sortNode, *takeNode, *asNode, *renderNode:
+	case *whereNode, *sortNode, *takeNode, *sampleNode, *asNode, *renderNode:
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"math/bits"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,41 @@ func parseDateTime(text string) (int64, bool) {
 			return ticks, ticks >= 0 && ticks <= maxTicks
 		}
 	}
-	return 0, false
+	return parseLooseTime(text)
+}
+
+// looseTime is year, month and day, and perhaps a time, without zeros in front
+// or with spaces between. The service's own format has both: see
+// https://learn.microsoft.com/kusto/query/scalar-data-types/datetime, whose
+// examples write datetime(2014-1-8 15:05:25).
+var looseTime = regexp.MustCompile(`^(\d{4})\s*([-/.])\s*(\d{1,2})\s*([-/.])\s*(\d{1,2})` +
+	`(?:(?:\s*T\s*|\s+)(\d{1,2})\s*:\s*(\d{1,2})(?:\s*:\s*(\d{1,2})(\.\d+)?)?(?:\s*(AM|PM|am|pm))?)?` +
+	`\s*(Z|z|UTC|GMT|[-+]\d{2}:?\d{2})?$`)
+
+func parseLooseTime(text string) (int64, bool) {
+	if text == "" || !isDigit(text[0]) {
+		return 0, false
+	}
+	m := looseTime.FindStringSubmatch(text)
+	if m == nil || m[2] != m[4] {
+		return 0, false
+	}
+	two := func(s string) string { return "00"[min(len(s), 2):] + s }
+	iso := m[1] + "-" + two(m[3]) + "-" + two(m[5])
+	if m[6] != "" {
+		hour, _ := strconv.Atoi(m[6])
+		if half := strings.ToUpper(m[10]); half != "" {
+			if hour < 1 || hour > 12 {
+				return 0, false
+			}
+			hour %= 12
+			if half == "PM" {
+				hour += 12
+			}
+		}
+		iso += "T" + two(strconv.Itoa(hour)) + ":" + two(m[7]) + ":" + two(m[8]) + m[9] + m[11]
+	}
+	return parseISO(iso)
 }
 
 // parseISO reads YYYY-MM-DD[(T| )hh:mm[:ss[.fffffff]][Z|±hh[:mm]]]. It is

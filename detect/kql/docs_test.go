@@ -3,7 +3,9 @@ package kql
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +61,95 @@ func functionList() string {
 		}
 		t.write(&sb)
 	}
+	refusedList(&sb)
 	return sb.String()
+}
+
+// refusedList writes what of the language is refused by name, with what to use
+// instead.
+func refusedList(sb *strings.Builder) {
+	table := func(title string, names []string, instead func(name string) string) {
+		// Those that have the same instead of them share a row.
+		var hints []string
+		with := make(map[string][]string)
+		for _, name := range names {
+			hint := instead(name)
+			if with[hint] == nil {
+				hints = append(hints, hint)
+			}
+			with[hint] = append(with[hint], name)
+		}
+		t := docTable{title: "Not supported: " + title, entries: len(names)}
+		for _, hint := range hints {
+			t.rows = append(t.rows, docRow{signature: strings.Join(with[hint], "`, `"), doc: hint})
+		}
+		t.write(sb)
+	}
+	hint := func(of map[string]string) func(string) string {
+		return func(name string) string { return sentence(of[name]) }
+	}
+	misplaced := map[string]bool{"print": true, "range": true, "datatable": true, "find": true} // they begin a query
+	var operators []string
+	for name := range refusedOperators {
+		if !misplaced[name] {
+			operators = append(operators, name)
+		}
+	}
+	slices.Sort(operators)
+	table("operators", operators, hint(refusedOperators))
+	table("sources", slices.Sorted(maps.Keys(refusedSources)), hint(refusedSources))
+	table("plugins of evaluate", slices.Sorted(maps.Keys(refusedPlugins)), hint(refusedPlugins))
+	table("functions and aggregates", slices.Sorted(maps.Keys(unsupportedFunctions)), func(name string) string {
+		return sentence(insteadOfFunction(name))
+	})
+}
+
+// sentence is a hint as a sentence of its own.
+func sentence(hint string) string {
+	if hint == "" {
+		return "There is nothing like it here."
+	}
+	return strings.ToUpper(hint[:1]) + hint[1:] + "."
+}
+
+// Whatever is refused has something to use instead, or says that there is nothing.
+func TestRefusedSayWhatToUse(t *testing.T) {
+	t.Parallel()
+	for _, of := range []map[string]string{refusedOperators, refusedSources, refusedPlugins} {
+		for name, instead := range of {
+			if instead == "" {
+				t.Errorf("%s does not say what to use instead", name)
+			}
+		}
+	}
+	for name := range refusedOperators {
+		if operators()[name] != nil {
+			t.Errorf("the operator %s is refused, and it is supported", name)
+		}
+	}
+	for name := range refusedSources {
+		if sources()[name] != nil {
+			t.Errorf("%s is refused at the start of a query, and it is supported", name)
+		}
+	}
+	for name := range refusedPlugins {
+		if plugins()[name] != nil {
+			t.Errorf("the plugin %s is refused, and it is supported", name)
+		}
+	}
+	for name := range unsupportedFunctions {
+		if insteadOfFunction(name) == "" {
+			t.Errorf("%s() does not say what to use instead", name)
+		}
+		if scalarFunctions()[name] != nil || aggregates()[name] != nil || tabularFunctions()[name] != nil {
+			t.Errorf("%s() is refused, and it is supported", name)
+		}
+	}
+	for name := range insteadOf {
+		if !unsupportedFunctions[name] {
+			t.Errorf("%s() has something to use instead, and it is not refused", name)
+		}
+	}
 }
 
 // docTable is one group. What does the same as another has no row of its own.

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -133,6 +134,10 @@ func caught(text string, err *error) {
 		*err = p
 	case runFailure:
 		*err = p.err
+		var place *problem // of the query, that only the data shows
+		if errors.As(p.err, &place) {
+			*err = place.locate(text)
+		}
 	default:
 		panic(p)
 	}

@@ -59,13 +59,42 @@ type execution struct {
 	made    atomic.Int64 // rows so far, by operators that can make many of few
 	held    atomic.Int64 // bytes that operators hold now
 
+	others []*Table     // results beside the first, which fork and facet give
+	drawn  atomic.Int64 // batches of random numbers
+
 	kept sync.Map // what parts of the plan keep, see once
+
+	// whole is the execution that this one is a part of, whose limits hold for
+	// both, or nil. See part.
+	whole *execution
 }
+
+// part begins the execution of operators over a part of the rows, such as those of
+// a partition. What depends on the rows of the part is kept there, and anything
+// else by the whole.
+func (x *execution) part() *execution {
+	w := x.all()
+	return &execution{ctx: w.ctx, limits: w.limits, scope: w.scope, workers: 1, whole: w}
+}
+
+// all is the whole that an execution is a part of, or the execution itself.
+func (x *execution) all() *execution {
+	if x.whole != nil {
+		return x.whole
+	}
+	return x
+}
+
+// ofThePart is a part of the plan that may depend on the rows of a partition.
+type ofThePart interface{ isOfThePart() bool }
 
 // once computes what a part of the plan keeps while it runs, the first time that
 // anybody asks. It is kept here, by the part that it belongs to, because a plan does
 // not change: it can run again, and several times at once.
 func once[T any](x *execution, part any, compute func() T) T {
+	if p, ok := part.(ofThePart); x.whole != nil && (!ok || !p.isOfThePart()) {
+		x = x.whole
+	}
 	get, ok := x.kept.Load(part)
 	if !ok {
 		get, _ = x.kept.LoadOrStore(part, sync.OnceValue(compute))
@@ -115,7 +144,7 @@ const madePerHeld = 20
 // would hardly end, even if nobody holds them.
 func (x *execution) makes(rows int) error {
 	most := int64(madePerHeld) * int64(x.limits.Rows)
-	if x.made.Add(int64(rows)) > most {
+	if x.all().made.Add(int64(rows)) > most {
 		return &LimitError{Message: fmt.Sprintf("the query makes more than %d rows with range, mv-expand and join, its limit: filter earlier", most)}
 	}
 	return x.stopped()
@@ -131,7 +160,7 @@ type memory struct {
 // ask after a batch or a few, so a query can go past its limit by that much.
 func (m *memory) add(bytes int64) error {
 	m.held += bytes
-	return m.x.within(m.x.held.Add(bytes))
+	return m.x.within(m.x.all().held.Add(bytes))
 }
 
 // within fails if so many bytes are more than the query may hold.
@@ -160,7 +189,7 @@ func (m *memory) claim(bytes int64) {
 // release gives back some of it.
 func (m *memory) release(bytes int64) {
 	m.held -= bytes
-	m.x.held.Add(-bytes)
+	m.x.all().held.Add(-bytes)
 }
 
 // free gives back all of it.

@@ -29,15 +29,20 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	ofNow := false
 	for _, item := range n.items {
 		if b.isTabular(item) {
-			rel := b.relation(item)
-			if len(rel.columns()) == 0 {
-				panic(semanticError(item.pos(), "SEM0001", "the table after %s has no column", n.op))
-			}
-			first := rel.columns()[0]
-			if !listable(left.typ(), first.typ) {
-				panic(semanticError(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ))
-			}
-			tables = append(tables, newSubquery(rel))
+			sub := b.newSubquery(func() relation {
+				rel := b.relation(item)
+				if len(rel.columns()) == 0 {
+					panic(semanticError(item.pos(), "SEM0001", "the table after %s has no column", n.op))
+				}
+				first := rel.columns()[0]
+				if !listable(left.typ(), first.typ) {
+					panic(semanticError(item.pos(), "SEM0001", "a %s can not be looked for among values of type %s", left.typ(), first.typ))
+				}
+				return rel
+			})
+			rel := sub.of
+			tables = append(tables, sub)
+			set.ofAPart = set.ofAPart || sub.ofAPart
 			shown = append(shown, func(x *explainer, _ []string) string { return x.table(rel) })
 			continue
 		}
@@ -94,7 +99,11 @@ type itemSet struct {
 	terms []string        // for has_any and has_all
 	held  memory          // what the items of tables take
 	text  int64           // bytes of the keys and terms
+	// ofAPart is set if a table depends on the rows of a partition.
+	ofAPart bool
 }
+
+func (s *itemSet) isOfThePart() bool { return s.ofAPart }
 
 // add takes one item; a dynamic array stands for its elements.
 func (s *itemSet) add(v Value) {

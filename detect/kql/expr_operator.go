@@ -10,8 +10,8 @@ import (
 // binaryExpr binds an operator between two operands.
 func (b *binder) binaryExpr(n *binary, in []*column) expr {
 	b.count(n.span)
-	if _, ok := n.left.(*star); ok && stringOperators[n.op] {
-		panic(unsupportedError(n.left.pos(), "a search over all columns (* %s ...) is not supported; name the columns", n.op))
+	if at, ok := n.left.(*star); ok && (stringOperators[n.op] || n.op == "==") {
+		return b.anyColumn(at, n, in)
 	}
 	left, right := b.expr(n.left, in), b.expr(n.right, in)
 	switch n.op {
@@ -187,6 +187,14 @@ func (b *binder) comparison(op string, at span, left, right expr) expr {
 		right = comparable(right, lt)
 	case lt == Bool && rt.isNumber() || rt == Bool && lt.isNumber():
 		left, right = converted(left, Long), converted(right, Long)
+	case equality && (lt.isTime() && rt.isNumber() || rt.isTime() && lt.isNumber()):
+		// A time is the number of its ticks of 100 ns, as tolong() gives it. The
+		// parser of the service takes the comparison; the reference is silent.
+		if lt.isTime() {
+			left = converted(left, Long)
+		} else {
+			right = converted(right, Long)
+		}
 	default:
 		panic(semanticError(at, "SEM0064", "a %s and a %s can not be compared by %s: convert one of them", lt, rt, op))
 	}

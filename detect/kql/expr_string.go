@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -42,8 +43,16 @@ var stringOperators = func() map[string]bool {
 			all["!"+op] = true
 		}
 	}
+	for op := range oldStringOperators {
+		all[op] = true
+	}
 	return all
 }()
+
+// oldStringOperators are names that operators had once, with those of today.
+var oldStringOperators = map[string]string{
+	"containscs": "contains_cs", "notcontains": "!contains", "notcontainscs": "!contains_cs",
+}
 
 // stringOperator binds has, contains, =~ and so on. A dynamic operand stands
 // for its text.
@@ -54,7 +63,7 @@ func (b *binder) stringOperator(n *binary, left, right expr) expr {
 		}
 	}
 	left, right = converted(left, String), converted(right, String)
-	op, negate := n.op, false
+	op, negate := cmp.Or(oldStringOperators[n.op], n.op), false
 	if op == "!~" {
 		op, negate = "=~", true
 	} else if op[0] == '!' {
@@ -77,7 +86,7 @@ func (b *binder) stringOperator(n *binary, left, right expr) expr {
 	if c, ok := right.(*constExpr); ok && searches[op] {
 		absent = absence(c.val.s)
 	}
-	return fold(&applyExpr{t: Bool, op: n.op, args: []expr{left, right},
+	return fold(&applyExpr{t: Bool, op: cmp.Or(oldStringOperators[n.op], n.op), args: []expr{left, right},
 		rows: func(a []Value) Value { return boolValue(test(a[0].s, a[1].s) != negate) },
 		batch: func(args []*vector, n int) *vector {
 			out := newVector(Bool, n)

@@ -304,8 +304,8 @@ func arraySorting(name, order string, sign int, one, two string) *scalarFunction
 				switch {
 				case a.typ() == Dynamic:
 				case a.typ() == Bool && i == len(args)-2:
-					b.checkConstant(name, param{name: "nulls_last"}, a, at)
-					nullsLast = a.(*constExpr).val.isTrue()
+					c, known := b.checkConstant(name, param{name: "nulls_last"}, a, at).(*constExpr)
+					nullsLast = !known || c.val.isTrue()
 					arrays--
 				default:
 					panic(semanticError(at, "SEM0220", "the arguments of %s() must be arrays, and the last may be a bool; this is a %s", name, a.typ()))

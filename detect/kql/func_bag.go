@@ -16,6 +16,16 @@ func bagFunctions() []*scalarFunction {
 			examples: examples{"pack('a', dynamic(null))", `{"a":null}`}},
 		{sig: "pack_dictionary(key:string, value:scalar, more:scalar*) dynamic", doc: "The same as bag_pack().", bind: bindPack,
 			examples: examples{"pack_dictionary('a', 1)", `{"a":1}`}},
+		{sig: "treepath(object:bag) dynamic", doc: "The paths to what is in a property bag, as an array; of the elements of an array those are one.", naming: prefixed("tree"),
+			examples: examples{`treepath(dynamic({'a':'b','c':123}))`, `["['a']","['c']"]`, `treepath(dynamic({'p':[1,{'x':2}]}))`, `["['p']","['p'][0]","['p'][0]['x']"]`},
+			rows: func(a []Value) Value {
+				if a[0].kind != kindBag {
+					return Value{}
+				}
+				paths := []Value{}
+				treePaths(a[0], "", make(map[string]bool), func(path string) { paths = append(paths, stringValue(path)) })
+				return arrayValue(paths)
+			}},
 		{sig: "bag_keys(bag:bag) dynamic", doc: "The keys of a property bag, as an array.",
 			examples: examples{"bag_keys(dynamic({'a':1,'b':{'c':2}}))", `["a","b"]`, "bag_keys(parse_json('[]'))", "null"},
 			rows: onBag(func(b *bag, _ []Value) Value {
@@ -274,4 +284,25 @@ func sortedKeys(v Value) Value {
 		return bagValue(out)
 	}
 	return v
+}
+
+// treePaths lists the paths below a value, each once.
+func treePaths(v Value, path string, seen map[string]bool, add func(path string)) {
+	step := func(to string, next Value) {
+		if !seen[to] {
+			seen[to] = true
+			add(to)
+		}
+		treePaths(next, to, seen, add)
+	}
+	switch v.kind {
+	case kindBag:
+		for i, key := range v.bag().keys {
+			step(path+"['"+key+"']", v.bag().vals[i])
+		}
+	case kindArray:
+		for _, item := range v.array() {
+			step(path+"[0]", item)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	_ "embed" // the names of the zones
 	"math"
 	"slices"
 	"strings"
@@ -71,6 +72,10 @@ func datetimeFunctions() []*scalarFunction {
 			rows:     func(a []Value) Value { return timespanValue(int64(ticksToTime(a[0].n).Weekday()) * ticksPerDay) }},
 		{sig: "hourofday(date:datetime) int", doc: "The hour of the day, 0 to 23.", strict: true, rows: part(time.Time.Hour),
 			examples: examples{"hourofday(datetime(2015-12-14 18:54))", "18"}},
+		{sig: "weekofyear(date:datetime) int", doc: "The same as week_of_year().", strict: true, rows: part(isoWeek),
+			examples: examples{"weekofyear(datetime(2020-12-31))", "53"}},
+		{sig: "datetime_list_timezones() dynamic", doc: "The names of the time zones, as an array.", rows: func([]Value) Value { return timezoneNames() },
+			examples: examples{"array_index_of(datetime_list_timezones(), 'Europe/Zurich') > 0", "true"}},
 		{sig: "datetime_part(part:datepart, date:datetime) int", doc: "A part of the datetime: year, quarter, month, week_of_year, day, dayOfYear, hour, minute, second, millisecond, microsecond or nanosecond.", strict: true, rows: datetimePart,
 			examples: examples{"datetime_part('quarter', datetime(2017-10-30 01:02:03.7654321))", "4", "datetime_part('microsecond', datetime(2017-10-30 01:02:03.7654321))", "765432"}},
 		{sig: "datepart(part:datepart, date:datetime) int", doc: "The same as datetime_part().", strict: true, rows: datetimePart,
@@ -398,4 +403,17 @@ func datetimeAdd(a []Value) Value {
 		return plus(a[2], timespanValue(n/100))
 	}
 	return Value{}
+}
+
+// timezones are the names of the zones of the IANA database.
+//
+//go:embed timezones.txt
+var timezones string
+
+func timezoneNames() Value {
+	var names []Value
+	for name := range strings.FieldsSeq(timezones) {
+		names = append(names, stringValue(name))
+	}
+	return arrayValue(names)
 }

@@ -73,6 +73,20 @@ func encodingFunctions() []*scalarFunction {
 		{sig: "zlib_decompress_from_base64_string(value:string) string", doc: "The text that base64 of zlib stands for, empty if it is none.",
 			examples: examples{"zlib_decompress_from_base64_string('eJwLSS0uUSguKcrMS1cwNDIGACxqBQ4=')", "Test string 123"},
 			rows:     decompressed(zlib.NewReader)},
+		{sig: "gzip_compress_to_base64_string(value:string) string", doc: "The text's gzip in base64.",
+			examples: examples{"gzip_decompress_from_base64_string(gzip_compress_to_base64_string('1234567890'))", "1234567890"},
+			rows:     compressed(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })},
+		{sig: "zlib_compress_to_base64_string(value:string) string", doc: "The text's zlib in base64.",
+			examples: examples{"zlib_decompress_from_base64_string(zlib_compress_to_base64_string('1234567890'))", "1234567890"},
+			rows:     compressed(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) })},
+		{sig: "punycode_from_string(value:string) string", doc: "The text in Punycode, without xn--.", rows: func(a []Value) Value { return stringValue(toPunycode(a[0].s)) },
+			examples: examples{"punycode_from_string('bücher')", "bcher-kva", "punycode_from_string('abc')", "abc-"}},
+		{sig: "punycode_to_string(value:string) string", doc: "The text that Punycode stands for, empty if it is none.", rows: func(a []Value) Value { return stringValue(fromPunycode(a[0].s)) },
+			examples: examples{"punycode_to_string('bcher-kva')", "bücher"}},
+		{sig: "punycode_domain_to_string(domain:string) string", doc: "A domain with its labels in Punycode.", rows: func(a []Value) Value { return stringValue(domainToPunycode(a[0].s)) },
+			examples: examples{"punycode_domain_to_string('www.bücher.example')", "www.xn--bcher-kva.example"}},
+		{sig: "punycode_domain_from_string(domain:string) string", doc: "A domain with its labels as people write them, empty if one is no Punycode.", rows: func(a []Value) Value { return stringValue(domainFromPunycode(a[0].s)) },
+			examples: examples{"punycode_domain_from_string('www.xn--bcher-kva.example')", "www.bücher.example"}},
 		{sig: "url_encode(value:string) string", doc: "The text with what a URL can not hold escaped, a space as +.",
 			examples: examples{"url_encode('https://a.com/b c')", "https%3a%2f%2fa.com%2fb+c"},
 			rows:     func(a []Value) Value { return stringValue(urlEncoded(a[0].s, "+")) }},
@@ -193,5 +207,19 @@ func decompressed(open func(io.Reader) (io.ReadCloser, error)) func([]Value) Val
 			return none
 		}
 		return stringValue(string(text))
+	}
+}
+
+// compressed packs a text.
+func compressed(pack func(w io.Writer) io.WriteCloser) func([]Value) Value {
+	return func(a []Value) Value {
+		var sb strings.Builder
+		text := base64.NewEncoder(base64.StdEncoding, &sb)
+		w := pack(text)
+		// Neither fails: what is written to is memory.
+		_, _ = io.WriteString(w, a[0].s)
+		_ = w.Close()
+		_ = text.Close()
+		return stringValue(sb.String())
 	}
 }

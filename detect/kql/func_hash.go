@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	byteorder "encoding/binary"
 	"encoding/hex"
+	"math"
 	"math/bits"
 )
 
@@ -25,28 +26,29 @@ func hashFunctions() []*scalarFunction {
 		{sig: "hash_md5(value:notdynamic) string", doc: "The MD5 of the value's text, in hexadecimal.",
 			examples: examples{"hash_md5('World')", "f5a7924e621e84c9280a9a27e1bcb7f6"},
 			rows:     digest(func(b []byte) []byte { s := md5.Sum(b); return s[:] })},
-		{sig: "hash(value:notdynamic, mod:integer?) long", doc: "The xxHash64 of a string or a datetime; with mod, its remainder.", bind: bindHash,
-			examples: examples{"hash('World')", "1846988464401551951", "hash('World', 100)", "51", "hash(datetime(2015-01-01))", "1380966698541616202"}},
+		{sig: "hash(value:notdynamic, mod:integer?) long", doc: "The xxHash64 of a value: of a text's bytes, and of the eight bytes of a number or a time; with mod, its remainder. For a string and a datetime it is the service's.", bind: bindHash,
+			examples: examples{"hash('World')", "1846988464401551951", "hash('World', 100)", "51", "hash(datetime(2015-01-01))", "1380966698541616202", "hash(1) == hash(int(1))", "true", "hash(1.5) == hash(2.5)", "false", "hash(true, 10) < 10", "true"}},
 		{sig: "hash_xxhash64(value:notdynamic, mod:integer?) long", doc: "The same as hash().", bind: bindHash,
 			examples: examples{"hash_xxhash64('Hello')", "753694413698530628"}},
 	}
 }
 
-// bindHash knows the bytes of strings and datetimes only: the reference shows
-// no other.
-func bindHash(_ *binder, n *call, args []expr) expr {
-	if t := args[0].typ(); t != String && t != DateTime {
-		panic(unsupportedError(n.args[0].pos(), "%s() of a %s is not supported: tostring() makes a string, or hash_sha256() digests it", n.fn.text, t))
-	}
+// bindHash digests the bytes of a value. The reference shows those of strings and
+// datetimes; of the others it says no more than that equal values have one hash.
+func bindHash(_ *binder, _ *call, args []expr) expr {
 	return fold(&applyExpr{t: Long, args: args, rows: func(a []Value) Value {
 		var h uint64
-		switch a[0].kind {
-		case String:
-			h = xxHash64([]byte(a[0].s))
-		case DateTime:
-			h = xxHash64(byteorder.LittleEndian.AppendUint64(nil, uint64(a[0].n)))
-		default:
+		switch v := a[0]; v.kind {
+		case kindNull:
 			return Value{}
+		case String, GUID:
+			h = xxHash64([]byte(v.s))
+		case Real:
+			h = xxHash64(byteorder.LittleEndian.AppendUint64(nil, math.Float64bits(v.real())))
+		case Decimal:
+			h = xxHash64([]byte(v.String()))
+		default:
+			h = xxHash64(byteorder.LittleEndian.AppendUint64(nil, uint64(v.n)))
 		}
 		if len(a) > 1 {
 			if a[1].IsNull() || a[1].n <= 0 {

@@ -43,7 +43,9 @@ func parseFunctions() []*scalarFunction {
 	}
 }
 
-// parsedURL takes the text apart at its delimiters. What is no absolute URL
+// parsedURL takes the text apart at its delimiters. The path has no slash before it,
+// as the reference's example has it:
+// https://learn.microsoft.com/kusto/query/parse-url-function. What is no absolute URL
 // has none of the parts but what may follow a path.
 func parsedURL(s string) Value {
 	var scheme, host, port, user, password string

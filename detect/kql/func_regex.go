@@ -49,7 +49,7 @@ func regexFunctions() []*scalarFunction {
 // expression: a constant, and checked.
 func withRegexp(at int, t Type, rows func(re *regexp.Regexp, a []Value) Value) func(*binder, *call, []expr) expr {
 	return func(_ *binder, _ *call, args []expr) expr {
-		re := regexp.MustCompile(args[at].(*constExpr).val.s)
+		re := regexp.MustCompile(constantText(args[at]))
 		return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value { return rows(re, a) }})
 	}
 }
@@ -70,8 +70,9 @@ func bindExtract(b *binder, n *call, args []expr) expr {
 
 // bindExtractAll has two forms, with and without a choice of groups.
 func bindExtractAll(b *binder, n *call, args []expr) expr {
-	pattern := regexp.MustCompile(args[0].(*constExpr).val.s)
-	if pattern.NumSubexp() == 0 {
+	pattern := regexp.MustCompile(constantText(args[0]))
+	_, known := args[0].(*constExpr)
+	if known && pattern.NumSubexp() == 0 {
 		panic(semanticError(n.args[0].pos(), "SEM0420", "the regular expression of %s() must have a group", n.fn.text))
 	}
 	var groups []int
@@ -81,7 +82,10 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 			groups = append(groups, g+1)
 		}
 	} else {
-		c, ok := args[1].(*constExpr)
+		c, ok := b.constantOf(args[1])
+		if ok && c == nil {
+			c = &constExpr{t: Dynamic, val: arrayValue(nil)}
+		}
 		if !ok || c.val.kind != kindArray {
 			panic(semanticError(n.args[1].pos(), "SEM0220", "the argument 'groups' of %s() must be a constant array of group numbers and names", n.fn.text))
 		}
@@ -93,7 +97,7 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 			case v.kind == Long && v.n >= 0 && v.n <= int64(pattern.NumSubexp()):
 				g = int(v.n)
 			}
-			if g < 0 {
+			if g < 0 && known {
 				panic(semanticError(n.args[1].pos(), "SEM0220", "the regular expression of %s() has no group '%s'", n.fn.text, v))
 			}
 			groups = append(groups, g)
@@ -173,7 +177,7 @@ func indexOfRegex(re *regexp.Regexp, a []Value) Value {
 func bindCountOf(b *binder, n *call, args []expr) expr {
 	kind := "normal"
 	if len(args) > 2 {
-		kind = args[2].(*constExpr).val.s
+		kind = constantText(args[2])
 	}
 	switch kind {
 	case "normal":
@@ -181,7 +185,7 @@ func bindCountOf(b *binder, n *call, args []expr) expr {
 			return longValue(countOverlapping(a[0].s, a[1].s))
 		}})
 	case "regex":
-		b.checkConstant(n.fn.text, param{name: "search", kind: "regex"}, args[1], n.args[1].pos())
+		args[1] = b.checkConstant(n.fn.text, param{name: "search", kind: "regex"}, args[1], n.args[1].pos())
 		return withRegexp(1, Long, func(re *regexp.Regexp, a []Value) Value {
 			return longValue(int64(len(re.FindAllStringIndex(a[0].s, -1))))
 		})(b, n, args)
@@ -214,7 +218,7 @@ const (
 
 func bindTrim(sides trimmed) func(*binder, *call, []expr) expr {
 	return func(_ *binder, _ *call, args []expr) expr {
-		pattern := args[0].(*constExpr).val.s
+		pattern := constantText(args[0])
 		first, last := regexp.MustCompile(`^(?:`+pattern+`)+`), regexp.MustCompile(`(?:`+pattern+`)+$`)
 		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value {
 			s := a[1].s

@@ -105,8 +105,11 @@ func functionGroups() []functionGroup {
 		{"IPv4 addresses", ipv4Functions()},
 		{"IPv6 addresses", ipv6Functions()},
 		{"Encodings", encodingFunctions()},
+		{"XML, command lines, user agents", deviceFunctions()},
 		{"Hashes", hashFunctions()},
 		{"Mathematics", mathFunctions()},
+		{"Statistics", statisticFunctions()},
+		{"Units", unitFunctions()},
 		{"Bits", bitFunctions()},
 		{"Rows before and after, behind sort or serialize", windowFunctions()},
 		{"The query itself", specialFunctions()},
@@ -208,7 +211,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		p.function = ""           // no table can do without it
 		panic(p)
 	}
-	n.unnamed()
+	// Names of its arguments are comments, as for an aggregate: the places count.
 	if f.special != nil {
 		return f.special(b, n, in)
 	}
@@ -309,16 +312,21 @@ func (b *binder) checkArguments(n *call, params []param, args []expr) {
 			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be %s, and this is a %s", p.name, n.fn.text, kindNoun[p.kind], a.typ()))
 		}
 		if p.constant || p.kind == "regex" || p.kind == "part" || p.kind == "datepart" {
-			b.checkConstant(n.fn.text, p, args[i], at)
+			args[i] = b.checkConstant(n.fn.text, p, args[i], at)
 		}
 	}
 }
 
-// checkConstant checks an argument that must not depend on the row.
-func (b *binder) checkConstant(fn string, p param, a expr, at span) {
-	c, ok := a.(*constExpr)
-	if !ok {
+// checkConstant checks an argument that must not depend on the row, and gives
+// its value. Where that is read from a table and there is no data, the argument
+// stays as it is.
+func (b *binder) checkConstant(fn string, p param, a expr, at span) expr {
+	c, ok := b.constantOf(a)
+	if !ok || c == nil && (p.kind == "part" || p.kind == "datepart") {
 		panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be a constant", p.name, fn))
+	}
+	if c == nil {
+		return a
 	}
 	switch p.kind {
 	case "regex":
@@ -334,6 +342,7 @@ func (b *binder) checkConstant(fn string, p param, a expr, at span) {
 			panic(semanticError(at, "SEM0220", "the argument '%s' of %s() must be one of %s", p.name, fn, strings.Join(parts, ", ")))
 		}
 	}
+	return c
 }
 
 var kindNoun = map[string]string{

@@ -36,6 +36,9 @@ func eachExample(t *testing.T, f func(t *testing.T, fn *scalarFunction, expressi
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		fn := all[name]
 		t.Run(name, func(t *testing.T) {
+			if name == "bin_auto" {
+				return // it needs a set statement: see binAutoQueries
+			}
 			if len(fn.examples) == 0 || len(fn.examples)%2 != 0 {
 				t.Fatalf("%s() needs pairs of an expression and its value as examples", name)
 			}
@@ -78,14 +81,17 @@ var functionRefusals = []struct{ query, at, message, official string }{
 	{query: "print x = bin_at(1h, 2, 3h)", at: "bin_at(1h, 2, 3h)", message: "fixed point", official: "the parser does not ask how the types of the arguments go together"},
 	{query: "print x = around(1, 1h, 2)", at: "around(1, 1h, 2)", message: "compares numbers", official: "the parser does not ask how the types of the arguments go together"},
 	{query: "print x = range(1, 1h)", at: "range(1, 1h)", message: "goes from", official: "the parser does not ask how the types of the arguments go together"},
-	{query: "print x = hash(1)", at: "1", message: "not supported"},
+	{query: "print x = hash_many(1, 2)", at: "hash_many", message: "not supported"},
 	{query: "print x = countof('a', 'b', 'c')", at: "'c'", message: "'normal' or 'regex'"},
 	{query: "print x = extract_json('a', '{}')", at: "'a'", message: "not a path", official: "the parser does not look into a path"},
 	{query: "print x = bag_pack_columns(1)", at: "1", message: "must be columns"},
 	{query: "print x = series_fit_line(dynamic([1]))", at: "series_fit_line", message: "not supported"},
 	{query: "print x = geo_point_in_polygon(1, 2, dynamic({}))", at: "geo_point_in_polygon", message: "not supported"},
-	{query: "print x = parse_xml('<a/>')", at: "parse_xml", message: "not supported"},
-	{query: "print x = weekofyear(now())", at: "weekofyear", message: "week_of_year()"},
+	{query: "print x = hash_combine(1, 2)", at: "hash_combine", message: "not published"},
+	{query: "print x = rand(0)", at: "0", message: "at least 1", official: "the parser does not ask what the number is"},
+	{query: "print x = assert(1 > 2, 'no')", at: "assert(1 > 2, 'no')", message: "assert() failed with message: 'no'", official: "the parser does not run queries"},
+	{query: "print x = bin_auto(5)", at: "bin_auto(5)", message: "query_bin_auto_size", official: "the parser does not ask for the options"},
+	{query: "print x = estimate_data_size(1)", at: "1", message: "columns"},
 }
 
 func TestFunctionRefusals(t *testing.T) {

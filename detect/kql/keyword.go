@@ -7,6 +7,7 @@ var keywords = wordSet(
 	"asc", "desc", "first", "last", "set", "dynamic", "datetime", "date", "timespan", "time", "long", "int", "real",
 	"double", "boolean", "bool", "string", "decimal", "to", "print", "datatable", "materialize", "toscalar", "as",
 	"invoke", "search", "find", "has_any", "has_all", "of", "isfuzzy", "like", "notlike", "contains_cs", "hasprefix",
+	"containscs", "notcontains", "notcontainscs",
 	"title", "external_data", "externaldata", "nooptimization", "decodeblocks", "bagexpansion", "with_itemindex",
 	"flags", "simple", "expandoutput", "uniqueid", "uint64", "int64", "int32", "float", "char", "datascope",
 	"anomalychart", "earliest", "latest",
@@ -22,7 +23,7 @@ var declarable = wordSet(
 // parenthesis.
 var keywordOperators = wordSet(
 	"and", "or", "by", "in", "between", "has", "contains", "startswith", "endswith", "has_any", "has_all",
-	"contains_cs", "hasprefix", "of", "as", "to",
+	"contains_cs", "containscs", "notcontains", "notcontainscs", "hasprefix", "of", "as", "to",
 )
 
 func wordSet(words ...string) map[string]bool {

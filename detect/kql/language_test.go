@@ -41,13 +41,15 @@ var (
 	allExpressions = [][]expressionCase{
 		literalExpressions, arithmeticExpressions, nullExpressions, comparisonExpressions, stringExpressions, listExpressions,
 		conversionExpressions, datetimeExpressions, dynamicExpressions, conditionExpressions, textFunctionExpressions,
-		mathExpressions,
+		mathExpressions, deviceExpressions,
 	}
 	allQueries = [][]queryCase{
 		namingQueries, summarizeQueries, aggregateQueries, joinQueries, unionQueries, sortQueries, mvExpandQueries,
 		projectQueries, letQueries, sourceQueries, whereQueries, parseQueries, parseKVQueries, mvApplyQueries,
 		mvExpandFormQueries, windowQueries, sharedQueries, bagUnpackQueries, ingestionTimeQueries, renderQueries,
 		getSchemaQueries, reorderQueries, watchlistQueries,
+		forkQueries, binAutoQueries, searchQueries, scanQueries, partitionQueries, topNestedQueries, pluginQueries,
+		toScalarQueries, namedArgumentQueries, numberingQueries, oldFormQueries,
 	}
 )
 

@@ -54,6 +54,9 @@ func (b *binder) callName(n *call, in []*column) string {
 		if len(n.args) == 0 {
 			return ""
 		}
+		if n.names[0] != nil {
+			return n.names[0].text
+		}
 		if c, ok := n.args[0].(*call); ok && b.agg != nil {
 			if a := aggregates()[c.fn.text]; a != nil && (a.naming != nil || a.columns != nil) {
 				return "" // those name their own columns only
@@ -94,8 +97,14 @@ func (b *binder) callName(n *call, in []*column) string {
 // name. No other column may have it then.
 func (b *binder) declares(n node, in []*column) bool {
 	if c, ok := n.(*call); ok && c.fn.text == "tostring" && len(c.args) == 1 {
-		n = c.args[0]
+		ref, ok := c.args[0].(*name) // a string stays what it is
+		return ok && columnIn(in, ref.text) != nil && columnIn(in, ref.text).typ == String
 	}
+	return isColumn(n, in)
+}
+
+// isColumn says whether an expression is the name of a column and no more.
+func isColumn(n node, in []*column) bool {
 	ref, ok := n.(*name)
 	return ok && columnIn(in, ref.text) != nil
 }
@@ -166,12 +175,18 @@ type naming struct {
 	taken    map[string]bool
 	declared map[string]bool
 	blank    string // the stem of numbered names
-	next     int
+	next     *int
 }
 
-func newNaming(blank string, first int) *naming {
-	return &naming{taken: make(map[string]bool), declared: make(map[string]bool), blank: blank, next: first}
+// newNaming names columns. Those without a name get the stem and the next
+// number.
+func newNaming(blank string, next *int) *naming {
+	return &naming{taken: make(map[string]bool), declared: make(map[string]bool), blank: blank, next: next}
 }
+
+// columnNaming is the naming of most operators. What has no name is Column1 and
+// so on, with the numbers going on through the query.
+func (b *binder) columnNaming() *naming { return newNaming("Column", &b.numbered) }
 
 // column names a column. A name that is declared twice is an error; one that
 // is only derived gives way and gets a number behind it.
@@ -192,8 +207,8 @@ func (g *naming) declare(c namedColumn) {
 // unique gives the name itself, or with the first number that makes it so.
 func (g *naming) unique(name string) string {
 	if name == "" {
-		name = g.blank + strconv.Itoa(g.next)
-		g.next++
+		*g.next++
+		name = g.blank + strconv.Itoa(*g.next)
 	}
 	base := name
 	for i := 1; g.taken[name]; i++ {
@@ -205,8 +220,8 @@ func (g *naming) unique(name string) string {
 
 // numbered gives the first numbered name that is not taken.
 func (g *naming) numbered() string {
-	for g.taken[g.blank+strconv.Itoa(g.next)] {
-		g.next++
+	for g.taken[g.blank+strconv.Itoa(*g.next+1)] {
+		*g.next++
 	}
 	return g.unique("")
 }

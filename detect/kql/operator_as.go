@@ -27,10 +27,10 @@ func parseAs(p *parser, at span) operatorNode {
 }
 
 func (n *asNode) bind(b *binder, in relation) relation {
-	if b.subtables > 0 {
+	if b.subtables > b.partitions {
 		panic(unsupportedError(n.span, "as is not supported inside mv-apply; name the table before it"))
 	}
-	s := &shared{in: in, name: n.name.text}
+	s := &shared{in: in, name: n.name.text, ofAPart: b.partitions > 0}
 	scope := &scope{outer: b.scope}
 	scope.define(n.name, &definition{table: &boundTable{n.span, s}, scope: scope})
 	b.scope = scope
@@ -50,8 +50,10 @@ func (n *boundTable) bindSource(b *binder) relation { return n.of.use(b) }
 type shared struct {
 	in   relation
 	name string // that as has given, if it did
-	uses []*sharedUse
-	need map[*column]bool
+	// ofAPart is set if the rows are those of a partition, or come from them.
+	ofAPart bool
+	uses    []*sharedUse
+	need    map[*column]bool
 }
 
 // sharedRows are the rows of a shared relation in one run of the plan. A run can
@@ -70,7 +72,12 @@ type sharedUse struct {
 	prepared bool
 }
 
+func (s *shared) isOfThePart() bool { return s.ofAPart }
+
 func (s *shared) use(b *binder) relation {
+	if s.ofAPart {
+		b.partUses++
+	}
 	u := &sharedUse{of: s, cols: copyColumns(s.in.columns())}
 	for i, c := range s.in.columns() {
 		b.inheritReceived(u.cols[i], c)
@@ -184,10 +191,10 @@ func bindMaterialize(b *binder, n *call) relation {
 	key := materializeKey{n, b.scope}
 	m := b.materialized[key]
 	if m == nil {
-		scans := b.scans
+		scans, uses := b.scans, b.partUses
 		b.scans = nil
 		rel := b.relation(n.args[0])
-		m = &materialization{&shared{in: rel}, b.scans}
+		m = &materialization{&shared{in: rel, ofAPart: b.partUses > uses}, b.scans}
 		b.scans = append(scans, b.scans...)
 		if b.materialized == nil {
 			b.materialized = make(map[materializeKey]*materialization)

@@ -3,10 +3,49 @@ package kql
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
-// evaluateNode is evaluate plugin(arguments) : (schema). The one plugin here is
-// bag_unpack.
+// plugins is the table of what evaluate can call. Each has a file plugin_*.go,
+// but for bag_unpack, which is here.
+func plugins() map[string]func(b *binder, n *evaluateNode, in relation) relation { return thePlugins }
+
+var thePlugins map[string]func(b *binder, n *evaluateNode, in relation) relation
+
+// The tables refer to functions that refer to the tables, hence init.
+func init() {
+	thePlugins = map[string]func(b *binder, n *evaluateNode, in relation) relation{
+		"activity_counts_metrics": bindActivityCounts,
+		"bag_unpack":              bindBagUnpack,
+		"ipv4_lookup":             bindIPLookup(ipv4Range),
+		"ipv6_lookup":             bindIPLookup(parseIPv6),
+		"narrow":                  bindNarrow,
+		"pivot":                   bindPivot,
+	}
+}
+
+// refusedPlugins are those of the language that are not here, with the nearest
+// that is.
+var refusedPlugins = map[string]string{
+	"active_users_count": "summarize dcount() by bin() counts users", "activity_engagement": "summarize dcount() by bin() counts users",
+	"activity_metrics": "activity_counts_metrics counts users over time", "ai_chat_completion": "no query calls a service",
+	"ai_chat_completion_prompt": "no query calls a service", "ai_embeddings": "no query calls a service", "ai_embed_text": "no query calls a service",
+	"autocluster": "summarize count() by the columns shows the greatest groups", "azure_digital_twins_query_request": "no query calls a service",
+	"basket": "summarize count() by the columns shows the greatest groups", "cosmosdb_sql_request": "no query calls a service",
+	"csharp": "no query runs a program", "dax_request": "no query calls a service", "dcount_intersect": "join kind=inner of distinct values",
+	"diffpatterns": "summarize countif() by the columns compares two sets", "estimate_rows_count": "count counts the rows",
+	"execute_query": "no query calls a service", "execute_show_command": "no query calls a service", "external_datatable": "put the data into a datatable",
+	"funnel_sequence": "scan follows sequences", "funnel_sequence_completion": "scan follows sequences", "geo_line_lookup": "compare by the country or the city",
+	"geo_polygon_lookup": "compare by the country or the city", "http_request": "no query calls a service", "http_request_post": "no query calls a service",
+	"identity": "as names a table", "infer_storage_schema": "no query reads a storage account", "mysql_request": "no query calls a service",
+	"infer_storage_schema_with_suggestions": "no query reads a storage account", "new_activity_metrics": "activity_counts_metrics counts new users",
+	"postgresql_request": "no query calls a service", "preview": "take gives some rows", "python": "no query runs a program", "r": "no query runs a program",
+	"rolling_percentile": "summarize percentile() by bin()", "rows_near": "prev() and next() look at the rows around", "schema_merge": "union merges tables",
+	"sequence_detect": "scan follows sequences", "session_count": "row_window_session() finds sessions", "sliding_window_counts": "summarize dcount() by bin()",
+	"sql_request": "no query calls a service",
+}
+
+// evaluateNode is evaluate plugin(arguments) : (schema).
 type evaluateNode struct {
 	span
 	plugin   name
@@ -26,8 +65,12 @@ type pluginArgument struct {
 func parseEvaluate(p *parser, at span) operatorNode {
 	p.options("evaluate")
 	n := &evaluateNode{plugin: p.name("of a plugin")}
-	if n.plugin.text != "bag_unpack" {
-		panic(unsupportedError(n.plugin.span, "the plugin '%s' is not supported; bag_unpack is", n.plugin.text))
+	if plugins()[n.plugin.text] == nil {
+		names := slices.Sorted(maps.Keys(plugins()))
+		if instead, known := refusedPlugins[n.plugin.text]; known {
+			panic(unsupportedError(n.plugin.span, "the plugin '%s' is not supported; %s", n.plugin.text, instead))
+		}
+		panic(syntaxError(n.plugin.span, "unknown plugin '%s'%s; these are supported: %s", n.plugin.text, suggestion(n.plugin.text, names), strings.Join(names, ", ")))
 	}
 	p.expect("(", "after the plugin's name")
 	for !p.cur().is(")") {
@@ -36,7 +79,10 @@ func parseEvaluate(p *parser, at span) operatorNode {
 			a.name = p.advance().text
 			p.advance()
 		}
-		a.expr = p.expr()
+		a.expr = p.pipeline()
+		if len(n.args) == 0 && strings.HasSuffix(n.plugin.text, "_lookup") {
+			p.mentions.table(a.expr)
+		}
 		n.args = append(n.args, a)
 		if !p.accept(",") {
 			break
@@ -69,6 +115,40 @@ func parseEvaluate(p *parser, at span) operatorNode {
 	return n
 }
 
+func (n *evaluateNode) bind(b *binder, in relation) relation {
+	return plugins()[n.plugin.text](b, n, in)
+}
+
+// column binds an argument that must be a column.
+func (n *evaluateNode) column(b *binder, at int, what string, in []*column) *column {
+	ref, ok := n.args[at].expr.(*name)
+	if !ok {
+		panic(semanticError(n.args[at].expr.pos(), "SEM0220", "%s of %s() must be a column", what, n.plugin.text))
+	}
+	return b.columnNamed(pattern{ref.span, ref.text}, in)
+}
+
+// constant binds an argument that must not depend on the row. Without data to
+// read it from, it is nil.
+func (n *evaluateNode) constant(b *binder, at int, what string) *constExpr {
+	c, ok := b.constantOf(b.expr(n.args[at].expr, nil))
+	if !ok {
+		panic(semanticError(n.args[at].expr.pos(), "SEM0220", "%s of %s() must be a constant", what, n.plugin.text))
+	}
+	return c
+}
+
+// arguments checks how many there are. The plugins that it is for take them by
+// their places, and none is a schema.
+func (n *evaluateNode) arguments(least, most int, schema bool) {
+	if len(n.args) < least || most >= 0 && len(n.args) > most {
+		panic(semanticError(n.plugin.span, "SEM0219", "%s() takes %s and got %d", n.plugin.text, countOf(least, most), len(n.args)))
+	}
+	if n.declared && !schema {
+		panic(unsupportedError(n.plugin.span, "%s() takes no schema: its columns are known", n.plugin.text))
+	}
+}
+
 // bagUnpackParameters are those of bag_unpack, in order.
 var bagUnpackParameters = []string{"Column", "OutputColumnPrefix", "columnsConflict", "ignoredProperties"}
 
@@ -79,9 +159,9 @@ const maxUnpacked = 4096
 // a property.
 var conflictModes = []string{"error", "replace_source", "keep_source"}
 
-// bind reads the arguments of bag_unpack(). The columns are those of the schema if
-// there is one, and else what the rows hold.
-func (n *evaluateNode) bind(b *binder, in relation) relation {
+// bindBagUnpack reads the arguments. The columns are those of the schema if there is
+// one, and else what the rows hold.
+func bindBagUnpack(b *binder, n *evaluateNode, in relation) relation {
 	u := &unpacking{in: in, at: n.span, conflict: "error"}
 	given := make(map[string]bool)
 	for i, a := range n.args {
@@ -305,29 +385,29 @@ func (u *unpacking) discovered(b *binder) relation {
 			}
 		}
 	}
-	sources := make(map[string]*column)
-	for _, c := range in {
-		switch _, isProperty := types[c.name]; {
-		case c == u.bag:
-		case !isProperty:
-			u.add(c.name, c.typ, c)
-		case u.conflict == "error":
-			panic(u.conflictAt(c.name))
-		default:
-			sources[c.name] = c
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(types)) {
+	fill := func(name string) {
 		t := types[name]
 		if t == kindNull {
 			t = Dynamic
 		}
-		if c := sources[name]; c != nil && u.conflict == "keep_source" {
-			u.add(name, c.typ, c)
-			continue
-		}
 		u.add(name, t, nil)
 		u.slot[len(u.slot)-1] = true
+	}
+	for _, c := range in {
+		switch _, isProperty := types[c.name]; {
+		case c == u.bag:
+			continue
+		case !isProperty || u.conflict == "keep_source":
+			u.add(c.name, c.typ, c)
+		case u.conflict == "error":
+			panic(u.conflictAt(c.name))
+		default:
+			fill(c.name) // in the place of the column that it replaces
+		}
+		delete(types, c.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		fill(name)
 	}
 	u.in = &computed{in, kept}
 	return u

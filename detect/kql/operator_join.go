@@ -91,7 +91,7 @@ func (n *joinNode) bind(b *binder, left relation) relation {
 	default:
 		// A right column keeps its name unless a left one has it: then it gets
 		// a number that neither side uses.
-		names := newNaming("", 0)
+		names := newNaming("", new(int))
 		for _, c := range slices.Concat(left.columns(), right.columns()) {
 			names.taken[c.name] = true
 		}

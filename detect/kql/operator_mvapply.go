@@ -25,12 +25,7 @@ func parseMvApply(p *parser, at span) operatorNode {
 	p.expect("(", "before the operators to apply")
 	p.enter()
 	windows := p.windows
-	for {
-		n.ops = append(n.ops, p.operator())
-		if !p.accept("|") {
-			break
-		}
-	}
+	n.ops = p.operatorList()
 	p.windows = windows
 	p.leave()
 	n.span = at.to(p.expect(")", "after the operators to apply"))
@@ -47,12 +42,12 @@ func (n *mvApplyNode) bind(b *binder, in relation) relation {
 		b.count(op.pos())
 		m.apply = op.bind(b, m.apply)
 	}
-	// The row's own columns come first, but for those that were expanded in
-	// place. What the operators give under one of their names stands for them.
+	// The row's own columns come first, but for those that were expanded under
+	// their own names. What the operators give under a column's name stands for it.
 	from := m.apply.columns()
 	taken := make([]bool, len(from))
 	for _, c := range in.columns() {
-		if !slices.Contains(m.expand.fromIn, c) {
+		if !slices.Contains(m.expand.fromIn, c) && !n.expand.names(c.name) {
 			continue
 		}
 		if i := slices.IndexFunc(from, func(f *column) bool { return f.name == c.name }); i >= 0 {
@@ -68,6 +63,11 @@ func (n *mvApplyNode) bind(b *binder, in relation) relation {
 		}
 	}
 	return m
+}
+
+// names says whether an array is expanded under a name that the query gives it.
+func (n *mvExpandNode) names(column string) bool {
+	return slices.ContainsFunc(n.columns, func(c mvColumn) bool { return len(c.names) == 1 && c.names[0].text == column })
 }
 
 // mvApply gives, for each row of the input, what the operators make of the

@@ -85,7 +85,7 @@ func (n *mvExpandNode) bindOver(b *binder, in relation, operator string) *mvExpa
 	}
 	m.cols = copyColumns(in.columns())
 	m.fromIn = slices.Clone(in.columns())
-	names := newNaming("Column", 1)
+	names := b.columnNaming()
 	for i, c := range m.cols {
 		names.taken[c.name] = true
 		b.inheritReceived(c, m.fromIn[i])

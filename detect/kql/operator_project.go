@@ -97,7 +97,7 @@ func parseExtend(p *parser, at span) operatorNode {
 
 func (n *extendNode) bind(b *binder, in relation) relation {
 	out := &projection{in: in}
-	names := newNaming("Column", 1)
+	names := b.columnNaming()
 	for _, c := range in.columns() {
 		b.inheritReceived(out.pass(c.name, c), c)
 		names.taken[c.name] = true
@@ -111,6 +111,8 @@ func (n *extendNode) bind(b *binder, in relation) relation {
 			switch {
 			case col.name == "":
 				out.add(names.numbered(), col.e)
+			case i >= 0 && len(item.names) == 0 && isColumn(item.expr, in.columns()):
+				// extend x leaves x as it is, also where it was replaced before.
 			case i >= 0 && i < len(in.columns()):
 				out.cols[i], out.from[i] = &column{col.name, col.e.typ()}, col.e
 			default:
@@ -143,7 +145,7 @@ func (p *parser) atOperatorEnd() bool {
 
 func (n *projectNode) bind(b *binder, in relation) relation {
 	out := &projection{in: in}
-	names := newNaming("Column", 1)
+	names := b.columnNaming()
 	for _, item := range n.columns {
 		for _, col := range b.namedColumns(item, in.columns()) {
 			out.add(names.column(col), col.e)
@@ -196,6 +198,48 @@ func (n *selectNode) bind(b *binder, in relation) relation {
 	return out
 }
 
+// byNamesNode is project-by-names: the columns that texts, arrays of texts and
+// patterns name, in that order. A name that no column has is left out.
+type byNamesNode struct {
+	span
+	of []node
+}
+
+func parseProjectByNames(p *parser, at span) operatorNode {
+	n := &byNamesNode{}
+	for {
+		n.of = append(n.of, p.expr())
+		if !p.accept(",") {
+			break
+		}
+	}
+	n.span = at.to(p.last())
+	return n
+}
+
+func (n *byNamesNode) bind(b *binder, in relation) relation {
+	out := &projection{in: in}
+	taken := make(map[*column]bool)
+	for _, of := range n.of {
+		c, ok := b.constantOf(b.expr(of, nil))
+		if ok && c == nil {
+			panic(&unknownColumns{of.pos(), "project-by-names"})
+		}
+		if !ok || c.t != String && c.t != Dynamic {
+			panic(semanticError(of.pos(), "SEM0001", "project-by-names takes texts and arrays of texts that do not depend on the row"))
+		}
+		for _, v := range flattened([]Value{c.val}) {
+			for _, col := range in.columns() {
+				if v.kind == String && wildcard(v.s, col.name) && !taken[col] {
+					taken[col] = true
+					b.inheritReceived(out.pass(col.name, col), col)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // renameNode is project-rename new = old.
 type renameNode struct {
 	span
@@ -219,27 +263,24 @@ func parseProjectRename(p *parser, at span) operatorNode {
 
 func (n *renameNode) bind(b *binder, in relation) relation {
 	to := make(map[*column]string)
+	taken := make(map[string]bool)
+	for _, c := range in.columns() {
+		taken[c.name] = true // also a name that the column loses
+	}
 	for _, pair := range n.pairs {
-		old := pair.expr.(*name)
+		old, renamed := pair.expr.(*name), pair.names[0]
 		c := b.columnNamed(pattern{old.span, old.text}, in.columns())
-		if _, twice := to[c]; twice {
-			panic(semanticError(old.span, "SEM0111", "project-rename renames '%s' twice", old.text))
+		if taken[renamed.text] {
+			panic(semanticError(renamed.span, "SEM0111", "there is a column named '%s' already", renamed.text))
 		}
-		to[c] = pair.names[0].text
+		taken[renamed.text] = true
+		if to[c] == "" { // of two new names the first counts
+			to[c] = renamed.text
+		}
 	}
 	out := &projection{in: in}
-	seen := make(map[string]bool)
 	for _, c := range in.columns() {
-		name := c.name
-		if renamed, ok := to[c]; ok {
-			name = renamed
-		}
-		if seen[name] {
-			at := n.pairs[slices.IndexFunc(n.pairs, func(p named) bool { return p.names[0].text == name })].names[0].span
-			panic(semanticError(at, "SEM0111", "project-rename makes two columns named '%s'", name))
-		}
-		seen[name] = true
-		out.pass(name, c)
+		out.pass(cmp.Or(to[c], c.name), c)
 	}
 	return out
 }

@@ -47,6 +47,10 @@ func inOrder(rel relation) bool {
 		return inOrder(r.in)
 	case *taking:
 		return inOrder(r.in)
+	case *sampling:
+		return inOrder(r.in)
+	case *sequences:
+		return inOrder(r.in)
 	case *mvExpand:
 		return inOrder(r.in)
 	case *extraction:

@@ -74,7 +74,6 @@ var sharedQueries = []queryCase{
 	{query: `let f = (x:long, y:long) { x }; print f(x = 1, 2)`, err: "1:48 an argument without a name", official: "the parser does not check what a function of a let statement is given"},
 	{query: `let f = (x:long, y:long = 1) { x }; print f(1, x = 2)`, err: "1:52 the argument 'x' of f() is given twice", official: "the parser does not check what a function of a let statement is given"},
 	{query: `let f = (x:long, T:(*)) { T }; f(1, Scores)`, err: "1:18 the parameters that are tables must come first"},
-	{query: `print strcat(a = "x")`, err: "1:14 strcat() takes its arguments by their places", official: "the parser takes a name before any argument"},
 	{query: `Scores | count as Total`, want: "Total:long\n3"},
 }
 

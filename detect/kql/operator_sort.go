@@ -74,8 +74,10 @@ func (p *parser) sortKey() sortKey {
 
 // limitOf binds a number of rows.
 func (b *binder) limitOf(n node) int64 {
-	e := b.expr(n, nil)
-	c, ok := e.(*constExpr)
+	c, ok := b.constantOf(b.expr(n, nil))
+	if ok && c == nil {
+		return 0
+	}
 	if !ok || c.t != Long && c.t != Int || c.val.IsNull() || c.val.n < 0 {
 		panic(semanticError(n.pos(), "SEM0001", "the number of rows must be an integer that does not depend on the row, and not negative"))
 	}

@@ -32,7 +32,7 @@ func parseSummarize(p *parser, at span) operatorNode {
 
 func (n *summarizeNode) bind(b *binder, in relation) relation {
 	g := &grouping{in: in}
-	names := newNaming("Column", 1)
+	names := b.columnNaming()
 	for _, item := range n.by {
 		col := b.namedColumn(item, in.columns())
 		b.groupable(item, col.e)
@@ -394,7 +394,7 @@ func (n *distinctNode) bind(b *binder, in relation) relation {
 		}
 		return g
 	}
-	names := newNaming("Column", 1)
+	names := b.columnNaming()
 	for _, item := range n.columns {
 		col := b.namedColumn(item, in.columns())
 		b.groupable(item, col.e)

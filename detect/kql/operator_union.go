@@ -139,7 +139,9 @@ func (n *unionNode) bind(b *binder, in relation) relation {
 func sourceOf(leg relation, at int) string {
 	switch leg := leg.(type) {
 	case *scan:
-		return leg.table.Name()
+		if leg.table.Name() != "" { // a datatable has none
+			return leg.table.Name()
+		}
 	case *sharedUse:
 		if leg.of.name != "" {
 			return leg.of.name
@@ -243,7 +245,7 @@ func (u *union) unify(n *unionNode, sources []string) {
 		}
 	}
 	u.from = make([][]int, len(u.legs))
-	names := newNaming("", 0)
+	names := newNaming("", new(int))
 	if n.withSource != "" {
 		u.cols = append(u.cols, &column{names.unique(n.withSource), String})
 		u.tag = sources

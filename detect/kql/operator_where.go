@@ -4,14 +4,29 @@ package kql
 type whereNode struct {
 	span
 	predicate node
+	assigned  *name // of where name = predicate, which only looks like a comparison
 }
 
 func parseWhere(p *parser, at span) operatorNode {
-	predicate := p.expr()
-	return &whereNode{at.to(predicate.pos()), predicate}
+	n := &whereNode{}
+	if t := p.cur(); !t.is("(") {
+		if names := p.assignedNames(); names != nil {
+			n.assigned = &names[0]
+		}
+	}
+	n.predicate = p.expr()
+	n.span = at.to(n.predicate.pos())
+	return n
 }
 
 func (n *whereNode) bind(b *binder, in relation) relation {
+	if n.assigned != nil {
+		if e := b.expr(n.predicate, in.columns()); e.typ() != Bool {
+			panic(semanticError(n.assigned.span.to(n.predicate.pos()), "SEM0001", "a bool is expected here, and this names a %s: did you mean == ?", e.typ()))
+		}
+		// The name names the value and nothing else, in the service too.
+		b.warn("%swhere %s = ... does not compare %s with anything: did you mean == ?", b.place(n.assigned.span), n.assigned.text, n.assigned.text)
+	}
 	if j := joinBelow(in); j != nil && j.kind == "innerunique" {
 		return b.filterUnique(j, in, n.predicate)
 	}

@@ -12,6 +12,9 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	// search is how many predicates of search are being read: column:"text" may
+	// stand there.
+	search int
 	// windows counts the calls of window functions in the pipeline being read.
 	windows  int
 	mentions mentions
@@ -157,7 +160,8 @@ func (p *parser) letValue() node {
 		p.advance()
 		return p.call(name{span: t.span, text: t.text})
 	}
-	return p.tablePipeline()
+	value, _ := withoutRender(p.tablePipeline())
+	return value
 }
 
 // lambda reads (parameters) { body }. It gives nil, with nothing consumed, if
@@ -197,7 +201,7 @@ func (p *parser) lambda() *lambda {
 	p.expect("{", "before the body")
 	p.enter()
 	fn.lets = p.statements(tokPunct, "}")
-	fn.body = p.tablePipeline()
+	fn.body, _ = withoutRender(p.tablePipeline()) // only the query's own render counts
 	p.leave()
 	p.accept(";")
 	fn.span = start.to(p.expect("}", "after the body"))
@@ -498,7 +502,7 @@ func (p *parser) stringOperator() node {
 	left := p.unary()
 	for {
 		t := p.cur()
-		if t.kind != tokName && t.kind != tokPunct || !stringOperators[t.text] {
+		if t.kind != tokName && t.kind != tokPunct || !stringOperators[t.text] && (p.search == 0 || !t.is(":")) {
 			return left
 		}
 		p.advance()
@@ -584,11 +588,11 @@ func (p *parser) primary() node {
 			at, text = at.to(p.cur().span), text+p.cur().text
 			p.advance()
 		}
-		return &literal{at, String, stringValue(text)}
+		return &literal{span: at, typ: String, val: stringValue(text)}
 	case tokNumber, tokTimeSpan, tokTyped:
 		p.advance()
 		typ, val := literalValue(t)
-		return &literal{t.span, typ, val}
+		return &literal{t.span, typ, val, typ == DateTime && t.text == ""}
 	case tokQuoted:
 		p.advance()
 		return &name{t.span, t.text, true}
@@ -596,7 +600,7 @@ func (p *parser) primary() node {
 		switch {
 		case isBoolLiteral(t.text):
 			p.advance()
-			return &literal{t.span, Bool, boolValue(t.text[0]|0x20 == 't')}
+			return &literal{span: t.span, typ: Bool, val: boolValue(t.text[0]|0x20 == 't')}
 		case t.text == "dynamic" && p.peek().is("("):
 			return p.dynamicLiteral()
 		case strings.HasSuffix(t.text, "~") || typedLiterals[t.text] != 0:
@@ -640,7 +644,7 @@ func (p *parser) call(fn name) node {
 	}
 	for !p.cur().is(")") {
 		var argument *name
-		if p.cur().kind == tokName && p.peek().is("=") {
+		if (p.cur().kind == tokName || p.cur().kind == tokQuoted) && p.peek().is("=") {
 			n := p.name("of an argument")
 			argument = &n
 			p.advance()
@@ -684,7 +688,7 @@ func literalValue(t token) (Type, Value) {
 		return Long, integerLiteral(t.span, t.text)
 	}
 	typ := typedLiterals[t.name]
-	if t.text == "null" {
+	if t.text == "null" || t.text == "" {
 		return typ, Value{}
 	}
 	text := strings.Trim(t.text, `"'`)
@@ -734,7 +738,7 @@ func (p *parser) dynamicLiteral() node {
 	start := p.advance().span
 	p.advance()
 	val := p.dynamicValue()
-	return &literal{start.to(p.expect(")", "after the dynamic literal")), Dynamic, val}
+	return &literal{span: start.to(p.expect(")", "after the dynamic literal")), typ: Dynamic, val: val}
 }
 
 // dynamicValue reads the JSON of dynamic(...), which may hold literals of KQL too.
@@ -744,7 +748,11 @@ func (p *parser) dynamicValue() Value {
 	t := p.advance()
 	switch {
 	case t.kind == tokString:
-		return stringValue(t.text)
+		text := t.text
+		for p.cur().kind == tokString { // "a" "b" is "ab"
+			text += p.advance().text
+		}
+		return stringValue(text)
 	case t.kind == tokNumber || t.kind == tokTimeSpan || t.kind == tokTyped:
 		_, val := literalValue(t)
 		return val

@@ -237,7 +237,7 @@ func goOn(x *execution, made int64) {
 	}
 	err := x.stopped()
 	if err == nil && made > chargeStep {
-		err = x.within(x.held.Load() + made)
+		err = x.within(x.all().held.Load() + made)
 	}
 	if err != nil {
 		panic(runFailure{err})
@@ -347,12 +347,20 @@ func limitError(format string, args ...any) runFailure {
 type runFailure struct{ err error }
 
 // subquery is a relation whose rows an expression needs as a whole.
-type subquery struct{ of relation }
-
-func newSubquery(rel relation) *subquery {
-	prepareAll(rel)
-	return &subquery{rel}
+type subquery struct {
+	of      relation
+	ofAPart bool
 }
+
+// newSubquery prepares a relation for an expression. bind makes it.
+func (b *binder) newSubquery(bind func() relation) *subquery {
+	uses := b.partUses
+	rel := bind()
+	prepareAll(rel)
+	return &subquery{rel, b.partUses > uses}
+}
+
+func (s *subquery) isOfThePart() bool { return s.ofAPart }
 
 // rows runs the relation once in each run of the plan, when they are first asked
 // for.

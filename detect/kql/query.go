@@ -225,17 +225,24 @@ func (c *compiled) run(x *execution, query string) (result *Table, err error) {
 		}
 		return nil, err
 	}
-	schema := make(Schema, len(c.root.columns()))
-	for i, col := range c.root.columns() {
+	if result, err = resultTable("PrimaryResult", c.root.columns(), out); err != nil {
+		return nil, err
+	}
+	result.warnings, result.rendering, result.others = c.warnings, c.rendering, x.others
+	return result, nil
+}
+
+// resultTable makes a table of rows that were collected.
+func resultTable(name string, cols []*column, out *rows) (*Table, error) {
+	schema := make(Schema, len(cols))
+	for i, col := range cols {
 		schema[i] = ColumnSchema{col.name, col.typ}
 		out.cols[i] = out.cols[i].flat()
 	}
 	if err := out.settle(); err != nil {
 		return nil, err
 	}
-	result = newTable("PrimaryResult", schema, out.cols, out.n)
-	result.warnings, result.rendering = c.warnings, c.rendering
-	return result, nil
+	return newTable(name, schema, out.cols, out.n), nil
 }
 
 func newEmptyTable(name string, s Schema) *Table {
@@ -270,6 +277,7 @@ func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	defer caught(query, &err)
 	statements, body := parsed(query)
 	body, render := withoutRender(body)
+	b.query, b.last = query, lastOperator(body)
 	b.now, b.scope = datetimeValue(timeToTicks(now)), &scope{body: true}
 	b.statements(statements)
 	root := b.relation(body)

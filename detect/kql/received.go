@@ -61,3 +61,13 @@ func (b *binder) warn(format string, args ...any) {
 		b.warnings = append(b.warnings, w)
 	}
 }
+
+// place says where in the query something is, for a warning. It says nothing in
+// a saved function, whose text is another.
+func (b *binder) place(at span) string {
+	if len(b.calls) > 0 || at.end > len(b.query) {
+		return ""
+	}
+	e := (&problem{at: at}).locate(b.query)
+	return fmt.Sprintf("line %d, column %d: ", e.Line, e.Column)
+}

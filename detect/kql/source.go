@@ -19,9 +19,10 @@ func parsePrint(p *parser) node {
 
 func (n *printNode) bindSource(b *binder) relation {
 	out := &projection{in: &oneRow{}}
-	names := newNaming("print_", 0)
+	number := 0
+	names := newNaming("print_", &number)
 	for i, item := range n.columns {
-		names.next = i
+		number = i - 1
 		if len(item.names) == 1 { // all by one name, unlike elsewhere
 			col := b.namedColumn(item, nil)
 			out.add(names.column(col), col.e)
@@ -175,7 +176,7 @@ func parseDatatable(p *parser) node {
 	p.expect(")", "after the columns")
 	if t := p.cur(); t.kind == tokQuoted { // ["one"] looks like a quoted name
 		p.advance()
-		n.cells = []node{&literal{t.span, String, stringValue(t.text)}}
+		n.cells = []node{&literal{span: t.span, typ: String, val: stringValue(t.text)}}
 	} else {
 		p.expect("[", "before the values")
 		for !p.cur().is("]") {
@@ -242,11 +243,8 @@ func bindTableFunction(b *binder, n *call) relation {
 	if len(n.args) != 1 {
 		panic(semanticError(n.span, "SEM0219", "table() takes 1 argument and got %d", len(n.args)))
 	}
-	c, ok := b.expr(n.args[0], nil).(*constExpr)
-	if !ok || c.t != String {
-		panic(semanticError(n.args[0].pos(), "SEM0220", "the name of the table must be a string that does not depend on the row"))
-	}
+	table := b.constantName(n.args[0], "the name of the table", n.fn.text)
 	var rel relation
-	b.within(&scope{}, func() { rel = b.tableNamed(&name{span: n.args[0].pos(), text: c.val.s}) })
+	b.within(&scope{}, func() { rel = b.tableNamed(&name{span: n.args[0].pos(), text: table}) })
 	return rel
 }

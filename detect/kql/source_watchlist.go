@@ -9,17 +9,14 @@ func bindWatchlist(b *binder, n *call) relation {
 		}
 		panic(semanticError(n.span, "SEM0219", "%s() takes 1 argument and got 0", n.fn.text))
 	}
-	c, ok := b.expr(n.args[0], nil).(*constExpr)
-	if !ok || c.t != String {
-		panic(semanticError(n.args[0].pos(), "SEM0220", "the alias of the watchlist must be a string that does not depend on the row"))
-	}
+	alias := b.constantName(n.args[0], "the alias of the watchlist", n.fn.text)
 	if b.dry && b.db.Watchlists == nil {
 		panic(&unknownColumns{n.span, n.fn.text + "()"})
 	}
 	if b.db.Watchlists == nil {
-		panic(semanticError(n.args[0].pos(), "SEM0100", "the watchlist '%s' is not there: no watchlists are given", c.val.s))
+		panic(semanticError(n.args[0].pos(), "SEM0100", "the watchlist '%s' is not there: no watchlists are given", alias))
 	}
-	t, err := b.db.Watchlists(c.val.s)
+	t, err := b.db.Watchlists(alias)
 	if err != nil {
 		panic(semanticError(n.args[0].pos(), "SEM0100", "%s", err))
 	}

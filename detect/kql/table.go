@@ -18,6 +18,7 @@ type Table struct {
 
 	warnings  []string   // of the query that it is the result of
 	rendering *Rendering // that the query asks for, or nil
+	others    []*Table   // that fork and facet give beside it
 }
 
 // segment is chunkRows rows of a table; only the last one can have fewer. Its
@@ -30,6 +31,9 @@ type segment struct {
 
 // Warnings returns what the reader of a query's result should know.
 func (t *Table) Warnings() []string { return t.warnings }
+
+// Others returns the tables that a query gives besides, by fork or facet.
+func (t *Table) Others() []*Table { return t.others }
 
 // Rendering returns what the query's render operator asks for, nil if it has
 // none.

@@ -96,3 +96,6 @@ func (s Schema) Index(name string) int {
 	}
 	return -1
 }
+
+// isTime says whether a type is one of those that are counted in ticks.
+func (t Type) isTime() bool { return t == DateTime || t == TimeSpan }

@@ -257,7 +257,21 @@ func parseISODuration(text string) (time.Duration, bool) {
 // dynamic is a string of JSON, a datetime ISO 8601, and a real that is no
 // number its name.
 func encodeAnswer(t *kql.Table, maxRows int) []byte {
-	out := []byte(`{"tables":[{"name":"PrimaryResult","columns":[`)
+	out := appendTable([]byte(`{"tables":[`), t, maxRows)
+	for _, other := range t.Others() {
+		out = appendTable(append(out, ','), other, maxRows)
+	}
+	out = append(out, ']')
+	if t.Rows() > maxRows {
+		out = fmt.Appendf(out, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
+	}
+	return append(out, '}')
+}
+
+// appendTable writes a table with its columns and rows.
+func appendTable(out []byte, t *kql.Table, maxRows int) []byte {
+	out = appendString(append(out, `{"name":`...), t.Name())
+	out = append(out, `,"columns":[`...)
 	schema := t.Schema()
 	for i, c := range schema {
 		if i > 0 {
@@ -281,11 +295,7 @@ func encodeAnswer(t *kql.Table, maxRows int) []byte {
 		}
 		out = append(out, ']')
 	}
-	out = append(out, `]}]`...)
-	if t.Rows() > maxRows {
-		out = fmt.Appendf(out, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
-	}
-	return append(out, '}')
+	return append(out, `]}`...)
 }
 
 func appendCell(out []byte, t kql.Type, v kql.Value) []byte {
