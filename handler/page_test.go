@@ -82,8 +82,8 @@ func demoPage(t *testing.T, many int) (*page.Page, []alert.Alert) {
 	return p, demo
 }
 
-// chromium starts Chromium for the test.
-func chromium(t *testing.T) context.Context {
+// browser starts Chromium for the test.
+func browser(t *testing.T) context.Context {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -95,7 +95,19 @@ func chromium(t *testing.T) context.Context {
 	if path == "" {
 		t.Skip("Chromium is not installed: apt-get install chromium")
 	}
-	profile := t.TempDir() // nobody may use it any more when it is removed
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // processes that it started can write a little longer than it lives
+		for range 200 {
+			if err = os.RemoveAll(profile); err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Error(err)
+	})
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.WSURLReadTimeout(2*time.Minute))...)
@@ -125,7 +137,7 @@ type tab struct {
 // openTab opens the page of a site.
 func openTab(t *testing.T, site string) *tab {
 	t.Helper()
-	b := &tab{t: t, ctx: chromium(t), site: site}
+	b := &tab{t: t, ctx: browser(t), site: site}
 	if err := chromedp.Run(b.ctx); err != nil { // starts it
 		t.Fatal(err)
 	}
@@ -666,7 +678,7 @@ func TestPageFills(t *testing.T) {
 	p := page.New(page.Options{Title: "Demo", Most: 5})
 	server := httptest.NewServer(p.Handler(""))
 	defer server.Close()
-	b := &tab{t: t, ctx: chromium(t), site: server.URL + "/"}
+	b := &tab{t: t, ctx: browser(t), site: server.URL + "/"}
 	b.size(1440, 900)
 	b.run(chromedp.Navigate(b.site+"#nobody"), chromedp.WaitReady("body[data-ready]"))
 	b.until(`document.getElementById('stage').textContent === 'Reading the logs…'`)
@@ -683,6 +695,12 @@ func TestPageFills(t *testing.T) {
 	if said := evalAs[string](b, `document.getElementById('problem').innerText`); said != "This run has no alert nobody." {
 		t.Errorf("of an address that leads nowhere it says %q", said)
 	}
+	b.press("j")
+	b.card(demo[0].ID)
+	server.CloseClientConnections()
+	server.Close()
+	b.press("j")
+	b.until(`document.getElementById('none').innerText.includes('does not answer any more') && document.getElementById('card').offsetHeight === 0`)
 }
 
 // servedRun runs a command that serves the page, and returns where, and what stops it

@@ -71,16 +71,18 @@ let latest = 0; // the number of the alert that was asked for last
 let json = ''; // of the card that is drawn
 
 async function ask(path, alert) {
-  const response = await fetch(`${path}?n=${alert.n}`);
+  const response = await fetch(`${path}?n=${alert.n}`).catch(() => {
+    throw new Error('Pushback does not answer any more: the cards are gone with it.');
+  });
   if (!response.ok) throw new Error(`The card of ${alert.title} can not be shown: ${await response.text()}`);
   return response.json();
 }
 
 export async function drawCard(alert, earlier) {
   latest = alert.n;
-  tools(alert);
   const detail = await ask('/alert.json', alert);
   if (latest !== alert.n) return; // another one was chosen since
+  tools(alert);
   el('detail').scrollTop = 0;
   show(detail.card);
   about(alert, earlier, detail);

@@ -51,7 +51,16 @@ function choose(alert) {
   mark(alert);
   el('none').hidden = alert !== null;
   el('chosen').hidden = alert === null;
-  if (alert) drawCard(alert, byID.get(alert.updates)).catch(problem);
+  if (!alert) {
+    text('none', 'Choose an alert to see its card.');
+    return;
+  }
+  drawCard(alert, byID.get(alert.updates)).catch(e => {
+    if (alert !== chosen) return;
+    el('chosen').hidden = true; // it has the card of another one
+    el('none').hidden = false;
+    text('none', e.message);
+  });
 }
 
 const idOf = alert => encodeURIComponent(alert.id);
@@ -67,7 +76,6 @@ function pick(alert, focus) {
   choose(alert);
   layout();
   if (focus) mark(alert, true);
-  reveal(alert);
 }
 
 // The address says which alert is shown.
@@ -87,7 +95,6 @@ function follow() {
       draw();
     }
     choose(alert);
-    reveal(alert);
   } else if (id && run && run.stage === 'ended') {
     problem(`This run has no alert ${id}.`);
   }
@@ -97,6 +104,7 @@ function follow() {
 // Where there is no room for both, shows the list or the card.
 function layout() {
   document.body.classList.toggle('on-card', location.hash.length > 1 && chosen !== null);
+  if (chosen) reveal(chosen);
 }
 
 function back() {
