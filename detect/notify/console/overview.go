@@ -53,7 +53,8 @@ type overviewRow struct {
 // for an alert.
 const (
 	columnGap      = 2
-	leastUser      = 10
+	leastUser      = 12
+	leastAddress   = 15 // an IPv4 address in full
 	mostUser       = 40
 	mostAddress    = 39 // an IPv6 address in full
 	goodFinding    = 40
@@ -285,8 +286,8 @@ func (t *overviewTable) measure(rows []overviewRow) {
 		}
 	}
 	t.user = min(t.user, mostUser)
-	for t.user+t.address+finding > t.room() && max(t.user, t.address) > leastUser {
-		if t.user >= t.address {
+	for t.user+t.address+finding > t.room() && (t.user > leastUser || t.address > leastAddress) {
+		if t.user-leastUser >= t.address-leastAddress {
 			t.user--
 		} else {
 			t.address--
