@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,4 +142,23 @@ func TestSilencesAreReadWithTheRest(t *testing.T) {
 			t.Errorf("noted: %v: %d rows were asked for, want none", noted, counted.gets)
 		}
 	}
+}
+
+// TestLongNote keeps a note of Pushback's own as long as that of a thousand silences
+// may be, written as JSON.
+func TestLongNote(t *testing.T) {
+	t.Parallel()
+	eachLedger(t, func(t *testing.T, open func() *Ledger, _ *testClock) {
+		want := strings.Repeat(`{"id":"pentest","by":"amy"},`, 12_500) // a quarter of it is quotation marks
+		if _, ok, err := open().SetNote(t.Context(), OwnID, SilencesNote, want, ""); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		l := open()
+		if err := l.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := l.Note(t.Context(), OwnID, SilencesNote); err != nil || got != want {
+			t.Errorf("%d characters, %v, want %d", len(got), err, len(want))
+		}
+	})
 }

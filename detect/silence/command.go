@@ -40,6 +40,9 @@ func Commands(a alert.Alert) (bash, powershell string) {
 	if alert.Known(a.Span.Start) {
 		words = append(words, "--from", a.Span.Start.UTC().Format(time.RFC3339Nano))
 	}
+	if a.Severity > DefaultMaxSeverity { // else it would hold back nothing of it
+		words = append(words, "--max-severity", a.Severity.String())
+	}
 	words = append(words, "--for", "24h", "--reason", "as of alert "+a.ID)
 	join := func(quote func(string) string) string {
 		text := "handler silence add"

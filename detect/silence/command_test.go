@@ -26,7 +26,9 @@ var hostile = []string{
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	for _, value := range hostile {
-		bash, powershell := Commands(commandAlert(alert.Field{Identifier: "FullName", Value: value}))
+		a := commandAlert(alert.Field{Identifier: "FullName", Value: value})
+		a.Severity = alert.High
+		bash, powershell := Commands(a)
 		if bash == "" || powershell == "" {
 			t.Errorf("%q: there is no command", value)
 			continue
@@ -38,7 +40,7 @@ func TestCommands(t *testing.T) {
 		words := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 		for shell, words := range map[string][]string{"bash": words, "PowerShell": powershellWords(t, powershell)} {
 			want := []string{"silence", "add", "--rule", "d99cf5c3-d660-436c-895b-8a8f8448da23", "--exactly", "", "--exactly", "IP.Address=2001:db8::1",
-				"--from", "2026-12-01T12:00:00Z", "--for", "24h", "--reason", "as of alert f02d67a6-2b62-52a6-932d-c872ced20441"}
+				"--from", "2026-12-01T12:00:00Z", "--max-severity", "High", "--for", "24h", "--reason", "as of alert f02d67a6-2b62-52a6-932d-c872ced20441"}
 			if len(words) != len(want) {
 				t.Errorf("%s: %q becomes %q", shell, value, words)
 				continue
@@ -77,6 +79,19 @@ func powershellWords(t *testing.T, command string) (words []string) {
 		rest = strings.TrimPrefix(quoted[end+1:], " ")
 	}
 	return words
+}
+
+// TestCommandSeverity expects the command of an alert that is no more severe than what
+// is held back anyway to leave that as it is.
+func TestCommandSeverity(t *testing.T) {
+	t.Parallel()
+	for severity, want := range map[alert.Severity]bool{alert.Informational: false, alert.Low: false, alert.Medium: false, alert.High: true} {
+		a := commandAlert(alert.Field{Identifier: "FullName", Value: "amy"})
+		a.Severity = severity
+		if bash, _ := Commands(a); strings.Contains(bash, "--max-severity 'High'") != want {
+			t.Errorf("%s: %s", severity, bash)
+		}
+	}
 }
 
 // TestNoCommand pins which alerts have none.

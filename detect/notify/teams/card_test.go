@@ -150,7 +150,7 @@ InitialAccess, T1078.004
 AlertLink
 https[://]evil.example/
 Silence for a day
-handler silence add --rule 'd99cf5c3-d660-436c-895b-8a8f8448da23' --exactly 'Account.FullName=yael_cohen@fabrikam.example' --exactly 'IP.Address=203.0.113.66' --from '2026-03-17T01:28:06.6736386Z' --for '24h' --reason 'as of alert f02d67a6-2b62-52a6-932d-c872ced20441'
+handler silence add --rule 'd99cf5c3-d660-436c-895b-8a8f8448da23' --exactly 'Account.FullName=yael_cohen@fabrikam.example' --exactly 'IP.Address=203.0.113.66' --from '2026-03-17T01:28:06.6736386Z' --max-severity 'High' --for '24h' --reason 'as of alert f02d67a6-2b62-52a6-932d-c872ced20441'
 Note
 The severity is the rule's.
 `
