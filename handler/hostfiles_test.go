@@ -186,7 +186,7 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() >= 28<<20 {
+	if info.Size() >= 32<<20 {
 		t.Errorf("the binary has %d bytes", info.Size())
 	}
 	f, err := elf.Open(bin)
