@@ -151,7 +151,7 @@ func TestPage(t *testing.T) {
 	}
 	var texts []string
 	eval(`[...document.querySelectorAll('.card')].map(c => c.innerText)`, &texts)
-	for i, want := range []string{"28 prompts within an hour", "Update of what was reported", "MFA rejected by yael.cohen", "Left out, as Teams takes no larger card", "<img src=x onerror=", "500 alerts at once, about 500 accounts and 1 address"} {
+	for i, want := range []string{"28 prompts within an hour", "First reported 2026-03-17", "2 MFA prompts rejected: yael.cohen", "Left out, as Teams takes no larger card", "<img src=x onerror=", "500 alerts at once, about 500 accounts and 1 address"} {
 		if !strings.Contains(texts[i], want) {
 			t.Errorf("card %d does not say %q:\n%s", i, want, texts[i])
 		}
