@@ -159,6 +159,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		test = &a
 	}
 	c.destinations(rules, querier, test, one)
+	c.buttons(rules)
 }
 
 func (c *checker) schedule() {
