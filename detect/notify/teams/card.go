@@ -113,7 +113,7 @@ func top(a alert.Alert, h text.Headline) []any {
 // ours reports whether the headline and the line below it say what the title of
 // the alert's rule says: it is about prompts.
 func ours(a alert.Alert) bool {
-	return a.Count(alert.Rejections) > 0 || a.FraudReported() || a.Count(alert.Prompts) > 0
+	return a.Count(alert.Rejections) > 0 || a.FraudReported() || text.Approved(a)
 }
 
 // frame is what every card has, whatever has room in it.

@@ -146,7 +146,7 @@ func (b *builder) customDetails() {
 	var rest []alert.Detail
 	for _, d := range b.alert.Shown() {
 		// Which are counted in the line below the headline.
-		counted := slotOf(d.Name) == aCount || d.Name == alert.Prompts && ours(b.alert)
+		counted := slotOf(d.Name) == aCount || d.Name == alert.Prompts && text.Approved(b.alert)
 		counted = counted || slotOf(d.Name) == aUserType && len(d.Values) == 1 && strings.EqualFold(d.Values[0], "Member")
 		if !counted && !slices.Contains(b.shownDetails, d.Name) {
 			rest = append(rest, d)

@@ -79,7 +79,10 @@ func cameOf(a alert.Alert) []string {
 		prompts, rejected = a.Context.Asked.Prompts, max(rejected, a.Context.Asked.Rejected)
 	}
 	var said []string
-	if prompts = max(prompts, int(a.Count(alert.Prompts))); prompts > rejected {
+	if text.Approved(a) {
+		prompts = max(prompts, int(a.Count(alert.Prompts)))
+	}
+	if prompts > rejected {
 		said = append(said, text.Count(prompts, "MFA prompt", "MFA prompts"))
 	}
 	switch {

@@ -98,6 +98,14 @@ Alert id
 		t.Errorf("a row of zeros: %q", open)
 	}
 
+	// Prompts of something else are no prompts for a second factor.
+	a.CustomDetails = []alert.Detail{{Name: "Prompts", Values: []string{"12"}}}
+	_, c = mustCard(t, a, Links{NoPortal: true})
+	if open, _ = split(t, c); !strings.Contains(open, "\nPrompts\n12\n") || strings.Contains(open, "MFA") {
+		t.Errorf("it reads\n%s", open)
+	}
+	a.CustomDetails = nil
+
 	// A finding that says that somebody got in is the headline of any rule; its own title
 	// stands below.
 	a.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundInboxRule, Text: "x", Brief: "a rule that moves all mail"}}}

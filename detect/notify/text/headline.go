@@ -132,7 +132,7 @@ func verdictOf(a alert.Alert) (said string, from alert.Finding) {
 		return fmt.Sprintf(form, did), found
 	case found.Kind == alert.FoundBombing:
 		return "MFA fatigue attempt", found
-	case approved(a):
+	case Approved(a):
 		return "MFA fatigue approved", alert.Finding{}
 	case a.Count(alert.Rejections) > 0:
 		return Rejected(int(a.Count(alert.Rejections))) + qualifying[found.Kind], found
@@ -140,8 +140,8 @@ func verdictOf(a alert.Alert) (said string, from alert.Finding) {
 	return "", alert.Finding{}
 }
 
-// approved reports whether an alert is about prompts that an approval ended.
-func approved(a alert.Alert) bool {
+// Approved reports whether an alert is about prompts that an approval ended.
+func Approved(a alert.Alert) bool {
 	return a.Count(alert.Prompts) > 0 && slices.ContainsFunc(a.CustomDetails, func(d alert.Detail) bool { return d.Name == alert.ApprovedTime })
 }
 
