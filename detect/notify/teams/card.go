@@ -18,7 +18,7 @@ const (
 	mostAbstract    = 250 // of a description that is not hidden
 	mostFinding     = 400
 	mostBriefly     = 160 // of a finding that is not hidden
-	mostWords       = 40  // of all of these together, but for the first
+	mostWords       = 32  // of all of these together, but for the first
 	mostFindings    = 4   // that are not hidden
 	mostName        = 60
 	mostValue       = 200
