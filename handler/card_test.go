@@ -12,7 +12,7 @@ func TestCardCommand(t *testing.T) {
 	t.Parallel()
 	lines := strings.SplitAfter(demoJSON().stdout, "\n")
 	for _, test := range []struct{ name, file, says, failure string }{
-		{"an alert", lines[0], "28 prompts within an hour at “yael.cohen", ""},
+		{"an alert", lines[0], "28 prompts within an hour", ""},
 		{"two alerts", lines[0] + lines[1], "2 alerts at once, about 2 accounts and 2 addresses", ""},
 		{"nothing", "", "", "holds no alert"},
 		{"no JSON", "alert!", "", "alert 1: invalid character"},

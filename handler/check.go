@@ -164,6 +164,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	}
 	c.webhooks()
 	c.destinations(rules, querier, test, one)
+	c.buttons(rules)
 }
 
 func (c *checker) schedule() {

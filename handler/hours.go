@@ -75,11 +75,10 @@ func (h *hours) add(a alert.Alert) {
 	}
 }
 
-// alertTime is when the activities of an alert began, or if nobody knows when it
-// was made.
+// alertTime is when what an alert brings began, or if nobody knows when it was made.
 func alertTime(a alert.Alert) time.Time {
-	if alert.Known(a.Span.Start) {
-		return a.Span.Start
+	if at := a.Happened().Start; alert.Known(at) {
+		return at
 	}
 	return a.Created
 }

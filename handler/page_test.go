@@ -299,7 +299,7 @@ func TestPage(t *testing.T) {
 		if x.Severity != y.Severity {
 			return int(y.Severity - x.Severity)
 		}
-		return y.Span.Start.Compare(x.Span.Start)
+		return y.Happened().Start.Compare(x.Happened().Start)
 	})
 	worst := sorted[0]
 	b.card(worst.ID)
@@ -317,7 +317,7 @@ func TestPage(t *testing.T) {
 	}
 	first := evalAs[string](b, `document.querySelector('#rows tr').innerText`)
 	_, user := worst.Entities[0].Account()
-	for _, want := range []string{"High", worst.Span.Start.Format("15:04"), user, worst.Entities[1].Address()} {
+	for _, want := range []string{"High", worst.Happened().Start.Format("15:04"), user, worst.Entities[1].Address()} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the first row does not say %q: %q", want, first)
 		}
@@ -411,16 +411,16 @@ func TestPage(t *testing.T) {
 		t.Errorf("with more there are %d rows", len(got))
 	}
 	pick("rule", "")
-	pick("finding", "Bombing")
+	pick("finding", "MFA fatigue")
 	if got, want := len(b.rows()), number(func(a alert.Alert) bool { return a.Context.Has(alert.FoundBombing) }); got != want || want == 0 {
 		t.Errorf("%d have the finding, want %d", got, want)
 	}
 	b.run(chromedp.Click("#clear"))
 
 	// The chart: a click filters, and another shows all again.
-	hour := worst.Span.Start.Hour()
+	hour := worst.Happened().Start.Hour()
 	b.run(chromedp.Click(fmt.Sprintf("#strip button:nth-child(%d)", hour+1)))
-	inHour := number(func(a alert.Alert) bool { return a.Span.Start.Hour() == hour })
+	inHour := number(func(a alert.Alert) bool { return a.Happened().Start.Hour() == hour })
 	if got := b.rows(); len(got) != inHour || inHour == 0 {
 		t.Errorf("%d are of the hour, want %d", len(got), inHour)
 	}
@@ -443,7 +443,7 @@ func TestPage(t *testing.T) {
 
 	// By time.
 	b.run(chromedp.Click("th[data-sort=time] button"))
-	newest := slices.MaxFunc(alerts, func(x, y alert.Alert) int { return x.Span.Start.Compare(y.Span.Start) })
+	newest := slices.MaxFunc(alerts, func(x, y alert.Alert) int { return x.Happened().Start.Compare(y.Happened().Start) })
 	if got := b.rows(); got[0] != newest.ID {
 		t.Errorf("the newest is %s, want %s", got[0], newest.ID)
 	}

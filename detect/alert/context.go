@@ -24,6 +24,9 @@ type Context struct {
 	New []string `json:"new,omitempty"`
 	// Sections hold what is known of each entity.
 	Sections []Section `json:"sections,omitempty"`
+	// Asked counts the prompts around the alert that were not approved. It is nil if
+	// they could not be looked up, or the alert has no account.
+	Asked *Asked `json:"asked,omitempty"`
 	// Timeline lists the prompts and what came after them, oldest first.
 	Timeline []Moment `json:"timeline,omitempty"`
 	// Usual is what the accounts used long before, and Regulars who is at home at the
@@ -59,6 +62,12 @@ func (c *Context) IsNew(value string) bool {
 	return c != nil && slices.ContainsFunc(c.New, func(n string) bool {
 		return strings.EqualFold(n, value) || strings.HasSuffix(value, ", "+n)
 	})
+}
+
+// Asked counts prompts for the second factor that were not approved.
+type Asked struct {
+	Prompts  int `json:"prompts"`  // all of them
+	Rejected int `json:"rejected"` // those that the user rejected
 }
 
 // Step is a change of the severity.
@@ -100,6 +109,15 @@ type Moment struct {
 	Time time.Time  `json:"time"`
 	Kind MomentKind `json:"kind"`
 	Text string     `json:"text"`
+	// Brief is Text without the address. It is empty in alerts of versions before.
+	Brief string `json:"brief,omitempty"`
+	// Count is how often it happened, if more than once, From from which address, and
+	// Until is when it happened last.
+	Count int       `json:"count,omitempty"`
+	From  string    `json:"from,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+	// Ordinary says that it is a sign-in that does not stand out.
+	Ordinary bool `json:"ordinary,omitempty"`
 }
 
 // MomentKind is what happened at a moment. The context queries use the same
@@ -134,4 +152,7 @@ type Reference struct {
 	// Identity. They are zero where nobody needs them.
 	Severity Severity `json:"severity,omitempty"`
 	Identity string   `json:"identity,omitempty"`
+	// News is the kind of the finding that the update is about. It is empty in alerts
+	// of versions before.
+	News FindingKind `json:"news,omitempty"`
 }

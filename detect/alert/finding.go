@@ -10,6 +10,17 @@ type Finding struct {
 	Kind FindingKind `json:"kind"`
 	// Text is a sentence without a full stop.
 	Text string `json:"text"`
+	// Brief says the same where it is known whom it is about: it names neither the
+	// account nor the address of its prompts. It is empty in alerts of versions
+	// before.
+	Brief string `json:"brief,omitempty"`
+	// Reason is a few words of it, as the step says that it led to: signed in from the
+	// same address 3 min after rejecting.
+	Reason string `json:"reason,omitempty"`
+	// Time is when it happened, and Address from where. They are zero of what has no
+	// time and no address, such as a role.
+	Time    time.Time `json:"time,omitzero"`
+	Address string    `json:"address,omitempty"`
 	// Weak says that there was nothing to judge it by: it changes no severity.
 	Weak bool `json:"weak,omitempty"`
 }

@@ -13,6 +13,10 @@ import (
 const (
 	Rejections   = "Rejections"
 	FraudReports = "FraudReports"
+	// Prompts counts the prompts that an approval ended.
+	Prompts = "Prompts"
+	// ApprovedTime is when they were ended.
+	ApprovedTime = "ApprovedTime"
 )
 
 // FraudReported reports whether a user reported a prompt that the alert is about.

@@ -75,7 +75,9 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	}
 	failing, succeeded := others(known.failing), others(known.succeeded)
 	if len(failing) > 0 {
-		f.add(alert.FoundSharedAddress, count(int64(len(failing)), "other account")+" failed or rejected from the address", "%s failed or rejected from %s too: %s", count(int64(len(failing)), "other account"), text.Quoted(ip), strings.Join(head(all(failing, text.Quoted), 3), ", "))
+		n, names := count(int64(len(failing)), "other account"), strings.Join(head(all(failing, text.Quoted), 3), ", ")
+		reason := n + " failed or rejected from the address"
+		f.add(alert.FoundSharedAddress, said{reason: reason, brief: reason + ": " + names}, "%s failed or rejected from %s too: %s", n, text.Quoted(ip), names)
 	}
 	if known.ueba {
 		score := known.sum
@@ -91,7 +93,7 @@ func (b *batch) assessAddress(f findings, c *alert.Context, ip string, subjects 
 	facts = append(facts, fact("Failing accounts", all(failing, text.Item)...)...)
 	facts = append(facts, fact("Used before by", all(succeeded, text.Item)...)...)
 	if known.ueba {
-		facts = append(facts, fact("Investigation priority", fmt.Sprintf("%d at most, of %s", known.priority, count(known.records, "UEBA record")))...)
+		facts = append(facts, fact("Investigation priority", priority(known.priority, known.records))...)
 	}
 	if len(facts) > 0 {
 		c.Sections = append(c.Sections, alert.Section{Title: "Address", Subject: ip, Facts: facts})
@@ -188,8 +190,10 @@ func (b *batch) assessVisitors(f findings, s subject, r rejections, subjects []s
 		did = "approved a prompt"
 	}
 	when := r.when(worst)
-	f.add(alert.FoundOtherSuccess, "another account "+did+" from the address "+when+worst.ended(), "%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, text.QuotedOr(worst.address, "an unknown address"),
-		when, s.title, worst.ended(), text.QuotedOr(worst.app, "application unknown"), more(len(others)-1, "account"))
+	app, rest := text.QuotedOr(worst.app, "application unknown"), more(len(others)-1, "account")
+	f.add(alert.FoundOtherSuccess, said{reason: "another account " + did + " from the address " + when + worst.ended(), at: worst.last, from: worst.address,
+		brief: fmt.Sprintf("%s %s from the address %s%s (%s)%s", worst.title(), did, when, worst.ended(), app, rest)},
+		"%s %s from %s, %s at %s%s (%s)%s", worst.title(), did, text.QuotedOr(worst.address, "an unknown address"), when, s.title, worst.ended(), app, rest)
 	return around
 }
 

@@ -3,6 +3,7 @@ package enrich
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/text"
@@ -38,8 +39,11 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	c := &alert.Context{RuleSeverity: a.Severity}
 	f := findings{}
 	var around events
+	asked := &alert.Asked{}
 	for _, s := range subjects {
-		around.join(b.assessAccount(f, c, *a, s, subjects, addresses, missing))
+		r := b.rejectedOf(*a, s, addresses)
+		r.count(s.prompts, asked)
+		around.join(b.assessAccount(f, c, *a, s, r, subjects, addresses, missing))
 		c.Sections = append(c.Sections, b.sections(s, missing)...)
 		if !b.historyMissing {
 			c.Usual = append(c.Usual, usualOf(s))
@@ -49,6 +53,9 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		b.assessAddress(f, c, ip, subjects)
 	}
 	c.Timeline = timeline(around)
+	if _, unknown := missing[aftermath]; !unknown && len(subjects) > 0 {
+		c.Asked = asked
+	}
 	for _, k := range kinds {
 		for _, name := range k.names() {
 			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
@@ -88,10 +95,21 @@ type finding struct {
 	mild   bool // it does not change the severity
 }
 
-func (f findings) add(kind alert.FindingKind, reason, format string, args ...any) {
+// add takes a finding of a kind that there is none of yet. The text names the
+// entity.
+func (f findings) add(kind alert.FindingKind, s said, format string, args ...any) {
 	if _, ok := f[kind]; !ok {
-		f[kind] = finding{Finding: alert.Finding{Kind: kind, Text: fmt.Sprintf(format, args...)}, reason: reason}
+		f[kind] = finding{reason: s.reason,
+			Finding: alert.Finding{Kind: kind, Text: fmt.Sprintf(format, args...), Brief: cmp.Or(s.brief, s.reason), Reason: s.reason, Time: s.at, Address: s.from}}
 	}
+}
+
+// said is what a finding says without the name of its entity.
+type said struct {
+	reason string
+	brief  string    // or the same as the reason
+	at     time.Time // when it happened, if at a time
+	from   string    // from which address
 }
 
 // weaken says of a finding that there was nothing to judge it by.
@@ -122,8 +140,7 @@ func (f findings) list() []finding {
 // assessAccount adds what stands out about an account of an alert, and the values
 // of the alert that are new for it. It returns what the account did around the
 // alert.
-func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, subjects []subject, addresses []string, missing map[string]string) events {
-	r := b.rejectedOf(a, s, addresses)
+func (b *batch) assessAccount(f findings, c *alert.Context, a alert.Alert, s subject, r rejections, subjects []subject, addresses []string, missing map[string]string) events {
 	grave := b.assessSuccesses(f, s, r)
 	around := r.events(s, grave)
 	around.join(b.assessVisitors(f, s, r, subjects, addresses))

@@ -111,7 +111,7 @@ func TestFindings(t *testing.T) {
 		{name: "a sign-in too long ago to count", signIns: []record{success("2026-03-01T09:00:00Z", home)}, severity: alert.Medium},
 		{name: "rejected before", signIns: []record{rejected("2026-03-12T09:00:00Z", nil), rejected("09:30:00", nil)}, want: []alert.FindingKind{alert.FoundRepeated}, severity: alert.Medium, text: "rejected 2 prompts before"},
 		{name: "unusual to UEBA", ueba: []record{insight("10:00:00", 7, record{"FirstTimeUserConnectedViaISP": "True", "FirstTimeUserUsedApp": "False"}), insight("10:01:00", 5, record{"FirstTimeUserConnectedViaISP": "True"})},
-			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA, “alice@contoso.example”: 1 of 2 insights: first ISP"},
+			want: []alert.FindingKind{alert.FoundUnusual}, severity: alert.Medium, text: "UEBA finds “alice@contoso.example” unusual: first ISP"},
 		{name: "nothing unusual to UEBA", ueba: []record{insight("10:00:00", 1, record{"FirstTimeUserUsedApp": "False"})}, severity: alert.Medium},
 		{name: "known address and device", signIns: usually(laptop), rejected: laptop, want: []alert.FindingKind{alert.FoundKnownDevice}, severity: alert.Low},
 		{name: "known address, other device", signIns: usually(laptop), rejected: record{"DeviceDetail": record{"deviceId": "other"}}, severity: alert.Medium},
@@ -185,6 +185,13 @@ func TestFindings(t *testing.T) {
 					t.Errorf("the step to %s for %s says %q", s.Severity, s.Kind, s.Text)
 				}
 			}
+			// In brief a finding names nobody, and not where the prompts were from.
+			for _, f := range a.Context.Findings {
+				happened := f.Kind.IsSuccess() || f.Kind == alert.FoundMethodChanged || f.Kind == alert.FoundInboxRule || f.Kind == alert.FoundAppConsent
+				if f.Brief == "" || f.Reason == "" || strings.Contains(f.Brief+f.Reason, "alice@") || strings.Contains(f.Brief, badIP) || alert.Known(f.Time) != happened && f.Kind != alert.FoundPasswordReset {
+					t.Errorf("in brief %+v", f)
+				}
+			}
 			if test.text != "" && len(kinds) > 0 && !strings.Contains(a.Context.Findings[0].Text, test.text) {
 				t.Errorf("finding %q, want %q in it", a.Context.Findings[0].Text, test.text)
 			}
@@ -209,7 +216,7 @@ func TestRiskScore(t *testing.T) {
 	if c.RiskScore == nil || *c.RiskScore != 13 {
 		t.Fatalf("risk score %v, want 13", c.RiskScore)
 	}
-	want := alert.Section{Title: "Address", Subject: badIP, Facts: []alert.Detail{{Name: "Investigation priority", Values: []string{"7 at most, of 2 UEBA records"}}}}
+	want := alert.Section{Title: "Address", Subject: badIP, Facts: []alert.Detail{{Name: "Investigation priority", Values: []string{"7 of 10 at most, in 2 records"}}}}
 	if diff := cmp.Diff(want, c.Sections[len(c.Sections)-1]); diff != "" {
 		t.Errorf("section (-want +got):\n%s", diff)
 	}
@@ -309,7 +316,7 @@ func TestAftermath(t *testing.T) {
 			if u.Severity != alert.High || !u.Context.Has(test.want) || u.ID != alert.UpdateID("a", test.want) || !u.Created.Equal(now) {
 				t.Errorf("update %+v", u)
 			}
-			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created, Severity: alert.Medium, Identity: alert.Identity(earlier.Activities)}, u.Updates); diff != "" {
+			if diff := cmp.Diff(&alert.Reference{ID: "a", Title: "MFA rejected", Created: earlier.Created, Severity: alert.Medium, Identity: alert.Identity(earlier.Activities), News: test.want}, u.Updates); diff != "" {
 				t.Errorf("updates (-want +got):\n%s", diff)
 			}
 		})
@@ -343,7 +350,7 @@ func TestNew(t *testing.T) {
 				t.Errorf("new (-want +got):\n%s", diff)
 			}
 			for _, s := range c.Sections {
-				if s.Title == "Sign-ins before" {
+				if s.Title == "Sign-in history (14 days)" {
 					want := alert.Detail{Name: "Devices", Values: []string{"“LAPTOP-7” (2)"}}
 					if diff := cmp.Diff(want, s.Facts[len(s.Facts)-1]); diff != "" {
 						t.Errorf("devices (-want +got):\n%s", diff)

@@ -11,7 +11,25 @@ import (
 // or went on after it.
 func (b *batch) assessBombing(f findings, s subject, r rejections) {
 	if n := busiest(s.prompts, &r); n >= b.config.Bombing {
-		f.add(alert.FoundBombing, fmt.Sprintf("%d prompts within an hour", n), "%d prompts within an hour at %s", n, s.title)
+		reason := fmt.Sprintf("%d prompts within an hour", n)
+		f.add(alert.FoundBombing, said{reason: reason, brief: "MFA fatigue: " + reason}, "MFA fatigue: %s at %s", reason, s.title)
+	}
+}
+
+// count counts the prompts of the alert's look.
+func (r *rejections) count(prompts []prompt, asked *alert.Asked) {
+	if len(r.prompts) == 0 {
+		return
+	}
+	for i := range prompts {
+		p := &prompts[i]
+		if p.kind == alert.MomentSuccess || !r.counts(p) {
+			continue
+		}
+		asked.Prompts++
+		if p.kind == alert.MomentRejected {
+			asked.Rejected++
+		}
 	}
 }
 

@@ -119,8 +119,11 @@ func TestTimelineKeepsTheWorst(t *testing.T) {
 	rows = append(rows, success("10:50:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1}))
 	a := assessed(t, badIP, rows...)
 	line := a.Context.Timeline
-	if len(line) != mostMoments+1 || !strings.HasPrefix(line[0].Text, "rejected a prompt from "+badIP) || !strings.HasPrefix(line[1].Text, "signed in from "+badIP) {
+	if len(line) != mostMoments+1 || !strings.HasPrefix(line[0].Text, "1 MFA prompt rejected from "+badIP) || !strings.HasPrefix(line[1].Text, "signed in from "+badIP) {
 		t.Fatalf("timeline %v", line)
+	}
+	if line[0].Brief != "1 MFA prompt rejected (“Portal”)" || line[0].From != badIP || line[0].Ordinary || line[1].Ordinary {
+		t.Errorf("the first two are %+v", line[:2])
 	}
 	last := line[len(line)-1]
 	if last.Kind != alert.MomentLeftOut || last.Text != "left out: 5 unanswered prompts" {

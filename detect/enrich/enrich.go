@@ -14,6 +14,7 @@ package enrich
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -280,6 +281,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	for i := range updates {
 		u := &updates[i]
 		kind, _ := news(u.Context, said[u.Updates.ID])
+		u.Updates.News = kind
 		u.ID = alert.UpdateID(u.Updates.ID, kind)
 	}
 	return updates, warnings
@@ -425,8 +427,13 @@ func (r row) list(column string) []string {
 			return slices.DeleteFunc(slices.Clone(elements), func(s string) bool { return strings.TrimSpace(s) == "" })
 		}
 	}
-	if text := r.text(column); text != "" {
-		return []string{text}
+	text := r.text(column)
+	if text == "" {
+		return nil
 	}
-	return nil
+	var elements []string // of a column of text that holds an array
+	if strings.HasPrefix(text, "[") && json.Unmarshal([]byte(text), &elements) == nil {
+		return slices.DeleteFunc(elements, func(s string) bool { return strings.TrimSpace(s) == "" })
+	}
+	return []string{text}
 }

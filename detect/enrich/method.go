@@ -32,6 +32,18 @@ func (c change) text() string {
 	return said
 }
 
+// brief is what happened without what the kind of it says already.
+func (c change) brief() string {
+	said := strings.Trim(c.detail, " ,:()")
+	if said == "" {
+		said = text.Quoted(c.what)
+	}
+	if c.by != "" {
+		said += ", by " + c.by
+	}
+	return said
+}
+
 // assessChanges finds what happened to the account afterwards. The distance is
 // from the first prompt, or where the sign-ins show none from the beginning of
 // what the alert is about.
@@ -49,15 +61,16 @@ func (b *batch) assessChanges(f findings, a alert.Alert, s subject, r rejections
 			continue
 		}
 		when := ago(after) + " after " + from
+		what := func(reason string) said { return said{reason: reason, brief: reason + ": " + c.brief(), at: c.time} }
 		switch c.kind {
 		case alert.FoundMethodChanged:
-			f.add(c.kind, "MFA methods changed "+when, "the MFA methods of %s changed %s: %s", s.title, when, c.text())
+			f.add(c.kind, what("MFA methods changed "+when), "the MFA methods of %s changed %s: %s", s.title, when, c.text())
 		case alert.FoundInboxRule:
-			f.add(c.kind, "inbox rule or forwarding "+when, "the mailbox of %s got an inbox rule or forwarding %s: %s", s.title, when, c.text())
+			f.add(c.kind, what("inbox rule or forwarding "+when), "the mailbox of %s got an inbox rule or forwarding %s: %s", s.title, when, c.text())
 		case alert.FoundAppConsent:
-			f.add(c.kind, "consent to an application "+when, "%s gave an application access %s: %s", s.title, when, c.text())
+			f.add(c.kind, what("consent to an application "+when), "%s gave an application access %s: %s", s.title, when, c.text())
 		case alert.FoundPasswordReset:
-			f.add(c.kind, "password reset "+when, "the password of %s was reset %s: %s", s.title, when, c.text())
+			f.add(c.kind, what("password reset "+when), "the password of %s was reset %s: %s", s.title, when, c.text())
 		}
 	}
 	b.assessDetections(f, s, start.Add(-lookBefore), end)
@@ -79,7 +92,8 @@ func (b *batch) assessDetections(f findings, s subject, from, to time.Time) {
 		}
 	}
 	if len(found) > 0 {
-		f.add(alert.FoundRiskDetection, "Entra ID detected a high risk", "Entra ID detected for %s: %s", s.title, strings.Join(head(found, 3), ", "))
+		risks := strings.Join(head(found, 3), ", ")
+		f.add(alert.FoundRiskDetection, said{reason: "Entra ID detected a high risk", brief: "Entra ID detected " + risks}, "Entra ID detected for %s: %s", s.title, risks)
 		if !high {
 			f.mild(alert.FoundRiskDetection)
 		}
@@ -110,14 +124,14 @@ func (s subject) moments() []alert.Moment {
 		if c.kind == alert.FoundMethodChanged {
 			kind = alert.MomentMethod
 		}
-		list = append(list, alert.Moment{Time: c.time, Kind: kind, Text: c.text()})
+		list = append(list, alert.Moment{Time: c.time, Kind: kind, Text: c.text(), Brief: text.Finding(c.kind)})
 	}
 	for _, d := range s.detections {
-		said := "Entra ID detected " + d.text()
+		m := alert.Moment{Time: d.time, Kind: alert.MomentRisk, Text: "Entra ID detected " + d.text(), Brief: "Entra ID detected " + d.text(), From: d.address}
 		if d.address != "" {
-			said += " from " + text.Quoted(d.address)
+			m.Text += " from " + text.Quoted(d.address)
 		}
-		list = append(list, alert.Moment{Time: d.time, Kind: alert.MomentRisk, Text: said})
+		list = append(list, m)
 	}
 	return list
 }

@@ -124,11 +124,9 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 	for _, country := range slices.Sorted(maps.Keys(r.countries)) {
 		if s.countries[country] == 0 {
 			c.New = append(c.New, country)
-			said := s.notUsual(country, days, func(p place) bool { return p.country == country })
-			if len(s.countries) > 0 {
-				said += "; usual: " + strings.Join(head(all(byCount(s.countries), text.Quoted), 3), ", ")
-			}
-			f.add(alert.FoundNewCountry, "a new country, "+text.Quoted(country), "%s", said)
+			sentence, brief := s.notUsual(text.Quoted(country), text.Quoted(country), days, func(p place) bool { return p.country == country })
+			usual := s.usualCountries()
+			f.add(alert.FoundNewCountry, said{reason: "a new country, " + text.Quoted(country), brief: brief + usual}, "%s", sentence+usual)
 		}
 	}
 	known := len(addresses) > 0
@@ -139,7 +137,8 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = false
 		c.New = append(c.New, ip)
 		if f[alert.FoundNewCountry].Text == "" { // which says more
-			f.add(alert.FoundNewAddress, "a new address", "%s", s.notUsual(ip, days, func(p place) bool { return p.address == ip }))
+			sentence, brief := s.notUsual(text.Quoted(ip), "this address", days, func(p place) bool { return p.address == ip })
+			f.add(alert.FoundNewAddress, said{reason: "a new address", brief: brief}, "%s", sentence)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.named)) {
@@ -153,13 +152,24 @@ func (b *batch) assessNovelty(f findings, c *alert.Context, s subject, r rejecti
 		known = known && p.device != "" && s.devices[p.address+" "+p.device] > 0
 	}
 	if known && len(r.prompts) > 0 {
-		f.add(alert.FoundKnownDevice, "known address and device", "%s has signed in from this address and device before%s", s.title, r.again(s))
+		again := r.again(s)
+		f.add(alert.FoundKnownDevice, said{reason: "known address and device", brief: "signed in from this address and device before" + again},
+			"%s has signed in from this address and device before%s", s.title, again)
 	}
 }
 
+// usualCountries says where the account is at home, if that is known.
+func (s subject) usualCountries() string {
+	if len(s.countries) == 0 {
+		return ""
+	}
+	return "; usual: " + strings.Join(head(all(byCount(s.countries), text.Quoted), 3), ", ")
+}
+
 // notUsual says that where a prompt came from is not known of the account, and if
-// there were sign-ins, why they do not count.
-func (s subject) notUsual(from string, days float64, is func(p place) bool) string {
+// there were sign-ins, why they do not count: in a sentence, and without the
+// account's name, with other words for where.
+func (s subject) notUsual(from, briefly string, days float64, is func(p place) bool) (sentence, brief string) {
 	var n int64
 	for _, p := range s.places {
 		if is(p) {
@@ -167,9 +177,10 @@ func (s subject) notUsual(from string, days float64, is func(p place) bool) stri
 		}
 	}
 	if n == 0 {
-		return fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, text.Quoted(from), days)
+		return fmt.Sprintf("%s did not sign in from %s in %.0f days", s.title, from, days), fmt.Sprintf("no sign-in from %s in %.0f days", briefly, days)
 	}
-	return fmt.Sprintf("%s signed in from %s before, %s, but not with a second factor on two days, a day ago or longer", s.title, text.Quoted(from), times(n))
+	but := "before, " + times(n) + ", but not with a second factor on two days, a day ago or longer"
+	return fmt.Sprintf("%s signed in from %s %s", s.title, from, but), fmt.Sprintf("signed in from %s %s", briefly, but)
 }
 
 func times(n int64) string {

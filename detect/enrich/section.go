@@ -22,9 +22,9 @@ func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 	}
 	add("Identity", s.facts)
 	if s.records > 0 {
-		facts := fact("Investigation priority", fmt.Sprintf("%d at most, of %s", s.priority, count(s.records, "record")))
+		facts := fact("Investigation priority", priority(s.priority, s.records))
 		if len(s.unusual()) > 0 {
-			facts = append(facts, fact("Insights", s.insightsSet(most))...)
+			facts = append(facts, fact("Unusual", head(s.unusual(), most)...)...)
 		}
 		add("UEBA", facts)
 	}
@@ -49,8 +49,19 @@ func (b *batch) sections(s subject, missing map[string]string) []alert.Section {
 		}
 		facts = append(facts, b.none...)
 	}
-	add(signInsBefore, facts)
+	add(fmt.Sprintf("Sign-in history (%.0f days)", b.config.History.Hours()/24), facts)
 	return list
+}
+
+// priority says how high UEBA's investigation priority is, which is at most ten.
+func priority(highest, records int64) string {
+	switch {
+	case highest == 0:
+		return ""
+	case records == 1:
+		return fmt.Sprintf("%d of 10", highest)
+	}
+	return fmt.Sprintf("%d of 10 at most, in %s", highest, count(records, "record"))
 }
 
 // fact is a line of a section, with the values that it has room for, or none

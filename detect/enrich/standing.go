@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,20 +13,22 @@ import (
 // assessStanding finds what makes the account matter more, whatever was rejected.
 func (b *batch) assessStanding(f findings, a alert.Alert, s subject) {
 	if i := slices.IndexFunc(s.roles, privileged); i >= 0 {
-		f.add(alert.FoundPrivilegedRole, "holds the role "+text.Quoted(s.roles[i]), "%s holds the role %s", s.title, text.Quoted(s.roles[i]))
+		f.add(alert.FoundPrivilegedRole, said{reason: "holds the role " + text.Quoted(s.roles[i])}, "%s holds the role %s", s.title, text.Quoted(s.roles[i]))
 	}
 	if strings.EqualFold(s.blast, "High") {
-		f.add(alert.FoundHighBlastRadius, "high blast radius", "the blast radius of %s is high", s.title)
+		f.add(alert.FoundHighBlastRadius, said{reason: "high blast radius"}, "the blast radius of %s is high", s.title)
 	}
 	if s.risk != "" {
-		f.add(alert.FoundRiskyUser, "at risk in Entra ID", "Entra ID holds %s to be at risk: %s", s.title, text.Quoted(s.risk))
+		f.add(alert.FoundRiskyUser, said{reason: "at risk in Entra ID", brief: "at risk in Entra ID: " + text.Quoted(s.risk)}, "Entra ID holds %s to be at risk: %s", s.title, text.Quoted(s.risk))
 	}
 	if s.disabled {
-		f.add(alert.FoundDisabledAccount, "disabled by now", "%s is disabled by now", s.title)
+		f.add(alert.FoundDisabledAccount, said{reason: "disabled by now", brief: "the account is disabled by now"}, "%s is disabled by now", s.title)
 	}
 	b.assessRepeated(f, a, s)
 	if len(s.unusual()) > 0 {
-		f.add(alert.FoundUnusual, "unusual to UEBA", "UEBA, %s: %s", s.title, s.insightsSet(3))
+		set := s.unusual()
+		f.add(alert.FoundUnusual, said{reason: "unusual to UEBA", brief: "unusual to UEBA: " + strings.Join(head(set, 2), ", ")},
+			"UEBA finds %s unusual: %s", s.title, strings.Join(head(set, 3), ", "))
 	}
 }
 
@@ -44,11 +47,12 @@ func (b *batch) assessRepeated(f findings, a alert.Alert, s subject) {
 		times = append(times, p.time)
 	}
 	if n := mostIn(times, a.Span.Start, repeatedWithin); n >= b.config.Repeated {
-		f.add(alert.FoundRepeated, "rejected "+count(int64(n), "prompt")+" within 24 hours", "%s rejected %s within 24 hours", s.title, count(int64(n), "prompt"))
+		f.add(alert.FoundRepeated, said{reason: "rejected " + count(int64(n), "prompt") + " within 24 hours"}, "%s rejected %s within 24 hours", s.title, count(int64(n), "prompt"))
 		return
 	}
 	if earlier > 0 {
-		f.add(alert.FoundRepeated, "rejected "+count(earlier, "prompt")+" before", "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
+		reason := "rejected " + count(earlier, "prompt") + " before"
+		f.add(alert.FoundRepeated, said{reason: reason, brief: fmt.Sprintf("%s, in %.0f days", reason, b.config.History.Hours()/24)}, "%s rejected %s before, in %.0f days", s.title, count(earlier, "prompt"), b.config.History.Hours()/24)
 		f.mild(alert.FoundRepeated)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pushback/detect/alert"
@@ -189,33 +190,41 @@ func (b *batch) assessSuccesses(f findings, s subject, r rejections) (grave []bo
 			did = "approved a prompt"
 		}
 		rest := fmt.Sprintf("%s%s (%s)%s", when, how, app, more(w.n-1, "such sign-in"))
+		briefly := when + how + " (" + app + ")"
+		if w.n > 1 {
+			briefly += fmt.Sprintf(", and %d more", w.n-1)
+		}
 		from := text.QuotedOr(p.address, "an unknown address")
 		short := when + how
+		what := func(reason, brief string) said {
+			return said{reason: reason, brief: brief, at: p.last, from: p.address}
+		}
 		switch kind {
 		case alert.FoundSuccessSameSignIn:
-			f.add(kind, "signed in within the same sign-in "+short, "%s rejected a prompt and then %s within the same sign-in, from %s, %s", s.title, did, from, rest)
+			f.add(kind, what("signed in within the same sign-in "+short, did+" within the same sign-in "+briefly), "%s rejected a prompt and then %s within the same sign-in, from %s, %s", s.title, did, from, rest)
 		case alert.FoundSuccessSameIP:
 			where := "the same address"
 			if !r.has(p.address) {
 				where = fmt.Sprintf("the same /%d", b.config.IPv6Prefix)
 			}
-			f.add(kind, did+" from "+where+" "+short, "%s %s from %s, %s, %s", s.title, successfully(did), where, from, rest)
+			f.add(kind, what(did+" from "+where+" "+short, did+" from "+where+" "+briefly), "%s %s from %s, %s, %s", s.title, successfully(did), where, from, rest)
 		case alert.FoundSuccessNonInteractive:
 			switch {
 			case p.service:
-				f.add(kind, "a service signed in within the session "+short, "a service signed in within the session of %s, from %s, %s", s.title, from, rest)
+				f.add(kind, what("a service signed in within the session "+short, "a service signed in within the session, from "+from+", "+briefly), "a service signed in within the session of %s, from %s, %s", s.title, from, rest)
 			case !r.places[p.place] && !r.sessions[p.inSession]:
-				f.add(kind, "a non-interactive sign-in from elsewhere "+short, "%s signed in non-interactively from elsewhere, %s, %s", s.title, from, rest)
+				f.add(kind, what("a non-interactive sign-in from elsewhere "+short, "non-interactive sign-in from elsewhere, "+from+", "+briefly), "%s signed in non-interactively from elsewhere, %s, %s", s.title, from, rest)
 			case !r.places[p.place]:
-				f.add(kind, "a non-interactive sign-in within the session "+short, "%s signed in non-interactively within the same session, from %s, %s", s.title, from, rest)
+				f.add(kind, what("a non-interactive sign-in within the session "+short, "non-interactive sign-in within the session, from "+from+", "+briefly), "%s signed in non-interactively within the same session, from %s, %s", s.title, from, rest)
 			default:
-				f.add(kind, "a non-interactive sign-in from the same address "+short, "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
+				f.add(kind, what("a non-interactive sign-in from the same address "+short, "non-interactive sign-in from the same address "+briefly), "%s signed in non-interactively from the same address, %s, %s", s.title, from, rest)
 			}
 		case alert.FoundSuccessSameNetwork:
-			f.add(kind, did+" from the same network "+short, "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), text.Item(p.network), from, rest)
+			f.add(kind, what(did+" from the same network "+short, did+" from the same network, at "+from+", "+briefly), "%s %s from the same network, AS%s, at %s, %s", s.title, successfully(did), text.Item(p.network), from, rest)
 		case alert.FoundSuccessElsewhere:
-			what := b.unseen(s, p)
-			f.add(kind, did+" from elsewhere "+short+", "+what, "%s %s from elsewhere, %s, %s, %s: ask whether that was the user", s.title, did, from, what, rest)
+			unseen := b.unseen(s, p)
+			f.add(kind, what(did+" from another network "+short, fmt.Sprintf("%s from another network%s, %s, %s: confirm with the user", did, strings.TrimPrefix(", "+unseen, ", on a network"), from, briefly)),
+				"%s %s from another network, %s, %s, %s: confirm with the user", s.title, did, from, unseen, rest)
 			if s.isNone() {
 				f.weaken(kind)
 			}
@@ -274,7 +283,7 @@ func graver(r *rejections, p, than *prompt) bool {
 }
 
 // inVain is what happened at a prompt that was not approved.
-var inVain = map[alert.MomentKind]string{alert.MomentRejected: "rejecting", alert.MomentPrompt: "a prompt in vain"}
+var inVain = map[alert.MomentKind]string{alert.MomentRejected: "rejecting", alert.MomentPrompt: "an unapproved prompt"}
 
 // stopped reports whether the sign-in did not end well although a second factor
 // was approved.

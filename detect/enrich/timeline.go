@@ -178,29 +178,29 @@ func (e *events) choose() (kept []event, left [weights]int) {
 	return kept, left
 }
 
-// doing is what happened once and several times.
-var doing = map[alert.MomentKind][2]string{
-	alert.MomentSuccess:  {"signed in", "signed in %d times"},
-	alert.MomentRejected: {"rejected a prompt", "rejected %d prompts"},
-	alert.MomentPrompt:   {"left a prompt unanswered or failed it", "left %d prompts unanswered or failed them"},
-}
+// signing is a sign-in, once and several times.
+var signing = [2]string{"signed in", "signed in %d times"}
 
 // approving is what happened where a sign-in ended otherwise after an approval.
-var approving = [2]string{"approved a prompt", "approved %d prompts"}
+var approving = [2]string{"approved an MFA prompt", "approved %d MFA prompts"}
 
 func (e *event) moment() alert.Moment {
 	if e.n == 0 {
 		return e.change
 	}
 	p := e.first
-	words := doing[p.kind]
+	words := signing
 	stopped := p.kind == alert.MomentSuccess && p.stopped()
 	if stopped {
 		words = approving
 	}
 	said := words[0]
 	if e.n > 1 {
-		said = fmt.Sprintf(words[1], e.n) + " in " + ago(e.until.Sub(p.time))
+		said = fmt.Sprintf(words[1], e.n)
+	}
+	said = cmp.Or(text.Prompted(p.kind, e.n), said)
+	if e.n > 1 {
+		said += " in " + ago(e.until.Sub(p.time))
 	}
 	if !p.interactive && p.kind == alert.MomentSuccess {
 		said += " non-interactively"
@@ -208,11 +208,16 @@ func (e *event) moment() alert.Moment {
 	if e.who != "" {
 		said = e.who + " " + said
 	}
-	said = fmt.Sprintf("%s from %s (%s)", said, text.QuotedOr(p.address, "an unknown address"), text.QuotedOr(p.app, "application unknown"))
+	end := " (" + text.QuotedOr(p.app, "application unknown") + ")"
 	if stopped {
-		said += p.ended()
+		end += p.ended()
 	}
-	return alert.Moment{Time: p.time, Kind: p.kind, Text: said}
+	m := alert.Moment{Time: p.time, Kind: p.kind, Text: said + " from " + text.QuotedOr(p.address, "an unknown address") + end, Brief: said + end,
+		From: p.address, Ordinary: e.weight == weightSuccess}
+	if e.n > 1 {
+		m.Count, m.Until = e.n, e.until
+	}
+	return m
 }
 
 // prompt is a second factor that was asked for, or a sign-in that succeeded.

@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -93,14 +92,6 @@ func (a *account) unusual() []string {
 		}
 	}
 	return append(list, all(others, text.Quoted)...)
-}
-
-// insightsSet says how many insights were set, and the first of them: 7 of 10
-// insights: first country, first ISP, and 5 more.
-func (a *account) insightsSet(n int) string {
-	set := a.unusual()
-	of := count(int64(len(a.insights)), "insight")
-	return fmt.Sprintf("%d of %s: %s", len(set), of, strings.Join(head(set, n), ", "))
 }
 
 // spaced puts a space before each word of an insight's name.

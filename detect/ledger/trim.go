@@ -34,7 +34,7 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 	full := a
 	a.Description, a.Tactics, a.Techniques, a.Entities, a.CustomDetails, a.Properties, a.Activities, a.Rows, a.Notes, a.Context = "", nil, nil, nil, nil, nil, nil, nil, nil, nil
 	if c := full.Context; c != nil {
-		a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, RiskScore: c.RiskScore}
+		a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, RiskScore: c.RiskScore, Asked: c.Asked}
 	}
 	if len(full.Activities) > 0 { // whom it is about
 		first, _ := t.activity(full.Activities[0], room/16)
@@ -51,7 +51,8 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 		return s, true
 	})
 	findings := fit(&t, "findings", c.Findings, func(f alert.Finding, room int) (alert.Finding, bool) {
-		f.Text = t.cut(f.Text, min(t.text, room))
+		f.Text, f.Brief, f.Reason = t.cut(f.Text, min(t.text, room/2)), t.cut(f.Brief, min(t.text, room/4)), t.cut(f.Reason, min(t.text, room/4))
+		f.Address = t.whole(f.Address)
 		return f, true
 	})
 	a.Entities = fit(&t, "entities", full.Entities, t.entity)
@@ -70,7 +71,7 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 	})
 	sections := fit(&t, "sections", c.Sections, t.section)
 	timeline := fit(&t, "moments of the timeline", c.Timeline, func(m alert.Moment, room int) (alert.Moment, bool) {
-		m.Text = t.cut(m.Text, min(t.text, room))
+		m.Text, m.Brief, m.From = t.cut(m.Text, min(t.text, room*2/3)), t.cut(m.Brief, min(t.text, room/3)), t.whole(m.From)
 		return m, true
 	})
 	usual := fit(&t, "accounts' habits", c.Usual, unshortened[alert.Usual])

@@ -42,8 +42,8 @@ const mostShown = 300
 func entryOf(n int, a alert.Alert) entry {
 	e := entry{N: n, ID: shown(a.ID), Severity: a.Severity.String(), Rule: shown(a.RuleName), Title: shown(a.Title), Findings: []string{}}
 	switch {
-	case alert.Known(a.Span.Start):
-		e.Time = a.Span.Start.UTC()
+	case alert.Known(a.Happened().Start):
+		e.Time = a.Happened().Start.UTC()
 	case alert.Known(a.Created):
 		e.Time = a.Created.UTC()
 	}
@@ -57,10 +57,12 @@ func entryOf(n int, a alert.Alert) entry {
 	}
 	if a.Context != nil {
 		for _, f := range a.Context.Findings {
-			e.Findings = append(e.Findings, shown(kindLabel(f.Kind)))
+			e.Findings = append(e.Findings, shown(text.Capital(text.Finding(f.Kind))))
 		}
-		if len(a.Context.Findings) > 0 {
-			e.Finding = shown(without(a.Context.Findings[0].Text, users))
+		if news, ok := a.News(); ok {
+			e.Finding = shown(without(text.Brief(news), users))
+		} else if len(a.Context.Findings) > 0 {
+			e.Finding = shown(without(text.Brief(a.Context.Findings[0]), users))
 		}
 	}
 	if a.FraudReported() {
@@ -166,24 +168,6 @@ func searched(a alert.Alert) string {
 	}
 	all = append(all, a.Techniques...)
 	return cut(text.Safe(text.Line(strings.Join(all, " "))), mostSearched)
-}
-
-// kindLabel writes the kind of a finding for reading: success-same-ip as Success same
-// IP.
-func kindLabel(k alert.FindingKind) string {
-	words := strings.Split(string(k), "-")
-	for i, w := range words {
-		switch w {
-		case "ip", "mfa":
-			words[i] = strings.ToUpper(w)
-		case "":
-		default:
-			if i == 0 {
-				words[i] = strings.ToUpper(w[:1]) + w[1:]
-			}
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // shown puts a text on one line for the list.

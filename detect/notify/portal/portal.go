@@ -50,9 +50,10 @@ type Links struct {
 	Build string
 }
 
-// The most that one alert links to and asks for.
+// The most that one alert links to and asks for. With two users an update has six
+// links, which is as many buttons as a card takes.
 const (
-	mostUsers   = 3
+	mostUsers   = 2
 	mostQueried = 10
 )
 
@@ -64,16 +65,35 @@ func Of(a alert.Alert, l Links) []Link {
 	if known {
 		list = append(list, open(strings.TrimSpace("Incident "+number.FindString(a.IncidentNumber)), a.IncidentURL))
 	}
+	if !l.NoPortal {
+		list = append(list, l.portals(a, known)...)
+	}
 	if guidance(a.Guidance) {
 		list = append(list, open(Guidance, a.Guidance))
 	}
-	if l.NoPortal {
-		return list
-	}
-	if query, period := row(a, l.Table); query != "" && !known {
+	return list
+}
+
+// portals returns the links that lead to a portal, but for that to the incident,
+// which may be known.
+func (l Links) portals(a alert.Alert, known bool) (list []Link) {
+	if query, period := row(a.ID, a.Created, l.Table); query != "" && !known {
 		list = append(list, l.search("Alert", query, period)...)
 	}
-	w := whoOf(a)
+	w, span := whoOf(a), a.Span
+	if span.Known() && a.Happened().Known() {
+		span = span.Hull(a.Happened())
+	}
+	if query, period := signIns(w, span); query != "" {
+		list = append(list, l.search("Sign-ins", query, period)...)
+	}
+	if a.Updates != nil {
+		if query, period := row(a.Updates.ID, a.Updates.Created, l.Table); query != "" {
+			list = append(list, l.search("First alert", query, period)...)
+		} else if query, period := signIns(w, a.Span); query != "" {
+			list = append(list, l.search("First sign-ins", query, period)...)
+		}
+	}
 	for i, id := range w.ids[:min(len(w.ids), mostUsers)] {
 		title := "User"
 		if len(w.ids) > 1 {
@@ -81,14 +101,11 @@ func Of(a alert.Alert, l Links) []Link {
 		}
 		list = append(list, l.user(title, id))
 	}
-	if query, period := signIns(w, a.Span); query != "" {
-		list = append(list, l.search("Sign-ins", query, period)...)
-	}
 	return list
 }
 
 // Guidance is the title of the link to the rule's guidance.
-const Guidance = "Guidance"
+const Guidance = "Runbook"
 
 // number is that of an incident.
 var number = regexp.MustCompile(`^[0-9]{1,12}$`)
@@ -118,12 +135,12 @@ func (l Links) search(what, query, period string) []Link {
 
 // row returns a query for the row of an alert, and a period that has it: it is
 // written after the alert was made, at most as long after as alerts wait.
-func row(a alert.Alert, table string) (query, period string) {
-	id := strings.ToLower(a.ID)
-	if table == "" || !guid.MatchString(id) || !alert.Known(a.Created) {
+func row(id string, created time.Time, table string) (query, period string) {
+	id = strings.ToLower(id)
+	if table == "" || !guid.MatchString(id) || !alert.Known(created) {
 		return "", ""
 	}
-	from, to := a.Created.UTC().Add(-around).Format(time.RFC3339), a.Created.UTC().Add(7*24*time.Hour).Format(time.RFC3339)
+	from, to := created.UTC().Add(-around).Format(time.RFC3339), created.UTC().Add(7*24*time.Hour).Format(time.RFC3339)
 	return fmt.Sprintf("%s\n| where TimeGenerated between (datetime(%s) .. datetime(%s))\n| where AlertId =~ \"%s\"", table, from, to, id), from + "/" + to
 }
 

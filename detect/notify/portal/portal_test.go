@@ -91,6 +91,15 @@ func TestOf(t *testing.T) {
 	hostile.ID = `x" or true //`
 	unnumbered := known
 	unnumbered.IncidentNumber = "4711 <b>"
+	update := sample()
+	update.ID, update.Created = userID, sample().Created.Add(4*time.Hour)
+	update.Updates = &alert.Reference{ID: alertID, Created: sample().Created, News: alert.FoundSuccessSameIP}
+	update.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundSuccessSameIP, Time: sample().Created.Add(3 * time.Hour)}}}
+	updated := update
+	updated.IncidentURL, updated.IncidentNumber = known.IncidentURL, known.IncidentNumber
+	foreign := update
+	foreign.Updates = &alert.Reference{ID: hostile.ID, Created: sample().Created}
+	foreign.Entities = []alert.Entity{update.Entities[0], {Type: "Account", Fields: []alert.Field{{Identifier: "AadUserId", Value: alertID}}}, {Type: "Account", Fields: []alert.Field{{Identifier: "AadUserId", Value: strings.Replace(userID, "0", "a", 8)}}}}
 	for _, test := range []struct {
 		name  string
 		a     alert.Alert
@@ -98,15 +107,18 @@ func TestOf(t *testing.T) {
 		want  []string // titles
 		hosts []string
 	}{
-		{"Defender", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Guidance", "Alert in Defender", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
-		{"Defender without a table", sample(), Links{Portal: Defender}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
-		{"Defender with an incident", known, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Incident 4711", "Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
-		{"Azure", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace}, []string{"Guidance", "Alert in Logs", "User in Entra", "Sign-ins in Logs"}, []string{"contoso.example", "portal.azure.com", "entra.microsoft.com"}},
-		{"Azure without a workspace", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL"}, []string{"Guidance", "User in Entra"}, []string{"contoso.example", "entra.microsoft.com"}},
-		{"another cloud", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", NoPortal: true}, []string{"Guidance"}, []string{"contoso.example"}},
-		{"an incident that is none", forged, Links{Portal: Defender}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
-		{"a number that is none", unnumbered, Links{Portal: Defender}, []string{"Incident", "Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
-		{"an id that is none", hostile, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Guidance", "User in Defender", "Sign-ins in Defender"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Defender", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Alert in Defender", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Defender without a table", sample(), Links{Portal: Defender}, []string{"Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Defender with an incident", known, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Incident 4711", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"Azure", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace}, []string{"Alert in Logs", "Sign-ins in Logs", "User in Entra", "Runbook"}, []string{"contoso.example", "portal.azure.com", "entra.microsoft.com"}},
+		{"Azure without a workspace", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL"}, []string{"User in Entra", "Runbook"}, []string{"contoso.example", "entra.microsoft.com"}},
+		{"another cloud", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", NoPortal: true}, []string{"Runbook"}, []string{"contoso.example"}},
+		{"an incident that is none", forged, Links{Portal: Defender}, []string{"Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"a number that is none", unnumbered, Links{Portal: Defender}, []string{"Incident", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"an id that is none", hostile, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"an update", update, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Alert in Defender", "Sign-ins in Defender", "First alert in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
+		{"an update of an incident", updated, Links{Portal: Azure, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace}, []string{"Incident 4711", "Sign-ins in Logs", "First alert in Logs", "User in Entra", "Runbook"}, []string{"contoso.example", "security.microsoft.com", "portal.azure.com", "entra.microsoft.com"}},
+		{"an update of what has no row, of several users", foreign, Links{Portal: Defender}, []string{"Sign-ins in Defender", "First sign-ins in Defender", "User 1 in Defender", "User 2 in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
 	} {
 		var titles []string
 		for _, link := range Of(test.a, test.l) {
@@ -117,11 +129,20 @@ func TestOf(t *testing.T) {
 			}
 			switch {
 			case strings.HasPrefix(link.Title, "Alert in "):
-				if q := queryOf(t, link.URL); !strings.HasPrefix(q, "PushbackAlerts_CL\n| where TimeGenerated between (datetime(2026-03-17T09:00:00Z) .. ") || !strings.HasSuffix(q, `| where AlertId =~ "`+alertID+`"`) {
+				from := test.a.Created.Add(-time.Hour).Format(time.RFC3339)
+				if q := queryOf(t, link.URL); !strings.HasPrefix(q, "PushbackAlerts_CL\n| where TimeGenerated between (datetime("+from+") .. ") || !strings.HasSuffix(q, `| where AlertId =~ "`+test.a.ID+`"`) {
 					t.Errorf("%s: the query is %s", test.name, q)
 				}
-			case strings.HasPrefix(link.Title, "Sign-ins in "):
-				if q := queryOf(t, link.URL); !strings.Contains(q, "SigninLogs") || !strings.Contains(q, userID) {
+			case strings.HasPrefix(link.Title, "First alert in "):
+				if q := queryOf(t, link.URL); !strings.Contains(q, "datetime(2026-03-17T09:00:00Z) .. ") || !strings.HasSuffix(q, `| where AlertId =~ "`+alertID+`"`) {
+					t.Errorf("%s: the query is %s", test.name, q)
+				}
+			case strings.Contains(link.Title, "ign-ins in "):
+				end := "2026-03-17T11:00:00Z"
+				if test.a.Updates != nil && strings.HasPrefix(link.Title, "Sign-ins") { // until an hour after the news
+					end = "2026-03-17T14:00:00Z"
+				}
+				if q := queryOf(t, link.URL); !strings.Contains(q, "SigninLogs") || !strings.Contains(q, userID) || !strings.Contains(q, "(datetime(2026-03-17T08:00:00Z) .. datetime("+end+"))") {
 					t.Errorf("%s: the query is %s", test.name, q)
 				}
 			case link.Title == "User in Defender" && link.URL != "https://security.microsoft.com/user?aad="+userID+"&tab=overview":

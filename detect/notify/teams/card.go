@@ -3,71 +3,11 @@ package teams
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
-	"time"
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/text"
-)
-
-// What a card is made of: https://adaptivecards.io/explorer/, version 1.5.
-// Properties that have their default are left out.
-type (
-	card struct {
-		Type         string   `json:"type"`
-		Schema       string   `json:"$schema"`
-		Version      string   `json:"version"`
-		FallbackText string   `json:"fallbackText"`
-		MSTeams      width    `json:"msteams"`
-		Body         []any    `json:"body"`
-		Actions      []action `json:"actions,omitempty"`
-	}
-	width struct {
-		Width string `json:"width"`
-	}
-	action struct {
-		Type  string `json:"type"`
-		Title string `json:"title"`
-		URL   string `json:"url"`
-	}
-	container struct {
-		Type  string `json:"type"`
-		Style string `json:"style"`
-		Bleed bool   `json:"bleed"`
-		Items []any  `json:"items"`
-	}
-	columnSet struct {
-		Type    string   `json:"type"`
-		Spacing string   `json:"spacing"`
-		Columns []column `json:"columns"`
-	}
-	column struct {
-		Type  string `json:"type"`
-		Width string `json:"width"`
-		Items []any  `json:"items"`
-	}
-	// textBlock is for text of our own only: Markdown and functions are read.
-	textBlock struct {
-		Type     string `json:"type"`
-		Text     string `json:"text"`
-		Spacing  string `json:"spacing,omitempty"`
-		Size     string `json:"size,omitempty"`
-		IsSubtle bool   `json:"isSubtle,omitempty"`
-		Wrap     bool   `json:"wrap"`
-	}
-	// richTextBlock is for text from logs: its runs are shown as they are.
-	richTextBlock struct {
-		Type    string    `json:"type"`
-		Spacing string    `json:"spacing,omitempty"`
-		Inlines []textRun `json:"inlines"`
-	}
-	textRun struct {
-		Type     string `json:"type"`
-		Text     string `json:"text"`
-		Size     string `json:"size,omitempty"`
-		Weight   string `json:"weight,omitempty"`
-		IsSubtle bool   `json:"isSubtle,omitempty"`
-	}
 )
 
 // The most characters of what a card shows, and the most of each kind. What is
@@ -75,118 +15,149 @@ type (
 const (
 	mostTitle       = 250
 	mostDescription = 1500
+	mostAbstract    = 250 // of a description that is not hidden
 	mostFinding     = 400
+	mostBriefly     = 160 // of a finding that is not hidden
+	mostWords       = 32  // of all of these together, but for the first
+	mostFindings    = 4   // that are not hidden
 	mostName        = 60
 	mostValue       = 200
 	mostValues      = 10
 	mostLines       = 40
+	mostRest        = 4 // custom details that are not hidden
 )
 
-// Card returns an alert as an Adaptive Card of version 1.5. It says what
-// happened and how bad it is, when, in the reader's time and in UTC, who and
-// what else is part of it, and where to look.
+// Card returns an alert as an Adaptive Card of version 1.5, in the order in which
+// an analyst reads: how bad it is and what happened, when, what was found, where to
+// look, who, from where and how, and what happened around it. The rest is hidden
+// behind a button that shows it. A client that has no such button shows it all.
 //
 // Nothing from a log can make a link, an image, a mention, bold text or a
-// second line. It stands where no Markdown is read, with control characters as
-// escapes and addresses defanged.
+// second line. It stands where no Markdown is read, or has none of its characters,
+// with control characters as escapes and addresses defanged.
 //
-// A card that would be too large loses parts, and says so. It loses, in this
-// order and each from its last, the command that silences it, its properties, notes, what is not
-// known of the context, the timeline, what is known of the entities, custom
-// details, MITRE, the entities, the description and the findings.
+// A card that would be too large loses parts, and says so: what is hidden first. It
+// loses, in this order and each from its last, the command that silences it, properties, notes, what
+// is not known of the context, the whole timeline, what is known of the entities,
+// custom details, MITRE and ids, the entities, the description and further findings;
+// then the timeline that is not hidden, the facts and the findings.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
-	c := newCard(a.Severity.String() + ": " + text.Markdown(inert(text.Line(a.Title), mostTitle)))
-	c.Body, c.Actions = []any{header(a)}, actions(a, links)
-	if span := when(a.Span); span != "" {
-		c.Body = append(c.Body, small(span))
+	card, _, err := cardOf(a, links)
+	return card, err
+}
+
+// cardOf returns the card of an alert, and what a notification says of it.
+func cardOf(a alert.Alert, links Links) (json.RawMessage, string, error) {
+	h := text.HeadlineOf(a)
+	summary := summaryOf(a.Severity, h.String())
+	b := &builder{alert: a, said: map[string]bool{}}
+	b.findings()
+	if a.ShowsColumns() { // which are who and what the alert is about
+		b.rest()
+		b.facts()
+	} else {
+		b.facts()
+		b.rest()
+	}
+	b.timeline()
+	b.details()
+	if b.err != nil {
+		return nil, "", b.err
+	}
+	frame := frame{card: newCard(fallbackOf(a.Severity, h.String())), top: top(a, h), actions: actions(a, links)}
+	if links.Build != "" {
+		frame.footer = []any{label("Pushback "+inert(text.Line(links.Build), mostName), "Medium")}
+	}
+	empty, err := frame.with(nil, "")
+	if err != nil {
+		return nil, "", err
+	}
+	parts, left, err := fit(b.parts, mostSize-summarySize(summary)-Size(empty))
+	if err != nil {
+		return nil, "", err
+	}
+	card, err := frame.with(parts, left)
+	return card, summary, err
+}
+
+// top is what stands above the findings: the headline, when it took place and what
+// came of it, and what the reader has to know of the card.
+func top(a alert.Alert, h text.Headline) []any {
+	items := headlineOf(a.Severity, a.RuleName, h)
+	if h.Verdict != "" && !ours(a) { // which is what the rule's title says
+		items = append(items, rich("Small", textRun{Text: inert(text.Line(a.Title), mostTitle)}))
+	}
+	elements := []any{band(a.Severity, items...)}
+	var line []string
+	if at := when(a.Happened()); at != "" {
+		line = append(line, at)
+	}
+	if said := cameOf(a); len(said) > 0 {
+		line = append(line, strings.Join(said, ", "))
+	}
+	if len(line) > 0 {
+		elements = append(elements, small(strings.Join(line, " · ")))
 	}
 	if late := text.Late(a); late != "" {
-		c.Body = append(c.Body, rich("Small", textRun{Text: late, Weight: "Bolder"}))
+		elements = append(elements, rich("Small", textRun{Text: late, Weight: "Bolder"}))
 	}
-	if continues := text.Continues(a); continues != "" {
-		c.Body = append(c.Body, small(continues))
+	if a.Updates != nil && alert.Known(a.Updates.Created) {
+		elements = append(elements, small("First reported "+text.Minute(a.Updates.Created)))
 	}
-	if a.Updates != nil {
-		update := text.UpdateOf(*a.Updates, func(title string) string { return inert(text.Line(title), mostTitle) })
-		c.Body = append(c.Body, rich("Small", textRun{Text: update, Weight: "Bolder"}))
+	if a.Context != nil && len(a.Context.Unavailable) > 0 {
+		elements = append(elements, small("Some context is missing: see the details"))
 	}
-	parts, err := partsOf(a)
-	if err != nil {
-		return nil, err
-	}
-	// The last line has its place before all that can be left out.
-	var footer []any
-	if links.Build != "" {
-		footer = append(footer, small("Pushback "+inert(text.Line(links.Build), mostName)))
-	}
-	c.Body = append(c.Body, footer...)
-	whole, err := encode(c)
-	c.Body = c.Body[:len(c.Body)-len(footer)]
-	if err != nil {
-		return nil, err
-	}
-	parts, left, err := fit(parts, mostSize-Size(whole))
-	if err != nil {
-		return nil, err
-	}
+	return elements
+}
+
+// ours reports whether the headline and the line below it say what the title of
+// the alert's rule says: it is about prompts.
+func ours(a alert.Alert) bool {
+	return a.Count(alert.Rejections) > 0 || a.FraudReported() || text.Approved(a)
+}
+
+// frame is what every card has, whatever has room in it.
+type frame struct {
+	card    card
+	top     []any
+	actions []action
+	footer  []any // behind the details
+}
+
+// detailsID is that of the container that is hidden.
+const detailsID = "details"
+
+// with returns the card with parts in it, and a line that says what is left out.
+// Without parts it has the container for those that are hidden all the same.
+func (f frame) with(parts []part, left string) (json.RawMessage, error) {
+	var findings, open, hidden []any
 	for _, p := range parts {
-		c.Body = append(c.Body, p.element)
+		switch {
+		case p.kind.hidden():
+			hidden = append(hidden, p.element)
+		case p.kind == aFinding || p.kind == anAbstract:
+			findings = append(findings, p.element)
+		default:
+			open = append(open, p.element)
+		}
 	}
+	c := f.card
+	c.Body = append(append(c.Body, f.top...), findings...)
+	if len(f.actions) > 0 {
+		c.Body = append(c.Body, actionSet{"ActionSet", f.actions})
+	}
+	c.Body = append(c.Body, open...)
 	if left != "" {
 		c.Body = append(c.Body, small(left))
 	}
-	c.Body = append(c.Body, footer...)
+	if parts == nil || len(hidden)+len(f.footer) > 0 {
+		no := false
+		items := append([]any{heading("Details", "", "Medium")}, append(hidden, f.footer...)...)
+		c.Body = append(c.Body,
+			actionSet{"ActionSet", []action{{Type: "Action.ToggleVisibility", Title: "Show details", Targets: []string{detailsID}}}},
+			container{Type: "Container", ID: detailsID, IsVisible: &no, Items: items})
+	}
 	return encode(c)
-}
-
-// newCard returns an empty card. The text is shown instead of it by what can not
-// draw it, with Markdown.
-func newCard(fallback string) card {
-	return card{
-		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.5",
-		FallbackText: fallback, MSTeams: width{"Full"},
-	}
-}
-
-// header is a band in the severity's colour with the severity's word.
-func header(a alert.Alert) container {
-	style := map[alert.Severity]string{alert.High: "attention", alert.Medium: "warning", alert.Low: "accent"}[a.Severity]
-	if style == "" {
-		style = "emphasis"
-	}
-	rule := inert(text.Line(strings.TrimSpace(a.RuleName+" "+a.RuleVersion)), 2*mostName)
-	return container{Type: "Container", Style: style, Bleed: true, Items: []any{
-		rich("", textRun{Text: strings.ToUpper(a.Severity.String()), Weight: "Bolder"}, textRun{Text: " · " + rule}),
-		rich("Small", textRun{Text: inert(text.Line(a.Title), mostTitle), Size: "Large", Weight: "Bolder"}),
-	}}
-}
-
-func rich(spacing string, runs ...textRun) richTextBlock {
-	for i := range runs {
-		runs[i].Type = "TextRun"
-	}
-	return richTextBlock{Type: "RichTextBlock", Spacing: spacing, Inlines: runs}
-}
-
-// small is a line of our own words.
-func small(text string) textBlock {
-	return textBlock{Type: "TextBlock", Text: text, Spacing: "Small", Size: "Small", IsSubtle: true, Wrap: true}
-}
-
-// when says when it took place, in the reader's zone and in UTC.
-func when(s alert.Span) string {
-	if !s.Known() {
-		return ""
-	}
-	// The functions take no fraction of a second.
-	start, end := s.Start.UTC().Format(time.RFC3339), s.End.UTC().Format(time.RFC3339)
-	here := fmt.Sprintf("{{DATE(%s,SHORT)}} {{TIME(%s)}}", start, start)
-	if s.End.Sub(s.Start) >= 12*time.Hour { // the reader's midnight may lie between
-		here += fmt.Sprintf(" – {{DATE(%s,SHORT)}} {{TIME(%s)}}", end, end)
-	} else if start[:len("2006-01-02T15:04")] != end[:len("2006-01-02T15:04")] {
-		here += fmt.Sprintf(" – {{TIME(%s)}}", end)
-	}
-	return here + " your time · " + text.Range(s) + " UTC"
 }
 
 // kind is what a part of a card is, by how much it matters, least first.
@@ -197,29 +168,44 @@ const (
 	aProperty
 	aNote
 	aGap // context that could not be had
-	aMoment
+	aFurtherMoment
 	aSection
 	aDetail
 	aTechnique
+	anID
 	anEntity
 	aDescription
+	aFurtherFinding
+
+	aMoment // from here on it is not hidden
+	anAbstract
+	aRest
+	aFact
 	aFinding
 )
+
+func (k kind) hidden() bool { return k < aMoment }
 
 // kinds has the noun of each kind, for one and for many. What has no noun for
 // many is not counted.
 var kinds = [...]struct{ one, many string }{
-	aCommand:     {"the command that silences it", ""},
-	aProperty:    {"property", "properties"},
-	aNote:        {"note", "notes"},
-	aGap:         {"what is not known", ""},
-	aMoment:      {"line of the timeline", "lines of the timeline"},
-	aSection:     {"part of the context", "parts of the context"},
-	aDetail:      {"detail", "details"},
-	aTechnique:   {"MITRE", ""},
-	anEntity:     {"entity", "entities"},
-	aDescription: {"the description", ""},
-	aFinding:     {"finding", "findings"},
+	aCommand:        {"the command that silences it", ""},
+	aProperty:       {"property", "properties"},
+	aNote:           {"note", "notes"},
+	aGap:            {"what is not known", ""},
+	aFurtherMoment:  {"line of the full timeline", "lines of the full timeline"},
+	aSection:        {"part of the context", "parts of the context"},
+	aDetail:         {"detail", "details"},
+	aTechnique:      {"MITRE", ""},
+	anID:            {"id", "ids"},
+	anEntity:        {"entity", "entities"},
+	aDescription:    {"the description", ""},
+	aFurtherFinding: {"further finding", "further findings"},
+	aMoment:         {"line of the timeline", "lines of the timeline"},
+	anAbstract:      {"the beginning of the description", ""},
+	aRest:           {"value", "values"},
+	aFact:           {"fact", "facts"},
+	aFinding:        {"finding", "findings"},
 }
 
 // part is an element of a card that it can do without.
@@ -230,55 +216,35 @@ type part struct {
 	size    int // see escapedLen
 }
 
-// partsOf returns the parts in the order of reading.
-func partsOf(a alert.Alert) ([]part, error) {
-	var parts []part
-	add := func(k kind, element any) { parts = append(parts, part{kind: k, element: element, stands: 1}) }
-	// more is the line behind a list that has more than a card shows.
-	more := func(k kind, noun string) func(int) {
-		return func(n int) {
-			parts = append(parts, part{kind: k, element: fact("", fmt.Sprintf("and %d more %s", n, noun)), stands: n})
-		}
+// builder collects the parts of an alert's card in the order of reading.
+type builder struct {
+	alert alert.Alert
+	parts []part
+	// said has the values that the card shows already, in lower case.
+	said map[string]bool
+	// shownAll says that the timeline that is not hidden is all of it.
+	shownAll bool
+	// shownDetails are the custom details that are not hidden.
+	shownDetails []string
+	// facted are the facts of an account's identity that are not hidden.
+	facted []string
+	err    error
+}
+
+func (b *builder) add(k kind, element any) {
+	text, err := encode(element)
+	if err != nil && b.err == nil {
+		b.err = err
 	}
-	contextFirst(a, add)
-	if description := inert(text.Line(a.Description), mostDescription); description != "" {
-		add(aDescription, rich("", textRun{Text: description}))
+	b.parts = append(b.parts, part{kind: k, element: element, stands: 1, size: escapedLen(text) + len(",")})
+}
+
+// more returns what adds the line behind a list that has more than a card shows.
+func (b *builder) more(k kind, noun string) func(int) {
+	return func(n int) {
+		b.add(k, fact("", fmt.Sprintf("and %d more %s", n, noun)))
+		b.parts[len(b.parts)-1].stands = n
 	}
-	list(a.Entities, func(e alert.Entity) {
-		if len(e.Fields) > 0 {
-			add(anEntity, fact(e.Type, identifiers(e, a.Context)...))
-		}
-	}, more(anEntity, "entities"))
-	contextRest(a.Context, add, more)
-	label := text.LabelOf(a)
-	list(a.Shown(), func(d alert.Detail) {
-		write := text.ValueOf(d)
-		said := text.List(d.Values, mostValues, func(v string) string {
-			if v == "" {
-				return ""
-			}
-			return inert(write(v), mostValue) + text.NewMark(a.Context, v)
-		})
-		if len(said) > 0 {
-			add(aDetail, fact(label(d.Name), strings.Join(said, ", ")))
-		}
-	}, more(aDetail, "details"))
-	if mitre := append(append([]string(nil), a.Tactics...), a.Techniques...); len(mitre) > 0 {
-		add(aTechnique, fact("MITRE ATT&CK", values(mitre)))
-	}
-	list(a.Properties, func(p alert.Property) { add(aProperty, fact(p.Name, inert(p.Value, mostValue))) }, more(aProperty, "properties"))
-	if lines := silenceLines(a); len(lines) > 0 {
-		add(aCommand, silenceFact(lines))
-	}
-	list(a.Notes, func(n string) { add(aNote, fact("Note", inert(n, mostValue))) }, more(aNote, "notes"))
-	for i := range parts {
-		text, err := encode(parts[i].element)
-		if err != nil {
-			return nil, err
-		}
-		parts[i].size = escapedLen(text) + len(",")
-	}
-	return parts, nil
 }
 
 // list calls one for each item as far as a card has lines, and rest with how
@@ -293,44 +259,87 @@ func list[T any](items []T, one func(T), rest func(int)) {
 	}
 }
 
-// fact is a name with what stands behind it, in lines. Both may hold anything,
-// and the lines are inert.
-func fact(name string, lines ...string) columnSet {
-	items := make([]any, len(lines))
-	for i, text := range lines {
-		spacing := ""
-		if i > 0 {
-			spacing = "None"
+// say notes that a value is on the card.
+func (b *builder) say(value string) { b.said[strings.ToLower(strings.TrimSpace(value))] = true }
+
+// hasSaid reports whether a value is on the card already. Numbers and short words
+// mean something else in each place.
+func (b *builder) hasSaid(value string) bool {
+	v := strings.ToLower(strings.TrimSpace(value))
+	return len(v) > 2 && !number.MatchString(v) && b.said[v]
+}
+
+var number = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?$`)
+
+// findings adds the weightiest findings, and without any the beginning of what the
+// rule says of its alerts.
+func (b *builder) findings() {
+	var all []alert.Finding
+	if b.alert.Context != nil {
+		all = b.alert.Context.Findings
+	}
+	// What is news comes first.
+	if news, ok := b.alert.News(); ok {
+		first := []alert.Finding{news}
+		for _, f := range all {
+			if f.Kind != news.Kind {
+				first = append(first, f)
+			}
 		}
-		items[i] = rich(spacing, textRun{Text: text})
+		all = first
 	}
-	return columnSet{Type: "ColumnSet", Spacing: "Small", Columns: []column{
-		{Type: "Column", Width: "110px", Items: []any{rich("", textRun{Text: inert(name, mostName), IsSubtle: true})}},
-		{Type: "Column", Width: "stretch", Items: items},
-	}}
-}
-
-// identifiers names an entity by its first identifier, which it has, and adds the
-// others in a line each.
-func identifiers(e alert.Entity, c *alert.Context) []string {
-	fields := text.Identifiers(e)
-	others := text.List(fields[1:], mostValues-1, func(f alert.Field) string {
-		return inert(f.Identifier, mostName) + " " + marked(f.Value, c)
-	})
-	return append([]string{marked(fields[0].Value, c)}, others...)
-}
-
-// marked writes a value of the alert, and says so if it is new for its accounts.
-func marked(value string, c *alert.Context) string {
-	if value == "" {
-		return ""
+	var whole []alert.Finding // of which there is the beginning
+	verdict, words := text.HeadlineOf(b.alert).Verdict, 0
+	for i, f := range all {
+		weight := ""
+		if i == 0 {
+			weight = "Bolder"
+		}
+		said := b.withoutApp(text.Brief(f))
+		if strings.HasPrefix(verdict, fatigue) && f.Kind == alert.FoundBombing {
+			said = strings.TrimPrefix(said, fatigue+": ")
+		}
+		k, most := aFinding, mostBriefly
+		switch {
+		case verdict == "Update: "+f.Reason && strings.EqualFold(said, f.Reason): // the headline says it
+			continue
+		case i >= mostFindings, words > 0 && words+len(strings.Fields(said)) > mostWords:
+			words = mostWords // those behind it weigh less
+			k, said, most = aFurtherFinding, text.Capital(f.Text), mostFinding
+		case len([]rune(said)) > mostBriefly:
+			whole = append(whole, f)
+		}
+		if i == mostFindings+mostValues {
+			b.add(k, rich("Small", textRun{Text: fmt.Sprintf("and %d more findings", len(all)-i), IsSubtle: true}))
+			b.parts[len(b.parts)-1].stands = len(all) - i
+			break
+		}
+		if k == aFinding {
+			words += len(strings.Fields(said))
+		}
+		b.add(k, rich("Small", textRun{Text: "• " + inert(text.Line(said), most), Weight: weight}))
 	}
-	return inert(text.Value(value), mostValue) + text.NewMark(c, value)
+	for _, f := range whole {
+		b.add(aFurtherFinding, rich("Small", textRun{Text: "• " + inert(text.Capital(text.Line(f.Text)), mostFinding)}))
+	}
+	if abstract := text.Line(b.alert.Description); len(all) == 0 && !ours(b.alert) && abstract != "" {
+		b.add(anAbstract, rich("Small", textRun{Text: inert(abstract, mostAbstract)}))
+		if len([]rune(abstract)) <= mostAbstract {
+			b.say(abstract)
+		}
+	}
 }
 
-// values writes a list of texts of ours in one line.
-func values(list []string) string {
-	return strings.Join(text.List(list, mostValues, func(v string) string { return inert(v, mostValue) }), ", ")
+// fatigue is what many prompts are called.
+var fatigue = text.Capital(text.Finding(alert.FoundBombing))
+
+// withoutApp leaves out the application of a sentence where it is the alert's only
+// one: the facts name it.
+func (b *builder) withoutApp(said string) string {
+	if apps := b.values(anApp); len(apps) == 1 {
+		return strings.Replace(said, " ("+text.Quoted(apps[0])+")", "", 1)
+	}
+	return said
 }
 
 // fit leaves out the least important parts until the others, and a line that
@@ -341,7 +350,7 @@ func fit(parts []part, limit int) (kept []part, left string, err error) {
 		size += p.size
 	}
 	if size <= limit {
-		return parts, "", nil
+		return append([]part{}, parts...), "", nil
 	}
 	var lost [len(kinds)]int
 	gone := make([]bool, len(parts))
@@ -359,6 +368,7 @@ func fit(parts []part, limit int) (kept []part, left string, err error) {
 				return nil, "", err
 			}
 			if size+escapedLen(notice)+len(",") <= limit {
+				kept = []part{}
 				for i, p := range parts {
 					if !gone[i] {
 						kept = append(kept, p)

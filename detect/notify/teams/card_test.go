@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,8 @@ func walk(v any, f func(map[string]any)) {
 	}
 }
 
-// reading is what a card shows, a line for each line.
+// reading is what a card shows, a line for each line, with its buttons in brackets
+// and what is hidden in parentheses.
 func reading(c map[string]any) string {
 	var sb strings.Builder
 	var visit func(v any)
@@ -102,12 +104,24 @@ func reading(c map[string]any) string {
 			switch e["type"] {
 			case "TextBlock":
 				fmt.Fprintln(&sb, e["text"])
+			case "ActionSet":
+				var titles []string
+				for _, a := range e["actions"].([]any) {
+					titles = append(titles, fmt.Sprintf("[%s]", a.(map[string]any)["title"]))
+				}
+				fmt.Fprintln(&sb, strings.Join(titles, " "))
 			case "RichTextBlock":
 				for _, run := range e["inlines"].([]any) {
 					fmt.Fprint(&sb, run.(map[string]any)["text"])
 				}
 				fmt.Fprintln(&sb)
 			default:
+				if e["isVisible"] == false {
+					fmt.Fprint(&sb, "(")
+					visit(e["items"])
+					fmt.Fprintln(&sb, ")")
+					return
+				}
 				visit(e["items"])
 				visit(e["columns"])
 			}
@@ -119,45 +133,57 @@ func reading(c map[string]any) string {
 
 func TestCard(t *testing.T) {
 	t.Parallel()
-	_, c := mustCard(t, sampleAlert(), Links{WorkspaceResourceID: workspaceID})
-	const want = `HIGH · MFA Rejected by User 1.0.0
+	_, c := mustCard(t, sampleAlert(), Links{WorkspaceResourceID: workspaceID, Build: "v1.2.3"})
+	const want = `HIGH · MFA Rejected by User
+Update: MFA fatigue succeeded
+yael_cohen from 203.0.113.66
+{{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC · 2 prompts rejected, signed in
+First reported 2026-03-17 00:28 UTC
+Some context is missing: see the details
+• Yael signed in from the same address, 3 min after rejecting
+• 28 prompts within an hour
+[Sign-ins in Logs] [First sign-ins in Logs] [User in Entra]
+Who
+yael_cohen@fabrikam.example
+From
+203.0.113.66
+How
+Office 365, Teams
+Why high
+Medium → High: signed in from the same address
+Timeline (UTC)
+01:28:06  Rejected a prompt from 203.0.113.66
+[Show details]
+(Details
 MFA rejected by yael_cohen@fabrikam.example from 203.0.113.66
-{{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC
+Two prompts refused. Ask the user.
 Continues what was reported for 2026-03-17 00:28:06–01:28:06 UTC
 Update of what was reported 2026-03-17 00:28:06 UTC: “MFA rejected”
-• yael signed in from the same address, 3 min after rejecting
-• 28 prompts within an hour
-Severity: Medium → High: signed in from the same address 3 min after rejecting
-Two prompts refused. Ask the user.
-Account
-yael_cohen@fabrikam.example
-AadUserId C99538CD-283F-4C3A-8BCE-8B4F8A79B8F9
-IP
-203.0.113.66
 Identity
-yael
 Job title: Research Lead
-17 Mar 01:28:06
-rejected a prompt from 203.0.113.66
-Not known
-UEBA: not available, table BehaviorAnalytics does not exist
-Rejections
-2
-Apps
-Office 365, Teams
-MITRE ATT&CK
-InitialAccess, T1078.004
-AlertLink
+Account
+AadUserId C99538CD-283F-4C3A-8BCE-8B4F8A79B8F9
+Alert link
 https[://]evil.example/
 Silence for a day
 handler silence add --rule 'd99cf5c3-d660-436c-895b-8a8f8448da23' --exactly 'Account.FullName=yael_cohen@fabrikam.example' --exactly 'IP.Address=203.0.113.66' --from '2026-03-17T01:28:06.6736386Z' --max-severity 'High' --for '24h' --reason 'as of alert f02d67a6-2b62-52a6-932d-c872ced20441'
 Note
 The severity is the rule's.
+Not known
+UEBA: not available, table BehaviorAnalytics does not exist
+MITRE ATT&CK
+Initial access, T1078.004
+Rule version
+1.0.0
+Alert id
+f02d67a6-2b62-52a6-932d-c872ced20441
+Pushback v1.2.3
+)
 `
-	if diff := cmp.Diff(want, reading(c)); diff != "" {
+	if diff := cmp.Diff(strings.ReplaceAll(want, `\u00a0`, "\u00a0"), reading(c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := c["fallbackText"]; got != `High: MFA rejected by yael\_cohen@fabrikam.example from 203.0.113.66` {
+	if got := c["fallbackText"]; got != `High: Update: MFA fatigue succeeded: yael\_cohen from 203.0.113.66` {
 		t.Errorf("as text it is %s", got)
 	}
 	for severity, style := range map[alert.Severity]string{alert.High: "attention", alert.Medium: "warning", alert.Low: "accent", alert.Informational: "emphasis"} {
@@ -172,11 +198,11 @@ The severity is the rule's.
 // buttons lists a card's by title.
 func buttons(c map[string]any) map[string]string {
 	urls := map[string]string{}
-	list, _ := c["actions"].([]any)
-	for _, b := range list {
-		b := b.(map[string]any)
-		urls[b["title"].(string)] = b["url"].(string)
-	}
+	walk(c["body"], func(e map[string]any) {
+		if e["type"] == "Action.OpenUrl" {
+			urls[e["title"].(string)] = e["url"].(string)
+		}
+	})
 	return urls
 }
 
@@ -242,7 +268,7 @@ func TestButtons(t *testing.T) {
 		t.Errorf("outside the public cloud: %v", got)
 	}
 	_, c = mustCard(t, sampleAlert(), Links{})
-	if got := buttons(c); len(got) != 1 {
+	if got := buttons(c); len(got) != 1 || got["User in Entra"] == "" {
 		t.Errorf("without a workspace: %v", got)
 	}
 }
@@ -346,7 +372,7 @@ func large() alert.Alert {
 	for i := range 50 {
 		long := strings.Repeat("陳", 150)
 		a.Entities = append(a.Entities, alert.Entity{Type: "Host", Fields: []alert.Field{{Identifier: "HostName", Value: fmt.Sprint("h", i, long)}}})
-		a.CustomDetails = append(a.CustomDetails, alert.Detail{Name: fmt.Sprint("Detail", i), Values: []string{long}})
+		a.CustomDetails = append(a.CustomDetails, alert.Detail{Name: fmt.Sprint("Detail", i), Values: []string{fmt.Sprint("d", i, long)}})
 		a.Properties = append(a.Properties, alert.Property{Name: fmt.Sprint("Property", i), Value: long})
 	}
 	return a
@@ -361,18 +387,18 @@ func TestTooLarge(t *testing.T) {
 	if n := counted(t, text); n > mostSize || n < mostSize-3000 {
 		t.Errorf("%d of %d, %d bytes", n, mostSize, len(text))
 	}
-	if !strings.Contains(got, "Two prompts refused") || !strings.Contains(got, "h20陳") || strings.Contains(got, "Property0") || strings.Contains(got, "Rejections") || strings.Contains(got, "and 12 more entities") {
+	if !strings.Contains(got, "Two prompts refused") || !strings.Contains(got, "h20陳") || !strings.Contains(got, "Timeline (UTC)\n") || strings.Contains(got, "Property0") || strings.Contains(got, "Detail1") || strings.Contains(got, "and 12 more entities") {
 		t.Errorf("got\n%.3000s", got)
 	}
-	if m := regexp.MustCompile(`Left out, as Teams takes no larger card: 50 properties, 1 note, what is not known, 1 line of the timeline, 1 part of the context, 52 details, MITRE, \d+ entities\n$`).FindString(got); m == "" {
-		t.Errorf("the last line is %s", got[strings.LastIndex(got[:len(got)-1], "\n"):])
+	if !regexp.MustCompile(`\nLeft out, as Teams takes no larger card: 50 properties, 1 note, what is not known, 1 part of the context, 50 details, MITRE, 2 ids, \d+ entities\n\[Show details\]\n`).MatchString(got) {
+		t.Errorf("it does not say what is left out:\n%.3000s", got)
 	}
 
 	// Without its properties and notes it is too large by some details.
 	a.Entities, a.Context, a.Updates = a.Entities[:2], nil, nil
 	text, c = mustCard(t, a, Links{})
 	got = reading(c)
-	if counted(t, text) > mostSize || !strings.Contains(got, "Rejections") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: the command that silences it, 50 properties, 1 note, \d+ details\n$`).MatchString(got) {
+	if counted(t, text) > mostSize || !strings.Contains(got, "Detail1\n") || !strings.Contains(got, "MITRE") || !regexp.MustCompile(`: the command that silences it, 50 properties, 1 note, \d+ details\n\[Show`).MatchString(got) {
 		t.Errorf("%d bytes\n%.3000s", len(text), got)
 	}
 }
@@ -419,6 +445,22 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 	word := func(words ...string) string { return append(words, text())[r.IntN(len(words)+1)] }
 	moment := func() time.Time { return time.Unix(r.Int64N(400_000_000_000)-70_000_000_000, r.Int64N(1e9)) }
 	span := func() alert.Span { return alert.Between(moment(), moment()) }
+	kind := func() alert.FindingKind {
+		if kinds := alert.FindingKinds(); r.IntN(3) > 0 {
+			return kinds[r.IntN(len(kinds))]
+		}
+		return alert.FindingKind(text())
+	}
+	name := func() string {
+		return word("Rejections", "FraudReports", "Prompts", "ApprovedTime", "Applications", "Locations", "DisplayName", "UserAgents", "Browsers", "ASNs", "UserType", alert.WorstIdentities)
+	}
+	value := func() string {
+		return word("3", "0", "[\""+strings.Trim(strconv.Quote(text()), `"`)+"\"]", "Mozilla/5.0 (Windows NT 10.0) Chrome/1 "+text())
+	}
+	var updates *alert.Reference
+	if r.IntN(2) == 0 {
+		updates = &alert.Reference{ID: text(), Title: text(), Created: moment(), News: kind()}
+	}
 	return alert.Alert{
 		ID: text(), RuleID: text(), RuleName: text(), RuleVersion: text(), Title: text(), Description: text(), Severity: alert.Severity(r.IntN(6) - 1),
 		Tactics: some(r, text), Techniques: some(r, text), Notes: some(r, text), Span: span(), Window: span(), Created: moment(), SentAt: moment(),
@@ -427,18 +469,30 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 				return alert.Field{Identifier: word("FullName", "AadUserId", "Address", "Name"), Value: word(userID, "203.0.113.7")}
 			})}
 		}),
-		CustomDetails: some(r, func() alert.Detail { return alert.Detail{Name: text(), Values: some(r, text)} }),
+		CustomDetails: some(r, func() alert.Detail { return alert.Detail{Name: name(), Values: some(r, value)} }),
 		Properties:    some(r, func() alert.Property { return alert.Property{Name: word("AlertLink"), Value: text()} }),
-		IncidentURL:   word("https://portal.azure.com", "https://evil.example/portal.azure.com"), Updates: &alert.Reference{ID: text(), Title: text(), Created: moment()},
+		IncidentURL:   word("https://portal.azure.com", "https://evil.example/portal.azure.com"), Updates: updates,
+		Rows: some(r, func() alert.Row {
+			return some(r, func() alert.Cell { return alert.Cell{Column: text(), Value: json.RawMessage(strconv.Quote(word("7")))} })
+		}),
 		Context: &alert.Context{
-			Findings: some(r, func() alert.Finding { return alert.Finding{Kind: alert.FindingKind(text()), Text: text()} }),
+			Findings: some(r, func() alert.Finding {
+				return alert.Finding{Kind: kind(), Text: text(), Brief: text(), Reason: text(), Weak: r.IntN(3) == 0, Time: moment(), Address: word("203.0.113.7", "203.0.113.8")}
+			}),
+			Asked: &alert.Asked{Prompts: r.IntN(100) - 10, Rejected: r.IntN(100) - 10},
+			New:   some(r, value),
+			Usual: some(r, func() alert.Usual { return alert.Usual{Account: text(), Addresses: some(r, value)} }),
 			Steps: some(r, func() alert.Step {
 				return alert.Step{Severity: alert.Severity(r.IntN(6) - 1), Kind: alert.FindingKind(text())}
 			}),
 			Sections: some(r, func() alert.Section {
-				return alert.Section{Title: text(), Subject: text(), Facts: some(r, func() alert.Detail { return alert.Detail{Name: text(), Values: some(r, text)} })}
+				return alert.Section{Title: word("Identity"), Subject: word(userID, "203.0.113.7"), Facts: some(r, func() alert.Detail {
+					return alert.Detail{Name: word("Name", "Job title", "Department", "Manager", "Roles", "Tags", "User type"), Values: some(r, value)}
+				})}
 			}),
-			Timeline:    some(r, func() alert.Moment { return alert.Moment{Time: moment(), Text: text()} }),
+			Timeline: some(r, func() alert.Moment {
+				return alert.Moment{Time: moment(), Text: text(), Kind: alert.MomentKind(word("rejected", "prompt", "success", "method")), Brief: text(), Count: r.IntN(5), From: word("203.0.113.7"), Until: moment(), Ordinary: r.IntN(4) == 0}
+			}),
 			Unavailable: some(r, text),
 		},
 		Activities: some(r, func() alert.Activity { return alert.Activity{Span: span(), Previously: some(r, span)} }),
@@ -446,12 +500,17 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 }
 
 var (
-	// ours is what the text blocks may hold, in which Markdown is read.
-	ours = regexp.MustCompile(`^(` +
-		`\{\{DATE\(T,SHORT\)\}\} \{\{TIME\(T\)\}\}( – (\{\{DATE\(T,SHORT\)\}\} )?\{\{TIME\(T\)\}\})? your time · [0-9 :–-]+ UTC` +
+	// ownWords is what the text blocks may hold, in which Markdown is read.
+	ownWords = regexp.MustCompile(`^(` +
+		`\{\{DATE\(T,SHORT\)\}\} \{\{TIME\(T\)\}\}( – (\{\{DATE\(T,SHORT\)\}\} )?\{\{TIME\(T\)\}\})? your time · [0-9 :–-]+ UTC( · [A-Za-z0-9, -]+)?` +
+		`|[0-9]+ (MFA prompts?|prompts? rejected|rejected|reported as fraud)[a-z0-9, -]*` +
 		`|Continues what was reported for [0-9 :–-]+( and (1 other time|\d+ other times))? UTC` +
+		`|First reported [0-9 :-]+ UTC|Some context is missing: see the details` +
 		`|Left out, as Teams takes no larger card: [A-Za-z0-9, ]+)$`)
-	moments = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	// inHeading is what a heading may hold: nothing that begins a list, and none of the
+	// characters of Markdown, of links and of the functions of cards.
+	inHeading = regexp.MustCompile(`^([0-9]+ )?\pL[^*_\x60\[\]<>&~|#\\{}@=$!+^"]*$`)
+	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	// bare is Markdown that is not escaped.
 	bare  = regexp.MustCompile(`(^|[^\\])(\\\\)*[*_\x60\[\]<>&~|#]`)
 	links = regexp.MustCompile(`^https://(entra\.microsoft\.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/[0-9a-f-]{36}|portal\.azure\.com/#blade/Microsoft_Azure_Monitoring_Logs/[A-Za-z0-9/.%_-]+)$`)
@@ -469,6 +528,7 @@ func unsafe(text []byte, c map[string]any) (problems []string) {
 	if diff := cmp.Diff(map[string]any{"width": "Full"}, c["msteams"]); diff != "" {
 		complain("msteams: %s", diff) // a mention would need entities
 	}
+	toggles, hidden := 0, 0
 	walk(c, func(e map[string]any) {
 		for key, v := range e {
 			s, ok := v.(string)
@@ -483,7 +543,13 @@ func unsafe(text []byte, c map[string]any) (problems []string) {
 		}
 		switch s, _ := e["text"].(string); e["type"] {
 		case "TextBlock":
-			if !ours.MatchString(moments.ReplaceAllString(s, "T")) {
+			if e["style"] == "heading" {
+				if !inHeading.MatchString(s) || strings.Contains(s, "://") {
+					complain("heading: %q", s)
+				}
+				break
+			}
+			if !ownWords.MatchString(times.ReplaceAllString(s, "T")) {
 				complain("text block: %q", s)
 			}
 		case "TextRun":
@@ -497,7 +563,19 @@ func unsafe(text []byte, c map[string]any) (problems []string) {
 			if !links.MatchString(e["url"].(string)) {
 				complain("link: %q", e["url"])
 			}
-		case "AdaptiveCard", "Container", "ColumnSet", "Column", "RichTextBlock", nil:
+		case "Action.ToggleVisibility":
+			if diff := cmp.Diff(map[string]any{"type": "Action.ToggleVisibility", "title": "Show details", "targetElements": []any{"details"}}, e); diff != "" {
+				complain("toggle: %s", diff)
+			}
+			toggles++
+		case "Container":
+			if e["id"] != nil || e["isVisible"] != nil {
+				if e["id"] != "details" || e["isVisible"] != false || len(e["items"].([]any)) < 2 {
+					complain("hidden: %v", e)
+				}
+				hidden++
+			}
+		case "AdaptiveCard", "ActionSet", "ColumnSet", "Column", "RichTextBlock", nil:
 		default:
 			complain("element %v", e["type"])
 		}
@@ -505,13 +583,16 @@ func unsafe(text []byte, c map[string]any) (problems []string) {
 			complain("a link: %v", e)
 		}
 	})
+	if toggles > 1 || toggles != hidden {
+		complain("%d toggles for %d hidden containers", toggles, hidden)
+	}
 	return problems
 }
 
 func TestHostileAlerts(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
-	trimmed, linked := 0, 0
+	trimmed, linked, toggled := 0, 0, 0
 	var cards []json.RawMessage
 	for i := range 10_000 {
 		a := hostileAlert(r)
@@ -525,15 +606,18 @@ func TestHostileAlerts(t *testing.T) {
 		if strings.Contains(string(text), "Left out, as") {
 			trimmed++
 		}
-		if c["actions"] != nil {
+		if len(buttons(c)) > 0 {
 			linked++
+		}
+		if strings.Contains(string(text), "Action.ToggleVisibility") {
+			toggled++
 		}
 		if i%10 == 0 {
 			cards = append(cards, text)
 		}
 	}
-	if trimmed < 100 || linked < 100 {
-		t.Errorf("of the cards %d are trimmed and %d have links: the test tests little", trimmed, linked)
+	if trimmed < 100 || linked < 100 || toggled < 9000 {
+		t.Errorf("of the cards %d are trimmed, %d have links and %d hide something: the test tests little", trimmed, linked, toggled)
 	}
 	t.Run("official renderer", func(t *testing.T) { understood(t, cards) })
 }
@@ -649,7 +733,7 @@ func TestGuidanceAndNews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"title":"Guidance","url":"https://contoso.example/runbook#mfa"`, "(new for this account)\"", "Rotterdam, NL (new for this account), Sofia, BG\""} {
+	for _, want := range []string{`"title":"Runbook","url":"https://contoso.example/runbook#mfa"`, "203.0.113.9 (new)\"", "Rotterdam, NL (new), Sofia, BG\""} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the card lacks %s:\n%s", want, text)
 		}

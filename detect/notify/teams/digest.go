@@ -33,30 +33,40 @@ func (t *Teams) Most() int { return t.options.MaxCards }
 // they have different addresses it goes where the worst of them would. Its errors
 // are like those of Notify.
 func (t *Teams) NotifyAll(ctx context.Context, alerts []alert.Alert) error {
-	card, err := Digest(alerts)
+	card, summary, err := digestOf(alerts)
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
-	return t.send(ctx, t.route(slices.MinFunc(alerts, alert.CompareByWeight)), card)
+	return t.send(ctx, t.route(slices.MinFunc(alerts, alert.CompareByWeight)), card, summary)
 }
 
 // Digest returns several alerts of a rule as one Adaptive Card. It says how
-// many, how bad, the findings they share, and the worst of them in a table.
+// many, how bad, the findings they share, and the most severe of them in a table.
 // What holds for [Card] holds for it.
 func Digest(alerts []alert.Alert) (json.RawMessage, error) {
+	card, _, err := digestOf(alerts)
+	return card, err
+}
+
+// digestOf returns the card of a digest, and what a notification says of it.
+func digestOf(alerts []alert.Alert) (json.RawMessage, string, error) {
 	if len(alerts) == 0 {
-		return nil, fmt.Errorf("teams: a digest of no alert")
+		return nil, "", fmt.Errorf("teams: a digest of no alert")
 	}
 	worst := slices.Clone(alerts)
 	alert.SortByWeight(worst)
 	t := totalsOf(worst)
 	head := worst[0]
-	head.Title = fmt.Sprintf("%d alerts at once", len(worst))
+	title := fmt.Sprintf("%d alerts at once", len(worst))
 	if about := t.about(); about != "" {
-		head.Title += ", about " + about
+		title += ", about " + about
 	}
-	c := newCard(head.Severity.String() + ": " + text.Markdown(inert(text.Line(head.RuleName), mostName)) + ": " + head.Title)
-	c.Body = []any{header(head)}
+	named := text.Headline{Verdict: title}
+	if rule := text.Line(head.RuleName); rule != "" {
+		named = text.Headline{Verdict: rule, About: title}
+	}
+	c := newCard(fallbackOf(head.Severity, named.String()))
+	c.Body = []any{band(head.Severity, headlineOf(head.Severity, head.RuleName, text.Headline{Verdict: title})...)}
 	if at := when(t.span); at != "" {
 		c.Body = append(c.Body, small(at))
 	}
@@ -67,8 +77,10 @@ func Digest(alerts []alert.Alert) (json.RawMessage, error) {
 	if kinds := t.byFinding(); len(kinds) > 0 {
 		c.Body = append(c.Body, fact("Findings", values(kinds)))
 	}
-	c.Body = append(c.Body, rich("Medium", textRun{Text: "The worst of them", Weight: "Bolder"}))
-	return withRoom(c, worst)
+	c.Body = append(c.Body, heading("Most severe", "Medium", "Medium"))
+	summary := summaryOf(head.Severity, named.String())
+	card, err := withRoom(c, worst, mostSize-summarySize(summary))
+	return card, summary, err
 }
 
 // party is what a digest's alerts say of one account, the worst first.
@@ -101,7 +113,7 @@ func parties(worst []alert.Alert) []party {
 // withRoom returns a digest's card with as many of the accounts as it has room
 // for: all that somebody may have got into, in a line each if need be, and of the
 // others the worst up to mostDigested.
-func withRoom(c card, worst []alert.Alert) (json.RawMessage, error) {
+func withRoom(c card, worst []alert.Alert, limit int) (json.RawMessage, error) {
 	all := parties(worst)
 	got := 0
 	for _, p := range all {
@@ -133,7 +145,7 @@ func withRoom(c card, worst []alert.Alert) (json.RawMessage, error) {
 			whole.Body = append(whole.Body, omitted(left))
 		}
 		card, err := encode(whole)
-		return card, err == nil && Size(card) <= mostSize, err
+		return card, err == nil && Size(card) <= limit, err
 	}
 	for n := min(len(all), max(mostDigested, got)); n >= got; n-- {
 		if card, fits, err := with(n, n); fits || err != nil {
@@ -172,49 +184,67 @@ func omitted(left []party) columnSet {
 	return fact(worst.String()+" at most", append(lines, fmt.Sprintf("And %d more%s: each is in the log of the function, with its id", n, about))...)
 }
 
-// row is what a digest says of one account: its worst alert, and how many more
-// there are of it. It is in full or on one line.
+// row is what a digest says of one account: its name, the address and the gravest
+// finding of its worst alert, and how many more alerts there are of it. It is in
+// full or on one line.
 func (p party) row(full bool) columnSet {
 	a := p[0]
 	if !full {
-		return fact(a.Severity.String(), strings.TrimSuffix(inert(text.Line(a.Title), mostBrief)+": "+kindOf(a), ": "))
+		return fact(a.Severity.String(), brief(a, mostBrief))
 	}
-	lines := []string{inert(text.Line(a.Title), mostValue)}
+	lines := []string{brief(a, mostValue)}
 	if late := text.Late(a); late != "" {
 		lines = append(lines, text.Range(a.Span)+" UTC. "+late)
 	}
-	lines = append(lines, gravest(a)...)
 	if got := slices.IndexFunc(p, alert.Alert.Compromised); got > 0 {
-		lines = append(append(lines, inert(text.Line(p[got].Title), mostValue)), gravest(p[got])...)
+		lines = append(lines, brief(p[got], mostValue))
 	}
 	if n := len(p) - 1; n > 0 {
-		lines = append(lines, "And "+text.Count(n, "other alert", "other alerts")+" of this account")
+		lines = append(lines, "and "+text.Count(n, "other alert", "other alerts")+" of this account")
 	}
 	return fact(a.Severity.String(), lines...)
 }
 
-// gravest says what is gravest about an alert: of a compromise, if there is one.
-func gravest(a alert.Alert) []string {
-	var lines []string
-	i := gravestOf(a)
-	if i >= 0 {
-		lines = append(lines, inert(text.Line(a.Context.Findings[i].Text), mostFinding))
+// brief says an alert on one line: who, from where, and what is gravest. Where it is
+// not known who, it is the title.
+func brief(a alert.Alert, most int) string {
+	var parts []string
+	for _, e := range a.Entities {
+		if name := text.Name(e); name != "" {
+			parts = append(parts, inert(text.Value(name), most))
+			break
+		}
 	}
-	if a.FraudReported() {
-		lines = append(lines, "The user reported "+text.Count(int(a.Count(alert.FraudReports)), "prompt", "prompts")+" as not theirs")
+	if addresses := text.Addresses(a); len(addresses) > 0 {
+		from := inert(text.Value(addresses[0]), mostName)
+		if n := len(addresses) - 1; n > 0 {
+			from += " and " + text.Count(n, "other", "others")
+		}
+		parts = append(parts, from)
 	}
-	return lines
+	switch {
+	case a.Storm != nil: // its title says for what it stands
+		return inert(text.Line(a.Title), most)
+	case a.Account() == "" || len(parts) == 0:
+		parts = []string{inert(text.Line(a.Title), most)}
+	}
+	return strings.Join(append(parts, gravest(a)...), " · ")
 }
 
-// kindOf is gravest in one word.
-func kindOf(a alert.Alert) string {
+// gravest says in a few words what is gravest about an alert: of a compromise, if
+// there is one.
+func gravest(a alert.Alert) []string {
+	var said []string
 	if i := gravestOf(a); i >= 0 {
-		return string(a.Context.Findings[i].Kind)
+		said = append(said, inert(text.Line(text.Finding(a.Context.Findings[i].Kind)), mostFinding))
 	}
-	if a.FraudReported() {
-		return "reported by the user"
+	if n := int(a.Count(alert.FraudReports)); n > 0 {
+		said = append(said, text.Count(n, "prompt", "prompts")+" reported as fraud")
 	}
-	return ""
+	if n := int(a.Count(alert.Rejections)); len(said) == 0 && n > 0 {
+		said = append(said, text.Rejected(n))
+	}
+	return said
 }
 
 // gravestOf returns the index of the finding that a line has room for, or -1.
@@ -292,7 +322,7 @@ func (t totals) byFinding() []string {
 		return cmp.Or(cmp.Compare(t.findings[b], t.findings[a]), cmp.Compare(a, b))
 	})
 	for i, k := range kinds {
-		kinds[i] = fmt.Sprintf("%s (%d)", k, t.findings[k])
+		kinds[i] = fmt.Sprintf("%s (%d)", text.Finding(alert.FindingKind(k)), t.findings[k])
 	}
 	return kinds
 }

@@ -12,7 +12,7 @@ import (
 	"pushback/detect/notify/text"
 )
 
-func digestOf(t *testing.T, alerts []alert.Alert) (json.RawMessage, map[string]any) {
+func mustDigest(t *testing.T, alerts []alert.Alert) (json.RawMessage, map[string]any) {
 	t.Helper()
 	text, err := Digest(alerts)
 	if err != nil {
@@ -39,23 +39,22 @@ func TestDigest(t *testing.T) {
 		}
 		alerts = append(alerts, a)
 	}
-	text, c := digestOf(t, alerts)
+	text, c := mustDigest(t, alerts)
 	if n := counted(t, text); n > mostSize {
 		t.Errorf("%d of %d", n, mostSize)
 	}
-	const want = `HIGH · MFA Rejected by User 1.0.0
+	const want = `HIGH · MFA Rejected by User
 500 alerts at once, about 500 accounts and 1 address
 {{DATE(2026-03-17T01:28:06Z,SHORT)}} {{TIME(2026-03-17T01:28:06Z)}} – {{TIME(2026-03-17T01:29:40Z)}} your time · 2026-03-17 01:28:06–01:29:40 UTC
 Severity
 1 High, 499 Medium
 Findings
-bombing (1), success-same-ip (1)
-The worst of them
+MFA fatigue (1), signed in from the same address (1)
+Most severe
 High
-MFA rejected by user321
-yael signed in from the same address, 3 min after rejecting
+user321 · 203.0.113.66 · signed in from the same address
 Medium
-MFA rejected by user0
+user0 · 203.0.113.66 · 2 MFA prompts rejected
 `
 	if got := reading(c); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\nMedium at most\nAnd 488 more: each is in the log of the function, with its id\n") {
 		t.Errorf("it reads\n%s", got)
@@ -72,7 +71,7 @@ func TestHostileDigests(t *testing.T) {
 		for range 1 + r.IntN(30) {
 			alerts = append(alerts, hostileAlert(r))
 		}
-		text, c := digestOf(t, alerts)
+		text, c := mustDigest(t, alerts)
 		if problems := unsafe(text, c); len(problems) > 0 {
 			t.Fatalf("digest %d: %s", i, strings.Join(problems, "\n"))
 		}
@@ -95,8 +94,8 @@ func TestNoTimes(t *testing.T) {
 	unknown.Entities = append([]alert.Entity{{Type: "Host"}}, a.Entities...)
 	unknown.Updates = &alert.Reference{Title: "the first"}
 	card, _ := mustCard(t, unknown, Links{})
-	digest, _ := digestOf(t, []alert.Alert{unknown, a, unknown})
-	none, _ := digestOf(t, []alert.Alert{unknown, unknown})
+	digest, _ := mustDigest(t, []alert.Alert{unknown, a, unknown})
+	none, _ := mustDigest(t, []alert.Alert{unknown, unknown})
 	for name, text := range map[string]string{"the card": string(card), "the digest": string(digest), "the digest of nothing else": string(none)} {
 		if strings.Contains(text, "0001") || strings.Contains(text, "unknown time") {
 			t.Errorf("%s says when: %s", name, text)
@@ -120,9 +119,9 @@ func TestDigestOfStorms(t *testing.T) {
 		}
 		alerts = append(alerts, a)
 	}
-	_, c := digestOf(t, alerts)
+	_, c := mustDigest(t, alerts)
 	got := reading(c)
-	if !strings.Contains(got, "Storms\nstand for 32000 alerts\n") || !strings.Contains(got, "The worst of them\nHigh\nstorm 17\nHigh\nstorm 15\n") {
+	if !strings.Contains(got, "Storms\nstand for 32000 alerts\n") || !strings.Contains(got, "Most severe\nHigh\nstorm 17\nHigh\nstorm 15\n") {
 		t.Error(got)
 	}
 }
@@ -159,32 +158,32 @@ func TestDigestByWeight(t *testing.T) {
 		want   []string // of the table, in this order
 		not    []string
 	}{
-		{"one account from many addresses", crowdOf(3, 20, nil), []string{"Medium\nMFA rejected by user0@contoso.example from 203.0.113.0\nAnd 19 other alerts of this account\n", "user1@", "user2@"}, []string{"203.0.113.1\n", "more:"}},
+		{"one account from many addresses", crowdOf(3, 20, nil), []string{"Medium\nuser0@contoso.example · 203.0.113.0 · 2 MFA prompts rejected\nand 19 other alerts of this account\n", "user1@", "user2@"}, []string{"203.0.113.1\n", "more:"}},
 		{"a compromise among louder ones", crowdOf(40, 1, func(i int, a *alert.Alert) {
 			got(a, alert.FoundBombing, alert.FoundPrivilegedRole, alert.FoundNewCountry)
 			if i == 39 {
 				got(a, alert.FoundSuccessSameIP)
 			}
-		}), []string{"The worst of them\nMedium\nMFA rejected by user39@", "what was found: success-same-ip\n", "And 28 more:"}, []string{"user12@"}},
+		}), []string{"Most severe\nMedium\nuser39@", " · signed in from the same address\n", "And 28 more:"}, []string{"user12@"}},
 		{"its least alert is of the same account", crowdOf(2, 20, func(i int, a *alert.Alert) {
 			a.Severity = alert.High
 			if i == 19 {
 				a.Severity = alert.Medium
 				got(a, alert.FoundMethodChanged)
 			}
-		}), []string{"High\nMFA rejected by user0@", "MFA rejected by user0@contoso.example from 203.0.113.19\nwhat was found: mfa-method-changed\nAnd 19 other", "user1@"}, nil},
+		}), []string{"High\nuser0@", "user0@contoso.example · 203.0.113.19 · MFA methods changed\nand 19 other", "user1@"}, nil},
 		{"more of them than a digest names", crowdOf(60, 1, func(i int, a *alert.Alert) {
 			if i < 40 {
 				got(a, alert.FoundSuccessSameIP)
 			}
 		}), []string{"user0@", "user39@", "Medium at most\nAnd 20 more:"}, []string{"user40@", "got into"}},
 		{"more of them than there is room for", crowdOf(900, 1, func(_ int, a *alert.Alert) { got(a, alert.FoundSuccessSameSignIn) }),
-			[]string{"user0@contoso.example from 203.0.113.0\nwhat was found: success-same-sign-in\n", "user3@contoso.example from 203.0.113.3: success-same-sign-in\n", "Medium at most\nSomebody may have got into "}, []string{"user899@"}},
+			[]string{"user0@contoso.example · 203.0.113.0 · signed in after rejecting\n", "user3@contoso.example · 203.0.113.3 · signed in after rejecting\n", "Medium at most\nSomebody may have got into "}, []string{"user899@"}},
 		{"reported as fraud", crowdOf(30, 1, func(i int, a *alert.Alert) {
 			if i == 29 {
 				a.CustomDetails = []alert.Detail{{Name: alert.FraudReports, Values: []string{"1"}}}
 			}
-		}), []string{"The worst of them\nMedium\nMFA rejected by user29@contoso.example from 203.0.113.29\nThe user reported 1 prompt as not theirs\n"}, nil},
+		}), []string{"Most severe\nMedium\nuser29@contoso.example · 203.0.113.29 · 1 prompt reported as fraud\n"}, nil},
 		{"what is no compromise", crowdOf(30, 1, func(i int, a *alert.Alert) {
 			if i == 29 {
 				got(a, alert.FoundRepeated)
@@ -192,11 +191,11 @@ func TestDigestByWeight(t *testing.T) {
 			if i == 12 {
 				got(a, alert.FoundNewCountry)
 			}
-		}), []string{"The worst of them\nMedium\nMFA rejected by user12@"}, nil},
+		}), []string{"Most severe\nMedium\nuser12@"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			text, c := digestOf(t, test.alerts)
+			text, c := mustDigest(t, test.alerts)
 			if n := counted(t, text); n > mostSize {
 				t.Errorf("%d of %d", n, mostSize)
 			}

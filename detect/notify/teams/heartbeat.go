@@ -14,13 +14,13 @@ import (
 // nothing to post for a long time. Workflows go off without a word if nothing
 // triggers them for 90 days. Its errors are like those of Notify.
 func (t *Teams) Heartbeat(ctx context.Context, address string, h notify.Heartbeat) error {
-	card, err := heartbeatCard(h, t.options.Links)
+	card, summary, err := heartbeatCard(h, t.options.Links)
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
 	for _, to := range append([]channel{t.other}, t.routes...) {
 		if to.name == address {
-			return t.send(ctx, to, card)
+			return t.send(ctx, to, card, summary)
 		}
 	}
 	return fmt.Errorf("teams: there is no webhook %s", address)
@@ -30,9 +30,9 @@ func (t *Teams) Heartbeat(ctx context.Context, address string, h notify.Heartbea
 const mostWrong = 5
 
 // heartbeatCard returns a heartbeat as an Adaptive Card: in three lines what was
-// watched, what was found, and whether all is well. What holds for [Card] holds
+// watched, what was found, and whether all is well; and what a notification says. What holds for [Card] holds
 // for it.
-func heartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
+func heartbeatCard(h notify.Heartbeat, links Links) (_ json.RawMessage, summary string, err error) {
 	style, title := "good", "All is well"
 	if len(h.Wrong) > 0 || h.LastRun.IsZero() {
 		style, title = "warning", "Not all is well"
@@ -75,12 +75,13 @@ func heartbeatCard(h notify.Heartbeat, links Links) (json.RawMessage, error) {
 	c.Body = []any{
 		container{Type: "Container", Style: style, Bleed: true, Items: []any{
 			rich("", textRun{Text: "HEARTBEAT", Weight: "Bolder"}, textRun{Text: " · Pushback"}),
-			rich("Small", textRun{Text: title, Size: "Large", Weight: "Bolder"}),
+			heading(title, "Small", "Large"),
 		}},
 		fact("Watched", watched), fact("Found", found), fact("State", well),
 	}
 	if links.Build != "" {
 		c.Body = append(c.Body, small("Pushback "+inert(text.Line(links.Build), mostName)))
 	}
-	return encode(c)
+	card, err := encode(c)
+	return card, "Pushback: " + title, err
 }

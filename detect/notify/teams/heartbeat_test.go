@@ -14,9 +14,12 @@ import (
 
 func heartbeatOf(t *testing.T, h notify.Heartbeat, l Links) (json.RawMessage, map[string]any) {
 	t.Helper()
-	text, err := heartbeatCard(h, l)
+	text, summary, err := heartbeatCard(h, l)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if summary != "Pushback: All is well" && summary != "Pushback: Not all is well" {
+		t.Errorf("a notification says %q", summary)
 	}
 	var c map[string]any
 	if err := json.Unmarshal(text, &c); err != nil {

@@ -14,7 +14,8 @@ const (
 	mostSize = mostMessage - reserve
 )
 
-// Size returns how large the message with a card is, as Teams counts it.
+// Size returns how large the message with a card is, as Teams counts it, without a
+// summary.
 func Size(card json.RawMessage) int {
 	return escapedLen(card) + envelope
 }
@@ -22,12 +23,21 @@ func Size(card json.RawMessage) int {
 // envelope is what a message adds to the size of its card.
 var envelope = func() int {
 	empty := json.RawMessage("0")
-	message, err := messageOf(empty)
+	message, err := messageOf(empty, "")
 	if err != nil {
 		panic(err) // nothing in it can fail
 	}
 	return escapedLen(message) - len(empty) + len(`""`)
 }()
+
+// summarySize returns how much larger a message is with a summary.
+func summarySize(summary string) int {
+	message, err := messageOf(json.RawMessage("0"), summary)
+	if err != nil {
+		panic(err) // nothing in it can fail
+	}
+	return escapedLen(message) + len(`""`) - envelope - len("0")
+}
 
 // escapedLen returns how many bytes JSON takes inside a JSON string. What is for
 // HTML counts as the escape that some writers make of it.

@@ -22,6 +22,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
+	"pushback/detect/notify/text"
 	"pushback/detect/transport"
 )
 
@@ -118,16 +119,16 @@ func (t *Teams) Name() string { return "teams" }
 //
 // The error is a [*notify.Error] and never holds the webhook's address.
 func (t *Teams) Notify(ctx context.Context, a alert.Alert) error {
-	card, err := Card(a, t.options.Links)
+	card, summary, err := cardOf(a, t.options.Links)
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
-	return t.send(ctx, t.route(a), card)
+	return t.send(ctx, t.route(a), card, summary)
 }
 
-// send posts a card when it is its turn.
-func (t *Teams) send(ctx context.Context, to channel, card json.RawMessage) error {
-	body, err := messageOf(card)
+// send posts a card when it is its turn, with what a notification says of it.
+func (t *Teams) send(ctx context.Context, to channel, card json.RawMessage, summary string) error {
+	body, err := messageOf(card, summary)
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
@@ -146,7 +147,9 @@ const contentType = "application/vnd.microsoft.card.adaptive"
 
 // message is what the webhook takes.
 type message struct {
-	Type        string       `json:"type"`
+	Type string `json:"type"`
+	// Summary is what a notification says, without Markdown.
+	Summary     string       `json:"summary,omitempty"`
 	Attachments []attachment `json:"attachments"`
 }
 
@@ -157,8 +160,16 @@ type attachment struct {
 }
 
 // messageOf returns the message that brings a card.
-func messageOf(card json.RawMessage) ([]byte, error) {
-	return encode(message{Type: "message", Attachments: []attachment{{ContentType: contentType, Content: card}}})
+func messageOf(card json.RawMessage, summary string) ([]byte, error) {
+	return encode(message{Type: "message", Summary: summary, Attachments: []attachment{{ContentType: contentType, Content: card}}})
+}
+
+// mostSummary is how many characters a notification has room for, and more.
+const mostSummary = 200
+
+// summaryOf is what a notification says of an alert.
+func summaryOf(severity alert.Severity, headline string) string {
+	return severity.String() + ": " + inert(text.Line(headline), mostSummary)
 }
 
 // mostAnswer is how much of an answer is read.
