@@ -136,11 +136,11 @@ func overviewRows(alerts []alert.Alert) []overviewRow {
 	return rows
 }
 
-// happened is when an alert's activities began, in UTC, or if nobody knows when it
-// was reported.
+// happened is when what an alert brings began, in UTC, or if nobody knows when it was
+// reported.
 func happened(a alert.Alert) time.Time {
-	if alert.Known(a.Span.Start) {
-		return a.Span.Start.UTC()
+	if at := a.Happened().Start; alert.Known(at) {
+		return at.UTC()
 	}
 	return a.Created.UTC()
 }
@@ -185,9 +185,13 @@ func otherThanAddress(a alert.Alert) string {
 	return ""
 }
 
-// finding says in a few words what stands out: the weightiest finding, else what the
-// rule says, without what stands in other columns.
+// finding says in a few words what stands out: the verdict that the card has as its
+// headline, else the weightiest finding, else what the rule says, without what stands
+// in other columns.
 func finding(a alert.Alert, user []string, address string) string {
+	if h := text.HeadlineOf(a); h.Verdict != "" {
+		return text.Safe(h.Verdict)
+	}
 	var found string
 	switch {
 	case a.Context != nil && len(a.Context.Findings) > 0:

@@ -23,7 +23,7 @@ func overviewAlert(severity alert.Severity, minute int, user, address, finding s
 		a.Entities = append(a.Entities, alert.Entity{Type: "IP", Fields: []alert.Field{{Identifier: "Address", Value: address}}})
 	}
 	if finding != "" {
-		a.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundBombing, Text: finding}}}
+		a.Context = &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundUnusual, Text: finding}}}
 	}
 	return a
 }
@@ -188,6 +188,28 @@ func TestSparkline(t *testing.T) {
 	} {
 		if got := Sparkline(tc.values, tc.columns); got != tc.want {
 			t.Errorf("%v: %s, want %s", tc.values, got, tc.want)
+		}
+	}
+}
+
+// What the card has as its headline stands in the table, and at the time of the news.
+func TestOverviewVerdict(t *testing.T) {
+	t.Parallel()
+	a := overviewAlert(alert.High, 0, "ana@contoso.example", "203.0.113.7", "28 prompts within an hour")
+	a.Context.Findings[0].Kind = alert.FoundBombing
+	news := a
+	news.Updates = &alert.Reference{ID: "first", News: alert.FoundSuccessSameIP}
+	news.Context = &alert.Context{Findings: []alert.Finding{{
+		Kind: alert.FoundSuccessSameIP, Text: "“ana@contoso.example” signed in from the same address, 3 h after", Reason: "signed in from the same address 3 h after rejecting",
+		Time: a.Span.Start.Add(3 * time.Hour),
+	}}}
+	var o Overview
+	o.Add(a)
+	o.Add(news)
+	got := overviewOf(t, Style{Width: 120}, &o)
+	for _, want := range []string{"09:00  ana@contoso.example  203.0.113.7  MFA fatigue", "12:00  ana@contoso.example  203.0.113.7  Update: signed in from the same address 3 h after rejecting"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing:\n%s", want, got)
 		}
 	}
 }

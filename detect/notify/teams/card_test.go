@@ -594,7 +594,7 @@ func TestHostileAlerts(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	trimmed, linked, toggled := 0, 0, 0
 	var cards []json.RawMessage
-	for i := range 10_000 {
+	for i := range hostileAlerts {
 		a := hostileAlert(r)
 		text, c := mustCard(t, a, Links{WorkspaceResourceID: workspaceID})
 		if problems := unsafe(text, c); len(problems) > 0 {
