@@ -16,6 +16,8 @@ var searchQueries = []queryCase{
 	{query: `T | search "Beta" | project $table, s`, want: "$table:string, s:string\nT | Beta"},
 	{query: `union T, U | search "alpha" | summarize count() by $table`, want: "$table:string, count_:long\nT | 1\nU | 2"},
 	{query: `T | take 2 | as X | search "alpha" | project $table`, want: "$table:string\nX"},
+	{query: `T | where n > 0 | extend z = 1 | search "Beta" | project $table, z`, want: "$table:string, z:long\nT | 1"},
+	{query: `U | summarize count() by s | search "alpha" | project $table`, want: "$table:string\nunion_arg0"},
 	{query: `U | search s matches regex "^g" | project s, n`, want: "s:string, n:long\ngamma | 2"},
 	{query: `T | search in (U) "x"`, err: "1:5 search behind a table searches that table; with in (...) it begins a query"},
 	{query: `search in (T, (U)) "x"`, err: `1:15 unexpected "("; expected the name of a table, or a pattern with *: search takes no expressions`},
