@@ -7,6 +7,7 @@ var searchQueries = []queryCase{
 	{query: `search in (T, U) "alp*" and n == 1 | project $table, s, n`, want: "$table:string, s:string, n:long\nT | alpha | 1\nU | alpha | 1"},
 	{query: `search kind=case_sensitive in (T, U) "beta" or "alpha" | project s`, want: "s:string\nalpha\nalpha\nalpha"},
 	{query: `search in (U, Sc*) s:"gam*" or who == "ann" | project $table, s, who`, want: "$table:string, s:string, who:string\nU | gamma | ''\nScores | '' | ann"},
+	{query: `search in (Events) true == (Code:"500121" and User has "bob") | project User`, want: "User:string\nbob"},
 	{query: `search in (T) "*pha" | count`, want: "Count:long\n1"},
 	{query: `search in (T) "*lph*" | count`, want: "Count:long\n1"},
 	{query: `search in (T) "a*a" | project s`, want: "s:string\nalpha"},
