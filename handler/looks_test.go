@@ -23,7 +23,9 @@ func TestLooksOf(t *testing.T) {
 		`print User = "x"`:                                         "",
 		`Events | where User in (Members | project User)`:          "the records of Members have no TimeGenerated",
 		`union isfuzzy=true Events, Nowhere_CL | where User != ""`: "Nowhere_CL",
-		`Events | search "x"`:                                      "search",
+		`Events | reduce by User`:                                  "reduce",
+		`Events | search "x"`:                                      "",
+		`search "x"`:                                               "known only in the workspace",
 	} {
 		r := &rule.Rule{ID: "a", Query: rule.Query{Text: query}}
 		l := looksOf([]*rule.Rule{r}, catalog)

@@ -22,7 +22,7 @@ func brokenRules(t *testing.T) (dir string, places []string) {
 		"rules/e.yaml":      change("4788", "4706", "severity: Low\n", ""),
 		"rules/events.yaml": eventRule,
 		"rules/f.yaml":      "",
-		"rules/g.yaml":      change("4788", "4704", "| project TimeGenerated, User", "| scan with (step s: true;)"),
+		"rules/g.yaml":      change("4788", "4704", "| project TimeGenerated, User", "| reduce by User"),
 		"rules/h.yaml":      "\xff\xfe\x00",
 		"rules/i.yaml":      change(), // the same id
 		"rules/z.yaml":      change("4788", "4705", "name: Events", "name: Last"),

@@ -159,6 +159,8 @@ func (x *explainer) expr(e expr) string {
 		return x.columnName(e.col)
 	case *subqueryExpr:
 		return "toscalar(" + x.table(e.of) + ")"
+	case *partValueExpr:
+		return "toscalar(" + e.of.name + ")"
 	case *applyExpr:
 		return x.apply(e)
 	case *tupleExpr:

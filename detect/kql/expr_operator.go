@@ -13,6 +13,9 @@ func (b *binder) binaryExpr(n *binary, in []*column) expr {
 	if at, ok := n.left.(*star); ok && (stringOperators[n.op] || n.op == "==") {
 		return b.anyColumn(at, n, in)
 	}
+	if n.op == ":" { // of search, deeper in an expression
+		n = searched(n, false).(*binary)
+	}
 	left, right := b.expr(n.left, in), b.expr(n.right, in)
 	switch n.op {
 	case "and", "or":

@@ -124,7 +124,7 @@ var refusedOperators = map[string]string{
 
 var refusedSources = map[string]string{
 	"externaldata":  "put the data into a datatable",
-	"evaluate":      "it follows a table: T | evaluate ...",
+	"evaluate":      "it stands behind a table",
 	"macro-expand":  "write the query for each",
 	"external_data": "put the data into a datatable",
 }

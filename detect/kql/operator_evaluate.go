@@ -354,7 +354,7 @@ func (u *unpacking) conflictAt(column string) *problem {
 // dynamic if they differ.
 func (u *unpacking) discovered(b *binder) relation {
 	if b.subtables > 0 {
-		panic(unsupportedError(u.at, "bag_unpack() inside mv-apply needs its columns: declare them with : (name:type, ...)"))
+		panic(unsupportedError(u.at, "bag_unpack() inside mv-apply or partition needs its columns: declare them with : (name:type, ...)"))
 	}
 	kept := b.runNow(u.in, u.at, "bag_unpack()")
 	in := u.in.columns()

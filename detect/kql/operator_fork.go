@@ -22,13 +22,7 @@ func parseFork(p *parser, at span) operatorNode {
 			leg.name = p.name("of a table").text
 			p.advance()
 		}
-		p.expect("(", "before the operators")
-		p.enter()
-		windows := p.windows
-		leg.ops = p.operatorList()
-		p.windows = windows
-		p.leave()
-		p.expect(")", "after the operators")
+		leg.ops = p.enclosedOperators("before the operators")
 		n.legs = append(n.legs, leg)
 	}
 	if len(n.legs) == 0 {
@@ -43,13 +37,7 @@ func (n *forkNode) bind(b *binder, in relation) relation {
 	f := &forked{}
 	s := &shared{in: in}
 	for i, leg := range n.legs {
-		rel, scope := s.use(b), b.scope
-		for _, op := range leg.ops {
-			b.count(op.pos())
-			rel = op.bind(b, rel)
-		}
-		b.scope = scope
-		f.add(leg.name, i, rel)
+		f.add(leg.name, i, b.operators(s.use(b), leg.ops))
 	}
 	return f
 }
@@ -72,13 +60,7 @@ func parseFacet(p *parser, at span) operatorNode {
 		}
 	}
 	if p.acceptWord("with") {
-		p.expect("(", "after with")
-		p.enter()
-		windows := p.windows
-		n.with = p.operatorList()
-		p.windows = windows
-		p.leave()
-		p.expect(")", "after the operators")
+		n.with = p.enclosedOperators("after with")
 	}
 	n.span = at.to(p.last())
 	return n
@@ -101,13 +83,7 @@ func (n *facetNode) bind(b *binder, in relation) relation {
 		f.add("", i, g)
 	}
 	if n.with != nil {
-		rel, scope := s.use(b), b.scope
-		for _, op := range n.with {
-			b.count(op.pos())
-			rel = op.bind(b, rel)
-		}
-		b.scope = scope
-		f.add("", len(n.by), rel)
+		f.add("", len(n.by), b.operators(s.use(b), n.with))
 	}
 	return f
 }

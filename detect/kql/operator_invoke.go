@@ -17,7 +17,7 @@ func parseInvoke(p *parser, at span) operatorNode {
 }
 
 func (n *invokeNode) bind(b *binder, in relation) relation {
-	if b.subtables > 0 {
+	if b.subtables > b.partitions {
 		panic(unsupportedError(n.span, "invoke is not supported inside mv-apply; write the function's operators there"))
 	}
 	fn := n.call.fn
@@ -35,7 +35,7 @@ func (n *invokeNode) bind(b *binder, in relation) relation {
 	if len(d.fn.params) == 0 || !d.fn.params[0].table {
 		panic(semanticError(fn.span, "SEM0001", "the first parameter of %s() must be a table, for invoke to pass it the input", fn.text))
 	}
-	input := &boundTable{n.span, &shared{in: in}}
+	input := &boundTable{n.span, &shared{in: in, ofAPart: b.partitions > 0}}
 	c := &call{span: n.call.span, fn: fn, args: append([]node{input}, n.call.args...), names: append([]*name{nil}, n.call.names...)}
 	if !b.isTabular(c) {
 		panic(semanticError(fn.span, "SEM0001", "%s() gives a scalar, and invoke needs a table", fn.text))

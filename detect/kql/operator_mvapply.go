@@ -22,13 +22,8 @@ func parseMvApply(p *parser, at span) operatorNode {
 	n.expand.parseColumns(p)
 	n.expand.span = at.to(p.last())
 	p.expectWord("on", "after the arrays")
-	p.expect("(", "before the operators to apply")
-	p.enter()
-	windows := p.windows
-	n.ops = p.operatorList()
-	p.windows = windows
-	p.leave()
-	n.span = at.to(p.expect(")", "after the operators to apply"))
+	n.ops = p.enclosedOperators("before the operators to apply")
+	n.span = at.to(p.last())
 	return n
 }
 
@@ -37,11 +32,7 @@ func (n *mvApplyNode) bind(b *binder, in relation) relation {
 	m.table = &subtable{cols: m.expand.cols}
 	b.subtables++
 	defer func() { b.subtables-- }()
-	m.apply = m.table
-	for _, op := range n.ops {
-		b.count(op.pos())
-		m.apply = op.bind(b, m.apply)
-	}
+	m.apply = b.operators(m.table, n.ops)
 	// The row's own columns come first, but for those that were expanded under
 	// their own names. What the operators give under a column's name stands for it.
 	from := m.apply.columns()

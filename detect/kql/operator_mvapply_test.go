@@ -39,7 +39,7 @@ var mvApplyQueries = []queryCase{
 	{query: `Scores | mv-apply kind=array p = points on (take 1)`, err: "1:19 mv-apply has no kind"},
 	{query: `Scores | mv-apply p = points | take 1`, err: `1:30 unexpected "|"; expected "on" after the arrays`},
 	{query: `Scores | mv-apply p = points on (as X | take 1)`, err: "1:34 as is not supported inside mv-apply"},
-	{query: `Scores | mv-apply p = points on (evaluate bag_unpack(p))`, err: "1:34 bag_unpack() inside mv-apply needs its columns"},
+	{query: `Scores | mv-apply p = points on (evaluate bag_unpack(p))`, err: "1:34 bag_unpack() inside mv-apply or partition needs its columns"},
 	{query: `Scores | mv-apply p = points on (where q > 1)`, err: "1:40 Failed to resolve column or scalar expression named 'q'"},
 }
 

@@ -30,31 +30,47 @@ func parsePartition(p *parser, at span) operatorNode {
 	}
 	p.expectWord("by", "after partition")
 	n.by = p.name("of a column")
-	p.enter()
-	defer p.leave()
-	windows := p.windows
 	if p.accept("{") {
+		windows := p.windows
 		n.body = p.tablePipeline()
+		p.windows = windows
 		p.expect("}", "after the query")
 	} else {
-		p.expect("(", "before the operators")
-		n.ops = p.operatorList()
-		p.expect(")", "after the operators")
+		n.ops = p.enclosedOperators("before the operators")
 	}
-	p.windows = windows
 	n.span = at.to(p.last())
 	return n
 }
 
-// operatorList reads operators that are joined by |, without a table before them.
-func (p *parser) operatorList() []operatorNode {
+// enclosedOperators reads operators in parentheses, joined by | and without a table
+// before them. Their window functions are their own.
+func (p *parser) enclosedOperators(where string) []operatorNode {
+	p.expect("(", where)
+	p.enter()
+	defer p.leave()
+	windows := p.windows
 	var ops []operatorNode
 	for {
 		ops = append(ops, p.operator())
 		if !p.accept("|") {
-			return ops
+			break
 		}
 	}
+	p.windows = windows
+	p.expect(")", "after the operators")
+	return ops
+}
+
+// operators binds operators over a relation, one after the other. What they name
+// is theirs.
+func (b *binder) operators(rel relation, ops []operatorNode) relation {
+	scope := b.scope
+	defer func() { b.scope = scope }()
+	for _, op := range ops {
+		b.count(op.pos())
+		rel = op.bind(b, rel)
+	}
+	return rel
 }
 
 func (n *partitionNode) bind(b *binder, in relation) relation {
@@ -67,12 +83,12 @@ func (n *partitionNode) bind(b *binder, in relation) relation {
 		b.inheritReceived(p.table.cols[i], c)
 	}
 	p.value = &partValue{name: p.by.name, t: p.by.typ}
-	outer, scope := b.part, b.scope
+	outer := b.part
 	b.part = p.value
 	b.subtables++
 	b.partitions++
 	defer func() {
-		b.part, b.scope = outer, scope
+		b.part = outer
 		b.subtables--
 		b.partitions--
 	}()
@@ -80,11 +96,7 @@ func (n *partitionNode) bind(b *binder, in relation) relation {
 		p.apply = b.relation(n.body)
 		return p
 	}
-	p.apply = p.table
-	for _, op := range n.ops {
-		b.count(op.pos())
-		p.apply = op.bind(b, p.apply)
-	}
+	p.apply = b.operators(p.table, n.ops)
 	return p
 }
 

@@ -14,6 +14,7 @@ var partitionQueries = []queryCase{
 	{query: "range x from 1 to 65 step 1 | partition hint.strategy=native by x (take 1) | count", want: "Count:long\n65"},
 	{query: "U | partition hint.strategy=native by s (partition hint.strategy=native by n (extend z = toscalar(T | count)))", want: "s:string, n:long, x:real, z:long\nalpha | 1 | 0.5 | 3\nalpha | 7 | 0.25 | 3\ngamma | 2 | 8 | 3"},
 	{query: "U | where n > 100 | partition by s (count)", want: "Count:long"},
+	{query: "let f = (t:(n:long)) { let most = toscalar(t | summarize max(n)); t | where n == most }; U | partition by s (invoke f()) | project s, n", want: "s:string, n:long\nalpha | 7\ngamma | 2"},
 	{query: "T | partition by d (take 1)", err: "1:18 partition takes no dynamic: tostring() or another conversion gives it a type"},
 	{query: "T | partition by nope (take 1)", err: "1:18 Failed to resolve column named 'nope'"},
 	{query: "T | partition hint.strategy=5 by s (take 1)", err: "1:29 hint.strategy of partition is native, shuffle or legacy", official: "the parser takes anything for a hint"},

@@ -88,16 +88,35 @@ func (n *searchNode) bindSource(b *binder) relation {
 
 func (n *searchNode) bind(b *binder, in relation) relation {
 	u := &union{legs: []relation{in}}
-	sources := []string{sourceOf(in, 0)}
+	sources := []string{sourceOf(whoseRows(in), 0)}
 	if below, ok := in.(*union); ok && below.tag == nil { // its tables are those that are searched
 		u.legs, sources = below.legs, nil
 		for i, leg := range below.legs {
-			sources = append(sources, sourceOf(leg, i))
+			sources = append(sources, sourceOf(whoseRows(leg), i))
 		}
 	}
 	u.unify(&unionNode{withSource: searchSource}, sources)
 	u.inheritReceived(b)
 	return n.filter(b, u)
+}
+
+// whoseRows is the table whose rows an operator passes on, or the operator itself
+// if it makes rows of its own.
+func whoseRows(rel relation) relation {
+	for {
+		switch r := rel.(type) {
+		case *filter:
+			rel = r.in
+		case *projection:
+			rel = r.in
+		case *taking:
+			rel = r.in
+		case *sorting:
+			rel = r.in
+		default:
+			return rel
+		}
+	}
 }
 
 func (n *searchNode) filter(b *binder, in relation) relation {

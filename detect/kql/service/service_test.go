@@ -137,8 +137,8 @@ func TestServiceErrors(t *testing.T) {
 			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("0"), "token": "NoTable"},
 		},
 		"unsupported": {
-			body: queryBody(`T | facet by s`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
-			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("4"), "token": "facet"},
+			body: queryBody(`T | reduce by s`, ""), status: 400, codes: "BadArgumentError > SemanticError > Unsupported",
+			inner: map[string]any{"line": json.Number("1"), "pos": json.Number("4"), "token": "reduce"},
 		},
 		"limit":                 {body: queryBody(`range x from 1 to 1e12 step 1 | summarize make_list(x)`, ""), status: 400, codes: "BadArgumentError > QueryLimitError"},
 		"no JSON":               {body: `{"query":`, status: 400, codes: "BadArgumentError > MalformedRequest"},
@@ -317,6 +317,20 @@ func TestServiceReadError(t *testing.T) {
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A query that gives several tables is answered with all of them.
+func TestServiceAnswersSeveralTables(t *testing.T) {
+	t.Parallel()
+	out, err := kql.Run(t.Context(), "range x from 1 to 3 step 1 | fork (count) Even=(where x % 2 == 0)", kql.NewDatabase(), kql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"tables":[{"name":"PrimaryResult","columns":[{"name":"Count","type":"long"}],"rows":[[3]]},` +
+		`{"name":"Even","columns":[{"name":"x","type":"long"}],"rows":[[2]]}]}`
+	if diff := cmp.Diff(want, string(encodeAnswer(out, 5))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
 
 func TestServiceCutsLongAnswers(t *testing.T) {
 	t.Parallel()
