@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +17,11 @@ import (
 func newRule() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rule",
-		Short: "Convert and describe the files of rules",
+		Short: "Convert, pull, compare and describe the files of rules",
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRuleConvert(), newRuleSchema())
+	cmd.AddCommand(newRuleConvert(), newRuleSchema(), newRulePull(), newRuleDiff(), newRuleCoverage())
 	return cmd
 }
 

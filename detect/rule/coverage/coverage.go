@@ -1,5 +1,5 @@
-// Package coverage says which tactics and techniques of ATT&CK rules cover, and which
-// of that is blind since the tables that the rules read have no records.
+// Package coverage says which tactics and techniques of ATT&CK rules cover, and what of
+// it is dimmed since the tables that the rules read are not known or have no records.
 package coverage
 
 import (
@@ -16,9 +16,10 @@ type Rule struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	File string `json:"file"`
-	// Blind says why the rule finds nothing as things are: a table that it reads is
-	// not known or has no records. Empty means that it sees.
-	Blind []string `json:"blind,omitempty"`
+	// Lacks says what is wrong with tables that the rule reads: they are not known, or
+	// have no records. Dimmed is a rule that reads no other.
+	Lacks  []string `json:"lacks,omitempty"`
+	Dimmed bool     `json:"dimmed"`
 }
 
 // Technique is a technique or a sub-technique that rules name.
@@ -48,13 +49,15 @@ type Report struct {
 	NoTechnique int
 }
 
-// Of returns what rules cover. Blind says why a rule finds nothing as things are.
-func Of(rules []*rule.Rule, blind func(*rule.Rule) []string) Report {
+// Of returns what rules cover. Lacks says what is wrong with tables that a rule reads,
+// and whether it reads no other.
+func Of(rules []*rule.Rule, lacks func(*rule.Rule) (why []string, dimmed bool)) Report {
 	var report Report
 	tactics := map[string]*Tactic{}
 	techniques := map[string]*Technique{}
 	for _, r := range rules {
-		one := Rule{ID: r.ID, Name: r.Name, File: r.File, Blind: blind(r)}
+		one := Rule{ID: r.ID, Name: r.Name, File: r.File}
+		one.Lacks, one.Dimmed = lacks(r)
 		for _, name := range unique(r.Tactics) {
 			t := tactics[name]
 			if t == nil {
@@ -108,25 +111,25 @@ func Of(rules []*rule.Rule, blind func(*rule.Rule) []string) Report {
 // beyondEnterprise are the tactics that the matrix for enterprises does not have.
 var beyondEnterprise = map[string]bool{"PreAttack": true, "ImpairProcessControl": true, "InhibitResponseFunction": true}
 
-// Seeing counts the rules that see.
+// Seeing counts the rules that are not dimmed.
 func Seeing(rules []Rule) int {
 	n := 0
 	for _, r := range rules {
-		if len(r.Blind) == 0 {
+		if !r.Dimmed {
 			n++
 		}
 	}
 	return n
 }
 
-// Blindness returns why rules see nothing, if none of them does.
-func Blindness(rules []Rule) []string {
+// Lacks returns what is wrong with the tables of rules, if all of them are dimmed.
+func Lacks(rules []Rule) []string {
 	var why []string
 	for _, r := range rules {
-		if len(r.Blind) == 0 {
+		if !r.Dimmed {
 			return nil
 		}
-		why = append(why, r.Blind...)
+		why = append(why, r.Lacks...)
 	}
 	why = unique(why)
 	slices.Sort(why)

@@ -19,7 +19,7 @@ const (
 // https://github.com/mitre-attack/attack-navigator/blob/master/layers/spec/v4.5/layerformat.md
 const (
 	layerVersion     = "4.5"
-	navigatorVersion = "5.1.0"
+	navigatorVersion = "5.2.0"
 )
 
 // layer is a layer of the ATT&CK Navigator.
@@ -79,8 +79,8 @@ var colours = []string{"#c7e9c0", "#238b45"}
 const mostNamed = 20
 
 // Layer returns the report as a layer of the ATT&CK Navigator. A technique's score is
-// the number of its rules that see. It is disabled, which the Navigator shows greyed
-// out, where none does. A technique is shown under every tactic that it has. Left is how
+// the number of its rules that are not dimmed. Where all are, it is disabled, which the
+// Navigator shows greyed out. A technique is shown under every tactic that it has. Left is how
 // many techniques are of another matrix.
 func (r Report) Layer(name, description, domain string) (written []byte, left int, err error) {
 	l := layer{
@@ -99,7 +99,7 @@ func (r Report) Layer(name, description, domain string) (written []byte, left in
 		}
 		seeing := Seeing(t.Rules)
 		one := layerTechnique{ID: t.ID, Score: seeing, Enabled: seeing > 0, Comment: comment(t.Rules)}
-		if why := Blindness(t.Rules); len(why) > 0 {
+		if why := Lacks(t.Rules); len(why) > 0 {
 			one.Metadata = []metadata{{"dimmed", strings.Join(why, "; ")}}
 		}
 		l.Gradient.Max = max(l.Gradient.Max, seeing)
@@ -115,17 +115,21 @@ func (r Report) Layer(name, description, domain string) (written []byte, left in
 	return out.Bytes(), left, nil
 }
 
-// comment names the rules of a technique, those that see first.
+// comment names the rules of a technique, those that are not dimmed first.
 func comment(rules []Rule) string {
-	var seeing, blind []string
+	var names, dimmed []string
 	for _, r := range rules {
-		if len(r.Blind) == 0 {
-			seeing = append(seeing, r.Name)
+		name := r.Name
+		if len(r.Lacks) > 0 {
+			name += " (" + strings.Join(r.Lacks, "; ") + ")"
+		}
+		if r.Dimmed {
+			dimmed = append(dimmed, name)
 			continue
 		}
-		blind = append(blind, fmt.Sprintf("%s (%s)", r.Name, strings.Join(r.Blind, "; ")))
+		names = append(names, name)
 	}
-	names := append(seeing, blind...)
+	names = append(names, dimmed...)
 	if more := len(names) - mostNamed; more > 0 {
 		names = append(names[:mostNamed], fmt.Sprintf("and %d more", more))
 	}

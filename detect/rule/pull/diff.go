@@ -112,10 +112,10 @@ func (f *Folder) Compare(c Content, templates map[string]Template) Comparison {
 	if c.Rules != nil {
 		f.compareRules(c.Rules.List, templates, &out)
 	}
-	if c.Functions != nil {
+	if c.Functions != nil && f.HasFunctions() {
 		f.compareFunctions(c.Functions, &out)
 	}
-	if c.Watchlists != nil {
+	if c.Watchlists != nil && f.HasWatchlists() {
 		f.compareWatchlists(c.Watchlists, &out)
 	}
 	kinds, statuses := []string{KindRule, KindFunction, KindWatchlist}, []string{Differs, OnlyHere, OnlyThere, OldTemplate}

@@ -70,15 +70,17 @@ const mostName = 200
 // alone, its first letter is written so.
 func watchlistFile(alias string, taken map[string]bool) (string, error) {
 	var b strings.Builder
-	for i := range len(alias) {
+	plain := func(i int) bool {
 		c := alias[i]
-		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
-		inside := (c == ' ' || c == '.') && i > 0 && i < len(alias)-1
-		if plain || inside {
-			b.WriteByte(c)
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+	}
+	for i := range len(alias) {
+		inside := (alias[i] == ' ' || alias[i] == '.') && i > 0 && i < len(alias)-1 && plain(i-1) && plain(i+1)
+		if plain(i) || inside {
+			b.WriteByte(alias[i])
 			continue
 		}
-		fmt.Fprintf(&b, "%%%02X", c)
+		fmt.Fprintf(&b, "%%%02X", alias[i])
 	}
 	name := b.String()
 	if name != "" && (rule.IsDeviceName(name) || taken[strings.ToLower(name)]) {
