@@ -150,8 +150,6 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	}
 	if querier != nil && len(rules) > 0 {
 		one(func(ctx context.Context) { c.plans(ctx, rules) })
-	}
-	if len(rules) > 0 {
 		one(func(ctx context.Context) { c.twice(ctx, rules) })
 	}
 	c.looks(rules, querier, one)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -240,7 +241,12 @@ func (c *coverageOf) writeLayer(report coverage.Report, domain string, stdout io
 	if report.NoTechnique > 0 {
 		warn.write(fmt.Sprintf("%s no technique and so in no layer", text.Count(report.NoTechnique, "rule names", "rules name")))
 	}
-	layer = escaped(layer)
+	var out bytes.Buffer
+	for line := range bytes.Lines(layer) {
+		out.Write(escaped(bytes.TrimSuffix(line, []byte("\n"))))
+		out.WriteByte('\n')
+	}
+	layer = out.Bytes()
 	if c.navigator == "-" {
 		_, err := stdout.Write(layer)
 		return err

@@ -119,7 +119,7 @@ func (r Report) Layer(name, description, domain string) (written []byte, left in
 func comment(rules []Rule) string {
 	var names, dimmed []string
 	for _, r := range rules {
-		name := r.Name
+		name := strings.Join(strings.Fields(r.Name), " ") // which is a line
 		if len(r.Lacks) > 0 {
 			name += " (" + strings.Join(r.Lacks, "; ") + ")"
 		}
