@@ -63,9 +63,11 @@ func diffRules(ctx context.Context, workspace, dir string, asJSON bool, stdout, 
 	if err != nil {
 		return err
 	}
-	templates, err := templatesOf(ctx, client, content.Rules)
-	if err != nil {
-		failed = append(failed, err)
+	var templates map[string]pull.Template
+	if content.Rules != nil {
+		if templates, err = client.Templates(ctx, content.Rules.List); err != nil {
+			failed = append(failed, err)
+		}
 	}
 	found := folder.Compare(content, templates)
 
@@ -111,14 +113,6 @@ func diffRules(ctx context.Context, workspace, dir string, asJSON bool, stdout, 
 		return &exitError{code: exitFailed}
 	}
 	return nil
-}
-
-// templatesOf reads the templates if a rule was made from one.
-func templatesOf(ctx context.Context, c *pull.Client, rules *pull.Rules) (map[string]pull.Template, error) {
-	if rules == nil || !slices.ContainsFunc(rules.List, func(r pull.Rule) bool { return r.Template != "" }) {
-		return nil, nil
-	}
-	return c.Templates(ctx)
 }
 
 // writeFinding prints a finding, and below it what differs.

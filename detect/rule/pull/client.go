@@ -64,8 +64,17 @@ func (c *Client) Workspace() sentinel.Workspace { return c.workspace }
 
 // security lists resources of Sentinel.
 func (c *Client) security(ctx context.Context, what string, path ...string) ([]json.RawMessage, error) {
+	return c.filtered(ctx, what, "", path...)
+}
+
+// filtered lists those resources of Sentinel that pass a filter.
+func (c *Client) filtered(ctx context.Context, what, filter string, path ...string) ([]json.RawMessage, error) {
 	for {
-		list, err := c.list(ctx, what, c.insights[0], append([]string{"providers/Microsoft.SecurityInsights"}, path...)...)
+		query := url.Values{"api-version": {c.insights[0]}}
+		if filter != "" {
+			query.Set("$filter", filter)
+		}
+		list, err := c.list(ctx, what, query, append([]string{"providers/Microsoft.SecurityInsights"}, path...)...)
 		refused, ok := errors.AsType[*azcore.ResponseError](err)
 		if ok && refused.StatusCode == http.StatusBadRequest && len(c.insights) > 1 {
 			c.insights = c.insights[1:] // a cloud may not have the newest
@@ -77,12 +86,12 @@ func (c *Client) security(ctx context.Context, what string, path ...string) ([]j
 
 // list reads all pages of a list. Each part of the path is one: what is odd in it is
 // escaped, but for the slashes of the first.
-func (c *Client) list(ctx context.Context, what, version string, path ...string) (list []json.RawMessage, err error) {
+func (c *Client) list(ctx context.Context, what string, query url.Values, path ...string) (list []json.RawMessage, err error) {
 	escaped := []string{c.workspace.String(), path[0]}
 	for _, part := range path[1:] {
 		escaped = append(escaped, url.PathEscape(part))
 	}
-	next := runtime.JoinPaths(c.arm.Endpoint(), escaped...) + "?api-version=" + version
+	next := runtime.JoinPaths(c.arm.Endpoint(), escaped...) + "?" + query.Encode()
 	seen := map[string]bool{}
 	for next != "" {
 		if seen[next] || len(seen) == mostPages {

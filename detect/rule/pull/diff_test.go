@@ -1,8 +1,10 @@
 package pull
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +22,7 @@ func compare(t *testing.T, dir string, s *pulltest.Server) Comparison {
 		t.Fatal(err)
 	}
 	c := contentOf(t, s)
-	templates, err := clientOf(t, s).Templates(t.Context())
+	templates, err := clientOf(t, s).Templates(t.Context(), c.Rules.List)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +174,58 @@ func TestCompareWithTemplate(t *testing.T) {
 	found := compare(t, dir, s)
 	if len(found.Findings) != 1 || found.Same != 1 || found.Findings[0].Status != OnlyThere || found.Findings[0].ID != guidOf(8) {
 		t.Errorf("%+v", found)
+	}
+}
+
+// Templates of solutions have a list of their own, which is asked where a template is not
+// among the others, and may not be there.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	rules := func(templates ...string) (list []Rule) {
+		for _, name := range templates {
+			list = append(list, Rule{Template: name})
+		}
+		return list
+	}
+	lists := map[string][]any{
+		"alertRuleTemplates": {pulltest.Template("a", "1.0.0")},
+		"contentTemplates": {
+			map[string]any{"name": "x", "properties": map[string]any{"contentId": "B", "contentKind": "AnalyticsRule", "version": "2.0.0"}},
+			map[string]any{"name": "y", "properties": map[string]any{"contentId": "c", "contentKind": "Workbook", "version": "3.0.0"}},
+			map[string]any{"name": "z", "properties": map[string]any{"contentId": "A", "contentKind": "AnalyticsRule", "version": "9.0.0"}},
+		},
+	}
+	one, both := map[string]Template{"a": {"a", "1.0.0"}}, map[string]Template{"a": {"a", "1.0.0"}, "b": {"B", "2.0.0"}}
+	for _, test := range []struct {
+		name  string
+		rules []Rule
+		fault int // of the list of solutions
+		want  map[string]Template
+		calls []string
+		err   bool
+	}{
+		{name: "none is asked for", rules: rules("", ""), want: map[string]Template{}},
+		{name: "all are among the first", rules: rules("", "A"), want: one, calls: []string{"alertRuleTemplates"}},
+		{name: "one is of a solution", rules: rules("a", "b"), want: both, calls: []string{"alertRuleTemplates", "contentTemplates"}},
+		{name: "no list of solutions", rules: rules("b"), fault: http.StatusNotFound, want: one, calls: []string{"alertRuleTemplates", "contentTemplates"}},
+		{name: "a list that is refused", rules: rules("b"), fault: http.StatusForbidden, calls: []string{"alertRuleTemplates", "contentTemplates"}, err: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := &pulltest.Server{Lists: lists, Fault: func(list string, _ int) int {
+				if list == "contentTemplates" {
+					return test.fault
+				}
+				return 0
+			}}
+			got, err := clientOf(t, s).Templates(t.Context(), test.rules)
+			if diff := cmp.Diff(test.want, got); diff != "" || (err != nil) != test.err {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+			if calls := s.Calls(); !slices.Equal(calls, test.calls) || len(s.Problems()) > 0 {
+				t.Errorf("calls %q, problems %q", calls, s.Problems())
+			}
+		})
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,23 +120,55 @@ func (r Rules) Others() string {
 // Template is what a rule is made from.
 type Template struct{ Name, Version string }
 
-// Templates reads the templates of rules that the workspace offers, by their names in
-// small letters.
-func (c *Client) Templates(ctx context.Context) (map[string]Template, error) {
-	list, err := c.security(ctx, "the templates of rules", "alertRuleTemplates")
+// templatesOfRules is what errors call them.
+const templatesOfRules = "the templates of rules"
+
+// Templates reads the templates that rules were made from, by their names in small
+// letters. Without rules that were made from one nothing is asked.
+func (c *Client) Templates(ctx context.Context, rules []Rule) (map[string]Template, error) {
+	found := map[string]Template{}
+	missing := func() bool {
+		return slices.ContainsFunc(rules, func(r Rule) bool { return r.Template != "" && found[strings.ToLower(r.Template)].Name == "" })
+	}
+	if !missing() {
+		return found, nil
+	}
+	list, err := c.security(ctx, templatesOfRules, "alertRuleTemplates")
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]Template{}
 	for _, raw := range list {
 		var t struct {
 			Name       string
 			Properties struct{ Version string }
 		}
 		if err := json.Unmarshal(raw, &t); err != nil {
-			return nil, c.failed("the templates of rules", err)
+			return nil, c.failed(templatesOfRules, err)
 		}
 		found[strings.ToLower(t.Name)] = Template{t.Name, t.Properties.Version}
+	}
+	if !missing() {
+		return found, nil
+	}
+	// Those of solutions that are installed have a list of their own, which older
+	// versions of the API do not know.
+	list, err = c.filtered(ctx, templatesOfRules, "properties/contentKind eq 'AnalyticsRule'", "contentTemplates")
+	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusBadRequest) {
+		return found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range list {
+		var t struct {
+			Properties struct{ ContentID, ContentKind, Version string }
+		}
+		if err := json.Unmarshal(raw, &t); err != nil {
+			return nil, c.failed(templatesOfRules, err)
+		}
+		if p := t.Properties; strings.EqualFold(p.ContentKind, "AnalyticsRule") && found[strings.ToLower(p.ContentID)].Name == "" {
+			found[strings.ToLower(p.ContentID)] = Template{p.ContentID, p.Version}
+		}
 	}
 	return found, nil
 }
@@ -149,7 +183,7 @@ type Function struct {
 
 // Functions reads the saved functions. Saved queries that are none are left out.
 func (c *Client) Functions(ctx context.Context) ([]Function, error) {
-	list, err := c.list(ctx, "the saved functions", savedSearches, "savedSearches")
+	list, err := c.list(ctx, "the saved functions", url.Values{"api-version": {savedSearches}}, "savedSearches")
 	if err != nil {
 		return nil, err
 	}
