@@ -208,6 +208,33 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+// Whatever a rule's texts hold, it is written once and is the same afterwards.
+func TestPullOddTexts(t *testing.T) {
+	t.Parallel()
+	texts := []string{
+		"'quoted'", "\"quoted\"", " spaces around ", "two\r\nlines\r\n", "\n\nfirst an empty line", "a tab\tand\x01a control", "# no comment", "- no list", "{{no}} column", "yes", "null", "1.0", "a: b",
+		"trailing  \nspaces  \n", "名前\u2028line", "---\n...\n", "\u0085", "%", "|", ">-", "x\x00y", "\ufeff", "\\", "[[x", "[parameters('x')]",
+	}
+	s := &pulltest.Server{Lists: map[string][]any{}}
+	for i, text := range texts {
+		s.Lists["alertRules"] = append(s.Lists["alertRules"], pulltest.Rule(guidOf(i), fmt.Sprintf("Rule %d %s", i, text), map[string]any{
+			"description": text, "query": "T | where a == 'b' " + text, "customDetails": map[string]any{"A": text},
+			"alertDetailsOverride": map[string]any{"alertDisplayNameFormat": text, "alertDescriptionFormat": text}}))
+	}
+	dir := t.TempDir()
+	c := contentOf(t, s)
+	r := write(t, dir, c)
+	if len(r.Problems) > 0 || len(r.Written) != len(c.Rules.List) || len(c.Rules.List) < len(texts)-2 {
+		t.Errorf("%d of %d rules, %d files, problems %v %v", len(c.Rules.List), len(texts), len(r.Written), c.Rules.Problems, r.Problems)
+	}
+	if again := write(t, dir, contentOf(t, s)); len(again.Changed)+len(again.Written)+len(again.Problems) > 0 {
+		t.Errorf("a second pull: %+v", again)
+	}
+	if found := compare(t, dir, s); len(found.Findings) > 0 {
+		t.Errorf("a comparison: %+v", found.Findings)
+	}
+}
+
 // A rule stays in its file, with what the workspace does not know of it.
 func TestPullKeepsWhatIsOwn(t *testing.T) {
 	t.Parallel()
