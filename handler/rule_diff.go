@@ -13,7 +13,6 @@ import (
 
 	"pushback/detect/notify/text"
 	"pushback/detect/rule/pull"
-	"pushback/handler/settings"
 )
 
 // newRuleDiff is the command that compares a folder with the live workspace.
@@ -47,17 +46,9 @@ func newRuleDiff() *cobra.Command {
 
 // diffRules compares a folder with the workspace.
 func diffRules(ctx context.Context, workspace, dir string, asJSON bool, stdout, stderr io.Writer) error {
-	s, err := settings.Read()
+	client, folder, err := openBoth(workspace, dir)
 	if err != nil {
 		return err
-	}
-	client, err := openRules(s, workspace)
-	if err != nil {
-		return err
-	}
-	folder, err := pull.ReadFolder(dir)
-	if err != nil {
-		return usageError{err}
 	}
 	content, failed, err := readContent(ctx, client, folder.HasFunctions(), folder.HasWatchlists())
 	if err != nil {
@@ -71,21 +62,7 @@ func diffRules(ctx context.Context, workspace, dir string, asJSON bool, stdout, 
 	}
 	found := folder.Compare(content, templates)
 
-	warn := &warnings{w: stderr}
-	problems := found.Problems
-	if content.Rules != nil {
-		problems = append(content.Rules.Problems, problems...)
-	}
-	for _, p := range folder.Problems {
-		failed = append(failed, p)
-	}
-	for _, p := range problems {
-		if p.Warning {
-			warn.write(text.Safe(p.Text))
-			continue
-		}
-		failed = append(failed, errors.New(p.Text))
-	}
+	failed = append(failed, report(&warnings{w: stderr}, folder, content, found.Problems)...)
 	for _, f := range found.Findings {
 		if asJSON {
 			written, err := json.Marshal(f)

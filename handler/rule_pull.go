@@ -11,7 +11,6 @@ import (
 
 	"pushback/detect/notify/text"
 	"pushback/detect/rule/pull"
-	"pushback/handler/settings"
 )
 
 // newRulePull is the command that brings rules out of the live workspace.
@@ -39,17 +38,9 @@ func newRulePull() *cobra.Command {
 // pullRules writes what the workspace holds into a folder. All is read before anything
 // is written.
 func pullRules(ctx context.Context, workspace, dir string, stdout, stderr io.Writer) error {
-	s, err := settings.Read()
+	client, folder, err := openBoth(workspace, dir)
 	if err != nil {
 		return err
-	}
-	client, err := openRules(s, workspace)
-	if err != nil {
-		return err
-	}
-	folder, err := pull.ReadFolder(dir)
-	if err != nil {
-		return usageError{err}
 	}
 	content, failed, err := readContent(ctx, client, true, true)
 	if err != nil {
@@ -64,22 +55,11 @@ func pullRules(ctx context.Context, workspace, dir string, stdout, stderr io.Wri
 	}
 
 	warn := &warnings{w: stderr}
-	for _, p := range folder.Problems {
-		failed = append(failed, p)
-	}
-	problems := result.Problems
+	failed = append(failed, report(warn, folder, content, result.Problems)...)
 	if content.Rules != nil {
-		problems = append(content.Rules.Problems, problems...)
 		if others := content.Rules.Others(); others != "" {
 			warn.write("the workspace has rules of other kinds, which run no query of theirs and are left out: " + others)
 		}
-	}
-	for _, p := range problems {
-		if p.Warning {
-			warn.write(text.Safe(p.Text))
-			continue
-		}
-		failed = append(failed, errors.New(p.Text))
 	}
 	for _, r := range result.Gone {
 		warn.write(fmt.Sprintf("%s: the rule %q is not in the workspace, and its file stays", r.File, r.Name))

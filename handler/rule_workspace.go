@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pushback/detect/notify/sentinel"
+	"pushback/detect/notify/text"
 	"pushback/detect/rule/pull"
 	"pushback/handler/settings"
 )
@@ -51,6 +53,42 @@ func openRules(s settings.Settings, id string, tunes ...tune) (*pull.Client, err
 		return nil, fmt.Errorf("the identity for the workspace: %w", err)
 	}
 	return pull.New(w, credential, options)
+}
+
+// openBoth returns what reads the workspace, and a folder of rules as it is.
+func openBoth(workspace, dir string) (*pull.Client, *pull.Folder, error) {
+	s, err := settings.Read()
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := openRules(s, workspace)
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := pull.ReadFolder(dir)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return client, folder, nil
+}
+
+// report writes the warnings among what is wrong with rules of the folder, with those of
+// the workspace and with what was done with both, and returns the errors.
+func report(warn *warnings, folder *pull.Folder, content pull.Content, problems []pull.Problem) (failed []error) {
+	for _, p := range folder.Problems {
+		failed = append(failed, p)
+	}
+	if content.Rules != nil {
+		problems = slices.Concat(content.Rules.Problems, problems)
+	}
+	for _, p := range problems {
+		if p.Warning {
+			warn.write(text.Safe(p.Text))
+			continue
+		}
+		failed = append(failed, errors.New(p.Text))
+	}
+	return failed
 }
 
 // readContent reads what a workspace holds. What cannot be read is not there, and its

@@ -110,7 +110,7 @@ func Pairs(here []*rule.Rule, there []Rule) (pairs []Pair, onlyHere []*rule.Rule
 func (f *Folder) Compare(c Content, templates map[string]Template) Comparison {
 	var out Comparison
 	if c.Rules != nil {
-		f.compareRules(c.Rules.List, templates, &out)
+		f.compareRules(*c.Rules, templates, &out)
 	}
 	if c.Functions != nil && f.HasFunctions() {
 		f.compareFunctions(c.Functions, &out)
@@ -126,8 +126,8 @@ func (f *Folder) Compare(c Content, templates map[string]Template) Comparison {
 	return out
 }
 
-func (f *Folder) compareRules(there []Rule, templates map[string]Template, out *Comparison) {
-	pairs, onlyHere, onlyThere := Pairs(f.Rules, there)
+func (f *Folder) compareRules(there Rules, templates map[string]Template, out *Comparison) {
+	pairs, onlyHere, onlyThere := Pairs(f.Rules, there.List)
 	old := func(r Rule, file string) {
 		t, ok := templates[strings.ToLower(r.Template)]
 		if r.Template != "" && ok && older(r.TemplateVersion, t.Version) {
@@ -147,6 +147,9 @@ func (f *Folder) compareRules(there []Rule, templates map[string]Template, out *
 		old(p.There, p.Here.File)
 	}
 	for _, r := range onlyHere {
+		if there.leftOut[strings.ToLower(r.ID)] {
+			continue // which its problem says
+		}
 		out.Findings = append(out.Findings, Finding{Kind: KindRule, Status: OnlyHere, Name: r.Name, ID: r.ID, File: r.File})
 	}
 	for _, r := range onlyThere {

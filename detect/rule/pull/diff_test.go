@@ -177,6 +177,33 @@ func TestCompareWithTemplate(t *testing.T) {
 	}
 }
 
+// A rule of the workspace that is wrong is there all the same, and so is one whose file is
+// wrong here.
+func TestCompareWrongRules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := &pulltest.Server{Lists: map[string][]any{"alertRules": {pulltest.Rule(guidOf(1), "One", nil), pulltest.Rule(guidOf(2), "Two", nil)}}}
+	write(t, dir, contentOf(t, s))
+	s.Lists["alertRules"][0] = pulltest.Rule(guidOf(1), "One", map[string]any{"severity": "Terrible"})
+	if err := os.WriteFile(filepath.Join(dir, "two.yaml"), []byte("id: "+guidOf(2)+"\nname: Two\nseverity: Low\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := contentOf(t, s)
+	if len(c.Rules.Problems) != 1 || !strings.Contains(c.Rules.Problems[0].Text, "is left out: ") {
+		t.Errorf("problems %v", c.Rules.Problems)
+	}
+	if found := compare(t, dir, s); len(found.Findings) > 0 || found.Same > 0 {
+		t.Errorf("%+v", found)
+	}
+	before := files(t, dir)
+	if r := write(t, dir, c); len(r.Gone)+len(r.Written)+len(r.Changed) > 0 || len(r.Problems) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if diff := cmp.Diff(before, files(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Templates of solutions have a list of their own, which is asked where a template is not
 // among the others, and may not be there.
 func TestTemplates(t *testing.T) {

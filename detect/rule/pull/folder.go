@@ -104,7 +104,7 @@ func (f *Folder) Write(c Content) (Result, error) {
 	defer root.Close()
 	p := &puller{folder: f, root: root}
 	if c.Rules != nil {
-		p.rules(c.Rules.List)
+		p.rules(*c.Rules)
 	}
 	p.functions(c.Functions)
 	p.watchlists(c.Watchlists)
@@ -116,10 +116,10 @@ func (p *puller) problem(format string, args ...any) {
 }
 
 // rules writes the rules, each into the file that it is in, or into one of its own.
-func (p *puller) rules(rules []Rule) {
-	here, names := p.folder.byID(), ruleNames(rules)
+func (p *puller) rules(rules Rules) {
+	here, names := p.folder.byID(), ruleNames(rules.List)
 	there := map[string]bool{}
-	for _, r := range rules {
+	for _, r := range rules.List {
 		there[strings.ToLower(r.ID)] = true
 		if old := here[strings.ToLower(r.ID)]; old != nil {
 			p.replace(old, r)
@@ -145,7 +145,7 @@ func (p *puller) rules(rules []Rule) {
 		p.write(name, content)
 	}
 	for _, r := range p.folder.Rules {
-		if !there[strings.ToLower(r.ID)] {
+		if id := strings.ToLower(r.ID); !there[id] && !rules.leftOut[id] {
 			p.Gone = append(p.Gone, r)
 		}
 	}

@@ -37,6 +37,7 @@ type Rules struct {
 	// Problems are about rules that are wrong, which are not in the list, and what
 	// was noticed of those that are.
 	Problems []Problem
+	leftOut  map[string]bool // the resources of those that are wrong, in small letters
 }
 
 // Problem is what is wrong with something in the workspace or in the folder.
@@ -52,7 +53,7 @@ var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 // Rules reads the analytics rules. One that is wrong does not keep the others from
 // being read.
 func (c *Client) Rules(ctx context.Context) (Rules, error) {
-	found := Rules{Other: map[string]int{}}
+	found := Rules{Other: map[string]int{}, leftOut: map[string]bool{}}
 	list, err := c.security(ctx, "the analytics rules", "alertRules")
 	if err != nil {
 		return found, err
@@ -82,6 +83,9 @@ func (c *Client) Rules(ctx context.Context) (Rules, error) {
 				left = ""
 			}
 			found.Problems = append(found.Problems, Problem{Warning: p.Warning, Text: fmt.Sprintf("the rule %s of the workspace%s: %s", quoted(head.Name), left, p.Message)})
+		}
+		if len(rules) == 0 {
+			found.leftOut[strings.ToLower(head.Name)] = true
 		}
 		for _, r := range rules {
 			found.List = append(found.List, Rule{Rule: r, Resource: head.Name, Template: head.Properties.AlertRuleTemplateName, TemplateVersion: head.Properties.TemplateVersion})
