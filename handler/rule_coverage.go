@@ -47,7 +47,7 @@ func newRuleCoverage() *cobra.Command {
 		Long: "Prints which tactics and techniques of MITRE ATT&CK the rules in files and folders name, and by which rules; without PATH\n" +
 			"those that ship. With --navigator it writes a layer for the ATT&CK Navigator. Rules that are disabled cover nothing.\n\n" +
 			"A technique is dimmed where each of its rules reads only tables that are not known, or that have no records: without an\n" +
-			"account the 898 known tables count; with --logs the tables of exported logs, too, and those without a record are silent;\n" +
+			"account the known tables count; with --logs the tables of exported logs, too, and those without a record are silent;\n" +
 			"with --live the workspace says which tables it has, and those without a record of the last 14 days are silent.",
 		Example: "  handler rule coverage rules\n" +
 			"  handler rule coverage rules --live --navigator layer.json",

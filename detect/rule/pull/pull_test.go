@@ -235,6 +235,27 @@ func TestPullOddTexts(t *testing.T) {
 	}
 }
 
+// A near-real-time rule has no schedule of its own.
+func TestPullNRT(t *testing.T) {
+	t.Parallel()
+	nrt := pulltest.Rule(guidOf(1), "At once", nil)
+	nrt["kind"] = "NRT"
+	for _, key := range []string{"queryFrequency", "queryPeriod", "triggerOperator", "triggerThreshold"} {
+		delete(nrt["properties"].(map[string]any), key)
+	}
+	s := &pulltest.Server{Lists: map[string][]any{"alertRules": {nrt}}}
+	dir := t.TempDir()
+	if r := write(t, dir, contentOf(t, s)); len(r.Written) != 1 || len(r.Problems) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	if rules, problems := rule.Load(dir); len(rules) != 1 || rules[0].Kind != rule.NRT || len(problems) > 0 {
+		t.Errorf("%v", problems)
+	}
+	if found := compare(t, dir, s); len(found.Findings) > 0 || found.Same != 1 {
+		t.Errorf("%+v", found)
+	}
+}
+
 // A rule stays in its file, with what the workspace does not know of it.
 func TestPullKeepsWhatIsOwn(t *testing.T) {
 	t.Parallel()
