@@ -129,7 +129,7 @@ func (p *puller) rules(rules Rules) {
 			p.problem("%s has the rule %s and stays as it is, since it is wrong: repair it, or remove it", file, quoted(r.Name))
 			continue
 		}
-		content, err := checkedYAML(r.Rule, nil)
+		content, err := checkedYAML(p.path(names[r.ID]+".yaml"), r.Rule, nil)
 		if err != nil {
 			p.problem("the rule %s is left out: %v", quoted(r.Name), err)
 			continue
@@ -181,7 +181,7 @@ func (p *puller) replace(old *rule.Rule, r Rule) {
 	own, err := ownKeys(data)
 	if err == nil {
 		var content []byte
-		if content, err = checkedYAML(&merged, own); err == nil {
+		if content, err = checkedYAML(old.File, &merged, own); err == nil {
 			name, inside := filepath.Rel(p.folder.Path, old.File)
 			if inside != nil {
 				p.problem("%s: %v", old.File, inside)
@@ -195,14 +195,14 @@ func (p *puller) replace(old *rule.Rule, r Rule) {
 }
 
 // checkedYAML returns a rule as a file, with Pushback's own keys behind it, and makes
-// sure that it is read as one.
-func checkedYAML(r *rule.Rule, own []byte) ([]byte, error) {
+// sure that it is read as one. Own keys may name files beside it.
+func checkedYAML(file string, r *rule.Rule, own []byte) ([]byte, error) {
 	content, err := r.YAML()
 	if err != nil {
 		return nil, err
 	}
 	content = append(content, own...)
-	read, problems := rule.Parse(r.Name, content)
+	read, problems := rule.Parse(file, content)
 	if read == nil {
 		for _, p := range problems {
 			if !p.Warning {
