@@ -153,6 +153,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	}
 	if querier != nil && len(rules) > 0 {
 		one(func(ctx context.Context) { c.plans(ctx, rules) })
+		one(func(ctx context.Context) { c.twice(ctx, rules) })
 	}
 	c.looks(rules, querier, one)
 	c.emulator()
@@ -335,25 +336,33 @@ const tableSilence = 14 * 24 * time.Hour
 // table says whether a table of the rules exists, and how old its newest record
 // is.
 func (c *checker) table(ctx context.Context, q detect.Querier, name string) {
-	now := c.now().UTC()
+	newest, missing, err := newestRecord(ctx, q, name, c.now().UTC())
+	switch {
+	case missing != "":
+		c.note("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
+	case err != nil:
+		c.note("table", checkFailed, "%s: %v", name, err)
+	case newest.IsZero():
+		c.note("table", checkWarning, "%s has no record of the last 14 days: check its connector", name)
+	default:
+		c.note("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
+	}
+}
+
+// newestRecord asks when the newest record of a table is from, which is zero if it has
+// none of late. Missing is its name if the workspace has no such table.
+func newestRecord(ctx context.Context, q detect.Querier, name string, now time.Time) (newest time.Time, missing string, err error) {
 	table, err := q.Query(ctx, workspace.Query{Text: "['" + name + "'] | summarize Newest = max(TimeGenerated)", Start: now.Add(-tableSilence), End: now, Now: now})
 	if missing, none := workspace.MissingTable(err); none {
-		c.note("table", checkWarning, "%s is not in the workspace: connect its data, or change the rule", missing)
-		return
+		return time.Time{}, missing, nil
 	}
 	if err != nil {
-		c.note("table", checkFailed, "%s: %v", name, err)
-		return
+		return time.Time{}, "", err
 	}
-	var newest time.Time
 	if len(table.Rows) == 1 && len(table.Rows[0]) == 1 {
 		newest, _ = table.Rows[0][0].(time.Time)
 	}
-	if newest.IsZero() {
-		c.note("table", checkWarning, "%s has no record of the last 14 days: check its connector", name)
-		return
-	}
-	c.note("table", checkOK, "%s, newest record %s", name, newest.UTC().Format(time.RFC3339))
+	return newest, "", nil
 }
 
 // ledger checks that the ledger can be read and written, and lists what its

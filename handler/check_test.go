@@ -31,6 +31,7 @@ import (
 	"pushback/detect/notify/alerts/alertstest"
 	"pushback/detect/notify/sentinel/armtest"
 	"pushback/detect/rule"
+	"pushback/detect/rule/pull/pulltest"
 )
 
 // checkWorld is a cloud in which everything is fine, and the settings for it.
@@ -40,6 +41,7 @@ type checkWorld struct {
 	table    *ledgerTable
 	manager  *armtest.Server
 	plans    map[string]string // of the tables; nil if they are not shown
+	rules    *pulltest.Server  // the analytics rules
 
 	mu    sync.Mutex
 	posts []string // bodies
@@ -48,10 +50,16 @@ type checkWorld struct {
 func newCheckWorld(t *testing.T) *checkWorld {
 	t.Helper()
 	w := &checkWorld{cloudStandIn: newCloud(t), table: newLedgerTable(t), manager: &armtest.Server{Workspace: standInSentinel, Token: standInToken}}
+	w.rules = &pulltest.Server{Workspace: standInSentinel, Token: standInToken, Lists: map[string][]any{"alertRules": {
+		pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "Another", nil), pulltest.Other("BuiltInFusion", "Fusion")}}}
 	w.setNow(time.Now())
 	w.tables(t, time.Now().Add(-time.Minute))
 	w.plans = map[string]string{"SigninLogs": "Analytics", "AADNonInteractiveUserSignInLogs": "Analytics", "Other_CL": "Basic"}
 	w.arm = func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/alertRules") {
+			w.rules.ServeHTTP(rw, r)
+			return
+		}
 		if r.URL.Path != standInSentinel+"/tables" || r.Method != http.MethodGet || r.URL.Query().Get("api-version") != "2022-10-01" {
 			w.manager.ServeHTTP(rw, r)
 			return
@@ -140,7 +148,7 @@ func TestCheck(t *testing.T) {
 	fine := []string{
 		"ok settings all", "ok schedule the host ticks at 0 */5", "ok credential", "ok workspace " + standInWorkspace, "ok clock",
 		`"MFA Rejected by User" runs in the workspace`, "ok table SigninLogs, newest record", "ok table AADNonInteractiveUserSignInLogs, newest record",
-		"ok plan the rules' tables are on the plan Analytics", "ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents", "31 March 2027: nobody sees them from then on",
+		"ok plan the rules' tables are on the plan Analytics", "ok twice no rule is switched on in the workspace, too", "ok ledger table", "ok outbox 0 alerts to be sent", "ok teams teams.example/…", "ok sentinel incidents", "31 March 2027: nobody sees them from then on",
 	}
 	// alertsTo has rows of alerts go to a data collection rule.
 	alertsTo := func(w *checkWorld, change func(*alertstest.Server)) {
@@ -160,6 +168,15 @@ func TestCheck(t *testing.T) {
 		{name: "everything fine", want: fine, lacks: []string{"warning "}},
 		{name: "a table on another plan", spoil: func(_ *testing.T, w *checkWorld) { w.plans["signinlogs"] = "Basic"; delete(w.plans, "SigninLogs") },
 			want: []string{`warning plan SigninLogs is on the plan Basic, which rules cannot be run on: "MFA`, "Set its plan to Analytics"}},
+		{name: "a rule that is switched on in the workspace", spoil: func(_ *testing.T, w *checkWorld) {
+			w.rules.Lists["alertRules"] = []any{pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "mfa rejected by  user", nil)}
+		}, want: []string{`"MFA Rejected by User" is switched on here and, as "mfa rejected by user", in the workspace (the same name): both would report the same. Switch one of them off`}, lacks: []string{"ok twice"}},
+		{name: "a rule that is switched off in the workspace", spoil: func(_ *testing.T, w *checkWorld) {
+			w.rules.Lists["alertRules"] = []any{pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "MFA Rejected by User", map[string]any{"enabled": false})}
+		}, want: []string{"ok twice no rule is switched on in the workspace, too"}},
+		{name: "rules that are not shown", spoil: func(_ *testing.T, w *checkWorld) {
+			w.rules.Fault = func(string, int) int { return http.StatusForbidden }
+		}, want: []string{"warning twice whether rules are switched on in the workspace, too, is not known: reading the analytics rules: Azure Resource Manager answered 403 AuthorizationFailed", "Microsoft Sentinel Reader on " + standInSentinel}},
 		{name: "plans that are not shown", spoil: func(_ *testing.T, w *checkWorld) { w.plans = nil },
 			want: []string{"warning plan the plans of the tables are not known: Azure Resource Manager answered 403 Forbidden (AuthorizationFailed): give the app's identity the role Log Analytics Reader"}},
 		{name: "a share", spoil: func(_ *testing.T, w *checkWorld) { w.settings["PUSHBACK_SHARE"] = "1/2" }, want: []string{"ok share share 1/2 has "}},

@@ -250,6 +250,8 @@ func (b codeBlock) needs() string {
 		{"--open", "a browser"},
 		{"--serve", "a server that runs on"},
 		{"backtest ", "a workspace"},
+		{"rule pull ", "a workspace"},
+		{"rule diff ", "a workspace"},
 		{"handler check", "a workspace"},
 		{"outbox ", "a ledger"},
 		{"...", "an address"},

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,13 +17,13 @@ import (
 func newRule() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rule",
-		Short: "Convert and describe the files of rules",
+		Short: "Convert, pull, compare and describe the files of rules",
 		Example: "  handler rule convert exported.json >rule.yaml\n" +
 			"  handler rule schema >rule.schema.json",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRuleConvert(), newRuleSchema())
+	cmd.AddCommand(newRuleConvert(), newRuleSchema(), newRulePull(), newRuleDiff(), newRuleCoverage())
 	return cmd
 }
 
@@ -83,7 +82,7 @@ func convert(path, dir string, stdout, stderr io.Writer) error {
 	}
 	names := map[string]int{}
 	for _, r := range rules {
-		name := fileName(r.Name)
+		name := rule.FileName(r.Name)
 		if names[name]++; names[name] > 1 {
 			name = fmt.Sprintf("%s-%d", name, names[name])
 		}
@@ -117,31 +116,4 @@ func writeNew(path string, content []byte) error {
 		return fmt.Errorf("%s: %w", path, withoutPath(err))
 	}
 	return nil
-}
-
-// mostFileName is how long the name of a rule's file gets.
-const mostFileName = 80
-
-// fileName makes the name of a file of a rule's: small letters and digits with
-// dashes between them.
-func fileName(name string) string {
-	var b strings.Builder
-	dash := false
-	for _, c := range strings.ToLower(name) {
-		switch {
-		case b.Len() >= mostFileName:
-		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
-			if dash && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			b.WriteRune(c)
-			dash = false
-		default:
-			dash = true
-		}
-	}
-	if b.Len() == 0 {
-		return "rule"
-	}
-	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,8 @@ const itemID, lastUpdated, searchKey = 0, 1, 2
 const maxWatchlistItems = 10_000_000
 
 // Watchlists gives the watchlists in a folder, for kql.Database: each is a CSV
-// file named after the watchlist's alias, its first line naming the columns.
+// file named after the watchlist's alias, its first line naming the columns. %XX in the
+// name stands for a character that it cannot have.
 // All columns are strings, as Sentinel has them. SearchKey is the first column
 // unless the file has one of that name. A file is read when it is first asked
 // for. The order is that of dates in LastUpdatedTimeUTC which the file does not
@@ -76,6 +78,21 @@ func Watchlists(dir string, order DateOrder) func(alias string) (*kql.Table, err
 	}
 }
 
+// WatchlistFiles returns the paths of the watchlists in a folder by their aliases.
+func WatchlistFiles(dir string) (map[string]string, error) {
+	list, err := watchlistFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	paths := map[string]string{}
+	for _, f := range list {
+		if paths[f.alias] == "" { // the first counts, as for a query
+			paths[f.alias] = f.path
+		}
+	}
+	return paths, nil
+}
+
 type watchlistFile struct{ alias, path string }
 
 // watchlistFiles lists the watchlists of a folder by their names.
@@ -90,9 +107,18 @@ func watchlistFiles(dir string) ([]watchlistFile, error) {
 		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !strings.EqualFold(ext, ".csv") {
 			continue
 		}
-		files = append(files, watchlistFile{strings.TrimSuffix(e.Name(), ext), filepath.Join(dir, e.Name())})
+		files = append(files, watchlistFile{aliasOf(strings.TrimSuffix(e.Name(), ext)), filepath.Join(dir, e.Name())})
 	}
 	return files, nil
+}
+
+// aliasOf returns the alias that the name of a file stands for: what no name of a file
+// has on every system is written %XX.
+func aliasOf(name string) string {
+	if alias, err := url.PathUnescape(name); err == nil && utf8.ValidString(alias) {
+		return alias
+	}
+	return name
 }
 
 // readWatchlist reads a file. A watchlist decides what a rule finds, so one

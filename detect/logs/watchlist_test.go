@@ -34,6 +34,8 @@ func TestWatchlists(t *testing.T) {
 		"VIPs.csv":    "\ufeffUser,Full name\nann@contoso.com,\"Ann, of\nAccounts\"\nbob@contoso.com,Bob\n",
 		"Keyed.csv":   "Range,SearchKey,_DTItemId\n10.0.0.0/8,office,1\n",
 		"notes.txt":   "not a watchlist",
+		"%61ux.csv":   "User\ndevice\n",
+		"100%.csv":    "User\nall\n",
 		".hidden.csv": "x\n1\n",
 		"Dated.csv":   "User,LastUpdatedTimeUTC [UTC]\nann,\"04/03/2026, 20:26:12\"\nbob,\nzoe,\"16/03/2026, 20:26:12\"\n",
 	}), 0)
@@ -44,6 +46,8 @@ func TestWatchlists(t *testing.T) {
 		{`_GetWatchlist('VIPs') | summarize ids = count_distinct(_DTItemId), length = max(strlen(_DTItemId)) | extend r = strcat(ids, '|', length)`, "2|32"},
 		{`_GetWatchlist('Dated') | where User == 'ann' | extend r = tostring(LastUpdatedTimeUTC)`, "2026-03-04T20:26:12.0000000Z"},
 		{`_GetWatchlist('Dated') | where User == 'bob' | extend r = tostring(isnull(LastUpdatedTimeUTC))`, "true"},
+		{`_GetWatchlist('aux') | extend r = User`, "device"},
+		{`_GetWatchlist('100%') | extend r = User`, "all"},
 		{`print User = 'bob@contoso.com' | lookup kind=inner (_GetWatchlist('VIPs')) on User | extend r = ['Full name']`, "Bob"},
 		{`print u = 'ann@contoso.com' | where u in ((_GetWatchlist('VIPs') | project SearchKey)) | extend r = u`, "ann@contoso.com"},
 	}
