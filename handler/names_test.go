@@ -43,7 +43,7 @@ func TestNamesAreNoSentences(t *testing.T) {
 	for where, said := range map[string][]string{
 		"the card":     textsOf(shown),
 		"the comment":  strings.Split(sentinel.Comment(a, portal.Links{}), "<br>"),
-		"the terminal": piece.Split(handler(t, "replay", "--logs", dir).stdout, -1),
+		"the terminal": piece.Split(handler(t, "replay", "--logs", dir, "--details").stdout, -1),
 	} {
 		found := 0
 		for _, text := range said {
