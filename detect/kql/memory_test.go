@@ -72,6 +72,7 @@ func probeHeap(t *testing.T, query string, count int) *heapProbe {
 	p := &heapProbe{Context: context.Background()}
 	x := &execution{limits: Limits{Rows: 50_000_000, Bytes: 1 << 40, Time: time.Hour}, workers: 1, ctx: p}
 	p.x = x
+	p.base = liveHeap() // some operators run while the query is bound
 	plan, err := compile(query, db, testNow, x)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
