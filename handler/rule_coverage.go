@@ -305,7 +305,7 @@ func writeCoverage(w io.Writer, report coverage.Report, running, disabled int) e
 	if len(report.Techniques) > 0 {
 		fmt.Fprintf(&b, "\n%-9s  %5s  %s\n", "TECHNIQUE", "RULES", "NAMES")
 		for _, t := range report.Techniques {
-			fmt.Fprintf(&b, "%-9s  %5s  %s\n", t.ID, seeingOf(t.Rules), ruleNames(t.Rules))
+			fmt.Fprintf(&b, "%-9s  %5s  %s\n", t.ID, seeingOf(t.Rules), firstRules(t.Rules))
 			for _, why := range coverage.Lacks(t.Rules) {
 				fmt.Fprintf(&b, "%-9s  %5s  dimmed: %s\n", "", "", text.Safe(why))
 			}
@@ -338,8 +338,8 @@ func seeingOf(rules []coverage.Rule) string {
 	return fmt.Sprint(seeing)
 }
 
-// ruleNames names the first rules of a technique.
-func ruleNames(rules []coverage.Rule) string {
+// firstRules names the first rules of a technique.
+func firstRules(rules []coverage.Rule) string {
 	const most = 3
 	var names []string
 	for _, r := range rules[:min(most, len(rules))] {
