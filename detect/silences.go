@@ -147,9 +147,10 @@ type silencer struct {
 	notifiers []string
 	ledger    Ledger
 
-	read bool         // the ledger's, once
-	tag  string       // of what was read
-	set  *silence.Set // of the file and the ledger
+	reader silence.Reader
+	read   bool         // the ledger's, once
+	tag    string       // of what was read
+	set    *silence.Set // of the file and the ledger
 }
 
 // begin returns the silences of a tick. What cannot be read holds nothing back: the
@@ -163,7 +164,7 @@ func (s *silencer) begin(ctx context.Context, report *Report) *silence.Set {
 		if s.read && tag == s.tag {
 			return nil
 		}
-		list, err := silence.DecodeAdHoc(text)
+		list, err := s.reader.Read(text)
 		s.set, s.tag, s.read = s.config.Silences.With(silence.New(list, s.config.RuleNames)), tag, err == nil
 		return err
 	})

@@ -34,21 +34,18 @@ func newAlerts() *cobra.Command {
 		Long: "Reads what the ledger keeps: alerts that wait to be sent, those that were sent or dropped, and those that are held\n" +
 			"back, with what holds them back. The ledger is the one that serve uses, as the PUSHBACK_TABLE_ settings say in the\n" +
 			"environment or in ./" + localSettingsFile + ". Alerts are kept for PUSHBACK_SENT_RETENTION after they were sent.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q: see handler alerts --help", args[0])}
-			}
-			return nil
-		},
+		Example: "  handler alerts list --since 24h\n" +
+			"  handler alerts export --since 30d --output alerts.ndjson",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newAlertsList(), newAlertsShow(), newAlertsExport(), newAlertsErase())
+	withSettings(cmd.Commands()...)
 	return cmd
 }
 
 // archive reads the alerts of the ledger.
 type archive struct {
-	file   settingsFile
 	filter alertFilter
 
 	ledger *ledger.Ledger
@@ -58,9 +55,6 @@ type archive struct {
 
 // open opens the ledger, which has to be there.
 func (a *archive) open(ctx context.Context) error {
-	if _, _, err := a.file.apply(); err != nil {
-		return err
-	}
 	t, _, err := openTable()
 	if err != nil {
 		return err
@@ -345,7 +339,6 @@ func newAlertsList() *cobra.Command {
 			return errors.Join(failed, write(cmd.OutOrStdout(), list))
 		},
 	}
-	a.file.flag(cmd)
 	a.filter.flags(cmd, "7d")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per alert, with all of it")
 	return cmd
@@ -423,6 +416,8 @@ func newAlertsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ALERT",
 		Short: "Show all of one alert, with where it went and when",
+		Example: "  handler alerts show b0b19a53-0325-8ac2-6e93-0873c00515b8\n" +
+			"  handler alerts show b0b19a53-0325-8ac2-6e93-0873c00515b8 --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{errors.New("alerts show takes the id of one alert, which alerts list shows")}
@@ -451,7 +446,6 @@ func newAlertsShow() *cobra.Command {
 			return writeAlert(cmd.OutOrStdout(), r)
 		},
 	}
-	a.file.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as a JSON object, as alerts list does")
 	return cmd
 }

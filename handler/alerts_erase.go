@@ -41,7 +41,6 @@ func newAlertsErase() *cobra.Command {
 			return e.run(cmd.Context())
 		},
 	}
-	e.archive.file.flag(cmd)
 	cmd.Flags().StringVar(&e.user, "user", "", "the user principal name or the id of the account (required)")
 	cmd.Flags().BoolVar(&e.undelivered, "undelivered", false, "also erase alerts that a destination still waits for: they are dropped, and never sent")
 	cmd.Flags().BoolVar(&e.dryRun, "dry-run", false, "say what would be erased, and change nothing")

@@ -54,7 +54,6 @@ func newAlertsExport() *cobra.Command {
 			return a.exportFile(cmd.Context(), path, format, cmd.ErrOrStderr())
 		},
 	}
-	a.file.flag(cmd)
 	a.filter.flags(cmd, "")
 	cmd.Flags().StringVar(&format, "format", "", "json, one object a line, or csv (default: csv if the file's name ends so, else json)")
 	cmd.Flags().StringVar(&path, "output", "", "the file to write; one that is there is replaced (default: standard output)")

@@ -116,6 +116,7 @@ func newBacktest() *cobra.Command {
 	cmd.Flags().StringVar(&b.state, "state", "", "file that keeps the answers, so that the same command goes on where it was stopped; it holds rows of the logs")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print one JSON object per rule, and nothing else")
 	silencesFlag(cmd, &b.silences)
+	withSettings(cmd)
 	return cmd
 }
 

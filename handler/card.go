@@ -27,10 +27,13 @@ func newCard() *cobra.Command {
 			"and replay --json print them, one JSON object a line; - is standard input. Several alerts make a digest.",
 		Example: "  handler demo --json | head -1 | handler card --alert -",
 		Args: func(cmd *cobra.Command, args []string) error {
+			if err := noArguments(cmd, args); err != nil {
+				return err
+			}
 			if file == "" {
 				return usageError{errors.New("card needs --alert FILE, a file with alerts as --json prints them, or - for standard input")}
 			}
-			return noArguments(cmd, args)
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "-" {
@@ -65,6 +68,7 @@ func newCard() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "alert", "", "file that holds the alert, or - for standard input")
+	withSettings(cmd)
 	return cmd
 }
 

@@ -168,6 +168,19 @@ func TestCompletion(t *testing.T) {
 		"help |":                        {"settings\t", "replay\t"},
 		"replay --logs . --watchlists|": {"--watchlists\t"},
 		"check --settings |":            {"json\n:8"},
+		"tick --settings |":             {"json\n:8"},
+		"silence add --rule |":          {"mfa-fatigue\tMFA Fatigue", ":4"},
+		"silence add --max-severity |":  {"High\nMedium\nLow\nInformational\n:36"},
+		"silence add --match |":         {"Account.FullName=\n", "IP.Address=\n", "detail.Applications=\n", ":6"},
+		"silence add --hours |":         {"Europe/Berlin\n"},
+		"silence show |":                {":4"},
+		"silence check |":               {"yaml\nyml\n:8"},
+		"silence |":                     {"add\t", "end\t"},
+		"replay --silences |":           {"yaml\nyml\n:8"},
+		"alerts list --severity High,|": {"High,Medium\n", ":36"},
+		"alerts list --rule |":          {"mfa-rejected-by-user\t"},
+		"alerts export --format |":      {"json\ncsv\n:4"},
+		"rerun |":                       {"MFA Fatigue", ":4"},
 	} {
 		args := append([]string{"__complete"}, strings.Split(strings.TrimSuffix(line, "|"), " ")...)
 		r := handler(t, args...)

@@ -141,6 +141,23 @@ func (f *settingsFile) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.path, "settings", "", "a file with settings, in the form of "+localSettingsFile+", for what the environment does not set (default: ./"+localSettingsFile+" if it is there)")
 }
 
+// withSettings gives commands the flag --settings, and has each read the file before it
+// does anything: they take their settings from the environment and, for what that does
+// not set, from the file. check alone does it itself, to say what it read.
+func withSettings(cmds ...*cobra.Command) {
+	for _, cmd := range cmds {
+		var file settingsFile
+		file.flag(cmd)
+		run := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if _, _, err := file.apply(); err != nil {
+				return err
+			}
+			return run(cmd, args)
+		}
+	}
+}
+
 // apply sets the variables of the file that the environment does not have, and
 // returns where they are from and the names of those that were set. Without a file
 // it does nothing.

@@ -27,8 +27,8 @@ func newOutbox() *cobra.Command {
 		Use:   "outbox",
 		Short: "Make the ledger's table; list, retry and drop the alerts that wait to be sent",
 		Long: "Lists, retries and drops the alerts that a destination has not accepted yet, or refused so often that they are\n" +
-			"parked. The ledger is the one that serve uses: set the PUSHBACK_TABLE_ settings as in the function app. The\n" +
-			"deployment's template makes its table, or init.",
+			"parked. The ledger is the one that serve uses: its settings are the PUSHBACK_TABLE_ ones of the environment\n" +
+			"or of ./" + localSettingsFile + ". The deployment's template makes its table, or init.",
 		Example: "  handler outbox list\n" +
 			"  handler outbox retry --parked",
 		Args: noArguments,
@@ -37,6 +37,7 @@ func newOutbox() *cobra.Command {
 	cmd.AddCommand(newOutboxInit(), newOutboxList(),
 		newOutboxSettle("retry", "Send an alert in the next tick, parked or not", retry),
 		newOutboxSettle("drop", "Drop an alert: it is kept for the audit and never sent", (*ledger.Ledger).Drop))
+	withSettings(cmd.Commands()...)
 	return cmd
 }
 

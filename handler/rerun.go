@@ -53,7 +53,7 @@ func newRerun() *cobra.Command {
 			return r.run(cmd.Context(), args[0])
 		},
 	}
-	r.file.flag(cmd)
+	withSettings(cmd)
 	cmd.Flags().StringVar(&r.from, "from", "", "start of the time to run again, UTC, such as 2026-03-17, 2026-03-17T09:00:00Z, or 36h or 7d for so long ago")
 	cmd.Flags().StringVar(&r.to, "to", "", "end of that time, exclusive (default: now)")
 	cmd.Flags().BoolVar(&r.yes, "yes", false, "mark the windows without a question")
@@ -66,7 +66,6 @@ func newRerun() *cobra.Command {
 
 // rerun marks windows to be run once more.
 type rerun struct {
-	file                                 settingsFile
 	from, to                             string
 	yes, dryRun, noPreview, cancel, json bool
 	stdin                                io.Reader
@@ -110,9 +109,6 @@ const mostListedWindows = 100
 func (r *rerun) run(ctx context.Context, name string) error {
 	from, to, err := r.times()
 	if err != nil {
-		return err
-	}
-	if _, _, err := r.file.apply(); err != nil {
 		return err
 	}
 	if r.settings, err = settings.ReadFor("serve"); err != nil {

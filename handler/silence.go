@@ -36,16 +36,15 @@ func newSilence() *cobra.Command {
 		Long: "A silence holds back the alerts of some activity, up to a severity, for a time: they are recorded and sent nowhere.\n" +
 			"It never holds back an alert that says that somebody may have got in. Those that last are in a reviewed file\n" +
 			"(PUSHBACK_SILENCES); those that are added here are in the ledger and end within 30 days. The ledger is the one that\n" +
-			"serve uses: set the PUSHBACK_TABLE_ settings as in the function app.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q: see handler silence --help", args[0])}
-			}
-			return nil
-		},
+			"serve uses, as the PUSHBACK_TABLE_ settings say in the environment or in ./" + localSettingsFile + ".",
+		Example: "  handler silence list --in-force\n" +
+			"  handler silence add --match IP.Address=203.0.113.0/24 --for 7d --reason 'pen test, ticket 4711' --dry-run",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSilenceAdd(), newSilenceList(), newSilenceShow(), newSilenceEnd(), newSilenceCheck(), newSilenceSchema())
+	cmd.AddCommand(newSilenceAdd(), newSilenceList(), newSilenceShow(), newSilenceEnd(), newSilenceCheck())
+	withSettings(cmd.Commands()...)
+	cmd.AddCommand(newSilenceSchema()) // which has none
 	return cmd
 }
 
@@ -447,7 +446,9 @@ func newSilenceList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the silences of the file and of the ledger, with what each held back",
-		Args:  noArguments,
+		Example: "  handler silence list\n" +
+			"  handler silence list --in-force --json",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now().UTC()
 			d, openErr := openSilences()
@@ -528,7 +529,10 @@ func newSilenceShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show SILENCE",
 		Short: "Show a silence, and the alerts that it held back",
-		Args:  silenceArgument("show"),
+		Long:  "Shows a silence of the file or of the ledger, by its id, and the alerts that it held back.",
+		Example: "  handler silence show pentest-december\n" +
+			"  handler silence show pentest-december --json",
+		Args: silenceArgument("show"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now().UTC()
 			d, err := openSilences()
@@ -619,8 +623,10 @@ func newSilenceEnd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "end SILENCE",
 		Short: "End a silence of the ledger now",
-		Long:  "Ends a silence of the ledger now. What it held back stays recorded, and a late record of its time is held back all the same.",
-		Args:  silenceArgument("end"),
+		Long: "Ends a silence of the ledger now. What it held back stays recorded, and a late record of its time is held back all the same.\n" +
+			"One of the file ends by its until there.",
+		Example: "  handler silence end s-k3v7qp2x --by amy",
+		Args:    silenceArgument("end"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now().UTC()
 			d, err := openSilences()
@@ -655,6 +661,9 @@ func newSilenceCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check files of silences",
+		Long: "Checks files of silences as serve does at its start, and prints what is wrong by file, line and column. The rules that\n" +
+			"they name are those of PUSHBACK_RULES and those that ship. The exit code is 1 if something is wrong.",
+		Example: "  handler silence check rules/silences.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("silence check needs a file of silences, such as rules/silences.yaml")}

@@ -46,7 +46,7 @@ func newTick() *cobra.Command {
 			return t.run(cmd.Context())
 		},
 	}
-	t.file.flag(cmd)
+	withSettings(cmd)
 	cmd.Flags().BoolVar(&t.dryRun, "dry-run", false, "record, claim and send nothing, and print what would be reported")
 	cmd.Flags().BoolVar(&t.json, "json", false, "print one JSON object for the tick, and nothing else")
 	cmd.Flags().BoolVar(&t.logged, "log", false, "also write the log of the tick to standard error, as serve does")
@@ -55,7 +55,6 @@ func newTick() *cobra.Command {
 
 // tickCommand is one tick by hand.
 type tickCommand struct {
-	file         settingsFile
 	dryRun, json bool
 	logged       bool
 	clock        func() time.Time
@@ -64,9 +63,6 @@ type tickCommand struct {
 }
 
 func (t *tickCommand) run(ctx context.Context) error {
-	if _, _, err := t.file.apply(); err != nil {
-		return err
-	}
 	s, err := settings.ReadFor("serve")
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestNoFile(t *testing.T) {
 	}{
 		{[]string{"query", "--file", dir}, "--file " + dir + ": this is a folder"},
 		{[]string{"card", "--alert", dir}, "--alert " + dir + ": this is a folder"},
-		{[]string{"card"}, "card needs an alert: --alert FILE"},
+		{[]string{"card"}, "card needs --alert FILE"},
 		{[]string{"card", "alert.json"}, "takes no argument, and got \"alert.json\""},
 	} {
 		if r := handler(t, c.args...); r.code != exitUsage || !strings.Contains(r.stderr, c.want) {

@@ -268,6 +268,9 @@ func narrows(m Matcher) bool {
 // CheckAdHoc returns what is wrong with a silence of the ledger that is added now.
 func CheckAdHoc(s Silence, now time.Time, words Words) []Fault {
 	c := &checker{words: words, faults: Check(s, words)}
+	if !s.Until.IsZero() && !s.Until.After(now) { // which says more than that it is before from
+		c.faults = slices.DeleteFunc(c.faults, func(f Fault) bool { return f.Key == "until" })
+	}
 	switch {
 	case !s.Review.IsZero():
 		c.fail("review", "review is for silences of the file: this one ends by itself")

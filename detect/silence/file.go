@@ -90,15 +90,16 @@ func Parse(file string, data []byte, words Words) ([]Silence, []Problem) {
 		r.fail(nil, "the file is empty: expected silences: and a list")
 		return nil, r.problems
 	}
-	if err == nil {
-		var more yaml.Node
-		if decoder.Decode(&more) != io.EOF {
-			err = errors.New("there is something behind the end of the document, ---")
-		}
-	}
 	if err != nil {
-		r.fail(nil, "it is not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, []Problem{syntaxProblem(file, data, err)}
+	}
+	var more yaml.Node
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		r.fail(&more, "there is a second document behind the first: expected one, without ---")
 		return nil, r.problems
+	case !errors.Is(err, io.EOF):
+		return nil, []Problem{syntaxProblem(file, data, err)}
 	}
 	list := r.root(doc.Content[0])
 	slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Line - b.Line })
@@ -290,10 +291,15 @@ func (r *reader) silence(n *yaml.Node) (Silence, bool) {
 		return t
 	}
 	s.From, s.Until, s.Review = moment("from"), moment("until"), moment("review")
-	for _, text := range r.texts(values["hours"], "hours") {
+	hours := values["hours"]
+	for i, text := range r.texts(hours, "hours") {
 		h, err := ParseHours(text)
 		if err != nil {
-			r.fail(values["hours"], "hours: %v", err)
+			node := hours
+			if hours.Kind == yaml.SequenceNode {
+				node = hours.Content[i]
+			}
+			r.fail(node, "hours: %v", err)
 			continue
 		}
 		s.Hours = append(s.Hours, h)

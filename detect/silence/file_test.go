@@ -77,10 +77,16 @@ func TestParseRefuses(t *testing.T) {
 	edit := func(old, new string) string { return strings.Replace(example, old, new, 1) }
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "", "s.yaml: the file is empty"},
-		{"no YAML", "silences: [", "s.yaml: it is not valid YAML"},
+		{"no YAML", "silences: [", "s.yaml:1:1: it is not valid YAML: "},
+		{"no YAML in a line", "silences:\n  - id: x\n    reason: a: b\n    by: amy\n", "s.yaml:3:5: it is not valid YAML: mapping values are not allowed"},
+		{"no YAML of the first", "silences:\n  - id: x\n   bad: [", "s.yaml:3:4: it is not valid YAML: "},
+		{"a tab", "silences:\n\t- id: x\n", "s.yaml:2:2: it is not valid YAML: found character that cannot start any token (indent with spaces"},
+		{"no UTF-8", "silences:\n  - id: \u00e9\xff\n", "s.yaml:2:10: the file is not UTF-8 text"},
+		{"a control character", "silences:\n  - id: \x01\n", "s.yaml:2:3: it is not valid YAML: control characters"},
 		{"a list", "- id: x\n", "s.yaml:1:1: the file is a list"},
 		{"another key", "silence:\n- id: x\n", `s.yaml:1:1: the file has no key "silence": did you mean "silences"?`},
-		{"a second document", example + "---\nsilences: []\n", "behind the end of the document"},
+		{"a second document", example + "---\nsilences: []\n", "s.yaml:12:1: there is a second document"},
+		{"no YAML behind", example + "---\n[\n", "it is not valid YAML"},
 		{"no list", "silences: {id: x}\n", "s.yaml:1:11: silences is a mapping: expected a list"},
 		{"a key of another name", edit("reason:", "raeson:"), `s.yaml:10:5: a silence has no key "raeson": did you mean "reason"?`},
 		{"a key twice", edit("    by: amy", "    by: amy\n    by: bob"), "s.yaml:12:5: the key by is there twice"},
@@ -105,7 +111,7 @@ func TestParseRefuses(t *testing.T) {
 		{"two in one", edit("{detail:", "{finding: repeated, detail:"), "make it two"},
 		{"a finding that is none", edit("{detail: Applications, value: Azure Portal}", "{finding: knowndevice}"), `did you mean "known-device"?`},
 		{"a finding that says that somebody got in", edit("{detail: Applications, value: Azure Portal}", "{finding: success-same-ip}"), "no silence holds back such a one"},
-		{"hours that are none", edit("    by: amy", "    by: amy\n    hours: [Tue]"), "s.yaml:12:12: hours: "},
+		{"hours that are none", edit("    by: amy", "    by: amy\n    hours: [Tue 08:00-12:00, Tue]"), "s.yaml:12:30: hours: "},
 		{"an alias", "silences:\n- &a {id: x}\n- *a\n", "s.yaml:3:3: a silence is an alias"},
 		{"an id twice", example + strings.TrimPrefix(strings.Replace(example, "pentest-december", "Pentest-December", 1), "silences:\n"), "is also that of the silence in line 2"},
 		{"too wide", edit("    rules: [mfa-rejected-by-user]", "    rules: [all]\n    # too wide\n    match: [{entity: Account, identifier: FullName, value: \"*\"}]\n    until: 2027-01-01\n    reason: r\n    by: b\n  - id: other"), "so wide that it would hold back everything of every rule"},
@@ -199,15 +205,16 @@ func TestAdHocEnds(t *testing.T) {
 		{"longer", noon.Add(30*24*time.Hour + time.Second), "within 30 days"},
 		{"never", time.Time{}, "has no end"},
 		{"before", noon, "would have ended"},
+		{"before it begins", noon.Add(-time.Hour), "would have ended"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := Silence{ID: "x", Match: []Matcher{{Entity: "IP", Identifier: "Address", CIDR: []string{"203.0.113.7"}}}, Until: tt.until, Reason: "r", By: "b"}
+			s := Silence{ID: "x", Match: []Matcher{{Entity: "IP", Identifier: "Address", CIDR: []string{"203.0.113.7"}}}, From: noon, Until: tt.until, Reason: "r", By: "b"}
 			var said []string
 			for _, f := range CheckAdHoc(s, noon, testWords) {
 				said = append(said, f.Message)
 			}
-			if got := strings.Join(said, "\n"); tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			if got := strings.Join(said, "\n"); tt.want == "" && got != "" || !strings.Contains(got, tt.want) || len(said) > 1 {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

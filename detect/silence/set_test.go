@@ -359,27 +359,3 @@ func BenchmarkTick(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "ms/tick")
 }
-
-// BenchmarkRead measures reading 1,000 silences of the ledger, which a tick does when
-// they changed.
-func BenchmarkRead(b *testing.B) {
-	var list AdHoc
-	for i := range 1000 {
-		list = append(list, Silence{ID: fmt.Sprint("s", i), MaxSeverity: alert.Medium, Until: noon, Reason: "pen test, ticket 4711", By: "amy", Match: []Matcher{
-			{Entity: "IP", Identifier: "Address", CIDR: []string{fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)}},
-			{Entity: "Account", Identifier: "FullName", Values: []string{fmt.Sprintf("pentest-%d-*@x.example", i)}},
-		}})
-	}
-	text, err := list.Encode(noon)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(len(text)), "bytes")
-	for b.Loop() {
-		list, err := DecodeAdHoc(text)
-		if err != nil {
-			b.Fatal(err)
-		}
-		New(list, nil)
-	}
-}
