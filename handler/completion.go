@@ -246,7 +246,10 @@ func exemplify(completion *cobra.Command) {
 	} {
 		for _, shell := range completion.Commands() {
 			if shell.Name() == name {
-				shell.Example = example
+				shell.Example, shell.Args = example, noArguments
+			}
+			if shell.Name() == "bash" {
+				ownBash(shell)
 			}
 		}
 	}

@@ -108,7 +108,7 @@ func TestUsageErrors(t *testing.T) {
 		"help setings":                 `unknown command "setings": did you mean "settings"?`,
 		"help outbox lst":              `unknown command "lst": did you mean "list"?`,
 		"completion zhs":               `unknown command "zhs": did you mean "zsh"?`,
-		"completion bash x":            `unknown command "x"`,
+		"completion bash x":            `bash takes no argument, and got "x": see handler completion bash --help`,
 		"--hlep":                       "unknown flag: --hlep: did you mean --help? See handler --help",
 		"demo --jsn":                   "unknown flag: --jsn: did you mean --json? See handler demo --help",
 		"demo -json":                   "unknown flag: -json: did you mean --json?",

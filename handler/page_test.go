@@ -29,6 +29,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 	"pushback/handler/page"
 )
 
@@ -333,6 +334,18 @@ func TestPage(t *testing.T) {
 		t.Errorf("the totals are %q", totals)
 	}
 	b.accessible("list and card")
+	// The list names the verdict that the card has, and says the whole finding of a cell
+	// that is pointed at.
+	for i, a := range sorted[:10] {
+		verdict := text.HeadlineOf(a)
+		cell := evalAs[[]string](b, fmt.Sprintf(`(() => { const c = document.querySelectorAll('#rows tr')[%d].querySelector('.is-finding'); return [c.lastChild.textContent, c.title]; })()`, i))
+		if verdict.Verdict == "" || len(a.Context.Findings) == 0 {
+			continue
+		}
+		if brief := text.Brief(a.Context.Findings[0]); cell[0] != verdict.Bare() || a.Updates == nil && !strings.Contains(cell[1], verdict.Bare()+": "+brief) {
+			t.Errorf("the finding of %s is %q, want %q and %q", a.ID, cell, verdict.Bare(), brief)
+		}
+	}
 
 	// Keys, and the address that goes along.
 	for _, press := range []struct {

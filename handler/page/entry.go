@@ -19,15 +19,18 @@ type entry struct {
 	Time     time.Time `json:"time,omitzero"`
 	// User is whom the alert is about, or what if it is about nobody, and Users
 	// how many more. What says which of them it is. Address is where from.
-	User      string   `json:"user"`
-	What      string   `json:"what"`
-	Users     int      `json:"users,omitempty"`
-	Address   string   `json:"address"`
-	Addresses int      `json:"addresses,omitempty"`
-	Finding   string   `json:"finding"` // the weightiest
-	Findings  []string `json:"findings"`
-	Rule      string   `json:"rule"`
-	Title     string   `json:"title"`
+	User      string `json:"user"`
+	What      string `json:"what"`
+	Users     int    `json:"users,omitempty"`
+	Address   string `json:"address"`
+	Addresses int    `json:"addresses,omitempty"`
+	// Finding is the verdict that the card has as its headline, or else the weightiest
+	// finding, and Whole that finding where it is another text.
+	Finding  string   `json:"finding"`
+	Whole    string   `json:"whole,omitempty"`
+	Findings []string `json:"findings"`
+	Rule     string   `json:"rule"`
+	Title    string   `json:"title"`
 	// Updates is the id of the alert that this one brings news of.
 	Updates string `json:"updates,omitempty"`
 	// Storm is how many alerts it takes the place of.
@@ -60,19 +63,18 @@ func entryOf(n int, a alert.Alert) entry {
 			e.Findings = append(e.Findings, shown(text.Capital(text.Finding(f.Kind))))
 		}
 		if news, ok := a.News(); ok {
-			e.Finding = shown(without(text.Brief(news), users))
+			e.Whole = shown(without(text.Brief(news), users))
 		} else if len(a.Context.Findings) > 0 {
-			e.Finding = shown(without(text.Brief(a.Context.Findings[0]), users))
+			e.Whole = shown(without(text.Brief(a.Context.Findings[0]), users))
 		}
 	}
 	if a.FraudReported() {
 		e.Findings = append(e.Findings, "Reported by the user")
-		if e.Finding == "" {
-			e.Finding = "Reported by the user"
-		}
+		e.Whole = cmp.Or(e.Whole, "Reported by the user")
 	}
-	if e.Finding == "" {
-		e.Finding = e.Title
+	e.Finding = cmp.Or(shown(text.HeadlineOf(a).Bare()), e.Whole, e.Title)
+	if e.Whole == e.Finding {
+		e.Whole = ""
 	}
 	if a.Updates != nil {
 		e.Updates = shown(a.Updates.ID)

@@ -170,6 +170,9 @@ func (h Headline) String() string {
 	return h.Verdict + ": " + h.About
 }
 
+// Bare returns the verdict where a mark beside it says that the alert is an update.
+func (h Headline) Bare() string { return Capital(strings.TrimPrefix(h.Verdict, update)) }
+
 // HeadlineOf returns what an alert is called.
 func HeadlineOf(a alert.Alert) Headline {
 	said, found := verdict(a)

@@ -170,7 +170,7 @@ function take(answer) {
   for (const entry of run.entries) {
     if (entry.n !== alerts.length) continue;
     entry.at = entry.time ? Date.parse(entry.time) : NaN;
-    entry.haystack = [entry.user, entry.address, entry.title, entry.rule, entry.id, entry.findings.join(' '), entry.search].join(' ').toLowerCase();
+    entry.haystack = [entry.user, entry.address, entry.title, entry.rule, entry.id, entry.finding, entry.findings.join(' '), entry.search].join(' ').toLowerCase();
     alerts.push(entry);
     if (!byID.has(entry.id)) byID.set(entry.id, entry);
   }

@@ -28,6 +28,8 @@ function row(alert, short) {
     cell('is-address', who(alert.address || '–', alert.addresses)),
     cell('is-finding', ...(alert.updates ? [make('span', 'mark', 'Update'), ' '] : []), ...(alert.storm ? [make('span', 'mark', `Storm of ${alert.storm}`), ' '] : []), make('span', '', alert.finding)),
   );
+  // Where there is room for a few words, the rest is a matter of pointing at them.
+  if (alert.whole) tr.lastChild.title += `: ${alert.whole}`;
   return tr;
 }
 
