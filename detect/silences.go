@@ -156,8 +156,9 @@ type silencer struct {
 	ledger    Ledger
 
 	reader silence.Reader
-	read   bool         // the ledger's, once
-	tag    string       // of what was read
+	read   bool   // the ledger's, once
+	tag    string // of what was read
+	lull   lull
 	set    *silence.Set // of the file and the ledger
 }
 
@@ -213,13 +214,13 @@ func (s *silencer) note(ctx context.Context, report *Report) (done bool, err err
 	if err != nil {
 		return false, err
 	}
+	if s.lull.of(s.set, tag, report.Time) && len(report.Silenced()) == 0 {
+		return true, nil
+	}
+	s.lull = lull{}
 	state, damaged := readSilenceState(text)
 	if damaged != nil {
 		report.HealthWarnings = append(report.HealthWarnings, damaged.Error()+": what silences held back is counted anew")
-	}
-	before, err := json.Marshal(state)
-	if err != nil {
-		return false, err
 	}
 	s.count(&state, report)
 	if s.config.Share.first() {
@@ -227,41 +228,67 @@ func (s *silencer) note(ctx context.Context, report *Report) (done bool, err err
 		s.review(&state, report.Time)
 	}
 	state.forget(s.set, report.Time)
-	left, err := state.fit(mostSilenceState)
+	after, left, err := state.encode(mostSilenceState)
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		if done && left > 0 {
-			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("%s not counted, and their ends are not reported: there are more than the ledger's note has room for", counted(left, "silence is", "silences are")))
-		}
-	}()
-	after, err := json.Marshal(state)
-	if err != nil || string(after) == string(before) && len(state.Owed) == 0 {
-		return true, err
-	}
-	if string(after) != string(before) {
-		next, ok, err := s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, string(after), tag)
+	if after != text {
+		next, ok, err := s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, after, tag)
 		if err != nil || !ok {
 			return false, err
 		}
 		tag = next
 	}
-	if len(state.Owed) == 0 || !s.config.Share.first() {
-		return true, nil
+	if left > 0 {
+		report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("%s not counted, and their ends are not reported: there are more than the ledger's note has room for", counted(left, "silence is", "silences are")))
 	}
-	// They are made of the note alone: after a crash they are the same alerts.
-	for _, news := range state.Owed {
-		if err := s.record(ctx, news, report); err != nil {
+	if len(state.Owed) > 0 && s.config.Share.first() {
+		// They are made of the note alone: after a crash they are the same alerts.
+		for _, news := range state.Owed {
+			if err := s.record(ctx, news, report); err != nil {
+				return false, err
+			}
+		}
+		state.Owed = nil
+		if after, _, err = state.encode(mostSilenceState); err != nil {
 			return false, err
 		}
+		// If another process was first, it records them again, which is once.
+		_, _, err = s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, after, tag)
+		return true, err
 	}
-	state.Owed = nil
-	if after, err = json.Marshal(state); err != nil {
-		return false, err
+	if left == 0 && len(state.Owed) == 0 {
+		s.lull = lullFrom(s.set, tag, report.Time)
 	}
-	_, _, err = s.ledger.SetNote(ctx, HealthRuleID, silenceCountNote, string(after), tag)
-	return true, err // if another process was first, it records them again, which is once
+	return true, nil
+}
+
+// lull is a time in which there is nothing to note of silences, unless one holds
+// something back or another process notes something: with very many a tick need not go
+// over all of them.
+type lull struct {
+	set         *silence.Set
+	tag         string // of the note
+	from, until time.Time
+}
+
+// longestLull is how late a silence may be found to need a look.
+const longestLull = time.Hour
+
+// lullFrom returns the time from a tick on until one of the silences ends.
+func lullFrom(set *silence.Set, tag string, now time.Time) lull {
+	l := lull{set, tag, now, now.Add(longestLull)}
+	for _, one := range set.All() {
+		if one.Until.After(now) && one.Until.Before(l.until) {
+			l.until = one.Until
+		}
+	}
+	return l
+}
+
+// of reports whether a time is in it, with these silences and the note of this tag.
+func (l lull) of(set *silence.Set, tag string, at time.Time) bool {
+	return l.set == set && l.tag == tag && !at.Before(l.from) && at.Before(l.until)
 }
 
 // silencesTimeout is how long noting what silences held back may take.
@@ -466,19 +493,20 @@ func (state *silenceState) forget(set *silence.Set, now time.Time) {
 // takes as many UTF-16 units.
 const mostSilenceState = 390_000
 
-// fit leaves out what there is no room for, and returns how many silences that are. First
+// encode writes what there is room for, and returns how many silences are left out. First
 // it leaves out what is known of the last alerts, those of long ago before others, but for
 // their times; then silences, those that held back nothing and were seen last before
 // others. So the next tick leaves out the same.
-func (state *silenceState) fit(most int) (left int, err error) {
+func (state *silenceState) encode(most int) (text string, left int, err error) {
 	size := func(v any) int {
-		text, failed := json.Marshal(v)
+		written, failed := json.Marshal(v)
 		err = cmp.Or(err, failed)
-		return len(text)
+		return len(written)
 	}
-	over := size(state) - most
+	whole, err := json.Marshal(state)
+	over := len(whole) - most
 	if over <= 0 || err != nil {
-		return 0, err
+		return string(whole), 0, err
 	}
 	ids := slices.Collect(maps.Keys(state.Silences))
 	slices.SortFunc(ids, func(a, b string) int {
@@ -503,7 +531,10 @@ func (state *silenceState) fit(most int) (left int, err error) {
 		delete(state.Silences, id)
 		left++
 	}
-	return left, err
+	if err == nil {
+		whole, err = json.Marshal(state)
+	}
+	return string(whole), left, err
 }
 
 // record records an alert about silences for all destinations.

@@ -12,12 +12,17 @@ import (
 )
 
 // manySilences are silences of users whom nobody is called like, and first one of alice.
-func manySilences(n int, end string) *silence.Set {
-	list := []silence.Silence{until(silenced("alice", "alice"), end)}
+func manySilences(n int, end string) *silence.Set { return silence.New(manyAt(n, clock(end)), nil) }
+
+func manyAt(n int, end time.Time) []silence.Silence {
+	list := []silence.Silence{silenced("alice", "alice")}
 	for i := range n - 1 {
-		list = append(list, until(silenced(fmt.Sprintf("%060d", i), fmt.Sprint("nobody", i)), end))
+		list = append(list, silenced(fmt.Sprintf("%060d", i), fmt.Sprint("nobody", i)))
 	}
-	return silence.New(list, nil)
+	for i := range list {
+		list[i].Until = end
+	}
+	return list
 }
 
 // More silences than the note has room for fail no tick, and those that hold something
@@ -108,7 +113,7 @@ func TestSilenceCountedAfterCrash(t *testing.T) {
 
 // What is left out is the least that has to be, and of those that held something back
 // the time of the last alert stays.
-func TestFit(t *testing.T) {
+func TestSilenceStateFits(t *testing.T) {
 	t.Parallel()
 	full := func() *silenceState {
 		s := &silenceState{Silences: map[string]*SilenceCount{}}
@@ -131,8 +136,8 @@ func TestFit(t *testing.T) {
 	}
 	for most := size(full()) + 1; most > 0; most -= 7 {
 		s := full()
-		left, err := s.fit(most)
-		if err != nil || size(s) > max(most, len("{}")) || left != 20-len(s.Silences) {
+		text, left, err := s.encode(most)
+		if err != nil || len(text) > max(most, len("{}")) || len(text) != size(s) || left != 20-len(s.Silences) {
 			t.Fatalf("at most %d: %d, %d left out of %d, %v", most, size(s), left, len(s.Silences), err)
 		}
 		counted, whole := 0, 0
@@ -149,7 +154,7 @@ func TestFit(t *testing.T) {
 		if left > 0 && whole > 0 || left > 10 != (counted < 10) || whole > 0 && s.Silences["s09"].Last.ID == "" {
 			t.Errorf("at most %d: %d left out, %d that held something back, %d of them with the alert", most, left, counted, whole)
 		}
-		if again, err := s.fit(most); again != 0 || err != nil {
+		if _, again, err := s.encode(most); again != 0 || err != nil {
 			t.Errorf("at most %d: it leaves out %d more", most, again)
 		}
 	}

@@ -191,7 +191,7 @@ func config() Config {
 
 // day is a run of a detector over a world.
 type day struct {
-	t        *testing.T
+	t        testing.TB
 	config   Config
 	rules    []*rule.Rule
 	world    *world
@@ -201,7 +201,7 @@ type day struct {
 	reports  []Report
 }
 
-func newDay(t *testing.T, c Config, events []event, rules ...*rule.Rule) *day {
+func newDay(t testing.TB, c Config, events []event, rules ...*rule.Rule) *day {
 	t.Helper()
 	d := &day{t: t, config: c, rules: rules, world: &world{events: events}, ledger: ledger.NewMemory(), inbox: &inbox{name: "inbox"}}
 	d.restart()
