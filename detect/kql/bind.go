@@ -500,6 +500,11 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 	case *element:
 		of := b.dynamicOperand(n.of, n.indexAt, in)
 		at := b.expr(n.at, in)
+		if tuple, ok := of.(*tupleExpr); ok && tuple.types != nil {
+			if c, ok := at.(*constExpr); ok && (c.t == Int || c.t == Long) && c.val.n >= 0 && c.val.n < int64(len(tuple.types)) {
+				return tuple.value(int(c.val.n))
+			}
+		}
 		switch at.typ() {
 		case String:
 			return fold(&applyExpr{t: Dynamic, args: []expr{of, at}, rows: func(a []Value) Value { return memberOf(a[0], a[1].s) }})

@@ -25,14 +25,8 @@ var unsupportedFunctions = wordSet(strings.Fields(`
 	map materialized_view merge_tdigest new_guid node_degree_in node_degree_out node_id parse_command_line
 	parse_user_agent parse_xml passthrough percentile_tdigest percentiles_array_tdigest percentrank_tdigest
 	punycode_domain_from_string punycode_domain_to_string punycode_from_string punycode_to_string rand rank_tdigest
-	row_id row_rank rowstore_ordinal_range series_abs series_acos series_add series_asin series_atan series_ceiling
-	series_cos series_cosine_similarity series_decompose series_decompose_anomalies series_decompose_forecast
-	series_divide series_dot_product series_equals series_exp series_fft series_fill_backward series_fill_const
-	series_fill_forward series_fill_linear series_fir series_fit_2lines series_fit_2lines_dynamic series_fit_line
-	series_fit_line_dynamic series_fit_poly series_floor series_greater series_greater_equals series_ifft series_iir
-	series_less series_less_equals series_log series_magnitude series_multiply series_not_equals series_outliers
-	series_pearson_correlation series_periods_detect series_periods_validate series_pow series_product series_seasonal
-	series_sign series_sin series_stats series_stats_dynamic series_subtract series_sum series_tan stored_query_result
+	row_id row_rank rowstore_ordinal_range
+	stored_query_result
 	tdigest tdigest_isvalid tdigest_merge treepath weekofyear welch_test zlib_compress_to_base64_string
 `)...)
 
@@ -55,7 +49,6 @@ var insteadOf = map[string]string{
 
 // insteadOfFamily holds for all whose names begin alike.
 var insteadOfFamily = map[string]string{
-	"series_":  "mv-expand makes rows of an array, and summarize and the scalar functions compute on those",
 	"geo_":     "compare by the country or the city that the record carries",
 	"convert_": "multiply by the unit's factor",
 }
