@@ -8,16 +8,19 @@ import (
 
 // binder gives names their meaning and expressions their types.
 type binder struct {
-	db       *Database
-	x        *execution
-	now      Value
-	scope    *scope
-	scans    []*scan
-	missing  []string     // tables that a fuzzy union goes without
-	optional []string     // columns that column_ifexists asks for
-	bound    int          // operators and calls so far
-	weights  map[expr]int // of expressions that a name stands for
-	agg      *aggregation // of the summarize being bound, or nil
+	db    *Database
+	x     *execution
+	now   Value
+	scope *scope
+	scans []*scan
+	// externals are the addresses that externaldata names.
+	externals []string
+	fuzzy     int          // how many fuzzy unions are being bound
+	missing   []string     // tables that a fuzzy union goes without
+	optional  []string     // columns that column_ifexists asks for
+	bound     int          // operators and calls so far
+	weights   map[expr]int // of expressions that a name stands for
+	agg       *aggregation // of the summarize being bound, or nil
 
 	window       *windowing // what the operator being bound may see of other rows, or nil
 	subtables    int        // how many mv-apply are being bound

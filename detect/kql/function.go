@@ -108,6 +108,7 @@ func functionGroups() []functionGroup {
 		{"URLs, paths, CSV, JSON", parseFunctions()},
 		{"IPv4 addresses", ipv4Functions()},
 		{"IPv6 addresses", ipv6Functions()},
+		{"Places of IP addresses", geoIPFunctions()},
 		{"Encodings", encodingFunctions()},
 		{"Hashes", hashFunctions()},
 		{"Mathematics", mathFunctions()},

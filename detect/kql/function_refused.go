@@ -13,7 +13,7 @@ var unsupportedFunctions = wordSet(strings.Fields(`
 	geo_azimuth geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points geo_distance_point_to_line
 	geo_distance_point_to_polygon geo_from_wkt geo_geohash_neighbors geo_geohash_to_central_point geo_geohash_to_polygon
 	geo_h3cell_children geo_h3cell_level geo_h3cell_neighbors geo_h3cell_parent geo_h3cell_rings
-	geo_h3cell_to_central_point geo_h3cell_to_polygon geo_info_from_ip_address geo_intersection_2lines
+	geo_h3cell_to_central_point geo_h3cell_to_polygon geo_intersection_2lines
 	geo_intersection_2polygons geo_intersection_line_with_polygon geo_intersects_2lines geo_intersects_2polygons
 	geo_intersects_line_with_polygon geo_line_buffer geo_line_centroid geo_line_densify geo_line_interpolate_point
 	geo_line_length geo_line_locate_point geo_line_simplify geo_line_to_s2cells geo_point_buffer geo_point_in_circle
@@ -40,9 +40,8 @@ var insteadOf = map[string]string{
 	"hash_many": "use hash_sha256(strcat(...))", "hash_combine": "use hash_sha256(strcat(...))",
 	"hll": "use dcount(), which is exact here", "hll_if": "use dcountif(), which is exact here",
 	"dcount_hll": "use dcount(), which is exact here", "tdigest": "use percentile(), which is exact here",
-	"percentile_tdigest":       "use percentile(), which is exact here",
-	"geo_info_from_ip_address": "use the location that the sign-in carries",
-	"cluster":                  "there is one database here", "database": "there is one database here",
+	"percentile_tdigest": "use percentile(), which is exact here",
+	"cluster":            "there is one database here", "database": "there is one database here",
 	"rand":     "an answer that changes from run to run can not be tested",
 	"new_guid": "an answer that changes from run to run can not be tested",
 }

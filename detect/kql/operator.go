@@ -73,7 +73,11 @@ func buildSources() map[string]func(p *parser) node {
 		"print":     parsePrint,
 		"range":     parseRange,
 		"datatable": parseDatatable,
-		"union":     parseUnionSource,
+
+		"externaldata":  parseExternal,
+		"external_data": parseExternal,
+
+		"union": parseUnionSource,
 	}
 }
 
@@ -120,10 +124,8 @@ var refusedOperators = map[string]string{
 }
 
 var refusedSources = map[string]string{
-	"search":        "where with has, over tables that are named, looks for text",
-	"find":          "union with where names the tables",
-	"externaldata":  "put the data into a datatable",
-	"evaluate":      "no plugin is supported",
-	"macro-expand":  "write the query for each",
-	"external_data": "put the data into a datatable",
+	"search":       "where with has, over tables that are named, looks for text",
+	"find":         "union with where names the tables",
+	"evaluate":     "no plugin is supported",
+	"macro-expand": "write the query for each",
 }

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -31,6 +32,12 @@ type Database struct {
 	Watchlists func(alias string) (*Table, error)
 	// Functions are the saved functions that queries can call, or nil.
 	Functions *Functions
+	// External opens the file that stands for an address, for externaldata. Its error
+	// for one that is not there is a *MissingExternal. It may be nil.
+	External func(uri string) (ExternalFile, error)
+	// Location says where an address is, for geo_info_from_ip_address(), and whether
+	// that is known. It may be nil.
+	Location func(netip.Addr) (Location, bool)
 
 	tables map[string]*Table
 	// schemas are those of tables that are made when somebody asks for them. Only a
@@ -164,6 +171,8 @@ type Summary struct {
 	Reads map[string][]string
 	// Optional lists the columns that it asks column_ifexists() for.
 	Optional []string
+	// External lists the addresses that externaldata names.
+	External []string
 	// Missing lists the tables that a fuzzy union goes without, and the functions,
 	// with () behind their names.
 	Missing []string
@@ -251,6 +260,7 @@ type compiled struct {
 	root              relation
 	scans             []*scan
 	missing, optional []string
+	externals         []string
 	warnings          []string
 	rendering         *Rendering
 }
@@ -274,14 +284,14 @@ func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	b.statements(statements)
 	root := b.relation(body)
 	return &compiled{
-		root: root, scans: b.scans, missing: b.missing, optional: b.optional,
+		root: root, scans: b.scans, missing: b.missing, optional: b.optional, externals: b.externals,
 		warnings: b.warnings, rendering: render.check(b, root.columns()),
 	}, nil
 }
 
 // summary reads what the scans of a prepared plan need.
 func (c *compiled) summary() *Summary {
-	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional, Warnings: c.warnings}
+	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional, Warnings: c.warnings, External: c.externals}
 	for _, col := range c.root.columns() {
 		s.Columns = append(s.Columns, ColumnSchema{col.name, col.typ})
 	}
