@@ -89,6 +89,7 @@ func newTest() *cobra.Command {
 	cmd.Flags().StringVar(&junit, "junit", "", "also write the results into this file, as JUnit's XML")
 	cmd.Flags().StringVar(&start, "init", "", "write a first case for the rule of this file into NAME.test.yaml beside it, and run nothing")
 	t.lists.flag(cmd)
+	t.lists.data.flags(cmd)
 	strictFlag(cmd, &strict)
 	return cmd
 }

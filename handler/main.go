@@ -92,6 +92,6 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newBacktest(), newQuery(), newCard(), newCheck(), newTest(), newLint(), newRule())
+	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newBacktest(), newQuery(), newCard(), newCheck(), newTest(), newLint(), newRule(), newExternal())
 	return root
 }
