@@ -171,8 +171,6 @@ type Summary struct {
 	Reads map[string][]string
 	// Optional lists the columns that it asks column_ifexists() for.
 	Optional []string
-	// External lists the addresses that externaldata names.
-	External []string
 	// Missing lists the tables that a fuzzy union goes without, and the functions,
 	// with () behind their names.
 	Missing []string
@@ -260,7 +258,6 @@ type compiled struct {
 	root              relation
 	scans             []*scan
 	missing, optional []string
-	externals         []string
 	warnings          []string
 	rendering         *Rendering
 }
@@ -284,14 +281,14 @@ func (b *binder) compile(query string, now time.Time) (c *compiled, err error) {
 	b.statements(statements)
 	root := b.relation(body)
 	return &compiled{
-		root: root, scans: b.scans, missing: b.missing, optional: b.optional, externals: b.externals,
+		root: root, scans: b.scans, missing: b.missing, optional: b.optional,
 		warnings: b.warnings, rendering: render.check(b, root.columns()),
 	}, nil
 }
 
 // summary reads what the scans of a prepared plan need.
 func (c *compiled) summary() *Summary {
-	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional, Warnings: c.warnings, External: c.externals}
+	s := &Summary{Reads: make(map[string][]string), Missing: c.missing, Optional: c.optional, Warnings: c.warnings}
 	for _, col := range c.root.columns() {
 		s.Columns = append(s.Columns, ColumnSchema{col.name, col.typ})
 	}
