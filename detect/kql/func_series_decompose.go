@@ -318,11 +318,8 @@ func seasonal(xs []float64, length int64, testPoints int, threshold float64) []f
 	learned := xs[:len(xs)-testPoints]
 	if length < 0 {
 		length = 0
-		for _, p := range detectPeriods(learned, 0, math.Inf(1)) {
-			if p.score >= threshold {
-				length = int64(p.lag)
-			}
-			break
+		if found := detectPeriods(learned, 0, math.Inf(1)); len(found) > 0 && found[0].score >= threshold {
+			length = int64(found[0].lag)
 		}
 	}
 	if length == 0 {

@@ -229,8 +229,9 @@ type seriesScale struct {
 	hasLast     bool
 }
 
-// farPlace bounds places, so that no arithmetic on them overflows.
-const farPlace = int64(1) << 52
+// farPlace bounds places, so that no arithmetic on them overflows. What is farther away
+// is at it: an axis that reaches there is too long anyway.
+const farPlace = int64(1) << 61
 
 // scale computes the bounds in a run.
 func (s *seriesBounds) scale(x *execution, axis Type, inclusive bool) *seriesScale {
@@ -272,7 +273,7 @@ func (s *seriesBounds) scale(x *execution, axis Type, inclusive bool) *seriesSca
 				break
 			}
 			c.last = last
-			if sortOrder(c.at(last), to) >= 0 { // the end itself is not part of the series
+			if at := c.at(last); at.IsNull() || sortOrder(at, to) >= 0 { // the end itself is not part of the series
 				c.last--
 			}
 		}
@@ -280,27 +281,33 @@ func (s *seriesBounds) scale(x *execution, axis Type, inclusive bool) *seriesSca
 	})
 }
 
-// place is which step a value falls into. It is false of what is null or too far away.
+// place is which step a value falls into. It is false of what is null or infinite.
 func (c *seriesScale) place(v Value) (int64, bool) {
-	switch {
-	case v.IsNull():
+	if v.IsNull() {
 		return 0, false
-	case v.kind == Real || v.kind == Decimal:
-		x := math.Floor((convert(v, Real).real() - convert(c.origin, Real).real()) / convert(c.step, Real).real())
-		if !(math.Abs(x) < float64(farPlace)) {
-			return 0, false
+	}
+	if v.kind != Real && v.kind != Decimal {
+		if distance, ok := subtractWhole(v.n, c.origin.n); ok {
+			place := distance / c.step.n
+			if distance%c.step.n < 0 {
+				place--
+			}
+			return min(max(place, -farPlace), farPlace), true
 		}
-		return int64(x), true
 	}
-	distance, ok := subtractWhole(v.n, c.origin.n)
-	if !ok {
+	x := math.Floor((numberOf(v) - numberOf(c.origin)) / numberOf(c.step))
+	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0, false
 	}
-	place := distance / c.step.n
-	if distance%c.step.n < 0 {
-		place--
+	return int64(min(max(x, -float64(farPlace)), float64(farPlace))), true
+}
+
+// numberOf is a value of an axis as a real.
+func numberOf(v Value) float64 {
+	if v.kind == Decimal {
+		return convert(v, Real).real()
 	}
-	return place, place > -farPlace && place < farPlace
+	return realOf(v)
 }
 
 // at is the value where a step begins.

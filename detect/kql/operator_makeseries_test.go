@@ -48,6 +48,10 @@ var seriesQueries = []struct{ query, want, official string }{
 	{query: seriesLog + "| make-series n=count() on timestamp to datetime(2017-01-03) step 1d by bin(timestamp, 30d) | project n", want: "n:dynamic\n[1,1,1]"},
 	{query: seriesLog + "| make-series n=count() on timestamp from datetime(2018-01-01) to datetime(2018-01-03) step 1d", want: "n:dynamic, timestamp:dynamic"},
 	{query: "range t from 1h to 5h step 90m | make-series max(t), n=count() default=7 on t from 0h to 6h step 2h", want: "max_t:dynamic, n:dynamic, t:dynamic\n" + `["01:00:00","02:30:00","04:00:00"] | [1,1,1] | ["00:00:00","02:00:00","04:00:00"]`},
+	{query: "datatable(t:datetime)[datetime(2026-03-17), datetime(2026-03-17 00:00:00.0000002)] | make-series n=count() on t step 1tick", want: "n:dynamic, t:dynamic\n" + `[1,0,1] | ["2026-03-17T00:00:00.0000000Z","2026-03-17T00:00:00.0000001Z","2026-03-17T00:00:00.0000002Z"]`},
+	{query: "datatable(x:real)[1.5, real(nan), real(+inf), real(null)] | make-series n=count() on x step 1", want: "n:dynamic, x:dynamic\n[1] | [1.0]"},
+	{query: "print d=dynamic({'a':1}), n=5 | make-series count(), any=take_any(d), s=max(tostring(n)) default='none' on n from 4 to 7 step 1 by d", want: "d:dynamic, count_:dynamic, any:dynamic, s:dynamic, n:dynamic\n" + `{"a":1} | [0,1,0] | [null,{"a":1},null] | ["none","5","none"] | [4,5,6]`},
+	{query: "range k from 1 to 2 step 1 | mv-apply v=range(1,5) to typeof(long) on (make-series n=count() default=0 on v from 1 to 6 step 2 | project-away v)", want: "k:long, n:dynamic\n1 | [2,2,1]\n2 | [2,2,1]"},
 	{query: "print t = datetime(null), n = 1 | make-series count() on t step 1h", want: "count_:dynamic, t:dynamic"},
 	// element by element
 	{query: powers + "a = series_add(s1, s2), b = series_multiply(s1, s2), c = series_divide(s1, s2), d = series_dot_product(s1, s2)",
@@ -211,6 +215,9 @@ func TestMakeSeriesMemory(t *testing.T) {
 	for _, query := range []string{
 		"range k from 1 to 100 step 1 | make-series count() on n = k from 1 to 1000000 step 1 by k",
 		"datatable(n:long)[0, 2000000] | make-series count() on n step 1",
+		"datatable(t:datetime)[datetime(0001-01-01), datetime(9999-12-31)] | make-series count() on t step 1tick",
+		"datatable(n:long)[-9223372036854775807, 9223372036854775807] | make-series count() on n step 1",
+		"datatable(x:real)[1.0, 1e300] | make-series count() on x step 0.1",
 		"range k from 1 to 100 step 1 | extend n = k % 2 * 900000 | summarize by k, n | make-series count() on n step 1 by k = k / 2",
 	} {
 		_, err := Run(context.Background(), query, NewDatabase(), Options{Now: testNow, Limits: Limits{Bytes: 32 << 20}})
