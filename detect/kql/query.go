@@ -1,7 +1,8 @@
 // Package kql is a local engine for the Kusto Query Language as security rules
 // use it. It has a lexer, a parser, a binder that knows the tables' columns,
 // and an evaluator over typed columns. What it does not support it refuses by
-// name and position; nothing is ignored and nothing is approximated.
+// name and position; nothing is ignored, and nothing is approximated but what the
+// service does not publish, which the functions of series name.
 //
 // Tables and databases do not change once they are built, nor does a query's plan
 // once it is bound: any number of queries may run at once over the same tables, and

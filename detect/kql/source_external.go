@@ -45,19 +45,7 @@ func parseExternal(p *parser) node {
 	n := &externalNode{properties: make(map[string]node)}
 	word := p.advance()
 	at := word.span
-	p.expect("(", "after "+word.text)
-	for !p.cur().is(")") {
-		column := p.name("of a column")
-		p.expect(":", "after the column's name")
-		if n.schema.Index(column.text) >= 0 {
-			panic(semanticError(column.span, "SEM0111", "externaldata has two columns named '%s'", column.text))
-		}
-		n.schema = append(n.schema, ColumnSchema{column.text, p.typeName()})
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.expect(")", "after the columns")
+	n.schema = p.declaredColumns(word.text)
 	if t := p.cur(); t.kind == tokQuoted { // ["one"] looks like a quoted name
 		p.advance()
 		n.uris = []node{&literal{t.span, String, stringValue(t.text)}}
