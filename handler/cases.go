@@ -103,6 +103,7 @@ func newTest() *cobra.Command {
 	cmd.Flags().StringVar(&start, "init", "", "write a first case for the rule of this file into NAME.test.yaml beside it, and run nothing")
 	t.lists.flag(cmd)
 	silencesFlag(cmd, &t.silences)
+	t.lists.data.flags(cmd)
 	strictFlag(cmd, &strict)
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -19,6 +20,10 @@ type library struct {
 	watchlists func(alias string) (*kql.Table, error) // nil for none
 	functions  *kql.Functions                         // nil for none
 	notes      []string                               // what is wrong with some of them
+
+	external func(uri string) (kql.ExternalFile, error) // nil for none
+	location func(netip.Addr) (kql.Location, bool)      // nil for none
+	limits   kql.Limits                                 // of each query; zero for the usual ones
 }
 
 // catalog returns what queries are checked against.
@@ -30,6 +35,7 @@ func (l library) catalog(tables map[string]kql.Schema) kql.Catalog {
 func (l library) database(tables ...*kql.Table) *kql.Database {
 	db := kql.NewDatabase(tables...)
 	db.Watchlists, db.Functions = l.watchlists, l.functions
+	db.External, db.Location = l.external, l.location
 	return db
 }
 

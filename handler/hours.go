@@ -149,7 +149,7 @@ func (o *offline) hours(ctx context.Context, ready *prepared) (*hours, error) {
 	if !rejecting {
 		return h, nil
 	}
-	found, err := kql.Run(ctx, rejectionsQuery, o.lists.database(tables...), kql.Options{Now: ready.last})
+	found, err := kql.Run(ctx, rejectionsQuery, o.lists.database(tables...), kql.Options{Now: ready.last, Limits: o.lists.limits})
 	if err != nil {
 		return h, fmt.Errorf("the rejections of each hour are not counted: %w", err)
 	}

@@ -244,7 +244,7 @@ func queriesOf(rules []*rule.Rule) []string {
 // simulate runs rules over parts of the time, one after the other, and returns
 // their detectors. What one part reported, the next does not report again.
 func (o *offline) simulate(ctx context.Context, l *logs.Logs, rules []*rule.Rule, parts []part, coming *arrivals, to notify.Notifier, failures *failureList, ticked func(detect.Report) error) ([]*detect.Detector, error) {
-	kql.BoundMemory(kql.DefaultLimits)
+	kql.BoundMemory(o.lists.limits)
 	reported := ledger.NewMemory()
 	var detectors []*detect.Detector
 	for _, part := range parts {
@@ -307,6 +307,7 @@ func (s *simulation) client(tables []*kql.Table, lists library) (*workspace.Clie
 			Transport: &service.Service{
 				DB:     db,
 				Now:    func() time.Time { return s.now },
+				Limits: lists.limits,
 				AtOnce: runtime.GOMAXPROCS(0),
 			},
 			Retry: policy.RetryOptions{MaxRetries: -1}, // what fails in process fails again

@@ -116,6 +116,7 @@ func newQuery() *cobra.Command {
 	}
 	q.exported.flags(cmd, "default: no logs at all")
 	q.lists.flag(cmd)
+	q.lists.data.flags(cmd)
 	strictFlag(cmd, &q.strict)
 	cmd.Flags().StringVar(&file, "file", "", "file that holds the query")
 	cmd.Flags().StringVar(&from, "from", "", "read only records with this TimeGenerated or a later one")
@@ -170,8 +171,8 @@ func (q *querying) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		return errors.Join(err, errors.Join(unusable...))
 	}
 	db := lists.database(tables...)
-	kql.BoundMemory(kql.DefaultLimits)
-	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}})
+	kql.BoundMemory(lists.limits)
+	t, err := kql.Run(ctx, q.text, db, kql.Options{Now: now, Scope: kql.Scope{From: q.from, To: q.to}, Limits: lists.limits})
 	if err != nil {
 		return q.problem(err, held)
 	}
@@ -219,6 +220,9 @@ func (q *querying) write(w io.Writer, t *kql.Table, warn *warnings) error {
 // problem shows an error of the query at its place.
 func (q *querying) problem(err error, held []*kql.Table) error {
 	var e *kql.Error
+	if limit, ok := errors.AsType[*kql.LimitError](err); ok {
+		return fmt.Errorf("%w; --memory, --timeout and --rows set the limits of a query", limit)
+	}
 	if !errors.As(err, &e) {
 		return err
 	}

@@ -78,6 +78,7 @@ func newReplay() *cobra.Command {
 	out.flags(cmd)
 	exported.flags(cmd, "required")
 	lists.flag(cmd)
+	lists.data.flags(cmd)
 	strictFlag(cmd, &strict)
 	cmd.Flags().StringVar(&rules, "rules", "", "names of shipped rules, rule files and folders of them, with commas between them (default: PUSHBACK_RULES, else all that ship)")
 	cmd.Flags().StringVar(&from, "from", "", "start of the time to run over, UTC, such as 2026-03-17 or 2026-03-17T09:00 (default: the logs' first hour)")

@@ -18,6 +18,7 @@ type watchlists struct {
 	dir       string
 	dates     dateOrder
 	functions functions
+	data      queryData
 	once      sync.Once
 	find      func(alias string) (*kql.Table, error)
 }
@@ -43,7 +44,11 @@ func (w *watchlists) library() (library, error) {
 		}
 	}
 	functions, notes, err := w.functions.get()
-	return library{watchlists: w.get, functions: functions, notes: notes}, err
+	l := library{watchlists: w.get, functions: functions, notes: notes}
+	if err == nil {
+		err = w.data.into(&l)
+	}
+	return l, err
 }
 
 // dateOrder is the order of dates that the command line says the logs and the

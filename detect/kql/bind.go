@@ -8,16 +8,19 @@ import (
 
 // binder gives names their meaning and expressions their types.
 type binder struct {
-	db       *Database
-	x        *execution
-	now      Value
-	scope    *scope
-	scans    []*scan
-	missing  []string     // tables that a fuzzy union goes without
-	optional []string     // columns that column_ifexists asks for
-	bound    int          // operators and calls so far
-	weights  map[expr]int // of expressions that a name stands for
-	agg      *aggregation // of the summarize being bound, or nil
+	db    *Database
+	x     *execution
+	now   Value
+	scope *scope
+	scans []*scan
+	// externals are the addresses that externaldata names.
+	externals []string
+	fuzzy     int          // how many fuzzy unions are being bound
+	missing   []string     // tables that a fuzzy union goes without
+	optional  []string     // columns that column_ifexists asks for
+	bound     int          // operators and calls so far
+	weights   map[expr]int // of expressions that a name stands for
+	agg       *aggregation // of the summarize being bound, or nil
 	// numbered is how many columns without a name have got a number. It goes on
 	// through the query, and begins anew in the body of a function.
 	numbered int
@@ -539,6 +542,11 @@ func (b *binder) unnamedExpr(n node, in []*column) expr {
 	case *element:
 		of := b.dynamicOperand(n.of, n.indexAt, in)
 		at := b.expr(n.at, in)
+		if tuple, ok := of.(*tupleExpr); ok && tuple.types != nil {
+			if c, ok := at.(*constExpr); ok && (c.t == Int || c.t == Long) && c.val.n >= 0 && c.val.n < int64(len(tuple.types)) {
+				return tuple.value(int(c.val.n))
+			}
+		}
 		switch at.typ() {
 		case String:
 			return fold(&applyExpr{t: Dynamic, args: []expr{of, at}, rows: func(a []Value) Value { return memberOf(a[0], a[1].s) }})

@@ -111,7 +111,6 @@ var refusedQueries = []refusedQuery{
 	{query: `range x from 1 to 2 step 1h`, kind: SemanticError, line: 1, column: 26, token: "1h", message: "range goes over"},
 	{query: `T | extend x = s[0]`, kind: SemanticError, line: 1, column: 17, token: "[0]", message: "only a dynamic has members, and this is one of a string"},
 	// What the language has and this engine has not.
-	{query: `T | make-series count() on t step 1h`, kind: UnsupportedError, line: 1, column: 5, token: "make-series", message: "is not supported"},
 	{query: `T | reduce by s`, kind: UnsupportedError, line: 1, column: 5, token: "reduce", message: "summarize groups by a value"},
 	{query: `cluster("a").database("b").T`, kind: UnsupportedError, line: 1, column: 1, token: "cluster", message: "one database"},
 	{query: `set notruncation; T`, kind: UnsupportedError, line: 1, column: 5, token: "notruncation", message: "is not supported"},

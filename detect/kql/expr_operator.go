@@ -17,6 +17,11 @@ func (b *binder) binaryExpr(n *binary, in []*column) expr {
 		n = searched(n, false).(*binary)
 	}
 	left, right := b.expr(n.left, in), b.expr(n.right, in)
+	for _, side := range []expr{left, right} {
+		if tuple, ok := side.(*tupleExpr); ok && tuple.types != nil {
+			panic(semanticError(n.opAt, "SEM0001", "these are several values, and %s takes one: choose one with [0], [1] and so on", n.op))
+		}
+	}
 	switch n.op {
 	case "and", "or":
 		left, right = b.logicalOperand(left, n.left), b.logicalOperand(right, n.right)

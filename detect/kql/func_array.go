@@ -315,7 +315,7 @@ func arraySorting(name, order string, sign int, one, two string) *scalarFunction
 			if arrays == 1 {
 				return sorted
 			}
-			return &tupleExpr{sorted, func(in []*column) []string {
+			return &tupleExpr{expr: sorted, names: func(in []*column) []string {
 				names := make([]string, arrays)
 				for i := range names {
 					names[i] = b.outputName(n.args[i], in)

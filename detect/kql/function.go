@@ -73,6 +73,7 @@ var paramKinds = map[string]func(Type) bool{
 	"summable":   func(t Type) bool { return t.isNumber() || t == TimeSpan || t == DateTime },
 	"orderable":  func(t Type) bool { return t != Dynamic && t != GUID },
 	"array":      func(t Type) bool { return t == Dynamic },
+	"series":     func(t Type) bool { return t == Dynamic || t.isNumber() },
 	"bag":        func(t Type) bool { return t == Dynamic },
 }
 
@@ -97,6 +98,9 @@ func functionGroups() []functionGroup {
 		{"Text", stringFunctions()},
 		{"Regular expressions", regexFunctions()},
 		{"Arrays", arrayFunctions()},
+		{"Series", seriesFunctions()},
+		{"Series: statistics and fits", seriesFitFunctions()},
+		{"Series: seasons, outliers and filters", seriesDecomposeFunctions()},
 		{"Sets", setFunctions()},
 		{"Property bags", bagFunctions()},
 		{"Dates and times", datetimeFunctions()},
@@ -104,6 +108,7 @@ func functionGroups() []functionGroup {
 		{"URLs, paths, CSV, JSON", parseFunctions()},
 		{"IPv4 addresses", ipv4Functions()},
 		{"IPv6 addresses", ipv6Functions()},
+		{"Places of IP addresses", geoIPFunctions()},
 		{"Encodings", encodingFunctions()},
 		{"XML, command lines, user agents", deviceFunctions()},
 		{"Hashes", hashFunctions()},
@@ -222,6 +227,9 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 			continue
 		}
 		args[i] = b.expr(a, in)
+		if tuple, ok := args[i].(*tupleExpr); ok && tuple.types != nil && i < len(f.params) && f.params[i].kind != "array" {
+			args[i] = tuple.value(0) // one value is expected: it is the first
+		}
 	}
 	b.checkArguments(n, f.params, args)
 	if f.bind != nil {
@@ -351,7 +359,7 @@ var kindNoun = map[string]string{
 	"integers": "an integer or a dynamic array", "type": "a type",
 	"percentile": "a number or an array of numbers",
 	"summable":   "a number, a timespan or a datetime", "orderable": "a scalar that has an order",
-	"array": "a dynamic array", "bag": "a dynamic property bag",
+	"array": "a dynamic array", "series": "a dynamic array or a number", "bag": "a dynamic property bag",
 }
 
 func countOf(least, most int) string {
@@ -417,4 +425,18 @@ func (e *typeLiteral) eval(*execution, *batch) *vector { panic("kql: a type has 
 type tupleExpr struct {
 	expr
 	names func(in []*column) []string // what the columns are called
+	types []Type                      // of the values; nil if each is dynamic
+}
+
+// value is the value at a position, alone.
+func (e *tupleExpr) value(at int) expr {
+	t := Dynamic
+	if e.types != nil {
+		t = e.types[at]
+	}
+	return fold(&applyExpr{
+		t: t, args: []expr{e.expr},
+		show: func(_ *explainer, args []string) string { return fmt.Sprintf("%s[%d]", args[0], at) },
+		rows: func(a []Value) Value { return convertItem(elementOf(a[0], longValue(int64(at))), t) },
+	})
 }

@@ -7,29 +7,20 @@ import "strings"
 var unsupportedFunctions = wordSet(strings.Fields(`
 	all argmax argmin buildschema cluster current_cluster_endpoint current_cursor current_database current_node_id
 	current_principal current_principal_details current_principal_is_member_of cursor_after cursor_before_or_at
-	cursor_current database dcount_hll entity_group extent_id extent_tags extentid external_table geo_angle
-	geo_azimuth geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points
-	geo_distance_point_to_line geo_distance_point_to_polygon geo_from_wkt geo_geohash_neighbors
-	geo_geohash_to_central_point geo_geohash_to_polygon geo_h3cell_children geo_h3cell_level geo_h3cell_neighbors
-	geo_h3cell_parent geo_h3cell_rings geo_h3cell_to_central_point geo_h3cell_to_polygon geo_info_from_ip_address
-	geo_intersection_2lines geo_intersection_2polygons geo_intersection_line_with_polygon geo_intersects_2lines
-	geo_intersects_2polygons geo_intersects_line_with_polygon geo_line_buffer geo_line_centroid geo_line_densify
-	geo_line_interpolate_point geo_line_length geo_line_locate_point geo_line_simplify geo_line_to_s2cells
-	geo_point_buffer geo_point_in_circle geo_point_in_polygon geo_point_to_geohash geo_point_to_h3cell
-	geo_point_to_s2cell geo_polygon_area geo_polygon_buffer geo_polygon_centroid geo_polygon_densify
+	cursor_current database dcount_hll entity_group extent_id extent_tags extentid external_table geo_angle geo_azimuth
+	geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points geo_distance_point_to_line
+	geo_distance_point_to_polygon geo_from_wkt geo_geohash_neighbors geo_geohash_to_central_point geo_geohash_to_polygon
+	geo_h3cell_children geo_h3cell_level geo_h3cell_neighbors geo_h3cell_parent geo_h3cell_rings
+	geo_h3cell_to_central_point geo_h3cell_to_polygon geo_intersection_2lines geo_intersection_2polygons
+	geo_intersection_line_with_polygon geo_intersects_2lines geo_intersects_2polygons geo_intersects_line_with_polygon
+	geo_line_buffer geo_line_centroid geo_line_densify geo_line_interpolate_point geo_line_length geo_line_locate_point
+	geo_line_simplify geo_line_to_s2cells geo_point_buffer geo_point_in_circle geo_point_in_polygon geo_point_to_geohash
+	geo_point_to_h3cell geo_point_to_s2cell geo_polygon_area geo_polygon_buffer geo_polygon_centroid geo_polygon_densify
 	geo_polygon_perimeter geo_polygon_simplify geo_polygon_to_h3cells geo_polygon_to_s2cells geo_s2cell_neighbors
 	geo_s2cell_to_central_point geo_s2cell_to_polygon geo_simplify_polygons_array geo_union_lines_array
 	geo_union_polygons_array graph hash_combine hash_many hll hll_if hll_isvalid hll_merge inner_nodes labels
 	make_dictionary map materialized_view merge_tdigest node_degree_in node_degree_out node_id passthrough
-	percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest row_id row_rank
-	rowstore_ordinal_range series_abs series_acos series_add series_asin series_atan series_ceiling series_cos
-	series_cosine_similarity series_decompose series_decompose_anomalies series_decompose_forecast series_divide
-	series_dot_product series_equals series_exp series_fft series_fill_backward series_fill_const
-	series_fill_forward series_fill_linear series_fir series_fit_2lines series_fit_2lines_dynamic series_fit_line
-	series_fit_line_dynamic series_fit_poly series_floor series_greater series_greater_equals series_ifft series_iir
-	series_less series_less_equals series_log series_magnitude series_multiply series_not_equals series_outliers
-	series_pearson_correlation series_periods_detect series_periods_validate series_pow series_product
-	series_seasonal series_sign series_sin series_stats series_stats_dynamic series_subtract series_sum series_tan
+	percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest row_id row_rank rowstore_ordinal_range
 	stored_query_result tdigest tdigest_isvalid tdigest_merge
 `)...)
 
@@ -39,9 +30,8 @@ var insteadOf = map[string]string{
 	"hash_many": "how the service combines hashes is not published: use hash(strcat(...))", "hash_combine": "how the service combines hashes is not published: use hash(strcat(...))",
 	"hll": "use dcount(), which is exact here", "hll_if": "use dcountif(), which is exact here",
 	"dcount_hll": "use dcount(), which is exact here", "tdigest": "use percentile(), which is exact here",
-	"percentile_tdigest":       "use percentile(), which is exact here",
-	"geo_info_from_ip_address": "use the location that the sign-in carries",
-	"cluster":                  "there is one database here", "database": "there is one database here",
+	"percentile_tdigest": "use percentile(), which is exact here",
+	"cluster":            "there is one database here", "database": "there is one database here",
 	"all": "join relates tables", "map": "mv-apply works on each element", "graph": "join relates tables", "inner_nodes": "join relates tables", "labels": "join relates tables",
 	"buildschema": "use bag_keys()", "passthrough": "use take_any()", "rank_tdigest": "use countif()", "row_id": "use row_number()", "row_rank": "use row_rank_dense()",
 	"entity_group": "there is one database here", "external_table": "give the logs by --logs", "materialized_view": "summarize the table", "stored_query_result": "materialize() keeps a table within a query",
@@ -50,7 +40,6 @@ var insteadOf = map[string]string{
 
 // insteadOfFamily holds for all whose names begin alike.
 var insteadOfFamily = map[string]string{
-	"series_":        "mv-expand makes rows of an array, and summarize and the scalar functions compute on those",
 	"geo_":           "compare by the country or the city that the record carries",
 	"current_cursor": "filter by ingestion_time()", "cursor_": "filter by ingestion_time()",
 	"current_": "there is no cluster here, nor anybody who is signed in", "extent": "there are no extents here",

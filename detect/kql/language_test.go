@@ -146,6 +146,12 @@ func testQueries(t testing.TB) []testQuery {
 	for _, c := range receivedQueries {
 		accepted(c.query)
 	}
+	for _, c := range seriesQueries {
+		all = append(all, testQuery{c.query, false, c.official})
+	}
+	for _, c := range seriesRefusals {
+		all = append(all, testQuery{c.query, true, c.official})
+	}
 	for _, c := range slices.Concat(severalValuesQueries, aggregateColumnQueries) {
 		accepted(c.query)
 	}

@@ -133,7 +133,9 @@ func (b *binder) namedColumn(n named, in []*column) namedColumn {
 }
 
 func (b *binder) nameColumn(n named, in []*column, e expr) namedColumn {
-	if _, ok := e.(*tupleExpr); ok {
+	if tuple, ok := e.(*tupleExpr); ok && tuple.types != nil {
+		e = tuple.value(0)
+	} else if ok {
 		panic(semanticError(n.expr.pos(), "SEM0001", "this gives several values, and one is expected here: choose one with [0], [1] and so on"))
 	}
 	switch len(n.names) {
@@ -160,7 +162,7 @@ func (b *binder) namedColumns(n named, in []*column) []namedColumn {
 	}
 	cols := make([]namedColumn, len(names))
 	for i, name := range names {
-		e := fold(&applyExpr{t: Dynamic, args: []expr{tuple.expr}, rows: func(a []Value) Value { return elementOf(a[0], longValue(int64(i))) }})
+		e := tuple.value(i)
 		cols[i] = namedColumn{name: name, at: n.expr.pos(), e: e}
 		if i < len(n.names) {
 			cols[i] = namedColumn{name: n.names[i].text, declared: true, at: n.names[i].span, e: e}

@@ -30,6 +30,7 @@ func buildOperators() map[string]func(p *parser, at span) operatorNode {
 		"join":             parseJoin,
 		"lookup":           parseLookup,
 		"union":            parseUnion,
+		"make-series":      parseMakeSeries,
 		"mv-expand":        parseMvExpand,
 		"mvexpand":         parseMvExpand,
 		"sort":             parseSort,
@@ -86,6 +87,9 @@ func buildSources() map[string]func(p *parser) node {
 		"union":     parseUnionSource,
 		"search":    parseSearchSource,
 		"find":      parseFind,
+
+		"externaldata":  parseExternal,
+		"external_data": parseExternal,
 	}
 }
 
@@ -113,7 +117,6 @@ var refusedOperators = map[string]string{
 	"find":         "it can only start a query; search looks in a table",
 	"graph-match":  "join relates tables",
 	"make-graph":   "join relates tables",
-	"make-series":  "summarize by bin() groups by time",
 	"print":        "it can only start a query",
 	"range":        "it can only start a query",
 	"datatable":    "it can only start a query",
@@ -123,8 +126,6 @@ var refusedOperators = map[string]string{
 }
 
 var refusedSources = map[string]string{
-	"externaldata":  "put the data into a datatable",
-	"evaluate":      "it stands behind a table",
-	"macro-expand":  "write the query for each",
-	"external_data": "put the data into a datatable",
+	"evaluate":     "it stands behind a table",
+	"macro-expand": "write the query for each",
 }

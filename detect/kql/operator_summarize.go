@@ -34,9 +34,10 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 	g := &grouping{in: in}
 	names := b.columnNaming()
 	for _, item := range n.by {
-		col := b.namedColumn(item, in.columns())
-		b.groupable(item, col.e)
-		g.addKey(names.column(col), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			b.groupable(item, col.e)
+			g.addKey(names.column(col), col.e)
+		}
 	}
 	out := &projection{in: g}
 	for _, k := range g.keys {
@@ -60,11 +61,13 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 			continue
 		}
 		b.agg.used = false
-		col := b.namedColumn(item, nil)
+		cols := b.namedColumns(item, nil)
 		if !b.agg.used && !b.errs.follows(item.pos()) {
 			panic(semanticError(item.pos(), "SEM0001", "an aggregate is expected here, such as count() or make_set(); keys to group by come after by"))
 		}
-		out.add(names.column(col), col.e)
+		for _, col := range cols {
+			out.add(names.column(col), col.e)
+		}
 	}
 	return out
 }
@@ -396,9 +399,10 @@ func (n *distinctNode) bind(b *binder, in relation) relation {
 	}
 	names := b.columnNaming()
 	for _, item := range n.columns {
-		col := b.namedColumn(item, in.columns())
-		b.groupable(item, col.e)
-		g.addKey(names.column(col), col.e)
+		for _, col := range b.namedColumns(item, in.columns()) {
+			b.groupable(item, col.e)
+			g.addKey(names.column(col), col.e)
+		}
 	}
 	return g
 }

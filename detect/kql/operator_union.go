@@ -194,6 +194,8 @@ func (u *union) inheritReceived(b *binder) {
 // takes its whole leg with it.
 func (b *binder) unionLeg(n node, fuzzy bool) (rel relation, missing *problem) {
 	if fuzzy {
+		b.fuzzy++
+		defer func() { b.fuzzy-- }()
 		agg, scope, scans := b.agg, b.scope, b.scans
 		defer func() {
 			p := recover()

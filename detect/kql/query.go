@@ -1,7 +1,8 @@
 // Package kql is a local engine for the Kusto Query Language as security rules
 // use it. It has a lexer, a parser, a binder that knows the tables' columns,
 // and an evaluator over typed columns. What it does not support it refuses by
-// name and position; nothing is ignored and nothing is approximated.
+// name and position; nothing is ignored, and nothing is approximated but what the
+// service does not publish, which the functions of series name.
 //
 // Tables and databases do not change once they are built, nor does a query's plan
 // once it is bound: any number of queries may run at once over the same tables, and
@@ -20,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -31,6 +33,12 @@ type Database struct {
 	Watchlists func(alias string) (*Table, error)
 	// Functions are the saved functions that queries can call, or nil.
 	Functions *Functions
+	// External opens the file that stands for an address, for externaldata. Its error
+	// for one that is not there is a *MissingExternal. It may be nil.
+	External func(uri string) (ExternalFile, error)
+	// Location says where an address is, for geo_info_from_ip_address(), and whether
+	// that is known. It may be nil.
+	Location func(netip.Addr) (Location, bool)
 
 	tables map[string]*Table
 	// schemas are those of tables that are made when somebody asks for them. Only a

@@ -161,19 +161,7 @@ type datatableNode struct {
 func parseDatatable(p *parser) node {
 	n := &datatableNode{}
 	at := p.advance().span
-	p.expect("(", "after datatable")
-	for !p.cur().is(")") {
-		column := p.name("of a column")
-		p.expect(":", "after the column's name")
-		if n.schema.Index(column.text) >= 0 {
-			panic(semanticError(column.span, "SEM0111", "the datatable has two columns named '%s'", column.text))
-		}
-		n.schema = append(n.schema, ColumnSchema{column.text, p.typeName()})
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.expect(")", "after the columns")
+	n.schema = p.declaredColumns("datatable")
 	if t := p.cur(); t.kind == tokQuoted { // ["one"] looks like a quoted name
 		p.advance()
 		n.cells = []node{&literal{span: t.span, typ: String, val: stringValue(t.text)}}
@@ -189,6 +177,25 @@ func parseDatatable(p *parser) node {
 	}
 	n.span = at.to(p.last())
 	return n
+}
+
+// declaredColumns reads (name:type, ...), which follow a word.
+func (p *parser) declaredColumns(word string) Schema {
+	var schema Schema
+	p.expect("(", "after "+word)
+	for !p.cur().is(")") {
+		column := p.name("of a column")
+		p.expect(":", "after the column's name")
+		if schema.Index(column.text) >= 0 {
+			panic(semanticError(column.span, "SEM0111", "the %s has two columns named '%s'", word, column.text))
+		}
+		schema = append(schema, ColumnSchema{column.text, p.typeName()})
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")", "after the columns")
+	return schema
 }
 
 // cell reads a literal, the only thing that a datatable's rows are made of.

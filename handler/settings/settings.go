@@ -38,6 +38,8 @@ type variables struct {
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
 	Silences             string     `desc:"A file of silences, exceptions that hold alerts back for a reason and a time, such as rules/silences.yaml. See handler silence --help."`
 	Functions            string     `desc:"A file or folder of functions that are saved in the workspace, such as ASIM parsers, for replay, query, test and lint, unless --functions names one."`
+	External             string     `desc:"The folder of the files that externaldata reads, by host and path, for query, replay, test and external pull, unless --external names one. Running a query fetches nothing."`
+	Geoip                string     `desc:"A MaxMind database of places, such as GeoLite2-City.mmdb, for geo_info_from_ip_address() in query, replay and test, unless --geoip names one."`
 	Delay                duration   `group:"Time" default:"5m" min:"0s" max:"48h" desc:"How long after a window's end it is first queried: logs take that long to arrive as a rule."`
 	Lateness             duration   `default:"2h" min:"0s" max:"48h" desc:"How long after a window's end a record may arrive and still be found where looks say nothing of a rule: until then each window is queried again at every frequency."`
 	LateLook             duration   `split_words:"true" default:"72h" min:"0s" max:"336h" desc:"How long after a window's end a record may arrive and still be found by a look, which has the window queried again only if it has such a record that the rule can see. 0s is no looks: then each window is queried again until the lateness."`
