@@ -259,8 +259,8 @@ func writeCSV(w io.Writer, t *kql.Table, terminal, apostrophes bool) error {
 	out := csv.NewWriter(w)
 	write := func(cells []string) error {
 		for i, cell := range cells {
-			if apostrophes && cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				cell = "'" + cell
+			if apostrophes {
+				cell = noFormula(cell)
 			}
 			if terminal {
 				cell = text.Safe(cell)
