@@ -23,6 +23,23 @@ func split(t *testing.T, c map[string]any) (open, hidden string) {
 	return open, strings.TrimSuffix(hidden, ")\n")
 }
 
+// A rule whose name is all that its alert is called is named once.
+func TestRuleIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ rule, title, want string }{
+		{"Failures", "Failures", "MEDIUM\nFailures\n"},
+		{"Failures", "", "MEDIUM\nFailures\n"},
+		{"Failures", "Failures of ana", "MEDIUM · Failures\nFailures of ana\n"},
+		{"**Failures** [a](b)", "**Failures** [a](b)", "MEDIUM\n**Failures** [a](b)\n"},
+	} {
+		_, c := mustCard(t, alert.Alert{ID: userID, RuleName: tt.rule, Title: tt.title, Severity: alert.Medium, Span: sampleAlert().Span}, Links{NoPortal: true})
+		open, _ := split(t, c)
+		if !strings.HasPrefix(open, tt.want) {
+			t.Errorf("%q of %q: %q, want %q", tt.title, tt.rule, open, tt.want)
+		}
+	}
+}
+
 // An alert of a rule that nobody has heard of has the same order: what its author
 // wrote is the headline, and custom details are known by their names.
 func TestCardOfAnyRule(t *testing.T) {
