@@ -208,6 +208,12 @@ func TestMoments(t *testing.T) {
 	if !strings.Contains(hidden, "Full timeline (UTC)\n10:01:00\u00a0 Signed in from 198.51.100.1\n") || !strings.Contains(hidden, "\nLeft out: 5 unanswered prompts\n") {
 		t.Errorf("hidden is\n%s", hidden)
 	}
+	// Prompts that are one line last as long as the longest of them.
+	long, short := rejected(), rejected()
+	long.Count, long.Until = 4, long.Time.Add(20*time.Minute)
+	if list, _ := moments([]alert.Moment{long, short}, at); len(list) != 1 || list[0].Brief != "5 MFA prompts rejected in 20 min" {
+		t.Errorf("together they are %v", list)
+	}
 	// The day is said where it is another.
 	a.Context.Timeline = []alert.Moment{{Time: at.Add(-24 * time.Hour), Kind: alert.MomentMethod, Text: "x", Brief: "x"}}
 	_, c = mustCard(t, a, Links{})
