@@ -63,10 +63,18 @@ type SilenceCount struct {
 	// Since is the tick that saw it first.
 	Since  time.Time `json:"since"`
 	Alerts int       `json:"alerts,omitempty"` // that it held back
-	// Last is the last of these.
+	// Last is the last of these. Of very many silences it may be its time alone.
 	Last *alert.Reference `json:"last,omitempty"`
 	// Ended is the end that was reported.
 	Ended time.Time `json:"ended,omitzero"`
+}
+
+// lastAt is when it held back an alert last, or zero.
+func (c *SilenceCount) lastAt() time.Time {
+	if c.Last == nil {
+		return time.Time{}
+	}
+	return c.Last.Created
 }
 
 // silenceState is what is noted of silences.
@@ -219,6 +227,15 @@ func (s *silencer) note(ctx context.Context, report *Report) (done bool, err err
 		s.review(&state, report.Time)
 	}
 	state.forget(s.set, report.Time)
+	left, err := state.fit(mostSilenceState)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if done && left > 0 {
+			report.HealthWarnings = append(report.HealthWarnings, fmt.Sprintf("%s not counted, and their ends are not reported: there are more than the ledger's note has room for", counted(left, "silence is", "silences are")))
+		}
+	}()
 	after, err := json.Marshal(state)
 	if err != nil || string(after) == string(before) && len(state.Owed) == 0 {
 		return true, err
@@ -281,38 +298,73 @@ func referenceTo(a alert.Alert) *alert.Reference {
 	return &alert.Reference{ID: a.ID, Title: shorten(a.Title), Created: a.Created, Severity: a.Severity}
 }
 
+// mostEnds is how many ends a tick reports at most. The next reports more.
+const mostEnds = 50
+
 // end notes alerts about the silences that ended.
 func (s *silencer) end(ctx context.Context, state *silenceState, report *Report) {
+	var ended []*silence.Silence
 	for _, one := range s.set.All() {
 		c := state.Silences[one.ID]
 		// It has another end if somebody gave it one, and not if a clock was wrong.
 		if c == nil || one.StateAt(report.Time) != silence.Ended || c.Ended.Equal(one.Until) {
 			continue
 		}
+		if ended = append(ended, one); len(ended) == mostEnds {
+			break
+		}
+	}
+	s.recount(ctx, ended, state, report)
+	for _, one := range ended {
+		c := state.Silences[one.ID]
 		c.Ended = one.Until
-		s.recount(ctx, one, c, report)
 		state.Owed = append(state.Owed, endOf(one, c, report.Time))
 	}
 }
 
-// recount counts what a silence held back by what the ledger has: a tick that was
+// recountedBefore is how long before a tick that noted a silence first another may have
+// recorded what it held back, and been killed.
+const recountedBefore = 24 * time.Hour
+
+// recount counts what silences held back by what the ledger has: a tick that was
 // killed may have recorded alerts, and not counted them.
-func (s *silencer) recount(ctx context.Context, one *silence.Silence, c *SilenceCount, report *Report) {
-	var held []alert.Alert
+func (s *silencer) recount(ctx context.Context, ended []*silence.Silence, state *silenceState, report *Report) {
+	if len(ended) == 0 {
+		return
+	}
+	held := map[string][]alert.Alert{}
+	since := report.Time
+	for _, one := range ended {
+		held[one.ID] = nil
+		if first := state.Silences[one.ID].Since; first.Before(since) {
+			since = first
+		}
+	}
 	for _, r := range report.Rules {
-		list, err := s.ledger.Related(ctx, r.RuleID, c.Since, func(a alert.Alert) bool { return a.Silenced() && a.HeldBack.Silence == one.ID })
+		list, err := s.ledger.Related(ctx, r.RuleID, since.Add(-recountedBefore), func(a alert.Alert) bool {
+			if !a.Silenced() {
+				return false
+			}
+			_, is := held[a.HeldBack.Silence]
+			return is
+		})
 		if err != nil {
 			return // the rule's own failure says why
 		}
-		held = append(held, list...)
+		for _, a := range list {
+			held[a.HeldBack.Silence] = append(held[a.HeldBack.Silence], a)
+		}
 	}
-	if len(held) <= c.Alerts {
-		return
-	}
-	c.Alerts = len(held)
-	for _, a := range held {
-		if c.Last == nil || !a.Created.Before(c.Last.Created) {
-			c.Last = referenceTo(a)
+	for id, alerts := range held {
+		c := state.Silences[id]
+		if len(alerts) <= c.Alerts {
+			continue
+		}
+		c.Alerts = len(alerts)
+		for _, a := range alerts {
+			if c.Last == nil || !a.Created.Before(c.Last.Created) {
+				c.Last = referenceTo(a)
+			}
 		}
 	}
 }
@@ -322,7 +374,7 @@ func endOf(one *silence.Silence, c *SilenceCount, now time.Time) silenceNews {
 	text := "It held back nothing."
 	if c.Alerts > 0 {
 		text = fmt.Sprintf("It held back %s.", counted(c.Alerts, "alert", "alerts"))
-		if c.Last != nil {
+		if c.Last != nil && c.Last.ID != "" {
 			text += fmt.Sprintf(" The last is %q (%s), of %s: see handler silence show %s.", c.Last.Title, c.Last.Severity, c.Last.Created.UTC().Format(time.RFC3339), one.ID)
 		}
 	}
@@ -408,6 +460,50 @@ func (state *silenceState) forget(set *silence.Set, now time.Time) {
 		}
 		return !known[id] && now.Sub(last) >= unusedFor
 	})
+}
+
+// mostSilenceState is how long what is noted of silences may be, in bytes. The ledger
+// takes as many UTF-16 units.
+const mostSilenceState = 390_000
+
+// fit leaves out what there is no room for, and returns how many silences that are. First
+// it leaves out what is known of the last alerts, those of long ago before others, but for
+// their times; then silences, those that held back nothing and were seen last before
+// others. So the next tick leaves out the same.
+func (state *silenceState) fit(most int) (left int, err error) {
+	size := func(v any) int {
+		text, failed := json.Marshal(v)
+		err = cmp.Or(err, failed)
+		return len(text)
+	}
+	over := size(state) - most
+	if over <= 0 || err != nil {
+		return 0, err
+	}
+	ids := slices.Collect(maps.Keys(state.Silences))
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(state.Silences[a].lastAt().Compare(state.Silences[b].lastAt()), cmp.Compare(a, b))
+	})
+	for _, id := range ids {
+		if c := state.Silences[id]; over > 0 && c.Last != nil {
+			before := size(c)
+			c.Last = &alert.Reference{Created: c.Last.Created}
+			over -= before - size(c)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		x, y := state.Silences[a], state.Silences[b]
+		return cmp.Or(min(x.Alerts, 1)-min(y.Alerts, 1), y.Since.Compare(x.Since), cmp.Compare(a, b))
+	})
+	for _, id := range ids {
+		if over <= 0 {
+			break
+		}
+		over -= size(id) + size(state.Silences[id]) + len(":,")
+		delete(state.Silences, id)
+		left++
+	}
+	return left, err
 }
 
 // record records an alert about silences for all destinations.

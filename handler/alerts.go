@@ -218,7 +218,11 @@ func (f *alertFilter) parse(now time.Time) (err error) {
 	}
 	if f.address != "" {
 		text := strings.TrimSpace(f.address)
-		if f.prefix, err = netip.ParsePrefix(text); err != nil {
+		if f.prefix, err = netip.ParsePrefix(text); err == nil {
+			if addr, bits := f.prefix.Addr(), f.prefix.Bits(); addr.Is4In6() && bits >= 96 {
+				f.prefix = netip.PrefixFrom(addr.Unmap(), bits-96)
+			}
+		} else {
 			var one netip.Addr
 			if one, err = netip.ParseAddr(alert.CanonicalAddress(text)); err == nil {
 				f.prefix, err = one.Prefix(one.BitLen())

@@ -53,7 +53,7 @@ func (c *checker) inForce(list []silence.Silence, path string) {
 		n++
 		status, ends := checkOK, "until "+s.Until.UTC().Format(time.RFC3339)
 		if s.Until.IsZero() {
-			ends = "until its review on " + s.Review.UTC().Format(time.DateOnly)
+			ends = "to be reviewed on " + s.Review.UTC().Format(time.DateOnly)
 		}
 		if s.StateAt(now) == silence.NeedsLook {
 			status, ends = checkWarning, fmt.Sprintf("past its review of %s: see whether it is needed, and give it a new one", s.Review.UTC().Format(time.DateOnly))
@@ -65,6 +65,13 @@ func (c *checker) inForce(list []silence.Silence, path string) {
 		var matchers []string
 		for _, m := range s.Match {
 			matchers = append(matchers, m.String())
+		}
+		if len(s.Hours) > 0 {
+			hours := make([]string, len(s.Hours))
+			for i, h := range s.Hours {
+				hours[i] = h.String()
+			}
+			ends = strings.Join(hours, " or ") + ", " + ends
 		}
 		c.note("silence", status, "%s (%s) holds back alerts of %s up to %s with %.300s, %s: %s (%s)", s.ID, at, rulesText(s), s.MaxSeverity, strings.Join(matchers, " and "), ends, s.Reason, s.By)
 	}

@@ -137,6 +137,7 @@ func TestProcessAlertsArchive(t *testing.T) {
 		{[]string{"--user", "bo*"}, []string{"other"}},
 		{[]string{"--user", "bo"}, nil},
 		{[]string{"--address", "203.0.113.0/24"}, []string{"waiting", "sent", "held"}},
+		{[]string{"--address", "::ffff:203.0.113.0/120"}, []string{"waiting", "sent", "held"}},
 		{[]string{"--address", "[2001:DB8:0:0::7]"}, []string{"other"}},
 		{[]string{"--address", "::ffff:203.0.113.7"}, []string{"sent"}},
 		{[]string{"--severity", "high"}, []string{"waiting"}},

@@ -19,6 +19,7 @@ const (
     rules: [mfa-rejected-by-user]
     match: [{entity: Account, identifier: FullName, value: "ETIENNE.*@fabrikam.example"}]
     review: 2026-03-20
+    hours: [Mon-Fri 00:00-24:00 Europe/Berlin, Sat 08:00-12:00]
     reason: pen test, ticket 4711
     by: amy
   - id: over
@@ -106,7 +107,7 @@ func TestProcessSilence(t *testing.T) {
 	if r := silence("list", "--in-force"); strings.Contains(r.stdout, "kim") {
 		t.Errorf("it is still in force:\n%s", r.stdout)
 	}
-	expect(command(t, settings, "check"), exitFailed, "etienne ("+file+":2) holds back alerts of mfa-rejected-by-user up to Medium", "past its review")
+	expect(command(t, settings, "check"), exitFailed, "etienne ("+file+":2) holds back alerts of mfa-rejected-by-user up to Medium", "Mon-Fri 00:00-24:00 Europe/Berlin or Sat 08:00-12:00, past its review")
 }
 
 // TestProcessSilencesFile expects a file that is wrong to hold nothing back: the rules
@@ -134,7 +135,7 @@ func TestProcessSilencesFile(t *testing.T) {
 		t.Errorf("%d alerts were sent, want 1", sent)
 	}
 	r := command(t, settings, "silence", "check", file)
-	if want := file + `:10:5: a silence has no key "untill": did you mean "until"?`; r.code != exitFailed || !strings.Contains(r.stdout, want) {
+	if want := file + `:11:5: a silence has no key "untill": did you mean "until"?`; r.code != exitFailed || !strings.Contains(r.stdout, want) {
 		t.Errorf("code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }

@@ -156,12 +156,23 @@ func (f *silencesFile) of(id string) []alert.Alert {
 // writeSilenced lists the alerts that a silence held back, or would have.
 func writeSilenced(w io.Writer, s *silence.Silence, alerts []alert.Alert, verb string) error {
 	lines := []string{fmt.Sprintf("%s %s %s", s.ID, verb, alertCount(len(alerts)))}
-	for i, a := range alerts {
-		if i == mostShownSilenced {
-			lines = append(lines, fmt.Sprintf("  and %d more", len(alerts)-i))
-			break
+	alerts = slices.Clone(alerts)
+	slices.SortStableFunc(alerts, func(a, b alert.Alert) int { return silencedAt(a).Compare(silencedAt(b)) })
+	var when []string
+	widest := 0
+	for _, a := range alerts[:min(len(alerts), mostShownSilenced)] {
+		at := silencedAt(a).UTC().Format("2006-01-02 15:04")
+		if a.Span.Known() {
+			at = text.Range(a.Span)
 		}
-		lines = append(lines, "  "+silencedLine(a))
+		when, widest = append(when, at), max(widest, text.Width(at))
+	}
+	for i, at := range when {
+		a := alerts[i]
+		lines = append(lines, fmt.Sprintf("  %s%s  %-13s  %s  (%s)", at, strings.Repeat(" ", widest-text.Width(at)), a.Severity, text.Cut(a.Title, 120), a.ID))
+	}
+	if more := len(alerts) - len(when); more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, text.Safe(line)); err != nil {
@@ -178,13 +189,12 @@ func alertCount(n int) string {
 	return count(int64(n), "alert")
 }
 
-// silencedLine is an alert that was held back, on one line.
-func silencedLine(a alert.Alert) string {
-	when := a.Created.UTC().Format("2006-01-02 15:04")
+// silencedAt is when what an alert reports began, as far as that is known.
+func silencedAt(a alert.Alert) time.Time {
 	if a.Span.Known() {
-		when = text.Range(a.Span)
+		return a.Span.Start
 	}
-	return fmt.Sprintf("%s  %-13s  %s  (%s)", when, a.Severity, text.Cut(a.Title, 120), a.ID)
+	return a.Created
 }
 
 // triedSilences prints a run, and what silences would have held back of it.

@@ -180,14 +180,21 @@ func (l *Ledger) findKept(ctx context.Context, partition string, k Kept) (item, 
 	if !errors.Is(err, errMissing) {
 		return i, err
 	}
+	var errs []error
 	for _, prefix := range []string{outPrefix, sentPrefix, outPrefix} { // it may have been retried
 		for i, err := range l.store.list(ctx, partition, prefix, prefixEnd(prefix), true) {
-			if err == nil && isOutKeyOf(i.key, k.Alert.ID) {
+			switch {
+			case err != nil:
+				errs = append(errs, err)
+			case isOutKeyOf(i.key, k.Alert.ID):
 				if i, err := l.store.get(ctx, partition, i.key); !errors.Is(err, errMissing) {
 					return i, err
 				}
 			}
 		}
+	}
+	if err := errors.Join(errs...); err != nil { // it may be among what cannot be read
+		return item{}, err
 	}
 	return item{}, errMissing
 }
@@ -329,5 +336,8 @@ func (l *Ledger) KeptOf(ctx context.Context, alertID string) (Kept, error) {
 			errs = append(errs, fmt.Errorf("ledger: reading the alerts of rule %q: %w", id, err))
 		}
 	}
-	return Kept{}, errors.Join(append(errs, fmt.Errorf("ledger: alert %q: %w", alertID, ErrNotKept))...)
+	if err := errors.Join(errs...); err != nil { // it may be there
+		return Kept{}, err
+	}
+	return Kept{}, fmt.Errorf("ledger: alert %q: %w", alertID, ErrNotKept)
 }
