@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -158,10 +159,14 @@ func (r reportedAlert) cells() []string {
 }
 
 // inertCell returns a cell that no spreadsheet takes for a formula and no terminal
-// obeys. Some spreadsheets pass over white space, and take full-width signs as well.
-func inertCell(cell string) string {
-	cell = text.Safe(cell)
-	if start := strings.TrimLeft(cell, " \u00a0\u3000"); start != "" && strings.ContainsRune("=+-@|%\t\r\n＝＋－＠", []rune(start)[0]) {
+// obeys.
+func inertCell(cell string) string { return noFormula(text.Safe(cell)) }
+
+// noFormula puts an apostrophe before a cell that a spreadsheet would take for a formula.
+// Some spreadsheets pass over white space, and take full-width signs as well.
+func noFormula(cell string) string {
+	start, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\u3000"))
+	if strings.ContainsRune("=+-@|%\t\r\n＝＋－＠", start) {
 		return "'" + cell
 	}
 	return cell

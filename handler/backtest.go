@@ -97,7 +97,7 @@ func newBacktest() *cobra.Command {
 				return errors.Join(set.err(), errors.New("no rule is left to run"))
 			}
 			if b.silences != "" {
-				if b.tried, err = readSilences(b.silences, b.rules); err != nil {
+				if b.tried, err = readTriedSilences(b.silences, b.rules); err != nil {
 					return err
 				}
 				for _, w := range b.tried.warnings {

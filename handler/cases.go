@@ -68,7 +68,7 @@ func newTest() *cobra.Command {
 				warn.write(text)
 			}
 			if t.silences != "" {
-				if t.tried, err = readSilences(t.silences, loaded.rules); err != nil {
+				if t.tried, err = readTriedSilences(t.silences, loaded.rules); err != nil {
 					return err
 				}
 				for _, text := range t.tried.warnings {

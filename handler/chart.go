@@ -214,8 +214,26 @@ func newChart(t *kql.Table, r *kql.Rendering) (*chart, error) {
 	}
 	if isTime {
 		c.sortByTime()
+		layout := wholeLayout(c.times)
+		for i, t := range c.times {
+			c.labels[i] = t.UTC().Format(layout)
+		}
 	}
 	return c, nil
+}
+
+// wholeLayout is how times are written beside a chart: as exactly as they are, and no
+// more so.
+func wholeLayout(times []time.Time) string {
+	for _, l := range []struct {
+		step   time.Duration
+		layout string
+	}{{24 * time.Hour, time.DateOnly}, {time.Minute, "2006-01-02 15:04"}, {time.Second, time.DateTime}} {
+		if !slices.ContainsFunc(times, func(t time.Time) bool { return !t.Truncate(l.step).Equal(t) }) {
+			return l.layout
+		}
+	}
+	return "2006-01-02 15:04:05.0000000"
 }
 
 func (c *chart) sortByTime() {

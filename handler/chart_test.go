@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,6 +23,25 @@ func drawn(t *testing.T, query string) string {
 		return "not drawn: " + err.Error()
 	}
 	return out.String()
+}
+
+// Times beside a chart are as exact as they have to be.
+func TestTimesBesideCharts(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		second time.Time
+		want   string
+	}{
+		{day.AddDate(0, 0, 1), "2026-03-17"},
+		{day.Add(90 * time.Minute), "2026-03-17 00:00"},
+		{day.Add(time.Second), "2026-03-17 00:00:00"},
+		{day.Add(100 * time.Nanosecond), "2026-03-17 00:00:00.0000000"},
+	} {
+		if got := day.Format(wholeLayout([]time.Time{day, tt.second})); got != tt.want {
+			t.Errorf("beside %s: %s, want %s", tt.second, got, tt.want)
+		}
+	}
 }
 
 func TestCharts(t *testing.T) {
@@ -69,6 +89,11 @@ DE   75.0%  ██████████████████████�
 0 │███████████████████████ ███████████████████████
   └────────────────────────────────────────────────
    one                     two
+2 rows
+`},
+		{`datatable(t:datetime,n:long)[datetime(2026-03-17 03:00),4, datetime(2026-03-17 00:00),8] | render piechart`, `
+2026-03-17 00:00   66.7%  ███████████████████████████████████████████████▍  8
+2026-03-17 03:00   33.3%  ███████████████████████▋  4
 2 rows
 `},
 		{`print x = "a" | render timechart`, "not drawn: no column of theirs has times"},

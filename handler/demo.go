@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -34,7 +35,13 @@ func newDemo() *cobra.Command {
 				return err
 			}
 			day := sample.Generate(sample.Options{Seed: seed})
-			if dir != "" {
+			if cmd.Flags().Changed("write") {
+				switch info, err := os.Stat(dir); {
+				case dir == "":
+					return usageError{errors.New("--write is empty: give the folder to write into")}
+				case err == nil && !info.IsDir():
+					return usageError{fmt.Errorf("--write: %s is a file: give a folder", dir)}
+				}
 				if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 					return usageError{fmt.Errorf("--write: the folder %s is not empty, and its files would be read as part of the day: give another", dir)}
 				}

@@ -104,7 +104,7 @@ func newHelp() *cobra.Command {
 // settingsHelp lists the settings in their groups.
 func settingsHelp(style console.Style) string {
 	var sb strings.Builder
-	sb.WriteString(wrapHelp("Settings are environment variables. check reads them from local.settings.json, too.", style.Width) + "\n")
+	sb.WriteString(wrapHelp("Settings are environment variables. Commands that have the flag --settings also read them from a file, ./"+localSettingsFile+" if it names no other, for what the environment does not set.", style.Width) + "\n")
 	group := ""
 	for _, s := range settings.All() {
 		if s.Group != group {

@@ -171,7 +171,7 @@ func (f *settingsFile) apply() (path string, names []string, err error) {
 	case errors.Is(err, fs.ErrNotExist) && f.path == "":
 		return "", nil, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, usageError{fmt.Errorf("--settings: %w", err)}
+		return "", nil, usageError{fmt.Errorf("--settings: %s: there is no such file: give one in the form of %s", path, localSettingsFile)}
 	case err != nil:
 		return "", nil, err
 	}

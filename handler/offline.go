@@ -71,7 +71,7 @@ func (o *offline) run(ctx context.Context, out *output, stdout, stderr io.Writer
 	o.warnings = append(o.warnings, o.lists.notes...)
 	if out.silences != "" {
 		var err error
-		if o.silences, err = readSilences(out.silences, o.rules); err != nil {
+		if o.silences, err = readTriedSilences(out.silences, o.rules); err != nil {
 			return err
 		}
 		o.warnings = append(o.warnings, o.silences.warnings...)

@@ -254,7 +254,7 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 			if !parked && len(args) != 1 {
 				return usageError{fmt.Errorf("outbox %s needs the id of one alert, which outbox list shows, or --parked", name)}
 			}
-			return nil
+			return checkDestination(to)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := openOutbox()
@@ -277,6 +277,18 @@ func newOutboxSettle(name, short string, settle func(l *ledger.Ledger, ctx conte
 	cmd.Flags().StringVar(&to, "to", "", "only for this destination (default: all that wait for the alert)")
 	cmd.Flags().BoolVar(&parked, "parked", false, "all that are parked, instead of one")
 	return cmd
+}
+
+// checkDestination returns the mistake in a command line that names no destination.
+func checkDestination(name string) error {
+	var names []string
+	for _, d := range destinations {
+		names = append(names, d.name)
+	}
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return usageError{fmt.Errorf("--to is %q: expected one of %s", name, strings.Join(names, ", "))}
 }
 
 // settleParked settles all alerts that are parked, and says each.

@@ -62,7 +62,7 @@ func newQuery() *cobra.Command {
 				return usageError{fmt.Errorf("query takes one query, and got %d arguments: put it in quotes", len(args))}
 			case len(args) == 1 && file != "":
 				return usageError{errors.New("the query is given twice: as an argument and by --file")}
-			case len(args) == 0 && file == "":
+			case len(args) == 0 && file == "", len(args) == 1 && strings.TrimSpace(args[0]) == "":
 				return usageError{errors.New("query needs a query: an argument, --file FILE, or - for standard input")}
 			}
 			return nil
@@ -263,8 +263,8 @@ func writeCSV(w io.Writer, t *kql.Table, terminal, apostrophes bool) error {
 	out := csv.NewWriter(w)
 	write := func(cells []string) error {
 		for i, cell := range cells {
-			if apostrophes && cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				cell = "'" + cell
+			if apostrophes {
+				cell = noFormula(cell)
 			}
 			if terminal {
 				cell = text.Safe(cell)

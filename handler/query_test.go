@@ -160,9 +160,9 @@ func TestCSVIsHarmless(t *testing.T) {
 		want                  string
 	}{
 		{false, false, "=h\x1b[2J\n=1+1\n+1\n-1\n@x\n\"\tx\"\n\"\rx\"\n\" =1\"\na=1\n\n\x1b]52;c;cm0=\a\n\u009b2J\n\u202e\n\"a,\"\"b\"\"\nc\"\n"},
-		{false, true, "'=h\x1b[2J\n'=1+1\n'+1\n'-1\n'@x\n'\tx\n\"'\rx\"\n\" =1\"\na=1\n\n\x1b]52;c;cm0=\a\n\u009b2J\n\u202e\n\"a,\"\"b\"\"\nc\"\n"},
+		{false, true, "'=h\x1b[2J\n'=1+1\n'+1\n'-1\n'@x\n'\tx\n\"'\rx\"\n' =1\na=1\n\n\x1b]52;c;cm0=\a\n\u009b2J\n\u202e\n\"a,\"\"b\"\"\nc\"\n"},
 		{true, false, `=h\x1b[2J` + "\n=1+1\n+1\n-1\n@x\n" + `\tx` + "\n" + `\rx` + "\n\" =1\"\na=1\n\n" + `\x1b]52;c;cm0=\x07` + "\n" + `\u009b2J` + "\n" + `\u202e` + "\n" + `"a,""b""\nc"` + "\n"},
-		{true, true, `'=h\x1b[2J` + "\n'=1+1\n'+1\n'-1\n'@x\n" + `'\tx` + "\n" + `'\rx` + "\n\" =1\"\na=1\n\n" + `\x1b]52;c;cm0=\x07` + "\n" + `\u009b2J` + "\n" + `\u202e` + "\n" + `"a,""b""\nc"` + "\n"},
+		{true, true, `'=h\x1b[2J` + "\n'=1+1\n'+1\n'-1\n'@x\n" + `'\tx` + "\n" + `'\rx` + "\n' =1\na=1\n\n" + `\x1b]52;c;cm0=\x07` + "\n" + `\u009b2J` + "\n" + `\u202e` + "\n" + `"a,""b""\nc"` + "\n"},
 	} {
 		var out strings.Builder
 		if err := writeCSV(&out, result, tt.terminal, tt.apostrophes); err != nil {

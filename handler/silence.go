@@ -131,10 +131,14 @@ func newSilenceAdd() *cobra.Command {
 				return err
 			}
 			d, err := openSilences()
-			if err != nil {
+			if d == nil {
 				return err
 			}
-			if err := d.check(s, now, cmd.ErrOrStderr()); err != nil {
+			// What is wrong with the command line is said before what is wrong with the ledger.
+			if wrong := d.check(s, now, cmd.ErrOrStderr()); wrong != nil {
+				return wrong
+			}
+			if err != nil {
 				return err
 			}
 			if dryRun {
@@ -674,6 +678,11 @@ func newSilenceCheck() *cobra.Command {
 			s, err := settings.Read()
 			if err != nil {
 				return err
+			}
+			for _, path := range paths {
+				if isAbsent(path) {
+					return usageError{fmt.Errorf("%s: there is no such file: give a file of silences", path)}
+				}
 			}
 			words := silenceWords(readRules(s.Rules).rules)
 			wrong := 0

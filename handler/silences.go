@@ -47,6 +47,14 @@ func readSilences(path string, rules []*rule.Rule) (*silencesFile, error) {
 	return f, nil
 }
 
+// readTriedSilences reads the file of silences of the flag --silences.
+func readTriedSilences(path string, rules []*rule.Rule) (*silencesFile, error) {
+	if err := checkFile("silences", path, "a file of silences"); err != nil {
+		return nil, err
+	}
+	return readSilences(path, rules)
+}
+
 // silenceWords are the names that silences can use.
 func silenceWords(rules []*rule.Rule) silence.Words {
 	return silence.Words{EntityType: rule.EntityType, Rules: silenceRules(rules)}

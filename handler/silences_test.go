@@ -109,7 +109,7 @@ func TestSilencesAreWrong(t *testing.T) {
 			t.Errorf("%v: code %d\n%s", args, r.code, r.stderr)
 		}
 	}
-	if r := handler(t, "demo", "--silences", path+".none"); r.code != exitFailed || !strings.Contains(r.stderr, "cannot be read") {
+	if r := handler(t, "demo", "--silences", path+".none"); r.code != exitUsage || !strings.Contains(r.stderr, "there is no such file") {
 		t.Errorf("code %d\n%s", r.code, r.stderr)
 	}
 }

@@ -36,7 +36,7 @@ func (w *watchlists) library() (library, error) {
 		info, err := os.Stat(w.dir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return library{}, usageError{fmt.Errorf("--watchlists %s: no such folder", w.dir)}
+			return library{}, usageError{fmt.Errorf("--watchlists %s: there is no such folder: give the folder of the watchlists", w.dir)}
 		case err != nil:
 			return library{}, usageError{fmt.Errorf("--watchlists %s: %w", w.dir, withoutPath(err))}
 		case !info.IsDir():

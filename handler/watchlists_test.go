@@ -87,7 +87,7 @@ func TestWatchlistsFolder(t *testing.T) {
 		{"lint", inside("failures.yaml")},
 		{"test", inside("failures.yaml")},
 	} {
-		for name, want := range map[string]string{"nowhere": "nowhere: no such folder", "Offices.csv": "Offices.csv is a file: name the folder of the watchlists"} {
+		for name, want := range map[string]string{"nowhere": "nowhere: there is no such folder", "Offices.csv": "Offices.csv is a file: name the folder of the watchlists"} {
 			r := handler(t, append(command, "--watchlists", inside(name))...)
 			if r.code != exitUsage || !strings.Contains(r.stderr, "--watchlists ") || !strings.Contains(r.stderr, want) {
 				t.Errorf("%s: code %d: %s", command[0], r.code, r.stderr)

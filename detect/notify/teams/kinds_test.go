@@ -23,6 +23,23 @@ func split(t *testing.T, c map[string]any) (open, hidden string) {
 	return open, strings.TrimSuffix(hidden, ")\n")
 }
 
+// A rule whose name is all that its alert is called is named once.
+func TestRuleIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ rule, title, want string }{
+		{"Failures", "Failures", "MEDIUM\nFailures\n"},
+		{"Failures", "", "MEDIUM\nFailures\n"},
+		{"Failures", "Failures of ana", "MEDIUM · Failures\nFailures of ana\n"},
+		{"**Failures** [a](b)", "**Failures** [a](b)", "MEDIUM\n**Failures** [a](b)\n"},
+	} {
+		_, c := mustCard(t, alert.Alert{ID: userID, RuleName: tt.rule, Title: tt.title, Severity: alert.Medium, Span: sampleAlert().Span}, Links{NoPortal: true})
+		open, _ := split(t, c)
+		if !strings.HasPrefix(open, tt.want) {
+			t.Errorf("%q of %q: %q, want %q", tt.title, tt.rule, open, tt.want)
+		}
+	}
+}
+
 // An alert of a rule that nobody has heard of has the same order: what its author
 // wrote is the headline, and custom details are known by their names.
 func TestCardOfAnyRule(t *testing.T) {
@@ -190,6 +207,12 @@ func TestMoments(t *testing.T) {
 	}
 	if !strings.Contains(hidden, "Full timeline (UTC)\n10:01:00\u00a0 Signed in from 198.51.100.1\n") || !strings.Contains(hidden, "\nLeft out: 5 unanswered prompts\n") {
 		t.Errorf("hidden is\n%s", hidden)
+	}
+	// Prompts that are one line last as long as the longest of them.
+	long, short := rejected(), rejected()
+	long.Count, long.Until = 4, long.Time.Add(20*time.Minute)
+	if list, _ := moments([]alert.Moment{long, short}, at); len(list) != 1 || list[0].Brief != "5 MFA prompts rejected in 20 min" {
+		t.Errorf("together they are %v", list)
 	}
 	// The day is said where it is another.
 	a.Context.Timeline = []alert.Moment{{Time: at.Add(-24 * time.Hour), Kind: alert.MomentMethod, Text: "x", Brief: "x"}}

@@ -38,7 +38,7 @@ func moments(timeline []alert.Moment, event time.Time) (list []alert.Moment, all
 			list = append(list, m)
 			continue
 		}
-		list[i].Count, list[i].Until = max(list[i].Count, 1)+max(m.Count, 1), laterOf(m.Until, m.Time)
+		list[i].Count, list[i].Until = max(list[i].Count, 1)+max(m.Count, 1), laterOf(list[i].Until, laterOf(m.Until, m.Time))
 		list[i].Brief = text.Prompted(m.Kind, list[i].Count) + " in " + text.Length(list[i].Until.Sub(list[i].Time))
 	}
 	if len(list) > mostMoments {
