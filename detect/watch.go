@@ -294,7 +294,7 @@ func healthAlert(key conditionKey, open *openCondition) alert.Alert {
 // severe as the one that it updates, so that it takes the same way.
 func healthOver(key conditionKey, first alert.Alert, open *openCondition) alert.Alert {
 	a := first
-	a.Title, a.Description = "Over: "+first.Title, cmp.Or(open.Ending, "What was reported is over.")
+	a.Title, a.Description = alert.Over+first.Title, cmp.Or(open.Ending, "What was reported is over.")
 	a.Updates = &alert.Reference{ID: first.ID, Title: first.Title, Created: first.Created, Severity: first.Severity, Identity: alert.Identity(first.Activities)}
 	return healthMoment(a, key.String(), open.Over, open.Over)
 }

@@ -254,6 +254,10 @@ func (b codeBlock) needs() string {
 		{"rule diff ", "a workspace"},
 		{"handler check", "a workspace"},
 		{"outbox ", "a ledger"},
+		{"handler silence ", "a ledger"},
+		{"handler alerts ", "a ledger"},
+		{"handler rerun ", "a ledger"},
+		{"handler tick", "a workspace"},
 		{"...", "an address"},
 	} {
 		if strings.Contains(b.text, n.what) && !(n.what == "..." && strings.Contains(b.text, "[PATH...]")) {

@@ -113,7 +113,7 @@ func onTop(t *testing.T, alerts []alert.Alert, plants []sample.Plant) {
 			t.Fatal(err)
 		}
 		listed := strings.ToLower(strings.ReplaceAll(string(card), `\\`, "")) // without the marks of Markdown
-		_, listed, ok := strings.Cut(listed, "the worst of them")
+		_, listed, ok := strings.Cut(listed, `"most severe"`)
 		if !ok {
 			t.Fatalf("the digest lists nothing: %s", card)
 		}

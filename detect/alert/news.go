@@ -1,5 +1,8 @@
 package alert
 
+// Over is what the title of an update begins with that says that something is over.
+const Over = "Over: "
+
 // News returns the finding that an update is about, and false if the alert is no
 // update or the finding is not among those that it has. Of an update of a version
 // that did not say, it is the weightiest that is followed. An update that has

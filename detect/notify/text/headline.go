@@ -178,7 +178,7 @@ func HeadlineOf(a alert.Alert) Headline {
 	said, found := verdict(a)
 	if said == "" {
 		h := Headline{About: cmp.Or(Line(a.Title), a.RuleName)}
-		if a.Updates != nil {
+		if a.Updates != nil && !strings.HasPrefix(h.About, alert.Over) {
 			h.About = update + h.About
 		}
 		return h
