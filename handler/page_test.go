@@ -629,6 +629,26 @@ const toggleCard = `{"type":"AdaptiveCard","version":"1.5","body":[
 		{"type":"Action.ToggleVisibility","title":"Show details","targetElements":["details"]}]},
 	{"type":"Container","id":"details","isVisible":false,"items":[{"type":"TextBlock","text":"All of it","wrap":true}]}]}`
 
+// TestPageButtons has as many buttons as a card can have on a phone: they are all there.
+func TestPageButtons(t *testing.T) {
+	t.Parallel()
+	b, alerts := openDemoPage(t, 0)
+	var actions []string
+	for _, title := range []string{"Incident", "Sign-ins in Defender", "First sign-ins in Defender", "User in Defender", "Runbook", "First alert"} {
+		actions = append(actions, fmt.Sprintf(`{"type":"Action.OpenUrl","title":%q,"url":"https://portal.azure.com/"}`, title))
+	}
+	b.run(chromedp.EmulateViewport(390, 844), chromedp.Evaluate(fmt.Sprintf(`(() => {
+		const ask = window.fetch, card = {type: 'AdaptiveCard', version: '1.5', body: [{type: 'ActionSet', actions: [%s]}]};
+		window.fetch = (url, ...rest) => String(url).startsWith('/alert.json') ? Promise.resolve(new Response(JSON.stringify({card, rows: []}))) : ask(url, ...rest);
+		document.querySelectorAll('#rows tr')[1].click();
+	})()`, strings.Join(actions, ", ")), nil))
+	b.until(`document.querySelectorAll('#card .ac-pushButton').length > 0`)
+	if n := evalAs[int](b, `(() => { const c = document.getElementById('card').getBoundingClientRect(); return [...document.querySelectorAll('#card .ac-pushButton')].filter(e => { const r = e.getBoundingClientRect(); return r.left >= c.left && r.right <= c.right; }).length; })()`); n != len(actions) || len(alerts) < 2 {
+		t.Errorf("%d buttons are on the card, want %d", n, len(actions))
+	}
+	b.clean()
+}
+
 // TestPageToggle shows and hides a part of a card, in either theme.
 func TestPageToggle(t *testing.T) {
 	t.Parallel()
