@@ -229,7 +229,7 @@ func (q *querying) problem(err error, held []*kql.Table) error {
 	if e.UnknownTable != "" {
 		near := strings.Contains(e.Message, "did you mean")
 		if e.Message += "; " + heldTables(held); !near && plainName.MatchString(e.UnknownTable) {
-			e.Message += fmt.Sprintf("; give a table as a file named %s.ndjson or %[1]s.csv, and a function of the workspace by --functions", e.UnknownTable)
+			e.Message += fmt.Sprintf("; give a table as a file named %s.ndjson or %[1]s.csv, and a function of the workspace by --functions", text.Cut(e.UnknownTable, 80))
 		}
 	}
 	place := fmt.Sprintf("%d:%d", e.Line, e.Column)
