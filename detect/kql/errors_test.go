@@ -118,7 +118,7 @@ var refusedQueries = []refusedQuery{
 	{query: `declare query_parameters(a:long = 1); print a`, kind: UnsupportedError, line: 1, column: 1, token: "declare", message: "is not supported"},
 	{query: `T | join hint.nosuch=1 U on s`, kind: UnsupportedError, line: 1, column: 10, token: "hint.nosuch", message: "the hint 'hint.nosuch' of join is not supported"},
 	{query: `T | extend x = geo_distance_2points(1, 1, 2, 2)`, kind: UnsupportedError, line: 1, column: 16, token: "geo_distance_2points", message: "is not supported; compare by the country"},
-	{query: `T | summarize argmax(n, s)`, kind: UnsupportedError, line: 1, column: 15, token: "argmax", message: "use arg_max()"},
+	{query: `T | summarize hll(n)`, kind: UnsupportedError, line: 1, column: 15, token: "hll", message: "use dcount()"},
 	{query: `T | summarize tdigest(n)`, kind: UnsupportedError, line: 1, column: 15, token: "tdigest", message: "use percentile()"},
 }
 
