@@ -55,6 +55,11 @@ var pluginQueries = []queryCase{
 	{query: seenRows + "Seen | evaluate rolling_percentile(day, 99.5, day, 1, 3, at)", want: "day:long, at:string, rolling_3_percentile_day_99.5:long\n1 | home | 1\n2 | home | 1\n3 | home | 1\n5 | home | 5\n2 | work | 2\n3 | work | 3\n4 | work | 3\n5 | work | 5"},
 	{query: seenRows + "Seen | evaluate rolling_percentile(day, 101, day, 2, 2)", err: "1:204 a percentile of rolling_percentile() must be a number from 0 to 100", official: "the parser takes any percentile"},
 	{query: seenRows + "Seen | evaluate rolling_percentile(who, 50, day, 2, 2)", err: "1:199 the values of rolling_percentile() must be numbers, datetimes or timespans, not a string"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n % 4 == 0, 1) | summarize make_list(n)", want: "list_n:dynamic\n[3,4,5,7,8,9]"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n in (2, 3, 9), 4, 0) | summarize make_list(n)", want: "list_n:dynamic\n[1,2,3,5,6,7,8,9]"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n == 2, 0, 9223372036854775807) | summarize make_list(n)", want: "list_n:dynamic\n[2,3,4,5,6,7,8,9]"},
+	{query: "U | evaluate rows_near(n, 1)", err: "1:24"},
+	{query: "U | evaluate rows_near(n > 1, -1)", err: "1:31 the number of rows of rows_near() must not be negative", official: "the parser takes any number"},
 	{query: "U | evaluate autocluster()", err: "1:14 the plugin 'autocluster' is not supported; summarize count() by the columns shows the greatest groups"},
-	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: active_users_count, activity_counts_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, pivot, rolling_percentile, session_count, sliding_window_counts"},
+	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: active_users_count, activity_counts_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, pivot, rolling_percentile, rows_near, session_count, sliding_window_counts"},
 }
