@@ -2,6 +2,7 @@ package kql
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,7 +18,34 @@ type timeline struct {
 	cols       []*column // the time, the dimensions, and what it computes
 	byTime     bool      // the rows come in the order of time, rather than by dimensions
 	// compute gives the rows of one combination. Its points are in the order of time.
-	compute func(x *execution, points []point) ([]moment, error)
+	// The moments are charged as they are made.
+	compute func(held *made, points []point) ([]moment, error)
+}
+
+// made is what the moments of a plugin take.
+type made struct {
+	memory
+	moments int
+}
+
+// make charges so many moments.
+func (m *made) make(moments int) error {
+	m.moments += moments
+	if err := m.room(0); err != nil {
+		return err
+	}
+	if err := m.x.makes(moments); err != nil {
+		return err
+	}
+	return m.add(int64(moments) * (6*valueBytes + 128)) // twice what one takes: slices grow
+}
+
+// room fails if so many moments more are too many.
+func (m *made) room(more uint64) error {
+	if more <= uint64(m.x.limits.Rows) && m.moments <= m.x.limits.Rows {
+		return nil
+	}
+	return &LimitError{Message: fmt.Sprintf("the windows of evaluate give more than %d rows, the limit of the query: give it longer bins or a shorter time", m.x.limits.Rows)}
 }
 
 // point is a row of the input.
@@ -126,7 +154,7 @@ func (t *timeline) run(x *execution, emit func(*batch) error) error {
 		dims, types = append(dims, all.cols[columnIndex(in, d)]), append(types, d.typ)
 	}
 	groups := newKeyIndex(types).number(dims, all.n, nil)
-	held := memory{x: x}
+	held := made{memory: memory{x: x}}
 	defer held.free()
 	points := make(map[int32][]point)
 	for row := range all.n {
@@ -151,11 +179,8 @@ func (t *timeline) run(x *execution, emit func(*batch) error) error {
 			order, _ := compare(v.at, w.at)
 			return order
 		})
-		moments, err := t.compute(x, of)
+		moments, err := t.compute(&held, of)
 		if err != nil {
-			return err
-		}
-		if err := held.add(int64(len(moments)) * (4*valueBytes + 64)); err != nil {
 			return err
 		}
 		for _, m := range moments {
@@ -248,7 +273,7 @@ func (w bins) at(i int64) Value {
 // sliding calls visit for each window from first to last that has points in it
 // or in one of the windows before, up to so many. Points that come in are
 // entered before, and those that are too old have left.
-func (w bins) sliding(x *execution, points []point, windows, first, last int64, enter, leave func(*point), visit func(at Value, points []point)) error {
+func (w bins) sliding(held *made, points []point, windows, first, last int64, enter, leave func(*point), visit func(at Value, points []point)) error {
 	points = slices.DeleteFunc(points, func(p point) bool {
 		_, ok := w.of(p.at)
 		return !ok // too far from the start to have a number
@@ -266,6 +291,11 @@ func (w bins) sliding(x *execution, points []point, windows, first, last int64, 
 			return nil
 		}
 		for ; in < len(points) && number(in) <= at; in++ {
+			if number(in) == at { // a point gives a row for each window that it is in
+				if err := held.room(min(uint64(windows), uint64(last)-uint64(at))); err != nil {
+					return err
+				}
+			}
 			enter(&points[in])
 		}
 		for ; out < in && uint64(at)-uint64(number(out)) >= uint64(windows); out++ {
@@ -274,7 +304,7 @@ func (w bins) sliding(x *execution, points []point, windows, first, last int64, 
 		if out == in {
 			continue
 		}
-		if err := x.makes(1); err != nil {
+		if err := held.make(1); err != nil {
 			return err
 		}
 		visit(w.at(at), points[out:in])
@@ -296,7 +326,7 @@ func bindSlidingWindow(b *binder, n *evaluateNode, in relation) relation {
 	start, end := n.value(b, 2, "the start", t.time.typ), n.value(b, 3, "the end", t.time.typ)
 	lookback := n.length(b, 4, "the lookback window", t.time.typ)
 	w := bins{start, n.length(b, 5, "the bin", t.time.typ)}
-	t.compute = func(x *execution, points []point) ([]moment, error) {
+	t.compute = func(held *made, points []point) ([]moment, error) {
 		last, ok := w.of(end)
 		if !ok {
 			return nil, nil
@@ -304,7 +334,7 @@ func bindSlidingWindow(b *binder, n *evaluateNode, in relation) relation {
 		var list []moment
 		times := make(map[string]int64)
 		points = within(points, subtracted(start, lookback), end)
-		err := w.sliding(x, points, w.times(lookback), 0, last, func(p *point) { times[p.key]++ },
+		err := w.sliding(held, points, w.times(lookback), 0, last, func(p *point) { times[p.key]++ },
 			func(p *point) {
 				if times[p.key]--; times[p.key] == 0 {
 					delete(times, p.key)
@@ -331,7 +361,7 @@ func bindActiveUsers(b *binder, n *evaluateNode, in relation) relation {
 	periods := bins{start, n.length(b, 5, "the period", t.time.typ)}
 	least := n.value(b, 6, "the count of active periods", Long)
 	w := bins{start, n.length(b, 7, "the bin", t.time.typ)}
-	t.compute = func(x *execution, points []point) ([]moment, error) {
+	t.compute = func(held *made, points []point) ([]moment, error) {
 		byID := make(map[string][]point)
 		for _, p := range points {
 			byID[p.key] = append(byID[p.key], p)
@@ -342,7 +372,7 @@ func bindActiveUsers(b *binder, n *evaluateNode, in relation) relation {
 			out, before := 0, int64(-1)
 			for i, p := range of {
 				if i%rowsBetweenLooks == 0 {
-					if err := x.stopped(); err != nil {
+					if err := held.x.stopped(); err != nil {
 						return nil, err
 					}
 				}
@@ -370,7 +400,7 @@ func bindActiveUsers(b *binder, n *evaluateNode, in relation) relation {
 		for bin, n := range active {
 			list = append(list, moment{at: w.at(bin), vals: []Value{longValue(n)}})
 		}
-		return list, x.makes(len(list))
+		return list, held.make(len(list))
 	}
 	return t
 }
@@ -386,12 +416,12 @@ func bindSessions(b *binder, n *evaluateNode, in relation) relation {
 	start, end := n.value(b, 2, "the start", t.time.typ), n.value(b, 3, "the end", t.time.typ)
 	w := bins{start, n.length(b, 4, "the bin", t.time.typ)}
 	lookback := n.length(b, 5, "the lookback window", t.time.typ)
-	t.compute = func(x *execution, points []point) ([]moment, error) {
+	t.compute = func(held *made, points []point) ([]moment, error) {
 		last := make(map[string]Value)
 		sessions := make(map[int64]int64)
 		for i, p := range within(points, start, end) {
 			if i%rowsBetweenLooks == 0 {
-				if err := x.stopped(); err != nil {
+				if err := held.x.stopped(); err != nil {
 					return nil, err
 				}
 			}
@@ -410,7 +440,7 @@ func bindSessions(b *binder, n *evaluateNode, in relation) relation {
 		for bin, n := range sessions {
 			list = append(list, moment{at: w.at(bin), vals: []Value{longValue(n)}})
 		}
-		return list, x.makes(len(list))
+		return list, held.make(len(list))
 	}
 	return t
 }
@@ -435,7 +465,7 @@ func bindRollingPercentile(b *binder, n *evaluateNode, in relation) relation {
 	if t.time.typ == DateTime {
 		w.start = datetimeValue(0)
 	}
-	t.compute = func(x *execution, points []point) ([]moment, error) {
+	t.compute = func(held *made, points []point) ([]moment, error) {
 		first, ok1 := w.of(points[0].at)
 		last, ok2 := w.of(points[len(points)-1].at)
 		if !ok1 || !ok2 {
@@ -443,7 +473,7 @@ func bindRollingPercentile(b *binder, n *evaluateNode, in relation) relation {
 		}
 		var list []moment
 		nothing := func(*point) {}
-		err := w.sliding(x, points, windows.n, first, last, nothing, nothing, func(at Value, points []point) {
+		err := w.sliding(held, points, windows.n, first, last, nothing, nothing, func(at Value, points []point) {
 			var of ranking
 			for _, p := range points {
 				of.add([]Value{p.id, percentile})
