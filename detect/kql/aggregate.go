@@ -141,6 +141,10 @@ func extremeAggregates() []*aggregate {
 			examples: examples{"arg_max(x, s)", "2, b"}},
 		{sig: "arg_min(minimized:orderable, returned:scalar*) first", doc: "The least value, and what else its row holds: columns, or * for all.", columns: picks(-1),
 			examples: examples{"arg_min(x, *)", `1, a, {"p":1}`}},
+		{sig: "argmax(maximized:orderable, returned:scalar*) first", doc: "The same as arg_max(), the names with max_ in front.", columns: picks(1),
+			examples: examples{"argmax(x, s)", "2, b"}},
+		{sig: "argmin(minimized:orderable, returned:scalar*) first", doc: "The same as arg_min(), the names with min_ in front.", columns: picks(-1),
+			examples: examples{"argmin(x, s)", "1, a"}},
 		{sig: "take_any(value:scalar, more:scalar*) first", doc: "The values of some row: columns, or * for all.", columns: picks(0),
 			examples: examples{"take_any(s)", "a"}},
 		{sig: "any(value:scalar, more:scalar*) first", doc: "The same as take_any(), the names with any_ in front.", columns: picks(0),
@@ -163,7 +167,7 @@ const (
 func collectingAggregates() []*aggregate {
 	set := each(func() accumulator { return &collecting{seen: map[string]bool{}, limit: maxCollected} })
 	list := each(func() accumulator { return &collecting{limit: maxCollected} })
-	bag := each(func() accumulator { return &bagging{} })
+	bag := each(func() accumulator { return &bagging{limit: maxCollected} })
 	return []*aggregate{
 		{sig: "make_set(value:scalar, max:integer?) dynamic", doc: "The distinct values that are not null, as an array; of arrays, their elements.", stem: "set", start: set,
 			examples: examples{"make_set(x)", "[1,2]"}},
@@ -184,8 +188,14 @@ func collectingAggregates() []*aggregate {
 			examples: examples{"makelist(x, 2)", "[1,2]"}},
 		{sig: "make_bag(bag:bag, max:integer?) dynamic", doc: "One property bag of all, of equal keys one value.", stem: "bag", start: bag,
 			examples: examples{"make_bag(d)", `{"p":1,"q":2}`}},
+		{sig: "make_dictionary(bag:bag, max:integer?) dynamic", doc: "make_bag() that keeps 128 keys unless the query says otherwise.", stem: "dictionary",
+			start:    each(func() accumulator { return &bagging{limit: maxCollectedOnce} }),
+			examples: examples{"make_dictionary(d, 1)", `{"p":1}`}},
 		{sig: "make_bag_if(bag:bag, predicate:bool, max:integer?) dynamic", doc: "One property bag of rows for which the predicate is true.", stem: "bag", start: onlyIf(1, bag),
 			examples: examples{"make_bag_if(d, x > 1)", `{"q":2,"p":3}`}},
+		{sig: "buildschema(value:dynamic) dynamic", doc: "The types of all values, of the properties of bags and of the elements of arrays.", stem: "schema",
+			start:    each(func() accumulator { return &describing{} }),
+			examples: examples{"buildschema(d)", `{"p":"long","q":"long"}`}},
 	}
 }
 
@@ -441,6 +451,7 @@ func (c *collecting) result() Value {
 
 type bagging struct {
 	b     *bag
+	limit int64 // of keys, unless the query says
 	bytes int64
 	held  *memory
 }
@@ -462,7 +473,7 @@ func (g *bagging) add(args []Value) {
 	if args[0].kind != kindBag {
 		return
 	}
-	limit := optional(args, 1, maxCollected)
+	limit := optional(args, 1, g.limit)
 	if g.b == nil {
 		g.b = newBag(8)
 	}

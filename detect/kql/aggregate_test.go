@@ -46,6 +46,13 @@ var aggregateColumnQueries = []struct{ query, want string }{
 		"stdev_x:real=0.7071067811865476 variance_i:real=0.5 covariance_x:real=0.5 i:int=3 list_i:dynamic=[1,2] list_i1:dynamic=[1,2] cnt_:long=2"},
 	{aggregateColumnRows + "summarize toint(take_any(x)), any(i), tolong(arg_max(x)), arg_min(x, i)",
 		"Column1:int=1 any_i:int=1 Column2:long=2 x:real=1.5 i:int=1"},
+	{aggregateColumnRows + "summarize argmax(x, i, w + 1), argmin(w, x), argmin(-i, *)",
+		"max_x:real=2.5 max_x_i:int=2 max_x_arg2:long=2 min_w:long=1 min_w_x:real=2.5 min_:long=-2 min__x:real=2.5 min__i:int=2 min__w:long=1"},
+	{aggregateColumnRows + "summarize buildschema(pack_dictionary('a', x, 'b', dynamic([1, [true]]))), make_dictionary(pack_dictionary(tostring(i), w), 1)",
+		"schema_:dynamic={\"a\":\"double\",\"b\":{\"`indexer`\":[\"long\",{\"`indexer`\":\"bool\"}]}} dictionary_:dynamic={\"1\":10}"},
+	{"datatable(d:dynamic)[dynamic({\"a\":1}), dynamic({\"a\":[]}), dynamic({\"a\":{\"b\":null}}), dynamic(null), dynamic({\"a\":\"x\"}), dynamic({\"a\":2})] | summarize buildschema(d)",
+		"schema_d:dynamic={\"a\":[\"long\",\"string\",{\"b\":null}]}"},
+	{"datatable(d:dynamic)[] | summarize buildschema(d)", "schema_d:dynamic=null"},
 }
 
 func TestAggregateColumns(t *testing.T) {

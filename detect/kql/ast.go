@@ -148,7 +148,9 @@ type statement struct {
 	span
 	set  bool // set rather than let
 	name name
-	expr node // nil for a bare set
+	expr node // nil for a bare set, and for a query parameter without a default
+	// parameter is the type of a query parameter, or nil.
+	parameter *Type
 }
 
 // option is name=value after an operator's name.

@@ -184,8 +184,26 @@ func (b *binder) statements(list []statement) {
 	}
 }
 
+// harmlessOptions say how the service runs a query, caches it and sends the
+// answer. What the answer is does not depend on them.
+var harmlessOptions = wordSet(
+	"client_max_redirect_count", "debug_query_externaldata_projection_fusion_disabled", "max_memory_consumption_per_iterator",
+	"max_memory_consumption_per_query_per_node", "maxmemoryconsumptionperiterator", "norequesttimeout", "notruncation", "perftrace",
+	"push_selection_through_aggregation", "query_distribution_nodes_span", "query_fanout_nodes_percent", "query_fanout_threads_percent",
+	"query_language", "query_log_query_parameters", "query_python_debug", "query_results_apply_getschema", "query_results_cache_force_refresh",
+	"query_results_cache_max_age", "query_results_cache_per_shard", "query_results_progressive_row_count", "query_results_progressive_update_period",
+	"query_weakconsistency_session_id", "queryconsistency", "querytrace", "request_app_name", "request_description", "request_user",
+	"results_progressive_enabled", "servertimeout", "validatepermissions",
+)
+
 func (b *binder) setStatement(st statement) {
 	option := st.name.text
+	if harmlessOptions[option] {
+		if st.expr != nil {
+			b.expr(st.expr, nil)
+		}
+		return
+	}
 	if option != "query_now" && option != "query_bin_auto_size" && option != "query_bin_auto_at" {
 		panic(unsupportedError(st.name.span, "the option '%s' is not supported; query_now, query_bin_auto_size and query_bin_auto_at are", option))
 	}
@@ -214,6 +232,8 @@ func (b *binder) setStatement(st statement) {
 func (b *binder) letStatement(st statement) {
 	d := &definition{scope: b.scope, numbered: b.numbered}
 	switch n := st.expr.(type) {
+	case nil:
+		panic(semanticError(st.span, "SEM0001", "the query parameter '%s' has no value: give it a default, as in (%s: %s = ...)", st.name.text, st.name.text, *st.parameter))
 	case *lambda:
 		d.fn = n
 	default:
@@ -221,7 +241,11 @@ func (b *binder) letStatement(st statement) {
 			d.table = n
 			b.tryRelation(n)
 		} else {
-			d.scalar = shareable(b.expr(n, nil))
+			e := b.expr(n, nil)
+			if st.parameter != nil {
+				e = b.coerce(e, *st.parameter, n.pos())
+			}
+			d.scalar = shareable(e)
 		}
 	}
 	for s := b.scope; s != nil; s = s.outer {

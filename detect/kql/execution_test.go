@@ -138,6 +138,8 @@ func TestEachLimitEndsARunAwayQuery(t *testing.T) {
 		{"make_list", "Numbers | summarize make_list(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"make_set", "Numbers | summarize make_set(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"make_list_if", "Numbers | summarize make_list_if(strcat(s, tostring(n)), n > 0)", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
+		{"windows of a plugin", "Numbers | take 10 | evaluate sliding_window_counts(n, n, 1, 1000000000000, 1000000000000, 1)", Limits{Rows: 10_000}, "the windows of evaluate give more than 10000 rows"},
+		{"windows of a plugin, one after the other", "Numbers | evaluate rolling_percentile(n, 50, n, 1, 100)", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"make_bag", "Numbers | summarize make_bag(bag_pack(tostring(n), s))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"dcount", "Numbers | summarize dcount(strcat(s, tostring(n)))", Limits{Bytes: 1 << 20}, "more than 1 MiB of memory"},
 		{"arg_max of long texts", "Numbers | summarize arg_max(n, replace_string('xxxxxxxxxx', 'x', strcat(s, s, s, s, s))) by n", Limits{Bytes: 2 << 20}, "more than 2 MiB of memory"},

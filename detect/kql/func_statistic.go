@@ -23,8 +23,13 @@ func statisticFunctions() []*scalarFunction {
 			examples: examples{"erfc(0)", "1"}},
 		{sig: "beta_cdf(x:number, alpha:number, beta:number) real", doc: "The cumulative beta distribution; NaN where it is not defined.", strict: true, rows: three(betaCDF),
 			examples: examples{"round(beta_cdf(0.5, 2, 2), 6)", "0.5", "beta_cdf(2, 1, 1)", "NaN"}},
-		{sig: "beta_inv(probability:number, alpha:number, beta:number) real", doc: "The inverse of the cumulative beta distribution; NaN where it is not defined.", strict: true, rows: three(betaInverse),
-			examples: examples{"round(beta_inv(0.5, 2, 2), 6)", "0.5", "beta_inv(2, 1, 1)", "NaN"}},
+		{sig: "beta_inv(probability:number, alpha:number, beta:number) real", doc: "The inverse of the cumulative beta distribution; NaN where that is not defined, and null of what is no probability.", strict: true, rows: func(a []Value) Value {
+			if p := realOf(a[0]); p < 0 || p > 1 {
+				return Value{} // as the reference prints it
+			}
+			return three(betaInverse)(a)
+		},
+			examples: examples{"round(beta_inv(0.5, 2, 2), 6)", "0.5", "beta_inv(2, 1, 1)", "null", "beta_inv(0.5, -1, 1)", "NaN"}},
 		{sig: "beta_pdf(x:number, alpha:number, beta:number) real", doc: "The density of the beta distribution; NaN where it is not defined.", strict: true, rows: three(betaDensity),
 			examples: examples{"round(beta_pdf(0.5, 2, 2), 6)", "1.5", "beta_pdf(-1, 1, 1)", "NaN"}},
 		{sig: "welch_test(mean1:number, variance1:number, count1:number, mean2:number, variance2:number, count2:number) real", doc: "The p-value of Welch's t-test of two samples, from their means, variances and counts.", strict: true,

@@ -48,7 +48,7 @@ var (
 		projectQueries, letQueries, sourceQueries, whereQueries, parseQueries, parseKVQueries, mvApplyQueries,
 		mvExpandFormQueries, windowQueries, sharedQueries, bagUnpackQueries, ingestionTimeQueries, renderQueries,
 		getSchemaQueries, reorderQueries, watchlistQueries,
-		forkQueries, binAutoQueries, searchQueries, scanQueries, partitionQueries, topNestedQueries, pluginQueries,
+		forkQueries, binAutoQueries, searchQueries, scanQueries, partitionQueries, topNestedQueries, pluginQueries, consumeQueries,
 		toScalarQueries, namedArgumentQueries, numberingQueries, oldFormQueries,
 	}
 )

@@ -131,6 +131,7 @@ var heapArguments = map[string][]string{
 	"take_anyif": {"s, yes", "d, yes"}, "anyif": {"s, yes"},
 	"make_set": {"n", "s", "r", "dec", "g", "a", "d"}, "make_set_if": {"s, yes"}, "makeset": {"s", "s, 1000000"},
 	"make_list": {"n", "s", "r", "dec", "g", "a", "d"}, "make_list_if": {"s, yes"}, "make_list_with_nulls": {"s"}, "makelist": {"s", "s, 1000000"},
+	"argmax": {"n, s, a", "r, *"}, "argmin": {"n, s, a"}, "buildschema": {"d"}, "make_dictionary": {"d", "d, 100000"},
 	"make_bag": {"d"}, "make_bag_if": {"d, yes"},
 	"sum": {"n", "r", "dec"}, "avg": {"n", "dec"}, "sumif": {"n, yes"}, "avgif": {"n, yes"},
 	"stdevif": {"n, yes"}, "varianceif": {"n, yes"}, "variancepif": {"n, yes"},

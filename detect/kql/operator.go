@@ -27,6 +27,7 @@ func buildOperators() map[string]func(p *parser, at span) operatorNode {
 		"summarize":        parseSummarize,
 		"distinct":         parseDistinct,
 		"count":            parseCount,
+		"consume":          parseConsume,
 		"join":             parseJoin,
 		"lookup":           parseLookup,
 		"union":            parseUnion,
@@ -113,7 +114,6 @@ func buildTabularFunctions() map[string]func(b *binder, n *call) relation {
 // refusedOperators are operators of the language that are not here. Each has
 // the nearest that is.
 var refusedOperators = map[string]string{
-	"consume":      "count reads everything too",
 	"find":         "it can only start a query; search looks in a table",
 	"graph-match":  "join relates tables",
 	"make-graph":   "join relates tables",

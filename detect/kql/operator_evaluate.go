@@ -15,20 +15,25 @@ var thePlugins map[string]func(b *binder, n *evaluateNode, in relation) relation
 // The tables refer to functions that refer to the tables, hence init.
 func init() {
 	thePlugins = map[string]func(b *binder, n *evaluateNode, in relation) relation{
+		"active_users_count":      bindActiveUsers,
 		"activity_counts_metrics": bindActivityCounts,
 		"bag_unpack":              bindBagUnpack,
 		"ipv4_lookup":             bindIPLookup(ipv4Range),
 		"ipv6_lookup":             bindIPLookup(parseIPv6),
 		"narrow":                  bindNarrow,
 		"pivot":                   bindPivot,
+		"rolling_percentile":      bindRollingPercentile,
+		"rows_near":               bindRowsNear,
+		"session_count":           bindSessions,
+		"sliding_window_counts":   bindSlidingWindow,
 	}
 }
 
 // refusedPlugins are those of the language that are not here, with the nearest
 // that is.
 var refusedPlugins = map[string]string{
-	"active_users_count": "summarize dcount() by bin() counts users", "activity_engagement": "summarize dcount() by bin() counts users",
-	"activity_metrics": "activity_counts_metrics counts users over time", "ai_chat_completion": "no query calls a service",
+	"activity_engagement": "summarize dcount() by bin() counts users",
+	"activity_metrics":    "activity_counts_metrics counts users over time", "ai_chat_completion": "no query calls a service",
 	"ai_chat_completion_prompt": "no query calls a service", "ai_embeddings": "no query calls a service", "ai_embed_text": "no query calls a service",
 	"autocluster": "summarize count() by the columns shows the greatest groups", "azure_digital_twins_query_request": "no query calls a service",
 	"basket": "summarize count() by the columns shows the greatest groups", "cosmosdb_sql_request": "no query calls a service",
@@ -40,9 +45,9 @@ var refusedPlugins = map[string]string{
 	"identity": "as names a table", "infer_storage_schema": "no query reads a storage account", "mysql_request": "no query calls a service",
 	"infer_storage_schema_with_suggestions": "no query reads a storage account", "new_activity_metrics": "activity_counts_metrics counts new users",
 	"postgresql_request": "no query calls a service", "preview": "take gives some rows", "python": "no query runs a program", "r": "no query runs a program",
-	"rolling_percentile": "summarize percentile() by bin()", "rows_near": "prev() and next() look at the rows around", "schema_merge": "union merges tables",
-	"sequence_detect": "scan follows sequences", "session_count": "row_window_session() finds sessions", "sliding_window_counts": "summarize dcount() by bin()",
-	"sql_request": "no query calls a service",
+	"schema_merge":    "union merges tables",
+	"sequence_detect": "scan follows sequences",
+	"sql_request":     "no query calls a service",
 }
 
 // evaluateNode is evaluate plugin(arguments) : (schema).

@@ -10,6 +10,8 @@ import (
 type scanNode struct {
 	span
 	matchID  *name
+	order    []sortKey
+	parts    []node // each combination of their values has sequences of its own
 	declared []scanColumn
 	steps    []scanStep
 }
@@ -35,9 +37,18 @@ func parseScan(p *parser, at span) operatorNode {
 		id := p.name("of a column")
 		n.matchID = &id
 	}
-	for _, word := range []string{"kind", "order", "partition"} {
-		if p.cur().word(word) {
-			panic(unsupportedError(p.cur().span, "'%s' of scan is not supported: sort before it, or put it into partition hint.strategy=native by a column (...)", word))
+	if t := p.cur(); t.word("kind") {
+		panic(unsupportedError(t.span, "'kind' of scan is not supported: leave it out"))
+	}
+	if p.acceptWord("order") {
+		p.expectWord("by", "after order")
+		n.order = p.sortKeys()
+	}
+	if p.acceptWord("partition") {
+		p.expectWord("by", "after partition")
+		n.parts = append(n.parts, p.expr())
+		for p.accept(",") {
+			n.parts = append(n.parts, p.expr())
 		}
 	}
 	if p.acceptWord("declare") {
@@ -142,12 +153,22 @@ func (s *stepNames) column(n *path) *column {
 }
 
 func (n *scanNode) bind(b *binder, in relation) relation {
+	if n.order != nil {
+		in = (&sortNode{span: n.span, keys: n.order}).bind(b, in)
+	}
 	s := &sequences{in: in, source: len(in.columns())}
 	taken := make(map[string]bool)
 	for _, c := range in.columns() {
 		taken[c.name] = true
 		s.row = append(s.row, &column{c.name, c.typ})
 		b.inheritReceived(s.row[len(s.row)-1], c)
+	}
+	for _, part := range n.parts {
+		e := b.expr(part, s.row)
+		if e.typ() == Dynamic {
+			panic(semanticError(part.pos(), "SEM0220", "scan cannot partition by a dynamic: tostring() or another conversion gives it a type"))
+		}
+		s.parts = append(s.parts, e)
 	}
 	declare := func(at name, t Type) {
 		if taken[at.text] {
@@ -216,6 +237,7 @@ type sequences struct {
 	cols     []*column // the output's: those of a row, and the number of the match
 	matchID  bool
 	steps    []sequenceStep
+	parts    []expr
 	refs     []stepColumn // what expressions read of other rows
 	need     []bool
 	reads    []bool // of a row, by expressions or by the output
@@ -247,6 +269,9 @@ func (s *sequences) prepare(need map[*column]bool) {
 			needs(e, read)
 		}
 	}
+	for _, e := range s.parts {
+		needs(e, read)
+	}
 	s.reads = make([]bool, len(s.row))
 	below := make(map[*column]bool)
 	for i, c := range s.row {
@@ -256,6 +281,9 @@ func (s *sequences) prepare(need map[*column]bool) {
 		}
 	}
 	s.in.prepare(below)
+	for _, e := range s.parts {
+		resolve(e, reach)
+	}
 	for _, st := range s.steps {
 		for _, e := range append([]expr{st.condition}, st.assigned...) {
 			resolve(e, reach)
@@ -280,7 +308,8 @@ type sequence struct {
 
 // run takes each row through the steps, from the last to the first.
 func (s *sequences) run(x *execution, emit func(*batch) error) error {
-	r := &scanRun{s: s, x: x, at: make([]*sequence, len(s.steps)), out: newSink(s.cols, emit)}
+	r := &scanRun{s: s, x: x, out: newSink(s.cols, emit), parts: make(map[string][]*sequence), held: memory{x: x}}
+	defer r.held.free()
 	held := memory{x: x}
 	defer held.free()
 	err := s.in.run(x, func(b *batch) error {
@@ -299,20 +328,46 @@ func (s *sequences) run(x *execution, emit func(*batch) error) error {
 	if err != nil {
 		return err
 	}
-	for i := range s.steps {
-		if err := r.leave(i); err != nil {
-			return err
+	for _, at := range r.order {
+		r.at = at
+		for i := range s.steps {
+			if err := r.leave(i); err != nil {
+				return err
+			}
 		}
 	}
 	return r.out.flush()
 }
 
 type scanRun struct {
-	s    *sequences
-	x    *execution
-	at   []*sequence
-	next int64
-	out  *sink
+	s     *sequences
+	x     *execution
+	at    []*sequence // of the part that the row is in
+	parts map[string][]*sequence
+	order [][]*sequence // the parts, as they came
+	held  memory        // what the parts take
+	next  int64
+	out   *sink
+}
+
+// enter goes to the part that a row is in.
+func (r *scanRun) enter(cols []*vector) error {
+	var key []byte
+	for _, e := range r.s.parts {
+		key = groupKey(key, e.eval(r.x, r.batch(cols, nil)).value(0))
+	}
+	at := r.parts[string(key)]
+	if at == nil {
+		at = make([]*sequence, len(r.s.steps))
+		r.parts[string(key)] = at
+		r.order = append(r.order, at)
+		size := int64(len(r.s.steps)) * (8 + 64 + 3*8*int64(len(r.s.refs)+len(r.s.row))) // with a row for each step
+		if err := r.held.add(mapBytes(1, textEntry) + allocated(int64(len(key))) + size); err != nil {
+			return err
+		}
+	}
+	r.at = at
+	return nil
 }
 
 // row takes one row through the steps.
@@ -327,6 +382,9 @@ func (r *scanRun) row(b *batch, row int) error {
 		default:
 			cols[i] = s.defaults[i-s.source]
 		}
+	}
+	if err := r.enter(cols); err != nil {
+		return err
 	}
 	for k := len(s.steps) - 1; k >= 0; k-- {
 		if k > 0 && r.at[k-1] != nil && r.matches(k, cols, r.at[k-1].refs) {

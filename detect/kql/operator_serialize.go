@@ -57,6 +57,8 @@ func inOrder(rel relation) bool {
 		return inOrder(r.in)
 	case *windowing:
 		return inOrder(r.in)
+	case *rowsNear:
+		return inOrder(r.in)
 	case *sharedUse:
 		return inOrder(r.of.in)
 	}

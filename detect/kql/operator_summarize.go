@@ -155,26 +155,38 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 		args, names = append(args, e), append(names, name)
 	}
 	stem := "any"
+	former := fn == "argmax" || fn == "argmin" // which name the columns otherwise
 	for i, arg := range n.args {
 		if _, ok := arg.(*star); ok && (i > 0 || sign == 0) {
 			for _, c := range in {
 				if !ctx.out.isKey(c) && !isReference(args, c) {
-					add(&columnExpr{col: c}, c.name)
+					name := c.name
+					if former {
+						name = names[0] + "_" + name
+					}
+					add(&columnExpr{col: c}, name)
 				}
 			}
 			continue
 		}
 		e := b.expr(arg, in)
+		if sign != 0 && i == 0 && (e.typ() == Dynamic || e.typ() == GUID) {
+			panic(semanticError(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ()))
+		}
 		name := b.outputName(arg, in)
 		switch {
+		case former && i == 0:
+			name = strings.TrimPrefix(fn, "arg") + "_" + name
+		case former:
+			if name == "" {
+				name = "arg" + strconv.Itoa(i)
+			}
+			name = names[0] + "_" + name
 		case sign == 0:
 			if name == "" && (fn != "any" || len(n.args) > 1) {
 				name = "any_arg" + strconv.Itoa(i)
 			}
 		case i == 0:
-			if e.typ() == Dynamic || e.typ() == GUID {
-				panic(semanticError(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ()))
-			}
 			stem = strings.TrimPrefix(fn, "arg_") + "_" + name
 			if name == "" {
 				name = stem

@@ -136,8 +136,11 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 			}
 			st.span = start.span.to(p.last())
 			list = append(list, st)
+		case start.text == "declare" && p.peek().word("query_parameters"):
+			p.at += 2
+			list = append(list, p.queryParameters()...)
 		case start.text == "declare" || start.text == "alias" || start.text == "restrict":
-			panic(unsupportedError(start.span, "the statement '%s' is not supported; let and set are", start.text))
+			panic(unsupportedError(start.span, "the statement '%s' is not supported; let, set and declare query_parameters are", start.text))
 		default:
 			return list
 		}
@@ -145,6 +148,31 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 			p.expect(";", "after the statement")
 		}
 	}
+}
+
+// queryParameters reads (name: type = default, ...). Nobody gives them other
+// values here, so each is as if a let defined it.
+func (p *parser) queryParameters() []statement {
+	var list []statement
+	p.expect("(", "after query_parameters")
+	for !p.cur().is(")") {
+		par := p.parameter()
+		at := par.name.span.to(p.last())
+		if par.table {
+			panic(syntaxError(at, "a query parameter is no table"))
+		}
+		if lit, ok := par.def.(*literal); par.def != nil && (!ok || lit == nil) {
+			panic(syntaxError(par.def.pos(), "the default of a query parameter must be a literal"))
+		}
+		p.mentions.define(par.name, nil)
+		typ := par.typ
+		list = append(list, statement{span: at, name: par.name, expr: par.def, parameter: &typ})
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")", "after the query parameters")
+	return list
 }
 
 // letValue reads what follows let name =: a function or an expression.

@@ -1,5 +1,8 @@
 package kql
 
+// seenRows are who was seen on which day, and where.
+const seenRows = `let Seen = datatable(who:string, day:long, at:string)["ann", 1, "home", "bob", 1, "home", "ann", 2, "work", "ann", 3, "work", "bob", 5, "work", "ann", 5, "home"]; `
+
 // pluginQueries call the plugins of evaluate.
 var pluginQueries = []queryCase{
 	{query: "U | evaluate pivot(s)", want: "n:long, x:real, alpha:long, gamma:long\n1 | 0.5 | 1 | 0\n7 | 0.25 | 1 | 0\n2 | 8 | 0 | 1"},
@@ -34,6 +37,29 @@ var pluginQueries = []queryCase{
 	{query: "Logons | evaluate activity_counts_metrics(User, TimeGenerated, 1, 2, 1h)", err: "1:64 a datetime is expected here, and this is a long: todatetime() converts", official: "the parser does not ask how the types of the arguments go together"},
 	{query: "U | evaluate activity_counts_metrics(s, n, 1, 7, 0)", err: "1:50 the window of activity_counts_metrics() must be positive", official: "the parser takes a window of any length"},
 	{query: "U | evaluate activity_counts_metrics(s, n, 1, 7)", err: "1:14 activity_counts_metrics() takes at least 5 arguments and got 4"},
+	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 2, 5, 2, 1)", want: "day:long, Count:long, Dcount:long\n2 | 3 | 2\n3 | 2 | 1\n4 | 1 | 1\n5 | 2 | 2"},
+	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 1, 9, 1, 2, at)", want: "day:long, at:string, Count:long, Dcount:long\n1 | home | 2 | 2\n1 | work | 1 | 1\n3 | work | 1 | 1\n5 | home | 1 | 1\n5 | work | 1 | 1"},
+	{query: seenRows + "Seen | extend day = todatetime('2026-03-01') + day * 1d | evaluate sliding_window_counts(who, day, datetime(2026-03-06), datetime(2026-03-06), 1d, 12h)", want: "day:datetime, Count:long, Dcount:long\n2026-03-06T00:00:00.0000000Z | 2 | 2"},
+	{query: seenRows + "Seen | extend day = day / 2.0 | evaluate sliding_window_counts(who, day, 0.0, 5.0, 0.5, 0.5)", want: "day:real, Count:long, Dcount:long\n0.5 | 2 | 2\n1 | 1 | 1\n1.5 | 1 | 1\n2.5 | 2 | 2"},
+	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 0, 9223372036854775807, 9223372036854775807, 9223372036854775807)", want: "day:long, Count:long, Dcount:long\n0 | 6 | 2"},
+	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 1, 5, 2, 0)", err: "1:221 the bin of sliding_window_counts() must be positive", official: "the parser takes a bin of any length"},
+	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 1, 5, 2)", err: "1:180 sliding_window_counts() takes at least 6 arguments and got 5"},
+	{query: seenRows + "Seen | evaluate active_users_count(who, day, 1, 9, 3, 1, 2, 4)", want: "day:long, dcount:long\n1 | 1\n5 | 1"},
+	{query: seenRows + "Seen | evaluate active_users_count(who, day, 1, 9, 5, 1, 2, 4)", want: "day:long, dcount:long\n1 | 1\n5 | 2"},
+	{query: seenRows + "Seen | evaluate active_users_count(who, day, 4, 9, 5, 1, 2, 4, at)", want: "day:long, at:string, dcount:long\n4 | home | 1"},
+	{query: seenRows + "Seen | evaluate active_users_count(who, at, 4, 9, 5, 1, 2, 4)", err: "1:204 the time of active_users_count() must be a datetime, a timespan or a number, not a string"},
+	{query: seenRows + "Seen | evaluate session_count(who, day, 1, 9, 2, 1)", want: "day:long, count_sessions:long\n1 | 2\n5 | 2"},
+	{query: seenRows + "Seen | evaluate session_count(who, day, 1, 9, 2, 4, at)", want: "day:long, at:string, count_sessions:long\n1 | home | 2\n1 | work | 1\n5 | work | 1"},
+	{query: seenRows + "Seen | evaluate session_count(who, day, 1, 9, 2)", err: "1:180 session_count() takes at least 6 arguments and got 5"},
+	{query: seenRows + "Seen | evaluate rolling_percentile(day, 50, day, 2, 2)", want: "day:long, rolling_2_percentile_day_50:long\n0 | 1\n2 | 1\n4 | 3"},
+	{query: seenRows + "Seen | evaluate rolling_percentile(day, 99.5, day, 1, 3, at)", want: "day:long, at:string, rolling_3_percentile_day_99.5:long\n1 | home | 1\n2 | home | 1\n3 | home | 1\n5 | home | 5\n2 | work | 2\n3 | work | 3\n4 | work | 3\n5 | work | 5"},
+	{query: seenRows + "Seen | evaluate rolling_percentile(day, 101, day, 2, 2)", err: "1:204 a percentile of rolling_percentile() must be a number from 0 to 100", official: "the parser takes any percentile"},
+	{query: seenRows + "Seen | evaluate rolling_percentile(who, 50, day, 2, 2)", err: "1:199 the values of rolling_percentile() must be numbers, datetimes or timespans, not a string"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n % 4 == 0, 1) | summarize make_list(n)", want: "list_n:dynamic\n[3,4,5,7,8,9]"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n in (2, 3, 9), 4, 0) | summarize make_list(n)", want: "list_n:dynamic\n[1,2,3,5,6,7,8,9]"},
+	{query: "range n from 1 to 9 step 1 | evaluate rows_near(n == 2, 0, 9223372036854775807) | summarize make_list(n)", want: "list_n:dynamic\n[2,3,4,5,6,7,8,9]"},
+	{query: "U | evaluate rows_near(n, 1)", err: "1:24"},
+	{query: "U | evaluate rows_near(n > 1, -1)", err: "1:31 the number of rows of rows_near() must not be negative", official: "the parser takes any number"},
 	{query: "U | evaluate autocluster()", err: "1:14 the plugin 'autocluster' is not supported; summarize count() by the columns shows the greatest groups"},
-	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: activity_counts_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, pivot"},
+	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: active_users_count, activity_counts_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, pivot, rolling_percentile, rows_near, session_count, sliding_window_counts"},
 }

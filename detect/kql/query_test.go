@@ -228,6 +228,13 @@ var projectQueries = []queryCase{
 }
 
 var letQueries = []queryCase{
+	{query: `declare query_parameters(least:long = 2, who:string = "x"); U | where n >= least | project n, who`, want: "n:long, who:string\n7 | x\n2 | x"},
+	{query: `let n = 1; declare query_parameters(t:timespan = 1h); let twice = t * 2; print twice`, want: "print_0:timespan\n02:00:00"},
+	{query: `declare query_parameters(r:real = 2); print r`, want: "print_0:real\n2"},
+	{query: `declare query_parameters(n:long = "x"); print n`, err: "1:35"},
+	{query: `declare query_parameters(n:long = 1 + 1); print n`, err: "1:", official: "where the error is"},
+	{query: `declare query_parameters(n:long); print n`, err: "1:26 the query parameter 'n' has no value: give it a default, as in (n: long = ...)", official: "the parser does not ask for a value"},
+	{query: `set notruncation; set servertimeout = 5m; print 1`, want: "print_0:long\n1"},
 	{query: `let limit = 2; U | where n >= limit | project n`, want: "n:long\n7\n2"},
 	{query: `let n = 7; U | where n == n | count`, want: "Count:long\n3"},
 	{query: `let recent = Events | where TimeGenerated > ago(1h); recent | project User`, want: "User:string\nann"},
