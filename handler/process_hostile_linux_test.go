@@ -181,7 +181,7 @@ func TestProcessHostileAnswers(t *testing.T) {
 				c := newCloud(t)
 				settings := map[string]string{"PUSHBACK_QUERY_TIMEOUT": "2s", "PUSHBACK_TICK_TIMEOUT": "3m"}
 				if strings.HasSuffix(m.says, "iB") || strings.HasSuffix(m.says, "limit") {
-					settings["PUSHBACK_QUERY_TIMEOUT"] = "1m" // a busy machine takes a while to reach a limit
+					settings["PUSHBACK_QUERY_TIMEOUT"] = "30s" // a busy machine takes a while to reach a limit
 				}
 				service.put(t, c, settings, func(w http.ResponseWriter, _ *http.Request) { m.do(w, elsewhere.URL) })
 				h := startHost(t, c, settings)
