@@ -175,7 +175,7 @@ func TestCheck(t *testing.T) {
 			w.rules.Lists["alertRules"] = []any{pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "MFA Rejected by User", map[string]any{"enabled": false})}
 		}, want: []string{"ok twice no rule is switched on in the workspace, too"}},
 		{name: "rules that are not shown", spoil: func(_ *testing.T, w *checkWorld) {
-			w.rules.Fault = func(string, int) int { return http.StatusForbidden }
+			w.rules.Change(func(s *pulltest.Server) { s.Fault = func(string, int) int { return http.StatusForbidden } })
 		}, want: []string{"warning twice whether rules are switched on in the workspace, too, is not known: reading the analytics rules: Azure Resource Manager answered 403 AuthorizationFailed", "Microsoft Sentinel Reader on " + standInSentinel}},
 		{name: "plans that are not shown", spoil: func(_ *testing.T, w *checkWorld) { w.plans = nil },
 			want: []string{"warning plan the plans of the tables are not known: Azure Resource Manager answered 403 Forbidden (AuthorizationFailed): give the app's identity the role Log Analytics Reader"}},
@@ -399,7 +399,7 @@ func TestRuleTables(t *testing.T) {
 		want        []string
 	}{
 		{"the query and not the declaration", "MyApp_CL | union (Syslog)", []string{"SecurityEvents"}, []string{"MyApp_CL", "Syslog"}},
-		{"a query that the local engine cannot read", "search in (SigninLogs) 'x'", []string{"Syslog", "OfficeActivity (Exchange)"}, []string{"SigninLogs", "Syslog"}},
+		{"a query that the local engine cannot read", "SigninLogs | reduce by UserPrincipalName", []string{"Syslog", "OfficeActivity (Exchange)"}, []string{"SigninLogs", "Syslog"}},
 		{"a query of functions", "_Im_Dns() | count", []string{"DnsEvents"}, []string{"DnsEvents"}},
 		{"a name that no query of ours may hold", "['a] | b'] | count", nil, []string{}},
 	} {

@@ -19,6 +19,8 @@ func newExternal() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "external",
 		Short: "Keep the files that rules read with externaldata",
+		Example: "  handler external pull --rules rules --external external\n" +
+			"  handler replay --logs DIR --rules rules --external external",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see handler external --help", args[0])}
@@ -43,7 +45,8 @@ func newExternalPull() *cobra.Command {
 			"fetches nothing. Only https is downloaded, from public addresses, without a proxy, and never from another host than\n" +
 			"the rule names; a file may have 100 MiB and take 2 minutes.\n\n" +
 			"The exit code is 1 if a file could not be downloaded; the others are there all the same.",
-		Args: noArguments,
+		Example: "  handler external pull --rules rules --external external",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			folder, _ := externalFolder(dir)
 			if folder == "" {

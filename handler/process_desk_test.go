@@ -239,7 +239,7 @@ func TestProcessTickSettings(t *testing.T) {
 	r = d.run(exitDone, "tick", "--dry-run", "--settings", "mine.json")
 	expectLine(t, r.stdout, "Refused by alice@contoso.example")
 	r = d.run(exitUsage, "tick", "--settings", "nowhere.json")
-	expectLine(t, r.stderr, "--settings: nowhere.json: no such file")
+	expectLine(t, r.stderr, "--settings: nowhere.json: there is no such file")
 	d.write("local.settings.json", string(text))
 	r = d.run(exitDone, "tick", "--dry-run")
 	expectLine(t, r.stdout, "Refused by alice@contoso.example")

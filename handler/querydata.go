@@ -40,7 +40,7 @@ type queryData struct {
 func (d *queryData) flags(cmd *cobra.Command) {
 	d.used = true
 	externalFlag(cmd, &d.external)
-	cmd.Flags().StringVar(&d.geoip, "geoip", "", "MaxMind database of places, such as GeoLite2-City.mmdb, for geo_info_from_ip_address() (default: "+geoipVariable+")")
+	cmd.Flags().StringVar(&d.geoip, "geoip", "", "MaxMind database of the places of addresses, such as GeoLite2-City.mmdb (default: "+geoipVariable+")")
 	cmd.Flags().Var(&d.memory, "memory", "most memory that a query may hold, such as 512M or 4G (default: a quarter of what there is)")
 	cmd.Flags().Var(&d.timeout, "timeout", "most time that a query may take, such as 30s or 1h (default: 10m)")
 	cmd.Flags().Var(&d.rows, "rows", "most rows that an operator of a query may hold (default: 5000000)")
@@ -142,7 +142,7 @@ func (p *patience) String() string {
 }
 
 // Type names the value in the help.
-func (p *patience) Type() string { return "duration" }
+func (p *patience) Type() string { return "time" }
 
 // Set makes it a flag's value.
 func (p *patience) Set(text string) error {

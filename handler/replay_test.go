@@ -250,7 +250,7 @@ func TestBadInput(t *testing.T) {
 	mixed := folder(t, map[string]string{
 		"a.yaml": ruleFile("SigninLogs", "severity: Huge"),
 		"b.yaml": strings.Replace(ruleFile("SigninLogs | where (x"), "0001", "0002", 1),
-		"c.yaml": strings.Replace(ruleFile("SigninLogs\n| make-series count() on TimeGenerated step 1h"), "0001", "0003", 1),
+		"c.yaml": strings.Replace(ruleFile("SigninLogs\n| reduce by UserPrincipalName"), "0001", "0003", 1),
 	})
 	for _, tc := range []struct {
 		name     string
@@ -286,8 +286,8 @@ func TestBadInput(t *testing.T) {
 		{name: "all problems of a rule at once", logs: good, rule: ruleFile("SigninLogs", "severity: Huge", "triggerThreshold: many"), code: exitFailed, wants: []string{"Huge", "many"}},
 		{name: "a KQL error", logs: good, rule: ruleFile("SigninLogs\n| where UserPrincipalNam == 'x'"), code: exitFailed,
 			wants: []string{"rule.yaml:12:11:", "UserPrincipalNam", "did you mean 'UserPrincipalName'?", "    | where UserPrincipalNam == 'x'\n            ^"}},
-		{name: "a KQL operator that is not supported", logs: good, rule: ruleFile("SigninLogs\n| make-series count() on TimeGenerated step 1h"), code: exitFailed,
-			wants: []string{"rule.yaml:12:5:", "'make-series' is not supported"}},
+		{name: "a KQL operator that is not supported", logs: good, rule: ruleFile("SigninLogs\n| reduce by UserPrincipalName"), code: exitFailed,
+			wants: []string{"rule.yaml:12:5:", "'reduce' is not supported"}},
 		{name: "from with the month or the day first", logs: good, args: []string{"--from", "04/03/2026"}, code: exitUsage, wants: []string{`--from is "04/03/2026": expected a date or a time in ISO 8601`}},
 		{name: "dates of no known order", logs: with("SigninLogs/export.csv", "TimeGenerated [UTC],ResultType\n\"04/03/2026, 20:26:12.030\",0\n"), code: exitFailed,
 			wants: []string{"export.csv:2: TimeGenerated: \"04/03/2026, 20:26:12.030\"", "--date-order dmy", "regional format"}},
@@ -298,7 +298,7 @@ func TestBadInput(t *testing.T) {
 		{name: "a from before all logs", logs: good, args: []string{"--from", "0001-01-01"}, code: exitUsage, wants: []string{"between 1970 and 2200"}},
 		{name: "a from that is no time", logs: good, args: []string{"--from", "noon"}, code: exitUsage, wants: []string{`--from is "noon"`, "ISO 8601"}},
 		{name: "errors of YAML and of KQL in one run", logs: good, rule: "", args: []string{"--rules", mixed}, code: exitFailed,
-			wants: []string{"a.yaml:", "Huge", "b.yaml:12:1:", "c.yaml:12:", "'make-series' is not supported"}},
+			wants: []string{"a.yaml:", "Huge", "b.yaml:12:1:", "c.yaml:12:", "'reduce' is not supported"}},
 		{name: "a frequency of a second", logs: good, rule: ruleFile("SigninLogs", "queryFrequency: PT1S"), code: exitFailed, wants: []string{"queryFrequency 1s is less than 1m"}},
 		{name: "a time that no record can have", logs: with("more.ndjson", `{"TimeGenerated":"0001-01-01T00:00:00Z","Type":"SigninLogs"}`+"\n"+workspaceRecord+"\n"),
 			code: exitDone, wants: []string{"more.ndjson:1", "between 1970 and 2200"}, reported: 1},

@@ -88,7 +88,9 @@ func TestRulePull(t *testing.T) {
 		!strings.Contains(r.stdout, ": version 1.0.1, the template has 1.0.4\n4 the same, 1 older than its template\n") {
 		t.Errorf("diff: %s", r.stdout)
 	}
-	s.Lists["alertRules"][0] = pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "Failures", map[string]any{"severity": "High", "query": "SigninLogs\n| where ResultType == \"50074\""})
+	s.Change(func(s *pulltest.Server) {
+		s.Lists["alertRules"][0] = pulltest.Rule("00000000-0000-0000-0000-0000000000a1", "Failures", map[string]any{"severity": "High", "query": "SigninLogs\n| where ResultType == \"50074\""})
+	})
 	r = run(1, "rule", "diff", dir)
 	for _, want := range []string{`differs     rule      "Failures" (00000000-0000-0000-0000-0000000000a1) ` + filepath.Join(dir, "failures.yaml") + "\n", "    severity: Medium here, High there\n",
 		"        -| where ResultType == \"50126\"\n", "        +| where ResultType == \"50074\"\n", "3 the same, 1 different\n"} {
@@ -131,14 +133,16 @@ func TestRulePullRefused(t *testing.T) {
 			t.Parallel()
 			s, settings := rulesWorld(t)
 			page := 0
-			s.Fault = func(list string, _ int) int {
-				if list == test.fault {
-					if page++; page == test.page+1 {
-						return http.StatusForbidden
+			s.Change(func(s *pulltest.Server) {
+				s.Fault = func(list string, _ int) int {
+					if list == test.fault {
+						if page++; page == test.page+1 {
+							return http.StatusForbidden
+						}
 					}
+					return 0
 				}
-				return 0
-			}
+			})
 			dir := t.TempDir()
 			r := command(t, settings, "rule", "pull", dir)
 			if r.code != exitFailed || !strings.Contains(r.stderr, test.stderr) || !strings.Contains(r.stderr, "give the identity the role Microsoft Sentinel Reader on "+standInSentinel) {

@@ -47,6 +47,13 @@ type Server struct {
 	problems []string
 }
 
+// Change has a server that serves already be changed, between two of its answers.
+func (s *Server) Change(change func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
 // Calls returns the lists that were asked for, once for each page.
 func (s *Server) Calls() []string {
 	s.mu.Lock()
