@@ -158,7 +158,9 @@ func TestRetryAfter(t *testing.T) {
 	other.ID, other.Name = "other", "Other"
 	other.EntityMappings[0].FieldMappings[0].Column = "Count"
 	other.Grouping = rule.SingleAlert
-	d := newDay(t, config(), users(8, "09:10"), other, counting(time.Hour, time.Hour))
+	c := config()
+	c.Concurrency = 1 // the alert that is refused is recorded, and sent, before those of the digest
+	d := newDay(t, c, users(8, "09:10"), other, counting(time.Hour, time.Hour))
 	b := &board{inbox: inbox{name: "board", fail: failing(busy)}}
 	var err error
 	if d.detector, err = New(d.config, d.rules, d.world, d.ledger, b); err != nil {
