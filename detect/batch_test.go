@@ -240,7 +240,7 @@ func TestRowsAfterCrashes(t *testing.T) {
 // those are counted.
 func TestRowsThroughADayOfFaults(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(daysOfFaults) {
 		slow := seed == 3 // the table is late
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

@@ -220,7 +220,7 @@ func manyTicks(t *testing.T, rules []*rule.Rule, hours int) map[string]float64 {
 }
 
 // manyHours is for how long TestTickManyRules runs its rules: .ci/bench takes two days.
-var manyHours = flag.Int("manyrules.hours", 7, "for how many hours TestTickManyRules runs its rules")
+var manyHours = flag.Int("manyrules.hours", hoursOfRules, "for how many hours TestTickManyRules runs its rules")
 
 // TestTickManyRules runs as many rules as Sentinel allows over an evening and a
 // midnight, on a clock of its own on which each query takes a second.

@@ -730,8 +730,7 @@ func TestTimeIsUp(t *testing.T) {
 // with a plain reference, minute by minute.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	const sequences = 400
-	for seed := range uint64(sequences) {
+	for seed := range uint64(modelRuns) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		frequency := []time.Duration{15 * time.Minute, 20 * time.Minute, time.Hour}[rng.IntN(3)]
 		period := frequency * time.Duration(1+rng.IntN(3))
