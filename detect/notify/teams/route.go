@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/post"
 )
 
 // Route sends the alerts of a rule, or of a severity, to a webhook of their own.
@@ -62,7 +63,7 @@ func ParseRoutes(text string) ([]Route, error) {
 type channel struct {
 	name    string
 	webhook WebhookURL
-	turns   *turns
+	turns   *post.Turns
 }
 
 // route returns where an alert goes. That is the address that it is for, or
