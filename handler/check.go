@@ -81,7 +81,7 @@ func newCheck() *cobra.Command {
 	}
 	file.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per check")
-	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook")
+	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook, and a test to PUSHBACK_WEBHOOK_URL")
 	return cmd
 }
 
@@ -475,7 +475,7 @@ func (c *checker) destinations(rules []*rule.Rule, querier detect.Querier, test 
 					c.note(d.name, checkWarning, "%s. But %s", found, d.caveat)
 				}
 			})
-		case test != nil && d.untested != "":
+		case test != nil && d.untested != "" && !slices.ContainsFunc(destinations, func(other destination) bool { return other.tests && other.configured(c.settings) }):
 			c.note(d.name, checkFailed, "%s: set %s_%s", d.untested, settings.Prefix, d.setting)
 		}
 	}
@@ -484,7 +484,7 @@ func (c *checker) destinations(rules []*rule.Rule, querier detect.Querier, test 
 // testAlert is an alert that cannot be mistaken for one.
 func testAlert(now time.Time) alert.Alert {
 	return alert.Alert{
-		ID: alert.NewID("check", nil), RuleName: "handler check", Title: "This is a test of Pushback", Severity: alert.Informational,
+		ID: alert.NewGUID("check", now.UTC().Format(time.RFC3339Nano)), RuleName: "handler check", Title: "This is a test of Pushback", Severity: alert.Informational,
 		Description: "Somebody ran handler check --send-test-card. There is nothing to do.",
 		Span:        alert.Span{Start: now, End: now}, Created: now,
 	}

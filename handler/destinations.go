@@ -18,6 +18,7 @@ import (
 	"pushback/detect/notify/alerts"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/webhook"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 )
@@ -37,6 +38,8 @@ type destination struct {
 	// check says what was found of the destination, or why it takes no alerts.
 	// With a test it is sent that, if nothing else shows that it takes alerts.
 	check func(ctx context.Context, o setup, test *alert.Alert) (found string, err error)
+	// tests says that the check sends the test.
+	tests bool
 	// untested is why a test goes nowhere while the destination is not set up.
 	untested string
 	// caveat, if set, is what whoever set it up has to know, said at every start
@@ -87,7 +90,16 @@ var destinations = []destination{
 		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
 		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
 		check:      checkTeams,
+		tests:      true,
 		untested:   "there is no webhook to send a test card to",
+	},
+	{
+		name:       webhook.Name,
+		setting:    "WEBHOOK_URL",
+		configured: func(s settings.Settings) bool { return !s.WebhookURL.IsZero() && !s.WebhookSecret.IsZero() },
+		open:       func(o setup) (notify.Notifier, error) { return openWebhook(o.settings) },
+		check:      checkWebhook,
+		tests:      true,
 	},
 }
 
@@ -160,6 +172,33 @@ func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error)
 		return "", err
 	}
 	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL), nil
+}
+
+// openWebhook returns the receiver that alerts are posted to.
+func openWebhook(s settings.Settings) (*webhook.Webhook, error) {
+	return webhook.New(s.WebhookURL, s.WebhookSecret, webhook.Options{
+		Links:      cardLinks(s),
+		HealthRule: detect.HealthRuleID,
+		Timeout:    sendTime - 2*time.Second, // so that the error says what took so long
+	})
+}
+
+// checkWebhook reaches the receiver's host, or posts a test.
+func checkWebhook(ctx context.Context, o setup, test *alert.Alert) (string, error) {
+	receiver, err := openWebhook(o.settings)
+	if err == nil {
+		err = receiver.Reach(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	if test == nil {
+		return fmt.Sprintf("%s can be reached; --send-test-card shows whether it takes what is posted", o.settings.WebhookURL), nil
+	}
+	if err := receiver.Test(ctx, *test); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s took a test", o.settings.WebhookURL), nil
 }
 
 // openAlerts returns the table whose rows an analytics rule turns into alerts.

@@ -113,9 +113,11 @@ func TestInfraSecrets(t *testing.T) {
 			t.Errorf("nothing says %s", want)
 		}
 	}
-	// The webhook goes from a secure parameter to the vault, and the app gets a reference.
-	if !regexp.MustCompile(`PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft\.KeyVault\(`).MatchString(all) || strings.Count(all, "@secure()\nparam teamsWebhookUrl string") != 2 {
-		t.Error("the webhook is not kept in the vault alone")
+	// Secrets go from a secure parameter to the vault, and the app gets a reference.
+	for setting, parameter := range map[string]string{"TEAMS_WEBHOOK_URL": "teamsWebhookUrl", "WEBHOOK_URL": "webhookUrl", "WEBHOOK_SECRET": "webhookSecret"} {
+		if !strings.Contains(all, "PUSHBACK_"+setting+": '@Microsoft.KeyVault(") || strings.Count(all, "@secure()\nparam "+parameter+" string") != 2 {
+			t.Errorf("%s is not kept in the vault alone", parameter)
+		}
 	}
 }
 

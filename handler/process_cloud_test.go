@@ -37,8 +37,11 @@ const (
 	standInIdentityHeader = "the-header-of-the-identity-endpoint"
 )
 
-// standInTeams is the host of the webhook.
-const standInTeams = "teams.example"
+// standInTeams is the host of the webhook of Teams, and standInTickets of another.
+const (
+	standInTeams   = "teams.example"
+	standInTickets = "tickets.example"
+)
 
 // standInManager is Azure Resource Manager, standInIngestion the Logs Ingestion
 // API, and standInSentinel the workspace with Sentinel.
@@ -62,8 +65,8 @@ type cloudStandIn struct {
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
 
-	// teams, if set, answers for the webhook's host.
-	teams http.HandlerFunc
+	// teams and tickets, if set, answer for the webhooks' hosts.
+	teams, tickets http.HandlerFunc
 	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
 	// Ingestion API.
 	arm, ingestion http.HandlerFunc
@@ -135,7 +138,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 
 // reachable reports whether there is a host in the test.
 func (c *cloudStandIn) reachable(host string) bool {
-	return host == standInHost || host == standInTeams && c.teams != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
+	return host == standInHost || host == standInTeams && c.teams != nil || host == standInTickets && c.tickets != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
 }
 
 // connListener accepts the connections that it is handed.
@@ -169,7 +172,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInManager, standInIngestion},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInTickets, standInManager, standInIngestion},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -237,6 +240,10 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	c.settle()
 	if c.teams != nil && r.Host == standInTeams {
 		c.teams(w, r)
+		return
+	}
+	if c.tickets != nil && r.Host == standInTickets {
+		c.tickets(w, r)
 		return
 	}
 	if c.arm != nil && r.Host == standInManager {

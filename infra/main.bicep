@@ -24,6 +24,14 @@ param schedule string = '0 */5 * * * *'
 @secure()
 param teamsWebhookUrl string = ''
 
+@description('Address of a webhook of yours that every alert is posted to, or nothing. It is kept in the key vault alone.')
+@secure()
+param webhookUrl string = ''
+
+@description('What the messages to the webhook are signed with, whsec_ and 24 to 64 bytes in base64, or two with a space between them. It is needed with webhookUrl, and kept in the key vault alone.')
+@secure()
+param webhookSecret string = ''
+
 @description('Whether alerts become alerts and incidents of Microsoft Sentinel in the workspace, which the Defender portal and the Azure portal show: the app writes them into a table, and analytics rules read it.')
 param sentinelIncidents bool = false
 
@@ -136,6 +144,8 @@ module vault 'modules/vault.bicep' = {
     location: location
     tags: tags
     teamsWebhookUrl: teamsWebhookUrl
+    webhookUrl: webhookUrl
+    webhookSecret: webhookSecret
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
@@ -224,8 +234,12 @@ var rulesSettings = empty(rulesFolder) ? {} : {
 var teamsSettings = empty(teamsWebhookUrl) ? {} : {
   PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})'
 }
+var webhookSettings = empty(webhookUrl) ? {} : {
+  PUSHBACK_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.receiverSecretUri})'
+  PUSHBACK_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${vault.outputs.signingSecretUri})'
+}
 
-var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
+var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, webhookSettings, extraSettings)
 var firstShare = apps == 1 ? {} : {
   PUSHBACK_SHARE: '1/${apps}'
 }

@@ -19,7 +19,9 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/enrich"
 	"pushback/detect/notify/portal"
+	"pushback/detect/notify/post"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/webhook"
 	"pushback/detect/secret"
 )
 
@@ -64,10 +66,12 @@ type variables struct {
 	IPv6Prefix           number     `envconfig:"IPV6_PREFIX" default:"64" min:"16" max:"128" desc:"How many bits of an IPv6 address the addresses of one network have in common: they count as the same."`
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
-	TeamsWebhookURL      webhook    `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsWebhookURL      workflow   `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
-	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
+	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. PUSHBACK_WEBHOOK_URL, too. off sends none."`
+	WebhookURL           receiver   `group:"Webhook" split_words:"true" desc:"The address of a webhook of yours that every alert is posted to as JSON, signed as the Standard Webhooks specification says. It is a secret."`
+	WebhookSecret        secrets    `split_words:"true" desc:"What the messages to the webhook are signed with: whsec_ and 24 to 64 bytes in base64. Two with a space between them while one replaces the other. It is a secret."`
 	WorkspaceResourceID  resource   `group:"Portals and Sentinel" split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs in the Azure portal. Without it that of Sentinel is used."`
 	Portal               choice     `default:"defender" choices:"defender,azure" desc:"The portal that the buttons of cards lead to, and whose incidents are linked: defender if the workspace is in the Defender portal, azure if it is not."`
 	AlertsEndpoint       ingestion  `split_words:"true" desc:"Where the Logs Ingestion API takes the rows that an analytics rule of Microsoft Sentinel turns into alerts, such as https://NAME.REGION-1.ingest.monitor.azure.com. The deployment's template sets it."`
@@ -114,6 +118,8 @@ type Settings struct {
 	TeamsMaxCards        int
 	TeamsRoutes          []teams.Route
 	TeamsHeartbeat       time.Duration // zero for none
+	WebhookURL           post.URL
+	WebhookSecret        webhook.Secrets
 	WorkspaceResourceID  string
 	Portal               portal.Portal
 	AlertsEndpoint       string
@@ -165,6 +171,8 @@ func (v *variables) plain() Settings {
 		TeamsMaxCards:        v.TeamsMaxCards.int(),
 		TeamsRoutes:          v.TeamsRoutes.value,
 		TeamsHeartbeat:       v.TeamsHeartbeat.Duration,
+		WebhookURL:           v.WebhookURL.value,
+		WebhookSecret:        v.WebhookSecret.value,
 		WorkspaceResourceID:  v.WorkspaceResourceID.value,
 		Portal:               portal.Portal(v.Portal.value),
 		AlertsEndpoint:       v.AlertsEndpoint.value,
@@ -264,6 +272,9 @@ func ReadFor(command string) (Settings, error) {
 	}
 	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", Prefix))
+	}
+	if (s.WebhookURL.text() == "") != (s.WebhookSecret.text() == "") {
+		problems = append(problems, fmt.Errorf("of the settings %s_WEBHOOK_URL and %[1]s_WEBHOOK_SECRET one is set: expected both or none", Prefix))
 	}
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))

@@ -1,4 +1,4 @@
-// The key vault, which has the webhook's address as a secret.
+// The key vault, which has the addresses of webhooks, and what messages are signed with, as secrets.
 
 @description('Name of the vault.')
 @minLength(3)
@@ -14,6 +14,14 @@ param tags object
 @description('Address of the Teams webhook, or nothing.')
 @secure()
 param teamsWebhookUrl string
+
+@description('Address of another webhook, or nothing.')
+@secure()
+param webhookUrl string
+
+@description('What the messages to that are signed with, or nothing.')
+@secure()
+param webhookSecret string
 
 @description('Object id of the app\'s identity.')
 param principalId string
@@ -61,6 +69,32 @@ resource webhook 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(tea
   }
 }
 
+// https://learn.microsoft.com/azure/templates/microsoft.keyvault/vaults/secrets
+resource receiver 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(webhookUrl)) {
+  // checkov:skip=CKV_AZURE_41: the address of a receiver has no date at which it ends; it is replaced by a deployment
+  // checkov:skip=CKV_AZURE_114: contentType is set below, where the scanner does not look
+  parent: vault
+  name: 'webhook-url'
+  tags: tags
+  properties: {
+    contentType: 'Address of a webhook'
+    value: webhookUrl
+  }
+}
+
+// https://learn.microsoft.com/azure/templates/microsoft.keyvault/vaults/secrets
+resource signing 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(webhookSecret)) {
+  // checkov:skip=CKV_AZURE_41: a secret to sign with has no date at which it ends; two of them count while one replaces the other
+  // checkov:skip=CKV_AZURE_114: contentType is set below, where the scanner does not look
+  parent: vault
+  name: 'webhook-secret'
+  tags: tags
+  properties: {
+    contentType: 'What the messages to a webhook are signed with'
+    value: webhookSecret
+  }
+}
+
 // Reason: the app setting with the webhook is a reference that the platform resolves as the app's identity.
 // Key Vault Secrets User
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
@@ -82,3 +116,9 @@ output name string = vault.name
 
 @description('Address of the webhook\'s secret, in whatever version is the newest.')
 output webhookSecretUri string = '${vault.properties.vaultUri}secrets/teams-webhook-url'
+
+@description('Address of the secret that is the other webhook\'s address, in whatever version is the newest.')
+output receiverSecretUri string = '${vault.properties.vaultUri}secrets/webhook-url'
+
+@description('Address of the secret that messages are signed with, in whatever version is the newest.')
+output signingSecretUri string = '${vault.properties.vaultUri}secrets/webhook-secret'
