@@ -58,6 +58,8 @@ type Alert struct {
 	// Address is the name of the address that the alert is for, of a destination
 	// with several. It is empty where the rule and the severity decide.
 	Address string `json:"address,omitempty"`
+	// Mentions are who the address is to name. They are set as the alert is sent.
+	Mentions []Mention `json:"mentions,omitempty"`
 	// Created is the time of the tick that made the alert.
 	Created time.Time `json:"created"`
 	// SentAt is when the alert is sent, if that is long after it was made, since

@@ -169,7 +169,7 @@ func (p *Person) redactTree(tree any) any {
 }
 
 // kept are the fields of an alert that are Pushback's or the rule's own, and stay.
-var kept = []string{"ID", "RuleID", "RuleName", "RuleVersion", "Tactics", "Techniques", "Guidance", "Address", "IncidentURL", "IncidentNumber", "Identity", "Identifier", "Type", "Column", "Silence"}
+var kept = []string{"ID", "RuleID", "RuleName", "RuleVersion", "Tactics", "Techniques", "Guidance", "Address", "Mentions", "IncidentURL", "IncidentNumber", "Identity", "Identifier", "Type", "Column", "Silence"}
 
 // eachText calls with for each text of a value that may come from a log, and sets it
 // to what that returns. Values are copied before they are set, so that what they are

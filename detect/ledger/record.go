@@ -17,12 +17,23 @@ type Entry struct {
 	Alerts []alert.Alert
 	// Destinations are owed each of the alerts.
 	Destinations []string
+	// Targets, if set, says at which addresses of a destination an alert is owed, each
+	// once. Each is a delivery of its own, and stays what it is however often it is
+	// tried. With none it is the destination's to say.
+	Targets func(destination string, a alert.Alert) []Target
 	// HeldBack are alerts that nobody is owed. They are kept with those that were
 	// sent, for the audit, and their activities become seen. What a silence holds
 	// back starts no suppression, and a later alert of it says nothing of it.
 	HeldBack []alert.Alert
 	// Suppressed becomes seen though nobody is sent it.
 	Suppressed []alert.Activity
+}
+
+// Target is an address of a destination, by a name that says the same after a
+// restart, and who it is to mention.
+type Target struct {
+	Address  string
+	Mentions []alert.Mention
 }
 
 // maxAhead is how far beyond the watermark the hour of a seen row may lie. A row
@@ -186,7 +197,16 @@ func (w *writer) bundle(i int) (bundle, error) {
 	case owed && len(e.Destinations) > 0:
 		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}
 		for _, d := range e.Destinations {
-			out.to = append(out.to, delivery{Name: d})
+			var targets []Target
+			if e.Targets != nil {
+				targets = e.Targets(d, *a)
+			}
+			for _, t := range targets {
+				out.to = append(out.to, delivery{Name: d, Address: t.Address, Mentions: t.Mentions})
+			}
+			if len(targets) == 0 {
+				out.to = append(out.to, delivery{Name: d})
+			}
 		}
 		c, b.owed = change{verb: insert, key: out.key(), row: out}, true
 	case a != nil && !owed && w.l.sentFor > 0:
