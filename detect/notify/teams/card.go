@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pushback/detect/alert"
@@ -65,6 +66,7 @@ func cardOf(a alert.Alert, links Links) (json.RawMessage, string, error) {
 		return nil, "", b.err
 	}
 	frame := frame{card: newCard(fallbackOf(a.Severity, h.String())), top: top(a, h), actions: actions(a, links)}
+	frame.top = slices.Insert(frame.top, 1, frame.card.mention(mentionsOf(a))...) // below the band
 	if links.Build != "" {
 		frame.footer = []any{label("Pushback "+inert(text.Line(links.Build), mostName), "Medium")}
 	}

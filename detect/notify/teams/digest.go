@@ -67,6 +67,7 @@ func digestOf(alerts []alert.Alert) (json.RawMessage, string, error) {
 	}
 	c := newCard(fallbackOf(head.Severity, named.String()))
 	c.Body = []any{band(head.Severity, headlineOf(head.Severity, head.RuleName, text.Headline{Verdict: title})...)}
+	c.Body = append(c.Body, c.mention(mentionsOf(worst...))...)
 	if at := when(t.span); at != "" {
 		c.Body = append(c.Body, small(at))
 	}

@@ -12,7 +12,7 @@ import (
 func (t *Teams) Reach(ctx context.Context) error {
 	var errs []error
 	known := map[string]bool{}
-	for _, c := range append([]channel{t.other}, t.routes...) {
+	for _, c := range t.all() {
 		host := c.webhook.reveal().Host
 		if known[host] {
 			continue

@@ -46,6 +46,8 @@ type Options struct {
 	MaxCards int
 	// Routes say which alerts go to another webhook.
 	Routes []Route
+	// Named are further webhooks, by the names that the addresses of alerts may be.
+	Named []Named
 	// Timeout limits one request, waiting for its turn not included. Zero is
 	// 20 seconds.
 	Timeout time.Duration
@@ -62,6 +64,7 @@ type Teams struct {
 	options Options
 	other   channel   // for what has no route
 	routes  []channel // in the order of the options'
+	named   []channel // likewise
 }
 
 // New returns the channel behind a webhook. Nothing is sent yet.
@@ -107,6 +110,12 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 			return nil, errors.New("teams: a route has no webhook")
 		}
 		t.routes = append(t.routes, add(r.Webhook))
+	}
+	for _, n := range options.Named {
+		if n.Webhook.IsZero() || n.Name == "" {
+			return nil, errors.New("teams: a webhook that has a name of its own has none, or no address")
+		}
+		t.named = append(t.named, add(n.Webhook))
 	}
 	return t, nil
 }
