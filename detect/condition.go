@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/notify"
 	"pushback/detect/rhythm"
 )
@@ -434,15 +435,18 @@ func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun, f
 // usual lists the addresses of a destination that alerts about Pushback itself go to.
 func (w *watch) usual(r notify.Router, found time.Time) (names []string) {
 	a := alert.Alert{RuleID: HealthRuleID, RuleName: healthRuleName, Severity: healthSeverity, Created: found}
+	var at []ledger.Target
+	routed := false
 	if targets := w.config.targets(); targets != nil {
-		for _, t := range targets(r.Name(), a) {
-			to := a
-			to.Address = t.Address
-			names = append(names, r.Address(to))
-		}
+		at, routed = targets(r.Name(), a)
 	}
-	if len(names) == 0 {
-		names = []string{r.Address(a)}
+	if !routed {
+		return []string{r.Address(a)}
+	}
+	for _, t := range at {
+		to := a
+		to.Address = t.Address
+		names = append(names, r.Address(to))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -113,8 +113,8 @@ type Config struct {
 	RuleNames []silence.Rule
 
 	// Routes, if set, says at which addresses of a destination an alert is owed, by what
-	// the alert is and when it was made. With none the destination says it.
-	Routes func(destination string, a alert.Alert) []ledger.Target
+	// the alert is and when it was made. Unless it is routed, the destination says it.
+	Routes func(destination string, a alert.Alert) (at []ledger.Target, routed bool)
 
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health
@@ -185,13 +185,13 @@ func DefaultHealth() *Health {
 
 // targets returns what the ledger is to ask where alerts are owed. One that is for an
 // address already stays with it.
-func (c Config) targets() func(destination string, a alert.Alert) []ledger.Target {
+func (c Config) targets() func(destination string, a alert.Alert) ([]ledger.Target, bool) {
 	if c.Routes == nil {
 		return nil
 	}
-	return func(destination string, a alert.Alert) []ledger.Target {
+	return func(destination string, a alert.Alert) ([]ledger.Target, bool) {
 		if a.Address != "" {
-			return nil
+			return nil, false
 		}
 		return c.Routes(destination, a)
 	}

@@ -26,15 +26,15 @@ func TestTargets(t *testing.T) {
 	t.Parallel()
 	c := config()
 	asked := map[string]time.Time{}
-	c.Routes = func(destination string, a alert.Alert) []ledger.Target {
+	c.Routes = func(destination string, a alert.Alert) ([]ledger.Target, bool) {
 		if destination != "mail" {
-			return nil
+			return nil, false
 		}
 		asked[toUser(a)] = a.Created
 		if toUser(a) == "vip" {
-			return []ledger.Target{{Address: "to other", Mentions: []alert.Mention{{ID: "amy@contoso.example", Name: "Amy"}}}, {Address: "to counting"}}
+			return []ledger.Target{{Address: "to other", Mentions: []alert.Mention{{ID: "amy@contoso.example", Name: "Amy"}}}, {Address: "to counting"}}, true
 		}
-		return []ledger.Target{{Address: "to counting"}}
+		return []ledger.Target{{Address: "to counting"}}, true
 	}
 	d := newDay(t, c, []event{happened("1", "vip", "09:10"), happened("2", "bob", "09:20")}, counting(time.Hour, time.Hour))
 	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to other": true}}
@@ -57,7 +57,9 @@ func TestTargets(t *testing.T) {
 	}
 
 	// Somebody edits the routes, and the app restarts, while it waits.
-	d.config.Routes = func(string, alert.Alert) []ledger.Target { return []ledger.Target{{Address: "to counting"}} }
+	d.config.Routes = func(string, alert.Alert) ([]ledger.Target, bool) {
+		return []ledger.Target{{Address: "to counting"}}, true
+	}
 	d.restart(m)
 	m.down = nil
 	report, err := d.tick(clock("10:10"))
@@ -80,11 +82,11 @@ func TestTargets(t *testing.T) {
 func TestMarkWithTargets(t *testing.T) {
 	t.Parallel()
 	c := config()
-	c.Backoff, c.SendLimit, c.Routes = 0, 50, func(destination string, _ alert.Alert) []ledger.Target {
+	c.Backoff, c.SendLimit, c.Routes = 0, 50, func(destination string, _ alert.Alert) ([]ledger.Target, bool) {
 		if destination == "mail" {
-			return []ledger.Target{{Address: "to other"}, {Address: "to counting"}}
+			return []ledger.Target{{Address: "to other"}, {Address: "to counting"}}, true
 		}
-		return nil
+		return nil, false
 	}
 	d := newDay(t, c, users(3*markedFrom, "09:10"), counting(time.Hour, time.Hour))
 	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to other": true, "to counting": true}}
@@ -130,14 +132,14 @@ func TestHealthTakesRoutes(t *testing.T) {
 	t.Parallel()
 	c := config()
 	c.Health = DefaultHealth()
-	c.Routes = func(destination string, a alert.Alert) []ledger.Target {
+	c.Routes = func(destination string, a alert.Alert) ([]ledger.Target, bool) {
 		switch {
 		case destination != "mail":
-			return nil
+			return nil, false
 		case a.RuleID == HealthRuleID && a.Created.Before(clock("12:00")):
-			return []ledger.Target{{Address: "to other"}}
+			return []ledger.Target{{Address: "to other"}}, true
 		}
-		return []ledger.Target{{Address: "to counting"}}
+		return []ledger.Target{{Address: "to counting"}}, true
 	}
 	d := newDay(t, c, users(2, "09:10"), counting(time.Hour, time.Hour))
 	m := &mailroom{inbox: inbox{name: "mail"}, down: map[string]bool{"to counting": true}}

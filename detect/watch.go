@@ -275,7 +275,7 @@ func (w *watch) recordAll(ctx context.Context, key conditionKey, open *openCondi
 func (w *watch) recordOne(ctx context.Context, a alert.Alert, to []string, open *openCondition, report *Report) error {
 	targets := w.config.targets()
 	// That it is over goes where that it began went, whatever the time is now.
-	atFirst := func(destination string, a alert.Alert) []ledger.Target {
+	atFirst := func(destination string, a alert.Alert) ([]ledger.Target, bool) {
 		a.Created = open.Found
 		return targets(destination, a)
 	}

@@ -15,16 +15,19 @@ func TestTargets(t *testing.T) {
 		l, ctx := open(), t.Context()
 		a := newAlert("rule", activity("a", 0, 1))
 		amy := []alert.Mention{{ID: "amy@contoso.example", Name: "Amy"}}
-		targets := func(destination string, of alert.Alert) []Target {
+		targets := func(destination string, of alert.Alert) ([]Target, bool) {
 			if of.ID != a.ID {
 				t.Errorf("asked of %s", of.ID)
 			}
-			if destination != "teams" {
-				return nil
+			switch destination {
+			case "teams":
+				return []Target{{Address: "SOC", Mentions: amy}, {Address: "VIP"}}, true
+			case "pager":
+				return nil, true // only what else it is routed to
 			}
-			return []Target{{Address: "SOC", Mentions: amy}, {Address: "VIP"}}
+			return nil, false
 		}
-		e := Entry{RuleID: "rule", State: State{First: at(0), Watermark: at(60)}, Alerts: []alert.Alert{a}, Destinations: []string{"log", "teams"}, Targets: targets}
+		e := Entry{RuleID: "rule", State: State{First: at(0), Watermark: at(60)}, Alerts: []alert.Alert{a}, Destinations: []string{"log", "pager", "teams"}, Targets: targets}
 		if err := l.Record(ctx, e); err != nil {
 			t.Fatal(err)
 		}
@@ -80,4 +83,14 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%+v, %v", k, err)
 		}
 	})
+}
+
+// TestTargetsOfNone pins that nothing is lost by a route: what goes to no address of any
+// destination goes to all of them.
+func TestTargetsOfNone(t *testing.T) {
+	t.Parallel()
+	e := Entry{Destinations: []string{"log", "teams"}, Targets: func(string, alert.Alert) ([]Target, bool) { return nil, true }}
+	if diff := cmp.Diff([]delivery{{Name: "log"}, {Name: "teams"}}, e.deliveries(alert.Alert{})); diff != "" {
+		t.Error(diff)
+	}
 }
