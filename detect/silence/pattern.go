@@ -54,6 +54,22 @@ func (p pattern) matches(value string) bool {
 	return strings.HasSuffix(rest, p.parts[last])
 }
 
+// Pattern is a text in which a * stands for any text, without case. An address counts as
+// what it is, however it is spelled.
+type Pattern struct{ of pattern }
+
+// NewPattern returns the pattern of a text.
+func NewPattern(text string) Pattern { return Pattern{newPattern(text)} }
+
+// Matches reports whether a value is like the pattern.
+func (p Pattern) Matches(value string) bool { return p.of.matches(canonical(value)) }
+
+// IsText reports whether the pattern has no star, so that one value alone is like it.
+func (p Pattern) IsText() bool { return len(p.of.parts) == 1 }
+
+// ParseCIDR reads a range of addresses, or one address.
+func ParseCIDR(text string) (netip.Prefix, bool) { return parseCIDR(text) }
+
 // letters counts the letters and digits that the pattern demands.
 func (p pattern) letters() (n int) {
 	for _, part := range p.parts {
