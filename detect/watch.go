@@ -21,8 +21,11 @@ import (
 // of a rule, recorded and delivered as they are.
 const HealthRuleID = ledger.OwnID
 
+// HealthRuleName is the name of that rule.
+const HealthRuleName = "Pushback health"
+
 const (
-	healthRuleName = "Pushback health"
+	healthRuleName = HealthRuleName
 	healthSeverity = alert.Medium
 )
 

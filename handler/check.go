@@ -127,6 +127,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	c.host()
 	rules := c.rules()
 	c.silences(rules)
+	c.routes()
 	one := func(check func(ctx context.Context)) {
 		if ctx.Err() == nil && c.err == nil {
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)

@@ -39,10 +39,21 @@ type destination struct {
 	check func(ctx context.Context, o setup, test *alert.Alert) (found string, err error)
 	// untested is why a test goes nowhere while the destination is not set up.
 	untested string
+	// addresses, if set, are those that routes can name, by the names of their settings:
+	// that of setting, and others with _ and a name behind it.
+	addresses func(s settings.Settings) []heldAddress
 	// caveat, if set, is what whoever set it up has to know, said at every start
 	// and check. From its time on it is a warning.
 	caveat string
 	from   time.Time
+}
+
+// heldAddress is a place of a destination that a setting holds.
+type heldAddress struct {
+	setting string
+	// same reports whether another address of the destination is the same.
+	same func(other heldAddress) bool
+	of   any // the address, which is a secret
 }
 
 // setup is what destinations are opened with.
@@ -87,6 +98,7 @@ var destinations = []destination{
 		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
 		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
 		check:      checkTeams,
+		addresses:  teamsAddresses,
 		untested:   "there is no webhook to send a test card to",
 	},
 }
@@ -130,9 +142,29 @@ func openTeams(s settings.Settings) (*teams.Teams, error) {
 	return teams.New(s.TeamsWebhookURL, teams.Options{
 		Links:    cardLinks(s),
 		Routes:   s.TeamsRoutes,
+		Named:    teamsNamed(s),
 		MaxCards: cmp.Or(s.TeamsMaxCards, 5), // of a number that is wrong check has said so
 		Timeout:  sendTime - 2*time.Second,   // so that the error says what took so long
 	})
+}
+
+// teamsNamed are the webhooks by the names of their settings, that for what no route
+// takes first.
+func teamsNamed(s settings.Settings) []teams.Named {
+	if s.TeamsWebhookURL.IsZero() {
+		return s.TeamsAddresses
+	}
+	return append([]teams.Named{{Name: settings.TeamsAddress, Webhook: s.TeamsWebhookURL}}, s.TeamsAddresses...)
+}
+
+func teamsAddresses(s settings.Settings) (list []heldAddress) {
+	for _, n := range teamsNamed(s) {
+		list = append(list, heldAddress{setting: n.Name, of: n.Webhook, same: func(o heldAddress) bool {
+			w, ok := o.of.(teams.WebhookURL)
+			return ok && n.Webhook.Is(w)
+		}})
+	}
+	return list
 }
 
 // cardLinks returns what the buttons of cards need to know.

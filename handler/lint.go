@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +30,8 @@ func newLint() *cobra.Command {
 		Short: "Check rules without logs and without an account",
 		Long: "Checks rule files: their YAML, their cases, their queries against the columns of the known tables, and whether the\n" +
 			"columns that they map are in what their queries give. All that is wrong in all files is reported at once. PATH is a\n" +
-			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
+			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked. A file of\n" +
+			"routes in the folder is checked too, and as PATH by itself.\n\n" +
 			"With --live it also says what is reported again once the rules take the place of those that are live: of a new id\n" +
 			"everything within reach of its first windows, of other identity columns what still lies in a window, and of another\n" +
 			"query alone nothing.\n\n" +
@@ -138,8 +140,14 @@ func (l *linter) lint(paths []string) (findings []lintFinding, count int, err er
 				return nil, 0, usageError{err}
 			}
 		}
+		if slices.Contains(rule.Beside(path, "routes"), path) { // the rules beside it say what they are called
+			beside, problems := rule.Load(filepath.Dir(path))
+			report(routeProblems(path, beside, ruleSet{beside, problems}.allRead())...)
+			continue
+		}
 		rules, problems := rule.Choose(path)
 		report(problems...)
+		report(routeProblems(path, rules, ruleSet{rules, problems}.allRead())...)
 		read := map[string]bool{}
 		for _, r := range rules {
 			read[r.File] = true

@@ -189,6 +189,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	}
 	withContext(&config, a.settings, querier)
 	silenceErr := a.silences(&config, rules)
+	routeErr := a.routes(&config, rules, ruleErr == nil)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
-	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr)}, nil
+	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr, routeErr)}, nil
 }
 
 // silences reads the file of silences. One that is wrong holds nothing back: what it

@@ -37,6 +37,7 @@ type variables struct {
 	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
 	Silences             string     `desc:"A file of silences, exceptions that hold alerts back for a reason and a time, such as rules/silences.yaml. See handler silence --help."`
+	Routes               string     `desc:"A file of routes, which say at which addresses alerts are sent, such as rules/routes.yaml. An address has a setting of its own: PUSHBACK_TEAMS_WEBHOOK_URL_ and a name, a secret too. See handler route --help."`
 	Functions            string     `desc:"A file or folder of functions that are saved in the workspace, such as ASIM parsers, for replay, query, test and lint, unless --functions names one."`
 	External             string     `desc:"The folder of the files that externaldata reads, by host and path, for query, replay, test and external pull, unless --external names one. Running a query fetches nothing."`
 	Geoip                string     `desc:"A MaxMind database of places, such as GeoLite2-City.mmdb, for geo_info_from_ip_address() in query, replay and test, unless --geoip names one."`
@@ -86,6 +87,7 @@ type Settings struct {
 	Schedule             *Schedule // nil if it is not set or wrong
 	Rules                string
 	Silences             string
+	Routes               string
 	Delay                time.Duration
 	Lateness             time.Duration
 	LateLook             time.Duration
@@ -113,6 +115,7 @@ type Settings struct {
 	TeamsWebhookURL      teams.WebhookURL
 	TeamsMaxCards        int
 	TeamsRoutes          []teams.Route
+	TeamsAddresses       []teams.Named // by the names of their settings
 	TeamsHeartbeat       time.Duration // zero for none
 	WorkspaceResourceID  string
 	Portal               portal.Portal
@@ -138,6 +141,7 @@ func (v *variables) plain() Settings {
 		Schedule:             v.Schedule.plain(),
 		Rules:                v.Rules,
 		Silences:             v.Silences,
+		Routes:               v.Routes,
 		Delay:                v.Delay.Duration,
 		Lateness:             v.Lateness.Duration,
 		LateLook:             v.LateLook.Duration,
@@ -265,6 +269,13 @@ func ReadFor(command string) (Settings, error) {
 	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", Prefix))
 	}
+	if s.TeamsRoutes.text() != "" && s.Routes != "" {
+		problems = append(problems, fmt.Errorf("the settings %s_ROUTES and %[1]s_TEAMS_ROUTES are both set: expected one of them. What the second says, the file can say as well", Prefix))
+	}
+	addresses, wrong := readAddresses(given)
+	if problems = append(problems, wrong...); len(addresses) > 0 && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
+		problems = append(problems, fmt.Errorf("the setting %s is set without %s: expected that too, for what no route takes", addresses[0].Name, TeamsAddress))
+	}
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
 	}
@@ -274,7 +285,7 @@ func ReadFor(command string) (Settings, error) {
 			Prefix, q, tick-135*time.Second, Prefix, tick))
 	}
 	plain := s.plain()
-	plain.given = given
+	plain.given, plain.TeamsAddresses = given, addresses
 	return plain, errors.Join(problems...)
 }
 
@@ -307,7 +318,7 @@ func Unknown() []string {
 	var unknown []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(strings.ToUpper(name), Prefix+"_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(strings.ToUpper(name), Prefix+"_") && !slices.Contains(known, name) && !isAddress(name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -52,6 +52,11 @@ func (w WebhookURL) String() string {
 	return w.hashed(2)
 }
 
+// Is reports whether it is the same address as another.
+func (w WebhookURL) Is(other WebhookURL) bool {
+	return w.IsZero() == other.IsZero() && (w.IsZero() || w.reveal().String() == other.reveal().String())
+}
+
 // hashed returns the host and so many bytes of the address's SHA-256.
 func (w WebhookURL) hashed(n int) string {
 	sum := sha256.Sum256([]byte(w.reveal().String()))
