@@ -7,10 +7,10 @@ import (
 	"pushback/detect/alert"
 )
 
-// canonical returns the one spelling of a value: of an address that of
+// Canonical returns the one spelling of a value: of an address that of
 // [alert.CanonicalAddress], and all of it without the space around it and in lower
 // case.
-func canonical(value string) string {
+func Canonical(value string) string {
 	value = strings.TrimSpace(value)
 	if len(value) <= longestAddress {
 		value = alert.CanonicalAddress(value)
@@ -28,7 +28,7 @@ type pattern struct {
 
 func newPattern(value string) pattern {
 	if !strings.Contains(value, "*") {
-		return pattern{[]string{canonical(value)}}
+		return pattern{[]string{Canonical(value)}}
 	}
 	return pattern{strings.Split(strings.ToLower(strings.TrimSpace(value)), "*")}
 }
@@ -97,7 +97,7 @@ type test struct {
 func newTest(m Matcher) test {
 	t := test{exactly: map[string]bool{}}
 	for _, v := range m.Exactly {
-		t.exactly[canonical(v)] = true
+		t.exactly[Canonical(v)] = true
 	}
 	for _, v := range m.Values {
 		if p := newPattern(v); len(p.parts) == 1 {
