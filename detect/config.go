@@ -111,6 +111,9 @@ type Config struct {
 	Silences  *silence.Set
 	RuleNames []silence.Rule
 
+	// Verdicts, if set, learns what analysts decided of the alerts.
+	Verdicts Verdicts
+
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health
 
