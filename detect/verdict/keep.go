@@ -32,8 +32,9 @@ const (
 	mostText = 180_000
 	// mostConflicts is how often a note is changed that others change too.
 	mostConflicts = 4
-	// oldest is how long ago an incident may have been made whose alerts are counted.
-	oldest = 2 * 366 * 24 * time.Hour
+	// longest is how many days back notes are looked for: a note of a wrong time is not
+	// to take for ever.
+	longest = 20 * 366
 )
 
 // progress is how far incidents were read.
@@ -46,6 +47,8 @@ type progress struct {
 	Begun time.Time `json:"begun,omitzero"`
 	After time.Time `json:"after,omitzero"`
 	Place place     `json:"place,omitzero"`
+	// First is the earliest day of which there is a note.
+	First time.Time `json:"first,omitzero"`
 }
 
 // due reports whether it is time to read. A time that lies far ahead is that of a
@@ -70,6 +73,11 @@ func (p progress) save(ctx context.Context, n Notes, tag string) (newTag string,
 	if err == nil {
 		newTag, ok, err = n.SetNote(ctx, at, progressNote, string(text), tag)
 	}
+	if err == nil && !ok { // it may be there by an attempt whose answer was lost
+		var there string
+		there, newTag, err = n.Note(ctx, at, progressNote)
+		ok = there == string(text)
+	}
 	if err != nil {
 		return "", false, fmt.Errorf("noting how far it is known what analysts decided of incidents: %w", err)
 	}
@@ -85,8 +93,8 @@ type sheet struct {
 }
 
 // sheetNote is the name of a day's note.
-func sheetNote(day time.Time, part int) string {
-	name := "incidents " + day.UTC().Format(time.DateOnly)
+func sheetNote(date time.Time, part int) string {
+	name := "incidents " + date.UTC().Format(time.DateOnly)
 	if part > 0 {
 		name += " " + strconv.Itoa(part+1)
 	}
@@ -94,12 +102,12 @@ func sheetNote(day time.Time, part int) string {
 }
 
 // sheets returns the notes of a day: none that is damaged, which is written anew.
-func sheets(ctx context.Context, n Notes, day time.Time) (list []*sheet, err error) {
+func sheets(ctx context.Context, n Notes, date time.Time) (list []*sheet, err error) {
 	for part := 0; ; part++ {
 		s := &sheet{}
-		s.text, s.tag, err = n.Note(ctx, at, sheetNote(day, part))
+		s.text, s.tag, err = n.Note(ctx, at, sheetNote(date, part))
 		if err != nil {
-			return nil, fmt.Errorf("what analysts decided of the incidents of %s: %w", day.Format(time.DateOnly), err)
+			return nil, fmt.Errorf("what analysts decided of the incidents of %s: %w", date.Format(time.DateOnly), err)
 		}
 		if s.tag == "" && s.text == "" {
 			return list, nil
@@ -111,17 +119,19 @@ func sheets(ctx context.Context, n Notes, day time.Time) (list []*sheet, err err
 	}
 }
 
+// dayOf returns the day on whose notes an incident is.
+func dayOf(i Incident) time.Time { return i.Created.UTC().Truncate(day) }
+
+const day = 24 * time.Hour
+
 // keep notes incidents.
-func keep(ctx context.Context, n Notes, list []Incident, now time.Time) error {
+func keep(ctx context.Context, n Notes, list []Incident) error {
 	days := map[time.Time][]Incident{}
 	for _, i := range list {
-		if now.Sub(i.Created) < oldest {
-			day := i.Created.UTC().Truncate(24 * time.Hour)
-			days[day] = append(days[day], i)
-		}
+		days[dayOf(i)] = append(days[dayOf(i)], i)
 	}
-	for _, day := range slices.SortedFunc(maps.Keys(days), time.Time.Compare) {
-		if err := keepDay(ctx, n, day, days[day]); err != nil {
+	for _, date := range slices.SortedFunc(maps.Keys(days), time.Time.Compare) {
+		if err := keepDay(ctx, n, date, days[date]); err != nil {
 			return err
 		}
 	}
@@ -130,12 +140,12 @@ func keep(ctx context.Context, n Notes, list []Incident, now time.Time) error {
 
 var errBusy = errors.New("other processes note something all the time")
 
-func keepDay(ctx context.Context, n Notes, day time.Time, list []Incident) error {
+func keepDay(ctx context.Context, n Notes, date time.Time, list []Incident) error {
 	fail := func(err error) error {
-		return fmt.Errorf("noting what analysts decided of the incidents of %s: %w", day.Format(time.DateOnly), err)
+		return fmt.Errorf("noting what analysts decided of the incidents of %s: %w", date.Format(time.DateOnly), err)
 	}
 	for range mostConflicts {
-		all, err := sheets(ctx, n, day)
+		all, err := sheets(ctx, n, date)
 		if err != nil {
 			return err
 		}
@@ -148,7 +158,7 @@ func keepDay(ctx context.Context, n Notes, day time.Time, list []Incident) error
 			if string(text) == s.text {
 				continue
 			}
-			_, ok, err := n.SetNote(ctx, at, sheetNote(day, part), string(text), s.tag)
+			_, ok, err := n.SetNote(ctx, at, sheetNote(date, part), string(text), s.tag)
 			if err != nil {
 				return fail(err)
 			}
@@ -227,9 +237,16 @@ func Recall(ctx context.Context, n Notes, now time.Time) (*Known, error) {
 		return nil, err
 	}
 	byNumber := map[int]*Incident{}
-	today := now.UTC().Truncate(24 * time.Hour)
-	for day := today.Add(24 * time.Hour); now.Sub(day) < oldest; day = day.Add(-24 * time.Hour) {
-		all, err := sheets(ctx, n, day)
+	last := now.UTC()
+	if p.Next.After(last) {
+		last = p.Next
+	}
+	for days := range longest {
+		date := p.First.Add(time.Duration(days) * day)
+		if p.First.IsZero() || date.After(last) {
+			break
+		}
+		all, err := sheets(ctx, n, date)
 		if err != nil {
 			return nil, err
 		}

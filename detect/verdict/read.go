@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// every is how often incidents are read, and again how long after a failure.
-	every, again = 24 * time.Hour, time.Hour
+	// every is how often incidents are read: each day in the tick of the same time, which
+	// the host's timer does not call to the second. again is how long after a failure.
+	every, again = 24*time.Hour - time.Minute, time.Hour
 	// span is how far back an incident may have changed, and an alert may lie: as long
 	// as Sentinel keeps its tables for free. overlap is how much is read twice, since a
 	// row may be seen later than its time.
@@ -26,6 +27,9 @@ const (
 	pageSize, mostPages = 500, 20
 	// mostAlerts is how many alerts of an incident are kept. Sentinel puts 150 into one.
 	mostAlerts = 200
+	// oldest is how long ago an incident may have been made, or changed, that the
+	// workspace shows now: what is longer ago is no time of it.
+	oldest = 5 * 366 * 24 * time.Hour
 	// soon is how far a row may lie ahead of our clock.
 	soon = time.Hour
 )
@@ -100,7 +104,7 @@ func (r *Reader) Read(ctx context.Context, now time.Time) error {
 	if err != nil || !p.due(now) {
 		return err
 	}
-	if p.After.IsZero() { // a reading begins
+	if p.After.IsZero() || p.Place == (place{}) { // a reading begins
 		p.After, p.Begun = now.Add(-span), now
 		if !p.Read.IsZero() && p.Read.Add(-overlap).After(p.After) {
 			p.After = p.Read.Add(-overlap)
@@ -117,11 +121,16 @@ func (r *Reader) Read(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("reading incidents, which is tried again in an hour: %w", err)
 		}
-		if err := keep(ctx, r.notes, list, now); err != nil {
+		if err := keep(ctx, r.notes, list); err != nil {
 			return fmt.Errorf("%w; it is tried again in an hour", err)
 		}
+		for _, i := range list {
+			if date := dayOf(i); p.First.IsZero() || date.Before(p.First) {
+				p.First = date
+			}
+		}
 		if to == (place{}) {
-			p = progress{Read: p.Begun, Next: p.Begun.Add(every)}
+			p = progress{Read: p.Begun, Next: p.Begun.Add(every), First: p.First}
 			break
 		}
 		p.Place = to
@@ -186,7 +195,10 @@ func incidentOf(table *workspace.Table, row []any) (i Incident, seen time.Time, 
 	}
 	i.Name, _ = guid(text("IncidentName"))
 	i.Created, i.Changed, i.Merged = moment("CreatedTime"), moment("Modified"), text("Merged") == "true"
-	if i.Created.IsZero() || i.Created.After(i.Changed) {
+	if seen.Sub(i.Changed).Abs() > oldest {
+		i.Changed = seen
+	}
+	if i.Changed.Sub(i.Created) > oldest || i.Created.After(i.Changed) {
 		i.Created = i.Changed
 	}
 	i.decide(text("Status"), text("Classification"), text("ClassificationReason"), moment("ClosedTime"))

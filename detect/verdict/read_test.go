@@ -199,6 +199,9 @@ func TestRead(t *testing.T) {
 		{"two rows of one time", []row{with(func(r *row) { r.at, r.modified = closed.Add(-time.Minute), closed }), closing("TruePositive", "")}, want(TruePositive, "")},
 		{"without the time of a change", []row{with(func(r *row) { r.noModified = true })}, &Incident{Number: 7, Name: name, Created: created, Changed: base.at, Alerts: []string{ours(1)}}},
 		{"without the time when it was made", []row{with(func(r *row) { r.created = time.Time{} })}, &Incident{Number: 7, Name: name, Created: base.at, Changed: base.at, Alerts: []string{ours(1)}}},
+		{"with times that are none", []row{with(func(r *row) {
+			r.created, r.modified = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		})}, &Incident{Number: 7, Name: name, Created: base.at, Changed: base.at, Alerts: []string{ours(1)}}},
 		{"changed too long ago", []row{with(func(r *row) { r.at = noon.Add(-91 * 24 * time.Hour) })}, nil},
 		{"of others", []row{with(func(r *row) { r.alerts = []string{alert.NewGUID("other"), alert.NewGUID("odd"), "none"} })}, nil},
 	} {
@@ -323,6 +326,29 @@ func (r *racing) Note(ctx context.Context, id, name string) (string, string, err
 	return text, tag, err
 }
 
+// losing loses the answers to what is noted.
+type losing struct{ *ledger.Memory }
+
+func (l losing) SetNote(ctx context.Context, id, name, text, tag string) (string, bool, error) {
+	if _, _, err := l.Memory.SetNote(ctx, id, name, text, tag); err != nil {
+		return "", false, err
+	}
+	return l.Memory.SetNote(ctx, id, name, text, tag) // as the client tries again
+}
+
+// What is noted counts, though nobody heard that it is.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.rows = []row{{at: noon, number: 1, status: "New", created: noon, bookmarks: []string{ours(1)}}}
+	if err := NewReader(b, losing{b.notes}).Read(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+	if k := b.recall(); k.Of(ours(1)) == nil || !k.Read.Equal(noon) {
+		t.Errorf("read at %s", k.Read)
+	}
+}
+
 // A workspace without Sentinel's tables has no verdicts, and that is no failure.
 func TestWithoutTables(t *testing.T) {
 	t.Parallel()
@@ -417,7 +443,7 @@ func TestManyOfADay(t *testing.T) {
 		all = append(all, Incident{Number: n, Name: ours(-n), Class: Undetermined, Created: noon, Changed: noon, Closed: noon, Alerts: []string{ours(2 * n), ours(2*n + 1)}})
 	}
 	for from := 0; from < len(all); from += 500 {
-		if err := keep(t.Context(), b.notes, all[from:from+500], noon); err != nil {
+		if err := keep(t.Context(), b.notes, all[from:from+500]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -426,10 +452,13 @@ func TestManyOfADay(t *testing.T) {
 			all[n].Class, all[n].Changed = TruePositive, noon.Add(time.Hour)
 			stale := all[n]
 			stale.Class, stale.Changed = FalsePositive, noon.Add(time.Minute)
-			if err := errors.Join(keep(t.Context(), b.notes, all[n:n+1], noon), keep(t.Context(), b.notes, []Incident{stale}, noon)); err != nil {
+			if err := errors.Join(keep(t.Context(), b.notes, all[n:n+1]), keep(t.Context(), b.notes, []Incident{stale})); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+	if _, ok, err := (progress{Read: noon, First: noon.Truncate(day)}).save(t.Context(), b.notes, ""); !ok || err != nil {
+		t.Fatal(ok, err)
 	}
 	k := b.recall()
 	for n := range all {
