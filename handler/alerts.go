@@ -30,7 +30,7 @@ import (
 func newAlerts() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alerts",
-		Short: "List, show, export and erase what was reported, held back and sent",
+		Short: "List, show, count, export and erase what was reported, held back and sent",
 		Long: "Reads what the ledger keeps: alerts that wait to be sent, those that were sent or dropped, and those that are held\n" +
 			"back, with what holds them back. The ledger is the one that serve uses, as the PUSHBACK_TABLE_ settings say in the\n" +
 			"environment or in ./" + localSettingsFile + ". Alerts are kept for PUSHBACK_SENT_RETENTION after they were sent.",
@@ -39,7 +39,7 @@ func newAlerts() *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAlertsList(), newAlertsShow(), newAlertsExport(), newAlertsErase())
+	cmd.AddCommand(newAlertsList(), newAlertsShow(), newAlertsStats(), newAlertsExport(), newAlertsErase())
 	withSettings(cmd.Commands()...)
 	return cmd
 }

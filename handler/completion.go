@@ -213,7 +213,7 @@ func setCompletions(root *cobra.Command) {
 	case "handler rerun":
 		root.ValidArgsFunction = runningRules
 	case "handler silence add", "handler silence list", "handler silence end", "handler silence schema",
-		"handler alerts list", "handler alerts show", "handler alerts export", "handler alerts erase",
+		"handler alerts list", "handler alerts show", "handler alerts stats", "handler alerts export", "handler alerts erase",
 		"handler tick", "handler check", "handler backtest", "handler card":
 		root.ValidArgsFunction = cobra.NoFileCompletions
 	case "handler demo", "handler replay":

@@ -61,6 +61,9 @@ type cloudStandIn struct {
 	// fault, if set, sees each query first, with the number of those before it,
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
+	// beside, if set, sees each query that is no window's first, and says whether it
+	// answered it.
+	beside func(body []byte, w http.ResponseWriter) bool
 
 	// teams, if set, answers for the webhook's host.
 	teams http.HandlerFunc
@@ -258,7 +261,9 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) || bytes.Contains(body, []byte("// Pushback look ")) { // what is looked up beside the windows
-		c.answer(w, r)
+		if c.beside == nil || !c.beside(body, w) {
+			c.answer(w, r)
+		}
 		return
 	}
 	c.mu.Lock()
