@@ -483,21 +483,21 @@ func shareable(e expr) expr {
 	return e
 }
 
-// matched gives the argument of each parameter, nil where there is none. Those
-// that are named come behind those that go by their place.
+// matched gives the argument of each parameter, nil where there is none. Once a
+// name has taken an argument out of its place, those behind it are named too.
 func (c *call) matched(params []parameter) []node {
 	args := make([]node, len(params))
-	named := false
+	unordered := false
 	for i, arg := range c.args {
 		at := i
 		if i < len(c.names) && c.names[i] != nil {
 			n := c.names[i]
-			named = true
 			if at = slices.IndexFunc(params, func(p parameter) bool { return p.text == n.text }); at < 0 {
 				panic(semanticError(n.span, "SEM0001", "%s() has no parameter '%s'", c.fn.text, n.text))
 			}
-		} else if named {
-			panic(semanticError(arg.pos(), "SEM0001", "an argument without a name can not follow one with a name"))
+			unordered = unordered || at != i
+		} else if unordered {
+			panic(semanticError(arg.pos(), "SEM0001", "all arguments behind a named one that is out of its place must be named"))
 		}
 		if args[at] != nil {
 			panic(semanticError(arg.pos(), "SEM0001", "the argument '%s' of %s() is given twice", params[at].text, c.fn.text))
