@@ -171,7 +171,10 @@ func urlDecoded(s string) string {
 	return strings.ToValidUTF8(sb.String(), "\ufffd")
 }
 
-// A guid's first three groups stand in its bytes with the lowest byte first.
+// A guid's first three groups stand in its bytes with the lowest byte first. The
+// reference's example of base64_decode_toguid() prints the third the other way round,
+// unlike that of base64_encode_fromguid(); published rules compare what is decoded
+// with identifiers, which it would never equal then.
 var guidByteOrder = [16]int{3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}
 
 func guidToBase64(a []Value) Value {
