@@ -358,7 +358,9 @@ func (u *unpacking) conflictAt(column string) *problem {
 // discovered finds the columns in the rows. The input runs while the query is
 // bound, because nothing else knows them. The columns come in the order of
 // their names behind those of the input. Each has the type of its values, or is
-// dynamic if they differ.
+// dynamic if they differ. The reference says that the input's columns are extended
+// by the others, so that a column keeps its place where a property has its name;
+// of its two examples an earlier edition prints them so, and a later one by name.
 func (u *unpacking) discovered(b *binder) relation {
 	if b.subtables > 0 {
 		panic(unsupportedError(u.at, "bag_unpack() inside mv-apply or partition needs its columns: declare them with : (name:type, ...)"))
