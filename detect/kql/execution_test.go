@@ -184,7 +184,7 @@ func TestEachLimitEndsARunAwayQuery(t *testing.T) {
 		{"windows of new_activity_metrics", "Numbers | take 10 | evaluate new_activity_metrics(n, n, 1, 200, 1)", Limits{Rows: 10_000}, "the windows of evaluate give more than 10000 rows"},
 		{"far windows of new_activity_metrics", "Numbers | take 10 | evaluate new_activity_metrics(n, n, 1, 9223372036854775807, 1)", Limits{}, "the windows of evaluate give more than"},
 		{"ids of activity_metrics", "Numbers | project id = strcat(s, n), n | evaluate activity_metrics(id, n, 1000) | count", Limits{Bytes: 2 << 20}, "more than 2 MiB of memory"},
-		{"ids of a lookback", "Numbers | take 10 | evaluate new_activity_metrics(n, n, 1, 2, 1, Numbers) | count", Limits{Bytes: 128 << 10}, "more than 128 KiB of memory"},
+		{"ids of a lookback", "Numbers | take 10 | project id = s, n | evaluate new_activity_metrics(id, n, 1, 2, 1, Numbers | project id = strcat('text ', n)) | count", Limits{Bytes: 256 << 10}, "more than 256 KiB of memory"},
 		{"activity_counts_metrics", "Numbers | project id = strcat(s, n), n | evaluate activity_counts_metrics(id, n, 0, 100000, 1) | count", Limits{Bytes: 2 << 20}, "more than 2 MiB of memory"},
 		{"search", "search in (Numbers) 'text1' and 'x' | count", Limits{Time: time.Nanosecond}, "more than 1ns"},
 		{"within all limits", "Numbers | summarize count() by s | sort by s asc", Limits{Rows: 10, Bytes: 1 << 20, Time: time.Hour}, ""},

@@ -205,7 +205,9 @@ func bindNewActivity(b *binder, n *evaluateNode, in relation) relation {
 	last := n.args[len(n.args)-1].expr
 	if len(n.args) > 5 && columnArgument(last, in) == nil && b.isTabular(last) {
 		lookback = b.relation(last)
-		n.args = n.args[:len(n.args)-1]
+		rest := *n // the query may be bound again
+		rest.args = n.args[:len(n.args)-1]
+		n = &rest
 	}
 	dimensions := 5
 	cohort := len(n.args) > 5 && columnArgument(n.args[5].expr, in) == nil
