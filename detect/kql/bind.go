@@ -116,7 +116,9 @@ type definition struct {
 	table  node
 	fn     *lambda
 	saved  *savedFunction // if it is one, or nil
-	scope  *scope
+	// pattern is one that a declare statement defines, or nil.
+	pattern *patternNode
+	scope   *scope
 	// numbered is how many columns had got a number where a table was defined.
 	numbered int
 	order    int // among the let statements that share their names, from 1
@@ -233,6 +235,10 @@ func (b *binder) letStatement(st statement) {
 	d := &definition{scope: b.scope, numbered: b.numbered}
 	switch n := st.expr.(type) {
 	case nil:
+		if st.pattern != nil {
+			d.pattern = st.pattern
+			break
+		}
 		panic(semanticError(st.span, "SEM0001", "the query parameter '%s' has no value: give it a default, as in (%s: %s = ...)", st.name.text, st.name.text, *st.parameter))
 	case *lambda:
 		d.fn = n
@@ -313,7 +319,13 @@ func (b *binder) isTabular(n node) bool {
 			return d.table != nil
 		}
 		return b.db.Table(n.text) != nil || knownTables()[n.text] != nil
+	case *path:
+		_, d := b.patternOf(n)
+		return d != nil
 	case *call:
+		if _, d := b.patternOf(n); d != nil {
+			return true
+		}
 		b.count(n.span) // a body can call the next twice, and so on
 		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			tabular := false
@@ -368,7 +380,14 @@ func (b *binder) relation(n node) relation {
 		return n.bindSource(b)
 	case *name:
 		return b.tableNamed(n)
+	case *path:
+		if c, d := b.patternOf(n); d != nil {
+			return b.invokePattern(c, d, n)
+		}
 	case *call:
+		if c, d := b.patternOf(n); d != nil {
+			return b.invokePattern(c, d, nil)
+		}
 		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			var rel relation
 			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
