@@ -94,6 +94,10 @@ type Rule struct {
 	// since that is about one. It is Pushback's own too: `pushback: {followUp: false}`.
 	NoFollowUp bool
 
+	// Context is what the rule has looked up about the entities of its alerts, beside
+	// what Pushback looks up itself: `pushback: {context: [...]}`.
+	Context []Context
+
 	// at holds where in the file a value was written, by its path.
 	at map[string]position
 

@@ -97,6 +97,15 @@ func (d *drawing) anyOf(n *yaml.Node, alternatives []alternative) {
 	}
 }
 
+// oneOf draws a mapping that has one of some keys.
+func (d *drawing) oneOf(n *yaml.Node, keys ...string) {
+	var each []any
+	for _, key := range keys {
+		each = append(each, map[string]any{"required": []string{key}, "not": map[string]any{"properties": map[string]any{key: map[string]any{"type": "null"}}}})
+	}
+	d.shapes[n].rules = append(d.shapes[n].rules, map[string]any{"oneOf": each})
+}
+
 func (d *drawing) required(n *yaml.Node, key string) {
 	d.shapes[n].needed = append(d.shapes[n].needed, key)
 }
@@ -324,6 +333,23 @@ var descriptions = map[string]string{
 	"pushback.story":       "The name of the story that the rule shares with others.",
 	"pushback.followUp":    "Whether a sign-in afterwards updates the alert.",
 	"pushback.tests":       "The rule's cases, which handler test runs.",
+	"pushback.context":     "What is looked up about the entities of the rule's alerts, each by a query for all of them.",
+
+	"context.name":        "What the context is called on alerts, in a word or two.",
+	"context.query":       "The KQL. It can name Accounts, AccountIds, Addresses, Hosts, Urls, Hashes, From and To.",
+	"context.queryFile":   "A file with the KQL, in the rule's folder or below it, instead of query.",
+	"context.queryPeriod": "How far before the first alert the query looks, such as 30d, or window for what came since the window began. Without it as far as PUSHBACK_HISTORY says.",
+	"context.key":         "The column of the result that says which entity a row is about.",
+	"context.facts":       "Columns to show, each under a label.",
+	"context.findings":    "What stands out where a column of a row is true.",
+
+	"key.entity": "The type of the entity.",
+	"key.column": "The column that holds the entity.",
+
+	"findings of a context.kind":     "A name of its own, in small letters with dashes.",
+	"findings of a context.when":     "The column that is true where it is found.",
+	"findings of a context.text":     "What is found, with {{Column}} for values.",
+	"findings of a context.severity": "The least severity of the alert, or +1 or -1 for a step.",
 
 	"tests":           "The rule's cases, which handler test runs.",
 	"the case.name":   "What the case is about, in a few words.",
