@@ -291,7 +291,7 @@ func (p *Person) eraseAll(a Alert) Alert {
 	if c := a.Context; c != nil {
 		rest := &Context{RuleSeverity: c.RuleSeverity}
 		for _, f := range c.Findings {
-			f.Text = Erased
+			f.Text, f.Brief, f.Reason, f.Address = Erased, "", "", ""
 			rest.Findings = append(rest.Findings, f)
 		}
 		for _, s := range c.Steps {

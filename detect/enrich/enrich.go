@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,8 @@ type Config struct {
 	IPv6Prefix int
 	// Steps say how findings change the severity.
 	Steps Steps
+	// Brought are the kinds of context that rules bring, by the rules' ids.
+	Brought map[string]Brought
 }
 
 // DefaultConfig returns 14 days of history, a minute for the queries, lists of
@@ -164,10 +167,13 @@ func Queries() []string {
 
 // Enrich adds context to the alerts of one window, as it is at a time, and sets
 // their severity. It returns a warning for each kind of context that could not be
-// had. An alert without an Account or IP entity stays as it is.
+// had. An alert without an entity that something is looked up about stays as it is.
 func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string) {
 	b := newBatch(e.config, alerts, now)
-	if len(b.accounts) == 0 && len(b.addresses) == 0 {
+	if len(alerts) > 0 {
+		b.brought = broughtBy(e.config.Brought[alerts[0].RuleID])
+	}
+	if len(b.accounts) == 0 && len(b.addresses) == 0 && len(b.brought) == 0 {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
@@ -194,6 +200,13 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 				missing[s.name] = "table " + s.table + " does not exist"
 				warnings = append(warnings, unavailable(s.name, missing[s.name]))
 			}
+		}
+	}
+	for _, k := range b.brought {
+		if err := e.askBrought(limited, b, k, alerts); err != nil {
+			k.missing = reason(limited, err)
+			_, k.absent = workspace.MissingTable(err)
+			warnings = append(warnings, unavailable(k.Name, k.missing))
 		}
 	}
 	_, b.historyMissing = missing[signInsBefore]
@@ -349,26 +362,68 @@ func (e *Enricher) ask(ctx context.Context, b *batch, k kind) error {
 	}
 	from, to := k.from(b), k.to(b)
 	for _, values := range lists {
-		values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
-		text, err := k.query.bind(values)
+		table, err := e.query(ctx, b, k.query, values, from, to)
 		if err != nil {
 			return err
 		}
-		// The end of the service's time span may not be part of it.
-		table, err := e.querier.Query(ctx, workspace.Query{Text: text, Start: from, End: to.Add(time.Second), Now: b.now,
-			RuleID: "context", RuleVersion: k.query.name})
-		if err != nil {
-			return err
-		}
-		columns := make(map[string]int, len(table.Columns))
-		for i, c := range table.Columns {
-			columns[c.Name] = i
-		}
-		for _, cells := range table.Rows {
-			k.row(b, row{columns, cells})
+		for r := range rowsOf(table) {
+			k.row(b, r)
 		}
 	}
 	return nil
+}
+
+// askBrought runs the query of one kind of context that the rule brings for all
+// entities.
+func (e *Enricher) askBrought(ctx context.Context, b *batch, k *brought, alerts []alert.Alert) error {
+	lists := b.lists(k.query, k.Key.Entity, alerts)
+	seen := map[string]bool{}
+	for _, values := range lists {
+		table, err := e.query(ctx, b, k.query, values, k.from(b), b.now)
+		if err != nil {
+			return k.located(err)
+		}
+		if err := k.check(table); err != nil {
+			return err
+		}
+		for r := range rowsOf(table) {
+			if len(lists) > 1 { // a row can be of more than one part of the lists
+				key := fmt.Sprintf("%q", all(r.cells, workspace.Text))
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+			}
+			k.take(b, r)
+		}
+	}
+	return nil
+}
+
+// query runs a query with values for its lists.
+func (e *Enricher) query(ctx context.Context, b *batch, q query, values map[string]string, from, to time.Time) (*workspace.Table, error) {
+	values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
+	text, err := q.bind(values)
+	if err != nil {
+		return nil, err
+	}
+	// The end of the service's time span may not be part of it.
+	return e.querier.Query(ctx, workspace.Query{Text: text, Start: from, End: to.Add(time.Second), Now: b.now, RuleID: "context", RuleVersion: q.name})
+}
+
+// rowsOf are the rows of an answer.
+func rowsOf(table *workspace.Table) iter.Seq[row] {
+	columns := make(map[string]int, len(table.Columns))
+	for i, c := range table.Columns {
+		columns[c.Name] = i
+	}
+	return func(yield func(row) bool) {
+		for _, cells := range table.Rows {
+			if !yield(row{columns, cells}) {
+				return
+			}
+		}
+	}
 }
 
 // reason says in a few words why a query has no answer.

@@ -108,7 +108,8 @@ const update = "Update: "
 func verdictOf(a alert.Alert) (said string, from alert.Finding) {
 	var found alert.Finding
 	if a.Context != nil {
-		if i := slices.IndexFunc(a.Context.Findings, func(f alert.Finding) bool { return !f.Weak }); i >= 0 {
+		// A finding of the rule's own says nothing that there are words of ours for.
+		if i := slices.IndexFunc(a.Context.Findings, func(f alert.Finding) bool { return !f.Weak && findingWords[f.Kind] != "" }); i >= 0 {
 			found = a.Context.Findings[i]
 		}
 	}
