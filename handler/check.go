@@ -15,6 +15,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/alert"
+	"pushback/detect/enrich"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
@@ -328,6 +329,29 @@ func (c *checker) rule(ctx context.Context, q detect.Querier, r *rule.Rule) {
 	if !missing {
 		c.note("rule", checkOK, "%s: %q runs in the workspace", r.File, r.Name)
 	}
+	for _, context := range r.Context {
+		c.brought(ctx, q, r, context)
+	}
+}
+
+// brought runs the query of a context that a rule brings, for entities that no alert
+// has.
+func (c *checker) brought(ctx context.Context, q detect.Querier, r *rule.Rule, of rule.Context) {
+	end := c.now().UTC().Truncate(time.Minute)
+	text, _ := enrich.ExampleOf(of)
+	table, err := q.Query(ctx, workspace.Query{Text: text, Start: end.Add(-time.Minute), End: end, Now: end, RuleID: r.ID, RuleVersion: r.Version})
+	if absent, ok := workspace.MissingTable(err); ok {
+		c.note("context", checkWarning, "%s: %q: the context %s reads %s, which is not in the workspace: alerts go without it", r.File, r.Name, of.Name, absent)
+		return
+	}
+	if err == nil {
+		err = enrich.CheckAnswer(of, r.File, table)
+	}
+	if err != nil {
+		c.note("context", checkFailed, "%s: %q: the context %s: alerts go without it: %v", r.File, r.Name, of.Name, enrich.Located(of, r.File, err))
+		return
+	}
+	c.note("context", checkOK, "%s: %q: the context %s runs in the workspace", r.File, r.Name, of.Name)
 }
 
 // tableSilence is how far back a table's newest record is looked for.

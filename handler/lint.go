@@ -124,7 +124,7 @@ func (l *linter) lint(paths []string) (findings []lintFinding, count int, err er
 			_, problems := r.Cases()
 			report(problems...)
 			report(l.repeats(r)...)
-			for _, f := range l.rule(r) {
+			for _, f := range slices.Concat(l.rule(r), checkBrought(r, l.catalog())) {
 				if key := f.String(); !seen[key] {
 					seen[key] = true
 					findings = append(findings, f)
@@ -214,19 +214,20 @@ func queryFinding(r *rule.Rule, err error) lintFinding {
 		return lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: err.Error()}}
 	}
 	line, column := r.Query.Locate(e.Line, e.Column)
-	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: e.Message}}
-	if e.UnknownFunction != "" && !strings.Contains(e.Message, "did you mean") {
-		f.Warning = true // it is known where the rule runs
-	}
-	if table := e.UnknownTable; table != "" {
-		if meantTable(table) == "" {
-			f.Warning = true
-			f.Message = fmt.Sprintf("no columns are known of the table %s: what the query makes of it is checked when it runs", table)
-		}
-	}
+	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column}}
+	f.Message, f.Warning = judged(e)
 	message := withExcerpt(&kql.Error{Line: e.Line, Column: e.Column, Message: f.Message}, r.Query.Text)
 	f.Message, f.excerpt, _ = strings.Cut(message, "\n")
 	return f
+}
+
+// judged returns what an error of a query says, and whether it is a warning alone.
+func judged(e *kql.Error) (message string, warning bool) {
+	if e.UnknownTable != "" && meantTable(e.UnknownTable) == "" {
+		return fmt.Sprintf("no columns are known of the table %s: what the query makes of it is checked when it runs", e.UnknownTable), true
+	}
+	// A function is known where the rule runs.
+	return e.Message, e.UnknownFunction != "" && !strings.Contains(e.Message, "did you mean")
 }
 
 // meantTable returns the known table that somebody meant who wrote the name of an

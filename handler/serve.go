@@ -187,7 +187,7 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		config.Health.Broken = failures(ruleErr)
 	}
-	withContext(&config, a.settings, querier)
+	withContext(&config, a.settings, querier, rules)
 	silenceErr := a.silences(&config, rules)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {

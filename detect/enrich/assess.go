@@ -69,6 +69,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	if why, ok := missing[nonInteractiveSignIns]; ok && len(subjects) > 0 {
 		c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", nonInteractiveSignIns, why))
 	}
+	b.bringsNot(c, *a)
 	list := f.list(b.brought)
 	for _, found := range list {
 		c.Findings = append(c.Findings, found.Finding)

@@ -90,32 +90,34 @@ func (k *brought) from(b *batch) time.Time {
 	return history(b)
 }
 
-// located turns a position in the query that was sent into one in its file.
-func (k *brought) located(err error) error {
+// Located turns a position in the query of a context as it was sent into one in its
+// file, or in the rule's.
+func Located(c rule.Context, ruleFile string, err error) error {
 	refused, ok := errors.AsType[*workspace.QueryError](err)
 	if !ok || refused.Line == 0 || refused.Table != "" {
 		return err
 	}
-	_, locate := ExampleOf(k.Context) // it has the same lines in front
+	_, locate := ExampleOf(c) // it has the same lines in front
 	file, line, column := locate(refused.Line, refused.Column)
 	if file == "" {
-		file = k.file
+		file = ruleFile
 	}
 	return fmt.Errorf("%s:%d:%d: %s (%s)", filepath.Base(file), line, column, refused.Message, refused.Code)
 }
 
-// check says what is wrong with the columns of an answer.
-func (k *brought) check(table *workspace.Table) error {
+// CheckAnswer says what is wrong with the columns of an answer to the query of a
+// context.
+func CheckAnswer(c rule.Context, ruleFile string, table *workspace.Table) error {
 	if table.NoData {
 		return nil // there are none then
 	}
-	for _, use := range k.Columns() {
-		i := slices.IndexFunc(table.Columns, func(c workspace.Column) bool { return c.Name == use.Column })
+	for _, use := range c.Columns() {
+		i := slices.IndexFunc(table.Columns, func(column workspace.Column) bool { return column.Name == use.Column })
 		switch {
 		case i < 0:
-			return fmt.Errorf("%s:%d:%d: its result has no column %.60q", filepath.Base(k.file), use.Line, use.Col, use.Column)
+			return fmt.Errorf("%s:%d:%d: its result has no column %.60q", filepath.Base(ruleFile), use.Line, use.Col, use.Column)
 		case use.Bool && table.Columns[i].Type != "bool":
-			return fmt.Errorf("%s:%d:%d: the column %.60q is of type %s, and has to be a bool", filepath.Base(k.file), use.Line, use.Col, use.Column, table.Columns[i].Type)
+			return fmt.Errorf("%s:%d:%d: the column %.60q is of type %s, and has to be a bool", filepath.Base(ruleFile), use.Line, use.Col, use.Column, table.Columns[i].Type)
 		}
 	}
 	return nil
@@ -325,9 +327,11 @@ func (b *batch) literals(typ string, keys []string) map[string]string {
 
 // bringsAbout reports whether a context of the rule is about an entity of an alert.
 func (b *batch) bringsAbout(a alert.Alert) bool {
-	return slices.ContainsFunc(b.brought, func(k *brought) bool {
-		return slices.ContainsFunc(a.Entities, func(e alert.Entity) bool { return e.Type == k.Key.Entity && len(b.keys(e)) > 0 })
-	})
+	return slices.ContainsFunc(b.brought, func(k *brought) bool { return k.isAbout(b, a) })
+}
+
+func (k *brought) isAbout(b *batch, a alert.Alert) bool {
+	return slices.ContainsFunc(a.Entities, func(e alert.Entity) bool { return e.Type == k.Key.Entity && len(b.keys(e)) > 0 })
 }
 
 // assessBrought adds what the rule's own contexts say of the entities of an alert.
@@ -350,7 +354,14 @@ func (b *batch) assessBrought(f findings, c *alert.Context, a alert.Alert) {
 			k.facts(c, label, k.rows[of])
 			k.find(f, label, k.rows[of])
 		}
-		if len(seen) > 0 && k.missing != "" {
+	}
+}
+
+// bringsNot adds a line for each of the rule's own contexts that an alert would have
+// and that could not be had.
+func (b *batch) bringsNot(c *alert.Context, a alert.Alert) {
+	for _, k := range b.brought {
+		if k.missing != "" && k.isAbout(b, a) {
 			c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", k.Name, k.missing))
 			c.Failed = c.Failed || !k.absent
 		}

@@ -381,9 +381,9 @@ func (e *Enricher) askBrought(ctx context.Context, b *batch, k *brought, alerts 
 	for _, values := range lists {
 		table, err := e.query(ctx, b, k.query, values, k.from(b), b.now)
 		if err != nil {
-			return k.located(err)
+			return Located(k.Context, k.file, err)
 		}
-		if err := k.check(table); err != nil {
+		if err := CheckAnswer(k.Context, k.file, table); err != nil {
 			return err
 		}
 		for r := range rowsOf(table) {

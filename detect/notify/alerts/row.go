@@ -295,13 +295,47 @@ func (f *fitting) findings(a alert.Alert) {
 	}
 }
 
+// brought are what the rule's own context knows, as details: the table has no other
+// place for it.
+func brought(c *alert.Context) (list []alert.Detail) {
+	if c == nil {
+		return nil
+	}
+	index := map[string]int{}
+	subjects := map[string]int{}
+	for _, s := range c.Sections {
+		subjects[s.Title]++
+	}
+	for _, s := range c.Sections {
+		if !s.Brought {
+			continue
+		}
+		for _, f := range s.Facts {
+			name := s.Title + ": " + f.Name
+			i, there := index[name]
+			if !there {
+				i = len(list)
+				index[name] = i
+				list = append(list, alert.Detail{Name: name})
+			}
+			for _, v := range f.Values {
+				if subjects[s.Title] > 1 {
+					v = s.Subject + ": " + v
+				}
+				list[i].Values = append(list[i].Values, v)
+			}
+		}
+	}
+	return list
+}
+
 // details takes the custom details, whole where the table has room and in short
 // where the Sentinel alert has.
 func (f *fitting) details(a alert.Alert) {
 	room := mostColumn
 	short := mostDetails - mostLeftOut - len(encode(f.fixed()))
 	var lost []string
-	for _, d := range a.CustomDetails {
+	for _, d := range slices.Concat(a.CustomDetails, brought(a.Context)) {
 		name := text.CutBytes(safe(d.Name), 60)
 		var values []string
 		for i, v := range d.Values {

@@ -37,9 +37,11 @@ var findingWords = map[alert.FindingKind]string{
 	alert.FoundKnownDevice:           "known address and device",
 }
 
-// Finding names a kind of finding in a few words: MFA fatigue. One that is not
-// known is named as it is.
-func Finding(kind alert.FindingKind) string { return cmp.Or(findingWords[kind], string(kind)) }
+// Finding names a kind of finding in a few words: MFA fatigue. One of a rule's own is
+// named in its words.
+func Finding(kind alert.FindingKind) string {
+	return cmp.Or(findingWords[kind], strings.ReplaceAll(string(kind), "-", " "))
+}
 
 // Brief says a finding where it is known whom it is about, as a sentence of its
 // own.
