@@ -62,6 +62,8 @@ type cloudStandIn struct {
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
 
+	// looked, if set, sees each query of what is looked up beside the windows.
+	looked func(body []byte)
 	// teams, if set, answers for the webhook's host.
 	teams http.HandlerFunc
 	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
@@ -258,6 +260,9 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) || bytes.Contains(body, []byte("// Pushback look ")) { // what is looked up beside the windows
+		if c.looked != nil {
+			c.looked(body)
+		}
 		c.answer(w, r)
 		return
 	}
