@@ -60,7 +60,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	}
 	for _, k := range kinds {
 		for _, name := range k.names() {
-			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
+			if why, ok := missing[name]; ok && (k.isOf("Account") && len(subjects) > 0 || k.isOf("IP") && len(addresses) > 0) {
 				c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", name, why))
 				c.Failed = c.Failed || b.failed[name]
 			}

@@ -3,6 +3,7 @@ package enrich
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,9 +23,8 @@ type thing struct{ label string }
 
 // brought is a kind of context that a rule brings, with what was found.
 type brought struct {
-	rule.Context
-	file    string // of the rule
-	query   query
+	kind
+	file    string        // of the rule
 	rows    map[any][]row // by the entity
 	missing string        // why it could not be had
 	absent  bool          // since the workspace does not have it
@@ -34,8 +34,9 @@ type brought struct {
 func broughtBy(r Brought) []*brought {
 	list := make([]*brought, len(r.Contexts))
 	for i, c := range r.Contexts {
-		list[i] = &brought{Context: c, file: r.File, query: parseQuery(c.Query.Text), rows: map[any][]row{}}
-		list[i].query.name = c.Name
+		k := &brought{kind: *newKind(c, c.Name), file: r.File, rows: map[any][]row{}}
+		k.row = k.take
+		list[i] = k
 	}
 	return list
 }
@@ -77,17 +78,6 @@ func ExampleOf(c rule.Context) (bound string, locate func(line, column int) (fil
 		line, column = c.Query.Locate(line+q.head, column)
 		return c.File, line, column
 	}
-}
-
-// from is from when on the query looks.
-func (k *brought) from(b *batch) time.Time {
-	switch {
-	case k.SinceWindow:
-		return b.window.Start
-	case k.Period > 0:
-		return b.since.Add(-k.Period)
-	}
-	return history(b)
 }
 
 // Located turns a position in the query of a context as it was sent into one in its
@@ -215,13 +205,14 @@ var listed = map[string]string{
 	"Accounts": "Account", "AccountIds": "Account", "Addresses": "IP", "Spellings": "IP", "Parts": "IP", "HasParts": "IP", "Hosts": "Host", "Urls": "URL", "Hashes": "FileHash",
 }
 
-// lists are the values of a query's lists, a map for each query that it takes: with
-// the entities that it is about, and the others that stand in the same alerts. More
-// than one is needed past the limits alone.
-func (b *batch) lists(q query, about string, alerts []alert.Alert) (lists []map[string]string) {
+// lists are the values of the lists of a kind's query, a map for each query that it
+// takes: with the entities that it is about, and the others that stand in the same
+// alerts. More than one is needed past the limits alone.
+func (b *batch) lists(k *kind, alerts []alert.Alert) (lists []map[string]string) {
 	var others []string
 	named := false
-	for _, p := range q.parameters {
+	about := k.Key.Entity
+	for _, p := range k.query.parameters {
 		switch typ := listed[p]; {
 		case typ == about:
 			named = true
@@ -236,6 +227,9 @@ func (b *batch) lists(q query, about string, alerts []alert.Alert) (lists []map[
 	parts := [][]string{keys}
 	if named {
 		parts = slices.Collect(b.parts(keys))
+	}
+	if k.Apart {
+		return b.apart(about, parts, others, alerts)
 	}
 	for _, part := range parts {
 		combined := []map[string]string{b.literals(about, part)}
@@ -257,6 +251,28 @@ func (b *batch) lists(q query, about string, alerts []alert.Alert) (lists []map[
 			combined = next
 		}
 		lists = append(lists, combined...)
+	}
+	return lists
+}
+
+// apart are the values of lists that have nothing to do with each other: each is cut
+// by itself, and the parts share the queries.
+func (b *batch) apart(about string, parts [][]string, others []string, alerts []alert.Alert) (lists []map[string]string) {
+	for _, part := range parts {
+		lists = append(lists, b.literals(about, part))
+	}
+	for _, other := range others {
+		n := 0
+		for part := range b.parts(b.keysWith(other, other, nil, alerts)) {
+			if n == len(lists) {
+				lists = append(lists, b.literals(about, nil))
+			}
+			maps.Copy(lists[n], b.literals(other, part))
+			n++
+		}
+		for ; n < len(lists); n++ {
+			maps.Copy(lists[n], b.literals(other, nil))
+		}
 	}
 	return lists
 }

@@ -37,8 +37,20 @@ type Context struct {
 	Facts    []ContextFact
 	Findings []ContextFinding
 
+	// Ends is how long before the first alert the query stops looking. Zero is not at
+	// all. It and what follows are of the contexts that Pushback brings itself.
+	Ends time.Duration
+	// Apart says that the query's lists have nothing to do with each other.
+	Apart bool
+	// Tables are those of a query over several, any of which may be missing, with what
+	// each tells of.
+	Tables []ContextTable
+
 	at map[string]position
 }
+
+// ContextTable is a table with what it tells of.
+type ContextTable struct{ Name, Table string }
 
 // ContextKey is a column that holds entities of a type.
 type ContextKey struct {
@@ -118,7 +130,7 @@ func (p *parser) context(n *yaml.Node, names map[string]position, kinds map[aler
 	}
 	c := Context{at: map[string]position{"": p.place(n)}}
 	before := len(p.problems)
-	set := p.mapping(n, "context", map[string]field{
+	fields := map[string]field{
 		"name": func(n *yaml.Node) {
 			p.like(n, `^\s*[^\s._-].{0,39}\s*$`)
 			text, ok := p.text(n, "name")
@@ -135,7 +147,7 @@ func (p *parser) context(n *yaml.Node, names map[string]position, kinds map[aler
 				p.errorf(n, "the name %q is already that of the context on line %d: give each a name of its own", text, first.line)
 				return
 			}
-			if own, ok := canonical(text, ownContexts); ok {
+			if own, ok := canonical(text, ownContexts); ok && !p.own {
 				p.errorf(n, "the name %q is that of what alerts have already: give the context a name of its own", own)
 				return
 			}
@@ -171,16 +183,42 @@ func (p *parser) context(n *yaml.Node, names map[string]position, kinds map[aler
 				}
 			})
 		},
-	})
+	}
+	if p.own {
+		fields["ends"] = func(n *yaml.Node) { c.Ends, _ = p.duration(n, "ends") }
+		fields["apart"] = func(n *yaml.Node) { c.Apart, _ = p.truth(n, "apart") }
+		fields["tables"] = func(n *yaml.Node) {
+			p.pairs(n, "tables", func(name string, _, value *yaml.Node) {
+				table, _ := p.text(value, "the table of "+name)
+				c.Tables = append(c.Tables, ContextTable{name, table})
+			})
+		}
+	}
+	set := p.mapping(n, "context", fields)
 	p.required(n, set, "name", "say in a word or two what the context is")
 	p.required(n, set, "key", "say which column holds the entities, such as {entity: Account, column: User}")
 	if p.oneQuery(n, set); !isNull(set["queryFile"]) && isNull(set["query"]) {
 		p.contextFile(set["queryFile"], &c)
 	}
-	if !p.drawing() && len(c.Facts)+len(c.Findings) == 0 && !hasError(p.problems[before:]) {
+	if !p.drawing() && !p.own && len(c.Facts)+len(c.Findings) == 0 && !hasError(p.problems[before:]) {
 		p.errorf(n, "the context %q says nothing: give it facts, findings or both", c.Name)
 	}
 	p.rule.Context = append(p.rule.Context, c)
+}
+
+// ParseContexts reads the contexts that Pushback brings itself from the text of a file
+// in the form of a rule's: a mapping with the list under context. readFile reads the
+// files of the queries.
+func ParseContexts(file string, data []byte, readFile func(name string) ([]byte, error)) ([]Context, []Problem) {
+	root, src, problem := readDocument(file, data)
+	if problem != nil {
+		return nil, []Problem{*problem}
+	}
+	p := &parser{reader: reader{file: file, source: src, at: map[string]position{}, closed: true}, rule: &Rule{File: file}, own: true, readOwn: readFile}
+	set := p.mapping(root, "", map[string]field{"context": p.contexts})
+	p.required(root, set, "context", "it is the list of contexts")
+	sortProblems(p.problems)
+	return p.rule.Context, p.problems
 }
 
 // oneQuery reports a context that has no query, or two.
@@ -229,7 +267,11 @@ func (p *parser) contextFile(n *yaml.Node, c *Context) {
 		return
 	}
 	path := filepath.Join(filepath.Dir(p.file), local)
-	data, err := readRule(path)
+	read := readRule
+	if p.own {
+		read, path = p.readOwn, name
+	}
+	data, err := read(path)
 	var text string
 	if err == nil {
 		text, err = input.Text(data)

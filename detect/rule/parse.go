@@ -143,6 +143,10 @@ type parser struct {
 	rule     *Rule
 	defender bool // the limits of Sentinel are not those of the rule
 	retimed  bool // its query is to name the column of time as a workspace does
+	// own says that the contexts are those that Pushback brings itself, the files of
+	// whose queries readOwn reads.
+	own     bool
+	readOwn func(name string) ([]byte, error)
 }
 
 // version reads the version. It is shown, logged and sent with every query, so
