@@ -3,9 +3,9 @@
 //
 // It is entity-driven: whatever rule an alert is of, it gets what is known of
 // its Account and IP entities. What is looked up is data, in the form in which rules
-// bring their own: contexts.yaml, with the queries in queries/. Their number does not depend on that of the alerts: the
-// entities of all go in front of each, as dynamic literals, in lists that are
-// split only past the limits of [Config].
+// bring their own: contexts.yaml, with the queries in queries/. Their number does
+// not depend on that of the alerts: the entities of all go in front of each, as
+// dynamic literals, in lists that are split only past the limits of [Config].
 //
 // Context never stands in an alert's way. What can not be had, because the
 // table does not exist, the time is up or the service fails, becomes a line of

@@ -135,3 +135,19 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// A finding of a rule's own has no verdict, and hides none of ours behind it.
+func TestHeadlineOfOwnFindings(t *testing.T) {
+	t.Parallel()
+	own := alert.Finding{Kind: "seen-often", Text: "“ana”: seen 42 times"}
+	if h := HeadlineOf(alert.Alert{Title: "Failed sign-ins", Context: &alert.Context{Findings: []alert.Finding{own}}}); h != (Headline{About: "Failed sign-ins"}) {
+		t.Errorf("of its own alone: %+v", h)
+	}
+	both := []alert.Finding{own, {Kind: alert.FoundBombing, Text: "MFA fatigue"}}
+	if h := HeadlineOf(alert.Alert{Title: "x", Context: &alert.Context{Findings: both}}); h.Verdict != "MFA fatigue attempt" {
+		t.Errorf("with one of ours behind it: %+v", h)
+	}
+	if got := Finding("seen-often"); got != "seen often" {
+		t.Errorf("it is called %q", got)
+	}
+}
