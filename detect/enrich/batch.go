@@ -178,10 +178,6 @@ func (b *batch) settle() {
 	}
 }
 
-func (b *batch) accountKeys() []string { return sortedKeys(b.accounts) }
-
-func (b *batch) addressKeys() []string { return sortedKeys(b.addresses) }
-
 func sortedKeys[T any](of map[string]T) []string { return slices.Sorted(maps.Keys(of)) }
 
 // parts cuts a list where a query's limits are.

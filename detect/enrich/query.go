@@ -72,9 +72,6 @@ func isParameter(name string) bool {
 	return slices.ContainsFunc(parameters, func(p parameter) bool { return p.name == name })
 }
 
-// has reports whether the query names a parameter.
-func (q query) has(name string) bool { return slices.Contains(q.parameters, name) }
-
 // loadQuery reads an embedded file. A missing one is a mistake in the source.
 func loadQuery(name string) query {
 	text, err := queryFiles.ReadFile("queries/" + name + ".kql")
