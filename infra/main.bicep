@@ -4,6 +4,8 @@
 //   az deployment group create --resource-group GROUP --parameters infra/main.bicepparam
 targetScope = 'resourceGroup'
 
+import { ResourceIds, Settings, Tags } from 'modules/shapes.bicep'
+
 @description('Short name that all resources are named after: small letters and digits, a letter first.')
 @minLength(3)
 @maxLength(12)
@@ -48,8 +50,8 @@ param portal string = 'defender'
 @description('Folder of rules in the package that run, or names of shipped rules, with commas between them. Without it all that ship run.')
 param rulesFolder string = ''
 
-@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. handler/README.md lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')
-param extraSettings object = {}
+@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. handler/README.md lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault: who may read the app\'s settings sees what stands here.')
+param extraSettings Settings = {}
 
 @description('Memory of an instance in MB.')
 @allowed([
@@ -72,8 +74,11 @@ param applicationInsightsResourceId string = ''
 @description('Whether the app reaches storage and key vault through private endpoints in a virtual network of its own, and they refuse all other networks.')
 param privateNetwork bool = false
 
+@description('Whether the app calls from one address that stays, which a firewall can let through: that of a NAT gateway in a virtual network of its own.')
+param fixedOutboundAddress bool = false
+
 @description('Resource ids of the action groups that are notified when the app fails or stops. Without one the alerts are seen in the portal only.')
-param actionGroupIds array = []
+param actionGroupIds ResourceIds = []
 
 @description('How many apps share the rules, each with an identity and so with limits of the workspace of its own. One is enough until ticks are cut short.')
 @minValue(1)
@@ -81,68 +86,96 @@ param actionGroupIds array = []
 param apps int = 1
 
 @description('Tags of all resources.')
-param tags object = {}
+param tags Tags = {}
 
+@description('What makes names unique: it depends on the resource group and the name.')
 var suffix = uniqueString(resourceGroup().id, name)
+
+@description('Subscription, resource group and name of the workspace are parts 2, 4 and 8 of its id.')
 var workspaceParts = split(workspaceResourceId, '/')
+
+@description('Those of the Application Insights that is given.')
 var insightsParts = split(applicationInsightsResourceId, '/')
+
+@description('Whether the deployment makes an Application Insights.')
 var ownInsights = empty(applicationInsightsResourceId)
+
+@description('Subscription of the Application Insights.')
 var insightsSubscription = ownInsights ? subscription().subscriptionId : insightsParts[2]
+
+@description('Resource group of the Application Insights.')
 var insightsGroup = ownInsights ? resourceGroup().name : insightsParts[4]
+
+@description('Name of the table that has the ledger.')
 var ledgerTable = 'pushback'
+
+@description('Name of the container that the package is deployed to.')
 var deploymentContainer = 'deployment'
+
+// Names that several modules are given are made here: an output of the module that makes the resource is not known before it ran, and
+// what-if cannot see past it.
+@description('Name of the storage account.')
+var storageName = take('${toLower(name)}${suffix}', 24)
+
+@description('Name of the key vault.')
+var vaultName = take('${name}-${suffix}', 24)
+
+@description('Name of the data collection rule of the alerts, which gets an endpoint of its own when it is made, or never.')
+var collectionName = privateNetwork ? '${name}-${suffix}-alerts-private' : '${name}-${suffix}-alerts'
+
+@description('Whether the app is in a virtual network.')
+var ownNetwork = privateNetwork || fixedOutboundAddress
 
 // The workspace is somebody else's: only its id and a role on it are ours.
 // https://learn.microsoft.com/azure/templates/microsoft.operationalinsights/workspaces
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
   name: workspaceParts[8]
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.managedidentity/userassignedidentities
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: '${name}-${suffix}'
   location: location
   tags: tags
 }
 
-module network 'modules/network.bicep' = if (privateNetwork) {
-  name: '${name}-network'
+module network 'modules/network.bicep' = if (ownNetwork) {
   params: {
     name: '${name}-${suffix}'
     location: location
     tags: tags
+    fixedOutboundAddress: fixedOutboundAddress
   }
 }
 
 module storage 'modules/storage.bicep' = {
-  name: '${name}-storage'
   params: {
-    name: take('${toLower(name)}${suffix}', 24)
+    name: storageName
     location: location
     tags: tags
     deploymentContainer: deploymentContainer
     ledgerTable: ledgerTable
     redundancy: storageRedundancy
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
 }
 
 module vault 'modules/vault.bicep' = {
-  name: '${name}-vault'
   params: {
-    name: take('${name}-${suffix}', 24)
+    name: vaultName
     location: location
     tags: tags
     teamsWebhookUrl: teamsWebhookUrl
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
 }
 
 module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
-  name: '${name}-endpoints'
   params: {
     name: '${name}-${suffix}'
     location: location
@@ -151,12 +184,12 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     subnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
+    monitored: sentinelIncidents
     monitorScopeId: privateNetwork && sentinelIncidents ? monitorScope!.outputs.id : ''
   }
 }
 
 module monitorScope 'modules/monitor-scope.bicep' = if (privateNetwork && sentinelIncidents) {
-  name: '${name}-monitor-scope'
   params: {
     name: '${name}-${suffix}'
     tags: tags
@@ -166,13 +199,16 @@ module monitorScope 'modules/monitor-scope.bicep' = if (privateNetwork && sentin
 
 // The table, the data collection rule and the analytics rules are the workspace's, wherever that is.
 module sentinelAlerts 'modules/sentinel-alerts.bicep' = if (sentinelIncidents) {
-  name: '${name}-sentinel-alerts'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-sentinel-alerts'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     name: '${name}-${suffix}'
+    collectionName: collectionName
     workspaceName: workspaceParts[8]
     location: workspace.location
     tags: tags
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
     grouping: sentinelGrouping
@@ -180,7 +216,8 @@ module sentinelAlerts 'modules/sentinel-alerts.bicep' = if (sentinelIncidents) {
 }
 
 module insights 'modules/insights.bicep' = {
-  name: '${name}-insights'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-insights'
   scope: resourceGroup(insightsSubscription, insightsGroup)
   params: {
     name: ownInsights ? '${name}-${suffix}' : insightsParts[8]
@@ -188,20 +225,24 @@ module insights 'modules/insights.bicep' = {
     location: location
     tags: tags
     workspaceResourceId: workspaceResourceId
+    identityId: identity.id
     principalId: identity.properties.principalId
   }
 }
 
 module workspaceRoles 'modules/workspace-roles.bicep' = {
-  name: '${name}-workspace-roles'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-workspace-roles'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     workspaceName: workspaceParts[8]
+    identityId: identity.id
     principalId: identity.properties.principalId
     sentinelApiIncidents: sentinelApiIncidents
   }
 }
 
+@description('Settings that every app has.')
 var requiredSettings = {
   PUSHBACK_SCHEDULE: schedule
   PUSHBACK_WORKSPACE_ID: workspace.properties.customerId
@@ -210,28 +251,34 @@ var requiredSettings = {
   PUSHBACK_TABLE_ENDPOINT: storage.outputs.tableEndpoint
   PUSHBACK_TABLE_NAME: ledgerTable
 }
-var alertSettings = sentinelIncidents ? {
+
+@description('Where the alerts of Sentinel are written, if they are.')
+var alertsWritten = {
   PUSHBACK_ALERTS_ENDPOINT: sentinelAlerts!.outputs.endpoint
   PUSHBACK_ALERTS_RULE: sentinelAlerts!.outputs.ruleId
   PUSHBACK_ALERTS_STREAM: sentinelAlerts!.outputs.stream
-} : {}
-var sentinelSettings = sentinelApiIncidents ? {
-  PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId
-} : {}
-var rulesSettings = empty(rulesFolder) ? {} : {
-  PUSHBACK_RULES: rulesFolder
-}
-var teamsSettings = empty(teamsWebhookUrl) ? {} : {
-  PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})'
 }
 
+// Each is of one line, since the scanner of the tests cannot read the way in which a longer one is formatted.
+@description('Settings of the alerts of Sentinel.')
+var alertSettings = sentinelIncidents ? alertsWritten : {}
+
+@description('Setting of the incidents by Sentinel\'s API.')
+var sentinelSettings = sentinelApiIncidents ? { PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId } : {}
+
+@description('Setting of the rules.')
+var rulesSettings = empty(rulesFolder) ? {} : { PUSHBACK_RULES: rulesFolder }
+
+@description('Setting of the webhook: a reference that the platform resolves.')
+var teamsSettings = empty(teamsWebhookUrl) ? {} : { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+
+@description('All settings that the apps have in common. What is given wins.')
 var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
-var firstShare = apps == 1 ? {} : {
-  PUSHBACK_SHARE: '1/${apps}'
-}
+
+@description('The share of the first app.')
+var firstShare = apps == 1 ? {} : { PUSHBACK_SHARE: '1/${apps}' }
 
 module app 'modules/app.bicep' = {
-  name: '${name}-app'
   params: {
     name: '${name}-${suffix}'
     location: location
@@ -242,7 +289,7 @@ module app 'modules/app.bicep' = {
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     instanceMemoryMB: instanceMemoryMB
     insightsConnectionString: insights.outputs.connectionString
-    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    subnetId: ownNetwork ? network!.outputs.appSubnetId : ''
     settings: union(settings, firstShare)
   }
   dependsOn: [
@@ -252,7 +299,6 @@ module app 'modules/app.bicep' = {
 }
 
 module alerts 'modules/alerts.bicep' = {
-  name: '${name}-alerts'
   params: {
     name: name
     location: insights.outputs.location
@@ -267,23 +313,22 @@ module alerts 'modules/alerts.bicep' = {
 @batchSize(1)
 module shares 'modules/share.bicep' = [
   for number in range(2, apps - 1): {
-    name: '${name}-${number}'
     params: {
       name: '${name}-${suffix}-${number}'
       shortName: '${name}-${number}'
       location: location
       tags: tags
-      storageName: storage.outputs.name
+      storageName: storageName
       deploymentContainer: '${deploymentContainer}-${number}'
-      vaultName: vault.outputs.name
+      vaultName: vaultName
       insightsSubscription: insightsSubscription
       insightsGroup: insightsGroup
       insightsName: ownInsights ? '${name}-${suffix}' : insightsParts[8]
       workspaceResourceId: workspaceResourceId
-      alertsCollection: sentinelIncidents ? sentinelAlerts!.outputs.collectionName : ''
+      alertsCollection: sentinelIncidents ? collectionName : ''
       sentinelApiIncidents: sentinelApiIncidents
       instanceMemoryMB: instanceMemoryMB
-      subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+      subnetId: ownNetwork ? network!.outputs.appSubnetId : ''
       settings: union(settings, {
         PUSHBACK_SHARE: '${number}/${apps}'
       })
@@ -301,7 +346,7 @@ module shares 'modules/share.bicep' = [
 output functionAppName string = app.outputs.name
 
 @description('Names of all function apps that the package is deployed to.')
-output functionAppNames array = [for number in range(1, apps): number == 1 ? '${name}-${suffix}' : '${name}-${suffix}-${number}']
+output functionAppNames string[] = [for number in range(1, apps): number == 1 ? '${name}-${suffix}' : '${name}-${suffix}-${number}']
 
 @description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
 output identityClientId string = identity.properties.clientId
@@ -311,3 +356,6 @@ output storageAccountName string = storage.outputs.name
 
 @description('Name of the key vault that has the webhook.')
 output keyVaultName string = vault.outputs.name
+
+@description('The address that the app calls from, for firewalls, or nothing if it does not stay.')
+output outboundAddress string = fixedOutboundAddress ? network!.outputs.outboundAddress : ''

@@ -1,5 +1,7 @@
 // The key vault, which has the webhook's address as a secret.
 
+import { Tags } from 'shapes.bicep'
+
 @description('Name of the vault.')
 @minLength(3)
 @maxLength(24)
@@ -9,11 +11,14 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Address of the Teams webhook, or nothing.')
 @secure()
 param teamsWebhookUrl string
+
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
 
 @description('Object id of the app\'s identity.')
 param principalId string
@@ -21,10 +26,11 @@ param principalId string
 @description('Whether only private endpoints reach it.')
 param privateNetwork bool
 
+@description('Whether it is reached from outside of the network.')
 var publicAccess = privateNetwork ? 'Disabled' : 'Enabled'
 
 // https://learn.microsoft.com/azure/templates/microsoft.keyvault/vaults
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
   // checkov:skip=CKV_AZURE_109: all networks are refused where privateNetwork is chosen; without it Flex Consumption has no fixed address
   // checkov:skip=CKV_AZURE_189: public access is off where privateNetwork is chosen
   name: name
@@ -49,7 +55,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.keyvault/vaults/secrets
-resource webhook 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(teamsWebhookUrl)) {
+resource webhook 'Microsoft.KeyVault/vaults/secrets@2026-05-15' = if (!empty(teamsWebhookUrl)) {
   // checkov:skip=CKV_AZURE_41: the address of a workflow has no date at which it ends; it is replaced by a deployment
   // checkov:skip=CKV_AZURE_114: contentType is set below, where the scanner does not look
   parent: vault
@@ -66,7 +72,7 @@ resource webhook 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(tea
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
-  name: guid(vault.id, principalId, '4633458b-17de-408a-b874-0445c86b69e6')
+  name: guid(vault.id, identityId, '4633458b-17de-408a-b874-0445c86b69e6')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
