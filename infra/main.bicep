@@ -4,7 +4,7 @@
 //   az deployment group create --resource-group GROUP --parameters infra/main.bicepparam
 targetScope = 'resourceGroup'
 
-import { ResourceIds, Settings, Tags } from 'modules/shapes.bicep'
+import { EmailAddresses, ResourceIds, Settings, Tags } from 'modules/shapes.bicep'
 
 @description('Short name that all resources are named after: small letters and digits, a letter first.')
 @minLength(3)
@@ -77,7 +77,10 @@ param privateNetwork bool = false
 @description('Whether the app calls from one address that stays, which a firewall can let through: that of a NAT gateway in a virtual network of its own.')
 param fixedOutboundAddress bool = false
 
-@description('Resource ids of the action groups that are notified when the app fails or stops. Without one the alerts are seen in the portal only.')
+@description('Who is sent an e-mail when the app fails or stops. With neither this nor actionGroupIds the alerts are seen in the portal only.')
+param operatorEmails EmailAddresses = []
+
+@description('Resource ids of the action groups that are notified as well, or instead.')
 param actionGroupIds ResourceIds = []
 
 @description('How many apps share the rules, each with an identity and so with limits of the workspace of its own. One is enough until ticks are cut short.')
@@ -298,6 +301,33 @@ module app 'modules/app.bicep' = {
   ]
 }
 
+// https://learn.microsoft.com/azure/templates/microsoft.insights/actiongroups
+resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(operatorEmails)) {
+  name: '${name}-${suffix}-operators'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: name
+    emailReceivers: [
+      for email in operatorEmails: {
+        name: email
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+@description('Action groups that are notified when the app fails or stops.')
+var notified = empty(operatorEmails) ? actionGroupIds : concat(actionGroupIds, [operators.id])
+
+@description('What the deployment says where nobody is notified.')
+var nobodyNotified = 'NOBODY is notified when the app fails or stops: deploy again with operatorEmails or actionGroupIds.'
+
+@description('What the deployment says where somebody is.')
+var somebodyNotified = 'Notified when the app fails or stops: ${join(concat(operatorEmails, actionGroupIds), ', ')}.'
+
 module alerts 'modules/alerts.bicep' = {
   params: {
     name: name
@@ -305,7 +335,7 @@ module alerts 'modules/alerts.bicep' = {
     tags: tags
     insightsId: insights.outputs.id
     appName: app.outputs.name
-    actionGroupIds: actionGroupIds
+    actionGroupIds: notified
   }
 }
 
@@ -332,7 +362,7 @@ module shares 'modules/share.bicep' = [
       settings: union(settings, {
         PUSHBACK_SHARE: '${number}/${apps}'
       })
-      actionGroupIds: actionGroupIds
+      actionGroupIds: notified
     }
     dependsOn: [
       app
@@ -359,3 +389,6 @@ output keyVaultName string = vault.outputs.name
 
 @description('The address that the app calls from, for firewalls, or nothing if it does not stay.')
 output outboundAddress string = fixedOutboundAddress ? network!.outputs.outboundAddress : ''
+
+@description('Whether anybody is notified when the app fails or stops.')
+output notified string = empty(notified) ? nobodyNotified : somebodyNotified

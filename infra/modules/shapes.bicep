@@ -16,5 +16,9 @@ type Settings = {
 }
 
 @export()
+@description('Addresses of e-mail.')
+type EmailAddresses = string[]
+
+@export()
 @description('Resource ids.')
 type ResourceIds = string[]
