@@ -69,7 +69,7 @@ func parseExpression(s string) (expression, string, error) {
 		}
 		e, s = expression{function: "[]"}, strings.TrimPrefix(rest, "]")
 	}
-	if end := strings.IndexAny(s, "),"); strings.HasPrefix(s, ".") && end > 0 {
+	if end := strings.IndexAny(s, "),]"); strings.HasPrefix(s, ".") && end > 0 {
 		e, s = expression{function: "."}, s[end:]
 	} else if strings.HasPrefix(s, ".") {
 		e, s = expression{function: "."}, ""

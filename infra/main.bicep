@@ -245,9 +245,13 @@ module workspaceRoles 'modules/workspace-roles.bicep' = {
   }
 }
 
+@description('What the app calls the cloud.')
+var cloud = { AzureCloud: 'public', AzureUSGovernment: 'usgovernment', AzureChinaCloud: 'china' }[environment().name]
+
 @description('Settings that every app has.')
 var requiredSettings = {
   PUSHBACK_SCHEDULE: schedule
+  PUSHBACK_CLOUD: cloud
   PUSHBACK_WORKSPACE_ID: workspace.properties.customerId
   PUSHBACK_WORKSPACE_RESOURCE_ID: workspaceResourceId
   PUSHBACK_PORTAL: portal

@@ -24,7 +24,7 @@ func TestPlain(t *testing.T) {
 		hook      = "https://teams.example/workflows/1?sig=c2VjcmV0"
 	)
 	for name, value := range map[string]string{
-		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "China", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "SILENCES": "silences.yaml", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
+		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "USGovernment", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "SILENCES": "silences.yaml", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
 		"CATCH_UP": "48h", "CONCURRENCY": "3", "QUERY_RATE": "100", "SHARE": "2/4", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
 		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_HEARTBEAT": "60d", "WORKSPACE_RESOURCE_ID": workspace,
@@ -42,7 +42,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{
-		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "china", Schedule: s.Schedule, Rules: "rules", Silences: "silences.yaml", Delay: time.Minute, Lateness: 3 * time.Hour, LateLook: 240 * time.Hour,
+		WorkspaceID: id, AdditionalWorkspaces: []string{id}, Cloud: "usgovernment", Schedule: s.Schedule, Rules: "rules", Silences: "silences.yaml", Delay: time.Minute, Lateness: 3 * time.Hour, LateLook: 240 * time.Hour,
 		CatchUp: 48 * time.Hour, Concurrency: 3, QueryRate: 100, Share: detect.Share{Number: 2, Of: 4}, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
 		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, History: 240 * time.Hour, Aftermath: 12 * time.Hour, Bombing: 6, Repeated: 7, IPv6Prefix: 56, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
 		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsHeartbeat: 60 * 24 * time.Hour, WorkspaceResourceID: workspace,
@@ -63,6 +63,42 @@ func TestPlain(t *testing.T) {
 	t.Setenv("PUSHBACK_SCHEDULE", "x")
 	if s, err = Read(); err == nil || s.TeamsMaxCards != 0 || s.LogLevel != slog.LevelInfo || s.Schedule != nil || !s.Given("SCHEDULE") {
 		t.Errorf("%v: %+v", err, s)
+	}
+}
+
+// Sentinel has ended in one cloud, so its destinations are refused there alone.
+func TestSentinelInClouds(t *testing.T) {
+	const (
+		id        = "11111111-2222-3333-4444-555555555555"
+		workspace = "/subscriptions/" + id + "/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/logs"
+		ended     = "PUSHBACK_CLOUD is china, where Microsoft Sentinel ended in August 2026"
+	)
+	for _, tc := range []struct {
+		cloud string
+		set   map[string]string
+		wants []string
+	}{
+		{"china", nil, nil},
+		{"china", map[string]string{"TEAMS_WEBHOOK_URL": "https://teams.example/workflows/1"}, nil},
+		{"china", map[string]string{"SENTINEL_WORKSPACE": workspace}, []string{"PUSHBACK_SENTINEL_WORKSPACE is set and " + ended}},
+		{"China", map[string]string{"ALERTS_ENDPOINT": "https://x.westeurope-1.ingest.monitor.azure.com", "ALERTS_RULE": "dcr-00000000000000000000000000000001", "SENTINEL_WORKSPACE": workspace},
+			[]string{"PUSHBACK_ALERTS_ENDPOINT is set and " + ended, "PUSHBACK_SENTINEL_WORKSPACE is set and " + ended}},
+		{"usgovernment", map[string]string{"SENTINEL_WORKSPACE": workspace}, nil},
+		{"public", map[string]string{"SENTINEL_WORKSPACE": workspace}, nil},
+	} {
+		for _, name := range []string{"TEAMS_WEBHOOK_URL", "SENTINEL_WORKSPACE", "ALERTS_ENDPOINT", "ALERTS_RULE"} {
+			t.Setenv(Prefix+"_"+name, tc.set[name])
+		}
+		t.Setenv(Prefix+"_CLOUD", tc.cloud)
+		_, err := Read()
+		if (err != nil) != (len(tc.wants) > 0) {
+			t.Errorf("%s, %v: %v", tc.cloud, tc.set, err)
+		}
+		for _, want := range tc.wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %v: %v, want %s", tc.cloud, tc.set, err, want)
+			}
+		}
 	}
 }
 

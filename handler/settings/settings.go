@@ -268,6 +268,14 @@ func ReadFor(command string) (Settings, error) {
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
 	}
+	// What is set for them would be refused by an address that is nobody's any more.
+	if s.Cloud.value == "china" {
+		for _, set := range []struct{ name, text string }{{"ALERTS_ENDPOINT", s.AlertsEndpoint.text()}, {"SENTINEL_WORKSPACE", s.SentinelWorkspace.text()}} {
+			if set.text != "" {
+				problems = append(problems, fmt.Errorf("the setting %s_%s is set and %[1]s_CLOUD is china, where Microsoft Sentinel ended in August 2026: expected another destination, such as %[1]s_TEAMS_WEBHOOK_URL", Prefix, set.name))
+			}
+		}
+	}
 	// A tick keeps two minutes for sending and for its end.
 	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {
 		problems = append(problems, fmt.Errorf("the setting %s_QUERY_TIMEOUT is %s: expected at most %s, since a tick ends after %s_TICK_TIMEOUT, %s, and needs 2m15s of it for other things",

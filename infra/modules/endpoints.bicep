@@ -29,11 +29,28 @@ param monitored bool
 @description('Resource id of the private link scope of Azure Monitor, or nothing.')
 param monitorScopeId string
 
+// https://learn.microsoft.com/azure/private-link/private-endpoint-dns
+@description('Zones whose names environment() does not know, by cloud.')
+var zonesOfCloud = {
+  AzureCloud: {
+    monitor: 'privatelink.monitor.azure.com'
+    vault: 'privatelink.vaultcore.azure.net'
+  }
+  AzureUSGovernment: {
+    monitor: 'privatelink.monitor.azure.us'
+    vault: 'privatelink.vaultcore.usgovcloudapi.net'
+  }
+  AzureChinaCloud: {
+    monitor: 'privatelink.monitor.azure.cn'
+    vault: 'privatelink.vaultcore.azure.cn'
+  }
+}
+
 @description('What of Azure Monitor has an endpoint, if it has one.')
 var monitorTarget = {
   group: 'azuremonitor'
   resource: monitorScopeId
-  zone: 'privatelink.monitor.azure.com'
+  zone: zonesOfCloud[environment().name].monitor
 }
 
 @description('What of the app\'s own has an endpoint.')
@@ -56,7 +73,7 @@ var ownTargets = [
   {
     group: 'vault'
     resource: vaultId
-    zone: 'privatelink.vaultcore.azure.net'
+    zone: zonesOfCloud[environment().name].vault
   }
 ]
 
