@@ -9,3 +9,6 @@ param teamsWebhookUrl = readEnvironmentVariable('TEAMS_WEBHOOK_URL', '')
 // Alerts and incidents in the Defender portal and the Azure portal.
 param sentinelIncidents = false
 param privateNetwork = false
+
+// Who is sent an e-mail when the app fails or stops: without anybody nobody is notified.
+param operatorEmails = []
