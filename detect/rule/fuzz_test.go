@@ -14,6 +14,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(fullRule))
 	f.Add(defaultYAML)
 	f.Add([]byte(scheduled))
+	f.Add([]byte(withCard(wholeCard)))
 	f.Add([]byte(strings.ReplaceAll("\ufeff"+fullRule, "\n", "\r\n")))
 	f.Add([]byte(aliasBomb()))
 	f.Add([]byte("id: &a [*a]\n"))

@@ -529,6 +529,7 @@ func (p *parser) extension(n *yaml.Node) {
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
 		"tests":    p.tests,
+		"card":     p.card,
 		"guidance": p.guidance,
 		"remediation": func(n *yaml.Node) {
 			if text, ok := p.optionalText(n, "remediation"); ok {

@@ -84,6 +84,9 @@ type Rule struct {
 	// `pushback: {remediation: TEXT}`, and recommendedActions of a rule of Defender.
 	Remediation string
 
+	// Card is what the rule says of the cards of its alerts.
+	Card Card
+
 	// Story names the story that the rule shares with others of the same name:
 	// what they find of the same entities is one incident, and what one of them
 	// found of the same activity before is updated. Without a name the story is the

@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -50,6 +51,7 @@ type shape struct {
 	closed     bool
 	others     *shape // of the keys that have no property
 	items      *shape
+	mostKeys   int // 0 for any number
 
 	alternatives []*shape
 	rules        []map[string]any // that hold beside
@@ -141,6 +143,20 @@ func (r *reader) among(n *yaml.Node, names []string) {
 	}
 }
 
+// noMoreKeys draws a mapping of at most so many keys; while values are read it does
+// nothing.
+func (r *reader) noMoreKeys(n *yaml.Node, most int) {
+	if r.drawing() {
+		r.draw.shapes[n].mostKeys = most
+	}
+}
+
+// shorterThan draws a text of at most so many characters, without the space around it;
+// while values are read it does nothing.
+func (r *reader) shorterThan(n *yaml.Node, most int) {
+	r.like(n, fmt.Sprintf(`^\s*\S([\s\S]{0,%d}\S)?\s*$`, most-2))
+}
+
 // anything draws any value, or any of some types, and reports whether it did.
 func (r *reader) anything(n *yaml.Node, types ...string) bool {
 	if r.drawing() {
@@ -195,6 +211,9 @@ func (s *shape) schema(optional bool) map[string]any {
 	}
 	if slices.Contains(types, "integer") {
 		out["minimum"] = 0
+	}
+	if s.mostKeys > 0 {
+		out["maxProperties"] = s.mostKeys
 	}
 	if s.properties != nil {
 		properties := map[string]any{}
@@ -321,9 +340,15 @@ var descriptions = map[string]string{
 	"pushback.events":      "The columns that hold the ids of the single events of a row: an event is reported once.",
 	"pushback.guidance":    "The https address of the page that says what to do about the rule's alerts.",
 	"pushback.remediation": "What to do about the rule's alerts, in words.",
+	"pushback.card":        "What the cards, the comments and the rows of the rule's alerts say, in the rule's words.",
 	"pushback.story":       "The name of the story that the rule shares with others.",
 	"pushback.followUp":    "Whether a sign-in afterwards updates the alert.",
 	"pushback.tests":       "The rule's cases, which handler test runs.",
+
+	"card.headline": "What an alert is called, with {{Column}} for the values of its row. The alert's title stays what alertDisplayNameFormat says.",
+	"card.facts":    "Up to eight columns to show, each under a label.",
+	"card.buttons":  "Up to three pages to open, each under a label: https addresses with {{Column}} behind the host, of which the values are percent-encoded.",
+	"card.guidance": "What to do first, in at most 250 characters.",
 
 	"tests":           "The rule's cases, which handler test runs.",
 	"the case.name":   "What the case is about, in a few words.",

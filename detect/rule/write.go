@@ -173,6 +173,7 @@ func (r *Rule) writeExtension(w *writer) {
 	own.text("guidance", r.Guidance)
 	own.text("remediation", r.Remediation)
 	own.text("story", r.Story)
+	r.Card.write(own)
 	if r.NoFollowUp {
 		own.plain("followUp", "false")
 	}
