@@ -103,6 +103,7 @@ func (s storm) alert() alert.Alert {
 	r := *b.rule
 	o := &r.AlertDetails
 	o.DisplayNameFormat, o.DescriptionFormat, o.SeverityColumn = rule.Format{}, rule.Format{}, "" // these are of all
+	r.Card = ofAll(r.Card)
 	b.rule = &r
 	a := b.alert(worst)
 

@@ -36,6 +36,9 @@ type Alert struct {
 	// Rows are the rows of the result that the alert is about, empty if it is
 	// about there being none.
 	Rows []Row `json:"rows,omitempty"`
+	// Card is what the rule says of the alert in its own words, nil if it leaves that to
+	// the destinations.
+	Card *Card `json:"card,omitempty"`
 	// Notes are for the reader: what could not be filled in, and why.
 	Notes []string `json:"notes,omitempty"`
 	// Context is what was looked up about the entities, nil if nothing was.

@@ -229,7 +229,7 @@ func (f *fitting) links(a alert.Alert, l portal.Links) {
 			continue
 		}
 		f.row.Links = append(f.row.Links, Link{title, link.URL})
-		if link.Title == portal.Guidance {
+		if link == (portal.Link{Title: portal.Guidance, URL: a.Guidance}) {
 			f.row.Guidance = link.URL
 		}
 	}
@@ -248,6 +248,9 @@ func (f *fitting) links(a alert.Alert, l portal.Links) {
 	steps := ""
 	if f.row.Guidance != "" {
 		steps = "Follow " + f.row.Guidance
+	}
+	if own := single(a.FirstSteps()); own != "" {
+		steps = own
 	}
 	for _, p := range a.Properties {
 		if p.Name == "RemediationSteps" && strings.TrimSpace(p.Value) != "" {
@@ -379,6 +382,10 @@ func (f *fitting) describe(a alert.Alert) {
 			lines = append(lines, line)
 		}
 	}
+	if own := text.Line(a.Headline()); own != text.Line(a.Title) {
+		add(safe(own))
+	}
+	add(safe(text.FirstSteps(a)))
 	add(safe(a.Description))
 	if stamp := text.Stamp(a.Span); stamp != "" {
 		add("When: " + stamp)
@@ -390,6 +397,9 @@ func (f *fitting) describe(a alert.Alert) {
 	}
 	for _, said := range f.row.Findings {
 		add("- " + said)
+	}
+	for _, fact := range a.CardFacts() {
+		add(text.CutBytes(safe(fact.Label), 60) + ": " + text.CutBytes(safe(text.Fact(fact)), mostValue))
 	}
 	if steps := text.Steps(a.Context, safe); steps != "" {
 		add("Severity: " + steps)

@@ -222,9 +222,16 @@ func brief(a alert.Alert, most int) string {
 		}
 		parts = append(parts, from)
 	}
-	switch {
+	switch own := text.Line(a.Headline()); {
 	case a.Storm != nil: // its title says for what it stands
 		return inert(text.Line(a.Title), most)
+	case own != "": // and who and from where where it does not
+		said := strings.ToLower(own)
+		parts = slices.DeleteFunc(parts, func(part string) bool {
+			name, _, _ := strings.Cut(strings.ToLower(part), "@")
+			return strings.Contains(said, name)
+		})
+		parts = append(parts, inert(own, most))
 	case a.Account() == "" || len(parts) == 0:
 		parts = []string{inert(text.Line(a.Title), most)}
 	}
