@@ -116,9 +116,14 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	})
 	a.CustomDetails = b.customDetails(shown)
 	b.override(&a, rows)
-	if r.Remediation != "" && !slices.ContainsFunc(a.Properties, func(p alert.Property) bool { return p.Name == remediationProperty }) {
-		a.Properties = append(a.Properties, alert.Property{Name: remediationProperty, Value: r.Remediation})
+	remediation := r.Remediation
+	if slices.ContainsFunc(a.Properties, func(p alert.Property) bool { return p.Name == remediationProperty }) {
+		remediation = "" // that of the row counts
 	}
+	if remediation != "" {
+		a.Properties = append(a.Properties, alert.Property{Name: remediationProperty, Value: remediation})
+	}
+	b.card(&a, shown, remediation)
 	if len(shown) < n {
 		a.Notes = append(a.Notes, fmt.Sprintf("The rows, the entities and the details are those of the first %s of %s rows. All activities are recorded.", grouped(len(shown)), grouped(n)))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/notify"
 	"pushback/detect/rhythm"
 )
@@ -340,7 +341,7 @@ func (d *diagnosis) addresses(out Delivery, stuck conditionKey) (refused, stuckL
 		}
 		refused = true
 		if d.report.Time.Sub(a.Refused) >= d.watch.config.Health.Stuck {
-			d.add(d.watch.refusedCondition(key, out, a))
+			d.add(d.watch.refusedCondition(key, out, a, d.report.Time))
 			stuckLong = true
 		}
 	}
@@ -404,7 +405,7 @@ func (d *diagnosis) keepOpen(destination string) {
 
 // refusedCondition says that an address takes nothing. It is reported to all
 // other addresses, those of the same destination among them.
-func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun) condition {
+func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun, found time.Time) condition {
 	c := condition{
 		key: key, title: "The destination " + out.Destination + " does not take alerts", since: a.Refused, not: out.Destination,
 		text: fmt.Sprintf("It has taken nothing since %s, and is tried again at %s.", a.Refused.UTC().Format(time.RFC3339), a.Next.UTC().Format(time.RFC3339)),
@@ -421,14 +422,34 @@ func (w *watch) refusedCondition(key conditionKey, out Delivery, a AddressRun) c
 		if !ok || n.Name() != out.Destination {
 			continue
 		}
-		usual := r.Address(alert.Alert{RuleID: HealthRuleID, Severity: healthSeverity})
-		if usual != a.Name {
+		usual := w.usual(r, found)
+		if !slices.Equal(usual, []string{a.Name}) {
 			c.not = ""
 		}
 		c.via = out.Destination
-		c.others = slices.DeleteFunc(addressesOf(r), func(name string) bool { return name == a.Name || name == usual })
+		c.others = slices.DeleteFunc(addressesOf(r), func(name string) bool { return name == a.Name || slices.Contains(usual, name) })
 	}
 	return c
+}
+
+// usual lists the addresses of a destination that alerts about Pushback itself go to.
+func (w *watch) usual(r notify.Router, found time.Time) (names []string) {
+	a := alert.Alert{RuleID: HealthRuleID, RuleName: healthRuleName, Severity: healthSeverity, Created: found}
+	var at []ledger.Target
+	routed := false
+	if targets := w.config.targets(); targets != nil {
+		at, routed = targets(r.Name(), a)
+	}
+	if !routed {
+		return []string{r.Address(a)}
+	}
+	for _, t := range at {
+		to := a
+		to.Address = t.Address
+		names = append(names, r.Address(to))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // firstLine returns what an error says in its first line, behind a space.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/ledger"
 	"pushback/detect/look"
 	"pushback/detect/rule"
 	"pushback/detect/schedule"
@@ -111,6 +112,12 @@ type Config struct {
 	Silences  *silence.Set
 	RuleNames []silence.Rule
 
+	// Routes, if set, says at which addresses of a destination an alert is owed, by what
+	// the alert is and when it was made. Unless it is routed, the destination says it.
+	Routes func(destination string, a alert.Alert) (at []ledger.Target, routed bool)
+	// Verdicts, if set, learns what analysts decided of the alerts.
+	Verdicts Verdicts
+
 	// Health, if set, reports what goes wrong with Pushback itself.
 	Health *Health
 
@@ -176,6 +183,20 @@ type Health struct {
 // tables every hour.
 func DefaultHealth() *Health {
 	return &Health{FailingTicks: 3, Stuck: 20 * time.Minute, Late: 2 * time.Hour, RhythmEvery: time.Hour}
+}
+
+// targets returns what the ledger is to ask where alerts are owed. One that is for an
+// address already stays with it.
+func (c Config) targets() func(destination string, a alert.Alert) ([]ledger.Target, bool) {
+	if c.Routes == nil {
+		return nil
+	}
+	return func(destination string, a alert.Alert) ([]ledger.Target, bool) {
+		if a.Address != "" {
+			return nil, false
+		}
+		return c.Routes(destination, a)
+	}
 }
 
 // isStorm reports whether a rule found so much in a window that one alert is to

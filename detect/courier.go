@@ -266,9 +266,9 @@ func (r *round) read(recorded []string) map[string]pages {
 	}
 	for id, pages := range byRule {
 		r.byRule[id] = pages
-		for name, p := range pages {
+		for _, p := range pages {
 			for _, o := range p.due {
-				r.known[delivered{name, o.Alert.ID}] = true
+				r.known[deliveryOf(o)] = true
 			}
 		}
 	}
@@ -479,7 +479,7 @@ func (t *trip) noteEarlier(ctx context.Context) {
 		if ctx.Err() != nil || t.stopped {
 			return
 		}
-		if _, made := t.unnoted[delivered{t.n.Name(), o.Alert.ID}]; made {
+		if _, made := t.unnoted[deliveryOf(o)]; made {
 			t.handled[o] = true
 			t.note(ctx, o)
 		}

@@ -152,15 +152,49 @@ func (r *reader) read(list []ledger.Owed) {
 			return
 		}
 	}
-	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
-	if i < 0 {
+	mine := r.mine(list)
+	if len(mine) == 0 {
 		r.pass(list[0])
 		return
 	}
-	o := &list[i]
-	if r.known[delivered{r.name, o.Alert.ID}] {
+	// The mark goes behind an alert if it may go behind each delivery of it.
+	passed := true
+	for _, o := range mine {
+		passed = r.readOne(o) && passed
+	}
+	if !passed {
 		r.open = false
 		return
+	}
+	if !r.pass(*mine[0]) {
+		return
+	}
+	for _, o := range mine {
+		if o.Parked {
+			r.mark.parked++
+			continue
+		}
+		address := r.address(o)
+		r.mark.waiting[address] = r.mark.waiting[address].add(1, o.Alert.Created)
+	}
+}
+
+// mine returns what the destination is owed of an alert: it may have several
+// addresses.
+func (r *reader) mine(list []ledger.Owed) (mine []*ledger.Owed) {
+	for i := range list {
+		if list[i].Destination == r.name {
+			mine = append(mine, &list[i])
+		}
+	}
+	return mine
+}
+
+// readOne takes a delivery, and reports whether nothing can be sent of it for as long
+// as a mark holds.
+func (r *reader) readOne(o *ledger.Owed) (passed bool) {
+	if r.known[deliveryOf(o)] {
+		return false
 	}
 	r.page.tried = r.page.tried || o.Attempts > 0
 	address := r.address(o)
@@ -168,25 +202,19 @@ func (r *reader) read(list []ledger.Owed) {
 	switch {
 	case o.Parked:
 		r.page.parked++
-		if r.pass(*o) {
-			r.mark.parked++
-		}
+		return true
 	case o.Next.After(r.now):
 		wait()
-		r.open = false
 	case r.n == nil, r.refuses(address):
 		wait()
-		if r.pass(*o) {
-			r.mark.waiting[address] = r.mark.waiting[address].add(1, o.Alert.Created)
-		}
+		return true
 	case r.due[address] == mostPaged:
 		wait()
-		r.open = false
 		r.page.behind++
 	default:
 		r.pick(o, address)
-		r.open = false
 	}
+	return false
 }
 
 func (r *reader) pick(o *ledger.Owed, address string) {
@@ -197,15 +225,16 @@ func (r *reader) pick(o *ledger.Owed, address string) {
 
 // peek picks an alert that the mark passed, if its address is to be tried.
 func (r *reader) peek(list []ledger.Owed) {
-	i := slices.IndexFunc(list, func(o ledger.Owed) bool { return o.Destination == r.name })
-	if i < 0 || r.known[delivered{r.name, list[i].Alert.ID}] || list[i].Place >= r.start || list[i].Parked || list[i].Next.After(r.now) {
-		return
-	}
-	address := r.address(&list[i])
-	if waiting := r.page.waiting[address]; r.probed[address] && r.due[address] < mostPaged && waiting.count > 0 {
-		waiting.count--
-		r.page.waiting[address] = waiting
-		r.pick(&list[i], address)
+	for _, o := range r.mine(list) {
+		if r.known[deliveryOf(o)] || o.Place >= r.start || o.Parked || o.Next.After(r.now) {
+			continue
+		}
+		address := r.address(o)
+		if waiting := r.page.waiting[address]; r.probed[address] && r.due[address] < mostPaged && waiting.count > 0 {
+			waiting.count--
+			r.page.waiting[address] = waiting
+			r.pick(o, address)
+		}
 	}
 }
 

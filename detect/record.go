@@ -12,7 +12,7 @@ import (
 // and those that are held back. It has the heaviest first, which is the order in
 // which they are sent.
 func (r *runner) entry(p *progress, state ledger.State, alerts []alert.Alert) ledger.Entry {
-	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: r.destinations}
+	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: r.destinations, Targets: r.config.targets()}
 	alerts = slices.Clone(alerts)
 	alert.SortByWeight(alerts)
 	if !slices.ContainsFunc(alerts, isHeldBack) { // as a rule, and there may be very many

@@ -543,7 +543,7 @@ func (s *silencer) record(ctx context.Context, news silenceNews, report *Report)
 		RuleID: HealthRuleID, RuleName: healthRuleName, Title: shorten(news.Title), Description: news.Text, Severity: news.Severity,
 		CustomDetails: []alert.Detail{{Name: healthDetail, Values: []string{news.About}}},
 	}, news.About, news.At, news.At)
-	err := record(ctx, s.ledger, ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: news.At, Watermark: news.At}, Alerts: []alert.Alert{a}, Destinations: s.notifiers})
+	err := record(ctx, s.ledger, ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: news.At, Watermark: news.At}, Alerts: []alert.Alert{a}, Destinations: s.notifiers, Targets: s.config.targets()})
 	if err == nil {
 		report.Health = append(report.Health, a)
 	}

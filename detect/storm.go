@@ -103,6 +103,7 @@ func (s storm) alert() alert.Alert {
 	r := *b.rule
 	o := &r.AlertDetails
 	o.DisplayNameFormat, o.DescriptionFormat, o.SeverityColumn = rule.Format{}, rule.Format{}, "" // these are of all
+	r.Card = ofAll(r.Card)
 	b.rule = &r
 	a := b.alert(worst)
 
@@ -216,7 +217,7 @@ func contextOf(worst []alert.Alert, severity alert.Severity) *alert.Context {
 		all.Unavailable = append(all.Unavailable, missingFrom(all.Unavailable, c.Unavailable)...)
 		all.Timeline = append(all.Timeline, c.Timeline...)
 	}
-	for _, kind := range alert.FindingKinds() {
+	for _, kind := range kindsOf(worst) {
 		if f, there := byKind[kind]; there {
 			all.Findings = append(all.Findings, f)
 		}
@@ -227,6 +228,27 @@ func contextOf(worst []alert.Alert, severity alert.Severity) *alert.Context {
 	}
 	slices.SortStableFunc(all.Timeline, func(x, y alert.Moment) int { return x.Time.Compare(y.Time) })
 	return all
+}
+
+// kindsOf returns the kinds of findings that alerts can have, the weightiest first.
+func kindsOf(alerts []alert.Alert) []alert.FindingKind {
+	known := alert.FindingKinds()
+	var raising, others []alert.FindingKind
+	for _, a := range alerts {
+		if a.Context == nil {
+			continue
+		}
+		for _, f := range a.Context.Findings {
+			switch {
+			case slices.Contains(known, f.Kind), slices.Contains(raising, f.Kind), slices.Contains(others, f.Kind):
+			case slices.ContainsFunc(a.Context.Steps, func(s alert.Step) bool { return s.Kind == f.Kind }):
+				raising = append(raising, f.Kind)
+			default:
+				others = append(others, f.Kind)
+			}
+		}
+	}
+	return alert.KindsWith(raising, others)
 }
 
 // missingFrom returns those of the texts that a list does not have.

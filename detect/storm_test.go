@@ -321,3 +321,27 @@ func TestStormAgain(t *testing.T) {
 		id = d.inbox.alerts[0].ID
 	}
 }
+
+// The context of a storm keeps the findings that its rule brings, each once.
+func TestStormKeepsOwnFindings(t *testing.T) {
+	t.Parallel()
+	of := func(steps []alert.Step, kinds ...alert.FindingKind) alert.Alert {
+		c := &alert.Context{Steps: steps}
+		for _, kind := range kinds {
+			c.Findings = append(c.Findings, alert.Finding{Kind: kind})
+		}
+		return alert.Alert{Severity: alert.High, Context: c}
+	}
+	c := contextOf([]alert.Alert{
+		of([]alert.Step{{Severity: alert.High, Kind: "vip"}}, "vip", alert.FoundBombing, "seen"),
+		of(nil, alert.FoundSuccessSameIP, "seen", "vip"), {},
+	}, alert.Medium)
+	var kinds []alert.FindingKind
+	for _, f := range c.Findings {
+		kinds = append(kinds, f.Kind)
+	}
+	want := []alert.FindingKind{alert.FoundSuccessSameIP, "vip", alert.FoundBombing, "seen"}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("the findings are %q, want %q", kinds, want)
+	}
+}

@@ -196,6 +196,7 @@ func (d *Detector) Tick(ctx context.Context, now time.Time) (Report, error) {
 	d.runner.run(querying, plan, now, round.tell, func() { d.watch.noteLate(querying, runs, now) })
 	report.Deliveries = round.end()
 	d.purge(sending, &report)
+	d.verdicts(sending, &report)
 	report.Queries = d.requests() - asked
 	d.watch.look(sending, &report, report.fullness(elapsed()))
 	d.silencer.settle(sending, &report)

@@ -14,8 +14,11 @@ import (
 	"pushback/detect/notify"
 )
 
-// delivered is an alert that a destination has.
-type delivered struct{ destination, alertID string }
+// delivered is an alert that a destination has, or an address of it.
+type delivered struct{ destination, address, alertID string }
+
+// deliveryOf names the delivery of what is owed.
+func deliveryOf(o *ledger.Owed) delivered { return delivered{o.Destination, o.Address, o.Alert.ID} }
 
 // trip is a tick's deliveries to one destination.
 type trip struct {
@@ -206,7 +209,7 @@ func (t *trip) accepted(ctx context.Context, s *visit, list ...*ledger.Owed) {
 		if t.stopped {
 			// The ledger is down. What is not noted is sent again by another
 			// process, and by this one noted later.
-			t.unnoted[delivered{t.n.Name(), o.Alert.ID}] = t.clock()
+			t.unnoted[deliveryOf(o)] = t.clock()
 			continue
 		}
 		t.note(ctx, o)
@@ -224,7 +227,7 @@ func (t *trip) heard(s *visit) bool {
 
 // note notes that an alert was sent.
 func (t *trip) note(ctx context.Context, o *ledger.Owed) {
-	key := delivered{t.n.Name(), o.Alert.ID}
+	key := deliveryOf(o)
 	if err := t.sent(ctx, o); err != nil {
 		t.unnoted[key] = t.clock()
 		t.stopped = true

@@ -21,8 +21,11 @@ import (
 // of a rule, recorded and delivered as they are.
 const HealthRuleID = ledger.OwnID
 
+// HealthRuleName is the name of that rule.
+const HealthRuleName = "Pushback health"
+
 const (
-	healthRuleName = "Pushback health"
+	healthRuleName = HealthRuleName
 	healthSeverity = alert.Medium
 )
 
@@ -256,7 +259,7 @@ func (w *watch) record(ctx context.Context, s healthState, tag string, report *R
 // it for each other address of that which a condition is about.
 func (w *watch) recordAll(ctx context.Context, key conditionKey, open *openCondition, a alert.Alert, not string, report *Report) error {
 	to := slices.DeleteFunc(namesOf(w.notifiers), func(name string) bool { return name == not })
-	if err := w.recordOne(ctx, a, to, report); err != nil {
+	if err := w.recordOne(ctx, a, to, open, report); err != nil {
 		return err
 	}
 	if !slices.Contains(namesOf(w.notifiers), open.Via) {
@@ -265,15 +268,24 @@ func (w *watch) recordAll(ctx context.Context, key conditionKey, open *openCondi
 	for _, name := range open.Others {
 		copied := healthMoment(a, key.String()+" for "+name, a.Created, a.Span.Start)
 		copied.Address = name
-		if err := w.recordOne(ctx, copied, []string{open.Via}, report); err != nil {
+		if err := w.recordOne(ctx, copied, []string{open.Via}, open, report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *watch) recordOne(ctx context.Context, a alert.Alert, to []string, report *Report) error {
-	e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: a.Created, Watermark: a.Created}, Alerts: []alert.Alert{a}, Destinations: to}
+func (w *watch) recordOne(ctx context.Context, a alert.Alert, to []string, open *openCondition, report *Report) error {
+	targets := w.config.targets()
+	// That it is over goes where that it began went, whatever the time is now.
+	atFirst := func(destination string, a alert.Alert) ([]ledger.Target, bool) {
+		a.Created = open.Found
+		return targets(destination, a)
+	}
+	if targets == nil {
+		atFirst = nil
+	}
+	e := ledger.Entry{RuleID: HealthRuleID, State: ledger.State{First: a.Created, Watermark: a.Created}, Alerts: []alert.Alert{a}, Destinations: to, Targets: atFirst}
 	if err := record(ctx, w.notes, e); err != nil {
 		return err
 	}

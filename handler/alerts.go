@@ -30,7 +30,7 @@ import (
 func newAlerts() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alerts",
-		Short: "List, show, export and erase what was reported, held back and sent",
+		Short: "List, show, count, export and erase what was reported, held back and sent; the schema of webhooks",
 		Long: "Reads what the ledger keeps: alerts that wait to be sent, those that were sent or dropped, and those that are held\n" +
 			"back, with what holds them back. The ledger is the one that serve uses, as the PUSHBACK_TABLE_ settings say in the\n" +
 			"environment or in ./" + localSettingsFile + ". Alerts are kept for PUSHBACK_SENT_RETENTION after they were sent.",
@@ -39,8 +39,9 @@ func newAlerts() *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAlertsList(), newAlertsShow(), newAlertsExport(), newAlertsErase())
+	cmd.AddCommand(newAlertsList(), newAlertsShow(), newAlertsStats(), newAlertsExport(), newAlertsErase())
 	withSettings(cmd.Commands()...)
+	cmd.AddCommand(newAlertsSchema()) // which needs no settings
 	return cmd
 }
 
@@ -92,6 +93,8 @@ type reportedAlert struct {
 
 type reportedDelivery struct {
 	Destination string `json:"destination"`
+	// Address is the setting that holds the address that a route named, if one did.
+	Address string `json:"address,omitempty"`
 	// State is sent, waiting, parked or dropped, and At when it was sent or
 	// dropped.
 	State     string     `json:"state"`
@@ -118,7 +121,7 @@ func (a *archive) describe(ctx context.Context, k ledger.Kept) (reportedAlert, e
 		r.HeldBack = &alert.HeldBack{Reason: "a limit that was set when it was recorded"}
 	}
 	for _, d := range k.Deliveries {
-		out := reportedDelivery{Destination: d.Destination, State: "waiting", Attempts: d.Attempts, LastError: secret.Hide(d.LastError)}
+		out := reportedDelivery{Destination: d.Destination, Address: d.Address, State: "waiting", Attempts: d.Attempts, LastError: secret.Hide(d.LastError)}
 		switch {
 		case !d.Sent.IsZero():
 			out.State, out.At = "sent", &d.Sent
@@ -402,15 +405,19 @@ func (r reportedAlert) sent() string {
 
 // words says what a destination has of an alert.
 func (d reportedDelivery) words() string {
+	to := d.Destination
+	if d.Address != "" {
+		to += " at " + d.Address
+	}
 	switch {
 	case d.State == "sent":
-		return d.Destination + " " + d.At.UTC().Format("2006-01-02 15:04:05Z")
+		return to + " " + d.At.UTC().Format("2006-01-02 15:04:05Z")
 	case d.At != nil:
-		return fmt.Sprintf("%s %s %s", d.Destination, d.State, d.At.UTC().Format("2006-01-02 15:04:05Z"))
+		return fmt.Sprintf("%s %s %s", to, d.State, d.At.UTC().Format("2006-01-02 15:04:05Z"))
 	case d.Next != nil:
-		return fmt.Sprintf("%s %s until %s", d.Destination, d.State, d.Next.UTC().Format("2006-01-02 15:04:05Z"))
+		return fmt.Sprintf("%s %s until %s", to, d.State, d.Next.UTC().Format("2006-01-02 15:04:05Z"))
 	}
-	return d.Destination + " " + d.State
+	return to + " " + d.State
 }
 
 // newAlertsShow is the command that shows one alert.

@@ -133,6 +133,9 @@ func (b *backtest) mark() string {
 	fmt.Fprintln(h, b.settings.WorkspaceID, b.settings.AdditionalWorkspaces, b.settings.Cloud, b.days, b.settings.Context, b.settings.History, b.settings.Aftermath, b.settings.IPv6Prefix)
 	for _, r := range b.rules {
 		fmt.Fprintln(h, r.ID, r.Version, r.Kind, r.QueryFrequency, r.QueryPeriod, r.Query.Text)
+		for _, c := range r.Context {
+			fmt.Fprintln(h, c.Name, c.Period, c.SinceWindow, c.Key, c.Query.Text)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
@@ -233,7 +236,7 @@ func (b *backtest) rule(ctx context.Context, r *rule.Rule, querier detect.Querie
 	config.MaxAlerts = b.settings.MaxAlerts
 	config.Start, config.End = from, to
 	config.Clock = b.now
-	withContext(&config, b.settings, querier)
+	withContext(&config, b.settings, querier, b.rules)
 	b.tried.use(&config, b.rules)
 	detector, err := detect.New(config, []*rule.Rule{r}, timed, ledger.NewMemory(), nowhere{})
 	if err != nil {

@@ -45,7 +45,7 @@ func newCard() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			alerts, err := readAlerts(cmd.Context(), file, cmd.InOrStdin())
+			alerts, err := readAlerts(cmd.Context(), "card: --alert", file, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -75,8 +75,9 @@ func newCard() *cobra.Command {
 // mostAlertBytes is the size of a file of alerts that is read.
 const mostAlertBytes = 64 << 20
 
-// readAlerts reads alerts as JSON from a file, or from stdin if it is -.
-func readAlerts(ctx context.Context, file string, stdin io.Reader) ([]alert.Alert, error) {
+// readAlerts reads alerts as JSON from a file, or from stdin if it is -. Its errors begin
+// with what it is read for.
+func readAlerts(ctx context.Context, doing, file string, stdin io.Reader) ([]alert.Alert, error) {
 	var text []byte
 	var err error
 	if file == "-" {
@@ -89,13 +90,13 @@ func readAlerts(ctx context.Context, file string, stdin io.Reader) ([]alert.Aler
 		plain, err = input.Text(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("card: --alert %s: %w", file, withoutPath(err))
+		return nil, fmt.Errorf("%s %s: %w", doing, file, withoutPath(err))
 	}
 	var alerts []alert.Alert
 	decoder := json.NewDecoder(strings.NewReader(plain))
 	for decoder.More() {
 		var a alert.Alert
-		if err := decoder.Decode(&a); err != nil {
+		if err := decodeAlert(decoder, &a); err != nil {
 			return nil, fmt.Errorf("%s: alert %d: %w: expected an alert as demo --json prints it", file, len(alerts)+1, err)
 		}
 		if a.Title == "" && a.RuleName == "" {
@@ -107,4 +108,18 @@ func readAlerts(ctx context.Context, file string, stdin io.Reader) ([]alert.Aler
 		return nil, fmt.Errorf("%s holds no alert: expected one as demo --json prints it", file)
 	}
 	return alerts, nil
+}
+
+// decodeAlert reads the next alert, also of what alerts show --json prints, where it is a
+// member of what is known of it.
+func decodeAlert(decoder *json.Decoder, a *alert.Alert) error {
+	var raw json.RawMessage
+	if err := decoder.Decode(&raw); err != nil {
+		return err
+	}
+	var shown struct{ Alert json.RawMessage }
+	if err := json.Unmarshal(raw, &shown); err == nil && len(shown.Alert) > 0 {
+		raw = shown.Alert
+	}
+	return json.Unmarshal(raw, a)
 }

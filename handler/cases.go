@@ -239,8 +239,8 @@ func (t *tester) share(r *rule.Rule) *sharedByCases {
 	s := &sharedByCases{needs: (&offline{config: t.config, lists: t.saved}).needed([]*rule.Rule{r})}
 	s.tables, _ = t.saved.tables(r.Query.Text)
 	if t.config.Context {
-		for _, query := range enrich.Queries() {
-			if tables, err := kql.Tables(query); err == nil {
+		for _, query := range slices.Concat(enrich.Queries(), broughtQueries(t.saved, []*rule.Rule{r})) {
+			if tables, err := t.saved.tables(query); err == nil {
 				s.others = append(s.others, tables...)
 			}
 		}

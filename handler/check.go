@@ -15,6 +15,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/alert"
+	"pushback/detect/enrich"
 	"pushback/detect/ledger"
 	"pushback/detect/notify/text"
 	"pushback/detect/rule"
@@ -81,7 +82,7 @@ func newCheck() *cobra.Command {
 	}
 	file.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per check")
-	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook")
+	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook, and a test to PUSHBACK_WEBHOOK_URL")
 	return cmd
 }
 
@@ -127,6 +128,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 	c.host()
 	rules := c.rules()
 	c.silences(rules)
+	c.routes()
 	one := func(check func(ctx context.Context)) {
 		if ctx.Err() == nil && c.err == nil {
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -328,6 +330,29 @@ func (c *checker) rule(ctx context.Context, q detect.Querier, r *rule.Rule) {
 	if !missing {
 		c.note("rule", checkOK, "%s: %q runs in the workspace", r.File, r.Name)
 	}
+	for _, context := range r.Context {
+		c.brought(ctx, q, r, context)
+	}
+}
+
+// brought runs the query of a context that a rule brings, for entities that no alert
+// has.
+func (c *checker) brought(ctx context.Context, q detect.Querier, r *rule.Rule, of rule.Context) {
+	end := c.now().UTC().Truncate(time.Minute)
+	text, _ := enrich.ExampleOf(of)
+	table, err := q.Query(ctx, workspace.Query{Text: text, Start: end.Add(-time.Minute), End: end, Now: end, RuleID: r.ID, RuleVersion: r.Version})
+	if absent, ok := workspace.MissingTable(err); ok {
+		c.note("context", checkWarning, "%s: %q: the context %s reads %s, which is not in the workspace: alerts go without it", r.File, r.Name, of.Name, absent)
+		return
+	}
+	if err == nil {
+		err = enrich.CheckAnswer(of, r.File, table)
+	}
+	if err != nil {
+		c.note("context", checkFailed, "%s: %q: the context %s: alerts go without it: %v", r.File, r.Name, of.Name, enrich.Located(of, r.File, err))
+		return
+	}
+	c.note("context", checkOK, "%s: %q: the context %s runs in the workspace", r.File, r.Name, of.Name)
 }
 
 // tableSilence is how far back a table's newest record is looked for.
@@ -475,7 +500,7 @@ func (c *checker) destinations(rules []*rule.Rule, querier detect.Querier, test 
 					c.note(d.name, checkWarning, "%s. But %s", found, d.caveat)
 				}
 			})
-		case test != nil && d.untested != "":
+		case test != nil && d.untested != "" && !slices.ContainsFunc(destinations, func(other destination) bool { return other.tests && other.configured(c.settings) }):
 			c.note(d.name, checkFailed, "%s: set %s_%s", d.untested, settings.Prefix, d.setting)
 		}
 	}
@@ -484,7 +509,7 @@ func (c *checker) destinations(rules []*rule.Rule, querier detect.Querier, test 
 // testAlert is an alert that cannot be mistaken for one.
 func testAlert(now time.Time) alert.Alert {
 	return alert.Alert{
-		ID: alert.NewID("check", nil), RuleName: "handler check", Title: "This is a test of Pushback", Severity: alert.Informational,
+		ID: alert.NewGUID("check", now.UTC().Format(time.RFC3339Nano)), RuleName: "handler check", Title: "This is a test of Pushback", Severity: alert.Informational,
 		Description: "Somebody ran handler check --send-test-card. There is nothing to do.",
 		Span:        alert.Span{Start: now, End: now}, Created: now,
 	}

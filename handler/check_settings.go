@@ -89,6 +89,9 @@ func (c *checker) webhooks() {
 	for _, r := range c.settings.TeamsRoutes {
 		warn("TEAMS_ROUTES", r.Webhook)
 	}
+	for _, n := range c.settings.TeamsAddresses {
+		warn(strings.TrimPrefix(n.Name, settings.Prefix+"_"), n.Webhook)
+	}
 }
 
 // emulator warns of a connection string that is meant for the storage emulator and

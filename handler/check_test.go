@@ -107,6 +107,13 @@ func newCheckWorld(t *testing.T) *checkWorld {
 	return w
 }
 
+// ticketsTo sets a webhook up, with what is answered to a message.
+func ticketsTo(t *testing.T, w *checkWorld, answer http.HandlerFunc) {
+	t.Helper()
+	w.settings["PUSHBACK_WEBHOOK_URL"], w.settings["PUSHBACK_WEBHOOK_SECRET"] = standInReceiver, standInSigning
+	w.tickets = (&ticketsStandIn{t: t, answer: answer}).ServeHTTP
+}
+
 // tables gives the workspace the tables of the shipped rule with a record each,
 // or those alone that are named.
 func (w *checkWorld) tables(t *testing.T, newest time.Time, names ...string) {
@@ -314,6 +321,23 @@ func TestCheck(t *testing.T) {
 			w.teams = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) }
 		}, want: []string{"failed teams", "401"}, exit: 1},
 		{name: "no webhook for the test card", args: []string{"--send-test-card"}, spoil: func(_ *testing.T, w *checkWorld) { delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL") }, want: []string{"failed teams there is no webhook"}, exit: 1},
+		{name: "a receiver", spoil: func(t *testing.T, w *checkWorld) { ticketsTo(t, w, nil) }, want: []string{"ok webhook tickets.example/…", "can be reached; --send-test-card shows whether"}},
+		{name: "a test for the receiver alone", args: []string{"--send-test-card"}, spoil: func(t *testing.T, w *checkWorld) {
+			ticketsTo(t, w, nil)
+			delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL")
+		}, want: []string{"ok webhook tickets.example/…", "took a test"}, lacks: []string{"there is no webhook"}},
+		{name: "a receiver with another secret", args: []string{"--send-test-card"}, spoil: func(t *testing.T, w *checkWorld) {
+			ticketsTo(t, w, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusUnauthorized) })
+			delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL")
+		}, want: []string{"failed webhook webhook: posting to tickets.example/…", "401 Unauthorized: does the receiver have the secret"}, exit: 1},
+		{name: "a receiver that is not there", spoil: func(t *testing.T, w *checkWorld) {
+			ticketsTo(t, w, nil)
+			w.tickets = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+		}, want: []string{"failed webhook webhook: reaching tickets.example"}, exit: 1},
+		{name: "a receiver without a secret", spoil: func(t *testing.T, w *checkWorld) {
+			ticketsTo(t, w, nil)
+			delete(w.settings, "PUSHBACK_WEBHOOK_SECRET")
+		}, want: []string{"failed settings of the settings PUSHBACK_WEBHOOK_URL and PUSHBACK_WEBHOOK_SECRET one is set"}, lacks: []string{"ok webhook"}, exit: 1},
 		{name: "no destination", spoil: func(_ *testing.T, w *checkWorld) {
 			delete(w.settings, "PUSHBACK_TEAMS_WEBHOOK_URL")
 			delete(w.settings, "PUSHBACK_SENTINEL_WORKSPACE")

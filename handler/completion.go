@@ -30,6 +30,7 @@ var completes = map[string]cobra.CompletionFunc{
 	"serve":              cobra.FixedCompletions([]cobra.Completion{"127.0.0.1:8080"}, cobra.ShellCompDirectiveNoFileComp),
 	"settings":           filesOf("json"),
 	"silences":           filesOf("yaml", "yml"),
+	"routes":             filesOf("yaml", "yml"),
 	"rule":               ruleNamesOnly,
 	"severity":           severities,
 	"max-severity":       severities,
@@ -210,10 +211,14 @@ func setCompletions(root *cobra.Command) {
 		root.ValidArgsFunction = silenceIDs
 	case "handler silence check":
 		root.ValidArgsFunction = filesOf("yaml", "yml")
+	case "handler route":
+		of = maps.Clone(of)
+		of["at"] = cobra.NoFileCompletions
+		root.ValidArgsFunction = filesOf("json", "ndjson")
 	case "handler rerun":
 		root.ValidArgsFunction = runningRules
 	case "handler silence add", "handler silence list", "handler silence end", "handler silence schema",
-		"handler alerts list", "handler alerts show", "handler alerts export", "handler alerts erase",
+		"handler alerts list", "handler alerts show", "handler alerts stats", "handler alerts export", "handler alerts erase",
 		"handler tick", "handler check", "handler backtest", "handler card":
 		root.ValidArgsFunction = cobra.NoFileCompletions
 	case "handler demo", "handler replay":

@@ -79,7 +79,7 @@ func TestSettingsFlag(t *testing.T) {
 		{"silence", "list"}, {"silence", "show", "x"}, {"silence", "end", "x"}, {"silence", "check", "x"},
 		{"silence", "add", "--for", "1h", "--reason", "r", "--match", "Account.FullName=amy"},
 		{"alerts", "list"}, {"alerts", "show", "x"}, {"alerts", "export"}, {"alerts", "erase", "--user", "amy@x.example"},
-		{"tick"}, {"rerun", "mfa-fatigue", "--from", "2h"}, {"check"}, {"backtest"}, {"card", "--alert", "alert.json"},
+		{"tick"}, {"rerun", "mfa-fatigue", "--from", "2h"}, {"check"}, {"backtest"}, {"card", "--alert", "alert.json"}, {"route"},
 	} {
 		said := func(more ...string) string {
 			r := commandIn(t, dir, nil, append(args[:len(args):len(args)], more...)...)

@@ -3,12 +3,13 @@ package main
 import (
 	"pushback/detect"
 	"pushback/detect/enrich"
+	"pushback/detect/rule"
 	"pushback/handler/settings"
 )
 
 // withContext has a detector look up context by the querier that runs the
-// rules, and hold back what the settings say.
-func withContext(config *detect.Config, s settings.Settings, querier detect.Querier) {
+// rules, what those bring among it, and hold back what the settings say.
+func withContext(config *detect.Config, s settings.Settings, querier detect.Querier, rules []*rule.Rule) {
 	config.MinSeverity, config.RiskCutoff = s.MinSeverity, s.RiskCutoff
 	if s.Context {
 		c := enrich.DefaultConfig()
@@ -16,6 +17,7 @@ func withContext(config *detect.Config, s settings.Settings, querier detect.Quer
 		if s.SeveritySteps != nil {
 			c.Steps = s.SeveritySteps
 		}
+		c.Brought = enrich.BroughtBy(rules)
 		config.Enricher = enrich.New(c, querier)
 	}
 }

@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // took is the one part of the output that differs from run to run.
-var took = regexp.MustCompile(`in \d+(\.\d+)?m?s\n`)
+var took = regexp.MustCompile(`in (\d+m)?\d+(\.\d+)?m?s\n`)
 
 var (
 	// ruled is the line above each alert of the text.

@@ -18,6 +18,7 @@ import (
 	"pushback/detect/notify/alerts"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/webhook"
 	"pushback/detect/rule"
 	"pushback/handler/settings"
 )
@@ -37,12 +38,26 @@ type destination struct {
 	// check says what was found of the destination, or why it takes no alerts.
 	// With a test it is sent that, if nothing else shows that it takes alerts.
 	check func(ctx context.Context, o setup, test *alert.Alert) (found string, err error)
+	// tests says that the check sends the test.
+	tests bool
 	// untested is why a test goes nowhere while the destination is not set up.
 	untested string
+	// addresses, if set, are those that routes can name, by the names of their settings.
+	addresses func(s settings.Settings) []heldAddress
+	// several says that settings with _ and a name behind that of setting hold more.
+	several bool
 	// caveat, if set, is what whoever set it up has to know, said at every start
 	// and check. From its time on it is a warning.
 	caveat string
 	from   time.Time
+}
+
+// heldAddress is a place of a destination that a setting holds.
+type heldAddress struct {
+	setting string
+	// same reports whether another address of the destination is the same.
+	same func(other heldAddress) bool
+	of   any // the address, which is a secret
 }
 
 // setup is what destinations are opened with.
@@ -87,7 +102,19 @@ var destinations = []destination{
 		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
 		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
 		check:      checkTeams,
+		tests:      true,
+		addresses:  teamsAddresses,
+		several:    true,
 		untested:   "there is no webhook to send a test card to",
+	},
+	{
+		name:       webhook.Name,
+		setting:    "WEBHOOK_URL",
+		configured: func(s settings.Settings) bool { return !s.WebhookURL.IsZero() && !s.WebhookSecret.IsZero() },
+		open:       func(o setup) (notify.Notifier, error) { return openWebhook(o.settings) },
+		check:      checkWebhook,
+		tests:      true,
+		addresses:  webhookAddresses,
 	},
 }
 
@@ -130,9 +157,37 @@ func openTeams(s settings.Settings) (*teams.Teams, error) {
 	return teams.New(s.TeamsWebhookURL, teams.Options{
 		Links:    cardLinks(s),
 		Routes:   s.TeamsRoutes,
+		Named:    teamsNamed(s),
 		MaxCards: cmp.Or(s.TeamsMaxCards, 5), // of a number that is wrong check has said so
 		Timeout:  sendTime - 2*time.Second,   // so that the error says what took so long
 	})
+}
+
+// teamsNamed are the webhooks by the names of their settings, that for what no route
+// takes first.
+func teamsNamed(s settings.Settings) []teams.Named {
+	if s.TeamsWebhookURL.IsZero() {
+		return s.TeamsAddresses
+	}
+	return append([]teams.Named{{Name: settings.TeamsAddress, Webhook: s.TeamsWebhookURL}}, s.TeamsAddresses...)
+}
+
+func teamsAddresses(s settings.Settings) (list []heldAddress) {
+	for _, n := range teamsNamed(s) {
+		list = append(list, heldAddress{setting: n.Name, of: n.Webhook, same: func(o heldAddress) bool {
+			w, ok := o.of.(teams.WebhookURL)
+			return ok && n.Webhook.Is(w)
+		}})
+	}
+	return list
+}
+
+// webhookAddresses is the one address that the webhook has.
+func webhookAddresses(s settings.Settings) []heldAddress {
+	if s.WebhookURL.IsZero() {
+		return nil
+	}
+	return []heldAddress{{setting: settings.Prefix + "_WEBHOOK_URL", of: s.WebhookURL, same: func(heldAddress) bool { return true }}}
 }
 
 // cardLinks returns what the buttons of cards need to know.
@@ -160,6 +215,33 @@ func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error)
 		return "", err
 	}
 	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL), nil
+}
+
+// openWebhook returns the receiver that alerts are posted to.
+func openWebhook(s settings.Settings) (*webhook.Webhook, error) {
+	return webhook.New(s.WebhookURL, s.WebhookSecret, webhook.Options{
+		Links:      cardLinks(s),
+		HealthRule: detect.HealthRuleID,
+		Timeout:    sendTime - 2*time.Second, // so that the error says what took so long
+	})
+}
+
+// checkWebhook reaches the receiver's host, or posts a test.
+func checkWebhook(ctx context.Context, o setup, test *alert.Alert) (string, error) {
+	receiver, err := openWebhook(o.settings)
+	if err == nil {
+		err = receiver.Reach(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	if test == nil {
+		return fmt.Sprintf("%s can be reached; --send-test-card shows whether it takes what is posted", o.settings.WebhookURL), nil
+	}
+	if err := receiver.Test(ctx, *test); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s took a test", o.settings.WebhookURL), nil
 }
 
 // openAlerts returns the table whose rows an analytics rule turns into alerts.

@@ -11,6 +11,8 @@ import (
 // setting of its own, and its name in the ledger is that of its row.
 func TestDestinations(t *testing.T) {
 	t.Setenv("PUSHBACK_TEAMS_WEBHOOK_URL", standInWebhook)
+	t.Setenv("PUSHBACK_WEBHOOK_URL", standInReceiver)
+	t.Setenv("PUSHBACK_WEBHOOK_SECRET", standInSigning)
 	t.Setenv("PUSHBACK_SENTINEL_WORKSPACE", standInSentinel)
 	t.Setenv("PUSHBACK_ALERTS_ENDPOINT", "https://"+standInIngestion)
 	t.Setenv("PUSHBACK_ALERTS_RULE", standInCollection)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pushback/detect/enrich"
 	"pushback/detect/external"
 	"pushback/detect/kql"
 	"pushback/handler/settings"
@@ -75,6 +76,10 @@ func newExternalPull() *cobra.Command {
 			var uris []string
 			for _, r := range set.rules {
 				uris = append(uris, catalog.External(r.Query.Text)...)
+				for _, c := range r.Context {
+					query, _ := enrich.ExampleOf(c)
+					uris = append(uris, catalog.External(query)...)
+				}
 			}
 			slices.Sort(uris)
 			uris = slices.Compact(uris)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,19 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pushback/detect"
-	"pushback/detect/notify/alerts/alertstest"
+	"pushback/infra/biceptest"
 )
-
-// compileBicep runs the Bicep compiler, whose warnings are errors, and returns what
-// it writes to standard output.
-func compileBicep(t *testing.T, args ...string) []byte {
-	t.Helper()
-	out, err := alertstest.Bicep(alertstest.NeedBicep(t), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // resource is one of a deployment.
 type resource map[string]any
@@ -46,11 +36,13 @@ type deployment struct {
 	PredictedResources []resource
 	Outputs            map[string]any
 	Diagnostics        []any
+	extra              map[string]any // settings that are given, which the prediction leaves out as a secret
 }
 
 // deployed predicts what main.bicep makes with parameters.
 func deployed(t *testing.T, parameters ...string) *deployment {
 	t.Helper()
+	c := biceptest.Need(t)
 	dir := t.TempDir()
 	infra, err := filepath.Abs("../infra")
 	if err != nil {
@@ -60,18 +52,25 @@ func deployed(t *testing.T, parameters ...string) *deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !slices.ContainsFunc(parameters, func(p string) bool { return strings.HasPrefix(p, "param extraSettings") }) {
+		parameters = append(slices.Clone(parameters), "param extraSettings = {}") // else the prediction takes all settings for a secret
+	}
 	lines := append([]string{"using '" + filepath.ToSlash(main) + "'",
 		"param workspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/logs'"}, parameters...)
 	file := filepath.Join(dir, "test.bicepparam")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	compileBicep(t, "snapshot", file, "--mode", "overwrite", "--subscription-id", "11111111-1111-1111-1111-111111111111", "--resource-group", "pushback", "--location", "westeurope")
-	text, err := os.ReadFile(filepath.Join(dir, "test.snapshot.json"))
+	text, err := c.Snapshot(file, "11111111-1111-1111-1111-111111111111", "pushback", "westeurope")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d deployment
+	d := deployment{extra: map[string]any{}}
+	for _, m := range regexp.MustCompile(`param extraSettings = \{(.*)\}`).FindAllStringSubmatch(strings.Join(parameters, "\n"), -1) {
+		for _, s := range regexp.MustCompile(`(\w+): '([^']*)'`).FindAllStringSubmatch(m[1], -1) {
+			d.extra[s[1]] = s[2]
+		}
+	}
 	if err := json.Unmarshal(text, &d); err != nil || len(d.Diagnostics) > 0 {
 		t.Fatalf("%v, %v", err, d.Diagnostics)
 	}
@@ -94,7 +93,21 @@ func (d *deployment) settings(t *testing.T, app string) map[string]any {
 	t.Helper()
 	for _, r := range d.of("Microsoft.Web/sites/config") {
 		if r.text("name") == app+"/appsettings" {
-			return r["properties"].(map[string]any)
+			expression, _ := r["properties"].(string)
+			parameters := map[string]map[string]any{"extraSettings": d.extra}
+			// What an app beyond the first is given is a secret, too: see TestInfraShareSettings.
+			if first := d.of("Microsoft.Web/sites")[0].text("name"); app != first {
+				all := d.settings(t, first)
+				_, apps, _ := strings.Cut(fmt.Sprint(all["PUSHBACK_SHARE"]), "/")
+				all["PUSHBACK_SHARE"] = strings.TrimPrefix(app, first+"-") + "/" + apps
+				maps.DeleteFunc(all, func(key string, _ any) bool { return !strings.HasPrefix(key, "PUSHBACK_") })
+				parameters["settings"] = all
+			}
+			settings, err := appSettingsOf(expression, parameters)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return settings
 		}
 	}
 	t.Fatalf("%s has no settings", app)
@@ -111,7 +124,7 @@ func (d *deployment) roles(t *testing.T, app string) []string {
 			t.Fatal(err)
 		}
 		if replaced := replaceName(string(text), "/userAssignedIdentities/"+app); replaced != string(text) {
-			found = append(found, replaced)
+			found = append(found, strings.ReplaceAll(replaced, r.text("name"), "GUID"))
 		}
 	}
 	slices.Sort(found)
@@ -181,9 +194,13 @@ func TestInfraOneApp(t *testing.T) {
 	for _, r := range several.PredictedResources {
 		byID[r.text("id")] = r
 	}
-	delete(byID[several.of("Microsoft.Web/sites/config")[0].text("id")]["properties"].(map[string]any), "PUSHBACK_SHARE")
+	settings := several.settings(t, app)
+	delete(settings, "PUSHBACK_SHARE")
+	if want := one.settings(t, app); !maps.Equal(settings, want) {
+		t.Errorf("with a second app the settings are %v, not %v", settings, want)
+	}
 	for _, r := range one.PredictedResources {
-		if !reflect.DeepEqual(r, byID[r.text("id")]) {
+		if r.text("type") != "Microsoft.Web/sites/config" && !reflect.DeepEqual(r, byID[r.text("id")]) {
 			t.Errorf("with a second app %s is not the same", r.text("id"))
 		}
 	}
@@ -289,6 +306,51 @@ func TestInfraApps(t *testing.T) {
 	}
 }
 
+// An app beyond the first is given what the first is, but for its share.
+func TestInfraShareSettings(t *testing.T) {
+	t.Parallel()
+	text, _, err := biceptest.Need(t).Build("../infra/main.bicep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct{ Properties map[string]any }
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	// given returns the settings that a module of some resources is given.
+	given := func(properties map[string]any) string {
+		parameters, _ := properties["parameters"].(map[string]any)
+		settings, _ := parameters["settings"].(map[string]any)
+		value, _ := settings["value"].(string)
+		return value
+	}
+	args := func(module string) []expression {
+		t.Helper()
+		value := given(template.Resources[module].Properties)
+		e, rest, err := parseExpression(strings.TrimPrefix(value, "["))
+		if err != nil || rest != "]" || e.function != "union" || len(e.args) != 2 {
+			t.Fatalf("the settings of %s are %s: %v", module, value, err)
+		}
+		return e.args
+	}
+	first, further := args("app"), args("shares")
+	if first[0].source != further[0].source {
+		t.Errorf("the first app has the settings\n%s\nand the others\n%s", first[0].source, further[0].source)
+	}
+	if got, want := further[1].source, "createObject('PUSHBACK_SHARE', format('{0}/{1}', range(2, sub(parameters('apps'), 1))[copyIndex()], parameters('apps')))"; got != want {
+		t.Errorf("the share is %s, not %s", got, want)
+	}
+	inner, _ := template.Resources["shares"].Properties["template"].(map[string]any)
+	modules, _ := inner["resources"].(map[string]any)
+	module, _ := modules["app"].(map[string]any)
+	properties, _ := module["properties"].(map[string]any)
+	if got := given(properties); got != "[parameters('settings')]" {
+		t.Errorf("an app beyond the first is given %s", got)
+	}
+}
+
 // A share that is set by hand is kept where the template deploys one app.
 func TestInfraShareByHand(t *testing.T) {
 	t.Parallel()
@@ -307,8 +369,7 @@ func TestInfraAppsInOrder(t *testing.T) {
 			DefaultValue       any
 			MinValue, MaxValue int
 		}
-		Resources []struct {
-			Name string
+		Resources map[string]struct {
 			Copy struct {
 				Mode      string
 				BatchSize int
@@ -316,7 +377,11 @@ func TestInfraAppsInOrder(t *testing.T) {
 			DependsOn []string
 		}
 	}
-	if err := json.Unmarshal(compileBicep(t, "build", "--stdout", "../infra/main.bicep"), &template); err != nil {
+	text, _, err := biceptest.Need(t).Build("../infra/main.bicep")
+	if err == nil {
+		err = json.Unmarshal(text, &template)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	apps := template.Parameters["apps"]
@@ -324,16 +389,14 @@ func TestInfraAppsInOrder(t *testing.T) {
 		t.Errorf("there are %v apps, %d at least and %d at most", apps.DefaultValue, apps.MinValue, apps.MaxValue)
 	}
 	loops := 0
-	for _, r := range template.Resources {
+	for name, r := range template.Resources {
 		if r.Copy.Mode == "" {
 			continue
 		}
 		loops++
-		after := func(module string) bool {
-			return slices.ContainsFunc(r.DependsOn, func(id string) bool { return strings.Contains(id, "format('{0}-"+module+"'") })
-		}
+		after := func(module string) bool { return slices.Contains(r.DependsOn, module) }
 		if r.Copy.Mode != "serial" || r.Copy.BatchSize != 1 || !after("app") || !after("endpoints") || !after("insights") {
-			t.Errorf("%s is deployed %s in batches of %d after %v", r.Name, r.Copy.Mode, r.Copy.BatchSize, r.DependsOn)
+			t.Errorf("%s is deployed %s in batches of %d after %v", name, r.Copy.Mode, r.Copy.BatchSize, r.DependsOn)
 		}
 	}
 	if loops != 1 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +30,8 @@ func newLint() *cobra.Command {
 		Short: "Check rules without logs and without an account",
 		Long: "Checks rule files: their YAML, their cases, their queries against the columns of the known tables, and whether the\n" +
 			"columns that they map are in what their queries give. All that is wrong in all files is reported at once. PATH is a\n" +
-			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked.\n\n" +
+			"rule file, a folder of them or the name of a shipped rule; without one the shipped rules are checked. A file of\n" +
+			"routes in the folder is checked too, and as PATH by itself.\n\n" +
 			"With --live it also says what is reported again once the rules take the place of those that are live: of a new id\n" +
 			"everything within reach of its first windows, of other identity columns what still lies in a window, and of another\n" +
 			"query alone nothing.\n\n" +
@@ -124,7 +126,7 @@ func (l *linter) lint(paths []string) (findings []lintFinding, count int, err er
 			_, problems := r.Cases()
 			report(problems...)
 			report(l.repeats(r)...)
-			for _, f := range l.rule(r) {
+			for _, f := range slices.Concat(l.rule(r), checkBrought(r, l.catalog())) {
 				if key := f.String(); !seen[key] {
 					seen[key] = true
 					findings = append(findings, f)
@@ -138,8 +140,14 @@ func (l *linter) lint(paths []string) (findings []lintFinding, count int, err er
 				return nil, 0, usageError{err}
 			}
 		}
+		if slices.Contains(rule.Beside(path, "routes"), path) { // the rules beside it say what they are called
+			beside, problems := rule.Load(filepath.Dir(path))
+			report(routeProblems(path, beside, ruleSet{beside, problems}.allRead())...)
+			continue
+		}
 		rules, problems := rule.Choose(path)
 		report(problems...)
+		report(routeProblems(path, rules, ruleSet{rules, problems}.allRead())...)
 		read := map[string]bool{}
 		for _, r := range rules {
 			read[r.File] = true
@@ -214,19 +222,20 @@ func queryFinding(r *rule.Rule, err error) lintFinding {
 		return lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: err.Error()}}
 	}
 	line, column := r.Query.Locate(e.Line, e.Column)
-	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column, Message: e.Message}}
-	if e.UnknownFunction != "" && !strings.Contains(e.Message, "did you mean") {
-		f.Warning = true // it is known where the rule runs
-	}
-	if table := e.UnknownTable; table != "" {
-		if meantTable(table) == "" {
-			f.Warning = true
-			f.Message = fmt.Sprintf("no columns are known of the table %s: what the query makes of it is checked when it runs", table)
-		}
-	}
+	f := lintFinding{Problem: rule.Problem{File: r.File, Line: line, Column: column}}
+	f.Message, f.Warning = judged(e)
 	message := withExcerpt(&kql.Error{Line: e.Line, Column: e.Column, Message: f.Message}, r.Query.Text)
 	f.Message, f.excerpt, _ = strings.Cut(message, "\n")
 	return f
+}
+
+// judged returns what an error of a query says, and whether it is a warning alone.
+func judged(e *kql.Error) (message string, warning bool) {
+	if e.UnknownTable != "" && meantTable(e.UnknownTable) == "" {
+		return fmt.Sprintf("no columns are known of the table %s: what the query makes of it is checked when it runs", e.UnknownTable), true
+	}
+	// A function is known where the rule runs.
+	return e.Message, e.UnknownFunction != "" && !strings.Contains(e.Message, "did you mean")
 }
 
 // meantTable returns the known table that somebody meant who wrote the name of an

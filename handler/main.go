@@ -87,7 +87,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newBacktest(), newQuery(), newCard(), newCheck(), newTest(), newLint(), newRule(), newSilence(), newTick(), newRerun(), newAlerts(), newExternal())
+	root.AddCommand(serve, newOutbox(), newDemo(), newReplay(), newBacktest(), newQuery(), newCard(), newCheck(), newTest(), newLint(), newRule(), newSilence(), newRoute(), newTick(), newRerun(), newAlerts(), newExternal())
 	setHelp(root)
 	root.InitDefaultCompletionCmd("")
 	for _, shell := range root.Commands() {

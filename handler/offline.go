@@ -229,7 +229,12 @@ func (o *offline) needed(rules []*rule.Rule) *logs.Options {
 	if o.perHour && o.countsRejections(rules) {
 		queries = append(queries, rejectionsQuery)
 	}
-	return &logs.Options{Columns: neededColumns(o.lists, queries...), Rows: neededRows(o.lists, queries...)}
+	var brought []string
+	if o.config.Context {
+		brought = broughtQueries(o.lists, rules)
+	}
+	return &logs.Options{Columns: neededColumns(o.lists, slices.Concat(queries, brought)...),
+		Rows: neededRows(o.lists, slices.Concat(queries, wholeTables(o.lists, brought))...)}
 }
 
 // queriesOf returns the texts of the rules' queries.
@@ -291,7 +296,7 @@ func newSimulation(l *logs.Logs, lists library, rules []*rule.Rule, s settings.S
 	config.MaxAlerts = s.MaxAlerts
 	config.Concurrency, config.InOrder = runtime.GOMAXPROCS(0), true
 	config.Start, config.End = first, last
-	withContext(&config, s, context)
+	withContext(&config, s, context, rules)
 	for _, f := range tried {
 		f.use(&config, rules)
 	}
@@ -375,6 +380,11 @@ func runnable(rules []*rule.Rule, l *logs.Logs, lists library) ([]*rule.Rule, ru
 				continue
 			}
 			p.notes = append(p.notes, fmt.Sprintf("the rule %q runs without the table %s, which these logs do not hold and of which no columns are known", r.Name, table))
+		}
+		if len(r.Context) > 0 {
+			all := maps.Clone(kql.KnownTables())
+			maps.Copy(all, schemas)
+			p.notes = append(p.notes, broughtNotes(r, lists.catalog(all))...)
 		}
 		good = append(good, r)
 	}

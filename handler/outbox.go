@@ -105,6 +105,7 @@ type outboxEntry struct {
 	Severity    string     `json:"severity"`
 	Created     time.Time  `json:"created"`
 	Destination string     `json:"destination"`
+	Address     string     `json:"address,omitempty"`
 	Attempts    int        `json:"attempts"`
 	Parked      bool       `json:"parked"`
 	Next        *time.Time `json:"next,omitempty"`
@@ -141,7 +142,7 @@ func newOutboxList() *cobra.Command {
 				}
 				e := outboxEntry{
 					ID: o.Alert.ID, Rule: o.Alert.RuleName, Title: o.Alert.Title, Severity: o.Alert.Severity.String(), Created: o.Alert.Created,
-					Destination: o.Destination, Attempts: o.Attempts, Parked: o.Parked, LastError: secret.Hide(o.LastError),
+					Destination: o.Destination, Address: o.Address, Attempts: o.Attempts, Parked: o.Parked, LastError: secret.Hide(o.LastError),
 				}
 				if !o.Next.IsZero() && !o.Parked {
 					e.Next = &o.Next
@@ -201,7 +202,7 @@ func writeOutbox(w io.Writer, list []outboxEntry) error {
 			next = e.Next.UTC().Format("2006-01-02 15:04:05Z")
 		}
 		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s",
-			e.ID, e.Severity, text.Cut(text.Safe(e.Title), 40), text.Safe(e.Destination), e.Attempts, next, text.Cut(text.Safe(e.LastError), 80))
+			e.ID, e.Severity, text.Cut(text.Safe(e.Title), 40), text.Safe(strings.TrimSpace(e.Destination+" "+e.Address)), e.Attempts, next, text.Cut(text.Safe(e.LastError), 80))
 		if known {
 			line += "\t" + strings.TrimSpace(text.Safe(e.Incident)+" "+text.Safe(e.IncidentURL))
 		}
@@ -306,7 +307,7 @@ func settleParked(cmd *cobra.Command, l *ledger.Ledger, to string, settle func(l
 			return err
 		}
 		n++
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s for %s\n", o.Alert.ID, text.Safe(o.Destination)); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s for %s\n", o.Alert.ID, text.Safe(strings.TrimSpace(o.Destination+" "+o.Address))); err != nil {
 			return err
 		}
 	}

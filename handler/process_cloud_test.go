@@ -37,8 +37,11 @@ const (
 	standInIdentityHeader = "the-header-of-the-identity-endpoint"
 )
 
-// standInTeams is the host of the webhook.
-const standInTeams = "teams.example"
+// standInTeams is the host of the webhook of Teams, and standInTickets of another.
+const (
+	standInTeams   = "teams.example"
+	standInTickets = "tickets.example"
+)
 
 // standInManager is Azure Resource Manager, standInIngestion the Logs Ingestion
 // API, and standInSentinel the workspace with Sentinel.
@@ -61,9 +64,14 @@ type cloudStandIn struct {
 	// fault, if set, sees each query first, with the number of those before it,
 	// and says whether it answered it.
 	fault func(n int, w http.ResponseWriter, r *http.Request) bool
+	// beside, if set, sees each query that is no window's first, and says whether it
+	// answered it.
+	beside func(body []byte, w http.ResponseWriter) bool
 
-	// teams, if set, answers for the webhook's host.
-	teams http.HandlerFunc
+	// looked, if set, sees each query of what is looked up beside the windows.
+	looked func(body []byte)
+	// teams and tickets, if set, answer for the webhooks' hosts.
+	teams, tickets http.HandlerFunc
 	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
 	// Ingestion API.
 	arm, ingestion http.HandlerFunc
@@ -135,7 +143,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 
 // reachable reports whether there is a host in the test.
 func (c *cloudStandIn) reachable(host string) bool {
-	return host == standInHost || host == standInTeams && c.teams != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
+	return host == standInHost || host == standInTeams && c.teams != nil || host == standInTickets && c.tickets != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
 }
 
 // connListener accepts the connections that it is handed.
@@ -169,7 +177,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInManager, standInIngestion},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInTickets, standInManager, standInIngestion},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -239,6 +247,10 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 		c.teams(w, r)
 		return
 	}
+	if c.tickets != nil && r.Host == standInTickets {
+		c.tickets(w, r)
+		return
+	}
 	if c.arm != nil && r.Host == standInManager {
 		c.arm(w, r)
 		return
@@ -258,7 +270,12 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) || bytes.Contains(body, []byte("// Pushback look ")) { // what is looked up beside the windows
-		c.answer(w, r)
+		if c.looked != nil {
+			c.looked(body)
+		}
+		if c.beside == nil || !c.beside(body, w) {
+			c.answer(w, r)
+		}
 		return
 	}
 	c.mu.Lock()

@@ -168,6 +168,12 @@ func startHost(t testing.TB, c *cloudStandIn, settings map[string]string) *funct
 func (h *functionsHost) secrets() []string {
 	secrets := []string{standInToken, standInIdentityHeader, azurite.Key}
 	for _, variable := range h.env {
+		if key, ok := strings.CutPrefix(variable, "PUSHBACK_WEBHOOK_SECRET="); ok {
+			secrets = append(secrets, strings.TrimPrefix(key, "whsec_"))
+		}
+		if address, err := url.Parse(strings.TrimPrefix(variable, "PUSHBACK_WEBHOOK_URL=")); err == nil && address.Query().Has("code") {
+			secrets = append(secrets, address.Query().Get("code"))
+		}
 		if address, err := url.Parse(strings.TrimPrefix(variable, "PUSHBACK_TEAMS_WEBHOOK_URL=")); err == nil && address.Query().Has("sig") {
 			secrets = append(secrets, address.Query().Get("sig"))
 		}

@@ -27,6 +27,9 @@ func readRules(names string) ruleSet {
 	return ruleSet{rules, problems}
 }
 
+// allRead reports whether no rule is wrong.
+func (s ruleSet) allRead() bool { return len(s.warnings()) == len(s.problems) }
+
 // warnings returns the problems that keep no rule from running.
 func (s ruleSet) warnings() []string {
 	var warnings []string

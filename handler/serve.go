@@ -21,7 +21,9 @@ import (
 	"pushback/detect"
 	"pushback/detect/kql"
 	"pushback/detect/ledger"
+	"pushback/detect/notify"
 	"pushback/detect/rule"
+	"pushback/detect/verdict"
 	"pushback/handler/settings"
 	"pushback/handler/telemetry"
 )
@@ -187,11 +189,15 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		config.Health.Broken = failures(ruleErr)
 	}
-	withContext(&config, a.settings, querier)
+	withContext(&config, a.settings, querier, rules)
 	silenceErr := a.silences(&config, rules)
+	routeErr := a.routes(&config, rules, ruleErr == nil)
 	destinations, err := openDestinations(setup{settings: a.settings, rules: rules, notes: records, querier: querier, log: a.log})
 	if err != nil {
 		return nil, err
+	}
+	if (a.kept == nil || !a.kept.dry) && slices.ContainsFunc(destinations, makesIncidents) {
+		config.Verdicts = verdict.NewReader(querier, records)
 	}
 	for _, d := range withCaveat(a.settings) {
 		a.log.Warn(d.caveat, "destination", d.name)
@@ -224,7 +230,14 @@ func (a *app) open(ctx context.Context) (*opened, error) {
 	if ruleErr != nil {
 		a.log.Error("these rules do not run, and every tick fails until they are put right; the others run", "errors", failures(ruleErr))
 	}
-	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr)}, nil
+	return &opened{detector: detector, err: errors.Join(ruleErr, silenceErr, routeErr)}, nil
+}
+
+// makesIncidents reports whether analysts see a destination's alerts as incidents, and
+// decide what they are.
+func makesIncidents(n notify.Notifier) bool {
+	_, ok := n.(notify.Opener)
+	return ok
 }
 
 // silences reads the file of silences. One that is wrong holds nothing back: what it

@@ -57,7 +57,11 @@ func readTriedSilences(path string, rules []*rule.Rule) (*silencesFile, error) {
 
 // silenceWords are the names that silences can use.
 func silenceWords(rules []*rule.Rule) silence.Words {
-	return silence.Words{EntityType: rule.EntityType, Rules: silenceRules(rules)}
+	w := silence.Words{EntityType: rule.EntityType, Rules: silenceRules(rules)}
+	for _, r := range rules {
+		w.Findings = append(w.Findings, r.FindingKinds()...)
+	}
+	return w
 }
 
 // silenceRules are rules by the names that silences may call them: those that run, and

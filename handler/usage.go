@@ -46,11 +46,18 @@ func isAbsent(path string) bool {
 // checkFile returns the mistake in a command line whose flag names no file: there is
 // none, or it is a folder. Wanted is what to give instead.
 func checkFile(flag, path, wanted string) error {
+	return checkPlace("--"+flag+" "+path, path, wanted)
+}
+
+// checkPath is checkFile for an argument.
+func checkPath(path, wanted string) error { return checkPlace(path, path, wanted) }
+
+func checkPlace(given, path, wanted string) error {
 	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return usageError{fmt.Errorf("--%s %s: there is no such file: give %s", flag, path, wanted)}
+		return usageError{fmt.Errorf("%s: there is no such file: give %s", given, wanted)}
 	case err == nil && info.IsDir():
-		return usageError{fmt.Errorf("--%s %s: this is a folder: give %s", flag, path, wanted)}
+		return usageError{fmt.Errorf("%s: this is a folder: give %s", given, wanted)}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@
 //   az deployment group create --resource-group GROUP --parameters infra/main.bicepparam
 targetScope = 'resourceGroup'
 
+import { EmailAddresses, ResourceIds, Settings, Tags } from 'modules/shapes.bicep'
+
 @description('Short name that all resources are named after: small letters and digits, a letter first.')
 @minLength(3)
 @maxLength(12)
@@ -23,6 +25,14 @@ param schedule string = '0 */5 * * * *'
 @description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone.')
 @secure()
 param teamsWebhookUrl string = ''
+
+@description('Address of a webhook of yours that every alert is posted to, or nothing. It is kept in the key vault alone.')
+@secure()
+param webhookUrl string = ''
+
+@description('What the messages to the webhook are signed with, whsec_ and 24 to 64 bytes in base64, or two with a space between them. It is needed with webhookUrl, and kept in the key vault alone.')
+@secure()
+param webhookSecret string = ''
 
 @description('Whether alerts become alerts and incidents of Microsoft Sentinel in the workspace, which the Defender portal and the Azure portal show: the app writes them into a table, and analytics rules read it.')
 param sentinelIncidents bool = false
@@ -48,8 +58,8 @@ param portal string = 'defender'
 @description('Folder of rules in the package that run, or names of shipped rules, with commas between them. Without it all that ship run.')
 param rulesFolder string = ''
 
-@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. handler/README.md lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault.')
-param extraSettings object = {}
+@description('Further settings of the app by name, such as { PUSHBACK_MIN_SEVERITY: \'medium\' }. handler/README.md lists them. Give a secret, such as PUSHBACK_TEAMS_ROUTES, as a reference to a key vault: who may read the app\'s settings sees what stands here.')
+param extraSettings Settings = {}
 
 @description('Memory of an instance in MB.')
 @allowed([
@@ -72,8 +82,14 @@ param applicationInsightsResourceId string = ''
 @description('Whether the app reaches storage and key vault through private endpoints in a virtual network of its own, and they refuse all other networks.')
 param privateNetwork bool = false
 
-@description('Resource ids of the action groups that are notified when the app fails or stops. Without one the alerts are seen in the portal only.')
-param actionGroupIds array = []
+@description('Whether the app calls from one address that stays, which a firewall can let through: that of a NAT gateway in a virtual network of its own.')
+param fixedOutboundAddress bool = false
+
+@description('Who is sent an e-mail when the app fails or stops. With neither this nor actionGroupIds the alerts are seen in the portal only.')
+param operatorEmails EmailAddresses = []
+
+@description('Resource ids of the action groups that are notified as well, or instead.')
+param actionGroupIds ResourceIds = []
 
 @description('How many apps share the rules, each with an identity and so with limits of the workspace of its own. One is enough until ticks are cut short.')
 @minValue(1)
@@ -81,68 +97,98 @@ param actionGroupIds array = []
 param apps int = 1
 
 @description('Tags of all resources.')
-param tags object = {}
+param tags Tags = {}
 
+@description('What makes names unique: it depends on the resource group and the name.')
 var suffix = uniqueString(resourceGroup().id, name)
+
+@description('Subscription, resource group and name of the workspace are parts 2, 4 and 8 of its id.')
 var workspaceParts = split(workspaceResourceId, '/')
+
+@description('Those of the Application Insights that is given.')
 var insightsParts = split(applicationInsightsResourceId, '/')
+
+@description('Whether the deployment makes an Application Insights.')
 var ownInsights = empty(applicationInsightsResourceId)
+
+@description('Subscription of the Application Insights.')
 var insightsSubscription = ownInsights ? subscription().subscriptionId : insightsParts[2]
+
+@description('Resource group of the Application Insights.')
 var insightsGroup = ownInsights ? resourceGroup().name : insightsParts[4]
+
+@description('Name of the table that has the ledger.')
 var ledgerTable = 'pushback'
+
+@description('Name of the container that the package is deployed to.')
 var deploymentContainer = 'deployment'
+
+// Names that several modules are given are made here: an output of the module that makes the resource is not known before it ran, and
+// what-if cannot see past it.
+@description('Name of the storage account.')
+var storageName = take('${toLower(name)}${suffix}', 24)
+
+@description('Name of the key vault.')
+var vaultName = take('${name}-${suffix}', 24)
+
+@description('Name of the data collection rule of the alerts, which gets an endpoint of its own when it is made, or never.')
+var collectionName = privateNetwork ? '${name}-${suffix}-alerts-private' : '${name}-${suffix}-alerts'
+
+@description('Whether the app is in a virtual network.')
+var ownNetwork = privateNetwork || fixedOutboundAddress
 
 // The workspace is somebody else's: only its id and a role on it are ours.
 // https://learn.microsoft.com/azure/templates/microsoft.operationalinsights/workspaces
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
   name: workspaceParts[8]
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.managedidentity/userassignedidentities
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: '${name}-${suffix}'
   location: location
   tags: tags
 }
 
-module network 'modules/network.bicep' = if (privateNetwork) {
-  name: '${name}-network'
+module network 'modules/network.bicep' = if (ownNetwork) {
   params: {
     name: '${name}-${suffix}'
     location: location
     tags: tags
+    fixedOutboundAddress: fixedOutboundAddress
   }
 }
 
 module storage 'modules/storage.bicep' = {
-  name: '${name}-storage'
   params: {
-    name: take('${toLower(name)}${suffix}', 24)
+    name: storageName
     location: location
     tags: tags
     deploymentContainer: deploymentContainer
     ledgerTable: ledgerTable
     redundancy: storageRedundancy
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
 }
 
 module vault 'modules/vault.bicep' = {
-  name: '${name}-vault'
   params: {
-    name: take('${name}-${suffix}', 24)
+    name: vaultName
     location: location
     tags: tags
     teamsWebhookUrl: teamsWebhookUrl
+    webhookUrl: webhookUrl
+    webhookSecret: webhookSecret
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
   }
 }
 
 module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
-  name: '${name}-endpoints'
   params: {
     name: '${name}-${suffix}'
     location: location
@@ -151,12 +197,12 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     subnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
+    monitored: sentinelIncidents
     monitorScopeId: privateNetwork && sentinelIncidents ? monitorScope!.outputs.id : ''
   }
 }
 
 module monitorScope 'modules/monitor-scope.bicep' = if (privateNetwork && sentinelIncidents) {
-  name: '${name}-monitor-scope'
   params: {
     name: '${name}-${suffix}'
     tags: tags
@@ -166,13 +212,16 @@ module monitorScope 'modules/monitor-scope.bicep' = if (privateNetwork && sentin
 
 // The table, the data collection rule and the analytics rules are the workspace's, wherever that is.
 module sentinelAlerts 'modules/sentinel-alerts.bicep' = if (sentinelIncidents) {
-  name: '${name}-sentinel-alerts'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-sentinel-alerts'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     name: '${name}-${suffix}'
+    collectionName: collectionName
     workspaceName: workspaceParts[8]
     location: workspace.location
     tags: tags
+    identityId: identity.id
     principalId: identity.properties.principalId
     privateNetwork: privateNetwork
     grouping: sentinelGrouping
@@ -180,7 +229,8 @@ module sentinelAlerts 'modules/sentinel-alerts.bicep' = if (sentinelIncidents) {
 }
 
 module insights 'modules/insights.bicep' = {
-  name: '${name}-insights'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-insights'
   scope: resourceGroup(insightsSubscription, insightsGroup)
   params: {
     name: ownInsights ? '${name}-${suffix}' : insightsParts[8]
@@ -188,50 +238,73 @@ module insights 'modules/insights.bicep' = {
     location: location
     tags: tags
     workspaceResourceId: workspaceResourceId
+    identityId: identity.id
     principalId: identity.properties.principalId
   }
 }
 
 module workspaceRoles 'modules/workspace-roles.bicep' = {
-  name: '${name}-workspace-roles'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-${suffix}-workspace-roles'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     workspaceName: workspaceParts[8]
+    identityId: identity.id
     principalId: identity.properties.principalId
     sentinelApiIncidents: sentinelApiIncidents
   }
 }
 
+@description('What the app calls the cloud.')
+var cloud = { AzureCloud: 'public', AzureUSGovernment: 'usgovernment', AzureChinaCloud: 'china' }[environment().name]
+
+@description('Settings that every app has.')
 var requiredSettings = {
   PUSHBACK_SCHEDULE: schedule
+  PUSHBACK_CLOUD: cloud
   PUSHBACK_WORKSPACE_ID: workspace.properties.customerId
   PUSHBACK_WORKSPACE_RESOURCE_ID: workspaceResourceId
   PUSHBACK_PORTAL: portal
   PUSHBACK_TABLE_ENDPOINT: storage.outputs.tableEndpoint
   PUSHBACK_TABLE_NAME: ledgerTable
 }
-var alertSettings = sentinelIncidents ? {
+
+@description('Where the alerts of Sentinel are written, if they are.')
+var alertsWritten = {
   PUSHBACK_ALERTS_ENDPOINT: sentinelAlerts!.outputs.endpoint
   PUSHBACK_ALERTS_RULE: sentinelAlerts!.outputs.ruleId
   PUSHBACK_ALERTS_STREAM: sentinelAlerts!.outputs.stream
-} : {}
-var sentinelSettings = sentinelApiIncidents ? {
-  PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId
-} : {}
-var rulesSettings = empty(rulesFolder) ? {} : {
-  PUSHBACK_RULES: rulesFolder
-}
-var teamsSettings = empty(teamsWebhookUrl) ? {} : {
-  PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})'
 }
 
-var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, extraSettings)
-var firstShare = apps == 1 ? {} : {
-  PUSHBACK_SHARE: '1/${apps}'
+// Each is of one line, since the scanner of the tests cannot read the way in which a longer one is formatted.
+@description('Settings of the alerts of Sentinel.')
+var alertSettings = sentinelIncidents ? alertsWritten : {}
+
+@description('Setting of the incidents by Sentinel\'s API.')
+var sentinelSettings = sentinelApiIncidents ? { PUSHBACK_SENTINEL_WORKSPACE: workspaceResourceId } : {}
+
+@description('Setting of the rules.')
+var rulesSettings = empty(rulesFolder) ? {} : { PUSHBACK_RULES: rulesFolder }
+
+@description('Setting of the webhook: a reference that the platform resolves.')
+var teamsSettings = empty(teamsWebhookUrl) ? {} : { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+
+@description('References to what the webhook needs, that the platform resolves.')
+var webhookReferences = {
+  PUSHBACK_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.receiverSecretUri})'
+  PUSHBACK_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${vault.outputs.signingSecretUri})'
 }
+
+@description('Settings of the webhook.')
+var webhookSettings = empty(webhookUrl) ? {} : webhookReferences
+
+@description('All settings that the apps have in common. What is given wins.')
+var settings = union(requiredSettings, alertSettings, sentinelSettings, rulesSettings, teamsSettings, webhookSettings, extraSettings)
+
+@description('The share of the first app.')
+var firstShare = apps == 1 ? {} : { PUSHBACK_SHARE: '1/${apps}' }
 
 module app 'modules/app.bicep' = {
-  name: '${name}-app'
   params: {
     name: '${name}-${suffix}'
     location: location
@@ -242,7 +315,7 @@ module app 'modules/app.bicep' = {
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     instanceMemoryMB: instanceMemoryMB
     insightsConnectionString: insights.outputs.connectionString
-    subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    subnetId: ownNetwork ? network!.outputs.appSubnetId : ''
     settings: union(settings, firstShare)
   }
   dependsOn: [
@@ -251,15 +324,41 @@ module app 'modules/app.bicep' = {
   ]
 }
 
+// https://learn.microsoft.com/azure/templates/microsoft.insights/actiongroups
+resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(operatorEmails)) {
+  name: '${name}-${suffix}-operators'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: name
+    emailReceivers: [
+      for email in operatorEmails: {
+        name: email
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+@description('Action groups that are notified when the app fails or stops.')
+var notified = empty(operatorEmails) ? actionGroupIds : concat(actionGroupIds, [operators.id])
+
+@description('What the deployment says where nobody is notified.')
+var nobodyNotified = 'NOBODY is notified when the app fails or stops: deploy again with operatorEmails or actionGroupIds.'
+
+@description('What the deployment says where somebody is.')
+var somebodyNotified = 'Notified when the app fails or stops: ${join(concat(operatorEmails, actionGroupIds), ', ')}.'
+
 module alerts 'modules/alerts.bicep' = {
-  name: '${name}-alerts'
   params: {
     name: name
     location: insights.outputs.location
     tags: tags
     insightsId: insights.outputs.id
     appName: app.outputs.name
-    actionGroupIds: actionGroupIds
+    actionGroupIds: notified
   }
 }
 
@@ -267,27 +366,26 @@ module alerts 'modules/alerts.bicep' = {
 @batchSize(1)
 module shares 'modules/share.bicep' = [
   for number in range(2, apps - 1): {
-    name: '${name}-${number}'
     params: {
       name: '${name}-${suffix}-${number}'
       shortName: '${name}-${number}'
       location: location
       tags: tags
-      storageName: storage.outputs.name
+      storageName: storageName
       deploymentContainer: '${deploymentContainer}-${number}'
-      vaultName: vault.outputs.name
+      vaultName: vaultName
       insightsSubscription: insightsSubscription
       insightsGroup: insightsGroup
       insightsName: ownInsights ? '${name}-${suffix}' : insightsParts[8]
       workspaceResourceId: workspaceResourceId
-      alertsCollection: sentinelIncidents ? sentinelAlerts!.outputs.collectionName : ''
+      alertsCollection: sentinelIncidents ? collectionName : ''
       sentinelApiIncidents: sentinelApiIncidents
       instanceMemoryMB: instanceMemoryMB
-      subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+      subnetId: ownNetwork ? network!.outputs.appSubnetId : ''
       settings: union(settings, {
         PUSHBACK_SHARE: '${number}/${apps}'
       })
-      actionGroupIds: actionGroupIds
+      actionGroupIds: notified
     }
     dependsOn: [
       app
@@ -301,7 +399,7 @@ module shares 'modules/share.bicep' = [
 output functionAppName string = app.outputs.name
 
 @description('Names of all function apps that the package is deployed to.')
-output functionAppNames array = [for number in range(1, apps): number == 1 ? '${name}-${suffix}' : '${name}-${suffix}-${number}']
+output functionAppNames string[] = [for number in range(1, apps): number == 1 ? '${name}-${suffix}' : '${name}-${suffix}-${number}']
 
 @description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
 output identityClientId string = identity.properties.clientId
@@ -311,3 +409,9 @@ output storageAccountName string = storage.outputs.name
 
 @description('Name of the key vault that has the webhook.')
 output keyVaultName string = vault.outputs.name
+
+@description('The address that the app calls from, for firewalls, or nothing if it does not stay.')
+output outboundAddress string = fixedOutboundAddress ? network!.outputs.outboundAddress : ''
+
+@description('Whether anybody is notified when the app fails or stops.')
+output notified string = empty(notified) ? nobodyNotified : somebodyNotified

@@ -5,7 +5,12 @@ param workspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000000
 
 // Secrets come from the environment and are in no file.
 param teamsWebhookUrl = readEnvironmentVariable('TEAMS_WEBHOOK_URL', '')
+param webhookUrl = readEnvironmentVariable('WEBHOOK_URL', '')
+param webhookSecret = readEnvironmentVariable('WEBHOOK_SECRET', '')
 
 // Alerts and incidents in the Defender portal and the Azure portal.
 param sentinelIncidents = false
 param privateNetwork = false
+
+// Who is sent an e-mail when the app fails or stops: without anybody nobody is notified.
+param operatorEmails = []

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // LoggedAddresses is the custom detail that has addresses as the log spells
@@ -11,16 +12,14 @@ import (
 // them one spelling can have a custom detail of its own by this name.
 const LoggedAddresses = "LoggedAddresses"
 
-// addressSpace is what may surround an address. It is what \s is in KQL.
-const addressSpace = "\t\n\f\r "
-
 // The forms in which logs write addresses: in brackets, with a port where that
 // cannot be taken for a part of the address, with a zone. They are those of the
-// function Canonical in the queries, which must agree with CanonicalAddress.
+// function Canonical in the queries, which must agree with CanonicalAddress. White space
+// is that of every script, as \s is in KQL.
 var (
 	bracketed = regexp.MustCompile(`^\[([^\[\]]*)\](?::[0-9]{1,5})?$`)
 	dotted    = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?$`)
-	colons    = regexp.MustCompile(`^((?:[0-9A-Fa-f]{0,4}:)+)(?:([0-9A-Fa-f]{1,4})|([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?)?(?:%[^%\t\n\f\r ]+)?$`)
+	colons    = regexp.MustCompile(`^((?:[0-9A-Fa-f]{0,4}:)+)(?:([0-9A-Fa-f]{1,4})|([0-9]+(?:\.[0-9]+){3})(?::[0-9]{1,5})?)?(?:%[^%\t-\r \x{85}\p{Z}]+)?$`)
 )
 
 // CanonicalAddress returns the one spelling of an IP address: IPv4 with dots,
@@ -34,7 +33,7 @@ func CanonicalAddress(text string) string {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" { // as a rule
 		return addr.Unmap().String()
 	}
-	inner := strings.Trim(text, addressSpace)
+	inner := strings.TrimFunc(text, unicode.IsSpace)
 	if m := bracketed.FindStringSubmatch(inner); m != nil {
 		inner = m[1]
 	}

@@ -36,6 +36,9 @@ type Alert struct {
 	// Rows are the rows of the result that the alert is about, empty if it is
 	// about there being none.
 	Rows []Row `json:"rows,omitempty"`
+	// Card is what the rule says of the alert in its own words, nil if it leaves that to
+	// the destinations.
+	Card *Card `json:"card,omitempty"`
 	// Notes are for the reader: what could not be filled in, and why.
 	Notes []string `json:"notes,omitempty"`
 	// Context is what was looked up about the entities, nil if nothing was.
@@ -58,6 +61,8 @@ type Alert struct {
 	// Address is the name of the address that the alert is for, of a destination
 	// with several. It is empty where the rule and the severity decide.
 	Address string `json:"address,omitempty"`
+	// Mentions are who the address is to name. They are set as the alert is sent.
+	Mentions []Mention `json:"mentions,omitempty"`
 	// Created is the time of the tick that made the alert.
 	Created time.Time `json:"created"`
 	// SentAt is when the alert is sent, if that is long after it was made, since

@@ -103,6 +103,7 @@ func TestJSON(t *testing.T) {
 			{"Empty", json.RawMessage(`null`)},
 			{"Bag", json.RawMessage(`{"b":1,"a":[true]}`)},
 		}},
+		Card:  &Card{Headline: "h", Facts: []CardFact{{"L", []string{"v"}, 2}}, Buttons: []CardButton{{"T", "https://h.example/?a=1&b=%3C"}}, Guidance: "g"},
 		Notes: []string{"note"}, Created: noon,
 	}
 	text, err := json.Marshal(want)

@@ -87,6 +87,9 @@ type Section struct {
 	// Subject is the entity: an account's name or an address.
 	Subject string   `json:"subject"`
 	Facts   []Detail `json:"facts"`
+	// Brought says that it is of a context that the rule brings, under the title that
+	// the rule gives it.
+	Brought bool `json:"brought,omitempty"`
 }
 
 // Usual is what an account used long before: where and on what its sign-ins were.

@@ -104,6 +104,13 @@ var findingKinds = []FindingKind{
 // FindingKinds returns every kind of finding, the weightiest first.
 func FindingKinds() []FindingKind { return slices.Clone(findingKinds) }
 
+// KindsWith returns every kind of finding and those that a rule brings, the weightiest
+// first: those that raise the severity stand behind what says that somebody may have
+// got in, and the others behind all.
+func KindsWith(raising, others []FindingKind) []FindingKind {
+	return slices.Concat(slices.Insert(FindingKinds(), slices.Index(findingKinds, FoundBombing), raising...), others)
+}
+
 // IsSuccess reports whether a finding of this kind is that somebody signed in, or
 // approved a prompt, who may not be the user.
 func (k FindingKind) IsSuccess() bool { return k.IsOwnSuccess() || k == FoundOtherSuccess }

@@ -169,7 +169,7 @@ func (p *Person) redactTree(tree any) any {
 }
 
 // kept are the fields of an alert that are Pushback's or the rule's own, and stay.
-var kept = []string{"ID", "RuleID", "RuleName", "RuleVersion", "Tactics", "Techniques", "Guidance", "Address", "IncidentURL", "IncidentNumber", "Identity", "Identifier", "Type", "Column", "Silence"}
+var kept = []string{"ID", "RuleID", "RuleName", "RuleVersion", "Tactics", "Techniques", "Guidance", "Address", "Mentions", "IncidentURL", "IncidentNumber", "Identity", "Identifier", "Type", "Column", "Silence"}
 
 // eachText calls with for each text of a value that may come from a log, and sets it
 // to what that returns. Values are copied before they are set, so that what they are
@@ -210,7 +210,7 @@ func (p *Person) In(a Alert) (in bool) {
 		in = in || p.NamedJSON(raw)
 		return raw
 	})
-	return in
+	return in || slices.ContainsFunc(a.CardButtons(), p.leadsTo)
 }
 
 // accountNames are the identifiers of an account that are nobody else's.
@@ -279,6 +279,7 @@ func (p *Person) Erase(a Alert) Alert {
 		rest.Usual = slices.DeleteFunc(slices.Clone(c.Usual), func(u Usual) bool { return p.Named(u.Account) })
 		a.Context = &rest
 	}
+	a.Card = p.eraseButtons(a.Card)
 	eachText(reflect.ValueOf(&a).Elem(), p.Redact, func(raw json.RawMessage) json.RawMessage { return p.RedactJSON(raw) })
 	return a
 }
@@ -288,10 +289,13 @@ func (p *Person) eraseAll(a Alert) Alert {
 	a.Title, a.Description = Erased, ""
 	a.Entities, a.CustomDetails, a.Properties, a.Rows = nil, nil, nil, nil
 	a.Notes = []string{"What was known of the person was erased."}
+	if steps := a.FirstSteps(); a.Card != nil {
+		a.Card = &Card{Guidance: steps}
+	}
 	if c := a.Context; c != nil {
 		rest := &Context{RuleSeverity: c.RuleSeverity}
 		for _, f := range c.Findings {
-			f.Text = Erased
+			f.Text, f.Brief, f.Reason, f.Address = Erased, "", "", ""
 			rest.Findings = append(rest.Findings, f)
 		}
 		for _, s := range c.Steps {

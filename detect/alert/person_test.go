@@ -148,6 +148,35 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestEraseCard erases a person from what a rule says in its own words, also where the
+// name is encoded in an address.
+func TestEraseCard(t *testing.T) {
+	t.Parallel()
+	p := NewPerson("alice@contoso.example")
+	card := func() *Card {
+		return &Card{Headline: "Refused by alice@contoso.example", Guidance: "Call the user.",
+			Facts:   []CardFact{{Label: "User", Values: []string{"alice@contoso.example", "bob@contoso.example"}}},
+			Buttons: []CardButton{{"Ticket", "https://h.example/?q=alice%40contoso.example"}, {"Other", "https://h.example/?q=malice%40contoso.example"}, {"Wiki", "https://h.example/"}}}
+	}
+	whole := Alert{ID: "a", Title: "T", Card: card()}
+	got := p.Erase(whole)
+	want := &Card{Headline: "Refused by [erased]", Guidance: "Call the user.", Facts: []CardFact{{Label: "User", Values: []string{"[erased]", "bob@contoso.example"}}},
+		Buttons: []CardButton{{"Other", "https://h.example/?q=malice%40contoso.example"}, {"Wiki", "https://h.example/"}}}
+	if diff := cmp.Diff(want, got.Card); diff != "" || p.In(got) {
+		t.Errorf("In = %v (-want +got):\n%s", p.In(got), diff)
+	}
+	if diff := cmp.Diff(card(), whole.Card); diff != "" {
+		t.Errorf("the alert itself was changed:\n%s", diff)
+	}
+	if only := (Alert{Card: &Card{Buttons: card().Buttons[:1]}}); !p.In(only) {
+		t.Error("a name that is encoded in an address is not found")
+	}
+	whole.Entities = []Entity{{"Account", []Field{{"FullName", "alice@contoso.example"}}}}
+	if diff := cmp.Diff(&Card{Guidance: "Call the user."}, p.Erase(whole).Card); diff != "" {
+		t.Errorf("of an alert about nobody else (-want +got):\n%s", diff)
+	}
+}
+
 // TestEraseSpelling pins that a severity or a kind that is spelt as a name stays.
 func TestEraseSpelling(t *testing.T) {
 	t.Parallel()

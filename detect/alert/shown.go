@@ -1,6 +1,9 @@
 package alert
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The most columns and values that stand in for details.
 const (
@@ -8,23 +11,37 @@ const (
 	mostShownValues  = 10
 )
 
-// ShowsColumns reports whether the alert names nobody and has no custom details, so
-// that the first columns of its rows stand in for them: an alert without anything on
-// it helps nobody.
+// NamesNobody reports whether the alert has no entity.
+func (a Alert) NamesNobody() bool {
+	return !slices.ContainsFunc(a.Entities, func(e Entity) bool { return len(e.Fields) > 0 })
+}
+
+// ShowsColumns reports whether the alert has no custom details, so that the first columns
+// of its rows stand in for them: an alert that says no more than whom it is about helps
+// nobody.
 func (a Alert) ShowsColumns() bool {
-	named := slices.ContainsFunc(a.Entities, func(e Entity) bool { return len(e.Fields) > 0 })
 	detailed := slices.ContainsFunc(a.CustomDetails, func(d Detail) bool {
 		return slices.ContainsFunc(d.Values, func(v string) bool { return v != "" })
 	})
-	return !named && !detailed && len(a.Rows) > 0
+	return !detailed && len(a.Rows) > 0
 }
 
 // Shown returns the details to show: the custom details, or the columns that stand in
-// for them, those that have a value.
+// for them, those that have a value. Columns that say when, which every alert says, or
+// what an entity says or the service adds are among them only if there are no others.
 func (a Alert) Shown() []Detail {
 	if !a.ShowsColumns() {
 		return a.CustomDetails
 	}
+	details := a.columns(func(d Detail) bool { return !saidAnyway(d.Name) && !a.isEntity(d) })
+	if len(details) == 0 && a.NamesNobody() {
+		details = a.columns(func(Detail) bool { return true })
+	}
+	return details
+}
+
+// columns returns the first columns of the rows that are worth showing.
+func (a Alert) columns(worth func(Detail) bool) []Detail {
 	var details []Detail
 	for i, first := range a.Rows[0] {
 		if len(details) == mostShownColumns {
@@ -42,9 +59,28 @@ func (a Alert) Shown() []Detail {
 				d.Values = append(d.Values, v)
 			}
 		}
-		if len(d.Values) > 0 {
+		if len(d.Values) > 0 && worth(d) {
 			details = append(details, d)
 		}
 	}
 	return details
+}
+
+// saidAnyway reports whether a column of that name says when, or is one that the service
+// adds to every record.
+func saidAnyway(name string) bool {
+	switch strings.ToLower(name) {
+	case "timegenerated", "timestamp", "starttime", "endtime", "tenantid", "sourcesystem", "type", "mg", "managementgroupname":
+		return true
+	}
+	return strings.HasPrefix(name, "_")
+}
+
+// isEntity reports whether all values of a column are those of entities.
+func (a Alert) isEntity(d Detail) bool {
+	return !slices.ContainsFunc(d.Values, func(v string) bool {
+		return !slices.ContainsFunc(a.Entities, func(e Entity) bool {
+			return slices.ContainsFunc(e.Fields, func(f Field) bool { return strings.EqualFold(f.Value, v) || f.Value == CanonicalAddress(v) })
+		})
+	})
 }

@@ -83,6 +83,9 @@ func Weigh(a Alert) Weight {
 		for _, f := range a.Context.Findings {
 			if i := slices.Index(findingKinds, f.Kind); i >= 0 {
 				w.gravest = min(w.gravest, i)
+			} else if slices.ContainsFunc(a.Context.Steps, func(s Step) bool { return s.Kind == f.Kind && s.Severity > Informational }) {
+				// What raises the severity by the rule's own word weighs what a bombing does.
+				w.gravest = min(w.gravest, slices.Index(findingKinds, FoundBombing))
 			}
 		}
 	}

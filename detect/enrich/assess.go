@@ -7,6 +7,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify/text"
+	"pushback/detect/rule"
 )
 
 // subject is an account of an alert with what it did around the alert.
@@ -33,7 +34,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 			addresses = append(addresses, ip)
 		}
 	}
-	if len(subjects) == 0 && len(addresses) == 0 {
+	if len(subjects) == 0 && len(addresses) == 0 && !b.bringsAbout(*a) {
 		return
 	}
 	c := &alert.Context{RuleSeverity: a.Severity}
@@ -52,13 +53,14 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	for _, ip := range addresses {
 		b.assessAddress(f, c, ip, subjects)
 	}
+	b.assessBrought(f, c, *a)
 	c.Timeline = timeline(around)
 	if _, unknown := missing[aftermath]; !unknown && len(subjects) > 0 {
 		c.Asked = asked
 	}
 	for _, k := range kinds {
 		for _, name := range k.names() {
-			if why, ok := missing[name]; ok && (k.accounts && len(subjects) > 0 || !k.accounts && len(addresses) > 0) {
+			if why, ok := missing[name]; ok && (k.isOf("Account") && len(subjects) > 0 || k.isOf("IP") && len(addresses) > 0) {
 				c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", name, why))
 				c.Failed = c.Failed || b.failed[name]
 			}
@@ -67,7 +69,8 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	if why, ok := missing[nonInteractiveSignIns]; ok && len(subjects) > 0 {
 		c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", nonInteractiveSignIns, why))
 	}
-	list := f.list()
+	b.bringsNot(c, *a)
+	list := f.list(b.brought)
 	for _, found := range list {
 		c.Findings = append(c.Findings, found.Finding)
 	}
@@ -93,6 +96,9 @@ type finding struct {
 	alert.Finding
 	reason string
 	mild   bool // it does not change the severity
+	// change is what a finding of the rule's own does to the severity. It is nil for
+	// those that Steps are about.
+	change *rule.SeverityChange
 }
 
 // add takes a finding of a kind that there is none of yet. The text names the
@@ -127,9 +133,20 @@ func (f findings) mild(kind alert.FindingKind) {
 	f[kind] = found
 }
 
-func (f findings) list() []finding {
+// list returns the findings, the weightiest first: see [alert.KindsWith].
+func (f findings) list(brought []*brought) []finding {
+	var raising, others []alert.FindingKind
+	for _, k := range brought {
+		for _, own := range k.Findings {
+			if own.Severity.By > 0 || own.Severity.By == 0 && own.Severity.To > alert.Informational {
+				raising = append(raising, own.Kind)
+			} else {
+				others = append(others, own.Kind)
+			}
+		}
+	}
 	var list []finding
-	for _, kind := range alert.FindingKinds() {
+	for _, kind := range alert.KindsWith(raising, others) {
 		if found, ok := f[kind]; ok {
 			list = append(list, found)
 		}

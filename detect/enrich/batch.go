@@ -33,6 +33,10 @@ type batch struct {
 	failed map[string]bool
 	// historyMissing says that what was usual could not be looked up.
 	historyMissing bool
+	// things are the hosts, URLs and hashes of the alerts, by type and name, and brought
+	// are the kinds of context that their rule brings.
+	things  map[string]map[string]*thing
+	brought []*brought
 	// answered has the rows that more than one part of the lists can give.
 	answered map[string]bool
 }
@@ -75,7 +79,7 @@ func (c *counts) add(name string, n int64) {
 
 func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 	b := &batch{config: config, now: now.UTC(), since: now.UTC(), accounts: map[string]*account{}, byName: map[string]*account{}, addresses: map[string]*address{},
-		visitors: map[string][]prompt{}, tables: map[string]bool{}, failed: map[string]bool{}}
+		visitors: map[string][]prompt{}, tables: map[string]bool{}, failed: map[string]bool{}, things: map[string]map[string]*thing{}}
 	for i, a := range alerts {
 		if !a.Span.Start.IsZero() && a.Span.Start.Before(b.since) {
 			b.since = a.Span.Start.UTC()
@@ -91,6 +95,7 @@ func newBatch(config Config, alerts []alert.Alert, now time.Time) *batch {
 				}
 				b.learn(acc, id, name)
 			}
+			b.learnThings(e)
 			if ip := e.Address(); ip != "" {
 				b.addresses[ip] = cmp.Or(b.addresses[ip], &address{})
 				if place := b.place(ip); b.visitors[place] == nil {
@@ -173,9 +178,7 @@ func (b *batch) settle() {
 	}
 }
 
-func (b *batch) accountKeys() []string { return slices.Sorted(maps.Keys(b.accounts)) }
-
-func (b *batch) addressKeys() []string { return slices.Sorted(maps.Keys(b.addresses)) }
+func sortedKeys[T any](of map[string]T) []string { return slices.Sorted(maps.Keys(of)) }
 
 // parts cuts a list where a query's limits are.
 func (b *batch) parts(keys []string) iter.Seq[[]string] {

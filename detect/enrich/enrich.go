@@ -2,10 +2,10 @@
 // and says what it means for them.
 //
 // It is entity-driven: whatever rule an alert is of, it gets what is known of
-// its Account and IP entities. The queries are the files in queries/, one for
-// each kind of context. Their number does not depend on that of the alerts: the
-// entities of all go in front of each, as dynamic literals, in lists that are
-// split only past the limits of [Config].
+// its Account and IP entities. What is looked up is data, in the form in which rules
+// bring their own: contexts.yaml, with the queries in queries/. Their number does
+// not depend on that of the alerts: the entities of all go in front of each, as
+// dynamic literals, in lists that are split only past the limits of [Config].
 //
 // Context never stands in an alert's way. What can not be had, because the
 // table does not exist, the time is up or the service fails, becomes a line of
@@ -14,15 +14,17 @@ package enrich
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/rule"
 	"pushback/detect/workspace"
 )
 
@@ -52,6 +54,8 @@ type Config struct {
 	IPv6Prefix int
 	// Steps say how findings change the severity.
 	Steps Steps
+	// Brought are the kinds of context that rules bring, by the rules' ids.
+	Brought map[string]Brought
 }
 
 // DefaultConfig returns 14 days of history, a minute for the queries, lists of
@@ -76,35 +80,42 @@ type Enricher struct {
 // New returns an Enricher that asks querier.
 func New(config Config, querier Querier) *Enricher { return &Enricher{config, querier} }
 
-// kind is a kind of context: what it is called, its query and how far back
-// that looks, and what is done with each row of the answer.
+// kind is a kind of context: the definition of it as data, its query, and what is done
+// with each row of the answer.
 type kind struct {
-	name  string
-	table string
+	rule.Context
 	query query
-	// accounts says that the query is about accounts, else it is about addresses.
-	accounts bool
-	// others are the tables of a query over several, any of which may be missing,
-	// with what each tells of.
-	others []source
-	// visitors says that the query is about both: the accounts, and who else used
-	// the addresses.
-	visitors bool
-	from     func(b *batch) time.Time
-	to       func(b *batch) time.Time
-	row      func(b *batch, r row)
+	row   func(b *batch, r row)
 }
 
-// source is a table of a query over several.
-type source struct{ name, table string }
-
 // names are what can be missing of a kind.
-func (k kind) names() []string {
-	names := []string{k.name}
-	for _, s := range k.others {
-		names = append(names, s.name)
+func (k *kind) names() []string {
+	names := []string{k.Name}
+	for _, t := range k.Tables {
+		names = append(names, t.Name)
 	}
 	return names
+}
+
+// isOf reports whether the query is about entities of a type.
+func (k *kind) isOf(entity string) bool { return k.Key.Entity == entity }
+
+// from is from when on the query looks, and to until when.
+func (k *kind) from(b *batch) time.Time {
+	switch {
+	case k.SinceWindow:
+		return b.window.Start
+	case k.Period > 0:
+		return b.since.Add(-k.Period)
+	}
+	return b.since.Add(-b.config.History)
+}
+
+func (k *kind) to(b *batch) time.Time {
+	if k.Ends > 0 {
+		return b.since.Add(-k.Ends)
+	}
+	return b.now
 }
 
 // The kinds of context that are referred to by name.
@@ -120,31 +131,47 @@ const (
 	nonInteractiveSignIns = "Non-interactive sign-ins"
 )
 
-func history(b *batch) time.Time { return b.since.Add(-b.config.History) }
-func window(b *batch) time.Time  { return b.window.Start }
-func until(b *batch) time.Time   { return b.now }
-
 func recent(b *batch) time.Time { return b.since.Add(-lookBefore) }
-
-// early is from when on all that an account did is looked at: from an hour before
-// its prompts, which may have been logged two hours late.
-func early(b *batch) time.Time { return recent(b).Add(-2 * time.Hour) }
-
-// identities is a time of its own: a shorter one can just miss a record.
-func identities(b *batch) time.Time { return b.since.Add(-identityLasts) }
 
 // riskTable is where Entra ID Protection writes what it detects.
 const riskTable = "AADUserRiskEvents"
 
-var kinds = []kind{
-	{name: "Identity", table: "IdentityInfo", query: loadQuery("identity"), accounts: true, from: identities, to: until, row: (*batch).identity},
-	{name: "UEBA of the account", table: "BehaviorAnalytics", query: loadQuery("ueba_accounts"), accounts: true, from: history, to: until, row: (*batch).uebaAccount},
-	{name: "UEBA of the address", table: "BehaviorAnalytics", query: loadQuery("ueba_addresses"), from: window, to: until, row: (*batch).uebaAddress},
-	{name: signInsBefore, table: "SigninLogs", query: loadQuery("history"), accounts: true, from: history, to: recent, row: (*batch).before},
-	{name: aftermath, table: "SigninLogs", query: loadQuery("aftermath"), accounts: true, visitors: true, from: early, to: until, row: (*batch).after},
-	{name: changes, query: loadQuery("changes"), accounts: true, from: recent, to: until, row: (*batch).changed,
-		others: []source{{"Changes of the account", "AuditLogs"}, {"Mailbox", "OfficeActivity"}, {"Risk detections", riskTable}}},
-	{name: "Prevalence", table: "SigninLogs", query: loadQuery("prevalence"), from: history, to: until, row: (*batch).prevalence},
+// consumers take the rows of the contexts that Pushback brings, by their names.
+var consumers = map[string]func(k *kind) func(b *batch, r row){
+	"Identity":            func(k *kind) func(*batch, row) { return k.identity },
+	"UEBA of the account": func(*kind) func(*batch, row) { return (*batch).uebaAccount },
+	"UEBA of the address": func(*kind) func(*batch, row) { return (*batch).uebaAddress },
+	signInsBefore:         func(*kind) func(*batch, row) { return (*batch).before },
+	aftermath:             func(*kind) func(*batch, row) { return (*batch).after },
+	changes:               func(*kind) func(*batch, row) { return (*batch).changed },
+	"Prevalence":          func(*kind) func(*batch, row) { return (*batch).prevalence },
+}
+
+//go:embed contexts.yaml
+var contextsFile []byte
+
+// kinds are the contexts that Pushback brings for every rule.
+var kinds = loadKinds()
+
+// loadKinds reads the definitions. What is wrong with them is a mistake in the source.
+func loadKinds() []*kind {
+	contexts, problems := rule.ParseContexts("contexts.yaml", contextsFile, func(name string) ([]byte, error) { return queryFiles.ReadFile("queries/" + name) })
+	if len(problems) > 0 || len(contexts) != len(consumers) {
+		panic(fmt.Sprintf("enrich: %d contexts and %d that take their rows: %v", len(contexts), len(consumers), problems))
+	}
+	list := make([]*kind, len(contexts))
+	for i, c := range contexts {
+		list[i] = newKind(c, strings.TrimSuffix(c.File, ".kql"))
+		list[i].row = consumers[c.Name](list[i])
+	}
+	return list
+}
+
+// newKind returns a kind of context whose query is marked with a name.
+func newKind(c rule.Context, mark string) *kind {
+	k := &kind{Context: c, query: parseQuery(c.Query.Text)}
+	k.query.name = mark
+	return k
 }
 
 // Queries returns the texts of the context queries without the filters on
@@ -164,23 +191,26 @@ func Queries() []string {
 
 // Enrich adds context to the alerts of one window, as it is at a time, and sets
 // their severity. It returns a warning for each kind of context that could not be
-// had. An alert without an Account or IP entity stays as it is.
+// had. An alert without an entity that something is looked up about stays as it is.
 func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Time) (warnings []string) {
 	b := newBatch(e.config, alerts, now)
-	if len(b.accounts) == 0 && len(b.addresses) == 0 {
+	if len(alerts) > 0 {
+		b.brought = broughtBy(e.config.Brought[alerts[0].RuleID])
+	}
+	if len(b.accounts) == 0 && len(b.addresses) == 0 && len(b.brought) == 0 {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	missing := map[string]string{} // by kind
 	for _, k := range kinds {
-		if err := e.ask(limited, b, k); err != nil {
+		if err := e.ask(limited, b, k, alerts, nil); err != nil {
 			why := reason(limited, err)
-			missing[k.name] = why
+			missing[k.Name] = why
 			if _, absent := workspace.MissingTable(err); !absent {
-				b.failed[k.name] = true
+				b.failed[k.Name] = true
 			}
-			warnings = append(warnings, unavailable(k.name, why))
+			warnings = append(warnings, unavailable(k.Name, why))
 		}
 	}
 	if _, ok := missing[aftermath]; !ok && len(b.accounts) > 0 && !b.tables[nonInteractive] {
@@ -188,12 +218,19 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 		warnings = append(warnings, unavailable(nonInteractiveSignIns, missing[nonInteractiveSignIns]))
 	}
 	for _, k := range kinds {
-		_, failed := missing[k.name]
-		for _, s := range k.others {
-			if !failed && len(b.accounts) > 0 && !b.tables[s.table] {
-				missing[s.name] = "table " + s.table + " does not exist"
-				warnings = append(warnings, unavailable(s.name, missing[s.name]))
+		_, failed := missing[k.Name]
+		for _, t := range k.Tables {
+			if !failed && len(b.accounts) > 0 && !b.tables[t.Table] {
+				missing[t.Name] = "table " + t.Table + " does not exist"
+				warnings = append(warnings, unavailable(t.Name, missing[t.Name]))
 			}
+		}
+	}
+	for _, k := range b.brought {
+		if err := e.ask(limited, b, &k.kind, alerts, func(table *workspace.Table) error { return CheckAnswer(k.Context, k.file, table) }); err != nil {
+			k.missing = reason(limited, Located(k.Context, k.file, err))
+			_, k.absent = workspace.MissingTable(err)
+			warnings = append(warnings, unavailable(k.Name, k.missing))
 		}
 	}
 	_, b.historyMissing = missing[signInsBefore]
@@ -233,12 +270,12 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	for _, k := range kinds {
-		if k.name != aftermath && k.name != changes {
+		if k.Name != aftermath && k.Name != changes {
 			continue
 		}
-		if err := e.ask(limited, b, k); err != nil {
-			warnings = append(warnings, fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.name, reason(limited, err)))
-			if k.name == aftermath {
+		if err := e.ask(limited, b, k, alerts, nil); err != nil {
+			warnings = append(warnings, fmt.Sprintf("context: %s of earlier alerts: not available, %s", k.Name, reason(limited, err)))
+			if k.Name == aftermath {
 				return nil, warnings
 			}
 		}
@@ -308,67 +345,63 @@ func news(c, said *alert.Context) (alert.FindingKind, bool) {
 	return "", false
 }
 
-// ask runs the query of one kind of context for all entities.
-func (e *Enricher) ask(ctx context.Context, b *batch, k kind) error {
-	var lists []map[string]string
-	if k.accounts {
-		for part := range b.parts(b.accountKeys()) {
-			var ids, names []string
-			for _, p := range part {
-				a := b.accounts[p]
-				if a.id != "" {
-					ids = append(ids, a.id)
-				}
-				if a.name != "" {
-					names = append(names, a.name)
-				}
-			}
-			lists = append(lists, map[string]string{"AccountIds": listLiteral(ids), "Accounts": listLiteral(names)})
-		}
-	}
-	if !k.accounts || k.visitors && len(lists) > 0 {
-		n := 0
-		for part := range b.parts(b.addressKeys()) {
-			if n == len(lists) {
-				lists = append(lists, map[string]string{"AccountIds": listLiteral(nil), "Accounts": listLiteral(nil)})
-			}
-			parts := b.partsOf(part)
-			if k.visitors {
-				part = append(slices.Clip(part), mapped(part)...)
-			}
-			lists[n]["Addresses"], lists[n]["Parts"], lists[n]["HasParts"] = listLiteral(part), listLiteral(parts), strconv.FormatBool(len(parts) > 0)
-			n++
-		}
-		for ; k.visitors && n < len(lists); n++ {
-			lists[n]["Addresses"], lists[n]["Parts"], lists[n]["HasParts"] = listLiteral(nil), listLiteral(nil), "false"
-		}
-	}
+// ask runs the query of one kind of context for all entities. check, if set, says
+// what is wrong with the columns of the answer.
+func (e *Enricher) ask(ctx context.Context, b *batch, k *kind, alerts []alert.Alert, check func(*workspace.Table) error) error {
+	lists := b.lists(k, alerts)
 	b.answered = nil
-	if k.visitors && len(lists) > 1 {
+	if k.Apart && len(lists) > 1 {
 		b.answered = map[string]bool{}
 	}
-	from, to := k.from(b), k.to(b)
+	seen := map[string]bool{}
 	for _, values := range lists {
-		values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
-		text, err := k.query.bind(values)
+		table, err := e.query(ctx, b, k.query, values, k.from(b), k.to(b))
 		if err != nil {
 			return err
 		}
-		// The end of the service's time span may not be part of it.
-		table, err := e.querier.Query(ctx, workspace.Query{Text: text, Start: from, End: to.Add(time.Second), Now: b.now,
-			RuleID: "context", RuleVersion: k.query.name})
-		if err != nil {
-			return err
+		if check != nil {
+			if err := check(table); err != nil {
+				return err
+			}
 		}
-		columns := make(map[string]int, len(table.Columns))
-		for i, c := range table.Columns {
-			columns[c.Name] = i
-		}
-		for _, cells := range table.Rows {
-			k.row(b, row{columns, cells})
+		for r := range rowsOf(table) {
+			if len(lists) > 1 { // a row can be of more than one part of the lists
+				key := fmt.Sprintf("%q", all(r.cells, workspace.Text))
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+			}
+			k.row(b, r)
 		}
 	}
 	return nil
+}
+
+// query runs a query with values for its lists.
+func (e *Enricher) query(ctx context.Context, b *batch, q query, values map[string]string, from, to time.Time) (*workspace.Table, error) {
+	values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
+	text, err := q.bind(values)
+	if err != nil {
+		return nil, err
+	}
+	// The end of the service's time span may not be part of it.
+	return e.querier.Query(ctx, workspace.Query{Text: text, Start: from, End: to.Add(time.Second), Now: b.now, RuleID: "context", RuleVersion: q.name})
+}
+
+// rowsOf are the rows of an answer.
+func rowsOf(table *workspace.Table) iter.Seq[row] {
+	columns := make(map[string]int, len(table.Columns))
+	for i, c := range table.Columns {
+		columns[c.Name] = i
+	}
+	return func(yield func(row) bool) {
+		for _, cells := range table.Rows {
+			if !yield(row{columns, cells}) {
+				return
+			}
+		}
+	}
 }
 
 // reason says in a few words why a query has no answer.
@@ -399,6 +432,15 @@ func (r row) value(column string) any {
 	return nil
 }
 
+// with is the row with another value of a column that it has.
+func (r row) with(column string, value any) row {
+	if i, ok := r.columns[column]; ok {
+		r.cells = slices.Clone(r.cells)
+		r.cells[i] = value
+	}
+	return r
+}
+
 func (r row) text(column string) string { return strings.TrimSpace(workspace.Text(r.value(column))) }
 
 func (r row) number(column string) int64 {
@@ -422,6 +464,9 @@ func (r row) time(column string) time.Time {
 
 // list returns the elements of an array, or the only value.
 func (r row) list(column string) []string {
+	if texts, ok := r.value(column).([]string); ok {
+		return texts
+	}
 	if d, ok := r.value(column).(workspace.Dynamic); ok {
 		if elements, ok := d.Elements(); ok {
 			return slices.DeleteFunc(slices.Clone(elements), func(s string) bool { return strings.TrimSpace(s) == "" })

@@ -4,17 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
-
-	"pushback/detect/notify/text"
 )
 
-// identityLasts is how far back IdentityInfo reaches: each account is written
-// there when it changes, all are every 14 days, and a record is kept 30 days.
-// https://learn.microsoft.com/azure/sentinel/ueba-reference#identityinfo-table
-const identityLasts = 30 * 24 * time.Hour
-
-func (b *batch) identity(r row) {
+// identity takes who an account is, with the facts that the definition names.
+func (k *kind) identity(b *batch, r row) {
 	a := b.find(r.text("UserId"), r.text("User"))
 	if a == nil {
 		return
@@ -35,22 +28,12 @@ func (b *batch) identity(r row) {
 	}
 	enabled, isBool := r.value("IsAccountEnabled").(bool)
 	a.disabled = isBool && !enabled
-	for _, f := range []struct{ name, column string }{
-		{"Name", "AccountDisplayName"}, {"Job title", "JobTitle"}, {"Department", "Department"}, {"Manager", "Manager"}, {"Country", "Country"},
-		{"Enabled", "IsAccountEnabled"}, {"MFA registered", "IsMFARegistered"}, {"User type", "UserType"}, {"Roles", ""}, {"Groups", "GroupMembership"},
-		{"Tags", "Tags"}, {"Blast radius", "BlastRadius"}, {"Risk level", "RiskLevel"}, {"Risk state", "RiskState"}, {"Last seen", "LastSeenDate"},
-	} {
-		values := a.roles
-		if f.column != "" {
-			values = r.list(f.column)
-		}
-		values = all(values, text.Item)
-		if t, ok := r.value(f.column).(time.Time); ok {
-			values = []string{t.UTC().Format(time.DateTime)}
-		}
+	r = r.with("AssignedRoles", a.roles)
+	for _, f := range k.Facts {
+		values := r.values(f.Column)
 		if len(values) == 1 && strings.EqualFold(values[0], "None") {
 			continue // no risk
 		}
-		a.facts = append(a.facts, fact(f.name, values...)...)
+		a.facts = append(a.facts, fact(f.Label, values...)...)
 	}
 }

@@ -3,6 +3,8 @@ package enrich
 import (
 	"embed"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,30 +15,61 @@ var queryFiles embed.FS
 // that give a value to each parameter, so that the file can be run as it is.
 type query struct {
 	name, text string
-	parameters []string
+	parameters []string // that it names, in the order of parameterNames
 	body       string
+	head       int // how many lines of the text are not in the body
 }
 
-// parseQuery takes a file apart: the head ends with its first line that is
-// neither a comment nor a let statement that gives a value. Comments before the
-// let statement of a function are left out with it.
+// parameter is what a query can name, with a value that shows its type.
+type parameter struct{ name, example string }
+
+// parameters are what a query can name: let statements in front of it give them
+// values. Addresses are in their one spelling, Spellings are those and the others
+// that logs have of them, Parts words that stand in IPv6 addresses of the same
+// networks, of which there are none if HasParts is false. Since is when the
+// alerts' window began.
+var parameters = []parameter{
+	{"From", "datetime(2026-03-16T21:00:00Z)"}, {"To", "datetime(2026-03-17T00:00:00Z)"}, {"Since", "datetime(2026-03-16T23:00:00Z)"},
+	{"AccountIds", `dynamic(["00000000-0000-0000-0000-000000000000"])`}, {"Accounts", `dynamic(["alice@contoso.example"])`},
+	{"Addresses", `dynamic(["192.0.2.1"])`}, {"Spellings", `dynamic(["192.0.2.1"])`}, {"HasParts", "true"}, {"Parts", `dynamic(["2001:db8"])`},
+	{"Hosts", `dynamic(["server1"])`}, {"Urls", `dynamic(["https://contoso.example/"])`}, {"Hashes", `dynamic(["00"])`},
+}
+
+// word is a name in a query, wherever it stands.
+var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+
+// headLine is a line of a head: a value for a parameter.
+var headLine = regexp.MustCompile(`^let ([A-Za-z]+) = (?:datetime\([^()]*\)|dynamic\(.*\)|ago\([^()]*\)|true|false);\s*$`)
+
+// parseQuery takes a query apart: the head ends with its first line that is
+// neither empty, nor a comment, nor a let statement that gives a parameter a value.
+// Comments before the let statement of a function are left out with it.
 func parseQuery(text string) query {
-	var q query
+	q := query{text: text}
 	rest := text
-	for {
+	for rest != "" {
 		line, after, _ := strings.Cut(rest, "\n")
-		name, isLet := strings.CutPrefix(line, "let ")
-		isLet = isLet && !strings.Contains(line, "= (")
-		switch {
-		case isLet:
-			name, _, _ = strings.Cut(name, " ")
-			q.parameters = append(q.parameters, name)
-		case !strings.HasPrefix(line, "//"):
-			q.body = rest
-			return q
+		if m := headLine.FindStringSubmatch(line); !(m != nil && isParameter(m[1]) || strings.HasPrefix(line, "//") || strings.TrimSpace(line) == "") {
+			break
 		}
 		rest = after
+		q.head++
 	}
+	q.body = rest
+	named := map[string]bool{}
+	for _, w := range word.FindAllString(rest, -1) {
+		named[w] = true
+	}
+	for _, p := range parameters {
+		if named[p.name] {
+			q.parameters = append(q.parameters, p.name)
+		}
+	}
+	return q
+}
+
+func isParameter(name string) bool {
+	return slices.ContainsFunc(parameters, func(p parameter) bool { return p.name == name })
 }
 
 // loadQuery reads an embedded file. A missing one is a mistake in the source.
@@ -46,7 +79,7 @@ func loadQuery(name string) query {
 		panic(fmt.Sprintf("enrich: %v", err))
 	}
 	q := parseQuery(string(text))
-	q.name, q.text = name, string(text)
+	q.name = name
 	return q
 }
 

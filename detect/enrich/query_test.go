@@ -68,10 +68,10 @@ func FuzzBind(f *testing.F) {
 }
 
 // bound gives the text of a query for one account or address.
-func bound(t testing.TB, k kind, id, name string) string {
+func bound(t testing.TB, k *kind, id, name string) string {
 	t.Helper()
 	text, err := k.query.bind(map[string]string{"From": timeLiteral(testNow.Add(-time.Hour)), "To": timeLiteral(testNow), "Since": timeLiteral(testNow),
-		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Parts": listLiteral([]string{name}), "HasParts": "true"})
+		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Spellings": listLiteral([]string{name}), "Parts": listLiteral([]string{name}), "HasParts": "true"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,20 +114,21 @@ func TestQueriesFilterFirst(t *testing.T) {
 		text := bound(t, k, "the-id", "the-name")
 		s, err := (kql.Catalog{Tables: kql.KnownTables()}).Check(text)
 		if err != nil {
-			t.Fatalf("%s: %v", k.name, err)
+			t.Fatalf("%s: %v", k.Name, err)
 		}
-		tables := []string{k.table}
-		if k.visitors {
-			tables = append(tables, nonInteractive, services)
+		tables := map[string][]string{"Identity": {"IdentityInfo"}, "UEBA of the account": {"BehaviorAnalytics"}, "UEBA of the address": {"BehaviorAnalytics"},
+			aftermath: {"SigninLogs", nonInteractive, services}}[k.Name]
+		if tables == nil {
+			tables = []string{"SigninLogs"}
 		}
-		if len(k.others) > 0 {
+		if len(k.Tables) > 0 {
 			tables = nil
-			for _, s := range k.others {
-				tables = append(tables, s.table)
+			for _, t := range k.Tables {
+				tables = append(tables, t.Table)
 			}
 		}
 		if reads := slices.Sorted(maps.Keys(s.Reads)); !slices.Equal(reads, slices.Sorted(slices.Values(tables))) {
-			t.Errorf("%s reads %v, want %v alone", k.name, reads, tables)
+			t.Errorf("%s reads %v, want %v alone", k.Name, reads, tables)
 		}
 		plan, err := (kql.Catalog{Tables: kql.KnownTables()}).Explain(text, testNow)
 		if err != nil {
@@ -143,7 +144,7 @@ func TestQueriesFilterFirst(t *testing.T) {
 			}
 		}
 		want := []string{"TimeGenerated >= datetime(", "TimeGenerated <", "the-name"}
-		if k.accounts {
+		if k.isOf("Account") {
 			want = append(want, "the-id")
 		}
 		scanned := map[string]int{}
@@ -154,8 +155,8 @@ func TestQueriesFilterFirst(t *testing.T) {
 			}
 			// Of a table among others a second scan says that it is there, and visitors
 			// are looked for by themselves: there may be very many.
-			if scanned[table]++; scanned[table] > 2 || scanned[table] == 2 && len(k.others) == 0 && !k.visitors {
-				t.Errorf("%s reads %s too often: plan\n%s", k.name, table, plan)
+			if scanned[table]++; scanned[table] > 2 || scanned[table] == 2 && len(k.Tables) == 0 && !k.Apart {
+				t.Errorf("%s reads %s too often: plan\n%s", k.Name, table, plan)
 			}
 			filters := ""
 			for _, o := range operators[i+1:] {
@@ -169,12 +170,12 @@ func TestQueriesFilterFirst(t *testing.T) {
 					continue
 				}
 				if !strings.Contains(filters, w) {
-					t.Errorf("%s: it filters %s by %s first, want %s\n%s", k.name, table, filters, w, plan)
+					t.Errorf("%s: it filters %s by %s first, want %s\n%s", k.Name, table, filters, w, plan)
 				}
 			}
 		}
 		if len(scanned) != len(tables) {
-			t.Errorf("%s scans %v, want %v: plan\n%s", k.name, scanned, tables, plan)
+			t.Errorf("%s scans %v, want %v: plan\n%s", k.Name, scanned, tables, plan)
 		}
 	}
 }

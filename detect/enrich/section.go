@@ -129,7 +129,7 @@ func btoi(b bool) int {
 }
 
 // all writes each of the values.
-func all(values []string, write func(string) string) []string {
+func all[T any](values []T, write func(T) string) []string {
 	list := make([]string, len(values))
 	for i, v := range values {
 		list[i] = write(v)

@@ -78,6 +78,9 @@ func (s Steps) apply(severity alert.Severity, list []finding) []alert.Step {
 	reach := false
 	for _, f := range list {
 		change, ok := s[f.Kind]
+		if f.change != nil {
+			change, ok = Change(*f.change), true
+		}
 		if !ok || f.Weak || f.mild {
 			continue
 		}

@@ -151,6 +151,7 @@ type statement struct {
 	expr node // nil for a bare set, and for a query parameter without a default
 	// parameter is the type of a query parameter, or nil.
 	parameter *Type
+	pattern   *patternNode // that it declares, or nil
 }
 
 // option is name=value after an operator's name.

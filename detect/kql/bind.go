@@ -116,7 +116,9 @@ type definition struct {
 	table  node
 	fn     *lambda
 	saved  *savedFunction // if it is one, or nil
-	scope  *scope
+	// pattern is one that a declare statement defines, or nil.
+	pattern *patternNode
+	scope   *scope
 	// numbered is how many columns had got a number where a table was defined.
 	numbered int
 	order    int // among the let statements that share their names, from 1
@@ -233,6 +235,10 @@ func (b *binder) letStatement(st statement) {
 	d := &definition{scope: b.scope, numbered: b.numbered}
 	switch n := st.expr.(type) {
 	case nil:
+		if st.pattern != nil {
+			d.pattern = st.pattern
+			break
+		}
 		panic(semanticError(st.span, "SEM0001", "the query parameter '%s' has no value: give it a default, as in (%s: %s = ...)", st.name.text, st.name.text, *st.parameter))
 	case *lambda:
 		d.fn = n
@@ -313,7 +319,13 @@ func (b *binder) isTabular(n node) bool {
 			return d.table != nil
 		}
 		return b.db.Table(n.text) != nil || knownTables()[n.text] != nil
+	case *path:
+		_, d := b.patternOf(n)
+		return d != nil
 	case *call:
+		if _, d := b.patternOf(n); d != nil {
+			return true
+		}
 		b.count(n.span) // a body can call the next twice, and so on
 		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			tabular := false
@@ -368,7 +380,14 @@ func (b *binder) relation(n node) relation {
 		return n.bindSource(b)
 	case *name:
 		return b.tableNamed(n)
+	case *path:
+		if c, d := b.patternOf(n); d != nil {
+			return b.invokePattern(c, d, n)
+		}
 	case *call:
+		if c, d := b.patternOf(n); d != nil {
+			return b.invokePattern(c, d, nil)
+		}
 		if d := b.find(n.fn.text); d != nil && d.fn != nil {
 			var rel relation
 			b.invoke(n, d, nil, func(body node) { rel = b.relation(body) })
@@ -483,21 +502,21 @@ func shareable(e expr) expr {
 	return e
 }
 
-// matched gives the argument of each parameter, nil where there is none. Those
-// that are named come behind those that go by their place.
+// matched gives the argument of each parameter, nil where there is none. Once a
+// name has taken an argument out of its place, those behind it are named too.
 func (c *call) matched(params []parameter) []node {
 	args := make([]node, len(params))
-	named := false
+	unordered := false
 	for i, arg := range c.args {
 		at := i
 		if i < len(c.names) && c.names[i] != nil {
 			n := c.names[i]
-			named = true
 			if at = slices.IndexFunc(params, func(p parameter) bool { return p.text == n.text }); at < 0 {
 				panic(semanticError(n.span, "SEM0001", "%s() has no parameter '%s'", c.fn.text, n.text))
 			}
-		} else if named {
-			panic(semanticError(arg.pos(), "SEM0001", "an argument without a name can not follow one with a name"))
+			unordered = unordered || at != i
+		} else if unordered {
+			panic(semanticError(arg.pos(), "SEM0001", "all arguments behind a named one that is out of its place must be named"))
 		}
 		if args[at] != nil {
 			panic(semanticError(arg.pos(), "SEM0001", "the argument '%s' of %s() is given twice", params[at].text, c.fn.text))

@@ -184,21 +184,22 @@ func parseGUID(s string) (string, bool) {
 	if len(s) > 2 && (s[0] == '{' && s[len(s)-1] == '}' || s[0] == '(' && s[len(s)-1] == ')') {
 		s = s[1 : len(s)-1]
 	}
-	switch len(s) {
-	case 36:
-		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+	digits := make([]byte, 0, 32)
+	for i := 0; i < len(s) && len(digits) < 32; i++ {
+		c := s[i]
+		switch n := len(digits); {
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
+			digits = append(digits, c)
+		case c >= 'A' && c <= 'F':
+			digits = append(digits, c+'a'-'A')
+		case c == '-' && i > 0 && s[i-1] != '-' && (n == 8 || n == 12 || n == 16 || n == 20):
+		default:
 			return "", false
 		}
-		s = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
-	case 32:
-	default:
+	}
+	if len(digits) < 32 {
 		return "", false
 	}
-	s = strings.ToLower(s)
-	for i := range len(s) {
-		if !strings.Contains(hexDigits, s[i:i+1]) {
-			return "", false
-		}
-	}
+	s = string(digits)
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:], true
 }

@@ -114,7 +114,7 @@ var refusedQueries = []refusedQuery{
 	{query: `T | reduce by s`, kind: UnsupportedError, line: 1, column: 5, token: "reduce", message: "summarize groups by a value"},
 	{query: `cluster("a").database("b").T`, kind: UnsupportedError, line: 1, column: 1, token: "cluster", message: "one database"},
 	{query: `set query_take_max_records; T`, kind: UnsupportedError, line: 1, column: 5, token: "query_take_max_records", message: "is not supported"},
-	{query: `declare pattern p; print 1`, kind: UnsupportedError, line: 1, column: 1, token: "declare", message: "is not supported"},
+	{query: `restrict access to (U); U`, kind: UnsupportedError, line: 1, column: 1, token: "restrict", message: "is not supported"},
 	{query: `T | join hint.nosuch=1 U on s`, kind: UnsupportedError, line: 1, column: 10, token: "hint.nosuch", message: "the hint 'hint.nosuch' of join is not supported"},
 	{query: `T | extend x = geo_distance_2points(1, 1, 2, 2)`, kind: UnsupportedError, line: 1, column: 16, token: "geo_distance_2points", message: "is not supported; compare by the country"},
 	{query: `T | summarize hll(n)`, kind: UnsupportedError, line: 1, column: 15, token: "hll", message: "use dcount()"},

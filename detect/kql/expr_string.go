@@ -2,7 +2,6 @@ package kql
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"unicode"
@@ -79,7 +78,7 @@ func (b *binder) stringOperator(n *binary, left, right expr) expr {
 		var cache regexpCache
 		test = func(text, operand string) bool {
 			re := cache.compile(operand)
-			return re != nil && re.MatchString(text)
+			return re != nil && re.on(text).MatchString(text)
 		}
 	}
 	var absent func(text string) bool
@@ -151,10 +150,10 @@ type regexpCache struct {
 
 type compiledRegexp struct {
 	text string
-	re   *regexp.Regexp
+	re   *textPattern
 }
 
-func (c *regexpCache) compile(text string) *regexp.Regexp {
+func (c *regexpCache) compile(text string) *textPattern {
 	last := c.last.Load()
 	if last == nil || last.text != text {
 		last = &compiledRegexp{text: text}

@@ -20,6 +20,7 @@ var toScalarQueries = []queryCase{
 	{query: "T | project x = column_ifexists(toscalar(print 'q'), 'none') | take 1", want: "x:string\nnone"},
 	{query: "table(toscalar(print 'U')) | count", want: "Count:long\n3"},
 	{query: "range x from 1 to 2 step 1 | mv-expand y = dynamic([5,6,7]) limit toscalar(print 1) | project x, y", want: "x:long, y:dynamic\n1 | 5\n2 | 5"},
+	{query: "range x from 1 to 2 step 1 | mv-expand y = dynamic([5,6,7]) to typeof(long) take 1", want: "x:long, y:long\n1 | 5\n2 | 5", official: "the parser knows limit only, and the reference's samples have take"},
 	{query: "let Later = T | take toscalar(U | count) | where s matches regex toscalar(print 'Be'); Later | count", want: "Count:long\n1"},
 	{query: "T | project extract(s, 0, s)", err: "1:21 the argument 'regex' of extract() must be a constant"},
 	{query: "T | extend x = toscalar(U | project s) | project extract(x, 0, s)", err: "1:58 the argument 'regex' of extract() must be a constant"},

@@ -88,7 +88,7 @@ func encodingFunctions() []*scalarFunction {
 		{sig: "zlib_compress_to_base64_string(value:string) string", doc: "The text's zlib in base64.",
 			examples: examples{"zlib_decompress_from_base64_string(zlib_compress_to_base64_string('1234567890'))", "1234567890"},
 			rows: compressed(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
-				"\x78\x9c", func(text []byte) []byte { return endian.BigEndian.AppendUint32(nil, adler32.Checksum(text)) })},
+				"\x78\x01", func(text []byte) []byte { return endian.BigEndian.AppendUint32(nil, adler32.Checksum(text)) })},
 		{sig: "punycode_from_string(value:string) string", doc: "The text in Punycode, without xn--.", rows: func(a []Value) Value { return stringValue(toPunycode(a[0].s)) },
 			examples: examples{"punycode_from_string('bücher')", "bcher-kva", "punycode_from_string('abc')", "abc-"}},
 		{sig: "punycode_to_string(value:string) string", doc: "The text that Punycode stands for, empty if it is none.", rows: func(a []Value) Value { return stringValue(fromPunycode(a[0].s)) },
@@ -171,7 +171,10 @@ func urlDecoded(s string) string {
 	return strings.ToValidUTF8(sb.String(), "\ufffd")
 }
 
-// A guid's first three groups stand in its bytes with the lowest byte first.
+// A guid's first three groups stand in its bytes with the lowest byte first. The
+// reference's example of base64_decode_toguid() prints the third the other way round,
+// unlike that of base64_encode_fromguid(); published rules compare what is decoded
+// with identifiers, which it would never equal then.
 var guidByteOrder = [16]int{3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}
 
 func guidToBase64(a []Value) Value {

@@ -15,17 +15,18 @@ func regexFunctions() []*scalarFunction {
 		{sig: "extract(regex:regex, group:long, source:string, type:type?) string", doc: "What a group of a regular expression matches in the text, as text or as a type; group 0 is the whole match.", bind: bindExtract,
 			examples: examples{`extract('x=(\\d+)', 1, 'a x=45 b')`, "45", `extract('x=(\\d+)', 1, 'a x=45 b', typeof(int)) + 1`, "46", "extract('y', 0, 'a')", ""}},
 		extractAll("extract_all", "All matches of a regular expression: an array of what the group, or of arrays of what each group matches. Groups can be chosen by number or name in an array.",
-			`extract_all(@'(\w)(\d)', 'a1 b2')`, `[["a","1"],["b","2"]]`, `extract_all(@'\d(\w)', '1a2b')`, `["a","b"]`, `extract_all(@'(?P<x>\w)(\d)', dynamic([2,'x']), 'a1 b2')`, `[["1","a"],["2","b"]]`),
+			`extract_all(@'(\w)(\d)', 'a1 b2')`, `[["a","1"],["b","2"]]`, `extract_all(@'\d(\w)', '1a2b')`, `["a","b"]`, `extract_all(@'(?P<x>\w)(\d)', dynamic([2,'x']), 'a1 b2')`, `[["1","a"],["2","b"]]`,
+			`extract_all(@'(\w+)', 'né ٣')`, `["né","٣"]`, `extract_all(@'(?-u)(\w+)', 'né ٣')`, `["n"]`),
 		extractAll("extractall", "The same as extract_all().", `extractall('(a)', 'b')`, "null"),
 		{sig: "replace_regex(source:string, regex:regex, rewrite:string) string", doc: "The text with every match of a regular expression replaced; \\1 in the new text is its first group, \\0 all of it.",
 			examples: examples{`replace_regex('a1b22', '\\d+', '#')`, "a#b#", `replace_regex('ab', '(a)(b)', @'\2\1$')`, "ba$"},
-			bind: withRegexp(1, String, func(re *regexp.Regexp, a []Value) Value {
-				return replaceRegex(re, a[0].s, a[2].s)
+			bind: withRegexp(1, String, func(p *textPattern, a []Value) Value {
+				return replaceRegex(p, a[0].s, a[2].s)
 			})},
 		{sig: "replace(regex:regex, rewrite:string, source:string) string", doc: "replace_regex() with another order of arguments.",
 			examples: examples{`replace('b', 'x', 'abc')`, "axc"},
-			bind: withRegexp(0, String, func(re *regexp.Regexp, a []Value) Value {
-				return replaceRegex(re, a[2].s, a[1].s)
+			bind: withRegexp(0, String, func(p *textPattern, a []Value) Value {
+				return replaceRegex(p, a[2].s, a[1].s)
 			})},
 		{sig: "indexof_regex(source:scalar, regex:regex, start:integer?, length:integer?, occurrence:integer?) long",
 			doc:      "The position of a regular expression's match in the text, counted from 0, else -1.",
@@ -47,10 +48,10 @@ func regexFunctions() []*scalarFunction {
 
 // withRegexp binds a function whose argument at a position is a regular
 // expression: a constant, and checked.
-func withRegexp(at int, t Type, rows func(re *regexp.Regexp, a []Value) Value) func(*binder, *call, []expr) expr {
+func withRegexp(at int, t Type, rows func(p *textPattern, a []Value) Value) func(*binder, *call, []expr) expr {
 	return func(_ *binder, _ *call, args []expr) expr {
-		re := regexp.MustCompile(constantText(args[at]))
-		return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value { return rows(re, a) }})
+		p := mustRegexp(constantText(args[at]))
+		return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value { return rows(p, a) }})
 	}
 }
 
@@ -59,9 +60,9 @@ func bindExtract(b *binder, n *call, args []expr) expr {
 	if len(args) > 3 {
 		t, args = args[3].typ(), args[:3]
 	}
-	return withRegexp(0, t, func(re *regexp.Regexp, a []Value) Value {
+	return withRegexp(0, t, func(p *textPattern, a []Value) Value {
 		text := ""
-		if m := re.FindStringSubmatch(a[2].s); !a[1].IsNull() && a[1].n >= 0 && a[1].n < int64(len(m)) {
+		if m := p.on(a[2].s).FindStringSubmatch(a[2].s); !a[1].IsNull() && a[1].n >= 0 && a[1].n < int64(len(m)) {
 			text = m[a[1].n]
 		}
 		return convert(stringValue(text), t)
@@ -70,15 +71,15 @@ func bindExtract(b *binder, n *call, args []expr) expr {
 
 // bindExtractAll has two forms, with and without a choice of groups.
 func bindExtractAll(b *binder, n *call, args []expr) expr {
-	pattern := regexp.MustCompile(constantText(args[0]))
+	groupsOf := mustRegexp(constantText(args[0])).ascii
 	_, known := args[0].(*constExpr)
-	if known && pattern.NumSubexp() == 0 {
+	if known && groupsOf.NumSubexp() == 0 {
 		panic(semanticError(n.args[0].pos(), "SEM0420", "the regular expression of %s() must have a group", n.fn.text))
 	}
 	var groups []int
 	if len(args) == 2 {
 		args[1] = b.coerce(args[1], String, n.args[1].pos())
-		for g := range pattern.NumSubexp() {
+		for g := range groupsOf.NumSubexp() {
 			groups = append(groups, g+1)
 		}
 	} else {
@@ -93,8 +94,8 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 			g := -1
 			switch {
 			case v.kind == String:
-				g = pattern.SubexpIndex(v.s)
-			case v.kind == Long && v.n >= 0 && v.n <= int64(pattern.NumSubexp()):
+				g = groupsOf.SubexpIndex(v.s)
+			case v.kind == Long && v.n >= 0 && v.n <= int64(groupsOf.NumSubexp()):
 				g = int(v.n)
 			}
 			if g < 0 && known {
@@ -103,9 +104,9 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 			groups = append(groups, g)
 		}
 	}
-	return withRegexp(0, Dynamic, func(re *regexp.Regexp, a []Value) Value {
+	return withRegexp(0, Dynamic, func(p *textPattern, a []Value) Value {
 		source := a[len(a)-1].s
-		found := re.FindAllStringSubmatch(source, -1)
+		found := p.on(source).FindAllStringSubmatch(source, -1)
 		if found == nil {
 			return Value{}
 		}
@@ -123,8 +124,8 @@ func bindExtractAll(b *binder, n *call, args []expr) expr {
 	})(b, n, args)
 }
 
-func replaceRegex(re *regexp.Regexp, source, rewrite string) Value {
-	template := goTemplate(rewrite)
+func replaceRegex(p *textPattern, source, rewrite string) Value {
+	re, template := p.on(source), goTemplate(rewrite)
 	var out []byte
 	from := 0
 	for _, m := range re.FindAllStringSubmatchIndex(source, -1) {
@@ -156,7 +157,7 @@ func goTemplate(rewrite string) string {
 	return sb.String()
 }
 
-func indexOfRegex(re *regexp.Regexp, a []Value) Value {
+func indexOfRegex(p *textPattern, a []Value) Value {
 	s := a[0].String()
 	from, length, occurrence := optional(a, 2, 0), optional(a, 3, -1), optional(a, 4, 1)
 	if from < 0 || length < -1 || occurrence < 1 {
@@ -167,7 +168,7 @@ func indexOfRegex(re *regexp.Regexp, a []Value) Value {
 	if length >= 0 {
 		part = part[:runeOffset(part, length)]
 	}
-	found := re.FindAllStringIndex(part, int(min(occurrence, int64(len(part))+1)))
+	found := p.on(part).FindAllStringIndex(part, int(min(occurrence, int64(len(part))+1)))
 	if int64(len(found)) < occurrence {
 		return longValue(-1)
 	}
@@ -186,8 +187,8 @@ func bindCountOf(b *binder, n *call, args []expr) expr {
 		}})
 	case "regex":
 		args[1] = b.checkConstant(n.fn.text, param{name: "search", kind: "regex"}, args[1], n.args[1].pos())
-		return withRegexp(1, Long, func(re *regexp.Regexp, a []Value) Value {
-			return longValue(int64(len(re.FindAllStringIndex(a[0].s, -1))))
+		return withRegexp(1, Long, func(p *textPattern, a []Value) Value {
+			return longValue(int64(len(p.on(a[0].s).FindAllStringIndex(a[0].s, -1))))
 		})(b, n, args)
 	}
 	panic(semanticError(n.args[2].pos(), "SEM0220", "the argument 'kind' of %s() must be 'normal' or 'regex'", n.fn.text))
@@ -218,14 +219,14 @@ const (
 
 func bindTrim(sides trimmed) func(*binder, *call, []expr) expr {
 	return func(_ *binder, _ *call, args []expr) expr {
-		pattern := constantText(args[0])
-		first, last := regexp.MustCompile(`^(?:`+pattern+`)+`), regexp.MustCompile(`(?:`+pattern+`)+$`)
+		text := constantText(args[0])
+		first, last := mustRegexp(`^(?:`+text+`)+`), mustRegexp(`(?:`+text+`)+$`)
 		return fold(&applyExpr{t: String, args: args, rows: func(a []Value) Value {
 			s := a[1].s
 			if sides&trimStart != 0 {
-				s = s[len(first.FindString(s)):]
+				s = s[len(first.on(s).FindString(s)):]
 			}
-			if at := last.FindStringIndex(s); at != nil && sides&trimEnd != 0 {
+			if at := last.on(s).FindStringIndex(s); at != nil && sides&trimEnd != 0 {
 				s = s[:at[0]]
 			}
 			return stringValue(s)

@@ -74,9 +74,10 @@ func stringFunctions() []*scalarFunction {
 				}
 				return stringValue(strings.ReplaceAll(a[0].s, a[1].s, a[2].s))
 			}},
-		{sig: "replace_strings(text:string, lookups:array, rewrites:array) string", doc: "The text with every occurrence of one of several texts replaced by the one at the same position; the earlier lookup goes first.", rows: replaceStrings,
+		{sig: "replace_strings(text:string, lookups:array, rewrites:array) string", doc: "The text with every occurrence of one of several texts replaced by the one at the same position; an earlier lookup takes what it finds before a later one.", rows: replaceStrings,
 			examples: examples{"replace_strings('a cat into a dog', dynamic(['cat','dog']), dynamic(['dog','pigeon']))", "a dog into a pigeon",
-				"replace_strings('This is', dynamic(['This','is']), dynamic([12345,'was']))", "This was"}},
+				"replace_strings('This is', dynamic(['This','is']), dynamic([12345,'was']))", "This was",
+				"replace_strings('This is', dynamic(['is','This']), dynamic(['was','This']))", "Thwas was"}},
 		{sig: "translate(from:string, to:string, source:string) string", doc: "The text with each character of one list replaced by that of another; the last of the other stands for all that are missing.", rows: translate,
 			examples: examples{"translate('krasp', 'otsku', 'spark')", "kusto", "translate('abc', 'x', 'abc')", "xxx", "translate('abc', '', 'ab')", ""}},
 		{sig: "isascii(value:scalar) bool", doc: "Whether the text is of ASCII characters only.",
@@ -213,35 +214,41 @@ func repeatedText(a []Value) Value {
 	return stringValue(strings.Repeat(text+delimiter, int(times)-1) + text)
 }
 
-// replaceStrings leaves alone what a lookup finds whose rewrite is no string.
+// replaceStrings leaves alone what a lookup finds whose rewrite is no string. An
+// earlier lookup takes what it finds anywhere in the text before a later one.
 func replaceStrings(a []Value) Value {
 	if a[1].kind != kindArray || a[2].kind != kindArray {
 		return a[0]
 	}
 	lookups, rewrites := a[1].array(), a[2].array()
-	var sb strings.Builder
-next:
-	for s := a[0].s; s != ""; {
-		for i, l := range lookups {
-			if l.kind != String || l.s == "" || !strings.HasPrefix(s, l.s) {
+	var out []byte
+	var replace func(s string, from int)
+	replace = func(s string, from int) {
+		for i := from; i < len(lookups) && s != ""; i++ {
+			l := lookups[i]
+			if l.kind != String || l.s == "" {
 				continue
 			}
-			if i < len(rewrites) && rewrites[i].kind == String {
-				sb.WriteString(rewrites[i].s)
-			} else {
-				sb.WriteString(l.s)
+			for {
+				before, after, found := strings.Cut(s, l.s)
+				if !found {
+					break
+				}
+				replace(before, i+1)
+				if i < len(rewrites) && rewrites[i].kind == String {
+					out = append(out, rewrites[i].s...)
+				} else {
+					out = append(out, l.s...)
+				}
+				if s = after; len(out) > maxValueSize {
+					panic(limitError("replace_strings() makes a text of more than %d MiB", maxValueSize>>20))
+				}
 			}
-			if sb.Len() > maxValueSize {
-				panic(limitError("replace_strings() makes a text of more than %d MiB", maxValueSize>>20))
-			}
-			s = s[len(l.s):]
-			continue next
 		}
-		_, size := utf8.DecodeRuneInString(s)
-		sb.WriteString(s[:size])
-		s = s[size:]
+		out = append(out, s...)
 	}
-	return stringValue(sb.String())
+	replace(a[0].s, 0)
+	return stringValue(string(out))
 }
 
 func translate(a []Value) Value {

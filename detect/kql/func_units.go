@@ -22,7 +22,7 @@ func unitFunctions() []*scalarFunction {
 				if from == to {
 					return a[0]
 				}
-				return realValue(a[0].real() * from / to)
+				return realValue(a[0].real() * from.top * to.bottom / (from.bottom * to.top))
 			}}
 	}
 	return []*scalarFunction{
@@ -32,30 +32,33 @@ func unitFunctions() []*scalarFunction {
 		convertBy("convert_force", "force", forceUnits, "convert_force(3, 'Kilonewton', 'Newton')", "3000"),
 		convertBy("convert_length", "length", lengthUnits, "convert_length(1, 'Mile', 'Meter')", "1609.344"),
 		convertBy("convert_mass", "mass", massUnits, "convert_mass(2, 'Tonne', 'Kilogram')", "2000"),
-		convertBy("convert_speed", "speed", speedUnits, "convert_speed(36, 'KilometerPerHour', 'MeterPerSecond')", "10"),
+		convertBy("convert_speed", "speed", speedUnits, "convert_speed(1.2, 'MeterPerSecond', 'CentimeterPerHour')", "432000"),
 		{sig: "convert_temperature(value:real, from:string, to:string) real", doc: "A number of one unit of temperature as a number of another; null for a unit that is none.", rows: convertTemperature,
 			examples: examples{"convert_temperature(100, 'DegreeCelsius', 'DegreeFahrenheit')", "212", "convert_temperature(0, 'Kelvin', 'DegreeCelsius')", "-273.15", "convert_temperature(0, 'Kelvin', 'Meter')", "null"}},
-		convertBy("convert_volume", "volume", volumeUnits, "convert_volume(5, 'CubicMeter', 'Liter')", "5000"),
+		convertBy("convert_volume", "volume", volumeUnits, "round(convert_volume(1.2, 'CubicMeter', 'AcreFoot'), 12)", "0.0009728568"),
 	}
 }
 
+// unit is how much of the base unit a unit is, as a quotient: a number that is
+// written as one keeps its digits where it is divided last.
+type unit struct{ top, bottom float64 }
+
 // unitTable reads names with how much of the base unit each is, as a number or a
 // quotient.
-func unitTable(text string) map[string]float64 {
-	units := make(map[string]float64)
+func unitTable(text string) map[string]unit {
+	units := make(map[string]unit)
 	fields := strings.Fields(text)
 	for i := 0; i+1 < len(fields); i += 2 {
+		u := unit{bottom: 1}
 		top, bottom, isQuotient := strings.Cut(fields[i+1], "/")
-		f, err := strconv.ParseFloat(top, 64)
-		if isQuotient && err == nil {
-			var by float64
-			by, err = strconv.ParseFloat(bottom, 64)
-			f /= by
+		var err error
+		if u.top, err = strconv.ParseFloat(top, 64); isQuotient && err == nil {
+			u.bottom, err = strconv.ParseFloat(bottom, 64)
 		}
-		if err != nil || units[fields[i]] != 0 {
+		if err != nil || units[fields[i]].top != 0 {
 			panic("kql: bad unit " + fields[i])
 		}
-		units[fields[i]] = f
+		units[fields[i]] = u
 	}
 	return units
 }
@@ -82,13 +85,13 @@ const (
 		Pound 453.59237 Kilopound 453592.37 Megapound 453592370 Ounce 28.349523125 Stone 6350.29318 Slug 14593.90 LongHundredweight 50802.34544 LongTon 1016046.9088
 		ShortHundredweight 45359.237 ShortTon 907184.74 Tonne 1e6 Kilotonne 1e9 Megatonne 1e12`
 	speedUnits = `
-		MeterPerSecond 1 MeterPerMinutes 1/60 MeterPerHour 1/3600 KilometerPerSecond 1e3 KilometerPerMinutes 1000/60 KilometerPerHour 1000/3600
-		CentimeterPerSecond 1e-2 CentimeterPerMinutes 0.01/60 CentimeterPerHour 0.01/3600 DecimeterPerSecond 1e-1 DecimeterPerMinutes 0.1/60
-		MillimeterPerSecond 1e-3 MillimeterPerMinutes 0.001/60 MillimeterPerHour 0.001/3600 MicrometerPerSecond 1e-6 MicrometerPerMinutes 1e-6/60 NanometerPerSecond 1e-9 NanometerPerMinutes 1e-9/60
+		MeterPerSecond 1 MeterPerMinute 1/60 MeterPerMinutes 1/60 MeterPerHour 1/3600 KilometerPerSecond 1e3 KilometerPerMinute 1000/60 KilometerPerMinutes 1000/60 KilometerPerHour 1000/3600
+		CentimeterPerSecond 1e-2 CentimeterPerMinute 0.01/60 CentimeterPerMinutes 0.01/60 CentimeterPerHour 0.01/3600 DecimeterPerSecond 1e-1 DecimeterPerMinute 0.1/60 DecimeterPerMinutes 0.1/60
+		MillimeterPerSecond 1e-3 MillimeterPerMinute 0.001/60 MillimeterPerMinutes 0.001/60 MillimeterPerHour 0.001/3600 MicrometerPerSecond 1e-6 MicrometerPerMinute 1e-6/60 MicrometerPerMinutes 1e-6/60 NanometerPerSecond 1e-9 NanometerPerMinute 1e-9/60 NanometerPerMinutes 1e-9/60
 		FootPerSecond 0.3048 FootPerMinute 0.3048/60 FootPerHour 0.3048/3600 InchPerSecond 0.0254 InchPerMinute 0.0254/60 InchPerHour 0.0254/3600 Knot 1852/3600 MilePerHour 0.44704
 		UsSurveyFootPerSecond 1200/3937 UsSurveyFootPerMinute 1200/236220 UsSurveyFootPerHour 1200/14173200 YardPerSecond 0.9144 YardPerMinute 0.9144/60 YardPerHour 0.9144/3600`
 	volumeUnits = `
-		CubicMeter 1 AcreFoot 1233.48183754752 AuTablespoon 2e-5 BoardFoot 2.359737216e-3 Centiliter 1e-5 CubicCentimeter 1e-6 CubicDecimeter 1e-3 CubicFoot 0.028316846592 CubicHectometer 1e6
+		CubicMeter 1 AcreFoot 1/0.000810714 AuTablespoon 2e-5 BoardFoot 2.359737216e-3 Centiliter 1e-5 CubicCentimeter 1e-6 CubicDecimeter 1e-3 CubicFoot 0.028316846592 CubicHectometer 1e6
 		CubicInch 1.6387064e-5 CubicKilometer 1e9 CubicMicrometer 1e-18 CubicMile 4.168181825440579584e9 CubicMillimeter 1e-9 CubicYard 0.764554857984 Decaliter 1e-2 DecausGallon 0.03785411784 Deciliter 1e-4
 		DeciusGallon 0.0003785411784 HectocubicFoot 2.8316846592 HectocubicMeter 100 Hectoliter 0.1 HectousGallon 0.3785411784 ImperialBeerBarrel 0.16365924 ImperialGallon 0.00454609 ImperialOunce 2.84130625e-5
 		ImperialPint 5.6826125e-4 KilocubicFoot 28.316846592 KilocubicMeter 1e3 KiloimperialGallon 4.54609 Kiloliter 1 KilousGallon 3.785411784 Liter 1e-3 MegacubicFoot 28316.846592

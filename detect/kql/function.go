@@ -276,6 +276,9 @@ func (b *binder) unknownFunction(n *call) *problem {
 	if tabularFunctions()[name] != nil {
 		return semanticError(n.fn.span, "SEM0260", "%s() gives a table, and a scalar is expected here", name)
 	}
+	if d := b.find(name); d != nil && d.pattern != nil {
+		return semanticError(n.fn.span, "SEM0260", "the pattern '%s' gives a table, and a scalar is expected here", name)
+	}
 	p := &problem{kind: SemanticError, code: "SEM0260", at: n.fn.span, function: name, msg: supply(name)}
 	if p.msg != "" {
 		return p

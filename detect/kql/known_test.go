@@ -38,6 +38,11 @@ func TestKnownTablesArePacked(t *testing.T) {
 			t.Errorf("%s has no %v", table, column)
 		}
 	}
+	for table, columns := range known {
+		if !slices.Contains(columns, ColumnSchema{"TimeGenerated", DateTime}) || !slices.Contains(columns, ColumnSchema{"Type", String}) {
+			t.Errorf("%s lacks what the records of every table have", table)
+		}
+	}
 }
 
 // A pattern does not stand for every table of the reference.

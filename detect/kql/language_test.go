@@ -49,7 +49,7 @@ var (
 		mvExpandFormQueries, windowQueries, sharedQueries, bagUnpackQueries, ingestionTimeQueries, renderQueries,
 		getSchemaQueries, reorderQueries, watchlistQueries,
 		forkQueries, binAutoQueries, searchQueries, scanQueries, partitionQueries, topNestedQueries, pluginQueries, consumeQueries,
-		toScalarQueries, namedArgumentQueries, numberingQueries, oldFormQueries,
+		toScalarQueries, namedArgumentQueries, numberingQueries, oldFormQueries, patternQueries, batchQueries,
 	}
 )
 

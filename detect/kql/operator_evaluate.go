@@ -17,10 +17,13 @@ func init() {
 	thePlugins = map[string]func(b *binder, n *evaluateNode, in relation) relation{
 		"active_users_count":      bindActiveUsers,
 		"activity_counts_metrics": bindActivityCounts,
+		"activity_engagement":     bindEngagement,
+		"activity_metrics":        bindActivityMetrics,
 		"bag_unpack":              bindBagUnpack,
 		"ipv4_lookup":             bindIPLookup(ipv4Range),
 		"ipv6_lookup":             bindIPLookup(parseIPv6),
 		"narrow":                  bindNarrow,
+		"new_activity_metrics":    bindNewActivity,
 		"pivot":                   bindPivot,
 		"rolling_percentile":      bindRollingPercentile,
 		"rows_near":               bindRowsNear,
@@ -32,8 +35,7 @@ func init() {
 // refusedPlugins are those of the language that are not here, with the nearest
 // that is.
 var refusedPlugins = map[string]string{
-	"activity_engagement": "summarize dcount() by bin() counts users",
-	"activity_metrics":    "activity_counts_metrics counts users over time", "ai_chat_completion": "no query calls a service",
+	"ai_chat_completion":        "no query calls a service",
 	"ai_chat_completion_prompt": "no query calls a service", "ai_embeddings": "no query calls a service", "ai_embed_text": "no query calls a service",
 	"autocluster": "summarize count() by the columns shows the greatest groups", "azure_digital_twins_query_request": "no query calls a service",
 	"basket": "summarize count() by the columns shows the greatest groups", "cosmosdb_sql_request": "no query calls a service",
@@ -43,8 +45,8 @@ var refusedPlugins = map[string]string{
 	"funnel_sequence": "scan follows sequences", "funnel_sequence_completion": "scan follows sequences", "geo_line_lookup": "compare by the country or the city",
 	"geo_polygon_lookup": "compare by the country or the city", "http_request": "no query calls a service", "http_request_post": "no query calls a service",
 	"identity": "as names a table", "infer_storage_schema": "no query reads a storage account", "mysql_request": "no query calls a service",
-	"infer_storage_schema_with_suggestions": "no query reads a storage account", "new_activity_metrics": "activity_counts_metrics counts new users",
-	"postgresql_request": "no query calls a service", "preview": "take gives some rows", "python": "no query runs a program", "r": "no query runs a program",
+	"infer_storage_schema_with_suggestions": "no query reads a storage account",
+	"postgresql_request":                    "no query calls a service", "preview": "take gives some rows", "python": "no query runs a program", "r": "no query runs a program",
 	"schema_merge":    "union merges tables",
 	"sequence_detect": "scan follows sequences",
 	"sql_request":     "no query calls a service",
@@ -356,7 +358,9 @@ func (u *unpacking) conflictAt(column string) *problem {
 // discovered finds the columns in the rows. The input runs while the query is
 // bound, because nothing else knows them. The columns come in the order of
 // their names behind those of the input. Each has the type of its values, or is
-// dynamic if they differ.
+// dynamic if they differ. The reference says that the input's columns are extended
+// by the others, so that a column keeps its place where a property has its name;
+// of its two examples an earlier edition prints them so, and a later one by name.
 func (u *unpacking) discovered(b *binder) relation {
 	if b.subtables > 0 {
 		panic(unsupportedError(u.at, "bag_unpack() inside mv-apply or partition needs its columns: declare them with : (name:type, ...)"))

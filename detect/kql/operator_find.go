@@ -14,7 +14,7 @@ type findNode struct {
 	predicate node
 	columns   []findColumn // of project
 	project   bool
-	pack      bool // project ..., pack(*)
+	pack      bool // project ..., pack_all(), or pack(*) as the official parser has it
 }
 
 type findColumn struct {
@@ -69,6 +69,10 @@ func (p *parser) findColumns(n *findNode) {
 			p.at += 2
 			p.expect("*", "in pack()")
 			p.expect(")", "after *")
+			n.pack = true
+		} else if p.cur().word("pack_all") && p.peek().is("(") {
+			p.at += 2
+			p.expect(")", "after pack_all(")
 			n.pack = true
 		} else {
 			c := findColumn{name: p.name("of a column")}

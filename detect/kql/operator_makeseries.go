@@ -129,19 +129,9 @@ func (n *makeSeriesNode) bind(b *binder, in relation) relation {
 // bindAggregate binds an aggregate, and its default.
 func (n *makeSeriesNode) bindAggregate(b *binder, a seriesAggregate, s *seriesMaker, values *projection, names *naming) {
 	if c, ok := a.expr.(*call); ok && b.find(c.fn.text) == nil && givesColumns(c.fn.text) {
-		cols := aggregates()[c.fn.text].columns(b, a.named, c)
-		if len(cols) != 1 {
-			panic(unsupportedError(c.span, "make-series takes aggregates of one value, and %s() gives %d columns here", c.fn.text, len(cols)))
+		for _, col := range b.namedAggregates(a.named, c) {
+			n.addAggregate(b, a, col, s, values, names)
 		}
-		col := namedColumn{name: cols[0].name, e: &columnExpr{col: cols[0]}}
-		switch len(a.names) {
-		case 0:
-		case 1:
-			col.name, col.declared, col.at = a.names[0].text, true, a.names[0].span
-		default:
-			panic(semanticError(a.names[1].span, "SEM0001", "%s() gives 1 column here, and %d names are given", c.fn.text, len(a.names)))
-		}
-		n.addAggregate(b, a, col, s, values, names)
 		return
 	}
 	n.addAggregate(b, a, b.namedColumn(a.named, nil), s, values, names)

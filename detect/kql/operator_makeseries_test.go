@@ -45,6 +45,9 @@ var seriesQueries = []struct{ query, want, official string }{
 		want: "timestamp:datetime, Column1:dynamic, dcount_metric:dynamic, d:dynamic\n2016-12-23T00:00:00.0000000Z | [8,6,10] | [3,3,4] | " + `["2017-01-01T00:00:00.0000000Z","2017-01-04T00:00:00.0000000Z","2017-01-07T00:00:00.0000000Z"]`},
 	{query: seriesLog + "| make-series percentile(metric, 90) on timestamp from stime to etime step 3d | project-away timestamp", want: "percentile_metric_90:dynamic\n[6.0,13.0,11.0]",
 		official: "the parser calls the arrays longs"},
+	{query: seriesLog + "| make-series percentiles(metric, 50, 90), n=count() on timestamp from stime to etime step 3d | project-away timestamp", want: "percentile_metric_50:dynamic, percentile_metric_90:dynamic, n:dynamic\n[4.0,8.0,8.0] | [6.0,13.0,11.0] | [4,3,5]",
+		official: "the parser calls the arrays longs"},
+	{query: seriesLog + "| make-series (high, at)=arg_max(metric, bin(timestamp, 1d)) default=real(null) on timestamp from stime to datetime(2017-01-04) step 2d | project high, at", want: "high:dynamic, at:dynamic\n" + `[4.0,6.0] | ["2017-01-01T00:00:00.0000000Z","2017-01-03T00:00:00.0000000Z"]`},
 	{query: seriesLog + "| make-series n=count() on timestamp to datetime(2017-01-03) step 1d by bin(timestamp, 30d) | project n", want: "n:dynamic\n[1,1,1]"},
 	{query: seriesLog + "| make-series n=count() on timestamp from datetime(2018-01-01) to datetime(2018-01-03) step 1d", want: "n:dynamic, timestamp:dynamic"},
 	{query: "range t from 1h to 5h step 90m | make-series max(t), n=count() default=7 on t from 0h to 6h step 2h", want: "max_t:dynamic, n:dynamic, t:dynamic\n" + `["01:00:00","02:30:00","04:00:00"] | [1,1,1] | ["00:00:00","02:00:00","04:00:00"]`},
@@ -135,7 +138,7 @@ var seriesRefusals = []struct{ query, at, message, official string }{
 	{query: "print s = 'a' | make-series count() on s step 1", at: "1", message: "no step"},
 	{query: "range n from 1 to 2 step 1 | make-series count() on n in range(1, 2)", at: "1", message: "3 arguments"},
 	{query: "range n from 1 to 2 step 1 | make-series count() on n step 1 by n", at: "n", message: "two columns"},
-	{query: "range n from 1 to 2 step 1 | make-series arg_max(n, *), arg_max(n, n) on n step 1", at: "arg_max(n, n)", message: "one value"},
+	{query: "range n from 1 to 2 step 1 | make-series (a, b, c)=arg_max(n, n) on n step 1", at: "c", message: "arg_max() gives 2 columns here, and 3 names are given"},
 	{query: "range n from 1 to 2 step 1 | make-series count() on n step 0", at: "0", message: "greater than 0", official: "the parser does not ask how large the step is"},
 	{query: "range n from 1 to 2 step 1 | make-series count() on n from 1 to long(null) step 1", at: "1", message: "null", official: "the parser does not ask how large the step is"},
 }

@@ -54,7 +54,8 @@ func (n *mvExpandNode) parseItemIndex(opts map[string]option) {
 	}
 }
 
-// parseColumns reads the arrays and the limit, as mv-apply has them too.
+// parseColumns reads the arrays and the limit, as mv-apply has them too. The
+// reference's samples write take for limit.
 func (n *mvExpandNode) parseColumns(p *parser) {
 	for {
 		c := mvColumn{named: p.namedExpr()}
@@ -69,7 +70,7 @@ func (n *mvExpandNode) parseColumns(p *parser) {
 			break
 		}
 	}
-	if p.acceptWord("limit") {
+	if p.acceptWord("limit") || p.acceptWord("take") {
 		n.limit = p.expr()
 	}
 }

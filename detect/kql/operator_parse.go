@@ -360,9 +360,9 @@ func groupPattern(t Type) string {
 func fieldPattern(t Type) string {
 	switch t {
 	case Int, Long:
-		return `[-+]?\d+`
+		return `[-+]?[0-9]+`
 	case Real, Decimal:
-		return `[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?`
+		return `[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?`
 	case Bool:
 		return `(?i:true|false|\d+)`
 	case DateTime:
@@ -400,22 +400,22 @@ func (n *parseNode) regexMatcher() func(string, []Value) bool {
 				sb.WriteString(`\z`)
 			}
 		default:
-			if _, err := regexp.Compile(part.text); err != nil {
+			if _, err := compileRegexp(part.text); err != nil {
 				panic(semanticError(part.at, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 			}
 			sb.WriteString("(?:" + part.text + ")")
 		}
 	}
-	re, err := regexp.Compile(sb.String())
+	re, err := compileRegexp(sb.String())
 	if err != nil {
 		panic(semanticError(n.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 	}
 	groups := make([]int, len(types))
 	for i := range groups {
-		groups[i] = 2 * re.SubexpIndex(fmt.Sprint(groupPrefix, i))
+		groups[i] = 2 * re.ascii.SubexpIndex(fmt.Sprint(groupPrefix, i))
 	}
 	return func(text string, values []Value) bool {
-		m := re.FindStringSubmatchIndex(text)
+		m := re.on(text).FindStringSubmatchIndex(text)
 		if m == nil {
 			return false
 		}

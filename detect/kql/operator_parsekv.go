@@ -2,7 +2,6 @@ package kql
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,7 +18,7 @@ type parseKVNode struct {
 	quotes   []quotePair
 	escapes  []rune
 	greedy   bool
-	regex    *regexp.Regexp
+	regex    *textPattern
 }
 
 type quotePair struct{ open, closing rune }
@@ -99,12 +98,12 @@ func (n *parseKVNode) option(p *parser, given map[string]span) {
 		}
 		n.escapes = append(n.escapes, runes[0])
 	case "regex":
-		re, err := regexp.Compile(text)
+		re, err := compileRegexp(text)
 		if err != nil {
 			panic(semanticError(value.span, "SEM0420", "the regular expression is not valid: %s", regexpReason(err)))
 		}
-		if re.NumSubexp() != 2 {
-			panic(semanticError(value.span, "SEM0420", "the regular expression needs two groups, one for the key and one for the value, and it has %d", re.NumSubexp()))
+		if re.ascii.NumSubexp() != 2 {
+			panic(semanticError(value.span, "SEM0420", "the regular expression needs two groups, one for the key and one for the value, and it has %d", re.ascii.NumSubexp()))
 		}
 		n.regex = re
 	}
@@ -135,7 +134,7 @@ func (n *parseKVNode) bind(b *binder, in relation) relation {
 		r := &pairReader{parseKVNode: n, values: values, seen: make([]bool, len(values))}
 		switch {
 		case n.regex != nil:
-			for _, m := range n.regex.FindAllStringSubmatch(text, -1) {
+			for _, m := range n.regex.on(text).FindAllStringSubmatch(text, -1) {
 				r.pair(m[1], m[2])
 			}
 		case n.kv == "":

@@ -36,6 +36,8 @@ var searchQueries = []queryCase{
 	{query: `find "alpha" | project source_, pack_.s, pack_.x`, want: "source_:string, pack__s:dynamic, pack__x:dynamic\nT | alpha | null\nU | alpha | 0.5\nU | alpha | 0.25"},
 	{query: `find in (T, U) where s == "alpha" | project source_, s, n, pack_.x`, want: "source_:string, s:string, n:long, pack__x:dynamic\nT | alpha | 1 | null\nU | alpha | 1 | 0.5\nU | alpha | 7 | 0.25"},
 	{query: `find in (Events, Logons, U) where User == "bob"`, want: "source_:string, TimeGenerated:datetime, User:string, pack_:dynamic\nEvents | 2026-03-17T09:00:00.0000000Z | bob | {\"Code\":\"500121\",\"Details\":{\"reason\":\"fraud report\"}}\nLogons | 2026-03-17T09:00:00.0000000Z | bob | {}\nLogons | 2026-03-17T09:10:00.0000000Z | bob | {}"},
+	{query: `find in (U, Logons) where s == "gamma" project s, User, pack_all()`, want: "source_:string, s:string, User:string, pack_:dynamic\nU | gamma | '' | {\"n\":2,\"x\":8.0}", official: "the parser takes pack(*), and the reference pack_all()"},
+	{query: `find in (U) where s == "gamma" project pack_all()`, want: "source_:string, pack_:dynamic\nU | {\"s\":\"gamma\",\"n\":2,\"x\":8.0}", official: "the parser takes pack(*), and the reference pack_all()"},
 	{query: `find in (U, Logons) where s == "gamma" project s, User, pack(*)`, want: "source_:string, s:string, User:string, pack_:dynamic\nU | gamma | '' | {\"n\":2,\"x\":8.0}"},
 	{query: `find in (U, Logons) where s == "gamma" or User == "ann" project n:string, User`, want: "source_:string, n:string, User:string\nU | 2 | ''\nLogons | '' | ann"},
 	{query: "find withsource=Of in (U) where n == 7", want: "Of:string, s:string, n:long, x:real\nU | alpha | 7 | 0.25"},

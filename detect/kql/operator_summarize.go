@@ -47,16 +47,9 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 	defer func() { b.agg = nil }()
 	for _, item := range n.aggregates {
 		if c, ok := item.expr.(*call); ok && b.find(c.fn.text) == nil && givesColumns(c.fn.text) {
-			cols := aggregates()[c.fn.text].columns(b, item, c)
-			if len(item.names) > len(cols) {
-				panic(semanticError(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names)))
-			}
-			for i, col := range cols {
-				named := namedColumn{name: col.name}
-				if i < len(item.names) {
-					named = namedColumn{name: item.names[i].text, declared: true, at: item.names[i].span}
-				}
-				out.pass(names.column(named), col)
+			for _, col := range b.namedAggregates(item, c) {
+				ref, _ := col.e.(*columnExpr)
+				out.pass(names.column(col), ref.col)
 			}
 			continue
 		}
@@ -70,6 +63,25 @@ func (n *summarizeNode) bind(b *binder, in relation) relation {
 		}
 	}
 	return out
+}
+
+// namedAggregates binds an aggregate that gives several columns, under the names
+// that the query gives them.
+func (b *binder) namedAggregates(item named, c *call) []namedColumn {
+	var list []namedColumn
+	cols := aggregates()[c.fn.text].columns(b, item, c)
+	if len(item.names) > len(cols) {
+		panic(semanticError(item.names[len(cols)].span, "SEM0001", "%s() gives %d columns here, and %d names are given", c.fn.text, len(cols), len(item.names)))
+	}
+	for i, col := range cols {
+		named := namedColumn{name: col.name}
+		if i < len(item.names) {
+			named = namedColumn{name: item.names[i].text, declared: true, at: item.names[i].span}
+		}
+		named.e = &columnExpr{col: col}
+		list = append(list, named)
+	}
+	return list
 }
 
 // groupable refuses a dynamic as a key.

@@ -1,7 +1,6 @@
 package kql
 
 import (
-	"regexp"
 	"sync"
 )
 
@@ -30,7 +29,7 @@ type recent[V any] struct {
 
 var (
 	recentQueries = &recent[parsedQuery]{most: mostParsed, bytes: mostParsedBytes}
-	recentRegexps = &recent[*regexp.Regexp]{most: mostRegexps, bytes: mostRegexpBytes}
+	recentRegexps = &recent[*textPattern]{most: mostRegexps, bytes: mostRegexpBytes}
 )
 
 func (r *recent[V]) get(text string) (V, bool) {
@@ -63,11 +62,11 @@ func parsed(text string) (statements []statement, body node) {
 }
 
 // constantRegexp compiles a regular expression of a query's text.
-func constantRegexp(text string) (*regexp.Regexp, error) {
+func constantRegexp(text string) (*textPattern, error) {
 	if re, ok := recentRegexps.get(text); ok {
 		return re, nil
 	}
-	re, err := regexp.Compile(text)
+	re, err := compileRegexp(text)
 	if err == nil {
 		recentRegexps.put(text, re)
 	}
@@ -76,9 +75,9 @@ func constantRegexp(text string) (*regexp.Regexp, error) {
 
 // rowRegexp compiles a regular expression that may be of a query's text. There can
 // be another for each row: so it is not kept.
-func rowRegexp(text string) (*regexp.Regexp, error) {
+func rowRegexp(text string) (*textPattern, error) {
 	if re, ok := recentRegexps.get(text); ok {
 		return re, nil
 	}
-	return regexp.Compile(text)
+	return compileRegexp(text)
 }

@@ -37,9 +37,7 @@ func (p *parser) query() (statements []statement, query node) {
 	if p.cur().kind == tokEnd {
 		panic(syntaxError(p.cur().span, "the query has no tabular expression: a table's name, print, range, datatable or union"))
 	}
-	query = p.tablePipeline()
-	for p.accept(";") {
-	}
+	query = p.batch(p.tablePipeline())
 	if p.cur().kind != tokEnd {
 		panic(p.unexpected("expected | and an operator, or the end of the query"))
 	}
@@ -139,8 +137,10 @@ func (p *parser) statements(kind tokenKind, closing string) []statement {
 		case start.text == "declare" && p.peek().word("query_parameters"):
 			p.at += 2
 			list = append(list, p.queryParameters()...)
+		case start.text == "declare" && p.peek().word("pattern"):
+			list = append(list, p.patternStatement())
 		case start.text == "declare" || start.text == "alias" || start.text == "restrict":
-			panic(unsupportedError(start.span, "the statement '%s' is not supported; let, set and declare query_parameters are", start.text))
+			panic(unsupportedError(start.span, "the statement '%s' is not supported; let, set, declare query_parameters and declare pattern are", start.text))
 		default:
 			return list
 		}
@@ -226,14 +226,19 @@ func (p *parser) lambda() *lambda {
 		}
 	}
 	p.expect(")", "after the parameters")
+	fn.span = start.to(p.body(fn))
+	return fn
+}
+
+// body reads { statements and an expression }, and gives where it ends.
+func (p *parser) body(fn *lambda) span {
 	p.expect("{", "before the body")
 	p.enter()
 	fn.lets = p.statements(tokPunct, "}")
 	fn.body, _ = withoutRender(p.tablePipeline()) // only the query's own render counts
 	p.leave()
 	p.accept(";")
-	fn.span = start.to(p.expect("}", "after the body"))
-	return fn
+	return p.expect("}", "after the body")
 }
 
 func (p *parser) parameter() parameter {

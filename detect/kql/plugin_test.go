@@ -3,6 +3,9 @@ package kql
 // seenRows are who was seen on which day, and where.
 const seenRows = `let Seen = datatable(who:string, day:long, at:string)["ann", 1, "home", "bob", 1, "home", "ann", 2, "work", "ann", 3, "work", "bob", 5, "work", "ann", 5, "home"]; `
 
+// newUsers are those of the reference's example of new_activity_metrics.
+const newUsers = "let Users = range d from 1 to 5 step 1 | extend day = datetime(2019-10-31) + d * 1d | mv-expand user = dynamic([[0,2,3,4],[0,1,3,4,5],[0,2,4,5],[0,1,2,3],[0,1,2,3,4]])[d-1] to typeof(long) | project user, day; "
+
 // pluginQueries call the plugins of evaluate.
 var pluginQueries = []queryCase{
 	{query: "U | evaluate pivot(s)", want: "n:long, x:real, alpha:long, gamma:long\n1 | 0.5 | 1 | 0\n7 | 0.25 | 1 | 0\n2 | 8 | 0 | 1"},
@@ -37,6 +40,26 @@ var pluginQueries = []queryCase{
 	{query: "Logons | evaluate activity_counts_metrics(User, TimeGenerated, 1, 2, 1h)", err: "1:64 a datetime is expected here, and this is a long: todatetime() converts", official: "the parser does not ask how the types of the arguments go together"},
 	{query: "U | evaluate activity_counts_metrics(s, n, 1, 7, 0)", err: "1:50 the window of activity_counts_metrics() must be positive", official: "the parser takes a window of any length"},
 	{query: "U | evaluate activity_counts_metrics(s, n, 1, 7)", err: "1:14 activity_counts_metrics() takes at least 5 arguments and got 4"},
+	{query: seenRows + "Seen | evaluate activity_engagement(who, day, 1, 5, 1, 2)", want: "day:long, dcount_activities_inner:long, dcount_activities_outer:long, activity_ratio:real\n1 | 2 | 2 | 1\n2 | 1 | 2 | 0.5\n3 | 1 | 1 | 1\n5 | 2 | 2 | 1"},
+	{query: seenRows + "Seen | evaluate activity_engagement(who, day, 2, 4)", want: "day:long, dcount_activities_inner:long, dcount_activities_outer:long, activity_ratio:real\n0 | 2 | 2 | 1\n2 | 1 | 2 | 0.5\n4 | 2 | 2 | 1"},
+	{query: seenRows + "Seen | evaluate activity_engagement(who, day, 1, 5, 1, 9, at) | where day == 5", want: "day:long, at:string, dcount_activities_inner:long, dcount_activities_outer:long, activity_ratio:real\n5 | home | 1 | 2 | 0.5\n5 | work | 1 | 2 | 0.5"},
+	{query: seenRows + "Seen | evaluate activity_engagement(who, day, 1, 2, at)", err: "1:180 activity_engagement() takes at least 6 arguments and got 5"},
+	{query: seenRows + "Seen | evaluate activity_metrics(who, day, 1, 5, 1)", want: "day:long, dcount_values:long, dcount_newvalues:long, retention_rate:real, churn_rate:real\n1 | 2 | 2 | NaN | NaN\n2 | 1 | 0 | 0.5 | 0.5\n3 | 1 | 0 | 1 | 0\n5 | 2 | 2 | NaN | NaN"},
+	{query: seenRows + "Seen | evaluate activity_metrics(who, day, 2)", want: "day:long, dcount_values:long, dcount_newvalues:long, retention_rate:real, churn_rate:real\n0 | 2 | 2 | NaN | NaN\n2 | 1 | 0 | 0.5 | 0.5\n4 | 2 | 1 | 1 | 0"},
+	{query: seenRows + "Seen | evaluate activity_metrics(who, day, 1, 4, 2, at) | project day, at, dcount_values", want: "day:long, at:string, dcount_values:long\n1 | home | 2\n1 | work | 1\n3 | work | 1"},
+	{query: seenRows + "Seen | extend day = datetime(2026-03-01) + day * 4d | evaluate activity_metrics(who, day, 'week')", want: "day:datetime, dcount_values:long, dcount_newvalues:long, retention_rate:real, churn_rate:real\n2026-03-01T00:00:00.0000000Z | 2 | 2 | NaN | NaN\n2026-03-08T00:00:00.0000000Z | 1 | 0 | 0.5 | 0.5\n2026-03-15T00:00:00.0000000Z | 2 | 1 | 1 | 0", official: "the parser takes no week, and the reference does"},
+	{query: seenRows + "Seen | extend day = datetime(2026-03-01) + day * 20d | evaluate activity_metrics(who, day, datetime(2026-01-01), datetime(2026-12-31), 'month') | project day, dcount_newvalues", want: "day:datetime, dcount_newvalues:long\n2026-03-01T00:00:00.0000000Z | 2\n2026-04-01T00:00:00.0000000Z | 0\n2026-06-01T00:00:00.0000000Z | 2", official: "the parser takes no month, and the reference does"},
+	{query: seenRows + "Seen | extend day = datetime(2026-03-01) + day * 200d | evaluate activity_metrics(who, day, 'year') | project day, dcount_newvalues", want: "day:datetime, dcount_newvalues:long\n2026-01-01T00:00:00.0000000Z | 2\n2027-01-01T00:00:00.0000000Z | 0\n2028-01-01T00:00:00.0000000Z | 1", official: "the parser takes no year, and the reference does"},
+	{query: seenRows + "Seen | extend day = todatetime(day) | evaluate activity_metrics(who, day, 'day')", err: "1:238 the window of activity_metrics() is a timespan, or 'week', 'month' or 'year'"},
+	{query: seenRows + "Seen | evaluate activity_metrics(who, day)", err: "1:180 activity_metrics() takes at least 5 arguments and got 2", official: "the parser takes it without a window"},
+	// The users of the reference's example.
+	{query: newUsers + "Users | evaluate new_activity_metrics(user, day, datetime(2019-11-01), datetime(2019-11-07) - 1tick, 1d) | where from_day < datetime(2019-11-03) | project-rename f=from_day, t=to_day, n=dcount_new_values, r=dcount_retained_values, c=dcount_churn_values, rr=retention_rate, cr=churn_rate | extend f=dayofmonth(f), t=dayofmonth(t)",
+		want: "f:int, t:int, n:long, r:long, c:long, rr:real, cr:real\n1 | 1 | 4 | 4 | 0 | 1 | 0\n1 | 2 | 2 | 3 | 1 | 0.75 | 0.25\n1 | 3 | 1 | 3 | 1 | 0.75 | 0.25\n1 | 4 | 1 | 3 | 1 | 0.75 | 0.25\n1 | 5 | 1 | 4 | 0 | 1 | 0\n1 | 6 | 0 | 0 | 4 | 0 | 1\n2 | 2 | 2 | 2 | 0 | 1 | 0\n2 | 3 | 0 | 1 | 1 | 0.5 | 0.5\n2 | 4 | 0 | 1 | 1 | 0.5 | 0.5\n2 | 5 | 0 | 1 | 1 | 0.5 | 0.5\n2 | 6 | 0 | 0 | 2 | 0 | 1"},
+	{query: newUsers + "Users | evaluate new_activity_metrics(user, day, datetime(2019-11-02), datetime(2019-11-05), 1d, datetime(2019-11-02), (Users | where user == 3 or day < datetime(2019-11-02))) | project to_day, dcount_new_values, dcount_retained_values, dcount_churn_values",
+		want: "to_day:datetime, dcount_new_values:long, dcount_retained_values:long, dcount_churn_values:long\n2019-11-02T00:00:00.0000000Z | 2 | 2 | 0\n2019-11-03T00:00:00.0000000Z | 0 | 1 | 1\n2019-11-04T00:00:00.0000000Z | 0 | 1 | 1\n2019-11-05T00:00:00.0000000Z | 0 | 1 | 1"},
+	{query: seenRows + "Seen | evaluate new_activity_metrics(who, day, 1, 5, 4, at) | project from_day, to_day, at, dcount_new_values, retention_rate", want: "from_day:long, to_day:long, at:string, dcount_new_values:long, retention_rate:real\n1 | 1 | home | 2 | 1\n1 | 5 | home | 0 | 0.5\n1 | 1 | work | 1 | 1\n1 | 5 | work | 1 | 0\n5 | 5 | home | 0 | NaN\n5 | 5 | work | 1 | 1"},
+	{query: seenRows + "Seen | evaluate new_activity_metrics(who, day, 1, 5, 1, Seen | project day)", err: "1:220 the lookback table of new_activity_metrics() has no column 'who'"},
+	{query: seenRows + "Seen | evaluate new_activity_metrics(who, day, 1, 5)", err: "1:180 new_activity_metrics() takes at least 5 arguments and got 4"},
 	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 2, 5, 2, 1)", want: "day:long, Count:long, Dcount:long\n2 | 3 | 2\n3 | 2 | 1\n4 | 1 | 1\n5 | 2 | 2"},
 	{query: seenRows + "Seen | evaluate sliding_window_counts(who, day, 1, 9, 1, 2, at)", want: "day:long, at:string, Count:long, Dcount:long\n1 | home | 2 | 2\n1 | work | 1 | 1\n3 | work | 1 | 1\n5 | home | 1 | 1\n5 | work | 1 | 1"},
 	{query: seenRows + "Seen | extend day = todatetime('2026-03-01') + day * 1d | evaluate sliding_window_counts(who, day, datetime(2026-03-06), datetime(2026-03-06), 1d, 12h)", want: "day:datetime, Count:long, Dcount:long\n2026-03-06T00:00:00.0000000Z | 2 | 2"},
@@ -61,5 +84,5 @@ var pluginQueries = []queryCase{
 	{query: "U | evaluate rows_near(n, 1)", err: "1:24"},
 	{query: "U | evaluate rows_near(n > 1, -1)", err: "1:31 the number of rows of rows_near() must not be negative", official: "the parser takes any number"},
 	{query: "U | evaluate autocluster()", err: "1:14 the plugin 'autocluster' is not supported; summarize count() by the columns shows the greatest groups"},
-	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: active_users_count, activity_counts_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, pivot, rolling_percentile, rows_near, session_count, sliding_window_counts"},
+	{query: "U | evaluate nonsense()", err: "1:14 unknown plugin 'nonsense'; these are supported: active_users_count, activity_counts_metrics, activity_engagement, activity_metrics, bag_unpack, ipv4_lookup, ipv6_lookup, narrow, new_activity_metrics, pivot, rolling_percentile, rows_near, session_count, sliding_window_counts"},
 }

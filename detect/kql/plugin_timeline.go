@@ -16,7 +16,10 @@ type timeline struct {
 	id, time   *column
 	dimensions []*column
 	cols       []*column // the time, the dimensions, and what it computes
+	leading    int       // how many of the values stand before the dimensions
 	byTime     bool      // the rows come in the order of time, rather than by dimensions
+	before     relation  // a table whose ids are known, or nil
+	beforeID   *column
 	// compute gives the rows of one combination. Its points are in the order of time.
 	// The moments are charged as they are made.
 	compute func(held *made, points []point) ([]moment, error)
@@ -26,6 +29,7 @@ type timeline struct {
 type made struct {
 	memory
 	moments int
+	past    map[string]bool // the ids of the table before
 }
 
 // make charges so many moments.
@@ -134,10 +138,47 @@ func (t *timeline) prepare(map[*column]bool) {
 		below[d] = true
 	}
 	t.in.prepare(below)
+	if t.before != nil {
+		t.before.prepare(map[*column]bool{t.beforeID: true})
+	}
 }
 
 func (t *timeline) explain(x *explainer) explained {
-	return explained{text: "evaluate " + t.name + "(" + x.columnName(t.id) + ", " + x.columnName(t.time) + ")", gives: t.cols, inputs: []relation{t.in}}
+	return explained{text: "evaluate " + t.name + "(" + x.columnName(t.id) + ", " + x.columnName(t.time) + ")", gives: t.cols, inputs: t.inputs()}
+}
+
+func (t *timeline) inputs() []relation {
+	if t.before != nil {
+		return []relation{t.in, t.before}
+	}
+	return []relation{t.in}
+}
+
+// known gives the ids of the table before.
+func (t *timeline) known(held *made) (map[string]bool, error) {
+	if t.before == nil {
+		return nil, nil
+	}
+	all, err := collect(t.before, held.x)
+	if err != nil {
+		return nil, err
+	}
+	defer all.free()
+	past := make(map[string]bool)
+	ids := all.cols[columnIndex(t.before.columns(), t.beforeID)]
+	for row := range all.n {
+		if row%rowsBetweenLooks == 0 {
+			if err := held.x.stopped(); err != nil {
+				return nil, err
+			}
+		}
+		key := string(groupKey(nil, ids.value(row)))
+		if err := held.add(allocated(int64(len(key))) + 2*textEntry); err != nil {
+			return nil, err
+		}
+		past[key] = true
+	}
+	return past, nil
 }
 
 func (t *timeline) run(x *execution, emit func(*batch) error) error {
@@ -156,6 +197,9 @@ func (t *timeline) run(x *execution, emit func(*batch) error) error {
 	groups := newKeyIndex(types).number(dims, all.n, nil)
 	held := made{memory: memory{x: x}}
 	defer held.free()
+	if held.past, err = t.known(&held); err != nil {
+		return err
+	}
 	points := make(map[int32][]point)
 	for row := range all.n {
 		if row%rowsBetweenLooks == 0 {
@@ -188,7 +232,7 @@ func (t *timeline) run(x *execution, emit func(*batch) error) error {
 			list = append(list, m)
 		}
 	}
-	slices.SortFunc(list, func(v, w moment) int {
+	slices.SortStableFunc(list, func(v, w moment) int {
 		order, _ := compare(v.at, w.at)
 		if t.byTime {
 			return cmp.Or(order, cmp.Compare(v.group, w.group))
@@ -202,10 +246,14 @@ func (t *timeline) run(x *execution, emit func(*batch) error) error {
 	for i, m := range list {
 		out.cols[0].set(i, convert(m.at, t.time.typ))
 		for d := range dims {
-			out.cols[1+d].set(i, dims[d].value(m.row))
+			out.cols[1+t.leading+d].set(i, dims[d].value(m.row))
 		}
 		for at, v := range m.vals {
-			out.cols[1+len(dims)+at].set(i, v)
+			if at < t.leading {
+				out.cols[1+at].set(i, v)
+			} else {
+				out.cols[1+len(dims)+at].set(i, v)
+			}
 		}
 	}
 	return emitRows(out, emit)

@@ -27,6 +27,7 @@ type Kept struct {
 // Delivery is what one destination has of an alert.
 type Delivery struct {
 	Destination string
+	Address     string // of its Target, if it has one
 	// Sent is when it was accepted, and Dropped when it was given up by hand. If both
 	// are zero it is owed.
 	Sent, Dropped time.Time
@@ -113,7 +114,7 @@ func keptOf(ruleID, key string, o *outRow) Kept {
 	k := Kept{Alert: o.alert, ruleID: ruleID, key: key}
 	for _, d := range o.to {
 		k.Deliveries = append(k.Deliveries, Delivery{
-			Destination: d.Name, Sent: d.Sent, Dropped: d.Dropped, Attempts: d.Attempts, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
+			Destination: d.Name, Address: d.Address, Sent: d.Sent, Dropped: d.Dropped, Attempts: d.Attempts, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
 		})
 	}
 	return k

@@ -335,6 +335,46 @@ func TestCutFromTheLeastImportantEnd(t *testing.T) {
 	}
 }
 
+// TestCardIsCut has a card that is too large: a button is whole or gone, and what is left
+// of a fact says how much is not.
+func TestCardIsCut(t *testing.T) {
+	t.Parallel()
+	a := largeAlert(1, "x")
+	a.Context = &alert.Context{}
+	for range 3_000 {
+		a.Context.Timeline = append(a.Context.Timeline, alert.Moment{Time: noon, Text: strings.Repeat("m", 400)})
+	}
+	whole := alert.Card{Headline: "h", Guidance: "g", Facts: []alert.CardFact{{Label: "l", Values: []string{"1", "2"}, More: 3}}, Buttons: []alert.CardButton{{Title: "t", URL: "https://h.example/"}}}
+	hostile := alert.Card{Headline: strings.Repeat("h", 900_000), Guidance: "g", Facts: []alert.CardFact{{Label: "l", Values: []string{strings.Repeat("v", 500_000), "2", "3"}}},
+		Buttons: []alert.CardButton{{Title: "t", URL: "https://h.example/" + strings.Repeat("x", 500_000)}, {Title: "u", URL: "https://h.example/u"}}}
+	for name, c := range map[string]*alert.Card{"whole": &whole, "hostile": &hostile} {
+		a.Card = c
+		text, err := alertText(a, maxAlert)
+		if err != nil || units(text) > maxAlert {
+			t.Fatalf("%s: %d units: %v", name, units(text), err)
+		}
+		var got alert.Alert
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Card == nil || got.Card.Guidance != "g" {
+			t.Fatalf("%s: %.500v", name, got.Card)
+		}
+		for _, b := range got.Card.Buttons {
+			if b != whole.Buttons[0] && b.URL != "https://h.example/u" {
+				t.Errorf("%s: a button leads to %.100s", name, b.URL)
+			}
+		}
+		if name == "whole" {
+			if diff := cmp.Diff(c, got.Card); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		} else if f := got.Card.Facts; len(f) > 0 && len(f[0].Values)+f[0].More != 3 {
+			t.Errorf("%d values and %d more are left of 3", len(f[0].Values), f[0].More)
+		}
+	}
+}
+
 // TestStormIsKept expects of a storm that all of its activities are seen and that
 // its destinations get its rows, whole.
 func TestStormIsKept(t *testing.T) {

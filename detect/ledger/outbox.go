@@ -21,6 +21,8 @@ type Owed struct {
 	// gives all of it.
 	Alert       *alert.Alert
 	Destination string
+	// Address is that of its Target, if it has one. It is the Alert's then, too.
+	Address string
 	// Recorded is when it was recorded, or when Retry was called after that. It
 	// orders what is owed.
 	Recorded time.Time
@@ -124,8 +126,13 @@ func (o *outRow) owed(key string) []Owed {
 	var list []Owed
 	for _, d := range o.to {
 		if !d.settled() {
+			a := &o.alert
+			if d.Address != "" {
+				of := d.addressed(o.alert)
+				a = &of
+			}
 			list = append(list, Owed{
-				Place: Place(key), Alert: &o.alert, Destination: d.Name, Recorded: o.order(),
+				Place: Place(key), Alert: a, Destination: d.Name, Address: d.Address, Recorded: o.order(),
 				Attempts: d.Attempts, Counted: d.Counted, Mark: d.Mark, Unanswered: d.Unanswered, LastError: d.LastError, Next: d.Next, Parked: d.Parked,
 			})
 		}
@@ -141,10 +148,11 @@ func (l *Ledger) Claim(ctx context.Context, owed Owed, now, until time.Time) (wh
 	holder := newHolder()
 	err = l.update(ctx, &owed, false, func(o *outRow) bool {
 		whole = o.alert
-		i := o.find(owed.Destination)
+		i := o.find(owed.Destination, owed.Address)
 		if i < 0 || o.to[i].Parked {
 			return false
 		}
+		whole = o.to[i].addressed(whole)
 		if o.to[i].Holder == holder {
 			claimed = true // by the attempt before, though the answer said otherwise
 			return false
@@ -253,7 +261,7 @@ func (l *Ledger) OwedOf(ctx context.Context, alertID, destination string) ([]Owe
 // settle changes what a destination that waits for an alert has of it.
 func (l *Ledger) settle(ctx context.Context, owed Owed, change func(*outRow, *delivery)) error {
 	return l.update(ctx, &owed, true, func(o *outRow) bool {
-		i := o.find(owed.Destination)
+		i := o.find(owed.Destination, owed.Address)
 		if i < 0 {
 			return false
 		}

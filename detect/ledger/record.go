@@ -17,12 +17,24 @@ type Entry struct {
 	Alerts []alert.Alert
 	// Destinations are owed each of the alerts.
 	Destinations []string
+	// Targets, if set, says at which addresses of a destination an alert is owed, each
+	// once. Each is a delivery of its own, and stays what it is however often it is
+	// tried. Unless it is routed, the destination says where. Where it is routed to no
+	// address of any destination, it is as if it were not.
+	Targets func(destination string, a alert.Alert) (at []Target, routed bool)
 	// HeldBack are alerts that nobody is owed. They are kept with those that were
 	// sent, for the audit, and their activities become seen. What a silence holds
 	// back starts no suppression, and a later alert of it says nothing of it.
 	HeldBack []alert.Alert
 	// Suppressed becomes seen though nobody is sent it.
 	Suppressed []alert.Activity
+}
+
+// Target is an address of a destination, by a name that says the same after a
+// restart, and who it is to mention.
+type Target struct {
+	Address  string
+	Mentions []alert.Mention
 }
 
 // maxAhead is how far beyond the watermark the hour of a seen row may lie. A row
@@ -185,9 +197,7 @@ func (w *writer) bundle(i int) (bundle, error) {
 	switch {
 	case owed && len(e.Destinations) > 0:
 		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}
-		for _, d := range e.Destinations {
-			out.to = append(out.to, delivery{Name: d})
-		}
+		out.to = e.deliveries(*a)
 		c, b.owed = change{verb: insert, key: out.key(), row: out}, true
 	case a != nil && !owed && w.l.sentFor > 0:
 		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}}
@@ -200,6 +210,28 @@ func (w *writer) bundle(i int) (bundle, error) {
 	}
 	b.final = append(b.final, c)
 	return b, nil
+}
+
+// deliveries returns what is owed of an alert, at least to somebody.
+func (e *Entry) deliveries(a alert.Alert) (to []delivery) {
+	for _, d := range e.Destinations {
+		at, routed := []Target(nil), false
+		if e.Targets != nil {
+			at, routed = e.Targets(d, a)
+		}
+		if !routed {
+			at = []Target{{}}
+		}
+		for _, t := range at {
+			to = append(to, delivery{Name: d, Address: t.Address, Mentions: t.Mentions})
+		}
+	}
+	if len(to) == 0 { // nothing is lost by a route
+		for _, d := range e.Destinations {
+			to = append(to, delivery{Name: d})
+		}
+	}
+	return to
 }
 
 // seenHour returns the hour under which activities are kept.

@@ -91,8 +91,11 @@ type noteRow struct {
 
 // delivery is what one destination has of an alert.
 type delivery struct {
-	Name     string `json:"name"`
-	Attempts int    `json:"attempts,omitempty"`
+	Name string `json:"name"`
+	// Address and Mentions are those of its Target.
+	Address  string          `json:"address,omitempty"`
+	Mentions []alert.Mention `json:"mentions,omitempty"`
+	Attempts int             `json:"attempts,omitempty"`
 	// Counted are those of the attempts that count against the alert. Mark and
 	// Unanswered are those of the last Failure.
 	Counted    int       `json:"counted,omitempty"`
@@ -125,9 +128,17 @@ func (o *outRow) settled() bool {
 	return !slices.ContainsFunc(o.to, func(d delivery) bool { return !d.settled() })
 }
 
-// find returns the index of a destination that is owed the alert, or -1.
-func (o *outRow) find(destination string) int {
-	return slices.IndexFunc(o.to, func(d delivery) bool { return d.Name == destination && !d.settled() })
+// find returns the index of an address of a destination that is owed the alert, or -1.
+func (o *outRow) find(destination, address string) int {
+	return slices.IndexFunc(o.to, func(d delivery) bool { return d.Name == destination && d.Address == address && !d.settled() })
+}
+
+// addressed returns an alert as it is for where it goes.
+func (d delivery) addressed(a alert.Alert) alert.Alert {
+	if d.Address != "" {
+		a.Address, a.Mentions = d.Address, d.Mentions
+	}
+	return a
 }
 
 // key returns where the row belongs. That is with those that are due if a

@@ -32,7 +32,7 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 		a.Updates = &r
 	}
 	full := a
-	a.Description, a.Tactics, a.Techniques, a.Entities, a.CustomDetails, a.Properties, a.Activities, a.Rows, a.Notes, a.Context = "", nil, nil, nil, nil, nil, nil, nil, nil, nil
+	a.Description, a.Tactics, a.Techniques, a.Entities, a.CustomDetails, a.Properties, a.Activities, a.Rows, a.Notes, a.Context, a.Card = "", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
 	if c := full.Context; c != nil {
 		a.Context = &alert.Context{RuleSeverity: c.RuleSeverity, RiskScore: c.RiskScore, Asked: c.Asked}
 	}
@@ -56,6 +56,7 @@ func trimmed(a alert.Alert, room int) alert.Alert {
 		return f, true
 	})
 	a.Entities = fit(&t, "entities", full.Entities, t.entity)
+	a.Card = t.card(full.Card)
 	a.Description = t.cut(full.Description, t.room/2)
 	t.room -= sizeOf(a.Description)
 	a.Notes = fit(&t, "notes", full.Notes, t.line)
@@ -161,6 +162,25 @@ func (t *trimmer) note() string {
 // line shortens a text.
 func (t *trimmer) line(text string, room int) (string, bool) {
 	return t.cut(text, min(t.text, room)), true
+}
+
+// card shortens what the rule says of its cards. A button leads to the whole of its
+// address, or is not there.
+func (t *trimmer) card(c *alert.Card) *alert.Card {
+	if c == nil {
+		return nil
+	}
+	short := &alert.Card{Headline: t.cut(c.Headline, min(t.text, t.room/8)), Guidance: t.cut(c.Guidance, min(t.text, t.room/8))}
+	t.room -= sizeOf(short)
+	short.Facts = fit(t, "facts", c.Facts, func(f alert.CardFact, room int) (alert.CardFact, bool) {
+		all := len(f.Values)
+		f.Label = t.cut(f.Label, min(t.text/8, room/2))
+		f.Values = t.values(f.Values, room-sizeOf(f.Label)-40)
+		f.More += all - len(f.Values)
+		return f, len(f.Values) > 0
+	})
+	short.Buttons = fit(t, "buttons", c.Buttons, unshortened[alert.CardButton])
+	return short
 }
 
 // values shortens a list of texts.

@@ -89,8 +89,9 @@ type Opener interface {
 // sent does not stop the others.
 type Router interface {
 	Notifier
-	// Address returns the name of the address that an alert goes to: its Address,
-	// if there is one of this name. Else it depends on the alert's rule and
+	// Address returns the name of the address that an alert goes to: that of its
+	// Address, which is such a name or that of the setting that holds the address,
+	// if there is one. Else it depends on the alert's rule and
 	// severity alone, and is the same from one start to the next. It holds no
 	// secret.
 	Address(a alert.Alert) string

@@ -98,7 +98,7 @@ func (r *Rule) Cases() ([]Case, []Problem) {
 		return cases, append(problems, readProblem(file, err))
 	}
 	if file != "" {
-		more, wrong := ParseCases(file, data)
+		more, wrong := parseCases(file, data, r.FindingKinds())
 		cases, problems = append(cases, more...), append(problems, wrong...)
 	}
 	names := map[string]Case{}
@@ -117,7 +117,10 @@ func (r *Rule) Cases() ([]Case, []Problem) {
 // the key tests. It reports everything that is wrong at once. What may change what a
 // case tests is never a warning, since a case with a slip of the pen would pass and
 // test nothing.
-func ParseCases(file string, data []byte) ([]Case, []Problem) {
+func ParseCases(file string, data []byte) ([]Case, []Problem) { return parseCases(file, data, nil) }
+
+// parseCases reads the cases of a rule whose context has findings of its own kinds.
+func parseCases(file string, data []byte, kinds []alert.FindingKind) ([]Case, []Problem) {
 	if len(data) > maxFileSize {
 		return nil, []Problem{{File: file, Message: "the file is longer than 1 MiB: put the records into files of logs, and their paths into the cases"}}
 	}
@@ -125,7 +128,7 @@ func ParseCases(file string, data []byte) ([]Case, []Problem) {
 	if problem != nil {
 		return nil, withoutSecrets([]Problem{*problem}, data)
 	}
-	c := newCaseReader(file, src)
+	c := newCaseReader(file, src, kinds...)
 	c.file(root)
 	sortProblems(c.problems)
 	return c.cases, withoutSecrets(c.problems, data)
@@ -135,10 +138,16 @@ func ParseCases(file string, data []byte) ([]Case, []Problem) {
 type caseReader struct {
 	reader
 	cases []Case
+	kinds []string // of findings
 }
 
-func newCaseReader(file string, src *source) *caseReader {
-	return &caseReader{reader: reader{file: file, source: src, at: map[string]position{}, closed: true}}
+// newCaseReader returns a reader of the cases of a rule that brings kinds of findings.
+func newCaseReader(file string, src *source, own ...alert.FindingKind) *caseReader {
+	c := &caseReader{reader: reader{file: file, source: src, at: map[string]position{}, closed: true}}
+	for _, kind := range append(alert.FindingKinds(), own...) {
+		c.kinds = append(c.kinds, string(kind))
+	}
+	return c
 }
 
 // file reads the root of a file of cases.
@@ -610,19 +619,22 @@ func (c *caseReader) row(n *yaml.Node) (cells alert.Row) {
 
 // findings reads the findings that an alert must have: a kind, or a part of the text.
 func (c *caseReader) findings(n *yaml.Node) (list []ExpectedFinding) {
-	kinds := findingKinds()
 	kind := func(n *yaml.Node) alert.FindingKind {
-		i, ok := c.choice(n, "the kind of a finding", kinds)
+		if c.drawing() { // which kinds a rule brings is its own
+			c.like(n, `^\s*[A-Za-z0-9]+(-[A-Za-z0-9]+)*\s*$`)
+			return ""
+		}
+		i, ok := c.choice(n, "the kind of a finding", c.kinds)
 		if !ok {
 			return ""
 		}
-		return alert.FindingKind(kinds[i])
+		return alert.FindingKind(c.kinds[i])
 	}
 	one := func(n *yaml.Node) {
 		var f ExpectedFinding
 		c.anyOf(n, "findings",
 			alternative{yaml.ScalarNode, func(n *yaml.Node) {
-				if text := strings.TrimSpace(n.Value); slices.Contains(kinds, text) || text != "" && !strings.ContainsAny(text, " \t\n") {
+				if text := strings.TrimSpace(n.Value); slices.Contains(c.kinds, text) || text != "" && !strings.ContainsAny(text, " \t\n") {
 					f.Kind = kind(n)
 					return
 				}
@@ -651,14 +663,6 @@ func (c *caseReader) findings(n *yaml.Node) (list []ExpectedFinding) {
 		}},
 	)
 	return list
-}
-
-func findingKinds() []string {
-	var names []string
-	for _, k := range alert.FindingKinds() {
-		names = append(names, string(k))
-	}
-	return names
 }
 
 // FileOfCases returns the file of the rule that a file of cases is about, and whether

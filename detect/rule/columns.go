@@ -54,6 +54,7 @@ func (r *Rule) Columns() []ColumnUse {
 	for i, c := range r.Events {
 		add(c, "pushback events", fmt.Sprintf(eventsPath, i))
 	}
+	r.Card.columns(add)
 	return uses
 }
 

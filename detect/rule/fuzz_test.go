@@ -14,6 +14,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(fullRule))
 	f.Add(defaultYAML)
 	f.Add([]byte(scheduled))
+	f.Add([]byte(contextRule))
+	f.Add([]byte(withCard(wholeCard)))
 	f.Add([]byte(strings.ReplaceAll("\ufeff"+fullRule, "\n", "\r\n")))
 	f.Add([]byte(aliasBomb()))
 	f.Add([]byte("id: &a [*a]\n"))
@@ -40,6 +42,16 @@ func FuzzParse(f *testing.F) {
 		for _, use := range r.Columns() {
 			if use.Column == "" || use.Line < 1 || use.Line > lines || use.Col < 1 {
 				t.Errorf("column use in a file of %d lines: %+v", lines, use)
+			}
+		}
+		for _, c := range r.Context {
+			if c.Name == "" || c.Key.Entity == "" || c.Key.Column == "" || strings.TrimSpace(c.Query.Text) == "" {
+				t.Errorf("context %+v", c)
+			}
+			for _, use := range c.Columns() {
+				if use.Line < 1 || use.Line > lines || use.Col < 1 {
+					t.Errorf("column use in a file of %d lines: %+v", lines, use)
+				}
 			}
 		}
 		if strings.TrimSpace(r.Query.Text) == "" || !utf8.ValidString(r.Query.Text) {

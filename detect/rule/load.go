@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 
 // Load reads the rules in a file, or every rule in a folder: all files below it that
 // end in .yaml, .yml or .json, in the order of their paths, without hidden files
-// and folders, the cases of tests and files of silences. What the files may be says [ParseAll]. It
+// and folders, the cases of tests, and files of silences and of routes. What the files may be says [ParseAll]. It
 // reports every problem of every file. The rules without an
 // error are returned even if others have one; the caller decides whether to
 // run those. That there is no rule at all is an error, and so is an id that two
@@ -85,16 +86,45 @@ func ruleFiles(root string) (files []string, problems []Problem) {
 	return filesBelow(root, func(path string) bool { return !IsTestFile(path) }, ".yaml", ".yml", ".json")
 }
 
-// isOfSilences reports whether the text of a file is silences, which may stand beside
-// the rules.
-func isOfSilences(data []byte) bool {
-	return silencesKey.Match(data) && !queryKey.Match(data)
+// besides are the files that may stand beside rules, by the list that they hold.
+var besides = map[string]*regexp.Regexp{
+	"silences": regexp.MustCompile(`(?m)^\{?["']?silences["']?[ \t]*:`),
+	"routes":   regexp.MustCompile(`(?m)^\{?["']?routes["']?[ \t]*:`),
 }
 
-var (
-	silencesKey = regexp.MustCompile(`(?m)^\{?["']?silences["']?[ \t]*:`)
-	queryKey    = regexp.MustCompile(`(?m)^["']?query["']?[ \t]*:`)
-)
+var queryKey = regexp.MustCompile(`(?m)^["']?query["']?[ \t]*:`)
+
+// isBeside returns of what a file is that may stand beside the rules, silences or routes,
+// or nothing.
+func isBeside(data []byte) string {
+	if queryKey.Match(data) {
+		return ""
+	}
+	for _, of := range slices.Sorted(maps.Keys(besides)) {
+		if besides[of].Match(data) {
+			return of
+		}
+	}
+	return ""
+}
+
+// Beside lists the files of silences, or of routes, that stand in a folder of rules. Of a
+// path that is such a file itself it is that.
+func Beside(path, of string) (found []string) {
+	list := []string{path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		list, _ = ruleFiles(path) // whoever reads the rules says what is wrong with it
+	}
+	for _, file := range list {
+		switch strings.ToLower(filepath.Ext(file)) {
+		case ".yaml", ".yml":
+			if data, problem := readFile(file, maxJSONSize); problem == nil && isBeside(data) == of {
+				found = append(found, file)
+			}
+		}
+	}
+	return found
+}
 
 // filesBelow lists the files below a folder that have one of some extensions and are
 // wanted, in lexical order, without hidden ones.
@@ -133,7 +163,7 @@ func loadFile(path string, inFolder bool) ([]*Rule, []Problem) {
 	if inFolder && strings.EqualFold(filepath.Ext(path), ".json") && (len(data) > maxJSONSize || !mentionsQuery(data)) {
 		return nil, nil
 	}
-	if inFolder && isOfSilences(data) {
+	if inFolder && isBeside(data) != "" {
 		return nil, nil
 	}
 	return ParseAll(path, data)

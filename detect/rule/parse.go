@@ -143,6 +143,10 @@ type parser struct {
 	rule     *Rule
 	defender bool // the limits of Sentinel are not those of the rule
 	retimed  bool // its query is to name the column of time as a workspace does
+	// own says that the contexts are those that Pushback brings itself, the files of
+	// whose queries readOwn reads.
+	own     bool
+	readOwn func(name string) ([]byte, error)
 }
 
 // version reads the version. It is shown, logged and sent with every query, so
@@ -204,6 +208,7 @@ func (p *parser) read(root *yaml.Node) {
 	p.checkRequired(root, set)
 	p.schedule(set)
 	p.checkIncident()
+	p.checkContext()
 }
 
 // requirement is a key that a rule must have, with what would be right.
@@ -523,12 +528,14 @@ func (p *parser) extension(n *yaml.Node) {
 			}
 		}
 	}
-	p.mapping(n, "pushback", map[string]field{
+	set := p.mapping(n, "pushback", map[string]field{
 		"identity": columns("identity", identityPath, &p.rule.Identity,
 			"name the columns that identify an activity, or remove it to use those of the entity mappings"),
 		"events": columns("events", eventsPath, &p.rule.Events,
 			"name the columns that hold the ids of an activity's events, or remove it to go by its time"),
-		"tests":    p.tests,
+		"tests":    nil, // read when the kinds of findings are known
+		"context":  p.contexts,
+		"card":     p.card,
 		"guidance": p.guidance,
 		"remediation": func(n *yaml.Node) {
 			if text, ok := p.optionalText(n, "remediation"); ok {
@@ -543,11 +550,14 @@ func (p *parser) extension(n *yaml.Node) {
 			}
 		},
 	})
+	if tests := set["tests"]; !isNull(tests) {
+		p.tests(tests)
+	}
 }
 
 // tests reads the rule's cases.
 func (p *parser) tests(n *yaml.Node) {
-	c := newCaseReader(p.file, p.source)
+	c := newCaseReader(p.file, p.source, p.rule.FindingKinds()...)
 	c.draw = p.draw
 	c.tests(n)
 	p.rule.cases, p.rule.caseProblems = c.cases, c.problems

@@ -219,11 +219,16 @@ func (p *parser) format(n *yaml.Node, what string, longest int) Format {
 	}
 	p.limit(n, what, n.Value, longest)
 
-	columns := f.Columns()
-	if len(columns) > maxFormatColumns {
+	if columns := f.Columns(); len(columns) > maxFormatColumns {
 		p.warnf(n, "%s names %d columns: Sentinel accepts %d", what, len(columns), maxFormatColumns)
 	}
-	places := p.source.characters(n)
+	p.notePlaces(n, f, what)
+	return f
+}
+
+// notePlaces keeps where each column of a format is, under the paths that begin with what.
+func (p *parser) notePlaces(n *yaml.Node, f Format, what string) {
+	columns, places := f.Columns(), p.source.characters(n)
 	for _, part := range f.parts {
 		if !part.isColumn {
 			continue
@@ -233,7 +238,6 @@ func (p *parser) format(n *yaml.Node, what string, longest int) Format {
 			p.at[path] = places[len([]rune(f.Text[:part.at]))]
 		}
 	}
-	return f
 }
 
 // dynamicProperties reads which properties of an alert columns override.

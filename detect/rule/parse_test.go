@@ -14,7 +14,7 @@ import (
 )
 
 // compareRules compares rules without the places of their values.
-var compareRules = cmpopts.IgnoreUnexported(Rule{}, Query{})
+var compareRules = cmpopts.IgnoreUnexported(Rule{}, Query{}, Context{})
 
 const fullRule = `id: 6b8f3a52-0c1d-4e7a-9f42-1d2c3b4a5968
 name: 'Many failed sign-ins '

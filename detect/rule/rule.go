@@ -84,6 +84,9 @@ type Rule struct {
 	// `pushback: {remediation: TEXT}`, and recommendedActions of a rule of Defender.
 	Remediation string
 
+	// Card is what the rule says of the cards of its alerts.
+	Card Card
+
 	// Story names the story that the rule shares with others of the same name:
 	// what they find of the same entities is one incident, and what one of them
 	// found of the same activity before is updated. Without a name the story is the
@@ -93,6 +96,10 @@ type Rule struct {
 	// NoFollowUp says that a sign-in afterwards is no news of what the rule reports,
 	// since that is about one. It is Pushback's own too: `pushback: {followUp: false}`.
 	NoFollowUp bool
+
+	// Context is what the rule has looked up about the entities of its alerts, beside
+	// what Pushback looks up itself: `pushback: {context: [...]}`.
+	Context []Context
 
 	// at holds where in the file a value was written, by its path.
 	at map[string]position

@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -50,6 +51,7 @@ type shape struct {
 	closed     bool
 	others     *shape // of the keys that have no property
 	items      *shape
+	mostKeys   int // 0 for any number
 
 	alternatives []*shape
 	rules        []map[string]any // that hold beside
@@ -97,6 +99,15 @@ func (d *drawing) anyOf(n *yaml.Node, alternatives []alternative) {
 	}
 }
 
+// oneOf draws a mapping that has one of some keys.
+func (d *drawing) oneOf(n *yaml.Node, keys ...string) {
+	var each []any
+	for _, key := range keys {
+		each = append(each, map[string]any{"required": []string{key}, "not": map[string]any{"properties": map[string]any{key: map[string]any{"type": "null"}}}})
+	}
+	d.shapes[n].rules = append(d.shapes[n].rules, map[string]any{"oneOf": each})
+}
+
 func (d *drawing) required(n *yaml.Node, key string) {
 	d.shapes[n].needed = append(d.shapes[n].needed, key)
 }
@@ -139,6 +150,20 @@ func (r *reader) among(n *yaml.Node, names []string) {
 	if r.drawing() {
 		r.draw.shapes[n].enum = append(r.draw.shapes[n].enum, names...)
 	}
+}
+
+// noMoreKeys draws a mapping of at most so many keys; while values are read it does
+// nothing.
+func (r *reader) noMoreKeys(n *yaml.Node, most int) {
+	if r.drawing() {
+		r.draw.shapes[n].mostKeys = most
+	}
+}
+
+// shorterThan draws a text of at most so many characters, without the space around it;
+// while values are read it does nothing.
+func (r *reader) shorterThan(n *yaml.Node, most int) {
+	r.like(n, fmt.Sprintf(`^\s*\S([\s\S]{0,%d}\S)?\s*$`, most-2))
 }
 
 // anything draws any value, or any of some types, and reports whether it did.
@@ -195,6 +220,9 @@ func (s *shape) schema(optional bool) map[string]any {
 	}
 	if slices.Contains(types, "integer") {
 		out["minimum"] = 0
+	}
+	if s.mostKeys > 0 {
+		out["maxProperties"] = s.mostKeys
 	}
 	if s.properties != nil {
 		properties := map[string]any{}
@@ -321,9 +349,32 @@ var descriptions = map[string]string{
 	"pushback.events":      "The columns that hold the ids of the single events of a row: an event is reported once.",
 	"pushback.guidance":    "The https address of the page that says what to do about the rule's alerts.",
 	"pushback.remediation": "What to do about the rule's alerts, in words.",
+	"pushback.card":        "What the cards, the comments and the rows of the rule's alerts say, in the rule's words.",
 	"pushback.story":       "The name of the story that the rule shares with others.",
 	"pushback.followUp":    "Whether a sign-in afterwards updates the alert.",
 	"pushback.tests":       "The rule's cases, which handler test runs.",
+	"pushback.context":     "What is looked up about the entities of the rule's alerts, each by a query for all of them.",
+
+	"context.name":        "What the context is called on alerts, in a word or two.",
+	"context.query":       "The KQL. It can name Accounts, AccountIds, Addresses, Hosts, Urls, Hashes, From and To.",
+	"context.queryFile":   "A file with the KQL, in the rule's folder or below it, instead of query.",
+	"context.queryPeriod": "How far before the first alert the query looks, such as 30d, or window for what came since the window began. Without it as far as PUSHBACK_HISTORY says.",
+	"context.key":         "The column of the result that says which entity a row is about.",
+	"context.facts":       "Columns to show, each under a label.",
+	"context.findings":    "What stands out where a column of a row is true.",
+
+	"key.entity": "The type of the entity.",
+	"key.column": "The column that holds the entity.",
+
+	"findings of a context.kind":     "A name of its own, in small letters with dashes.",
+	"findings of a context.when":     "The column that is true where it is found.",
+	"findings of a context.text":     "What is found, with {{Column}} for values.",
+	"findings of a context.severity": "The least severity of the alert, or +1 or -1 for a step.",
+
+	"card.headline": "What an alert is called, with {{Column}} for the values of its row. The alert's title stays what alertDisplayNameFormat says.",
+	"card.facts":    "Up to eight columns to show, each under a label.",
+	"card.buttons":  "Up to three pages to open, each under a label: https addresses with {{Column}} behind the host, of which the values are percent-encoded.",
+	"card.guidance": "What to do first, in at most 250 characters.",
 
 	"tests":           "The rule's cases, which handler test runs.",
 	"the case.name":   "What the case is about, in a few words.",

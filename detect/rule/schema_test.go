@@ -78,6 +78,16 @@ pushback:
   guidance: https://contoso.example/x
   story: a-story
   followUp: false
+  context:
+    - name: VIP
+      query: SigninLogs | summarize Seen = count() by User = UserPrincipalName | extend Often = Seen > 40
+      queryPeriod: 30d
+      key: {entity: account, column: User}
+      facts: {Sign-ins: Seen}
+      findings:
+        - {kind: seen-often, when: Often, text: "seen {{Seen}} times", severity: High}
+        - {kind: seen-much, when: Often, text: much, severity: +1}
+    - {name: Lists, query: T, queryPeriod: window, key: {entity: Account, column: A}, facts: {A: B}}
   tests:
     - name: a
       logs: {SigninLogs: [{TimeGenerated: 2026-03-17T09:10:00Z, N: 1, L: [1, {a: b}]}], AuditLogs: audit.csv}
@@ -87,7 +97,7 @@ pushback:
         - {title: x, severity: HIGH, entities: [{Account: x}, {type: IP, Address: 203.0.113.7}], details: {N: [1, 2], M: null}, row: {N: 1.5, L: [1]}, rows: 2, findings: [bombing, a text]}
     - {name: b, logs: a.ndjson, at: 2026-03-17T10:00:00Z, expect: nothing}
     - {name: c, logs: [a.ndjson], expect: 2}
-    - {name: d, logs: [{Type: X, a: 1}], expect: {title: {contains: x}, findings: [{kind: bombing, text: x}]}}
+    - {name: d, logs: [{Type: X, a: 1}], expect: {title: {contains: x}, findings: [{kind: bombing, text: x}, {kind: seen-often}]}}
 `
 
 // The schema takes what the parser takes, and refuses what it refuses, since the
@@ -168,7 +178,23 @@ func TestSchemaIsTheParsers(t *testing.T) {
 		{"a key of an expected alert", []string{"title: x, severity", "titel: x, severity"}, true},
 		{"a severity of a case", []string{"severity: HIGH", "severity: HIHG"}, true},
 		{"logs that are a number of records", []string{"logs: a.ndjson, at", "logs: {SigninLogs: [1]}, at"}, true},
-		{"a kind of finding", []string{"kind: bombing", "kind: bombimg"}, true},
+		{"a kind of finding", []string{"kind: bombing", "kind: bombing!"}, true},
+
+		{"a context without a name", []string{"- name: VIP\n      query", "- query"}, true},
+		{"a context without a query", []string{"      query: SigninLogs | summarize Seen = count() by User = UserPrincipalName | extend Often = Seen > 40\n", ""}, true},
+		{"a context with two queries", []string{"queryPeriod: 30d", "queryFile: x.kql"}, true},
+		{"a context without a key", []string{", key: {entity: Account, column: A}", ""}, true},
+		{"a key without a column", []string{"{entity: Account, column: A}", "{entity: Account}"}, true},
+		{"an entity that no context is about", []string{"{entity: Account, column: A}", "{entity: Mailbox, column: A}"}, true},
+		{"facts that are a list", []string{"facts: {A: B}", "facts: [B]"}, true},
+		{"a finding without a kind", []string{"{kind: seen-much, when", "{when"}, true},
+		{"a finding without a text", []string{", text: much", ""}, true},
+		{"a kind in capitals", []string{"kind: seen-much", "kind: Seen-much"}, true},
+		{"a severity of a finding", []string{"severity: High}", "severity: Highest}"}, true},
+		{"too many steps", []string{"severity: +1", "severity: +4"}, true},
+		{"a step down", []string{"severity: +1", "severity: -1"}, false},
+		{"a step as a text", []string{"severity: +1", `severity: "+1"`}, false},
+		{"a period of a context", []string{"queryPeriod: 30d", "queryPeriod: long"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -45,6 +45,10 @@ func (r *Rule) YAML() ([]byte, error) {
 	w.text("query", queryMark)
 	r.writeAlert(w)
 	r.writeIncident(w)
+	queries := []string{r.Query.Text}
+	for _, c := range r.Context {
+		queries = append(queries, c.Query.Text)
+	}
 	r.writeExtension(w)
 
 	var out bytes.Buffer
@@ -53,16 +57,32 @@ func (r *Rule) YAML() ([]byte, error) {
 	if err := encoder.Encode(w.node()); err != nil {
 		return nil, fmt.Errorf("writing the rule %q: %w", r.Name, err)
 	}
-	return []byte(strings.Replace(out.String(), "query: "+queryMark+"\n", "query: "+writtenQuery(r.Query.Text), 1)), nil
+	text := out.String()
+	for i, query := range slices.Backward(queries) { // none can hold the mark of one that is still to come
+		indent := "  "
+		if i > 0 { // of a context, in a list under context under pushback
+			indent = strings.Repeat(" ", 8)
+		}
+		text = strings.Replace(text, "query: "+markOf(i)+"\n", "query: "+writtenQuery(query, indent), 1)
+	}
+	return []byte(text), nil
 }
 
 // queryMark stands for the query until all else is written: the YAML library writes a
 // text with a space at the end of a line as one long line.
 const queryMark = "PUSHBACK-QUERY"
 
+// markOf is the mark of the rule's query, or of that of one of its contexts.
+func markOf(i int) string {
+	if i == 0 {
+		return queryMark
+	}
+	return fmt.Sprintf("%s-%d", queryMark, i)
+}
+
 // writtenQuery returns a query as a block, or if no block can hold it in quotation
 // marks.
-func writtenQuery(text string) string {
+func writtenQuery(text, indent string) string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) // a line break is one to KQL
 	header, body := "|", strings.TrimSuffix(text, "\n")
 	if body == text {
@@ -75,12 +95,12 @@ func writtenQuery(text string) string {
 	block.WriteString(header + "\n")
 	for line := range strings.SplitSeq(body, "\n") {
 		if line != "" {
-			block.WriteString("  " + line)
+			block.WriteString(indent + line)
 		}
 		block.WriteString("\n")
 	}
 	var read struct{ Query string }
-	if err := yaml.Unmarshal([]byte("query: "+block.String()), &read); err == nil && read.Query == text {
+	if err := yaml.Unmarshal([]byte(indent[2:]+"query: "+block.String()), &read); err == nil && read.Query == text {
 		return block.String()
 	}
 	quoted, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Value: text, Style: yaml.DoubleQuotedStyle})
@@ -173,9 +193,11 @@ func (r *Rule) writeExtension(w *writer) {
 	own.text("guidance", r.Guidance)
 	own.text("remediation", r.Remediation)
 	own.text("story", r.Story)
+	r.Card.write(own)
 	if r.NoFollowUp {
 		own.plain("followUp", "false")
 	}
+	r.writeContext(own)
 	w.part("pushback", own)
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pushback/detect/alert"
 )
 
 // What is written is read as the same rule.
@@ -43,6 +45,19 @@ func TestYAMLIsTheSameRule(t *testing.T) {
 	odd.Name, odd.Description, odd.Status, odd.Version, odd.SuppressionDuration, odd.Kind = "yes", "'quoted'", "null", "1.10", 61e9, NRT
 	odd.Incident.CreateIncident, odd.NoFollowUp, odd.Disabled = false, true, true
 	rules["odd values"] = odd
+	for name, query := range queries {
+		r := exported()
+		r.Context = []Context{
+			{Name: "VIP", Query: Query{Text: query}, Period: 30 * day, Key: ContextKey{"IP", "A"}, Facts: []ContextFact{{"yes", "B"}, {"Last seen", "C"}}},
+			{Name: "1.10", Query: Query{Text: "query: " + markOf(2) + "\n" + markOf(1)}, SinceWindow: true, Key: ContextKey{"Host", "null"}, Findings: []ContextFinding{
+				{Kind: "seen-often", When: "Often", Text: formatOf("seen: {{A}} # \"times\""), Severity: SeverityChange{By: 1}},
+				{Kind: "a", When: "true", Text: formatOf("{{A}}"), Severity: SeverityChange{By: -3}},
+				{Kind: "b", When: "B", Text: formatOf("x"), Severity: SeverityChange{To: alert.High}},
+				{Kind: "c", When: "B", Text: formatOf("x")},
+			}},
+		}
+		rules["context "+name] = r
+	}
 
 	for name, r := range rules {
 		t.Run(name, func(t *testing.T) {
@@ -57,6 +72,9 @@ func TestYAMLIsTheSameRule(t *testing.T) {
 			}
 			want := *r
 			want.Query.Text = strings.ReplaceAll(want.Query.Text, "\r\n", "\n")
+			for i := range want.Context {
+				want.Context[i].Query.Text = strings.ReplaceAll(want.Context[i].Query.Text, "\r\n", "\n")
+			}
 			if diff := cmp.Diff(&want, read, compareRules, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("read (-want +got):\n%s\n%s", diff, text)
 			}
@@ -113,4 +131,12 @@ incidentConfiguration:
 	if diff := cmp.Diff(strings.ReplaceAll(want, "·", " "), string(text)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+func formatOf(text string) Format {
+	f, err := ParseFormat(text)
+	if err != nil {
+		panic(err)
+	}
+	return f
 }

@@ -64,7 +64,7 @@ const leastKnown = 8
 
 // suspicious is what a text without which holds no secret: it spares most texts
 // the search.
-var suspicious = regexp.MustCompile(`(?i)://|%|\\|&|=|eyJ|bearer|SharedAccessSignature|webhook|["']\s*:|[a-z0-9+/_-]{32}`)
+var suspicious = regexp.MustCompile(`(?i)://|%|\\|&|=|eyJ|bearer|SharedAccessSignature|webhook|whsec_|["']\s*:|[a-z0-9+/_-]{32}`)
 
 var (
 	// address is a URL. Its parts are its host with what comes before it, its
@@ -84,6 +84,8 @@ var (
 	bearer = regexp.MustCompile(`(?i)\bBearer\s+([a-z0-9._~+/-]{16,}=*)`)
 	// jwt is a token of Entra: the first part of one is JSON in base64.
 	jwt = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`)
+	// signing is the key that the messages of a webhook are signed with.
+	signing = regexp.MustCompile(`(?i)(whsec_[a-z0-9+/_-]+=*)`)
 	// run is what a key in base64 looks like, and long words too.
 	run = regexp.MustCompile(`[A-Za-z0-9+/]{32,}={0,2}|[A-Za-z0-9_-]{32,}`)
 	// hooks are in the path of an address a secret.
@@ -118,6 +120,7 @@ func find(f folded) []span {
 	group(signature)
 	group(parameter)
 	group(bearer)
+	group(signing)
 	for _, m := range jwt.FindAllStringIndex(text, -1) {
 		found = append(found, span{m[0], m[1]})
 	}

@@ -46,7 +46,9 @@ func TestHide(t *testing.T) {
 		{"the token " + jwe + " is too old", "the token … is too old"},
 		{"the key " + key + " is wrong", "the key … is wrong"},
 		{"the signature " + url.PathEscape(sig) + " and " + escaped, "the signature … and …"},
+		{"the setting is whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw whsec_c2hvcnQ=.", "the setting is … …."},
 		// What is none.
+		{"expected whsec_ and a key in base64", "expected whsec_ and a key in base64"},
 		{"", ""},
 		{"100% of 7 rules & more \\ less", "100% of 7 rules & more \\ less"},
 		{"the setting PUSHBACK_DELAY is \"5\": expected a duration", "the setting PUSHBACK_DELAY is \"5\": expected a duration"},

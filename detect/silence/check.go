@@ -20,6 +20,8 @@ type Words struct {
 	EntityType func(name string) (canonical string, identifiers []string, ok bool)
 	// Rules are those that run, and those that ship.
 	Rules []Rule
+	// Findings are the kinds of findings that rules bring.
+	Findings []alert.FindingKind
 }
 
 // Fault is something that is wrong with a silence.
@@ -201,7 +203,7 @@ func (c *checker) matcher(key string, m Matcher) {
 }
 
 func (c *checker) finding(key string, m Matcher, values int) {
-	kinds := alert.FindingKinds()
+	kinds := append(alert.FindingKinds(), c.words.Findings...)
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = string(k)
@@ -209,7 +211,7 @@ func (c *checker) finding(key string, m Matcher, values int) {
 	switch {
 	case values > 0:
 		c.fail(key, "a matcher of a finding has no value: the alert has a finding of the kind, or not")
-	case !slices.Contains(kinds, m.Finding):
+	case !slices.Contains(kinds, m.Finding) && c.words.EntityType != nil: // else nobody says which kinds rules bring
 		hint := ": they are " + strings.Join(names, ", ")
 		if best := suggest.Nearest(string(m.Finding), names); best != "" {
 			hint = fmt.Sprintf(": did you mean %q?", best)

@@ -188,6 +188,21 @@ func within(list []Hours, span alert.Span) bool {
 	return false // as it is longer than anything that is silenced
 }
 
+// Holds reports whether a moment lies in the hours.
+func (h Hours) Holds(at time.Time) bool { return h.until(at).After(at) }
+
+// Week returns the minutes of the week in which the hours are, on the clock of their
+// zone: parts in order, each without its end, of which Monday at midnight is the first.
+func (h Hours) Week() (parts [][2]int, zone *time.Location) {
+	for _, s := range h.spans {
+		parts = append(parts, [2]int{s.start, s.end})
+	}
+	return parts, h.zone
+}
+
+// WeekMinutes is how many minutes a week has.
+const WeekMinutes = weekMinutes
+
 // mostSteps bounds the parts of which a span is made.
 const mostSteps = 1000
 

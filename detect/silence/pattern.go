@@ -7,10 +7,10 @@ import (
 	"pushback/detect/alert"
 )
 
-// canonical returns the one spelling of a value: of an address that of
+// Canonical returns the one spelling of a value: of an address that of
 // [alert.CanonicalAddress], and all of it without the space around it and in lower
 // case.
-func canonical(value string) string {
+func Canonical(value string) string {
 	value = strings.TrimSpace(value)
 	if len(value) <= longestAddress {
 		value = alert.CanonicalAddress(value)
@@ -28,7 +28,7 @@ type pattern struct {
 
 func newPattern(value string) pattern {
 	if !strings.Contains(value, "*") {
-		return pattern{[]string{canonical(value)}}
+		return pattern{[]string{Canonical(value)}}
 	}
 	return pattern{strings.Split(strings.ToLower(strings.TrimSpace(value)), "*")}
 }
@@ -53,6 +53,22 @@ func (p pattern) matches(value string) bool {
 	}
 	return strings.HasSuffix(rest, p.parts[last])
 }
+
+// Pattern is a text in which a * stands for any text, without case. An address counts as
+// what it is, however it is spelled.
+type Pattern struct{ of pattern }
+
+// NewPattern returns the pattern of a text.
+func NewPattern(text string) Pattern { return Pattern{newPattern(text)} }
+
+// Matches reports whether a value is like the pattern.
+func (p Pattern) Matches(value string) bool { return p.of.matches(Canonical(value)) }
+
+// IsText reports whether the pattern has no star, so that one value alone is like it.
+func (p Pattern) IsText() bool { return len(p.of.parts) == 1 }
+
+// ParseCIDR reads a range of addresses, or one address.
+func ParseCIDR(text string) (netip.Prefix, bool) { return parseCIDR(text) }
 
 // letters counts the letters and digits that the pattern demands.
 func (p pattern) letters() (n int) {
@@ -97,7 +113,7 @@ type test struct {
 func newTest(m Matcher) test {
 	t := test{exactly: map[string]bool{}}
 	for _, v := range m.Exactly {
-		t.exactly[canonical(v)] = true
+		t.exactly[Canonical(v)] = true
 	}
 	for _, v := range m.Values {
 		if p := newPattern(v); len(p.parts) == 1 {

@@ -32,12 +32,14 @@ func Schema() ([]byte, error) {
 	moment := func(description string) map[string]any {
 		return text(description, map[string]any{"pattern": `^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?\s*$`})
 	}
-	var severities, kinds []string
+	var severities, kinds, compromising []string
 	for s := alert.Informational; s <= alert.High; s++ {
 		severities = append(severities, s.String())
 	}
 	for _, k := range alert.FindingKinds() {
-		if !k.Compromises() {
+		if k.Compromises() {
+			compromising = append(compromising, string(k))
+		} else {
 			kinds = append(kinds, string(k))
 		}
 	}
@@ -54,10 +56,11 @@ func Schema() ([]byte, error) {
 			"entity":     text("The type of an entity, such as Account or IP."),
 			"identifier": text("The identifier of it, such as FullName or Address."),
 			"detail":     text("The name of a custom detail."),
-			"finding":    map[string]any{"enum": kinds, "description": "A kind of finding that the alert must have."},
-			"value":      texts("A value, or several of which each may stand there. A * stands for any text."),
-			"exactly":    texts("The same, in which a * stands for itself."),
-			"cidr":       texts("A range of addresses, such as 203.0.113.0/24.", map[string]any{"type": "string"}),
+			"finding": map[string]any{"description": "A kind of finding that the alert must have, Pushback's or one that its rule brings.",
+				"anyOf": []any{map[string]any{"enum": kinds}, map[string]any{"pattern": `^[a-z0-9]+(-[a-z0-9]+)*$`, "not": map[string]any{"enum": compromising}}}},
+			"value":   texts("A value, or several of which each may stand there. A * stands for any text."),
+			"exactly": texts("The same, in which a * stands for itself."),
+			"cidr":    texts("A range of addresses, such as 203.0.113.0/24.", map[string]any{"type": "string"}),
 		},
 		"oneOf": []any{
 			map[string]any{"required": []string{"entity", "identifier"}, "anyOf": values, "not": map[string]any{"anyOf": []any{map[string]any{"required": []string{"detail"}}, map[string]any{"required": []string{"finding"}}}}},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"pushback/detect/alert"
 )
 
 // asJSON returns YAML as an editor hands it to a schema: a time is a text.
@@ -100,7 +102,7 @@ func TestSchema(t *testing.T) {
 		{"nothing to compare with", edit(", cidr: 203.0.113.0/24", ""), false},
 		{"two in one", edit("{detail:", "{finding: repeated, detail:"), false},
 		{"a finding with a value", edit("detail: Applications, value", "finding: repeated, value"), false},
-		{"a finding that is none", edit("{detail: Applications, value: Azure Portal}", "{finding: knowndevice}"), false},
+		{"a finding that is none", edit("{detail: Applications, value: Azure Portal}", "{finding: known device}"), false},
 		{"a finding that says that somebody got in", edit("{detail: Applications, value: Azure Portal}", "{finding: success-same-ip}"), false},
 		{"a list", "- id: x\n", false},
 		{"another root", "silence: []\n", false},
@@ -114,5 +116,35 @@ func TestSchema(t *testing.T) {
 				t.Errorf("schema: %v\nparser: %v\nwant a valid file: %v", bySchema, byParser, tt.want)
 			}
 		})
+	}
+}
+
+// The kinds of findings that rules bring can be named, where it is known which rules
+// there are.
+func TestFindingsOfRules(t *testing.T) {
+	t.Parallel()
+	s := Silence{ID: "a", Match: []Matcher{{Finding: "seen-often"}}, Reason: "because", By: "me", Rules: []string{"*"}}
+	of := func(w Words) (about []string) {
+		for _, f := range Check(s, w) {
+			if strings.Contains(f.Message, "seen-often") || strings.Contains(f.Message, "token-success") {
+				about = append(about, f.Message)
+			}
+		}
+		return about
+	}
+	words := testWords
+	if got := of(words); len(got) != 1 || !strings.Contains(got[0], "there is no finding of the kind") {
+		t.Errorf("of rules that bring none: %q", got)
+	}
+	words.Findings = []alert.FindingKind{"seen-often", "token-success"}
+	if got := of(words); len(got) > 0 {
+		t.Errorf("of a rule that brings it: %q", got)
+	}
+	if got := of(Words{}); len(got) > 0 {
+		t.Errorf("where no rule is known: %q", got)
+	}
+	s.Match[0].Finding = "token-success"
+	if got := of(words); len(got) != 1 || !strings.Contains(got[0], "somebody may have got in") {
+		t.Errorf("of what compromises: %q", got)
 	}
 }

@@ -219,7 +219,7 @@ func canonicalRow(r Row) row {
 					values[name] = append(values[name], "")
 				}
 				if len(values[name]) == i {
-					values[name] = append(values[name], canonical(value))
+					values[name] = append(values[name], Canonical(value))
 				}
 			}
 			for _, f := range e.Fields {
@@ -239,7 +239,7 @@ func canonicalRow(r Row) row {
 	for _, d := range r.Details {
 		list := make([]string, len(d.Values))
 		for i, v := range d.Values {
-			list[i] = canonical(v)
+			list[i] = Canonical(v)
 		}
 		name := nameOf(aDetail, fold(d.Name))
 		c.values[name] = append(c.values[name], list)

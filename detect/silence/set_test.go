@@ -328,7 +328,7 @@ func TestHostileValues(t *testing.T) {
 		{"*\xff*", "\xff", true},
 	} {
 		m := Matcher{Values: []string{tt.pattern}, CIDR: []string{"203.0.113.0/24"}}
-		if got := newTest(m).matches(canonical(tt.value)); got != tt.want {
+		if got := newTest(m).matches(Canonical(tt.value)); got != tt.want {
 			t.Errorf("%.40q is like %.40q: %v, want %v", tt.value, tt.pattern, got, tt.want)
 		}
 	}

@@ -72,7 +72,7 @@ func entryOf(n int, a alert.Alert) entry {
 		e.Findings = append(e.Findings, "Reported by the user")
 		e.Whole = cmp.Or(e.Whole, "Reported by the user")
 	}
-	e.Finding = cmp.Or(shown(text.HeadlineOf(a).Bare()), e.Whole, e.Title)
+	e.Finding = cmp.Or(shown(text.HeadlineOf(a).Bare()), shown(a.Headline()), e.Whole, e.Title)
 	if e.Whole == e.Finding {
 		e.Whole = ""
 	}
@@ -167,6 +167,9 @@ func searched(a alert.Alert) string {
 	}
 	for _, d := range a.Shown() {
 		all = append(all, d.Values...)
+	}
+	for _, f := range a.CardFacts() {
+		all = append(all, f.Values...)
 	}
 	all = append(all, a.Techniques...)
 	return cut(text.Safe(text.Line(strings.Join(all, " "))), mostSearched)

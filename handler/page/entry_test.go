@@ -55,6 +55,8 @@ func TestEntry(t *testing.T) {
 			entry{Severity: "Informational", Time: noon, User: "Backup, 7, failed", What: "Values", Finding: "T", Findings: []string{}, Title: "T"}},
 		{"about an address", alert.Alert{Title: "T", Span: at, Entities: []alert.Entity{address("203.0.113.7")}, CustomDetails: []alert.Detail{{Name: "Job", Values: []string{"x"}}}},
 			entry{Severity: "Informational", Time: noon, Address: "203.0.113.7", Finding: "T", Findings: []string{}, Title: "T"}},
+		{"in the rule's words", alert.Alert{Title: "T", Span: at, Entities: []alert.Entity{account("ana@contoso.example")}, Context: &alert.Context{Findings: []alert.Finding{{Kind: alert.FoundUnusual, Text: "unusual"}}}, Card: &alert.Card{Headline: "12 failures\u202e"}},
+			entry{Severity: "Informational", Time: noon, User: "ana@contoso.example", What: "User", Finding: `12 failures\u202e`, Whole: "Unusual", Findings: []string{"Unusual to UEBA"}, Title: "T"}},
 		{"with nothing", alert.Alert{}, entry{Severity: "Informational", Findings: []string{}}},
 		{"an update and a storm", alert.Alert{ID: "b", Title: "T", Span: at, Updates: &alert.Reference{ID: "a"}, Storm: &alert.Storm{Alerts: 70}},
 			entry{ID: "b", Severity: "Informational", Time: noon, Finding: "T", Findings: []string{}, Title: "T", Updates: "a", Storm: 70}},

@@ -19,7 +19,9 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/enrich"
 	"pushback/detect/notify/portal"
+	"pushback/detect/notify/post"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/webhook"
 	"pushback/detect/secret"
 )
 
@@ -37,6 +39,7 @@ type variables struct {
 	Schedule             schedule   `desc:"When the Functions host ticks, as an NCRONTAB expression of six fields in UTC, such as 0 */5 * * * * for every five minutes. The host does not find the function without it."`
 	Rules                string     `desc:"Rules that serve, replay and check run, with commas between them: names of shipped ones, mfa-rejected-by-user and mfa-fatigue, rule files, and folders of them. Without it all that ship run."`
 	Silences             string     `desc:"A file of silences, exceptions that hold alerts back for a reason and a time, such as rules/silences.yaml. See handler silence --help."`
+	Routes               string     `desc:"A file of routes, which say at which addresses alerts are sent, such as rules/routes.yaml. An address has a setting of its own: PUSHBACK_TEAMS_WEBHOOK_URL_ and a name, a secret too. See handler route --help."`
 	Functions            string     `desc:"A file or folder of functions that are saved in the workspace, such as ASIM parsers, for replay, query, test and lint, unless --functions names one."`
 	External             string     `desc:"The folder of the files that externaldata reads, by host and path, for query, replay, test and external pull, unless --external names one. Running a query fetches nothing."`
 	Geoip                string     `desc:"A MaxMind database of places, such as GeoLite2-City.mmdb, for geo_info_from_ip_address() in query, replay and test, unless --geoip names one."`
@@ -64,10 +67,12 @@ type variables struct {
 	IPv6Prefix           number     `envconfig:"IPV6_PREFIX" default:"64" min:"16" max:"128" desc:"How many bits of an IPv6 address the addresses of one network have in common: they count as the same."`
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
-	TeamsWebhookURL      webhook    `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsWebhookURL      workflow   `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
-	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. off sends none."`
+	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. PUSHBACK_WEBHOOK_URL, too. off sends none."`
+	WebhookURL           receiver   `group:"Webhook" split_words:"true" desc:"The address of a webhook of yours that every alert is posted to as JSON, signed as the Standard Webhooks specification says. It is a secret."`
+	WebhookSecret        secrets    `split_words:"true" desc:"What the messages to the webhook are signed with: whsec_ and 24 to 64 bytes in base64. Two with a space between them while one replaces the other. It is a secret."`
 	WorkspaceResourceID  resource   `group:"Portals and Sentinel" split_words:"true" desc:"The resource id of the workspace, /subscriptions/.../workspaces/NAME, for the button to its logs in the Azure portal. Without it that of Sentinel is used."`
 	Portal               choice     `default:"defender" choices:"defender,azure" desc:"The portal that the buttons of cards lead to, and whose incidents are linked: defender if the workspace is in the Defender portal, azure if it is not."`
 	AlertsEndpoint       ingestion  `split_words:"true" desc:"Where the Logs Ingestion API takes the rows that an analytics rule of Microsoft Sentinel turns into alerts, such as https://NAME.REGION-1.ingest.monitor.azure.com. The deployment's template sets it."`
@@ -86,6 +91,7 @@ type Settings struct {
 	Schedule             *Schedule // nil if it is not set or wrong
 	Rules                string
 	Silences             string
+	Routes               string
 	Delay                time.Duration
 	Lateness             time.Duration
 	LateLook             time.Duration
@@ -113,7 +119,10 @@ type Settings struct {
 	TeamsWebhookURL      teams.WebhookURL
 	TeamsMaxCards        int
 	TeamsRoutes          []teams.Route
+	TeamsAddresses       []teams.Named // by the names of their settings
 	TeamsHeartbeat       time.Duration // zero for none
+	WebhookURL           post.URL
+	WebhookSecret        webhook.Secrets
 	WorkspaceResourceID  string
 	Portal               portal.Portal
 	AlertsEndpoint       string
@@ -138,6 +147,7 @@ func (v *variables) plain() Settings {
 		Schedule:             v.Schedule.plain(),
 		Rules:                v.Rules,
 		Silences:             v.Silences,
+		Routes:               v.Routes,
 		Delay:                v.Delay.Duration,
 		Lateness:             v.Lateness.Duration,
 		LateLook:             v.LateLook.Duration,
@@ -165,6 +175,8 @@ func (v *variables) plain() Settings {
 		TeamsMaxCards:        v.TeamsMaxCards.int(),
 		TeamsRoutes:          v.TeamsRoutes.value,
 		TeamsHeartbeat:       v.TeamsHeartbeat.Duration,
+		WebhookURL:           v.WebhookURL.value,
+		WebhookSecret:        v.WebhookSecret.value,
 		WorkspaceResourceID:  v.WorkspaceResourceID.value,
 		Portal:               portal.Portal(v.Portal.value),
 		AlertsEndpoint:       v.AlertsEndpoint.value,
@@ -265,8 +277,26 @@ func ReadFor(command string) (Settings, error) {
 	if s.TeamsRoutes.value != nil && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s_TEAMS_ROUTES is set without %[1]s_TEAMS_WEBHOOK_URL: expected that too, for what has no route", Prefix))
 	}
+	if (s.WebhookURL.text() == "") != (s.WebhookSecret.text() == "") {
+		problems = append(problems, fmt.Errorf("of the settings %s_WEBHOOK_URL and %[1]s_WEBHOOK_SECRET one is set: expected both or none", Prefix))
+	}
+	if s.TeamsRoutes.text() != "" && s.Routes != "" {
+		problems = append(problems, fmt.Errorf("the settings %s_ROUTES and %[1]s_TEAMS_ROUTES are both set: expected one of them. What the second says, the file can say as well", Prefix))
+	}
+	addresses, wrong := readAddresses(given)
+	if problems = append(problems, wrong...); len(addresses) > 0 && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
+		problems = append(problems, fmt.Errorf("the setting %s is set without %s: expected that too, for what no route takes", addresses[0].Name, TeamsAddress))
+	}
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
+	}
+	// What is set for them would be refused by an address that is nobody's any more.
+	if s.Cloud.value == "china" {
+		for _, set := range []struct{ name, text string }{{"ALERTS_ENDPOINT", s.AlertsEndpoint.text()}, {"SENTINEL_WORKSPACE", s.SentinelWorkspace.text()}} {
+			if set.text != "" {
+				problems = append(problems, fmt.Errorf("the setting %s_%s is set and %[1]s_CLOUD is china, where Microsoft Sentinel ended in August 2026: expected another destination, such as %[1]s_TEAMS_WEBHOOK_URL", Prefix, set.name))
+			}
+		}
 	}
 	// A tick keeps two minutes for sending and for its end.
 	if q, tick := s.QueryTimeout.Duration, s.TickTimeout.Duration; q > 0 && tick > 0 && q > tick-135*time.Second {
@@ -274,7 +304,7 @@ func ReadFor(command string) (Settings, error) {
 			Prefix, q, tick-135*time.Second, Prefix, tick))
 	}
 	plain := s.plain()
-	plain.given = given
+	plain.given, plain.TeamsAddresses = given, addresses
 	return plain, errors.Join(problems...)
 }
 
@@ -307,7 +337,7 @@ func Unknown() []string {
 	var unknown []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(strings.ToUpper(name), Prefix+"_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(strings.ToUpper(name), Prefix+"_") && !slices.Contains(known, name) && !isAddress(name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -16,8 +16,10 @@ import (
 	"pushback/detect"
 	"pushback/detect/enrich"
 	"pushback/detect/ledger"
+	"pushback/detect/notify/post"
 	"pushback/detect/notify/sentinel"
 	"pushback/detect/notify/teams"
+	"pushback/detect/notify/webhook"
 	"pushback/detect/secret"
 )
 
@@ -104,13 +106,13 @@ func tagDuration(tag reflect.StructTag, name string) time.Duration {
 	return d
 }
 
-// webhook is the address of a webhook, which is a secret.
-type webhook struct {
+// workflow is the address of a webhook of Teams, which is a secret.
+type workflow struct {
 	secretText
 	value teams.WebhookURL
 }
 
-func (w *webhook) read(text string, _ reflect.StructTag) string {
+func (w *workflow) read(text string, _ reflect.StructTag) string {
 	value, err := teams.ParseWebhookURL(text)
 	if err != nil {
 		return "the https:// address that the workflow shows; " + strings.TrimPrefix(err.Error(), "teams: ")
@@ -131,6 +133,36 @@ func (r *routes) read(text string, _ reflect.StructTag) string {
 		return "routes such as High=https://... with space between them; " + strings.TrimPrefix(err.Error(), "teams: ")
 	}
 	r.value = value
+	return ""
+}
+
+// receiver is the address of another webhook, which is a secret too.
+type receiver struct {
+	secretText
+	value post.URL
+}
+
+func (r *receiver) read(text string, _ reflect.StructTag) string {
+	value, err := post.ParseURL(text)
+	if err != nil {
+		return "an https:// address that takes a POST; " + err.Error()
+	}
+	r.value = value
+	return ""
+}
+
+// secrets are what messages are signed with.
+type secrets struct {
+	secretText
+	value webhook.Secrets
+}
+
+func (s *secrets) read(text string, _ reflect.StructTag) string {
+	value, err := webhook.ParseSecrets(text)
+	if err != nil {
+		return "whsec_ and 24 to 64 bytes in base64, several with space between them; " + strings.TrimPrefix(err.Error(), "webhook: ")
+	}
+	s.value = value
 	return ""
 }
 

@@ -1,5 +1,7 @@
 // Alert rules of Azure Monitor about the app itself: a detection that silently stopped is worse than none.
 
+import { ResourceIds, Tags } from 'shapes.bicep'
+
 @description('Name that the rules begin with.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Resource id of the Application Insights that has the invocations.')
 param insightsId string
@@ -16,13 +18,13 @@ param insightsId string
 param appName string
 
 @description('Resource ids of the action groups to notify.')
-param actionGroupIds array
+param actionGroupIds ResourceIds
 
 // The host tries a tick that failed twice more within a minute or so. That is one failure, so what is counted is the five
 // minutes that have one. A schedule slower than every ten minutes has no three of them in half an hour: then it is enough that no
 // tick succeeded.
 // https://learn.microsoft.com/azure/templates/microsoft.insights/scheduledqueryrules
-resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+resource failures 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
   name: '${name}-failures'
   location: location
   tags: tags
@@ -60,7 +62,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = 
 
 // What is counted is ticks that came to an end, whatever came of them: a tick that fails since alerts are parked or a webhook refuses
 // runs its rules all the same. The query has a row whether or not there are invocations, so that silence is seen.
-resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+resource silence 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
   name: '${name}-silence'
   location: location
   tags: tags
@@ -98,7 +100,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
 }
 
 // One tick a day fails while alerts are parked, which is too rare for the rule about failures.
-resource parked 'Microsoft.Insights/scheduledQueryRules@2023-03-15-preview' = {
+resource parked 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
   name: '${name}-parked'
   location: location
   tags: tags

@@ -1,5 +1,7 @@
 // The function app on Flex Consumption.
 
+import { Settings, Tags } from 'shapes.bicep'
+
 @description('Name of the app and its plan.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Resource id of the app\'s identity.')
 param identityId string
@@ -36,8 +38,9 @@ param insightsConnectionString string
 param subnetId string
 
 @description('Settings of Pushback, by name.')
-param settings object
+param settings Settings
 
+@description('Settings that the Functions host reads.')
 var hostSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
@@ -48,7 +51,7 @@ var hostSettings = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.web/serverfarms
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   // checkov:skip=CKV_AZURE_225: not all regions have zones; a tick that is lost with a zone is caught up
   name: name
   location: location
@@ -64,7 +67,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.web/sites
-resource app 'Microsoft.Web/sites@2024-04-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_17: nobody calls the app, so there are no client certificates to ask for
   // checkov:skip=CKV_AZURE_222: packages are deployed through its public endpoint, as identities of Entra ID alone
   // checkov:skip=CKV_AZURE_212: Flex Consumption starts an instance when the timer is due; what a lost one did not do the next tick does

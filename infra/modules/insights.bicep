@@ -1,5 +1,7 @@
 // Application Insights on the workspace, into which only identities write.
 
+import { Tags } from 'shapes.bicep'
+
 @description('Name of the component.')
 param name string
 
@@ -10,10 +12,13 @@ param create bool
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Resource id of the workspace that keeps the telemetry.')
 param workspaceResourceId string
+
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
 
 @description('Object id of the app\'s identity.')
 param principalId string
@@ -40,7 +45,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: component
-  name: guid(component.id, principalId, '3913510d-42f4-4e42-8a64-420c390055eb')
+  name: guid(component.id, identityId, '3913510d-42f4-4e42-8a64-420c390055eb')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

@@ -3,10 +3,13 @@
 @description('Name of the data collection rule.')
 param collectionName string
 
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
+
 @description('Object id of the app\'s identity.')
 param principalId string
 
-resource collection 'Microsoft.Insights/dataCollectionRules@2023-03-11' existing = {
+resource collection 'Microsoft.Insights/dataCollectionRules@2024-03-11' existing = {
   name: collectionName
 }
 
@@ -15,7 +18,7 @@ resource collection 'Microsoft.Insights/dataCollectionRules@2023-03-11' existing
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: collection
-  name: guid(collection.id, principalId, '3913510d-42f4-4e42-8a64-420c390055eb')
+  name: guid(collection.id, identityId, '3913510d-42f4-4e42-8a64-420c390055eb')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

@@ -1,8 +1,13 @@
 // Alerts of Microsoft Sentinel: the app writes a row for each into a table of the workspace, and two analytics rules turn rows into
 // alerts, which the Defender portal and the Azure portal both show. All of it is in the workspace's resource group.
 
-@description('Name that the data collection rule begins with.')
+import { Tags } from 'shapes.bicep'
+
+@description('Name that the data collection endpoint begins with.')
 param name string
+
+@description('Name of the data collection rule.')
+param collectionName string
 
 @description('Name of the workspace, which has Microsoft Sentinel.')
 param workspaceName string
@@ -11,7 +16,10 @@ param workspaceName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
+
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
 
 @description('Object id of the app\'s identity.')
 param principalId string
@@ -27,22 +35,29 @@ param privateNetwork bool
 ])
 param grouping string
 
-// The columns are those of the row that the app writes: the file is the one definition.
+@description('The columns are those of the row that the app writes: the file is the one definition.')
 var columns = loadJsonContent('../../detect/notify/alerts/columns.json')
+
+@description('Name of the table.')
 var tableName = 'PushbackAlerts_CL'
+
+@description('Stream of the data collection rule.')
 var streamName = 'Custom-PushbackAlerts'
 
-// Sentinel reads this at the beginning of a rule's description.
+@description('What Sentinel reads at the beginning of a rule\'s description.')
 var correlation = {
   only: '#DONT_CORR# '
   defender: '#INC_CORR# '
   tenant: ''
 }[grouping]
 
-// What the alert of a row has of it. Each row is one alert.
+// What the alert of a row has of it.
+@description('Each row is one alert.')
 var eventGrouping = {
   aggregationKind: 'AlertPerResult'
 }
+
+@description('Columns that the alert\'s own properties are taken from.')
 var details = {
   alertDisplayNameFormat: '{{AlertTitle}}'
   alertDescriptionFormat: '{{AlertDescription}}'
@@ -63,6 +78,8 @@ var details = {
     }
   ]
 }
+
+@description('Columns that are custom details.')
 var customDetails = {
   AlertId: 'AlertId'
   Story: 'Story'
@@ -72,6 +89,8 @@ var customDetails = {
   LeftOut: 'LeftOut'
   Build: 'Build'
 }
+
+@description('All entities are in one column.')
 var entities = [
   {
     entityType: 'SentinelEntities'
@@ -84,12 +103,12 @@ var entities = [
   }
 ]
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
   name: workspaceName
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.operationalinsights/workspaces/tables
-resource table 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = {
+resource table 'Microsoft.OperationalInsights/workspaces/tables@2026-03-01' = {
   parent: workspace
   name: tableName
   properties: {
@@ -102,7 +121,7 @@ resource table 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.insights/datacollectionendpoints
-resource endpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (privateNetwork) {
+resource endpoint 'Microsoft.Insights/dataCollectionEndpoints@2024-03-11' = if (privateNetwork) {
   name: '${name}-alerts'
   location: location
   tags: tags
@@ -115,8 +134,8 @@ resource endpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (
 
 // It gets an endpoint of its own when it is made, or never: that of kind Direct.
 // https://learn.microsoft.com/azure/templates/microsoft.insights/datacollectionrules
-resource collection 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
-  name: privateNetwork ? '${name}-alerts-private' : '${name}-alerts'
+resource collection 'Microsoft.Insights/dataCollectionRules@2024-03-11' = {
+  name: collectionName
   location: location
   tags: tags
   kind: privateNetwork ? null : 'Direct'
@@ -159,7 +178,7 @@ resource collection 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: collection
-  name: guid(collection.id, principalId, '3913510d-42f4-4e42-8a64-420c390055eb')
+  name: guid(collection.id, identityId, '3913510d-42f4-4e42-8a64-420c390055eb')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
@@ -255,9 +274,6 @@ output endpoint string = privateNetwork ? endpoint!.properties.logsIngestion.end
 
 @description('Immutable id of the data collection rule.')
 output ruleId string = collection.properties.immutableId
-
-@description('Name of the data collection rule.')
-output collectionName string = collection.name
 
 @description('Stream of the data collection rule.')
 output stream string = streamName

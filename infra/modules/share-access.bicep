@@ -9,10 +9,13 @@ param deploymentContainer string
 @description('Name of the key vault.')
 param vaultName string
 
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
+
 @description('Object id of the app\'s identity.')
 param principalId string
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource account 'Microsoft.Storage/storageAccounts@2026-09-01' existing = {
   name: storageName
 
   resource blobs 'blobServices' existing = {
@@ -20,12 +23,12 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
   }
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: vaultName
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts/blobservices/containers
-resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-09-01' = {
   parent: account::blobs
   name: deploymentContainer
   properties: {
@@ -38,7 +41,7 @@ resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  name: guid(account.id, principalId, 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
+  name: guid(account.id, identityId, 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
@@ -50,7 +53,7 @@ resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 // Storage Table Data Contributor
 resource tableContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  name: guid(account.id, principalId, '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
+  name: guid(account.id, identityId, '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
@@ -62,7 +65,7 @@ resource tableContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' =
 // Key Vault Secrets User
 resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
-  name: guid(vault.id, principalId, '4633458b-17de-408a-b874-0445c86b69e6')
+  name: guid(vault.id, identityId, '4633458b-17de-408a-b874-0445c86b69e6')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

@@ -1,18 +1,20 @@
 // One more app beside the first: it runs its share of the rules on the same ledger, as an identity of its own, since the limits of the
 // workspace are for each identity.
 
+import { ResourceIds, Settings, Tags } from 'shapes.bicep'
+
 @description('Name of the app, its plan and its identity. Its first 32 characters are its own: the host keeps its locks under them, and apps of one storage account must not share locks.')
 @maxLength(32)
 param name string
 
-@description('Name that its deployments and alert rules begin with.')
+@description('Name that its alert rules begin with.')
 param shortName string
 
 @description('Region.')
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Name of the storage account that has the ledger.')
 param storageName string
@@ -48,32 +50,34 @@ param instanceMemoryMB int
 param subnetId string
 
 @description('Settings of Pushback, by name, with the share.')
-param settings object
+param settings Settings
 
 @description('Resource ids of the action groups to notify.')
-param actionGroupIds array
+param actionGroupIds ResourceIds
 
+@description('Subscription, resource group and name of the workspace are parts 2, 4 and 8 of its id.')
 var workspaceParts = split(workspaceResourceId, '/')
 
 // https://learn.microsoft.com/azure/templates/microsoft.managedidentity/userassignedidentities
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name
   location: location
   tags: tags
 }
 
 module access 'share-access.bicep' = {
-  name: '${shortName}-access'
   params: {
     storageName: storageName
     deploymentContainer: deploymentContainer
     vaultName: vaultName
+    identityId: identity.id
     principalId: identity.properties.principalId
   }
 }
 
 module insights 'insights.bicep' = {
-  name: '${shortName}-insights'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-insights'
   scope: resourceGroup(insightsSubscription, insightsGroup)
   params: {
     name: insightsName
@@ -81,31 +85,35 @@ module insights 'insights.bicep' = {
     location: location
     tags: tags
     workspaceResourceId: workspaceResourceId
+    identityId: identity.id
     principalId: identity.properties.principalId
   }
 }
 
 module workspaceRoles 'workspace-roles.bicep' = {
-  name: '${shortName}-workspace-roles'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-workspace-roles'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     workspaceName: workspaceParts[8]
+    identityId: identity.id
     principalId: identity.properties.principalId
     sentinelApiIncidents: sentinelApiIncidents
   }
 }
 
 module alertsWriter 'sentinel-alerts-writer.bicep' = if (!empty(alertsCollection)) {
-  name: '${shortName}-sentinel-alerts'
+  #disable-next-line no-module-name // a made-up name could be that of another Pushback's in the same resource group
+  name: '${name}-sentinel-alerts'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   params: {
     collectionName: alertsCollection
+    identityId: identity.id
     principalId: identity.properties.principalId
   }
 }
 
 module app 'app.bicep' = {
-  name: '${shortName}-app'
   params: {
     name: name
     location: location
@@ -126,7 +134,6 @@ module app 'app.bicep' = {
 }
 
 module alerts 'alerts.bicep' = {
-  name: '${shortName}-alerts'
   params: {
     name: shortName
     location: insights.outputs.location

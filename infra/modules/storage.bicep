@@ -1,6 +1,8 @@
 // The storage account: the deployed package, the host's own state, and the ledger.
 // Nobody has a key of it.
 
+import { Tags } from 'shapes.bicep'
+
 @description('Name of the storage account.')
 @minLength(3)
 @maxLength(24)
@@ -10,13 +12,16 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags Tags
 
 @description('Name of the blob container that the package is deployed to.')
 param deploymentContainer string
 
 @description('Name of the table that has the ledger.')
 param ledgerTable string
+
+@description('Resource id of the app\'s identity, which its role assignments are named after: unlike its object id it is known before a deployment.')
+param identityId string
 
 @description('Object id of the app\'s identity.')
 param principalId string
@@ -31,10 +36,11 @@ param redundancy string
 @description('Whether only private endpoints reach it.')
 param privateNetwork bool
 
+@description('Whether it is reached from outside of the network.')
 var publicAccess = privateNetwork ? 'Disabled' : 'Enabled'
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-09-01' = {
   // checkov:skip=CKV_AZURE_35: all networks are refused where privateNetwork is chosen; without it Flex Consumption has no fixed address
   // checkov:skip=CKV_AZURE_206: zones are enough: without its region the app does not run either, and the logs outlast both
   name: name
@@ -60,7 +66,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts/blobservices
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-09-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -72,7 +78,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts/blobservices/containers
-resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-09-01' = {
   parent: blobs
   name: deploymentContainer
   properties: {
@@ -81,13 +87,13 @@ resource deployment 'Microsoft.Storage/storageAccounts/blobServices/containers@2
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts/tableservices
-resource tables 'Microsoft.Storage/storageAccounts/tableServices@2023-05-01' = {
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2026-09-01' = {
   parent: account
   name: 'default'
 }
 
 // https://learn.microsoft.com/azure/templates/microsoft.storage/storageaccounts/tableservices/tables
-resource ledger 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-01' = {
+resource ledger 'Microsoft.Storage/storageAccounts/tableServices/tables@2026-09-01' = {
   parent: tables
   name: ledgerTable
 }
@@ -97,7 +103,7 @@ resource ledger 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-
 // https://learn.microsoft.com/azure/templates/microsoft.authorization/roleassignments
 resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  name: guid(account.id, principalId, 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
+  name: guid(account.id, identityId, 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
@@ -109,7 +115,7 @@ resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 // Storage Table Data Contributor
 resource tableContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  name: guid(account.id, principalId, '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
+  name: guid(account.id, identityId, '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

@@ -19,7 +19,10 @@ import (
 	"strings"
 	"time"
 
+	"pushback/detect/document"
+	"pushback/detect/route"
 	"pushback/detect/rule"
+	"pushback/detect/silence"
 )
 
 func main() {
@@ -148,6 +151,11 @@ func rulesOf(root, dir string) ([]file, error) {
 			files = append(files, file{name, r.File, 0o644})
 		}
 	}
+	beside, err := besideRules(dir)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, beside...)
 	var shipped []file
 	for _, name := range rule.ShippedNames() {
 		f := file{"rules/" + name + ".yaml", filepath.Join(root, shippedRules, name+".yaml"), 0o644}
@@ -165,6 +173,33 @@ func rulesOf(root, dir string) ([]file, error) {
 		shipped = append(shipped, f)
 	}
 	return append(shipped, files...), nil
+}
+
+// besideRules lists the silences and the routes that stand in a folder of rules, for
+// PUSHBACK_SILENCES and PUSHBACK_ROUTES. What they name the app knows: here they have to
+// be readable.
+func besideRules(dir string) (files []file, err error) {
+	if dir == "" {
+		return nil, nil
+	}
+	var errs []error
+	for _, of := range []struct {
+		kind string
+		load func(path string) []document.Problem
+	}{
+		{"silences", func(path string) []document.Problem { _, p := silence.Load(path, silence.Words{}); return p }},
+		{"routes", func(path string) []document.Problem { _, p := route.Load(path, route.Words{}); return p }},
+	} {
+		for _, path := range rule.Beside(dir, of.kind) {
+			name, err := filepath.Rel(dir, path)
+			if err = errors.Join(err, document.Errors(of.load(path))); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			files = append(files, file{"rules/" + filepath.ToSlash(name), path, 0o644})
+		}
+	}
+	return files, errors.Join(errs...)
 }
 
 // load reads rules. Warnings are said, and the rest is an error.

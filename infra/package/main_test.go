@@ -43,6 +43,11 @@ func TestRules(t *testing.T) {
 				{"id": "21111111-2222-4333-8444-555555555555", "name": "B", "severity": "Low", "kind": "NRT", "query": "T"}]`},
 			want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/all.json"},
 		},
+		{
+			name: "silences and routes", files: map[string]string{"mine.yaml": own, "silences.yaml": "silences: []\n", "a/routes.yml": "routes: [{to: PUSHBACK_TEAMS_WEBHOOK_URL}]\n", "notes.yaml.txt": "routes: []"},
+			want: []string{"rules/mfa-rejected-by-user.yaml", "rules/mfa-fatigue.yaml", "rules/mine.yaml", "rules/silences.yaml", "rules/a/routes.yml"},
+		},
+		{name: "wrong routes", files: map[string]string{"mine.yaml": own, "routes.yaml": "routes: [{to: 'https://a.example/x'}]\n"}, wrong: []string{"routes.yaml:1:15: to names the settings"}},
 		{name: "the shipped name", files: map[string]string{"mfa-rejected-by-user.yaml": own}, wrong: []string{"mfa-rejected-by-user.yaml", "another name"}},
 		{name: "an id twice", files: map[string]string{"a.yaml": own, "b.yaml": own}, wrong: []string{"b.yaml:", "a.yaml:", ownID}},
 		{name: "two mistakes", files: map[string]string{"a.yaml": strings.Replace(own, "severity: ", "severity: Very", 1), "b.yaml": "{"}, wrong: []string{"a.yaml:", "severity", "b.yaml:1"}},

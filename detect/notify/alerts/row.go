@@ -229,7 +229,7 @@ func (f *fitting) links(a alert.Alert, l portal.Links) {
 			continue
 		}
 		f.row.Links = append(f.row.Links, Link{title, link.URL})
-		if link.Title == portal.Guidance {
+		if link == (portal.Link{Title: portal.Guidance, URL: a.Guidance}) {
 			f.row.Guidance = link.URL
 		}
 	}
@@ -248,6 +248,9 @@ func (f *fitting) links(a alert.Alert, l portal.Links) {
 	steps := ""
 	if f.row.Guidance != "" {
 		steps = "Follow " + f.row.Guidance
+	}
+	if own := single(a.FirstSteps()); own != "" {
+		steps = own
 	}
 	for _, p := range a.Properties {
 		if p.Name == "RemediationSteps" && strings.TrimSpace(p.Value) != "" {
@@ -295,13 +298,47 @@ func (f *fitting) findings(a alert.Alert) {
 	}
 }
 
+// brought are what the rule's own context knows, as details: the table has no other
+// place for it.
+func brought(c *alert.Context) (list []alert.Detail) {
+	if c == nil {
+		return nil
+	}
+	index := map[string]int{}
+	subjects := map[string]int{}
+	for _, s := range c.Sections {
+		subjects[s.Title]++
+	}
+	for _, s := range c.Sections {
+		if !s.Brought {
+			continue
+		}
+		for _, f := range s.Facts {
+			name := s.Title + ": " + f.Name
+			i, there := index[name]
+			if !there {
+				i = len(list)
+				index[name] = i
+				list = append(list, alert.Detail{Name: name})
+			}
+			for _, v := range f.Values {
+				if subjects[s.Title] > 1 {
+					v = s.Subject + ": " + v
+				}
+				list[i].Values = append(list[i].Values, v)
+			}
+		}
+	}
+	return list
+}
+
 // details takes the custom details, whole where the table has room and in short
 // where the Sentinel alert has.
 func (f *fitting) details(a alert.Alert) {
 	room := mostColumn
 	short := mostDetails - mostLeftOut - len(encode(f.fixed()))
 	var lost []string
-	for _, d := range a.CustomDetails {
+	for _, d := range slices.Concat(a.CustomDetails, brought(a.Context)) {
 		name := text.CutBytes(safe(d.Name), 60)
 		var values []string
 		for i, v := range d.Values {
@@ -379,6 +416,10 @@ func (f *fitting) describe(a alert.Alert) {
 			lines = append(lines, line)
 		}
 	}
+	if own := text.Line(a.Headline()); own != text.Line(a.Title) {
+		add(safe(own))
+	}
+	add(safe(text.FirstSteps(a)))
 	add(safe(a.Description))
 	if stamp := text.Stamp(a.Span); stamp != "" {
 		add("When: " + stamp)
@@ -390,6 +431,9 @@ func (f *fitting) describe(a alert.Alert) {
 	}
 	for _, said := range f.row.Findings {
 		add("- " + said)
+	}
+	for _, fact := range a.CardFacts() {
+		add(text.CutBytes(safe(fact.Label), 60) + ": " + text.CutBytes(safe(text.Fact(fact)), mostValue))
 	}
 	if steps := text.Steps(a.Context, safe); steps != "" {
 		add("Severity: " + steps)

@@ -11,6 +11,7 @@ import (
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
+	"pushback/detect/notify/portal"
 	"pushback/detect/notify/text"
 )
 
@@ -36,6 +37,12 @@ func (c *Console) Notify(_ context.Context, a alert.Alert) error {
 	sb.WriteString(s.Dim(strings.Repeat("─", s.width())) + "\n")
 	c.head(&sb, a)
 	c.findings(&sb, a.Context)
+	if steps := text.FirstSteps(a); steps != "" {
+		sb.WriteString("\n")
+		for _, line := range wrap(text.Safe(steps), s.width()-2) {
+			sb.WriteString("  " + line + "\n")
+		}
+	}
 	if a.Description != "" {
 		sb.WriteString("\n")
 		for paragraph := range strings.SplitSeq(strings.TrimSpace(a.Description), "\n") {
@@ -71,7 +78,12 @@ func (c *Console) head(sb *strings.Builder, a alert.Alert) {
 			margin = strings.Repeat(" ", indent)
 		}
 	}
-	write(text.Safe(a.Title), s.Bold)
+	if own := text.Line(a.Headline()); own != "" && own != text.Line(a.Title) {
+		write(text.Safe(own), s.Bold)
+		write(text.Safe(a.Title), s.Dim)
+	} else {
+		write(text.Safe(a.Title), s.Bold)
+	}
 	if at := when(a); at != "" {
 		write(at, s.Dim)
 	}
@@ -108,8 +120,8 @@ func (c *Console) field(f field, label int) string {
 	return sb.String()
 }
 
-// fieldsOf lists what an alert says beside its title: its entities, then the
-// rule's custom details, then notes. What is empty is left out.
+// fieldsOf lists what an alert says beside its title: its entities, then the facts of the
+// rule's card, its custom details, notes and the pages that the card leads to. What is empty is left out.
 func fieldsOf(a alert.Alert) []field {
 	var list []field
 	for _, e := range a.Entities {
@@ -118,8 +130,14 @@ func fieldsOf(a alert.Alert) []field {
 		}
 		list = append(list, field{text.Safe(e.Type), entityText(e)})
 	}
+	for _, f := range a.CardFacts() {
+		list = append(list, field{text.Safe(f.Label), text.Safe(text.Fact(f))})
+	}
 	label := text.LabelOf(a)
 	for _, d := range a.Shown() {
+		if a.InFacts(d) {
+			continue
+		}
 		write := text.ValueOf(d)
 		values := make([]string, 0, len(d.Values))
 		for _, v := range d.Values {
@@ -140,6 +158,9 @@ func fieldsOf(a alert.Alert) []field {
 	list = append(list, known(a.Context)...)
 	for _, n := range a.Notes {
 		list = append(list, field{"Note", text.Safe(n)})
+	}
+	for _, link := range portal.OfRule(a) {
+		list = append(list, field{text.Safe(link.Title), text.Safe(link.URL)})
 	}
 	return list
 }

@@ -193,7 +193,9 @@ func finding(a alert.Alert, user []string, address string) string {
 		return text.Safe(h.Verdict)
 	}
 	var found string
-	switch {
+	switch own := text.Line(a.Headline()); {
+	case own != "":
+		found = text.Safe(own)
 	case a.Context != nil && len(a.Context.Findings) > 0:
 		found = text.Safe(withoutNames(a.Context.Findings[0].Text, user, address))
 	case a.FraudReported():

@@ -18,6 +18,7 @@ import (
 	"unicode/utf16"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/text"
 )
 
 // Link leads somewhere.
@@ -57,9 +58,12 @@ const (
 	mostQueried = 10
 )
 
-// Of returns an alert's links. A value from a log comes into one only if it is
-// a GUID, an IP address or a plain user name, so nothing needs escaping.
-func Of(a alert.Alert, l Links) []Link {
+// Of returns an alert's links: those that every alert has, and those of its rule's card.
+func Of(a alert.Alert, l Links) []Link { return append(OfAny(a, l), OfRule(a)...) }
+
+// OfAny returns the links that every alert has. A value from a log comes into one only
+// if it is a GUID, an IP address or a plain user name, so nothing needs escaping.
+func OfAny(a alert.Alert, l Links) []Link {
 	var list []Link
 	known := incident(a.IncidentURL)
 	if known {
@@ -73,6 +77,23 @@ func Of(a alert.Alert, l Links) []Link {
 	}
 	return list
 }
+
+// OfRule returns the links of the rule's card. What is from a log in them is
+// percent-encoded.
+func OfRule(a alert.Alert) (list []Link) {
+	for _, b := range a.CardButtons() {
+		if title := strings.TrimSpace(b.Title); title != "" && guidance(b.URL) && len(b.URL) <= mostAddress {
+			list = append(list, open(text.CutUnits(text.Safe(text.Line(title)), mostTitle), b.URL))
+		}
+	}
+	return list
+}
+
+// The most of a link that a rule makes: a card has room for three of them.
+const (
+	mostAddress = 2000
+	mostTitle   = 40
+)
 
 // portals returns the links that lead to a portal, but for that to the incident,
 // which may be known.

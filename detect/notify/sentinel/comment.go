@@ -27,9 +27,13 @@ const (
 // or Markdown. Lines that have no room are left out, and counted.
 func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 	lines := about(a)
+	if steps := text.FirstSteps(a); steps != "" {
+		lines = append(lines, inert(steps))
+	}
 	lines = append(lines, remarks...)
 	lines = append(lines, links(a, l)...)
 	lines = append(lines, findings(a.Context)...)
+	lines = append(lines, list("Facts", facts(a))...)
 	lines = append(lines, list("Entities", entities(a))...)
 	lines = append(lines, list("Details", details(a))...)
 	lines = append(lines, known(a.Context)...)
@@ -40,6 +44,9 @@ func Comment(a alert.Alert, l portal.Links, remarks ...string) string {
 // about says what the alert is, when it took place, and what it goes on from.
 func about(a alert.Alert) []string {
 	lines := []string{fmt.Sprintf("<b>%s: %s</b>", a.Severity, inert(a.Title))}
+	if own := ownHeadline(a); own != "" {
+		lines = []string{fmt.Sprintf("<b>%s: %s</b>", a.Severity, inert(own)), inert(a.Title)}
+	}
 	for _, said := range []string{text.Stamp(a.Span), text.Late(a), text.Continues(a)} {
 		if said != "" {
 			lines = append(lines, said)
@@ -94,11 +101,35 @@ func entities(a alert.Alert) []string {
 	return lines
 }
 
+// ownHeadline is what the rule's card calls an alert, where it is not its title.
+func ownHeadline(a alert.Alert) string {
+	if own := text.Line(a.Headline()); own != text.Line(a.Title) {
+		return own
+	}
+	return ""
+}
+
+// facts writes one line for each fact of the rule's card.
+func facts(a alert.Alert) []string {
+	var lines []string
+	for _, f := range a.CardFacts() {
+		said := text.List(f.Values, mostValues, func(v string) string { return inert(text.Shown(v)) })
+		if more := f.More + max(0, len(f.Values)-mostValues); more > 0 {
+			said = append(said[:min(len(said), mostValues)], fmt.Sprintf("and %d more", more))
+		}
+		lines = append(lines, inert(f.Label)+": "+strings.Join(said, ", "))
+	}
+	return lines
+}
+
 // details writes one line for each custom detail.
 func details(a alert.Alert) []string {
 	var lines []string
 	label := text.LabelOf(a)
 	for _, d := range a.Shown() {
+		if a.InFacts(d) {
+			continue
+		}
 		write := text.ValueOf(d)
 		lines = append(lines, fact(label(d.Name), d.Values, func(v string) string { return inert(write(v)) }))
 	}

@@ -56,7 +56,7 @@ func moment(t time.Time) *time.Time {
 func newIncident(a alert.Alert) armsecurityinsights.Incident {
 	i := armsecurityinsights.Incident{Properties: &armsecurityinsights.IncidentProperties{
 		Title:                to.Ptr(cmp.Or(plain(a.Title, mostTitle), "Alert "+a.ID)),
-		Description:          to.Ptr(plain(a.Description, mostDescription)),
+		Description:          to.Ptr(describe(a)),
 		Severity:             to.Ptr(armsecurityinsights.IncidentSeverity(a.Severity.String())),
 		Status:               to.Ptr(armsecurityinsights.IncidentStatusNew),
 		FirstActivityTimeUTC: moment(a.Span.Start),
@@ -66,6 +66,18 @@ func newIncident(a alert.Alert) armsecurityinsights.Incident {
 		i.Properties.Labels = append(i.Properties.Labels, label(name))
 	}
 	return i
+}
+
+// describe is what an incident says of itself: what the rule calls the alert and what to do
+// first, where it says so, and the description.
+func describe(a alert.Alert) string {
+	var lines []string
+	for _, line := range []string{ownHeadline(a), text.FirstSteps(a), a.Description} {
+		if line != "" {
+			lines = append(lines, plain(line, mostDescription))
+		}
+	}
+	return text.CutUnits(strings.Join(lines, "\n"), mostDescription)
 }
 
 func label(text string) *armsecurityinsights.IncidentLabel {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pushback/detect/alert"
@@ -17,6 +18,7 @@ const (
 	mostDescription = 1500
 	mostAbstract    = 250 // of a description that is not hidden
 	mostFinding     = 400
+	mostGuidance    = 250
 	mostBriefly     = 160 // of a finding that is not hidden
 	mostWords       = 32  // of all of these together, but for the first
 	mostFindings    = 4   // that are not hidden
@@ -24,7 +26,8 @@ const (
 	mostValue       = 200
 	mostValues      = 10
 	mostLines       = 40
-	mostRest        = 4 // custom details that are not hidden
+	mostFactText    = 400 // of a fact of the rule's own, with all of its values
+	mostRest        = 4   // custom details that are not hidden
 )
 
 // Card returns an alert as an Adaptive Card of version 1.5, in the order in which
@@ -40,7 +43,8 @@ const (
 // loses, in this order and each from its last, the command that silences it, properties, notes, what
 // is not known of the context, the whole timeline, what is known of the entities,
 // custom details, MITRE and ids, the entities, the description and further findings;
-// then the timeline that is not hidden, the facts and the findings.
+// then the timeline that is not hidden, the facts, the rule's buttons and guidance, and
+// the findings.
 func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 	card, _, err := cardOf(a, links)
 	return card, err
@@ -50,9 +54,11 @@ func Card(a alert.Alert, links Links) (json.RawMessage, error) {
 func cardOf(a alert.Alert, links Links) (json.RawMessage, string, error) {
 	h := text.HeadlineOf(a)
 	summary := summaryOf(a.Severity, h.String())
-	b := &builder{alert: a, said: map[string]bool{}}
+	b := &builder{alert: a, shown: a.Shown(), said: map[string]bool{}}
 	b.findings()
-	if a.ShowsColumns() { // which are who and what the alert is about
+	b.guidance()
+	b.buttons()
+	if a.ShowsColumns() && a.NamesNobody() && len(a.CardFacts()) == 0 { // the columns are who and what the alert is about
 		b.rest()
 		b.facts()
 	} else {
@@ -65,6 +71,7 @@ func cardOf(a alert.Alert, links Links) (json.RawMessage, string, error) {
 		return nil, "", b.err
 	}
 	frame := frame{card: newCard(fallbackOf(a.Severity, h.String())), top: top(a, h), actions: actions(a, links)}
+	frame.top = slices.Insert(frame.top, 1, frame.card.mention(mentionsOf(a))...) // below the band
 	if links.Build != "" {
 		frame.footer = []any{label("Pushback "+inert(text.Line(links.Build), mostName), "Medium")}
 	}
@@ -84,7 +91,11 @@ func cardOf(a alert.Alert, links Links) (json.RawMessage, string, error) {
 // came of it, and what the reader has to know of the card.
 func top(a alert.Alert, h text.Headline) []any {
 	items := headlineOf(a.Severity, a.RuleName, h)
-	if h.Verdict != "" && !ours(a) { // which is what the rule's title says
+	switch own := text.Line(a.Headline()); {
+	case h.Verdict == "":
+	case own != "":
+		items = append(items, rich("Small", textRun{Text: inert(own, mostTitle)}))
+	case !ours(a): // else it is what the rule's title says
 		items = append(items, rich("Small", textRun{Text: inert(text.Line(a.Title), mostTitle)}))
 	}
 	elements := []any{band(a.Severity, items...)}
@@ -130,13 +141,15 @@ const detailsID = "details"
 // with returns the card with parts in it, and a line that says what is left out.
 // Without parts it has the container for those that are hidden all the same.
 func (f frame) with(parts []part, left string) (json.RawMessage, error) {
-	var findings, open, hidden []any
+	var findings, buttons, open, hidden []any
 	for _, p := range parts {
 		switch {
 		case p.kind.hidden():
 			hidden = append(hidden, p.element)
-		case p.kind == aFinding || p.kind == anAbstract:
+		case p.kind == aFinding || p.kind == anAbstract || p.kind == someGuidance:
 			findings = append(findings, p.element)
+		case p.kind == aButton:
+			buttons = append(buttons, p.element)
 		default:
 			open = append(open, p.element)
 		}
@@ -146,7 +159,7 @@ func (f frame) with(parts []part, left string) (json.RawMessage, error) {
 	if len(f.actions) > 0 {
 		c.Body = append(c.Body, actionSet{"ActionSet", f.actions})
 	}
-	c.Body = append(c.Body, open...)
+	c.Body = append(append(c.Body, buttons...), open...)
 	if left != "" {
 		c.Body = append(c.Body, small(left))
 	}
@@ -181,6 +194,8 @@ const (
 	anAbstract
 	aRest
 	aFact
+	aButton // of the rule
+	someGuidance
 	aFinding
 )
 
@@ -205,6 +220,8 @@ var kinds = [...]struct{ one, many string }{
 	anAbstract:      {"the beginning of the description", ""},
 	aRest:           {"value", "values"},
 	aFact:           {"fact", "facts"},
+	aButton:         {"button of the rule", "buttons of the rule"},
+	someGuidance:    {"what to do first", ""},
 	aFinding:        {"finding", "findings"},
 }
 
@@ -219,6 +236,7 @@ type part struct {
 // builder collects the parts of an alert's card in the order of reading.
 type builder struct {
 	alert alert.Alert
+	shown []alert.Detail // what the alert has of custom details, or columns for them
 	parts []part
 	// said has the values that the card shows already, in lower case.
 	said map[string]bool
@@ -327,6 +345,14 @@ func (b *builder) findings() {
 		if len([]rune(abstract)) <= mostAbstract {
 			b.say(abstract)
 		}
+	}
+}
+
+// guidance adds what the rule says is to be done first.
+func (b *builder) guidance() {
+	if steps := text.Line(b.alert.FirstSteps()); steps != "" {
+		b.add(someGuidance, rich("Small", textRun{Text: "What to do first: ", Weight: "Bolder"}, textRun{Text: inert(steps, mostGuidance)}))
+		b.say(steps)
 	}
 }
 

@@ -496,6 +496,24 @@ func hostileAlert(r *rand.Rand) alert.Alert {
 			Unavailable: some(r, text),
 		},
 		Activities: some(r, func() alert.Activity { return alert.Activity{Span: span(), Previously: some(r, span)} }),
+		Card:       hostileCard(r),
+	}
+}
+
+// hostileCard is what a rule says in its own words where the log has a say in it, and where somebody
+// wrote into the ledger.
+func hostileCard(r *rand.Rand) *alert.Card {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	text := func() string { return hostileText(r) }
+	return &alert.Card{Headline: text(), Guidance: text(),
+		Facts: some(r, func() alert.CardFact {
+			return alert.CardFact{Label: text(), Values: some(r, text), More: r.IntN(20) - 5}
+		}),
+		Buttons: some(r, func() alert.CardButton {
+			return alert.CardButton{Title: text(), URL: []string{"https://h.example/?q=" + strings.ReplaceAll(url.QueryEscape(text()), "+", "%20"), "https://h.example/#" + url.QueryEscape(text()), "https://u@h.example/", "x" + text()}[r.IntN(4)]}
+		}),
 	}
 }
 
@@ -513,7 +531,7 @@ var (
 	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	// bare is Markdown that is not escaped.
 	bare  = regexp.MustCompile(`(^|[^\\])(\\\\)*[*_\x60\[\]<>&~|#]`)
-	links = regexp.MustCompile(`^https://(entra\.microsoft\.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/[0-9a-f-]{36}|portal\.azure\.com/#blade/Microsoft_Azure_Monitoring_Logs/[A-Za-z0-9/.%_-]+)$`)
+	links = regexp.MustCompile(`^https://(entra\.microsoft\.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/[0-9a-f-]{36}|portal\.azure\.com/#blade/Microsoft_Azure_Monitoring_Logs/[A-Za-z0-9/.%_-]+|h\.example/[?#][A-Za-z0-9/.%_=:?@!$&'()*+,;~-]*)$`)
 )
 
 // unsafe says what is wrong with a card, whatever its alert held.
@@ -642,7 +660,7 @@ func TestOfficialRendererTakesTheCards(t *testing.T) {
 	var cards []json.RawMessage
 	late := sampleAlert()
 	late.SentAt = late.Created.Add(3 * time.Hour)
-	for _, a := range []alert.Alert{{}, sampleAlert(), late, large()} {
+	for _, a := range []alert.Alert{{}, sampleAlert(), late, large(), inItsWords()} {
 		text, _ := mustCard(t, a, Links{WorkspaceResourceID: workspaceID})
 		cards = append(cards, text)
 	}

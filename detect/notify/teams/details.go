@@ -28,7 +28,8 @@ func (b *builder) details() {
 // from.
 func (b *builder) description() {
 	a := b.alert
-	if title := text.Line(a.Title); title != "" && text.HeadlineOf(a).Verdict != "" && ours(a) {
+	h := text.HeadlineOf(a)
+	if title := text.Line(a.Title); title != "" && (h.Verdict != "" && ours(a) || a.Headline() != "" && !strings.Contains(h.About, title)) {
 		b.add(aDescription, rich("Small", textRun{Text: inert(title, mostTitle)}))
 	}
 	if whole := text.Line(a.Description); whole != "" && !b.said[strings.ToLower(whole)] {
@@ -113,12 +114,16 @@ func (b *builder) detail(d alert.Detail) string {
 // else than prompts: what its author found worth saying. Where columns stand in for
 // them, they are all there is.
 func (b *builder) rest() {
+	b.cardFacts()
 	if ours(b.alert) {
 		return
 	}
+	if len(b.alert.CardFacts()) > 0 {
+		return // which the rule chose
+	}
 	label, n := text.LabelOf(b.alert), 0
-	columns := b.alert.ShowsColumns()
-	all := b.alert.Shown()
+	columns := b.alert.ShowsColumns() && b.alert.NamesNobody()
+	all := b.shown
 	zeros := columns && !slices.ContainsFunc(all, func(d alert.Detail) bool { return len(b.news(d.Values)) > 0 })
 	for _, d := range all {
 		said := ""
@@ -141,15 +146,37 @@ func (b *builder) rest() {
 	}
 }
 
+// cardFacts adds what the rule shows, whatever it says: its author chose it.
+func (b *builder) cardFacts() {
+	for _, f := range b.alert.CardFacts() {
+		var said []string
+		room := mostFactText
+		for _, v := range f.Values {
+			written := inert(text.Shown(v), mostValue) + b.novelty(v)
+			if room -= len([]rune(written)); len(said) > 0 && (room < 0 || len(said) == mostValues) {
+				break
+			}
+			b.say(v)
+			said = append(said, written)
+		}
+		if more := len(f.Values) - len(said) + max(0, f.More); more > 0 {
+			said = append(said, fmt.Sprintf("and %d more", more))
+		}
+		if len(said) > 0 {
+			b.add(aFact, fact(f.Label, strings.Join(said, ", ")))
+		}
+	}
+}
+
 // customDetails adds those that are not on the card.
 func (b *builder) customDetails() {
 	label := text.LabelOf(b.alert)
 	var rest []alert.Detail
-	for _, d := range b.alert.Shown() {
+	for _, d := range b.shown {
 		// Which are counted in the line below the headline.
 		counted := slotOf(d.Name) == aCount || d.Name == alert.Prompts && text.Approved(b.alert)
 		counted = counted || slotOf(d.Name) == aUserType && len(d.Values) == 1 && strings.EqualFold(d.Values[0], "Member")
-		if !counted && !slices.Contains(b.shownDetails, d.Name) {
+		if !counted && !b.alert.InFacts(d) && !slices.Contains(b.shownDetails, d.Name) {
 			rest = append(rest, d)
 		}
 	}
@@ -190,7 +217,7 @@ func (b *builder) entities() {
 
 func (b *builder) properties() {
 	list(b.alert.Properties, func(p alert.Property) {
-		if !text.SaysNothing(p.Value) {
+		if !text.SaysNothing(p.Value) && !(b.said[strings.ToLower(text.Line(p.Value))] && text.Line(p.Value) == text.Line(b.alert.FirstSteps())) {
 			b.add(aProperty, fact(text.Label(p.Name), inert(text.Plain(p.Value), mostValue)))
 		}
 	}, b.more(aProperty, "properties"))

@@ -67,6 +67,7 @@ func digestOf(alerts []alert.Alert) (json.RawMessage, string, error) {
 	}
 	c := newCard(fallbackOf(head.Severity, named.String()))
 	c.Body = []any{band(head.Severity, headlineOf(head.Severity, head.RuleName, text.Headline{Verdict: title})...)}
+	c.Body = append(c.Body, c.mention(mentionsOf(worst...))...)
 	if at := when(t.span); at != "" {
 		c.Body = append(c.Body, small(at))
 	}
@@ -222,9 +223,16 @@ func brief(a alert.Alert, most int) string {
 		}
 		parts = append(parts, from)
 	}
-	switch {
+	switch own := text.Line(a.Headline()); {
 	case a.Storm != nil: // its title says for what it stands
 		return inert(text.Line(a.Title), most)
+	case own != "": // and who and from where where it does not
+		said := strings.ToLower(own)
+		parts = slices.DeleteFunc(parts, func(part string) bool {
+			name, _, _ := strings.Cut(strings.ToLower(part), "@")
+			return strings.Contains(said, name)
+		})
+		parts = append(parts, inert(own, most))
 	case a.Account() == "" || len(parts) == 0:
 		parts = []string{inert(text.Line(a.Title), most)}
 	}

@@ -4,15 +4,17 @@ package teams
 // Properties that have their default are left out.
 type (
 	card struct {
-		Type         string `json:"type"`
-		Schema       string `json:"$schema"`
-		Version      string `json:"version"`
-		FallbackText string `json:"fallbackText"`
-		MSTeams      width  `json:"msteams"`
-		Body         []any  `json:"body"`
+		Type         string   `json:"type"`
+		Schema       string   `json:"$schema"`
+		Version      string   `json:"version"`
+		FallbackText string   `json:"fallbackText"`
+		MSTeams      forTeams `json:"msteams"`
+		Body         []any    `json:"body"`
 	}
-	width struct {
-		Width string `json:"width"`
+	// forTeams is what only Teams reads.
+	forTeams struct {
+		Width    string    `json:"width"`
+		Entities []mention `json:"entities,omitempty"`
 	}
 	// action opens an address or shows and hides elements.
 	action struct {
@@ -77,7 +79,7 @@ type (
 func newCard(fallback string) card {
 	return card{
 		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.5",
-		FallbackText: fallback, MSTeams: width{"Full"},
+		FallbackText: fallback, MSTeams: forTeams{Width: "Full"},
 	}
 }
 

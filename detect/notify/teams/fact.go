@@ -214,7 +214,7 @@ func (b *builder) from() []string {
 	if len(addresses) > 1 {
 		return lines
 	}
-	around := b.shown(aPlace, 2)
+	around := b.slotted(aPlace, 2)
 	if networks := b.values(aNetwork); len(networks) > 0 {
 		name := b.line(networks[0])
 		if digits.MatchString(networks[0]) {
@@ -253,9 +253,9 @@ func (b *builder) how() []string {
 			lines = append(lines, strings.Join(parts, ", "))
 		}
 	}
-	add(b.shown(anApp, 2)...)
-	client := b.shown(aClient, 1)
-	switch browser, system := b.shown(aBrowser, 1), b.shown(aSystem, 1); {
+	add(b.slotted(anApp, 2)...)
+	client := b.slotted(aClient, 1)
+	switch browser, system := b.slotted(aBrowser, 1), b.slotted(aSystem, 1); {
 	case len(browser)+len(system) > 0:
 		client = append(browser, system...)
 	default:
@@ -271,7 +271,7 @@ func (b *builder) how() []string {
 		}
 	}
 	add(client...)
-	add(b.shown(aDevice, 2)...)
+	add(b.slotted(aDevice, 2)...)
 	return lines
 }
 
@@ -318,7 +318,7 @@ func (b *builder) why() []string {
 
 // saySlot notes that all values of a slot are on the card.
 func (b *builder) saySlot(s slot) {
-	for _, d := range b.alert.CustomDetails {
+	for _, d := range b.shown {
 		if slotOf(d.Name) != s {
 			continue
 		}
@@ -332,10 +332,10 @@ func (b *builder) saySlot(s slot) {
 // values are those of the custom details that a slot has, each once.
 func (b *builder) values(s slot) []string {
 	var list []string
-	if b.alert.ShowsColumns() {
-		return nil
+	if b.alert.ShowsColumns() && b.alert.NamesNobody() {
+		return nil // they are all there is
 	}
-	for _, d := range b.alert.CustomDetails {
+	for _, d := range b.shown {
 		if slotOf(d.Name) != s {
 			continue
 		}
@@ -348,9 +348,9 @@ func (b *builder) values(s slot) []string {
 	return list
 }
 
-// shown writes the first values of a slot, and how many more there are: these are
+// slotted writes the first values of a slot, and how many more there are: these are
 // all among the details then.
-func (b *builder) shown(s slot, most int) []string {
+func (b *builder) slotted(s slot, most int) []string {
 	all := b.values(s)
 	var list []string
 	for _, v := range all[:min(len(all), most)] {

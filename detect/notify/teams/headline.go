@@ -35,7 +35,7 @@ func headlineOf(severity alert.Severity, rule string, h text.Headline) []any {
 	verdict, about := inert(h.Verdict, mostTitle), inert(h.About, mostTitle)
 	whole := text.Headline{Verdict: verdict, About: about}.String()
 	kicker := []textRun{{Text: strings.ToUpper(severity.String()), Weight: "Bolder"}}
-	if rule := inert(text.Line(rule), mostName); rule != "" && rule != whole { // else the headline says it
+	if rule := inert(text.Line(rule), mostName); rule != "" && rule != whole && !strings.HasPrefix(whole, rule+": ") { // else the headline says it
 		kicker = append(kicker, textRun{Text: " · " + rule, Size: "Small"})
 	}
 	switch {

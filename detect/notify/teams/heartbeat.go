@@ -18,7 +18,7 @@ func (t *Teams) Heartbeat(ctx context.Context, address string, h notify.Heartbea
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
-	for _, to := range append([]channel{t.other}, t.routes...) {
+	for _, to := range t.all() {
 		if to.name == address {
 			return t.send(ctx, to, card, summary)
 		}

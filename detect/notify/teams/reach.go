@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+
+	"pushback/detect/notify/post"
 )
 
 // Reach makes sure that the webhooks' hosts answer, whatever it is. It posts
@@ -12,29 +13,15 @@ import (
 func (t *Teams) Reach(ctx context.Context) error {
 	var errs []error
 	known := map[string]bool{}
-	for _, c := range append([]channel{t.other}, t.routes...) {
-		host := c.webhook.reveal().Host
+	for _, c := range t.all() {
+		host := c.webhook.url.Host()
 		if known[host] {
 			continue
 		}
 		known[host] = true
-		if err := t.reach(ctx, host); err != nil {
+		if err := post.Reach(ctx, t.options.Transport, t.options.Timeout, host); err != nil {
 			errs = append(errs, fmt.Errorf("teams: reaching %s: %w. Check that the app may connect to it", host, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (t *Teams) reach(ctx context.Context, host string) error {
-	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://"+host+"/", nil)
-	if err != nil {
-		return err
-	}
-	response, err := t.options.Transport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	return response.Body.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/post"
 )
 
 // Route sends the alerts of a rule, or of a severity, to a webhook of their own.
@@ -58,18 +59,34 @@ func ParseRoutes(text string) ([]Route, error) {
 	return routes, nil
 }
 
+// Named is a webhook with the name of the setting that holds it.
+type Named struct {
+	Name    string
+	Webhook WebhookURL
+}
+
 // channel is a webhook with the requests that it may be sent.
 type channel struct {
 	name    string
 	webhook WebhookURL
-	turns   *turns
+	turns   *post.Turns
+}
+
+// all lists the webhooks, one that is under several names as often.
+func (t *Teams) all() []channel {
+	return slices.Concat([]channel{t.other}, t.routes, t.named)
 }
 
 // route returns where an alert goes. That is the address that it is for, or
 // that of its rule, else of its severity, else the one of all others.
 func (t *Teams) route(a alert.Alert) channel {
 	if a.Address != "" {
-		for _, c := range append([]channel{t.other}, t.routes...) {
+		for i, n := range t.options.Named {
+			if n.Name == a.Address {
+				return t.named[i]
+			}
+		}
+		for _, c := range t.all() {
 			if c.name == a.Address {
 				return c
 			}
@@ -96,10 +113,10 @@ func (t *Teams) Address(a alert.Alert) string { return t.route(a).name }
 
 // Addresses lists the names of all webhooks.
 func (t *Teams) Addresses() []string {
-	names := []string{t.other.name}
-	for _, r := range t.routes {
-		if !slices.Contains(names, r.name) {
-			names = append(names, r.name)
+	var names []string
+	for _, c := range t.all() {
+		if !slices.Contains(names, c.name) {
+			names = append(names, c.name)
 		}
 	}
 	return names

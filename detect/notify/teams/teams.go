@@ -12,16 +12,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"pushback/detect/alert"
 	"pushback/detect/notify"
+	"pushback/detect/notify/post"
 	"pushback/detect/notify/text"
 	"pushback/detect/transport"
 )
@@ -30,9 +26,6 @@ var (
 	_ notify.Digester = (*Teams)(nil)
 	_ notify.Beater   = (*Teams)(nil)
 )
-
-// Teams throttles a webhook past this many requests a second.
-const perSecond = 4
 
 // defaultTimeout is shorter than what a detector gives a destination, so that
 // the error says what took so long.
@@ -46,6 +39,8 @@ type Options struct {
 	MaxCards int
 	// Routes say which alerts go to another webhook.
 	Routes []Route
+	// Named are further webhooks, by the names that the addresses of alerts may be.
+	Named []Named
 	// Timeout limits one request, waiting for its turn not included. Zero is
 	// 20 seconds.
 	Timeout time.Duration
@@ -62,6 +57,7 @@ type Teams struct {
 	options Options
 	other   channel   // for what has no route
 	routes  []channel // in the order of the options'
+	named   []channel // likewise
 }
 
 // New returns the channel behind a webhook. Nothing is sent yet.
@@ -97,7 +93,7 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 				name = w.hashed(sha256.Size)
 			}
 			names[name] = true
-			all[key] = channel{name, w, new(turns)}
+			all[key] = channel{name, w, new(post.Turns)}
 		}
 		return all[key]
 	}
@@ -107,6 +103,12 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 			return nil, errors.New("teams: a route has no webhook")
 		}
 		t.routes = append(t.routes, add(r.Webhook))
+	}
+	for _, n := range options.Named {
+		if n.Webhook.IsZero() || n.Name == "" {
+			return nil, errors.New("teams: a webhook that has a name of its own has none, or no address")
+		}
+		t.named = append(t.named, add(n.Webhook))
 	}
 	return t, nil
 }
@@ -132,7 +134,7 @@ func (t *Teams) send(ctx context.Context, to channel, card json.RawMessage, summ
 	if err != nil {
 		return &notify.Error{Err: err, Message: true}
 	}
-	if wait := to.turns.next(t.options.Now()); wait > 0 {
+	if wait := to.turns.Next(t.options.Now()); wait > 0 {
 		if err := t.options.Sleep(ctx, wait); err != nil {
 			return fmt.Errorf("teams: waiting for a turn to post to %s: %w", to.webhook, err)
 		}
@@ -172,64 +174,13 @@ func summaryOf(severity alert.Severity, headline string) string {
 	return severity.String() + ": " + inert(text.Line(headline), mostSummary)
 }
 
-// mostAnswer is how much of an answer is read.
-const mostAnswer = 64 << 10
-
-// post sends a message, once. Redirects are not followed: to another host they
-// would hand over the card, and most turn a POST into a GET, whose 200 would
-// look like success. So there is no http.Client, whose errors besides hold the
-// address.
+// post sends a message, once.
 func (t *Teams) post(ctx context.Context, webhook WebhookURL, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
-	defer cancel()
-	var reached, written atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { reached.Store(true) },
-		WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
-	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook.reveal().String(), bytes.NewReader(body))
+	answer, err := post.Once(ctx, t.options.Transport, t.options.Timeout, webhook.url, nil, body)
 	if err != nil {
-		return &notify.Error{Err: errors.New("the address makes no request"), Shut: true} // err may quote it
+		return err
 	}
-	request.Header.Set("Content-Type", "application/json; charset=utf-8")
-	request.Header.Set("User-Agent", "pushback")
-	response, err := t.options.Transport.RoundTrip(request)
-	if err != nil {
-		return &notify.Error{Err: unanswered(ctx, webhook, err), Shut: !reached.Load(), Unanswered: written.Load()}
-	}
-	defer response.Body.Close()
-	// A status is an answer, also if what should follow it does not come.
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
-	return t.verdict(response, webhook, body, strings.TrimSpace(string(answer)))
-}
-
-// unanswered is the error of a request that has no answer.
-func unanswered(ctx context.Context, webhook WebhookURL, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer in time: %w", ctx.Err())
-	}
-	if text := err.Error(); webhook.redact(text) != text {
-		return errors.New(webhook.redact(text))
-	}
-	return err
-}
-
-// turns spaces requests out.
-type turns struct {
-	mu   sync.Mutex
-	free time.Time // when the next may leave
-}
-
-// next takes the next turn and returns how long until then.
-func (t *turns) next(now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.free.Before(now) {
-		t.free = now
-	}
-	wait := t.free.Sub(now)
-	t.free = t.free.Add(time.Second / perSecond)
-	return wait
+	return t.verdict(answer, webhook, body)
 }
 
 // encode writes JSON without the escapes that are for HTML: they make a card

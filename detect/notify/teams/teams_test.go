@@ -17,6 +17,7 @@ import (
 	"pushback/detect/alert"
 	"pushback/detect/ledger"
 	"pushback/detect/notify"
+	"pushback/detect/notify/post"
 )
 
 // A webhook that cannot be reached has not been sent anything.
@@ -165,7 +166,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch n := len(s.times); {
 	case len(body) > 28<<10:
 		fault = answer(http.StatusRequestEntityTooLarge, "")
-	case n > perSecond && now.Sub(s.times[n-1-perSecond]) < time.Second:
+	case n > post.PerSecond && now.Sub(s.times[n-1-post.PerSecond]) < time.Second:
 		fault = answer(http.StatusTooManyRequests, "")
 	case len(s.faults) > 0:
 		fault, s.faults = s.faults[0], s.faults[1:]
@@ -387,27 +388,6 @@ func TestFourRequestsASecond(t *testing.T) {
 	s.check(t, 21)
 	if took := s.clock.Now().Sub(newClock().now); s.accepted != 21 || took != 5*time.Second {
 		t.Errorf("%d accepted in %s", s.accepted, took)
-	}
-}
-
-func TestTurnsAreTakenByOne(t *testing.T) {
-	t.Parallel()
-	var turns turns
-	now := newClock().now
-	waits := make([]time.Duration, 40)
-	var wg sync.WaitGroup
-	for i := range waits {
-		wg.Go(func() { waits[i] = turns.next(now) })
-	}
-	wg.Wait()
-	slices.Sort(waits)
-	for i, wait := range waits {
-		if wait != time.Duration(i)*time.Second/perSecond {
-			t.Errorf("turn %d is after %s", i, wait)
-		}
-	}
-	if wait := turns.next(now.Add(time.Hour)); wait != 0 {
-		t.Errorf("an hour later the wait is %s", wait)
 	}
 }
 

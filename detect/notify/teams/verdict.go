@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"pushback/detect/notify"
+	"pushback/detect/notify/post"
 	"pushback/detect/transport"
 )
 
@@ -23,10 +24,10 @@ var quotedStatus = regexp.MustCompile(`(?i)\bHTTP error ([45]\d\d)\b`)
 // A success is one whatever its body says, unless that reports a failure itself:
 // workflows answer with whatever their authors like. What is taken for a failure
 // is posted again.
-func (t *Teams) verdict(response *http.Response, webhook WebhookURL, message []byte, answer string) error {
-	status := response.StatusCode
+func (t *Teams) verdict(said post.Answer, webhook WebhookURL, message []byte) error {
+	status := said.Status
 	about := status
-	answer = strings.TrimSpace(strings.TrimPrefix(answer, "\ufeff"))
+	answer := strings.TrimSpace(strings.TrimPrefix(said.Text, "\ufeff"))
 	if status >= 200 && status < 300 {
 		failed := false
 		if about, failed = reported(answer); !failed {
@@ -45,11 +46,11 @@ func (t *Teams) verdict(response *http.Response, webhook WebhookURL, message []b
 		e.Message = aboutMessage(answer)
 		e.Shut = !e.Message && shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
 	case about == http.StatusTooManyRequests:
-		e.Shut, e.RetryAfter = true, transport.RetryAfter(response.Header, t.options.Now())
+		e.Shut, e.RetryAfter = true, transport.RetryAfter(said.Header, t.options.Now())
 	case about == http.StatusRequestTimeout:
-		e.RetryAfter = transport.RetryAfter(response.Header, t.options.Now())
+		e.RetryAfter = transport.RetryAfter(said.Header, t.options.Now())
 	case about >= 500:
-		e.RetryAfter = transport.RetryAfter(response.Header, t.options.Now())
+		e.RetryAfter = transport.RetryAfter(said.Header, t.options.Now())
 	default: // redirects, and what needs somebody's hand
 		e.Shut = true
 	}

@@ -37,9 +37,11 @@ var findingWords = map[alert.FindingKind]string{
 	alert.FoundKnownDevice:           "known address and device",
 }
 
-// Finding names a kind of finding in a few words: MFA fatigue. One that is not
-// known is named as it is.
-func Finding(kind alert.FindingKind) string { return cmp.Or(findingWords[kind], string(kind)) }
+// Finding names a kind of finding in a few words: MFA fatigue. One of a rule's own is
+// named in its words.
+func Finding(kind alert.FindingKind) string {
+	return cmp.Or(findingWords[kind], strings.ReplaceAll(string(kind), "-", " "))
+}
 
 // Brief says a finding where it is known whom it is about, as a sentence of its
 // own.
@@ -108,7 +110,8 @@ const update = "Update: "
 func verdictOf(a alert.Alert) (said string, from alert.Finding) {
 	var found alert.Finding
 	if a.Context != nil {
-		if i := slices.IndexFunc(a.Context.Findings, func(f alert.Finding) bool { return !f.Weak }); i >= 0 {
+		// A finding of the rule's own says nothing that there are words of ours for.
+		if i := slices.IndexFunc(a.Context.Findings, func(f alert.Finding) bool { return !f.Weak && findingWords[f.Kind] != "" }); i >= 0 {
 			found = a.Context.Findings[i]
 		}
 	}
@@ -176,8 +179,12 @@ func (h Headline) Bare() string { return Capital(strings.TrimPrefix(h.Verdict, u
 // HeadlineOf returns what an alert is called.
 func HeadlineOf(a alert.Alert) Headline {
 	said, found := verdict(a)
+	own := ownHeadline(a)
+	if own != "" && !weightier(a, found) {
+		said = ""
+	}
 	if said == "" {
-		h := Headline{About: cmp.Or(Line(a.Title), a.RuleName)}
+		h := Headline{About: cmp.Or(own, titleOf(a))}
 		if a.Updates != nil && !strings.HasPrefix(h.About, alert.Over) {
 			h.About = update + h.About
 		}
@@ -188,6 +195,71 @@ func HeadlineOf(a alert.Alert) Headline {
 		about = strings.TrimSpace(about + " from " + from)
 	}
 	return Headline{Verdict: said, About: about}
+}
+
+// ownHeadline is what the rule calls the alert, or nothing. Of a storm it would name one of
+// very many.
+func ownHeadline(a alert.Alert) string {
+	if a.Storm != nil {
+		return ""
+	}
+	return Line(a.Headline())
+}
+
+// weightier reports whether what was found says more than what the rule calls the alert:
+// that somebody got in, or what is new.
+func weightier(a alert.Alert, found alert.Finding) bool {
+	_, isNews := a.News()
+	_, isDecisive := decisive[found.Kind]
+	return isNews || isDecisive
+}
+
+// titleOf is the title of an alert. One that is the name of its rule is the same for
+// every alert of it, so that whom or what the alert is about stands behind it.
+func titleOf(a alert.Alert) string {
+	title := cmp.Or(Line(a.Title), Line(a.RuleName))
+	if title != Line(a.RuleName) || a.Storm != nil {
+		return title
+	}
+	if about := subject(a); about != "" {
+		return title + ": " + about
+	}
+	return title
+}
+
+// The most values that say what an alert is about which names nobody, and the most
+// characters of each.
+const (
+	mostSubjects = 3
+	mostSubject  = 60
+)
+
+// subject says whom an alert is about and from where, or else what.
+func subject(a alert.Alert) string {
+	who, from := Who(a), origin(a, alert.Finding{})
+	switch {
+	case who != "" && from != "":
+		return who + " from " + from
+	case who+from != "":
+		return who + from
+	}
+	var names []string
+	for _, e := range a.Entities {
+		if len(e.Fields) > 0 && strings.TrimSpace(e.Fields[0].Value) != "" {
+			names = append(names, e.Fields[0].Value)
+		}
+	}
+	if len(names) == 0 && a.NamesNobody() {
+		for _, d := range a.Shown() {
+			if len(d.Values) == 1 && !SaysNothing(d.Values[0]) && Plain(d.Values[0]) == d.Values[0] {
+				names = append(names, d.Values[0])
+			}
+		}
+	}
+	for i, name := range names {
+		names[i] = Word(CutUnits(strings.TrimSpace(name), mostSubject))
+	}
+	return strings.Join(names[:min(len(names), mostSubjects)], ", ")
 }
 
 // Who names the account that an alert is about without its domain, and how many

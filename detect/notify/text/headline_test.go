@@ -85,7 +85,7 @@ func TestHeadline(t *testing.T) {
 			a.Title, a.CustomDetails = "Many prompts to an assistant", []alert.Detail{{Name: alert.Prompts, Values: []string{"12"}}}
 		}, "Many prompts to an assistant"},
 		{"another rule", also(ofAnotherRule, found(alert.FoundNewCountry)), "Rare process on 3 servers"},
-		{"another rule without a title", also(ofAnotherRule, func(a *alert.Alert) { a.Title = "" }), "Rare process"},
+		{"another rule without a title", also(ofAnotherRule, func(a *alert.Alert) { a.Title = "" }), "Rare process: yoko.tanaka from 203.0.113.7"},
 		{"another rule, and somebody got in", also(ofAnotherRule, found(alert.FoundInboxRule)), "Inbox rule or forwarding after an unapproved MFA prompt: yoko.tanaka from 203.0.113.7"},
 		{"a storm", func(a *alert.Alert) { a.Title, a.Storm = "1000 alerts", &alert.Storm{} }, "1000 alerts"},
 		{"an update", also(found(alert.FoundSuccessSameIP), func(a *alert.Alert) { a.Updates = &alert.Reference{News: alert.FoundSuccessSameIP} }), "Update: the reason of success-same-ip: yoko.tanaka from Bucharest, RO"},
@@ -133,5 +133,21 @@ func TestWords(t *testing.T) {
 		if test.got != test.want {
 			t.Errorf("%q, want %q", test.got, test.want)
 		}
+	}
+}
+
+// A finding of a rule's own has no verdict, and hides none of ours behind it.
+func TestHeadlineOfOwnFindings(t *testing.T) {
+	t.Parallel()
+	own := alert.Finding{Kind: "seen-often", Text: "“ana”: seen 42 times"}
+	if h := HeadlineOf(alert.Alert{Title: "Failed sign-ins", Context: &alert.Context{Findings: []alert.Finding{own}}}); h != (Headline{About: "Failed sign-ins"}) {
+		t.Errorf("of its own alone: %+v", h)
+	}
+	both := []alert.Finding{own, {Kind: alert.FoundBombing, Text: "MFA fatigue"}}
+	if h := HeadlineOf(alert.Alert{Title: "x", Context: &alert.Context{Findings: both}}); h.Verdict != "MFA fatigue attempt" {
+		t.Errorf("with one of ours behind it: %+v", h)
+	}
+	if got := Finding("seen-often"); got != "seen often" {
+		t.Errorf("it is called %q", got)
 	}
 }

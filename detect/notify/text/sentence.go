@@ -87,6 +87,27 @@ func Identifiers(e alert.Entity) []alert.Field {
 	return list
 }
 
+// FirstSteps says what the rule wants done first, or nothing.
+func FirstSteps(a alert.Alert) string {
+	if steps := Line(a.FirstSteps()); steps != "" {
+		return "What to do first: " + steps
+	}
+	return ""
+}
+
+// Fact writes the values of a fact of a rule's card on one line, and how many more there
+// are. They are not safe to show yet.
+func Fact(f alert.CardFact) string {
+	written := make([]string, 0, len(f.Values)+1)
+	for _, v := range f.Values {
+		written = append(written, Shown(v))
+	}
+	if f.More > 0 {
+		written = append(written, fmt.Sprintf("and %d more", f.More))
+	}
+	return strings.Join(written, ", ")
+}
+
 // List writes the first of the items, and how many more there are. An item that
 // is written as nothing is left out.
 func List[T any](items []T, most int, write func(T) string) []string {

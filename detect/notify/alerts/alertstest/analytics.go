@@ -66,8 +66,26 @@ type Incident struct {
 	Severity string
 	First    time.Time
 	Alerts   []string
-	key      string
-	changed  []time.Time // when each alert came
+	// Name is that of its resource.
+	Name    string
+	key     string
+	changed []time.Time // when each alert came
+	edits   []edit
+}
+
+// edit is what an analyst made of an incident.
+type edit struct {
+	at                    time.Time
+	status, class, reason string
+}
+
+// Decide has an analyst close an incident with a classification and its reason, or with
+// the status Active open it again: it keeps when it was closed last.
+func (s *Sentinel) Decide(number int, at time.Time, status, class, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.incidents[number-1]
+	i.edits = append(i.edits, edit{at, status, class, reason})
 }
 
 // Alerts returns the alerts so far.
@@ -287,7 +305,7 @@ func (s *Sentinel) group(r *rule.Rule, a Alert) {
 			return
 		}
 	}
-	s.incidents = append(s.incidents, &Incident{Number: len(s.incidents) + 1, Title: a.Title, Severity: a.Severity, First: a.Time, Alerts: []string{a.ID}, key: key, changed: []time.Time{a.Time}})
+	s.incidents = append(s.incidents, &Incident{Number: len(s.incidents) + 1, Title: a.Title, Severity: a.Severity, First: a.Time, Alerts: []string{a.ID}, Name: uuid.NewString(), key: key, changed: []time.Time{a.Time}})
 }
 
 func rank(severity string) int {
@@ -311,8 +329,16 @@ func (s *Sentinel) Tables() []*kql.Table {
 		set(raised, a.Time.UTC().Format(time.RFC3339Nano), a.ID, a.Title, string(extended))
 	}
 	opened := kql.NewTableBuilder("SecurityIncident", kql.Schema{{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "IncidentNumber", Type: kql.Int}, {Name: "AlertIds", Type: kql.Dynamic},
-		{Name: "AdditionalData", Type: kql.Dynamic}, {Name: "ProviderIncidentId", Type: kql.String}, {Name: "IncidentUrl", Type: kql.String}, {Name: "Labels", Type: kql.Dynamic}})
-	incident := func(at time.Time, number int, alerts []string, label string) {
+		{Name: "AdditionalData", Type: kql.Dynamic}, {Name: "ProviderIncidentId", Type: kql.String}, {Name: "IncidentUrl", Type: kql.String}, {Name: "Labels", Type: kql.Dynamic},
+		{Name: "IncidentName", Type: kql.String}, {Name: "Status", Type: kql.String}, {Name: "Classification", Type: kql.String}, {Name: "ClassificationReason", Type: kql.String},
+		{Name: "CreatedTime", Type: kql.DateTime}, {Name: "ClosedTime", Type: kql.DateTime}, {Name: "LastModifiedTime", Type: kql.DateTime}, {Name: "BookmarkIds", Type: kql.Dynamic}})
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339Nano)
+	}
+	incident := func(i *Incident, at time.Time, number int, alerts []string, label string) {
 		ids, _ := json.Marshal(alerts)
 		url, provider := ProviderURL(number), fmt.Sprint(1000+number)
 		if s.Unsynced {
@@ -320,11 +346,23 @@ func (s *Sentinel) Tables() []*kql.Table {
 		}
 		data, _ := json.Marshal(map[string]string{"providerIncidentUrl": url})
 		labels := "[]"
+		state := edit{status: "New"}
+		var closed time.Time
+		for _, e := range i.edits {
+			if e.at.After(at) {
+				continue
+			}
+			if state = e; e.status == "Closed" {
+				closed = e.at
+			}
+		}
 		if label != "" {
 			labels = `[{"labelName":"` + label + `","labelType":"AutoAssigned"}]`
+			state, closed = edit{status: "Closed", class: "Undetermined"}, at
 		}
-		set(opened, at.UTC().Format(time.RFC3339Nano), fmt.Sprint(number), string(ids), string(data), provider,
-			fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", number), labels)
+		set(opened, stamp(at), fmt.Sprint(number), string(ids), string(data), provider,
+			fmt.Sprintf("https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident/%d", number), labels,
+			i.Name, state.status, state.class, state.reason, stamp(i.First), stamp(closed), stamp(at), "[]")
 	}
 	for _, i := range s.incidents {
 		for n := range i.Alerts { // a row for each change
@@ -332,9 +370,18 @@ func (s *Sentinel) Tables() []*kql.Table {
 			label := ""
 			if s.MergedInto > 0 {
 				label = "Redirected"
-				incident(at.Add(-time.Second), s.MergedInto, i.Alerts[:n+1], "")
+				incident(i, at.Add(-time.Second), s.MergedInto, i.Alerts[:n+1], "")
 			}
-			incident(at, i.Number, i.Alerts[:n+1], label)
+			incident(i, at, i.Number, i.Alerts[:n+1], label)
+		}
+		for _, e := range i.edits {
+			there := 0
+			for n := range i.changed {
+				if !i.changed[n].After(e.at) {
+					there = n + 1
+				}
+			}
+			incident(i, e.at, i.Number, i.Alerts[:there], "")
 		}
 	}
 	return []*kql.Table{raised.Build(), opened.Build()}

@@ -1,86 +1,38 @@
 package alertstest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"pushback/detect/checkout"
 	"pushback/detect/notify/alerts"
 	"pushback/detect/rule"
+	"pushback/infra/biceptest"
 )
 
 // Template is what the Bicep of the alerts compiles to.
 type Template struct {
 	Text      []byte
 	variables map[string]any
-	resources []map[string]any
-}
-
-// compiled is the template, compiled once.
-var compiled = sync.OnceValues(func() ([]byte, error) {
-	root, err := checkout.Root()
-	if err != nil {
-		return nil, err
-	}
-	return Bicep(root, "build", "--stdout", filepath.Join(root, "infra", "modules", "sentinel-alerts.bicep"))
-})
-
-// compiler is the Bicep compiler: the one beside the project, or that of the PATH.
-func compiler(root string) string {
-	beside := filepath.Join(root, "..", "shared", "tools", "bicep", "bicep")
-	if _, err := os.Stat(beside); err != nil {
-		if installed, err := exec.LookPath("bicep"); err == nil {
-			return installed
-		}
-	}
-	return beside
-}
-
-// NeedBicep skips a test where the compiler is not there, and returns the
-// project's folder.
-func NeedBicep(t testing.TB) string {
-	t.Helper()
-	root, err := checkout.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(compiler(root)); err != nil {
-		t.Skip("the Bicep compiler is neither installed nor beside the project: ../shared/tools/bicep/bicep")
-	}
-	return root
-}
-
-// Bicep runs the compiler and returns what it writes. That it warns is an error.
-func Bicep(root string, args ...string) ([]byte, error) {
-	cmd := exec.Command(compiler(root), args...)
-	cmd.Env = append(os.Environ(), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1")
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil || said.Len() > 0 {
-		return nil, fmt.Errorf("bicep %s: %w: %s", strings.Join(args, " "), err, said.Bytes())
-	}
-	return out.Bytes(), nil
+	resources map[string]map[string]any
 }
 
 // ReadTemplate returns the template, or skips the test without the compiler.
 func ReadTemplate(t testing.TB) *Template {
 	t.Helper()
-	NeedBicep(t)
-	text, err := compiled()
+	c := biceptest.Need(t)
+	text, _, err := c.Build(filepath.Join(c.Root, "infra", "modules", "sentinel-alerts.bicep"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var read struct {
 		Variables map[string]any
-		Resources []map[string]any
+		Resources map[string]map[string]any // by symbolic names
 	}
 	if err := json.Unmarshal(text, &read); err != nil {
 		t.Fatal(err)
@@ -119,8 +71,8 @@ func (t *Template) Resolved(value any) any {
 
 // Properties returns the properties of the resources of a type.
 func (t *Template) Properties(kind string) (list []map[string]any) {
-	for _, r := range t.resources {
-		if r["type"] == kind {
+	for _, name := range slices.Sorted(maps.Keys(t.resources)) {
+		if r := t.resources[name]; r["type"] == kind {
 			p, _ := t.Resolved(r["properties"]).(map[string]any)
 			list = append(list, p)
 		}
