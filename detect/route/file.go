@@ -236,12 +236,7 @@ func (r *reader) match(n *yaml.Node) (m Match) {
 		m.Hours = append(m.Hours, h)
 	}
 	if node := values["entity"]; node != nil {
-		items := []*yaml.Node{node}
-		if node.Kind == yaml.SequenceNode {
-			if items = node.Content; len(items) == 0 {
-				r.Fail(node, "entity is an empty list")
-			}
-		}
+		items := r.oneOrMore(node, "entity")
 		if len(items) > mostEntities {
 			r.Fail(node, "there are %d entities, and at most %d can be", len(items), mostEntities)
 			return m
@@ -343,16 +338,22 @@ func (r *reader) entity(n *yaml.Node) (e Entity) {
 	return e
 }
 
+// oneOrMore returns the items of a list, or the one that stands in its place.
+func (r *reader) oneOrMore(n *yaml.Node, what string) []*yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	if len(n.Content) == 0 {
+		r.Fail(n, "%s is an empty list", what)
+	}
+	return n.Content
+}
+
 func (r *reader) mentions(n *yaml.Node) (list []alert.Mention) {
 	if n == nil {
 		return nil
 	}
-	items := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		if items = n.Content; len(items) == 0 {
-			r.Fail(n, "mention is an empty list")
-		}
-	}
+	items := r.oneOrMore(n, "mention")
 	if len(items) > mostMentions {
 		r.Fail(n, "there are %d people, and at most %d can be mentioned", len(items), mostMentions)
 		return nil
