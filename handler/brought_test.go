@@ -217,12 +217,13 @@ func TestProcessBrought(t *testing.T) {
 		}
 		arm := &armtest.Server{Workspace: standInSentinel, Token: standInToken}
 		w.arm = arm.ServeHTTP
-		w.looked = func(body []byte) {
+		w.beside = func(body []byte, _ http.ResponseWriter) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if line, _, _ := bytes.Cut(body, []byte(`\n`)); bytes.Contains(line, []byte("// Pushback context ")) {
 				asked = append(asked, string(bytes.Fields(line)[3]))
 			}
+			return false
 		}
 		w.settings["PUSHBACK_TEAMS_WEBHOOK_URL"], w.settings["PUSHBACK_RULES"] = "https://"+standInTeams+"/workflows/x?sig=c2VjcmV0", filepath.Join(dir, "rules")
 		return w, arm

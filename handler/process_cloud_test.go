@@ -68,8 +68,6 @@ type cloudStandIn struct {
 	// answered it.
 	beside func(body []byte, w http.ResponseWriter) bool
 
-	// looked, if set, sees each query of what is looked up beside the windows.
-	looked func(body []byte)
 	// teams and tickets, if set, answer for the webhooks' hosts.
 	teams, tickets http.HandlerFunc
 	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
@@ -270,9 +268,6 @@ func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if bytes.Contains(body, []byte("// Pushback context ")) || bytes.Contains(body, []byte("// Pushback health ")) || bytes.Contains(body, []byte("// Pushback look ")) { // what is looked up beside the windows
-		if c.looked != nil {
-			c.looked(body)
-		}
 		if c.beside == nil || !c.beside(body, w) {
 			c.answer(w, r)
 		}
