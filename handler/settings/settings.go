@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -321,14 +322,29 @@ func unresolvedError(key string) error {
 		"and that the secret exists, and restart the app; outside the app, set it to the secret itself", key)
 }
 
-// keys lists the names of the settings in the order of the fields.
+// keys lists the names of the settings in the order of the fields. The library tells
+// them to a template alone, and with package text/template in it the program is a
+// seventh larger: see printHelp of the handler.
 func keys() []string {
-	var names strings.Builder
-	if err := envconfig.Usagef(Prefix, &variables{}, &names, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
-		panic(err) // the tags are part of the program
+	t := reflect.TypeFor[variables]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		field := t.Field(i)
+		name := field.Tag.Get("envconfig")
+		if name == "" {
+			name = field.Name
+			if field.Tag.Get("split_words") == "true" {
+				name = capital.ReplaceAllString(name, "${1}${3}_${2}${4}")
+			}
+		}
+		names[i] = strings.ToUpper(Prefix + "_" + name)
 	}
-	return strings.Fields(names.String())
+	return names
 }
+
+// capital is where a word begins in a field's name: QueryRate is two, and TeamsWebhookURL
+// and TeamsURLList three.
+var capital = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
 // Unknown lists the variables that look like settings and are none:
 // one that is misspelt does nothing, and nobody would know.
