@@ -13,9 +13,8 @@ demo: ## the shipped rule over a generated day
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
 	go test -timeout 28m $(TESTFLAGS) ./...
 
-# grpcnotrace leaves out a page about gRPC that nothing serves, and html/template with it.
 build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which
-	CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler
 
 package: ## pushback.zip, which a function app is deployed from
 	go run ./infra/package -o pushback.zip

@@ -115,7 +115,7 @@ func compile(root, binary, version, arch string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-tags=grpcnotrace", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.version="+version, "-o", binary, "./handler")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.version="+version, "-o", binary, "./handler")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	cmd.Env = append(env, "GOTOOLCHAIN=go"+strings.TrimSpace(string(language)))
 	return cmd.Run()
