@@ -1,6 +1,8 @@
 # The two commands of the README do their own set-up; see there.
 
 TESTFLAGS ?=
+# Many tests wait for a process: for a host, for a fault to pass.
+PARALLEL ?= 4
 BIN ?= bin/handler
 # As infra/package has it: files that git does not track are compiled too.
 VERSION = $(shell git describe --tags --always 2>/dev/null)$(shell [ -z "$$(git status --porcelain --untracked-files=normal 2>/dev/null)" ] || echo -dirty)
@@ -11,7 +13,7 @@ demo: ## the shipped rule over a generated day
 	go run ./handler demo
 
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
-	go test -timeout 28m $(TESTFLAGS) ./...
+	go test -timeout 28m -parallel $(PARALLEL) $(TESTFLAGS) ./...
 
 build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler
