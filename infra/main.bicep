@@ -309,6 +309,7 @@ module app 'modules/app.bicep' = {
     name: '${name}-${suffix}'
     location: location
     tags: tags
+    serviceName: 'handler' // in azure.yaml
     identityId: identity.id
     identityClientId: identity.properties.clientId
     storageName: storage.outputs.name

@@ -11,6 +11,9 @@ param location string
 @description('Tags.')
 param tags Tags
 
+@description('What azd finds the app by, or nothing.')
+param serviceName string
+
 @description('Resource id of the app\'s identity.')
 param identityId string
 
@@ -50,6 +53,9 @@ var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
 }
 
+@description('Tags of the app. That of azd is on it alone: azd wants to find one resource by it.')
+var appTags = empty(serviceName) ? tags : union(tags, { 'azd-service-name': serviceName })
+
 // https://learn.microsoft.com/azure/templates/microsoft.web/serverfarms
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   // checkov:skip=CKV_AZURE_225: not all regions have zones; a tick that is lost with a zone is caught up
@@ -75,7 +81,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_213: there is no health check on Flex Consumption; the alert rules watch the ticks instead
   name: name
   location: location
-  tags: tags
+  tags: appTags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
