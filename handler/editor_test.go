@@ -186,6 +186,9 @@ func TestEditorFiles(t *testing.T) {
 	if settings["azureFunctions.projectLanguage"] != "Custom" || settings["go.buildTags"] != binary.Tags {
 		t.Errorf("%v", settings)
 	}
+	if !strings.Contains(readFile(t, "../.ci/run"), "GOFLAGS='-tags="+binary.Tags+" ") {
+		t.Error(".ci/run compiles for other systems with other tags")
+	}
 	var extensions struct{ Recommendations []string }
 	readJSON(t, ".vscode/extensions.json", &extensions)
 	var container struct {
