@@ -97,12 +97,22 @@ func (t Target) Name() string {
 	return "handler"
 }
 
-// Env returns the environment that the handler is built in. What may be set of Go's
-// variables on one machine and not on another has one value here, and the lowest level
-// of the processor: what it runs on is not known.
-func (t Target) Env() []string {
-	return append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.system(), "GOARCH="+t.arch(), "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off",
+// Env returns the environment that the handler of a folder is built in. What may be set
+// of Go's variables on one machine and not on another has one value here, and the lowest
+// level of the processor: what it runs on is not known.
+func (t Target) Env(root string) ([]string, error) {
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.system(), "GOARCH="+t.arch(), "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off",
 		"GOWORK=off", "GOFLAGS=-mod=readonly") // an empty one would be that of go env -w
+	if !t.Pinned {
+		return env, nil
+	}
+	ask := exec.Command("go", "list", "-m", "-f", "{{.GoVersion}}")
+	ask.Dir, ask.Env, ask.Stderr = root, env, os.Stderr
+	language, err := ask.Output()
+	if err != nil {
+		return nil, fmt.Errorf("asking which Go go.mod names: %w", err)
+	}
+	return append(env, "GOTOOLCHAIN=go"+strings.TrimSpace(string(language))), nil
 }
 
 // flags are those of go build.
@@ -140,15 +150,9 @@ func Compile(root, out string, v Version, t Target) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	env := t.Env()
-	if t.Pinned {
-		ask := exec.Command("go", "list", "-m", "-f", "{{.GoVersion}}")
-		ask.Dir, ask.Env, ask.Stderr = root, env, os.Stderr
-		language, err := ask.Output()
-		if err != nil {
-			return fmt.Errorf("asking which Go go.mod names: %w", err)
-		}
-		env = append(env, "GOTOOLCHAIN=go"+strings.TrimSpace(string(language)))
+	env, err := t.Env(root)
+	if err != nil {
+		return err
 	}
 	cmd := exec.Command("go", slices.Concat([]string{"build"}, t.flags(v), []string{"-o", out, "./handler"})...)
 	cmd.Dir, cmd.Env, cmd.Stderr = root, env, os.Stderr

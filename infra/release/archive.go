@@ -60,7 +60,8 @@ func packageApp(root, out string, version binary.Version) error {
 	}
 	cmd := exec.Command("go", "run", "./infra/package", "-o", out, "-version", version.Name, "-commit", version.Commit, "-date", version.Date.UTC().Format(time.RFC3339))
 	cmd.Dir = cmp.Or(root, ".")
-	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=")
+	// The compiler's results are kept for another folder, too.
+	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "GOFLAGS=-mod=readonly -trimpath")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {

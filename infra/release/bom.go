@@ -34,9 +34,13 @@ func fetchTool(dir string) (string, error) {
 
 // writeBOM writes which modules a binary is made of, with their licences.
 func writeBOM(tool, root, out string, version binary.Version, target binary.Target) error {
+	env, err := target.Env(root)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(tool, "app", "-json", "-licenses", "-std", "-noserial", "-main", "handler", ".")
 	cmd.Dir = root
-	cmd.Env = append(target.Env(), "GOFLAGS=-mod=readonly -tags="+binary.Tags)
+	cmd.Env = append(env, "GOFLAGS=-mod=readonly -tags="+binary.Tags)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	text, err := cmd.Output()
@@ -65,6 +69,13 @@ func settle(text []byte, version binary.Version) ([]byte, error) {
 	}
 	component["version"] = version.Name
 	metadata["timestamp"] = version.Date.UTC().Format(time.RFC3339)
+	// The tool's own hash is that of this build of it, and its version is there.
+	tools, _ := metadata["tools"].([]any)
+	for _, t := range tools {
+		if tool, ok := t.(map[string]any); ok {
+			delete(tool, "hashes")
+		}
+	}
 	name, _ := component["name"].(string)
 	settled, err := json.MarshalIndent(renamed(bom, name+"@"+old, name+"@"+version.Name), "", "  ")
 	return append(settled, '\n'), err

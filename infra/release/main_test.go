@@ -193,7 +193,8 @@ func TestSettle(t *testing.T) {
 	if !regexp.MustCompile(`^github\.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v\d+\.\d+\.\d+$`).MatchString(bomTool) {
 		t.Errorf("%s is not of one version", bomTool)
 	}
-	got, err := settle([]byte(`{"metadata": {"timestamp": "2026-11-30T00:00:00Z", "component": {"name": "pushback", "version": "v0.0.0-1", "bom-ref": "pkg:golang/pushback@v0.0.0-1?type=module"}},
+	got, err := settle([]byte(`{"metadata": {"timestamp": "2026-11-30T00:00:00Z", "component": {"name": "pushback", "version": "v0.0.0-1", "bom-ref": "pkg:golang/pushback@v0.0.0-1?type=module"},
+		"tools": [{"name": "cyclonedx-gomod", "version": "v1.9.0", "hashes": [{"alg": "MD5"}]}]},
 		"components": [{"version": "v0.0.0-1"}], "dependencies": [{"ref": "pkg:golang/pushback@v0.0.0-1?type=module"}]}`), testVersion)
 	want := `{
   "components": [
@@ -212,7 +213,13 @@ func TestSettle(t *testing.T) {
       "name": "pushback",
       "version": "v1.2.3"
     },
-    "timestamp": "2026-03-17T08:00:00Z"
+    "timestamp": "2026-03-17T08:00:00Z",
+    "tools": [
+      {
+        "name": "cyclonedx-gomod",
+        "version": "v1.9.0"
+      }
+    ]
   }
 }
 `
