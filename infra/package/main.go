@@ -32,6 +32,7 @@ func main() {
 	commit := flag.String("commit", "", "the commit to stamp (default: what git says)")
 	date := flag.String("date", "", "the time of the commit to stamp, as 2026-03-17T08:00:00Z (default: what git says)")
 	arch := flag.String("arch", "amd64", "the architecture of the app: Flex Consumption has amd64")
+	built := flag.String("binary", "", "the handler for Linux, built by infra/binary, to package instead of building one")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "package: unknown argument %q\n", flag.Arg(0))
@@ -39,7 +40,7 @@ func main() {
 	}
 	stamp, err := stampOf(*root, *version, *commit, *date)
 	if err == nil {
-		err = build(*root, *out, *rules, stamp, *arch)
+		err = build(*root, *out, *rules, *built, stamp, *arch)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
@@ -66,19 +67,21 @@ func stampOf(root, version, commit, date string) (binary.Version, error) {
 	return stamp, stamp.Check()
 }
 
-func build(root, out, rules string, stamp binary.Version, arch string) error {
+func build(root, out, rules, built string, stamp binary.Version, arch string) error {
 	packaged, err := rulesOf(root, rules)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "package")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	built := filepath.Join(dir, "handler")
-	if err := binary.Compile(root, built, stamp, binary.Target{OS: "linux", Arch: arch, Pinned: true}); err != nil {
-		return fmt.Errorf("building the binary: %w", err)
+	if built == "" {
+		dir, err := os.MkdirTemp("", "package")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		built = filepath.Join(dir, "handler")
+		if err := binary.Compile(root, built, stamp, binary.Target{OS: "linux", Arch: arch, Pinned: true}); err != nil {
+			return fmt.Errorf("building the binary: %w", err)
+		}
 	}
 	return write(out, append([]file{
 		{"bin/handler", built, 0o755},

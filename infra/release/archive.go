@@ -52,13 +52,14 @@ func pack(out string, files []file) (err error) {
 	return w.Close()
 }
 
-// packageApp has the package that a function app is deployed from made as ever.
-func packageApp(root, out string, version binary.Version) error {
+// packageApp has the package that a function app is deployed from made as ever, of the
+// binary that was built for one, if it was.
+func packageApp(root, out, built string, version binary.Version) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "run", "./infra/package", "-o", out, "-version", version.Name, "-commit", version.Commit, "-date", version.Date.UTC().Format(time.RFC3339))
+	cmd := exec.Command("go", "run", "./infra/package", "-o", out, "-binary", built, "-version", version.Name, "-commit", version.Commit, "-date", version.Date.UTC().Format(time.RFC3339))
 	cmd.Dir = cmp.Or(root, ".")
 	// The compiler's results are kept for another folder, too.
 	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "GOFLAGS=-mod=readonly -trimpath")

@@ -117,12 +117,16 @@ func build(root, out string, version binary.Version, targets []binary.Target, bo
 			return err
 		}
 	}
+	app := ""
 	prefix := filepath.Join(out, "pushback_"+version.Name+"_")
 	for _, target := range targets {
 		target.Pinned = true
 		built := filepath.Join(temp, target.OS+"-"+target.Arch, target.Name())
 		if err := binary.Compile(root, built, version, target); err != nil {
 			return err
+		}
+		if target.String() == platforms[0].String() {
+			app = built
 		}
 		name := prefix + target.OS + "_" + target.Arch
 		if err := pack(name+".zip", []file{
@@ -137,7 +141,7 @@ func build(root, out string, version binary.Version, targets []binary.Target, bo
 			}
 		}
 	}
-	if err := packageApp(root, prefix+"functionapp.zip", version); err != nil {
+	if err := packageApp(root, prefix+"functionapp.zip", app, version); err != nil {
 		return err
 	}
 	return sums(out)

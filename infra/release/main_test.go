@@ -96,6 +96,13 @@ func TestSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	app, err := zip.NewReader(bytes.NewReader(made[0]["pushback_v1.2.3_functionapp.zip"]), int64(len(made[0]["pushback_v1.2.3_functionapp.zip"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := app.File[0]; f.Name != "bin/handler" || f.Mode() != 0o755 || targets[0] == platforms[0] && f.CRC32 != r.File[0].CRC32 {
+		t.Errorf("the package has another binary: %+v", f.FileHeader)
+	}
 	program := filepath.Join(t.TempDir(), targets[0].Name())
 	content, err := io.ReadAll(in)
 	if err != nil {
