@@ -127,13 +127,13 @@ func (t Target) flags(v Version) []string {
 	if !v.Date.IsZero() {
 		ld = append(ld, "-X main.date="+v.Date.UTC().Format(time.RFC3339))
 	}
-	flags := []string{"-tags=" + Tags, "-trimpath", "-buildvcs=false"}
-	if t.Debug {
-		return append(flags, "-gcflags=all=-N -l", "-ldflags="+strings.Join(ld, " "))
+	flags := []string{"-tags=" + Tags, "-buildvcs=false"}
+	if t.Debug { // where the files are, a debugger must know; what is not ours it need not read line by line
+		return append(flags, "-gcflags=pushback/...=-N -l", "-ldflags="+strings.Join(ld, " "))
 	}
 	// The id is ours, not one of the compiler's inputs; macOS refuses a binary that has none.
 	ld = append(ld, "-s", "-w", "-buildid="+strings.Join([]string{"pushback", cmp.Or(v.Name, "development"), v.Commit, t.system(), t.arch()}, "/"))
-	return append(flags, "-ldflags="+strings.Join(ld, " "))
+	return append(flags, "-trimpath", "-ldflags="+strings.Join(ld, " "))
 }
 
 // Compile builds the handler of a folder of sources. A version without a name stamps none.

@@ -73,11 +73,11 @@ func TestFlags(t *testing.T) {
 		t    Target
 		want []string
 	}{
-		{"a release", v, Target{OS: "darwin", Arch: "arm64"}, []string{"-ldflags=" + stamps + " -s -w -buildid=pushback/v1.2.3/0123abcd/darwin/arm64"}},
-		{"for a debugger", v, Target{OS: "windows", Arch: "amd64", Debug: true}, []string{"-gcflags=all=-N -l", "-ldflags=" + stamps}},
-		{"no clone", Version{}, Target{OS: "linux", Arch: "arm64"}, []string{"-ldflags=-s -w -buildid=pushback/development//linux/arm64"}},
+		{"a release", v, Target{OS: "darwin", Arch: "arm64"}, []string{"-trimpath", "-ldflags=" + stamps + " -s -w -buildid=pushback/v1.2.3/0123abcd/darwin/arm64"}},
+		{"for a debugger", v, Target{OS: "windows", Arch: "amd64", Debug: true}, []string{"-gcflags=pushback/...=-N -l", "-ldflags=" + stamps}},
+		{"no clone", Version{}, Target{OS: "linux", Arch: "arm64"}, []string{"-trimpath", "-ldflags=-s -w -buildid=pushback/development//linux/arm64"}},
 	} {
-		want := append([]string{"-tags=grpcnotrace", "-trimpath", "-buildvcs=false"}, tc.want...)
+		want := append([]string{"-tags=grpcnotrace", "-buildvcs=false"}, tc.want...)
 		if got := tc.t.flags(tc.v); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, want)
 		}
