@@ -28,7 +28,7 @@ func TestPlain(t *testing.T) {
 		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "USGovernment", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "SILENCES": "silences.yaml", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
 		"CATCH_UP": "48h", "CONCURRENCY": "3", "QUERY_RATE": "100", "SHARE": "2/4", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
-		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_WEBHOOK_URL_VIP": hook, "TEAMS_HEARTBEAT": "60d", "WEBHOOK_URL": hook + "&to=tickets", "WEBHOOK_SECRET": signing, "WORKSPACE_RESOURCE_ID": workspace,
+		"TEAMS_WEBHOOK_URL": hook, "TEAMS_AUTH": "Signature", "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_WEBHOOK_URL_VIP": hook, "TEAMS_HEARTBEAT": "60d", "WEBHOOK_URL": hook + "&to=tickets", "WEBHOOK_SECRET": signing, "WORKSPACE_RESOURCE_ID": workspace,
 		"PORTAL": "Azure", "ALERTS_ENDPOINT": "https://x.westeurope-1.ingest.monitor.azure.com/", "ALERTS_RULE": "dcr-0a", "ALERTS_STREAM": "Custom-Other",
 		"SENTINEL_WORKSPACE": workspace, "LOG_LEVEL": "warn",
 	} {

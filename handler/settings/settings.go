@@ -68,6 +68,7 @@ type variables struct {
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
 	TeamsWebhookURL      workflow   `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsAuth            choice     `split_words:"true" default:"signature" choices:"signature,identity" desc:"How a Teams webhook knows who posts: signature, by its address alone, or identity, by a token of the app's identity, so that the address is no secret. _ and the name of a further webhook behind it is for that one."`
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
 	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. PUSHBACK_WEBHOOK_URL, too. off sends none."`
@@ -283,7 +284,8 @@ func ReadFor(command string) (Settings, error) {
 	if s.TeamsRoutes.text() != "" && s.Routes != "" {
 		problems = append(problems, fmt.Errorf("the settings %s_ROUTES and %[1]s_TEAMS_ROUTES are both set: expected one of them. What the second says, the file can say as well", Prefix))
 	}
-	addresses, wrong := readAddresses(given)
+	s.identify(&problems)
+	addresses, wrong := readAddresses(given, s.TeamsAuth.value, s.Cloud.value)
 	if problems = append(problems, wrong...); len(addresses) > 0 && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s is set without %s: expected that too, for what no route takes", addresses[0].Name, TeamsAddress))
 	}
