@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -42,12 +43,56 @@ type deployment struct {
 // deployed predicts what main.bicep makes with parameters.
 func deployed(t *testing.T, parameters ...string) *deployment {
 	t.Helper()
-	c := biceptest.Need(t)
-	dir := t.TempDir()
 	infra, err := filepath.Abs("../infra")
 	if err != nil {
 		t.Fatal(err)
 	}
+	d, err := predicted(t, infra, parameters...)
+	if err != nil || len(d.Diagnostics) > 0 {
+		t.Fatalf("%v, %v", err, d.Diagnostics)
+	}
+	return d
+}
+
+// changedInfra copies the Bicep files, with a change of each.
+func changedInfra(t *testing.T, change func(text string) string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	err := filepath.WalkDir("../infra", func(path string, e fs.DirEntry, err error) error {
+		if ext := filepath.Ext(path); err != nil || e.IsDir() || ext == ".go" || ext == ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if filepath.Ext(path) == ".bicep" {
+			text = []byte(change(string(text)))
+		}
+		name, err := filepath.Rel("../infra", path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, "infra", name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(to, text, 0o600)
+	})
+	if err == nil { // the Bicep reads queries out of these
+		err = os.CopyFS(filepath.Join(dir, "detect", "notify", "alerts"), os.DirFS("../detect/notify/alerts"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "infra")
+}
+
+// predicted predicts what the main.bicep of a folder makes with parameters.
+func predicted(t *testing.T, infra string, parameters ...string) (*deployment, error) {
+	t.Helper()
+	c := biceptest.Need(t)
+	dir := t.TempDir()
 	main, err := filepath.Rel(dir, filepath.Join(infra, "main.bicep"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +108,7 @@ func deployed(t *testing.T, parameters ...string) *deployment {
 	}
 	text, err := c.Snapshot(file, "11111111-1111-1111-1111-111111111111", "pushback", "westeurope")
 	if err != nil {
-		t.Fatal(err)
+		return &deployment{}, err
 	}
 	d := deployment{extra: map[string]any{}}
 	for _, m := range regexp.MustCompile(`param extraSettings = \{(.*)\}`).FindAllStringSubmatch(strings.Join(parameters, "\n"), -1) {
@@ -71,10 +116,7 @@ func deployed(t *testing.T, parameters ...string) *deployment {
 			d.extra[s[1]] = s[2]
 		}
 	}
-	if err := json.Unmarshal(text, &d); err != nil || len(d.Diagnostics) > 0 {
-		t.Fatalf("%v, %v", err, d.Diagnostics)
-	}
-	return &d
+	return &d, json.Unmarshal(text, &d)
 }
 
 // of returns the resources of a type.

@@ -22,9 +22,16 @@ param workspaceResourceId string
 @minLength(11)
 param schedule string = '0 */5 * * * *'
 
-@description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone.')
+@description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone, unless teamsAuth is identity.')
 @secure()
 param teamsWebhookUrl string = ''
+
+@description('How the workflow knows who posts: signature, by its address alone, which is a secret, or identity, by a token of the app\'s identity. Then the address is no secret, and the output identityObjectId belongs under Allowed users of the workflow\'s trigger.')
+@allowed([
+  'signature'
+  'identity'
+])
+param teamsAuth string = 'signature'
 
 @description('Address of a webhook of yours that every alert is posted to, or nothing. It is kept in the key vault alone.')
 @secure()
@@ -179,7 +186,7 @@ module vault 'modules/vault.bicep' = {
     name: vaultName
     location: location
     tags: tags
-    teamsWebhookUrl: teamsWebhookUrl
+    teamsWebhookUrl: teamsAuth == 'identity' ? '' : teamsWebhookUrl
     webhookUrl: webhookUrl
     webhookSecret: webhookSecret
     identityId: identity.id
@@ -286,8 +293,17 @@ var sentinelSettings = sentinelApiIncidents ? { PUSHBACK_SENTINEL_WORKSPACE: wor
 @description('Setting of the rules.')
 var rulesSettings = empty(rulesFolder) ? {} : { PUSHBACK_RULES: rulesFolder }
 
-@description('Setting of the webhook: a reference that the platform resolves.')
-var teamsSettings = empty(teamsWebhookUrl) ? {} : { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+@description('Setting of the Teams webhook that is a secret: a reference that the platform resolves.')
+var teamsSecret = { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+
+@description('Settings of the Teams webhook that is open to the app\'s identity alone.')
+var teamsOpen = {
+  PUSHBACK_TEAMS_WEBHOOK_URL: teamsWebhookUrl
+  PUSHBACK_TEAMS_AUTH: teamsAuth
+}
+
+@description('Settings of the Teams webhook.')
+var teamsSettings = empty(teamsWebhookUrl) ? {} : (teamsAuth == 'identity' ? teamsOpen : teamsSecret)
 
 @description('References to what the webhook needs, that the platform resolves.')
 var webhookReferences = {
@@ -403,6 +419,9 @@ output functionAppNames string[] = [for number in range(1, apps): number == 1 ? 
 
 @description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
 output identityClientId string = identity.properties.clientId
+
+@description('Object id of the identity of the first app, for Allowed users of a workflow\'s trigger.')
+output identityObjectId string = identity.properties.principalId
 
 @description('Name of the storage account that has the ledger.')
 output storageAccountName string = storage.outputs.name

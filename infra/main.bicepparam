@@ -5,6 +5,7 @@ param workspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000000
 
 // Secrets come from the environment and are in no file.
 param teamsWebhookUrl = readEnvironmentVariable('TEAMS_WEBHOOK_URL', '')
+param teamsAuth = readEnvironmentVariable('TEAMS_AUTH', 'signature')
 param webhookUrl = readEnvironmentVariable('WEBHOOK_URL', '')
 param webhookSecret = readEnvironmentVariable('WEBHOOK_SECRET', '')
 
