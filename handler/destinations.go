@@ -162,7 +162,7 @@ func webhookAddresses(s settings.Settings) []heldAddress {
 
 // cardLinks returns what the buttons of cards need to know.
 func cardLinks(s settings.Settings) teams.Links {
-	l := teams.Links{Portal: s.Portal, WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
+	l := teams.Links{Portal: s.Portal.In(s.Cloud), WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), Cloud: s.Cloud, NoPortal: s.Cloud == "", Build: version}
 	if s.AlertsEndpoint != "" {
 		l.Table = alerts.Table
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -43,49 +42,11 @@ type deployment struct {
 // deployed predicts what main.bicep makes with parameters.
 func deployed(t *testing.T, parameters ...string) *deployment {
 	t.Helper()
-	infra, err := filepath.Abs("../infra")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := predicted(t, infra, parameters...)
+	d, err := predicted(t, infraIn(t, azureEnvironments["public"], nil), parameters...)
 	if err != nil || len(d.Diagnostics) > 0 {
 		t.Fatalf("%v, %v", err, d.Diagnostics)
 	}
 	return d
-}
-
-// changedInfra copies the Bicep files, with a change of each.
-func changedInfra(t *testing.T, change func(text string) string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	err := filepath.WalkDir("../infra", func(path string, e fs.DirEntry, err error) error {
-		if ext := filepath.Ext(path); err != nil || e.IsDir() || ext == ".go" || ext == ".md" {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if filepath.Ext(path) == ".bicep" {
-			text = []byte(change(string(text)))
-		}
-		name, err := filepath.Rel("../infra", path)
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(dir, "infra", name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			return err
-		}
-		return os.WriteFile(to, text, 0o600)
-	})
-	if err == nil { // the Bicep reads queries out of these
-		err = os.CopyFS(filepath.Join(dir, "detect", "notify", "alerts"), os.DirFS("../detect/notify/alerts"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "infra")
 }
 
 // predicted predicts what the main.bicep of a folder makes with parameters.

@@ -10,7 +10,7 @@ import (
 func TestInfraIdentity(t *testing.T) {
 	t.Parallel()
 	// The prediction leaves out what is a secret.
-	infra := changedInfra(t, func(text string) string {
+	infra := infraIn(t, azureEnvironments["public"], func(text string) string {
 		return strings.ReplaceAll(text, "@secure()\nparam teamsWebhookUrl", "param teamsWebhookUrl")
 	})
 	for _, tc := range []struct {

@@ -106,8 +106,15 @@ param apps int = 1
 @description('Tags of all resources.')
 param tags Tags = {}
 
+@description('Whether alerts go to Microsoft Sentinel, in either way.')
+var sentinelAsked = sentinelIncidents || sentinelApiIncidents
+
+@description('What the deployment to a cloud without Microsoft Sentinel says, where it is asked for. In that cloud it ended in August 2026.')
+var noSentinel = 'Microsoft Sentinel ended in the China cloud in August 2026: deploy without sentinelIncidents and sentinelApiIncidents, and have alerts sent to Teams or to a webhook.'
+
+// All names have it, so that a deployment fails here before it makes anything.
 @description('What makes names unique: it depends on the resource group and the name.')
-var suffix = uniqueString(resourceGroup().id, name)
+var suffix = environment().name == 'AzureChinaCloud' && sentinelAsked ? fail(noSentinel) : uniqueString(resourceGroup().id, name)
 
 @description('Subscription, resource group and name of the workspace are parts 2, 4 and 8 of its id.')
 var workspaceParts = split(workspaceResourceId, '/')

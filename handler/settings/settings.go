@@ -292,6 +292,7 @@ func ReadFor(command string) (Settings, error) {
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
 	}
+	problems = append(problems, s.elsewhere()...)
 	// What is set for them would be refused by an address that is nobody's any more.
 	if s.Cloud.value == "china" {
 		for _, set := range []struct{ name, text string }{{"ALERTS_ENDPOINT", s.AlertsEndpoint.text()}, {"SENTINEL_WORKSPACE", s.SentinelWorkspace.text()}} {
