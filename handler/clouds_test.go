@@ -59,6 +59,7 @@ var hostsAllowed = map[string]string{
 	"detect/notify/teams/webhook_problem.go": "pages that people copy instead of an address, of any cloud",
 	"handler/outbox.go":                      "an example",
 	"handler/settings/cloud.go":              "the domains by cloud",
+	"handler/settings/deployed.go":           "stand-ins for addresses in a vault, by cloud",
 	"handler/settings/settings.go":           "examples",
 	"handler/settings/value.go":              "examples",
 	"handler/table.go":                       "the domains of storage accounts by cloud",

@@ -139,6 +139,16 @@ type Settings struct {
 // prefix.
 func (s Settings) Given(name string) bool { return s.given[Prefix+"_"+name] }
 
+// CountGiven returns how many settings are set.
+func (s Settings) CountGiven() (n int) {
+	for _, is := range s.given {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 // plain returns the values.
 func (v *variables) plain() Settings {
 	s := Settings{
