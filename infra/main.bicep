@@ -385,6 +385,16 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  params: {
+    name: '${name}-${suffix}'
+    location: location
+    tags: tags
+    telemetryWorkspaceId: insights.outputs.workspaceId
+    insightsId: insights.outputs.id
+  }
+}
+
 // One after the other, and after the first: Flex Consumption cannot add two apps to a subnet at once.
 @batchSize(1)
 module shares 'modules/share.bicep' = [
@@ -438,6 +448,9 @@ output keyVaultName string = vault.outputs.name
 
 @description('The address that the app calls from, for firewalls, or nothing if it does not stay.')
 output outboundAddress string = fixedOutboundAddress ? network!.outputs.outboundAddress : ''
+
+@description('Resource id of the workbook that shows what ticks did.')
+output workbookId string = workbook.outputs.id
 
 @description('Whether anybody is notified when the app fails or stops.')
 output notified string = empty(notified) ? nobodyNotified : somebodyNotified
