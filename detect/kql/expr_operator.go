@@ -400,8 +400,10 @@ func arithmeticType(op string, l, r Type) Type {
 		return DateTime
 	case l == TimeSpan && r == DateTime && op == "+":
 		return DateTime
-	case l == DateTime && r == DateTime && op == "-":
-		return TimeSpan
+	case l == DateTime && r == DateTime && (op == "-" || op == "%"), l == DateTime && r == TimeSpan && op == "%":
+		return TimeSpan // the time of the day is t % 1d
+	case l == DateTime && r == TimeSpan && op == "/":
+		return Real
 	case l == TimeSpan && r == TimeSpan:
 		switch op {
 		case "+", "-", "%":
@@ -470,7 +472,7 @@ func ticksOf(f float64) Value {
 
 // divided is null where an integer is divided by zero.
 func divided(a, b Value) Value {
-	if a.kind == TimeSpan {
+	if a.kind == TimeSpan || a.kind == DateTime {
 		if b.kind == TimeSpan {
 			return realValue(float64(a.n) / float64(b.n))
 		}
@@ -501,7 +503,7 @@ func modulo(a, b Value) Value {
 		}
 		return longValue(m)
 	}
-	if a.kind == TimeSpan {
+	if a.kind == TimeSpan || a.kind == DateTime {
 		return convert(whole(a.n, b.n), TimeSpan)
 	}
 	return number(a, b, whole, func(x, y float64) float64 {
