@@ -342,12 +342,17 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	}
 	held := memory{x: x}
 	defer held.free()
+	room := 0 // for so many groups, which grows with them: most batches bring few
 	err := g.in.run(x, func(b *batch) error {
 		keys := evalAll(x, g.keyOf, b)
-		for _, c := range out.cols {
-			c.reserve(c, min(b.n, chunkRows), &held)
-		}
 		groups := index.number(keys, b.n, func(row int) {
+			if n := int(index.n); n > room {
+				more := max(64, n/4)
+				room = n - 1 + more
+				for _, c := range out.cols {
+					c.reserve(c, more, &held)
+				}
+			}
 			for i, v := range keys {
 				out.cols[i].appendValue(v.value(row))
 			}
