@@ -564,8 +564,10 @@ func (b *binder) namedExpr(n node, in []*column) expr {
 	case *signed:
 		ap.op = "-"
 	case *path:
+		ap.part = true
 		ap.show = func(_ *explainer, args []string) string { return args[0] + memberText(n.key) }
 	case *element:
+		ap.part = true
 		ap.show = func(_ *explainer, args []string) string { return args[0] + "[" + args[1] + "]" }
 	}
 	return e

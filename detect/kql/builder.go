@@ -81,6 +81,11 @@ func (b *TableBuilder) SetText(col int, text []byte) bool {
 // Commit ends the current row.
 func (b *TableBuilder) Commit() {
 	b.rows++
+	b.filled()
+}
+
+// filled seals the open segment if it is full.
+func (b *TableBuilder) filled() {
 	if b.row() == 0 && b.keeping != nil {
 		b.leaveOut(chunkRows)
 	}

@@ -80,6 +80,9 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 		}
 		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
 	}
+	if len(args) == 1 && !negate && !ofNow {
+		ap.items = set
+	}
 	if ap.readsTable {
 		return ap // not before the tables have been read
 	}

@@ -82,6 +82,10 @@ type (
 		// show writes what is neither an operator between two arguments nor a call
 		// of op.
 		show func(x *explainer, args []string) string
+		// part is set of a member or an element of the first argument, and items of in
+		// and its kin where all items are constants.
+		part  bool
+		items *itemSet
 		// named is set if a let statement or a parameter of a function stands for
 		// it. It may be in several places then.
 		named bool
