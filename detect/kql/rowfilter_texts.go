@@ -207,3 +207,31 @@ func (s textSource) wants(text string, fold bool) (w Wanted, ok bool) {
 	}
 	return w, true
 }
+
+// searched says what a reader looks for, or "".
+func (f *RowFilter) searched() string {
+	var all []string
+	for _, lists := range f.Texts() {
+		var each []string
+		for _, list := range lists {
+			var one []string
+			for _, w := range list {
+				text := w.Column + " for " + quoted(w.Text)
+				if w.Fold {
+					text += " in any case"
+				}
+				one = append(one, text)
+			}
+			each = append(each, strings.Join(one, " or "))
+			if len(one) > 1 && len(lists) > 1 {
+				each[len(each)-1] = "(" + each[len(each)-1] + ")"
+			}
+		}
+		text := strings.Join(each, " and ")
+		if len(each) > 1 && len(f.alternatives) > 1 {
+			text = "(" + text + ")"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(slices.Compact(all), " or ")
+}

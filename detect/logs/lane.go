@@ -38,7 +38,7 @@ type lane struct {
 
 // laneField is a member of the records.
 type laneField struct {
-	key  []byte // with its quotes
+	key  []byte // with its quotes and a colon
 	what laneKind
 	cell int // in lane.columns
 	once bool
@@ -46,7 +46,7 @@ type laneField struct {
 }
 
 // name is that of the member.
-func (fd *laneField) name() []byte { return fd.key[1 : len(fd.key)-1] }
+func (fd *laneField) name() []byte { return fd.key[1 : len(fd.key)-2] }
 
 // laneKind says what becomes of a member.
 type laneKind uint8
@@ -163,7 +163,7 @@ func newLane(t *table, typ []byte) *lane {
 // add learns what a member means.
 func (l *lane) add(name []byte) {
 	t := l.table
-	fd := laneField{key: slices.Concat([]byte{'"'}, name, []byte{'"'}), what: laneLeave}
+	fd := laneField{key: slices.Concat([]byte{'"'}, name, []byte(`":`)), what: laneLeave}
 	l.byName[string(name)] = len(l.fields)
 	defer func() { l.fields = append(l.fields, fd) }()
 	switch string(name) {
@@ -296,9 +296,9 @@ func (r *laneRows) empty(k *walker) {
 	}
 }
 
-// take reads a record that begins in the text at i and ends at end, where a line
-// break is. It reports false if the record leaves the lane.
-func (k *walker) take(blk *block, i, end int) bool {
+// take reads a record that begins in the text at i, in a line that begins before. It
+// returns where the line ends, or -1 if the record leaves the lane.
+func (k *walker) take(blk *block, line, i int) int {
 	b := blk.text
 	l := k.lane
 	k.n++
@@ -307,43 +307,40 @@ func (k *walker) take(blk *block, i, end int) bool {
 	}
 	typed := l.typ == nil
 	generated := false
-	if b[i] != '{' {
-		return false
-	}
 	at := int32(0)
 	i = afterSpace(b, i+1)
 	for {
 		// The name.
 		field := k.next[at]
 		fd := &l.fields[field]
-		if n := len(fd.key); i+n > len(b) || string(b[i:i+n]) != string(fd.key) {
+		if n := len(fd.key); i+n <= len(b) && string(b[i:i+n]) == string(fd.key) {
+			i += n
+		} else {
 			if b[i] != '"' {
-				return false
+				return -1
 			}
 			close, _ := stringEnd(b, i+1)
 			if close < 0 {
-				return false
+				return -1
 			}
 			known := l.byName[string(b[i+1:close])]
 			if known == 0 {
-				return false
+				return -1
 			}
 			field = int32(known)
 			k.next[at] = field
 			fd = &l.fields[field]
-		}
-		at = field
-		if i += len(fd.key); b[i] != ':' {
-			if i = afterSpace(b, i); b[i] != ':' {
-				return false
+			if i = afterSpace(b, close+1); b[i] != ':' {
+				return -1
 			}
+			i++
 		}
-		if i++; b[i] == ' ' {
+		if at = field; b[i] == ' ' {
 			i = afterSpace(b, i)
 		}
 		if fd.once {
 			if k.seen[field] == k.n {
-				return false
+				return -1
 			}
 			k.seen[field] = k.n
 		}
@@ -353,7 +350,7 @@ func (k *walker) take(blk *block, i, end int) bool {
 		switch {
 		case kind == '"':
 			if i, escaped = stringEnd(b, i+1); i < 0 {
-				return false
+				return -1
 			}
 			i++
 		case kind == '{' || kind == '[':
@@ -364,7 +361,7 @@ func (k *walker) take(blk *block, i, end int) bool {
 			i = literalEnd(b, i)
 		}
 		if i < 0 {
-			return false
+			return -1
 		}
 		if fd.what != laneSkip {
 			switch fd.what {
@@ -374,17 +371,17 @@ func (k *walker) take(blk *block, i, end int) bool {
 					tick, ok = kql.ISOTicks(b[from+1 : i-1])
 				}
 				if !ok || tick < firstTick || tick >= endTick {
-					return false
+					return -1
 				}
 				k.ints[0], generated = tick, true
 			case laneType:
 				if kind != '"' || string(b[from+1:i-1]) != string(l.typ) {
-					return false
+					return -1
 				}
 				typed = true
 			default:
 				if kind != 'n' && !k.set(blk, fd, kind, from, i, escaped) {
-					return false
+					return -1
 				}
 				b = blk.text
 			}
@@ -401,13 +398,13 @@ func (k *walker) take(blk *block, i, end int) bool {
 		}
 	}
 	if b[i] != '}' || !typed || !generated {
-		return false
+		return -1
 	}
-	if i = afterSpace(b, i+1); i < end {
-		return false
+	if i = afterSpace(b, i+1); b[i] != '\n' || i-line > blk.limit {
+		return -1
 	}
 	k.keep(blk)
-	return true
+	return i
 }
 
 // firstTick and endTick bound the times of records: see plausibleTime.

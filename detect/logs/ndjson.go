@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // readNDJSON reads one record per line. A line that is bad costs only itself.
 //
 // Taking lines apart is most of the work, and needs to know nothing of the
-// lines before. So other goroutines do it, block by block, while this one
-// reads ahead and yet another puts what they found into the tables, in the order
-// of the file: the outcome is the same as with one.
+// lines before. So other goroutines do it, block by block, while this one puts
+// what they found into the tables, in the order of the file: the outcome is the
+// same as with one. Each reads its blocks itself, so that they are in the cache of
+// its processor.
 func (f *file) readNDJSON() error {
 	if l := f.lane.Load(); l != nil && l.typ == nil {
 		f.lane.Store(nil) // another file may be of another table
@@ -25,12 +27,7 @@ func (f *file) readNDJSON() error {
 	if err := f.block(first); err != nil || !more {
 		return err
 	}
-	ahead := newBlocksAhead(f)
-	for b := ahead.empty(); b != nil && more; b = ahead.empty() {
-		more = f.nextBlock(b, blockSize)
-		ahead.add(b)
-	}
-	return ahead.finish()
+	return f.inBlocks()
 }
 
 // blockSize is how many bytes of lines are taken apart at once, or more if one is
@@ -100,14 +97,19 @@ func (b *block) parse(p *parser, l *lane) {
 		b.rows.empty(&p.walk)
 	}
 	for from := 0; from < b.whole; b.count++ {
+		if l != nil && b.text[from] == '{' && (b.last == nil || !b.last.cut) {
+			if to := p.walk.take(b, from, from); to >= 0 {
+				from = to + 1
+				continue
+			}
+		}
 		to := from + bytes.IndexByte(b.text[from:b.whole], '\n')
-		line := blockLine{number: b.count, from: from, to: to}
+		b.line(p, l, blockLine{number: b.count, from: from, to: to})
 		from = to + 1
-		b.line(p, l, line)
 	}
 }
 
-// line takes apart one line.
+// line takes apart one line that took no lane from its first byte.
 func (b *block) line(p *parser, l *lane, line blockLine) {
 	begin, end := line.from, line.to
 	for begin < end && (b.text[begin] == ' ' || b.text[begin] == '\t' || b.text[begin] == '\r') {
@@ -122,7 +124,7 @@ func (b *block) line(p *parser, l *lane, line blockLine) {
 	case b.last != nil && b.last.cut:
 	case line.to-line.from > b.limit:
 	case b.text[begin] != '{':
-	case l != nil && p.walk.take(b, begin, end):
+	case l != nil && begin > line.from && p.walk.take(b, line.from, begin) >= 0:
 		return
 	default:
 		members, err := p.object(b.text[begin:end])
@@ -193,66 +195,48 @@ func (b *block) at(l blockLine, first int) *piece {
 	return &p
 }
 
-// blocksAhead are the blocks of a file that are being taken apart, and put into
-// tables in their order.
-type blocksAhead struct {
-	todo    chan *block
-	inOrder chan *block
-	free    chan *block
-	running sync.WaitGroup
-	failed  chan struct{} // closed by an error
-	err     error
-}
-
-func newBlocksAhead(f *file) *blocksAhead {
+// inBlocks reads the rest of the file.
+func (f *file) inBlocks() error {
 	workers := runtime.GOMAXPROCS(0)
-	most := 2*workers + 2
-	a := &blocksAhead{todo: make(chan *block, most), inOrder: make(chan *block, most), free: make(chan *block, most), failed: make(chan struct{})}
+	most := 2*workers + 1
+	free, inOrder := make(chan *block, most), make(chan *block, most)
 	for range most {
-		a.free <- new(block)
+		free <- new(block)
 	}
+	var reading sync.Mutex
+	var running sync.WaitGroup
+	var failed atomic.Bool
+	over := false
+	defer running.Wait()
 	for range workers {
-		a.running.Go(func() {
+		running.Go(func() {
 			var p parser
-			for b := range a.todo {
+			for b := range free {
+				reading.Lock()
+				if !over && (failed.Load() || !f.nextBlock(b, blockSize)) {
+					over = true
+					close(inOrder)
+				}
+				if over {
+					reading.Unlock()
+					return
+				}
+				inOrder <- b
+				reading.Unlock()
 				b.parse(&p, f.lane.Load())
 				close(b.parsed)
 			}
 		})
 	}
-	a.running.Go(func() {
-		for b := range a.inOrder {
-			<-b.parsed
-			if a.err == nil {
-				if a.err = f.block(b); a.err != nil {
-					close(a.failed)
-				}
-			}
-			a.free <- b
+	defer close(free) // for those that wait for one
+	var err error
+	for b := range inOrder {
+		<-b.parsed
+		if err == nil {
+			err = f.block(b)
+			failed.Store(err != nil)
 		}
-	})
-	return a
-}
-
-// empty gives a block to be filled, or nil after an error.
-func (a *blocksAhead) empty() *block {
-	select {
-	case <-a.failed:
-		return nil
-	case b := <-a.free:
-		return b
+		free <- b
 	}
-}
-
-func (a *blocksAhead) add(b *block) {
-	a.inOrder <- b
-	a.todo <- b
-}
-
-// finish waits for all blocks.
-func (a *blocksAhead) finish() error {
-	close(a.todo)
-	close(a.inOrder)
-	a.running.Wait()
-	return a.err
+	return err
 }
