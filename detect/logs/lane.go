@@ -447,7 +447,7 @@ func (k *walker) set(blk *block, fd *laneField, kind byte, from, to int, escaped
 		}
 		k.texts[fd.cell] = kql.Span{From: uint32(from), To: uint32(to)}
 	case laneJSON:
-		if kind == '"' || kind == '{' && (fd.flag&laneCamel != 0 && inPascalCase(raw) || bytes.Contains(raw, []byte("/Date("))) {
+		if kind == '"' || kind == '{' && (fd.flag&laneCamel != 0 && (raw[1] != '"' || inPascalCase(raw[:3])) || bytes.Contains(raw, []byte("/Date("))) {
 			return false
 		}
 		k.texts[fd.cell] = kql.Span{From: uint32(from), To: uint32(to)}

@@ -33,7 +33,7 @@ func (f *file) readNDJSON() error {
 // blockSize is how many bytes of lines are taken apart at once, or more if one is
 // longer. Of the first there are fewer.
 const (
-	blockSize  = 512 << 10
+	blockSize  = 256 << 10
 	firstBlock = 16 << 10
 )
 

@@ -24,9 +24,10 @@ const (
 func stringEnd(b []byte, i int) (end int, escaped bool) {
 	for {
 		x := binary.LittleEndian.Uint64(b[i : i+8 : len(b)])
-		quote, backslash := x^('"'*ones), x^('\\'*ones)
-		// A byte of the mask below the first that is right is zero.
-		stop := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-' '*ones)&^x | x) & highs
+		// The highest bit of a byte is set that is no plain one: a quote or a control
+		// character, which are below 0x21 once a bit is turned, a backslash, or one
+		// beyond ASCII. Bytes after the first of them may have it without being one.
+		stop := ((x ^ 2*ones - 0x21*ones) | (x ^ '\\'*ones - ones) | x) & highs
 		if stop == 0 {
 			i += 8
 			continue
