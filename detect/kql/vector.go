@@ -7,11 +7,16 @@ import "slices"
 // that is constant holds a single element that stands for every row, and one
 // with codes says for each row which element stands for it: logs repeat most of
 // what they say. What reads the elements goes by at.
+//
+// One with a dictionary shares its elements with the vectors of other segments. It
+// has elements that no row of its own has, and these need not be known.
 type vector struct {
 	typ      Type
 	n        int // rows
 	constant bool
 	codes    []uint16
+	wide     []uint32 // codes of a dictionary that is too large for the others
+	dict     *dictionary
 	nulls    []bool    // nil when nothing is null
 	ints     []int64   // Bool, DateTime, Int, Long, TimeSpan
 	reals    []float64 // Real
@@ -52,12 +57,14 @@ func (v *vector) at(row int) int {
 		return 0
 	case v.codes != nil:
 		return int(v.codes[row])
+	case v.wide != nil:
+		return int(v.wide[row])
 	}
 	return row
 }
 
 // isFlat says whether every row has an element of its own.
-func (v *vector) isFlat() bool { return !v.constant && v.codes == nil }
+func (v *vector) isFlat() bool { return !v.constant && v.codes == nil && v.wide == nil }
 
 // distinct is how many elements there are.
 func (v *vector) distinct() int {
@@ -72,7 +79,8 @@ func (v *vector) distinct() int {
 	return len(v.ints)
 }
 
-// elements gives the vector of the elements alone, a row for each.
+// elements gives the vector of the elements alone, a row for each. It is not for
+// one with a dictionary: see compact.
 func (v *vector) elements() *vector {
 	e := *v
 	e.codes, e.n = nil, v.distinct()
@@ -88,6 +96,9 @@ func (v *vector) unread() bool { return v.typ == Dynamic && v.vals == nil }
 func (v *vector) looked() *vector {
 	if !v.unread() {
 		return v
+	}
+	if v.dict != nil {
+		v = v.compact()
 	}
 	out := *v
 	out.strs, out.vals = nil, make([]Value, len(v.strs))
@@ -185,6 +196,9 @@ func (v *vector) gather(sel []int32) *vector {
 			c.n = len(sel)
 			return &c
 		}
+		if v.dict != nil {
+			return v.gatherShared(sel)
+		}
 		return v.gatherCodes(sel)
 	}
 	if v.unread() {
@@ -248,6 +262,9 @@ func (v *vector) slice(from, to int) *vector {
 		return &s
 	case v.codes != nil:
 		s.codes = v.codes[from:to]
+		return &s
+	case v.wide != nil:
+		s.wide = v.wide[from:to]
 		return &s
 	}
 	if v.nulls != nil {
