@@ -17,11 +17,12 @@ type vector struct {
 	codes    []uint16
 	wide     []uint32 // codes of a dictionary that is too large for the others
 	dict     *dictionary
-	nulls    []bool    // nil when nothing is null
-	ints     []int64   // Bool, DateTime, Int, Long, TimeSpan
-	reals    []float64 // Real
-	strs     []string  // String; and JSON of a Dynamic as it was read, "" for null
-	vals     []Value   // GUID, Decimal, and Dynamic unless it has strs
+	within   *timeRange // where all elements are, if that is known and none is null
+	nulls    []bool     // nil when nothing is null
+	ints     []int64    // Bool, DateTime, Int, Long, TimeSpan
+	reals    []float64  // Real
+	strs     []string   // String; and JSON of a Dynamic as it was read, "" for null
+	vals     []Value    // GUID, Decimal, and Dynamic unless it has strs
 }
 
 // newVector makes a vector of n elements, all zero. None is null but for boxed
@@ -152,6 +153,7 @@ func (v *vector) value(row int) Value {
 }
 
 func (v *vector) setNull(i int) {
+	v.within = nil
 	switch {
 	case v.vals != nil:
 		v.vals[i] = Value{}
@@ -167,6 +169,7 @@ func (v *vector) setNull(i int) {
 
 // set stores val, which is null or of the vector's type, as element i.
 func (v *vector) set(i int, val Value) {
+	v.within = nil
 	if v.nulls != nil {
 		v.nulls[i] = false
 	}
@@ -211,7 +214,11 @@ func (v *vector) gather(sel []int32) *vector {
 		return out
 	}
 	out := newVector(v.typ, len(sel))
+	known := v.within
 	for to, from := range sel {
+		if from < 0 {
+			known = nil
+		}
 		switch {
 		case from < 0 || v.nulls != nil && v.nulls[from]:
 			out.setNull(to)
@@ -225,6 +232,7 @@ func (v *vector) gather(sel []int32) *vector {
 			out.ints[to] = v.ints[from]
 		}
 	}
+	out.within = known
 	return out
 }
 
@@ -296,6 +304,7 @@ func (v *vector) flat() *vector {
 // appendVector adds all rows of w, which is of the same type. Where there is
 // JSON on both sides that nobody has looked into, it stays so.
 func (v *vector) appendVector(w *vector) {
+	v.within = nil
 	if v.n == 0 && w.unread() {
 		v.vals, v.strs = nil, v.strs[:0:0]
 	} else if v.n > 0 && v.unread() != w.unread() {
@@ -339,6 +348,7 @@ func appendRows[T any](to, elements []T, w *vector) []T {
 
 // appendValue adds one element, which is null or of the vector's type.
 func (v *vector) appendValue(val Value) {
+	v.within = nil
 	if v.n > 0 && v.unread() {
 		*v = *v.looked()
 	}
