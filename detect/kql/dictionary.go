@@ -7,7 +7,9 @@ import (
 
 // dictionary is what the vectors of a column's segments have in common: their
 // elements. It only says that they are the same; these are in each vector.
-type dictionary struct{}
+type dictionary struct {
+	_ byte // values without any size could have one address
+}
 
 // noteColumn finds out of which expressions within e one column says all.
 func noteColumn(e expr) (of *columnExpr, ok bool) {

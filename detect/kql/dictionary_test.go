@@ -105,6 +105,10 @@ func TestDistinctValuesSayWhatRowsSay(t *testing.T) {
 		"T | parse User with 'User' i:long '@' rest | summarize sum(i), max(rest) by Few | order by Few",
 		"T | where Few == '1' | parse User with * '@' rest ',' k | summarize count() by rest, k | order by k",
 		"let U = materialize(T | extend L = tolower(User) | where L has '7'); U | join kind=inner (U | where Few == '2' | project L, m = n) on L | summarize count(), sum(m)",
+		"T | where n % 7 == 0 | sort by n desc | extend L = tolower(User) | serialize | extend P = prev(L), Q = prev(User, 2) | where P has '1' | join kind=leftouter (T | where Few == '3' | sort by n asc | project User, m = n) on User | order by n, m | take 200",
+		"T | where n % 11 == 0 | extend L = tolower(User) | union (T | where n % 13 == 0 | project L = Few, n), (T | take 3 | extend L = User) | sort by L, n | extend M = strcat(L, '!') | take 700",
+		"T | where User has '7' | as X | extend U = toupper(User) | fork (where U has '17' | order by n) (summarize count() by U) | take 9",
+		"let R = materialize(T | where n % 5 == 0 | extend L = iff(User has '4', tolower(User), '')); R | where L endswith ',4' | make-series c = count() default = 0 on n from 0 to 9000 step 1000 by L | order by L",
 		"T | partition by Few (where User in ((T | take 3 | project User)) | summarize count() by Few) | order by Few",
 		"T | extend x = assert(strlen(User) < 25, 'too long') | where Few == '77' | count",
 		"T | extend x = toint(Few) | where isnotnull(x) | top 20 by User, n | project User, x, n",
@@ -143,6 +147,21 @@ func TestDistinctValuesFailAgain(t *testing.T) {
 				t.Errorf("%s: %s, want %s", q, got, want)
 			}
 		}
+	}
+}
+
+// Two dictionaries are never the same, so an expression over what a union brings
+// together does not take the one for the other.
+func TestDictionariesDiffer(t *testing.T) {
+	t.Parallel()
+	if a, b := new(dictionary), new(dictionary); a == b {
+		t.Error("two dictionaries are one")
+	}
+	table := repeating(2 * chunkRows)
+	q := "union (T | project n, X = User), (T | project n, X = Few) | extend L = toupper(X) | summarize count(), max(L) by n % 5, strlen(L) | order by Column1, strlen_"
+	q = strings.ReplaceAll(strings.ReplaceAll(q, "n % 5", "Column1 = n % 5"), ", strlen(L)", ", strlen_ = strlen(L)")
+	if got, want := answerOf(t, q, table, 2, Limits{}), answerOf(t, q, apart(table), 1, Limits{}); got != want {
+		t.Errorf("%.300s\nrow by row:\n%.300s", got, want)
 	}
 }
 
