@@ -1,9 +1,9 @@
 # The two commands of the README do their own set-up; see there.
 
 TESTFLAGS ?=
+# Many tests wait for a process: for a host, for a fault to pass.
+PARALLEL ?= 4
 BIN ?= bin/handler
-# As infra/package has it: files that git does not track are compiled too.
-VERSION = $(shell git describe --tags --always 2>/dev/null)$(shell [ -z "$$(git status --porcelain --untracked-files=normal 2>/dev/null)" ] || echo -dirty)
 
 .PHONY: demo test build package chromium clean
 
@@ -11,14 +11,14 @@ demo: ## the shipped rule over a generated day
 	go run ./handler demo
 
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
-	go test -timeout 28m $(TESTFLAGS) ./...
+	go test -timeout 28m -parallel $(PARALLEL) $(TESTFLAGS) ./...
 
-# grpcnotrace leaves out a page about gRPC that nothing serves, and html/template with it.
+# The tool itself is of this machine, whatever the binary is of.
 build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which
-	CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN) ./handler
+	GOOS= GOARCH= go run ./infra/build -o $(BIN) -os '$(GOOS)' -arch '$(GOARCH)'
 
 package: ## pushback.zip, which a function app is deployed from
-	go run ./infra/package -o pushback.zip
+	GOOS= GOARCH= go run ./infra/package -o pushback.zip
 
 # The tools that tests verify against, at the versions of the lock file.
 .ci/node_modules/.package-lock.json: .ci/package-lock.json

@@ -210,6 +210,9 @@ type Delivery struct {
 	// to act on it, and Warnings say what is not known of that.
 	Followed notify.Followed
 	Warnings []string
+	// Slowest is how long the one of those Sent that waited longest did, from when it
+	// was made.
+	Slowest time.Duration
 	// Oldest is when the oldest of those that were pending before was made.
 	Oldest time.Time
 	// Unread says that the tick was cancelled before it read what is owed, and

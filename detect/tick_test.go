@@ -183,8 +183,8 @@ func TestReport(t *testing.T) {
 				Window: alert.Span{Start: clock("09:00"), End: clock("10:00")},
 				Rows:   2, New: 2, Alerts: sent[:2], Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(15 * time.Second)}}, Sent: 2, Duration: 8 * time.Second}},
-			Duration:   22 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("10:05").Add(16 * time.Second)}}, Sent: 2, Duration: 10 * time.Second}},
+			Duration:   24 * time.Second,
 		},
 		{
 			Time: clock("11:05"),
@@ -198,13 +198,14 @@ func TestReport(t *testing.T) {
 			}, WindowRun{
 				Window: alert.Span{Start: clock("10:00"), End: clock("11:00")}, Duration: time.Second,
 			}),
-			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("11:05").Add(17 * time.Second)}}, Sent: 1, Duration: 6 * time.Second}},
-			Duration:   24 * time.Second,
+			Deliveries: []Delivery{{Destination: "inbox", Addresses: []AddressRun{{LastTaken: clock("11:05").Add(17 * time.Second)}}, Sent: 1, Duration: 7 * time.Second}},
+			Duration:   25 * time.Second,
 		},
 	}
 	for i := range want {
 		want[i].Rules[0].LastSuccess = want[i].Time
 		want[i].Deliveries[0].Oldest = want[i].Time
+		want[i].Deliveries[0].Slowest = want[i].Deliveries[0].Addresses[0].LastTaken.Sub(want[i].Time) + time.Second // the next look at the clock
 	}
 	if diff := cmp.Diff(want, d.reports); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)

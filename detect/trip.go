@@ -237,6 +237,7 @@ func (t *trip) note(ctx context.Context, o *ledger.Owed) {
 	delete(t.unnoted, key)
 	t.gone[o] = true
 	t.out.Sent++
+	t.out.Slowest = max(t.out.Slowest, t.clock().Sub(o.Alert.Created))
 	t.out.Pending--
 }
 

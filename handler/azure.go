@@ -60,13 +60,21 @@ type tokenError struct {
 // tokenAdvice is what to do without a token.
 const tokenAdvice = "check the app's managed identity and that AZURE_CLIENT_ID is its client id, or off Azure run az login"
 
+// workflowAdvice is what to do where the tenant knows nothing of workflows: their
+// service is added to it by its first use.
+const workflowAdvice = "the tenant does not know Power Automate's service yet: check PUSHBACK_CLOUD, and have an administrator run az ad sp create --id 7df0a125-d3be-4c96-aa54-591f83ff541c"
+
 func (e *tokenError) Error() string {
 	service := strings.TrimRight(strings.TrimSuffix(strings.Join(e.scopes, ", "), "/.default"), "/")
 	cause := tokenCause(e.err)
 	if endpoint, err := url.Parse(os.Getenv("IDENTITY_ENDPOINT")); e.late && err == nil && endpoint.Host != "" {
 		cause = fmt.Sprintf("the identity's endpoint %s did not answer in time (%s)", endpoint.Host, cause)
 	}
-	return fmt.Sprintf("there is no token for %s: %s: %s", service, cause, tokenAdvice)
+	advice := tokenAdvice
+	if strings.Contains(cause, "AADSTS500011") && strings.Contains(service, ".flow.") {
+		advice = workflowAdvice
+	}
+	return fmt.Sprintf("there is no token for %s: %s: %s", service, cause, advice)
 }
 
 func (e *tokenError) Unwrap() error { return e.err }

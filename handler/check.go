@@ -52,23 +52,38 @@ type checker struct {
 }
 
 func newCheck() *cobra.Command {
-	var asJSON, sendCard bool
+	var asJSON, sendCard, deployed bool
+	var appID string
 	var file settingsFile
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check settings, rules, permissions and reachability, and say what to do",
 		Long: "Checks every prerequisite of serve, with the identity of the process and the settings in the environment, or if\n" +
 			"it has none those in ./local.settings.json. Each check is ok, warning or failed, with what to do on a line of\n" +
-			"its own. The exit code is 1 if a check failed.",
+			"its own. The exit code is 1 if a check failed.\n\n" +
+			"With --deployed the settings, roles and version of a function app are compared with what this version needs,\n" +
+			"as whoever is signed in (az login). Nothing is changed, and no secret is shown.",
 		Example: "  handler check\n" +
-			"  handler check --settings local.settings.json --send-test-card",
+			"  handler check --settings local.settings.json --send-test-card\n" +
+			"  handler check --deployed --app /subscriptions/ID/resourceGroups/pushback/providers/Microsoft.Web/sites/NAME",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &checker{now: time.Now, print: checkPrinter(cmd.OutOrStdout(), asJSON)}
-			if err := c.settingsOf(file); err != nil {
-				return err
+			if appID != "" && !deployed || deployed && sendCard {
+				return usageError{errors.New("--app goes with --deployed, and --send-test-card does not")}
 			}
-			c.run(cmd.Context(), sendCard)
+			if deployed {
+				app, err := parseApp(appID)
+				if err != nil {
+					return err
+				}
+				c.deployed(cmd.Context(), app)
+			} else {
+				if err := c.settingsOf(file); err != nil {
+					return err
+				}
+				c.run(cmd.Context(), sendCard)
+			}
 			switch {
 			case c.err != nil:
 				return c.err
@@ -82,6 +97,8 @@ func newCheck() *cobra.Command {
 	}
 	file.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per check")
+	cmd.Flags().BoolVar(&deployed, "deployed", false, "compare a function app that is deployed with what this version needs")
+	cmd.Flags().StringVar(&appID, "app", "", "resource id of the function app for --deployed; in the app itself it is known")
 	cmd.Flags().BoolVar(&sendCard, "send-test-card", false, "post a test card to the Teams webhook, and a test to PUSHBACK_WEBHOOK_URL")
 	return cmd
 }

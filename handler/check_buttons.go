@@ -41,13 +41,17 @@ func buttonsOf(s settings.Settings, rules []*rule.Rule) (present, missing []stri
 	setting := func(name string) string { return settings.Prefix + "_" + name }
 	links := cardLinks(s)
 	incidents := s.SentinelWorkspace != "" || s.AlertsEndpoint != "" && s.AlertsRule != ""
-	add(incidents, "Incident", fmt.Sprintf("set %s and %s, which the deployment's template does", setting("ALERTS_ENDPOINT"), setting("ALERTS_RULE")))
+	if s.Cloud == "china" {
+		missing = append(missing, "Incident: Microsoft Sentinel, which has them, ended in this cloud in August 2026")
+	} else {
+		add(incidents, "Incident", fmt.Sprintf("set %s and %s, which the deployment's template does", setting("ALERTS_ENDPOINT"), setting("ALERTS_RULE")))
+	}
 	signIns, user := "Sign-ins in Defender", "User in Defender"
 	if links.Portal != portal.Defender {
 		signIns, user = "Sign-ins in Logs", "User in Entra"
 	}
 	if links.NoPortal {
-		missing = append(missing, fmt.Sprintf("%s, %s: the links lead to the portals of the public cloud, and %s is %s", signIns, user, setting("CLOUD"), s.Cloud))
+		missing = append(missing, fmt.Sprintf("%s, %s: which portals there are depends on %s, and that is not right", signIns, user, setting("CLOUD")))
 	} else {
 		add(links.Portal == portal.Defender || links.WorkspaceResourceID != "", signIns, "set "+setting("WORKSPACE_RESOURCE_ID")+" to the resource id of the workspace")
 		present = append(present, user)

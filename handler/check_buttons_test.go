@@ -29,8 +29,10 @@ func TestButtonsOf(t *testing.T) {
 			[]string{"Incident", "Sign-ins in Logs", "User in Entra", "Runbook"}, nil},
 		{"the Azure portal without a workspace", settings.Settings{Cloud: "public", Portal: portal.Azure}, []*rule.Rule{guided, bare}, []string{"User in Entra", "Runbook"},
 			[]string{incident, "Sign-ins in Logs: set PUSHBACK_WORKSPACE_RESOURCE_ID to the resource id of the workspace", `Runbook of “Bare\x1b”: name its address in the rule, under pushback: guidance`}},
-		{"another cloud", settings.Settings{Cloud: "china", Portal: portal.Azure, WorkspaceResourceID: workspace}, []*rule.Rule{bare}, nil,
-			[]string{incident, "Sign-ins in Logs, User in Entra: the links lead to the portals of the public cloud, and PUSHBACK_CLOUD is china", `Runbook of “Bare\x1b”: name its address in the rule, under pushback: guidance`}},
+		{"a cloud without Defender", settings.Settings{Cloud: "china", Portal: portal.Defender, WorkspaceResourceID: workspace}, []*rule.Rule{bare}, []string{"Sign-ins in Logs", "User in Entra"},
+			[]string{"Incident: Microsoft Sentinel, which has them, ended in this cloud in August 2026", `Runbook of “Bare\x1b”: name its address in the rule, under pushback: guidance`}},
+		{"a cloud that is none", settings.Settings{Portal: portal.Azure, WorkspaceResourceID: workspace}, []*rule.Rule{bare}, nil,
+			[]string{incident, "Sign-ins in Logs, User in Entra: which portals there are depends on PUSHBACK_CLOUD, and that is not right", `Runbook of “Bare\x1b”: name its address in the rule, under pushback: guidance`}},
 	} {
 		present, missing := buttonsOf(test.s, test.rules)
 		if diff := cmp.Diff(test.present, present) + cmp.Diff(test.missing, missing); diff != "" {

@@ -70,7 +70,8 @@ func (c *checker) host() {
 		}
 	}
 	if !warned {
-		c.note("host", checkOK, "host.json starts %s", file.CustomHandler.Description.DefaultExecutablePath)
+		path, by := executable(root, file)
+		c.note("host", checkOK, "%s starts %s", by, path)
 	}
 }
 
@@ -124,12 +125,28 @@ func parseTimeSpan(text string) (time.Duration, bool) {
 // percentVariable is how host.json refers to an environment variable.
 var percentVariable = regexp.MustCompile(`%[^%]+%`)
 
+// executableVariable outweighs what host.json names:
+// https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
+const executableVariable = "AzureFunctionsJobHost__customHandler__description__defaultExecutablePath"
+
+// executable returns what the host starts, and what names it.
+func executable(root string, file hostFile) (path, by string) {
+	if path = os.Getenv(executableVariable); path != "" {
+		return path, executableVariable
+	}
+	// A file that cannot be read is a problem of its own.
+	if path, _ = localSetting(root, executableVariable); path != "" {
+		return path, "local.settings.json"
+	}
+	return file.CustomHandler.Description.DefaultExecutablePath, "host.json"
+}
+
 // executableProblem says whether the host cannot start the executable. It runs
 // on without it, and each tick hangs.
 func executableProblem(root string, file hostFile) string {
 	const then = "the host runs on, and each tick hangs"
 	description := file.CustomHandler.Description
-	named := description.DefaultExecutablePath
+	named, by := executable(root, file)
 	if named == "" {
 		return "host.json names no executable: set customHandler.description.defaultExecutablePath to bin/handler"
 	}
@@ -153,11 +170,16 @@ func executableProblem(root string, file hostFile) string {
 		if _, err := exec.LookPath(named); err == nil && filepath.Base(named) == named {
 			return ""
 		}
-		return fmt.Sprintf("host.json names the executable %s, which is not there: %s. Run make build", named, then)
+		// It starts what is named, and adds no .exe:
+		// https://learn.microsoft.com/azure/azure-functions/create-first-function-vs-code-other#configure-your-function-app
+		if _, err := os.Stat(path + ".exe"); err == nil {
+			return fmt.Sprintf("%s names the executable %s, and %[2]s.exe is there: %s. Set %s to %[2]s.exe among the Values of local.settings.json", by, named, then, executableVariable)
+		}
+		return fmt.Sprintf("%s names the executable %s, which is not there: %s. Run go run ./infra/build", by, named, then)
 	case err != nil:
-		return fmt.Sprintf("host.json names the executable %s, which cannot be looked at: %v", named, err)
+		return fmt.Sprintf("%s names the executable %s, which cannot be looked at: %v", by, named, err)
 	case !info.Mode().IsRegular():
-		return fmt.Sprintf("host.json names the executable %s, which is not a file: %s. Run make build", named, then)
+		return fmt.Sprintf("%s names the executable %s, which is not a file: %s. Run go run ./infra/build", by, named, then)
 	case info.Mode().Perm()&0o111 == 0 && runtime.GOOS != "windows":
 		return fmt.Sprintf("the executable %s has no run bit: %s. Run chmod +x %s", named, then, named)
 	}

@@ -6,5 +6,5 @@ package main
 const (
 	daysOfSeeds    = 50
 	quietDays      = 30
-	defaultCrashes = 60
+	defaultCrashes = 40
 )

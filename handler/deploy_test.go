@@ -1,15 +1,20 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"pushback/detect/kql"
@@ -155,8 +160,145 @@ func TestInfraTraceAlerts(t *testing.T) {
 	}
 }
 
-// TestWorkflow holds the workflow to what the README says of it, and its
-// actions to hashes.
+// TestActions holds the actions of the workflows to hashes with their versions, and the
+// workflows to reading alone but where a job says what else it does.
+func TestActions(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../.github/workflows/*.yml")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	hashes := map[string]string{}
+	for _, file := range files {
+		text := readFile(t, file)
+		for line := range strings.Lines(text) {
+			action, ok := strings.CutPrefix(strings.TrimLeft(line, " -"), "uses: ")
+			if !ok || strings.HasPrefix(action, "./") {
+				continue
+			}
+			m := regexp.MustCompile(`^([\w./-]+)@([0-9a-f]{40} # v\d+\.\d+\.\d+)\n$`).FindStringSubmatch(action)
+			if m == nil {
+				t.Errorf("%s: no hash with its version: %s", file, line)
+				continue
+			}
+			if before := hashes[m[1]]; before != "" && before != m[2] {
+				t.Errorf("%s: %s is %s here and %s elsewhere", file, m[1], m[2], before)
+			}
+			hashes[m[1]] = m[2]
+		}
+		var workflow struct {
+			Permissions map[string]string
+			Jobs        map[string]struct {
+				Uses        string
+				Minutes     int `yaml:"timeout-minutes"`
+				Permissions map[string]string
+			}
+		}
+		if err := yaml.Unmarshal([]byte(text), &workflow); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"contents": "read"}, workflow.Permissions); diff != "" {
+			t.Errorf("%s: %s", file, diff)
+		}
+		for name, job := range workflow.Jobs {
+			want := map[string]map[string]string{
+				"deploy":  {"contents": "read", "id-token": "write"},
+				"build":   {"contents": "read", "id-token": "write", "attestations": "write"},
+				"publish": {"contents": "write"},
+			}[name]
+			if diff := cmp.Diff(want, job.Permissions); diff != "" || job.Uses == "" && job.Minutes == 0 {
+				t.Errorf("%s: the job %s has %d minutes and may: %s", file, name, job.Minutes, diff)
+			}
+		}
+	}
+}
+
+// The workflow of a release runs its commands on a clone of the tag: it builds the
+// files twice, and makes the release of those that the checksums are of.
+func TestReleaseWorkflow(t *testing.T) {
+	t.Parallel()
+	var workflow struct {
+		On   struct{ Push struct{ Tags []string } }
+		Jobs map[string]struct {
+			Needs string
+			Steps []struct{ Name, Run string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, "../.github/workflows/release.yml")), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	if workflow.Jobs["build"].Needs != "test" || workflow.Jobs["publish"].Needs != "build" || !slices.Equal(workflow.On.Push.Tags, []string{"v*.*.*"}) {
+		t.Errorf("%+v", workflow)
+	}
+	temp := t.TempDir()
+	clone, shims := filepath.Join(temp, "clone"), filepath.Join(temp, "shims")
+	for name, script := range map[string]string{
+		// go makes files of what the release is given, a different one where DIFFER says so.
+		"go": "[ \"$1 $2 $3\" = 'run ./infra/release -tag' ] || exit 9\nout=$6\nmkdir \"$out\"\necho \"$4 $DIFFER${out##*/}\" | sed \"s/dist.*/$DIFFER/\" >\"$out/a.zip\"\n" +
+			"[ -z \"$DIFFER\" ] || echo \"$out\" >>\"$out/a.zip\"\n(cd \"$out\" && sha256sum a.zip >SHA256SUMS)\n[ -z \"$8\" ] || echo notes >\"$8\"\n",
+		"gh": "printf '%s\\n' \"$@\"\n",
+	} {
+		if err := errors.Join(os.MkdirAll(shims, 0o755), os.WriteFile(filepath.Join(shims, name), []byte("#!/bin/bash\nset -e\n"+script), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", clone, "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgSign=false"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v: %s", args, err, out)
+		}
+	}
+	if err := os.Mkdir(clone, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	git("init", "-q", "-b", "main")
+	git("commit", "-q", "--allow-empty", "-m", "a")
+	git("update-ref", "refs/remotes/origin/main", "HEAD")
+	run := func(job, dir string, env ...string) (string, error) {
+		var said strings.Builder
+		for _, step := range workflow.Jobs[job].Steps {
+			if step.Run == "" {
+				continue
+			}
+			cmd := exec.Command("bash", "-e", "-c", step.Run)
+			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
+			cmd.Env = append(os.Environ(), append([]string{"PATH=" + shims + string(os.PathListSeparator) + os.Getenv("PATH"), "GITHUB_REF_NAME=v1.2.3", "GITHUB_SHA=HEAD"}, env...)...)
+			if err := cmd.Run(); err != nil {
+				return said.String(), fmt.Errorf("%s: %w", step.Name, err)
+			}
+		}
+		return said.String(), nil
+	}
+	same, other := filepath.Join(temp, "same"), filepath.Join(temp, "other")
+	for _, dir := range []string{same, other} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := run("build", clone, "RUNNER_TEMP="+same, "DIFFER="); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, err := run("build", clone, "RUNNER_TEMP="+other, "DIFFER=yes"); err == nil || !strings.Contains(err.Error(), "again") {
+		t.Errorf("two builds that differ are taken: %v: %s", err, out)
+	}
+	out, err := run("publish", same)
+	if want := "a.zip: OK\nrelease\ncreate\nv1.2.3\n--verify-tag\n--title\nv1.2.3\n--notes-file\nnotes.md\ndist/SHA256SUMS\ndist/a.zip\n"; err != nil || out != want {
+		t.Errorf("%v: %s, want %s", err, out, want)
+	}
+	if err := os.WriteFile(filepath.Join(same, "dist/a.zip"), []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run("publish", same); err == nil || strings.Contains(out, "create") {
+		t.Errorf("a file that is not what was built is released: %v: %s", err, out)
+	}
+	git("commit", "-q", "--allow-empty", "-m", "b")
+	if _, err := run("build", clone, "RUNNER_TEMP="+t.TempDir()); err == nil || !strings.Contains(err.Error(), "Main has the tag") {
+		t.Errorf("a tag that is not on main is released: %v", err)
+	}
+}
+
+// TestWorkflow holds the workflow that deploys to what the README says of it.
 func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../.github/workflows/deploy.yml")
@@ -182,11 +324,6 @@ func TestWorkflow(t *testing.T) {
 	}
 	if c := workflow.Concurrency; !strings.Contains(c.Group, "github.ref") || c.Cancel != "${{ github.event_name == 'pull_request' }}" {
 		t.Errorf("runs of main may overtake each other, or end one that deploys: %+v", c)
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "uses:") && !regexp.MustCompile(`uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\n`).MatchString(line) {
-			t.Errorf("no hash with its version: %s", line)
-		}
 	}
 	variables := map[string]bool{}
 	for _, m := range regexp.MustCompile(`vars\.(\w+)`).FindAllStringSubmatch(string(text), -1) {

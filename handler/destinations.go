@@ -100,7 +100,7 @@ var destinations = []destination{
 		setting:    "TEAMS_WEBHOOK_URL",
 		common:     true,
 		configured: func(s settings.Settings) bool { return !s.TeamsWebhookURL.IsZero() },
-		open:       func(o setup) (notify.Notifier, error) { return openTeams(o.settings) },
+		open:       func(o setup) (notify.Notifier, error) { return openTeams(o) },
 		check:      checkTeams,
 		tests:      true,
 		addresses:  teamsAddresses,
@@ -152,36 +152,6 @@ func openDestinations(o setup) ([]notify.Notifier, error) {
 	return to, nil
 }
 
-// openTeams returns the webhooks that alerts are posted to.
-func openTeams(s settings.Settings) (*teams.Teams, error) {
-	return teams.New(s.TeamsWebhookURL, teams.Options{
-		Links:    cardLinks(s),
-		Routes:   s.TeamsRoutes,
-		Named:    teamsNamed(s),
-		MaxCards: cmp.Or(s.TeamsMaxCards, 5), // of a number that is wrong check has said so
-		Timeout:  sendTime - 2*time.Second,   // so that the error says what took so long
-	})
-}
-
-// teamsNamed are the webhooks by the names of their settings, that for what no route
-// takes first.
-func teamsNamed(s settings.Settings) []teams.Named {
-	if s.TeamsWebhookURL.IsZero() {
-		return s.TeamsAddresses
-	}
-	return append([]teams.Named{{Name: settings.TeamsAddress, Webhook: s.TeamsWebhookURL}}, s.TeamsAddresses...)
-}
-
-func teamsAddresses(s settings.Settings) (list []heldAddress) {
-	for _, n := range teamsNamed(s) {
-		list = append(list, heldAddress{setting: n.Name, of: n.Webhook, same: func(o heldAddress) bool {
-			w, ok := o.of.(teams.WebhookURL)
-			return ok && n.Webhook.Is(w)
-		}})
-	}
-	return list
-}
-
 // webhookAddresses is the one address that the webhook has.
 func webhookAddresses(s settings.Settings) []heldAddress {
 	if s.WebhookURL.IsZero() {
@@ -192,29 +162,11 @@ func webhookAddresses(s settings.Settings) []heldAddress {
 
 // cardLinks returns what the buttons of cards need to know.
 func cardLinks(s settings.Settings) teams.Links {
-	l := teams.Links{Portal: s.Portal, WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), NoPortal: s.Cloud != "public", Build: version}
+	l := teams.Links{Portal: s.Portal.In(s.Cloud), WorkspaceResourceID: cmp.Or(s.WorkspaceResourceID, s.SentinelWorkspace), Cloud: s.Cloud, NoPortal: s.Cloud == "", Build: version}
 	if s.AlertsEndpoint != "" {
 		l.Table = alerts.Table
 	}
 	return l
-}
-
-// checkTeams reaches the webhooks, or posts a test card to the first.
-func checkTeams(ctx context.Context, o setup, test *alert.Alert) (string, error) {
-	channel, err := openTeams(o.settings)
-	if err == nil {
-		err = channel.Reach(ctx)
-	}
-	if err != nil {
-		return "", err
-	}
-	if test == nil {
-		return fmt.Sprintf("%s can be reached; --send-test-card shows whether it posts", o.settings.TeamsWebhookURL), nil
-	}
-	if err := channel.Notify(ctx, *test); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s took a test card", o.settings.TeamsWebhookURL), nil
 }
 
 // openWebhook returns the receiver that alerts are posted to.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -243,6 +244,7 @@ func (b codeBlock) isShell() bool {
 func (b codeBlock) needs() string {
 	for _, n := range []struct{ what, reason string }{
 		{"az ", "a subscription"},
+		{"azd ", "a subscription"},
 		{"func ", "Core Tools"},
 		{"azurite", "a server that runs on"},
 		{"curl ", "a host that listens"},
@@ -267,6 +269,9 @@ func (b codeBlock) needs() string {
 	return ""
 }
 
+// savedAs is the first line of a block that the reader saves.
+var savedAs = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
+
 // TestCommandBlocks runs the command blocks of every document that need nothing
 // but this repository, each file's in order in one folder, and has bash read the
 // others.
@@ -284,10 +289,16 @@ func TestCommandBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := 0
+	ran, saved := 0, 0
 	for _, path := range slices.Sorted(maps.Keys(docs)) {
 		dir := checkout(t, binary)
 		for _, b := range codeBlocks(path, docs[path]) {
+			if name := savedAs.FindStringSubmatch(b.text); name != nil && b.language == "yaml" {
+				saved++
+				if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name[1])), 0o755), os.WriteFile(filepath.Join(dir, name[1]), []byte(b.text), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if !b.isShell() {
 				continue
 			}
@@ -313,8 +324,8 @@ func TestCommandBlocks(t *testing.T) {
 			}
 		}
 	}
-	if ran < 10 {
-		t.Errorf("%d blocks were run", ran)
+	if ran < 10 || saved != 2 {
+		t.Errorf("%d blocks were run, %d files saved", ran, saved)
 	}
 }
 
@@ -344,7 +355,7 @@ func checkout(t *testing.T, binary string) string {
 case "$1 $2" in
 "run ./handler") shift 2; exec handler "$@" ;;
 "build -o") test -d "$4" ;;
-"test "*|"generate "*) test -d "` + root + `/$2" ;;
+"run ./infra/"*|"test "*|"generate "*) test -d "` + root + `/$2" ;;
 *) echo "unknown: go $*" >&2; exit 1 ;;
 esac
 `,

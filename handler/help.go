@@ -13,15 +13,6 @@ import (
 	"pushback/handler/settings"
 )
 
-func init() {
-	cobra.AddTemplateFunc("wrapHelp", func(s string) string { return wrapHelp(s, helpWidth()) })
-	cobra.AddTemplateFunc("wrapShort", func(padding int, s string) string {
-		indent := 2 + padding + 1
-		return strings.Join(console.Wrap(s, helpWidth()-indent), "\n"+strings.Repeat(" ", indent))
-	})
-	cobra.AddTemplateFunc("wrapFlags", func(f *pflag.FlagSet) string { return f.FlagUsagesWrapped(helpWidth()) })
-}
-
 // mostHelpWidth is how wide help is at most. Longer lines are hard to read.
 const mostHelpWidth = 120
 
@@ -46,13 +37,8 @@ func wrapHelp(s string, width int) string {
 
 // setHelp gives a command and those below it their help.
 func setHelp(root *cobra.Command) {
-	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | wrapHelp}}\n\n{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}")
-	usage := root.UsageTemplate()
-	for _, flags := range []string{".LocalFlags", ".InheritedFlags"} {
-		usage = strings.Replace(usage, flags+".FlagUsages", flags+" | wrapFlags", 1)
-	}
-	usage = strings.ReplaceAll(usage, "{{rpad .Name .NamePadding }} {{.Short}}", "{{rpad .Name .NamePadding }} {{wrapShort .NamePadding .Short}}")
-	root.SetUsageTemplate(usage + "{{if not .HasParent}}\nSettings are environment variables: see \"handler help settings\".\n{{end}}")
+	root.SetHelpFunc(printHelp)
+	root.SetUsageFunc(printUsage)
 	topic := &cobra.Command{
 		Use:   "settings",
 		Short: "The environment variables that Pushback reads",
@@ -66,6 +52,75 @@ func setHelp(root *cobra.Command) {
 	root.AddCommand(topic)
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
+}
+
+// printHelp prints what a command does and how it is used. Cobra's own templates are not
+// used: package text/template calls methods by name, for which the linker keeps every
+// exported method of every type, a seventh of the program.
+func printHelp(cmd *cobra.Command, _ []string) {
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short
+	}
+	out := cmd.OutOrStdout()
+	if about != "" {
+		fmt.Fprintf(out, "%s\n\n", wrapHelp(about, helpWidth()))
+	}
+	if cmd.Runnable() || cmd.HasSubCommands() {
+		fmt.Fprint(out, cmd.UsageString())
+	}
+}
+
+// printUsage prints how a command is used.
+func printUsage(cmd *cobra.Command) error {
+	var sb strings.Builder
+	sb.WriteString("Usage:")
+	if cmd.Runnable() {
+		fmt.Fprintf(&sb, "\n  %s", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&sb, "\n  %s [command]", cmd.CommandPath())
+	}
+	if len(cmd.Aliases) > 0 {
+		fmt.Fprintf(&sb, "\n\nAliases:\n  %s", cmd.NameAndAliases())
+	}
+	if cmd.HasExample() {
+		fmt.Fprintf(&sb, "\n\nExamples:\n%s", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		sb.WriteString("\n\nAvailable Commands:")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() || c.Name() == "help" {
+				name := fmt.Sprintf("  %-*s ", c.NamePadding(), c.Name())
+				sb.WriteString("\n" + name + strings.Join(console.Wrap(c.Short, helpWidth()-len(name)), "\n"+strings.Repeat(" ", len(name))))
+			}
+		}
+	}
+	for _, part := range []struct {
+		title string
+		flags *pflag.FlagSet
+	}{{"Flags", cmd.LocalFlags()}, {"Global Flags", cmd.InheritedFlags()}} {
+		if part.flags.HasAvailableFlags() {
+			fmt.Fprintf(&sb, "\n\n%s:\n%s", part.title, strings.TrimRight(part.flags.FlagUsagesWrapped(helpWidth()), "\n"))
+		}
+	}
+	if cmd.HasHelpSubCommands() {
+		sb.WriteString("\n\nAdditional help topics:")
+		for _, c := range cmd.Commands() {
+			if c.IsAdditionalHelpTopicCommand() {
+				fmt.Fprintf(&sb, "\n  %-*s %s", c.CommandPathPadding(), c.CommandPath(), c.Short)
+			}
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&sb, "\n\nUse \"%s [command] --help\" for more information about a command.", cmd.CommandPath())
+	}
+	if !cmd.HasParent() {
+		sb.WriteString("\n\nSettings are environment variables: see \"handler help settings\".")
+	}
+	sb.WriteString("\n")
+	_, err := fmt.Fprint(cmd.OutOrStderr(), sb.String())
+	return err
 }
 
 // newHelp is the command that prints the help of another.

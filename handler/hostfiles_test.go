@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/handler/settings"
+	"pushback/infra/binary"
 )
 
 // readJSON reads a file of the repository strictly into a struct that names
@@ -68,8 +69,9 @@ func TestHostJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path := h.CustomHandler.Description.DefaultExecutablePath; !strings.Contains(string(makefile), "BIN ?= "+path+"\n") {
-		t.Errorf("make build does not write %s", path)
+	path := h.CustomHandler.Description.DefaultExecutablePath
+	if !strings.Contains(string(makefile), "BIN ?= "+path+"\n") || path != "bin/"+(binary.Target{OS: "linux"}).Name() {
+		t.Errorf("a build does not write %s", path)
 	}
 	clock, err := time.Parse(time.TimeOnly, h.FunctionTimeout)
 	if err != nil {

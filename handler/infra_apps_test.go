@@ -42,12 +42,18 @@ type deployment struct {
 // deployed predicts what main.bicep makes with parameters.
 func deployed(t *testing.T, parameters ...string) *deployment {
 	t.Helper()
+	d, err := predicted(t, infraIn(t, azureEnvironments["public"], nil), parameters...)
+	if err != nil || len(d.Diagnostics) > 0 {
+		t.Fatalf("%v, %v", err, d.Diagnostics)
+	}
+	return d
+}
+
+// predicted predicts what the main.bicep of a folder makes with parameters.
+func predicted(t *testing.T, infra string, parameters ...string) (*deployment, error) {
+	t.Helper()
 	c := biceptest.Need(t)
 	dir := t.TempDir()
-	infra, err := filepath.Abs("../infra")
-	if err != nil {
-		t.Fatal(err)
-	}
 	main, err := filepath.Rel(dir, filepath.Join(infra, "main.bicep"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +69,7 @@ func deployed(t *testing.T, parameters ...string) *deployment {
 	}
 	text, err := c.Snapshot(file, "11111111-1111-1111-1111-111111111111", "pushback", "westeurope")
 	if err != nil {
-		t.Fatal(err)
+		return &deployment{}, err
 	}
 	d := deployment{extra: map[string]any{}}
 	for _, m := range regexp.MustCompile(`param extraSettings = \{(.*)\}`).FindAllStringSubmatch(strings.Join(parameters, "\n"), -1) {
@@ -71,10 +77,7 @@ func deployed(t *testing.T, parameters ...string) *deployment {
 			d.extra[s[1]] = s[2]
 		}
 	}
-	if err := json.Unmarshal(text, &d); err != nil || len(d.Diagnostics) > 0 {
-		t.Fatalf("%v, %v", err, d.Diagnostics)
-	}
-	return &d
+	return &d, json.Unmarshal(text, &d)
 }
 
 // of returns the resources of a type.

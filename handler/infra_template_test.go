@@ -340,39 +340,3 @@ func TestInfraNetwork(t *testing.T) {
 		})
 	}
 }
-
-// Each cloud has the names of its own, and the app is set to it.
-func TestInfraClouds(t *testing.T) {
-	t.Parallel()
-	main := compiledInfra(t)
-	inner := main.Resources["endpoints"].nested(t)
-	zones, _ := inner.Variables["zonesOfCloud"].(map[string]any)
-	cloud, rest, err := parseExpression(strings.TrimPrefix(fmt.Sprint(main.Variables["cloud"]), "["))
-	if err != nil || rest != "]" || !strings.HasSuffix(cloud.source, ")[environment().name]") {
-		t.Fatalf("the cloud is %v: %v", main.Variables["cloud"], err)
-	}
-	names, _, err := parseExpression(strings.TrimSuffix(cloud.source, "[environment().name]"))
-	if err != nil || names.function != "createObject" || len(names.args) != 6 || len(zones) != 3 {
-		t.Fatalf("the clouds are %v and %v: %v", names.source, zones, err)
-	}
-	// https://learn.microsoft.com/azure/private-link/private-endpoint-dns
-	for i, want := range []struct{ environment, name, monitor, vault string }{
-		{"AzureCloud", "public", "privatelink.monitor.azure.com", "privatelink.vaultcore.azure.net"},
-		{"AzureUSGovernment", "usgovernment", "privatelink.monitor.azure.us", "privatelink.vaultcore.usgovcloudapi.net"},
-		{"AzureChinaCloud", "china", "privatelink.monitor.azure.cn", "privatelink.vaultcore.azure.cn"},
-	} {
-		if environment, name := names.args[2*i].text, names.args[2*i+1].text; environment != want.environment || name != want.name || tableSuffixes[name] == "" {
-			t.Errorf("%s is %s, want %+v", environment, name, want)
-		}
-		if got, want := fmt.Sprint(zones[want.environment]), fmt.Sprint(map[string]any{"monitor": want.monitor, "vault": want.vault}); got != want {
-			t.Errorf("the zones are %s, want %s", got, want)
-		}
-	}
-	targets := fmt.Sprint(inner.Variables["ownTargets"], inner.Variables["monitorTarget"])
-	for _, want := range []string{"[format('privatelink.blob.{0}', environment().suffixes.storage)]", "[format('privatelink.queue.{0}', environment().suffixes.storage)]",
-		"[format('privatelink.table.{0}', environment().suffixes.storage)]", "[variables('zonesOfCloud')[environment().name].vault]", "[variables('zonesOfCloud')[environment().name].monitor]"} {
-		if !strings.Contains(targets, want) {
-			t.Errorf("no endpoint has its name in %s: %s", want, targets)
-		}
-	}
-}

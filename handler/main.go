@@ -71,7 +71,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run Sentinel scheduled analytics rules under Azure Functions, or over exported logs",
 		Long: "Pushback runs Microsoft Sentinel scheduled analytics rules outside Sentinel.\n" +
 			"It ships with the rules MFA Rejected by User and MFA Fatigue.",
-		Version:       versionText(),
+		Version:       buildText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Example: "  handler demo\n" +

@@ -43,6 +43,16 @@ const (
 	standInTickets = "tickets.example"
 )
 
+// standInFlow is the host of a workflow that only users of the tenant may start,
+// standInFlows whom a token for it is made out to, and standInFlowToken that token, of
+// the identity standInObject.
+const (
+	standInFlow      = "d0.2f.environment.api.powerplatform.com"
+	standInFlows     = "https://service.flow.microsoft.com/"
+	standInObject    = "7a0c1e52-4a6c-4f0e-9c55-0d9b2f1f6a11"
+	standInFlowToken = "eyJhbGciOiJub25lIn0.eyJvaWQiOiI3YTBjMWU1Mi00YTZjLTRmMGUtOWM1NS0wZDliMmYxZjZhMTEiLCJ0aWQiOiJmMGUxZDJjMy1iNGE1LTQ2OTctODg3OS02YTViNGMzZDJlMWYifQ.c2lnbmF0dXJlT2ZUaGVUb2tlbg"
+)
+
 // standInManager is Azure Resource Manager, standInIngestion the Logs Ingestion
 // API, and standInSentinel the workspace with Sentinel.
 const (
@@ -68,6 +78,8 @@ type cloudStandIn struct {
 	// answered it.
 	beside func(body []byte, w http.ResponseWriter) bool
 
+	// noFlowToken has the identity get no token for workflows.
+	noFlowToken bool
 	// teams and tickets, if set, answer for the webhooks' hosts.
 	teams, tickets http.HandlerFunc
 	// arm, if set, answers for Azure Resource Manager, and ingestion for the Logs
@@ -141,7 +153,7 @@ func newCloud(t testing.TB) *cloudStandIn {
 
 // reachable reports whether there is a host in the test.
 func (c *cloudStandIn) reachable(host string) bool {
-	return host == standInHost || host == standInTeams && c.teams != nil || host == standInTickets && c.tickets != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
+	return host == standInHost || (host == standInTeams || host == standInFlow) && c.teams != nil || host == standInTickets && c.tickets != nil || host == standInManager && c.arm != nil || host == standInIngestion && c.ingestion != nil
 }
 
 // connListener accepts the connections that it is handed.
@@ -175,7 +187,7 @@ func (c *cloudStandIn) certificate() tls.Certificate {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInTickets, standInManager, standInIngestion},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: standInHost}, DNSNames: []string{standInHost, standInTeams, standInFlow, standInTickets, standInManager, standInIngestion},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -218,14 +230,24 @@ func (c *cloudStandIn) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	c.settle()
 	q := r.URL.Query()
 	if r.Method != http.MethodGet || r.URL.Path != "/msi/token" || r.Header.Get("X-IDENTITY-HEADER") != standInIdentityHeader ||
-		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost && (c.ingestion == nil || q.Get("resource") != "https://monitor.azure.com/") && (c.arm == nil || strings.TrimRight(q.Get("resource"), "/") != "https://management.core.windows.net" && q.Get("resource") != "https://"+standInManager) {
+		q.Get("api-version") != "2019-08-01" || q.Get("resource") != "https://"+standInHost && (c.teams == nil || q.Get("resource") != standInFlows) && (c.ingestion == nil || q.Get("resource") != "https://monitor.azure.com/") && (c.arm == nil || strings.TrimRight(q.Get("resource"), "/") != "https://management.core.windows.net" && q.Get("resource") != "https://"+standInManager) {
 		c.t.Errorf("the identity endpoint got %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	token := standInToken
+	if q.Get("resource") == standInFlows {
+		token = standInFlowToken
+		if c.noFlowToken {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_resource","error_description":"AADSTS500011: The resource principal named https://service.flow.microsoft.com/ was not found in the tenant."}`)
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(map[string]string{
-		"access_token": standInToken, "resource": q.Get("resource"), "token_type": "Bearer",
+		"access_token": token, "resource": q.Get("resource"), "token_type": "Bearer",
 		"expires_on": strconv.FormatInt(time.Now().Add(24*time.Hour).Unix(), 10),
 	}); err != nil {
 		c.t.Error(err)
@@ -241,7 +263,7 @@ func (c *cloudStandIn) settle() {
 
 func (c *cloudStandIn) serveWorkspace(w http.ResponseWriter, r *http.Request) {
 	c.settle()
-	if c.teams != nil && r.Host == standInTeams {
+	if c.teams != nil && (r.Host == standInTeams || r.Host == standInFlow) {
 		c.teams(w, r)
 		return
 	}

@@ -111,6 +111,7 @@ func newQuery() *cobra.Command {
 			default:
 				q.text = args[0]
 			}
+			q.text = kql.Separated(q.text)
 			return q.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

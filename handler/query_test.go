@@ -76,6 +76,7 @@ const planOfTest = `project ..., count_ = $1
       scan SigninLogs
         -> IPAddress:string, UserId:string
         kept while logs are read: IPAddress has "203"
+        looked for before a record is decoded: IPAddress for "203" in any case
 `
 
 func TestQueryErrors(t *testing.T) {

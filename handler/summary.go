@@ -234,6 +234,12 @@ func logRun(ctx context.Context, log *slog.Logger, run detect.RuleRun) {
 			slog.Int("rows", t.Rows), slog.Int("new", t.New), slog.Int("dropped", t.Dropped), slog.Int("suppressed", t.Suppressed), slog.Int("updates", t.Updates), slog.Int("heldBack", t.HeldBack),
 			slog.Int64("ms", run.Duration.Milliseconds()))
 	}
+	if passes, found := late(run); passes > 0 {
+		add(slog.LevelInfo, slog.Int("latePasses", passes), slog.Int("lateNew", found))
+	}
+	if n := tooLate(run); n > 0 {
+		add(slog.LevelInfo, slog.Int64("tooLate", n))
+	}
 	if t.Storm > 0 {
 		add(slog.LevelWarn, slog.Int("storm", t.Storm))
 	}
@@ -255,11 +261,34 @@ func logRun(ctx context.Context, log *slog.Logger, run detect.RuleRun) {
 	log.LogAttrs(ctx, level, "rule", attrs...)
 }
 
+// late counts the passes of a rule over records that came in late, and what was news
+// in them.
+func late(run detect.RuleRun) (passes, found int) {
+	for _, w := range run.Windows {
+		if w.Pass > 0 {
+			passes++
+			found += w.New
+		}
+	}
+	return passes, found
+}
+
+// tooLate counts the records that came in too late for every pass of a rule.
+func tooLate(run detect.RuleRun) (n int64) {
+	for _, t := range run.TooLate {
+		n += t.Records
+	}
+	return n
+}
+
 // logDelivery writes the line of a destination.
 func logDelivery(ctx context.Context, log *slog.Logger, d detect.Delivery) {
 	level, attrs := slog.LevelDebug, []slog.Attr{
 		slog.String("destination", d.Destination),
 		slog.Int("sent", d.Sent), slog.Int("pending", d.Pending), slog.Int("parked", d.Parked),
+	}
+	if d.Sent > 0 {
+		attrs = append(attrs, slog.Int64("delayMs", d.Slowest.Milliseconds()))
 	}
 	if d.More {
 		attrs = append(attrs, slog.Bool("more", true))

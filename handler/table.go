@@ -28,11 +28,11 @@ const (
 	hostStorageClient  = hostStorage + "__clientId"
 )
 
-// tableSuffixes are the domains of table services, by cloud.
-var tableSuffixes = map[string]string{
-	"public":       "table.core.windows.net",
-	"usgovernment": "table.core.usgovcloudapi.net",
-	"china":        "table.core.chinacloudapi.cn",
+// storageSuffixes are what the domains of storage accounts end with, by cloud.
+var storageSuffixes = map[string]string{
+	"public":       "core.windows.net",
+	"usgovernment": "core.usgovcloudapi.net",
+	"china":        "core.chinacloudapi.cn",
 }
 
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
@@ -74,7 +74,7 @@ func openLedger(ctx context.Context, s settings.Settings, log *slog.Logger, crea
 func ledgerOptions(s settings.Settings) (ledger.Options, error) {
 	o := ledger.Options{
 		Table: s.TableName, SeenRetention: s.SeenRetention, SentRetention: s.SentRetention,
-		Endpoint: s.TableEndpoint, ConnectionString: string(s.TableConnection),
+		Endpoint: s.TableEndpoint, ConnectionString: string(s.TableConnection), Suffix: storageSuffixes[cmp.Or(s.Cloud, "public")],
 	}
 	place := ""
 	if o.Endpoint == "" && o.ConnectionString == "" {
@@ -91,7 +91,7 @@ func ledgerOptions(s settings.Settings) (ledger.Options, error) {
 			if !accountName.MatchString(account) {
 				return o, fmt.Errorf("the variable %s %s: expected the name of a storage account, 3 to 24 small letters and digits", hostStorageAccount, settings.Quoted(account))
 			}
-			o.Endpoint, place = "https://"+account+"."+tableSuffixes[cmp.Or(s.Cloud, "public")], hostStorageAccount
+			o.Endpoint, place = "https://"+account+".table."+o.Suffix, hostStorageAccount
 		default:
 			return o, fmt.Errorf("the ledger has no place: set %s_TABLE_ENDPOINT or %s_TABLE_CONNECTION (see handler --help), since %s is not set either",
 				settings.Prefix, settings.Prefix, hostStorage)

@@ -22,9 +22,16 @@ param workspaceResourceId string
 @minLength(11)
 param schedule string = '0 */5 * * * *'
 
-@description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone.')
+@description('Address of the Teams workflow webhook that alerts are posted to, or nothing. It is kept in the key vault alone, unless teamsAuth is identity.')
 @secure()
 param teamsWebhookUrl string = ''
+
+@description('How the workflow knows who posts: signature, by its address alone, which is a secret, or identity, by a token of the app\'s identity. Then the address is no secret, and the output identityObjectId belongs under Allowed users of the workflow\'s trigger.')
+@allowed([
+  'signature'
+  'identity'
+])
+param teamsAuth string = 'signature'
 
 @description('Address of a webhook of yours that every alert is posted to, or nothing. It is kept in the key vault alone.')
 @secure()
@@ -99,8 +106,15 @@ param apps int = 1
 @description('Tags of all resources.')
 param tags Tags = {}
 
+@description('Whether alerts go to Microsoft Sentinel, in either way.')
+var sentinelAsked = sentinelIncidents || sentinelApiIncidents
+
+@description('What the deployment to a cloud without Microsoft Sentinel says, where it is asked for. In that cloud it ended in August 2026.')
+var noSentinel = 'Microsoft Sentinel ended in the China cloud in August 2026: deploy without sentinelIncidents and sentinelApiIncidents, and have alerts sent to Teams or to a webhook.'
+
+// All names have it, so that a deployment fails here before it makes anything.
 @description('What makes names unique: it depends on the resource group and the name.')
-var suffix = uniqueString(resourceGroup().id, name)
+var suffix = environment().name == 'AzureChinaCloud' && sentinelAsked ? fail(noSentinel) : uniqueString(resourceGroup().id, name)
 
 @description('Subscription, resource group and name of the workspace are parts 2, 4 and 8 of its id.')
 var workspaceParts = split(workspaceResourceId, '/')
@@ -179,7 +193,7 @@ module vault 'modules/vault.bicep' = {
     name: vaultName
     location: location
     tags: tags
-    teamsWebhookUrl: teamsWebhookUrl
+    teamsWebhookUrl: teamsAuth == 'identity' ? '' : teamsWebhookUrl
     webhookUrl: webhookUrl
     webhookSecret: webhookSecret
     identityId: identity.id
@@ -286,8 +300,17 @@ var sentinelSettings = sentinelApiIncidents ? { PUSHBACK_SENTINEL_WORKSPACE: wor
 @description('Setting of the rules.')
 var rulesSettings = empty(rulesFolder) ? {} : { PUSHBACK_RULES: rulesFolder }
 
-@description('Setting of the webhook: a reference that the platform resolves.')
-var teamsSettings = empty(teamsWebhookUrl) ? {} : { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+@description('Setting of the Teams webhook that is a secret: a reference that the platform resolves.')
+var teamsSecret = { PUSHBACK_TEAMS_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vault.outputs.webhookSecretUri})' }
+
+@description('Settings of the Teams webhook that is open to the app\'s identity alone.')
+var teamsOpen = {
+  PUSHBACK_TEAMS_WEBHOOK_URL: teamsWebhookUrl
+  PUSHBACK_TEAMS_AUTH: teamsAuth
+}
+
+@description('Settings of the Teams webhook.')
+var teamsSettings = empty(teamsWebhookUrl) ? {} : (teamsAuth == 'identity' ? teamsOpen : teamsSecret)
 
 @description('References to what the webhook needs, that the platform resolves.')
 var webhookReferences = {
@@ -309,6 +332,7 @@ module app 'modules/app.bicep' = {
     name: '${name}-${suffix}'
     location: location
     tags: tags
+    serviceName: 'handler' // in azure.yaml
     identityId: identity.id
     identityClientId: identity.properties.clientId
     storageName: storage.outputs.name
@@ -362,6 +386,16 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  params: {
+    name: '${name}-${suffix}'
+    location: location
+    tags: tags
+    telemetryWorkspaceId: insights.outputs.workspaceId
+    insightsId: insights.outputs.id
+  }
+}
+
 // One after the other, and after the first: Flex Consumption cannot add two apps to a subnet at once.
 @batchSize(1)
 module shares 'modules/share.bicep' = [
@@ -404,6 +438,9 @@ output functionAppNames string[] = [for number in range(1, apps): number == 1 ? 
 @description('Client id of the app\'s identity, for AZURE_CLIENT_ID.')
 output identityClientId string = identity.properties.clientId
 
+@description('Object id of the identity of the first app, for Allowed users of a workflow\'s trigger.')
+output identityObjectId string = identity.properties.principalId
+
 @description('Name of the storage account that has the ledger.')
 output storageAccountName string = storage.outputs.name
 
@@ -412,6 +449,9 @@ output keyVaultName string = vault.outputs.name
 
 @description('The address that the app calls from, for firewalls, or nothing if it does not stay.')
 output outboundAddress string = fixedOutboundAddress ? network!.outputs.outboundAddress : ''
+
+@description('Resource id of the workbook that shows what ticks did.')
+output workbookId string = workbook.outputs.id
 
 @description('Whether anybody is notified when the app fails or stops.')
 output notified string = empty(notified) ? nobodyNotified : somebodyNotified

@@ -58,7 +58,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 	if _, unknown := missing[aftermath]; !unknown && len(subjects) > 0 {
 		c.Asked = asked
 	}
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		for _, name := range k.names() {
 			if why, ok := missing[name]; ok && (k.isOf("Account") && len(subjects) > 0 || k.isOf("IP") && len(addresses) > 0) {
 				c.Unavailable = append(c.Unavailable, fmt.Sprintf("%s: not available, %s", name, why))

@@ -298,7 +298,7 @@ func TestAftermath(t *testing.T) {
 			}
 			queries := 2 // of the sign-ins and the methods
 			if test.full || test.want != "" {
-				queries += len(kinds)
+				queries += len(kinds())
 			}
 			if len(asked.texts) != queries {
 				t.Errorf("%d queries, want %d", len(asked.texts), queries)

@@ -92,7 +92,7 @@ func TestAssessmentStopsAtItsDeadline(t *testing.T) {
 	client := localClient(t, allTables(t, tableOf(t, "SigninLogs", append(usually(laptop), rejected("10:00:00", laptop))...))...)
 	ctx, stop := context.WithCancel(t.Context())
 	alerts := []alert.Alert{pushback(), pushback()}
-	warnings := New(DefaultConfig(), &stopping{client, len(kinds), stop}).Enrich(ctx, alerts, testNow)
+	warnings := New(DefaultConfig(), &stopping{client, len(kinds()), stop}).Enrich(ctx, alerts, testNow)
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "2 alerts of 2 not assessed") {
 		t.Errorf("warnings %q", warnings)
 	}

@@ -21,6 +21,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -151,7 +152,7 @@ var consumers = map[string]func(k *kind) func(b *batch, r row){
 var contextsFile []byte
 
 // kinds are the contexts that Pushback brings for every rule.
-var kinds = loadKinds()
+var kinds = sync.OnceValue(loadKinds)
 
 // loadKinds reads the definitions. What is wrong with them is a mistake in the source.
 func loadKinds() []*kind {
@@ -178,8 +179,8 @@ func newKind(c rule.Context, mark string) *kind {
 // entities and times: they read the columns, and all of the rows, that a query
 // for any alert may need.
 func Queries() []string {
-	texts := make([]string, len(kinds))
-	for i, k := range kinds {
+	texts := make([]string, len(kinds()))
+	for i, k := range kinds() {
 		for line := range strings.Lines(k.query.text) { // each filter is a line
 			if !strings.Contains(line, "in~ (") && !strings.HasPrefix(line, "| where TimeGenerated") {
 				texts[i] += line
@@ -203,7 +204,7 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	missing := map[string]string{} // by kind
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		if err := e.ask(limited, b, k, alerts, nil); err != nil {
 			why := reason(limited, err)
 			missing[k.Name] = why
@@ -217,7 +218,7 @@ func (e *Enricher) Enrich(ctx context.Context, alerts []alert.Alert, now time.Ti
 		missing[nonInteractiveSignIns] = "table " + nonInteractive + " does not exist"
 		warnings = append(warnings, unavailable(nonInteractiveSignIns, missing[nonInteractiveSignIns]))
 	}
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		_, failed := missing[k.Name]
 		for _, t := range k.Tables {
 			if !failed && len(b.accounts) > 0 && !b.tables[t.Table] {
@@ -269,7 +270,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	}
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		if k.Name != aftermath && k.Name != changes {
 			continue
 		}

@@ -84,7 +84,7 @@ func TestOfficialParserReadsWhatIsBound(t *testing.T) {
 	t.Parallel()
 	var queries []string
 	for _, n := range append([]string{"plain"}, nasty...) {
-		for _, k := range kinds {
+		for _, k := range kinds() {
 			queries = append(queries, bound(t, k, n, n))
 		}
 	}
@@ -99,7 +99,7 @@ func TestOfficialParserReadsWhatIsBound(t *testing.T) {
 		for _, d := range v.Diagnostics {
 			t.Errorf("%.300s: %s: %s", queries[i], d.Code, d.Message)
 		}
-		if plain := verdicts[i%len(kinds)].Columns; !slices.Equal(v.Columns, plain) {
+		if plain := verdicts[i%len(kinds())].Columns; !slices.Equal(v.Columns, plain) {
 			t.Errorf("%.300s: columns %v, want %v", queries[i], v.Columns, plain)
 		}
 	}
@@ -110,7 +110,7 @@ func TestOfficialParserReadsWhatIsBound(t *testing.T) {
 func TestQueriesFilterFirst(t *testing.T) {
 	const services = "AADServicePrincipalSignInLogs"
 	t.Parallel()
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		text := bound(t, k, "the-id", "the-name")
 		s, err := (kql.Catalog{Tables: kql.KnownTables()}).Check(text)
 		if err != nil {
@@ -288,7 +288,7 @@ func TestKindsInQueries(t *testing.T) {
 	cases := regexp.MustCompile(`(?s)extend Kind = case\((.*?)\)\n`)
 	result := regexp.MustCompile(`, "([^"]*)"|^\s*"([^"]*)"$`)
 	all := map[alert.MomentKind]bool{}
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		var named []string
 		for _, m := range kindOf.FindAllStringSubmatch(k.query.text, -1) {
 			named = append(named, m[1])
@@ -312,7 +312,7 @@ func TestKindsInQueries(t *testing.T) {
 	}
 	// And a finding, where a query names one.
 	finding := regexp.MustCompile(`"([a-z]+(?:-[a-z]+)+)"`)
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		for _, m := range finding.FindAllStringSubmatch(k.query.text, -1) {
 			if !slices.Contains(alert.FindingKinds(), alert.FindingKind(m[1])) {
 				t.Errorf("%s names the finding %q", k.query.name, m[1])

@@ -262,7 +262,11 @@ func (b *binder) percentileColumn(n *call, percentile node) string {
 			}
 		}
 	}
-	return "percentile_" + b.outputName(n.args[0], b.agg.in.columns()) + "_" + strings.ReplaceAll(text, ".", "_")
+	of := b.outputName(n.args[0], b.agg.in.columns())
+	if n.names[0] != nil {
+		of = n.names[0].text
+	}
+	return "percentile_" + of + "_" + strings.ReplaceAll(text, ".", "_")
 }
 
 // bindPercentiles gives a column for each percentile.

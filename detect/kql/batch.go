@@ -38,7 +38,12 @@ func (p *parser) batch(first node) node {
 
 func (n *batchNode) bindSource(b *binder) relation {
 	f := &forked{}
+	outer := b.scope
+	defer func() { b.scope = outer }()
 	for i, q := range n.queries {
+		if i > 0 { // which may hide what an earlier query defines
+			b.scope = &scope{outer: b.scope, body: true}
+		}
 		b.statements(q.statements)
 		b.numbered = 0
 		f.add("", i, b.relation(q.query))

@@ -384,6 +384,15 @@ func (b *binder) relation(n node) relation {
 		if c, d := b.patternOf(n); d != nil {
 			return b.invokePattern(c, d, n)
 		}
+		of := n.of
+		for inner, ok := of.(*path); ok; inner, ok = of.(*path) {
+			of = inner.of
+		}
+		if c, ok := of.(*call); ok && b.find(c.fn.text) == nil {
+			if p := unsupportedFunction(c.fn); p != nil {
+				panic(p) // workspace('other').Table
+			}
+		}
 	case *call:
 		if c, d := b.patternOf(n); d != nil {
 			return b.invokePattern(c, d, nil)
@@ -564,8 +573,10 @@ func (b *binder) namedExpr(n node, in []*column) expr {
 	case *signed:
 		ap.op = "-"
 	case *path:
+		ap.part = true
 		ap.show = func(_ *explainer, args []string) string { return args[0] + memberText(n.key) }
 	case *element:
+		ap.part = true
 		ap.show = func(_ *explainer, args []string) string { return args[0] + "[" + args[1] + "]" }
 	}
 	return e

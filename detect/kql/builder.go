@@ -81,6 +81,11 @@ func (b *TableBuilder) SetText(col int, text []byte) bool {
 // Commit ends the current row.
 func (b *TableBuilder) Commit() {
 	b.rows++
+	b.filled()
+}
+
+// filled seals the open segment if it is full.
+func (b *TableBuilder) filled() {
 	if b.row() == 0 && b.keeping != nil {
 		b.leaveOut(chunkRows)
 	}
@@ -146,6 +151,9 @@ func (b *TableBuilder) Build() *Table {
 		for _, c := range b.cols {
 			c.seal(b.row())
 		}
+	}
+	for _, c := range b.cols {
+		c.text.lexicon.finish()
 	}
 	for from := 0; from < b.rows; from += chunkRows {
 		s := segment{n: min(chunkRows, b.rows-from), cols: make([]*vector, len(b.cols))}
@@ -378,10 +386,9 @@ func realsOf(bits []int64) []float64 {
 type textBuilder struct {
 	codes    []uint16
 	distinct []string
+	ids      []uint32 // of the distinct ones in the lexicon, noID for those it has not
 	codeOf   map[string]uint16
-	// shared are the texts of earlier segments, so that a text which comes up
-	// everywhere is kept once.
-	shared map[string]string
+	lexicon  lexicon // of all segments
 
 	apart bool   // the texts lie one after the other, and not by their codes
 	bytes []byte // all of them
@@ -392,11 +399,10 @@ type textBuilder struct {
 }
 
 // These bound what finding repeats costs: the most distinct texts of a segment
-// that are numbered, the most that are shared among segments, and how often a
-// column without repeats is looked at.
+// that are numbered, unless the lexicon says that others repeat them, and how often
+// a column without repeats is looked at.
 const (
 	maxDistinct  = chunkRows / 4
-	maxShared    = 1 << 14
 	plainForward = 15
 )
 
@@ -419,22 +425,17 @@ func (b *textBuilder) add(text []byte) {
 	}
 	code, ok := b.codeOf[string(text)]
 	if !ok {
-		if len(b.distinct) == maxDistinct {
+		if len(b.distinct) == maxDistinct && !b.lexicon.goOn(b.ids, len(b.codes)) {
 			b.separate()
 			b.add(text)
 			return
 		}
 		if b.codeOf == nil {
-			b.codeOf, b.shared = make(map[string]uint16), make(map[string]string)
+			b.codeOf = make(map[string]uint16)
 		}
-		s, ok := b.shared[string(text)]
-		if !ok {
-			if s = string(text); len(b.shared) < maxShared {
-				b.shared[s] = s
-			}
-		}
+		s, id := b.lexicon.find(text)
 		code = uint16(len(b.distinct))
-		b.distinct = append(b.distinct, s)
+		b.distinct, b.ids = append(b.distinct, s), append(b.ids, id)
 		b.codeOf[s] = code
 	}
 	b.codes = append(b.codes, code)
@@ -447,11 +448,12 @@ func (b *textBuilder) separate() {
 		b.ends = append(b.ends, len(b.bytes))
 	}
 	b.forget()
-	b.apart, b.plain = true, plainForward
+	b.apart, b.plain = true, b.lexicon.missed()
 }
 
 func (b *textBuilder) forget() {
-	b.codes, b.distinct = b.codes[:0], nil
+	clear(b.distinct)
+	b.codes, b.distinct, b.ids = b.codes[:0], b.distinct[:0], b.ids[:0]
 	clear(b.codeOf)
 }
 
@@ -498,16 +500,17 @@ func (b *textBuilder) pick(sel []int32) {
 		b.bytes, b.ends = b.bytes[:size], b.ends[:len(sel)]
 		return
 	}
-	old := b.distinct
+	old, ids := b.distinct, b.ids
 	b.codes = moved(b.codes, sel)
-	b.distinct = nil
+	b.distinct, b.ids = nil, nil
 	clear(b.codeOf)
 	for row, code := range b.codes {
 		text := old[code]
 		again, ok := b.codeOf[text]
 		if !ok {
 			again = uint16(len(b.distinct))
-			b.distinct, b.codeOf[text] = append(b.distinct, text), again
+			b.distinct, b.ids = append(b.distinct, text), append(b.ids, ids[code])
+			b.codeOf[text] = again
 		}
 		b.codes[row] = again
 	}
@@ -520,10 +523,12 @@ func (b *textBuilder) seal(v *vector) {
 		v.strs = b.texts()
 		b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
 	case len(b.distinct) == 1:
-		v.strs, v.constant = b.distinct, true
-	default:
+		b.lexicon.add(b.distinct, b.ids)
+		v.strs, v.constant = []string{b.distinct[0]}, true
+	case !b.lexicon.seal(v, b.codes, b.distinct, b.ids):
 		v.strs = append([]string(nil), b.distinct...) // without room for more
 		v.codes = append([]uint16(nil), b.codes...)
 	}
+	b.plain += b.lexicon.givenUp()
 	b.forget()
 }

@@ -60,7 +60,7 @@ var refusedQueries = []refusedQuery{
 	{query: `print guid(x)`, kind: SyntaxError, line: 1, column: 7, token: "guid(x)", message: "is not a guid", official: "the parser does not look at the value of a literal"},
 	{query: `T | where s == 12abc`, kind: SemanticError, line: 1, column: 16, token: "12abc", message: "nor is it a number, or a timespan"},
 	{query: `T | where n == 1.2abc`, kind: SyntaxError, line: 1, column: 16, token: "1.2abc", message: "neither a number nor a timespan", official: "the parser reads a number and then a name"},
-	{query: `T | summarize arg_max(n, V = s)`, kind: SemanticError, line: 1, column: 26, token: "V", message: "by their places and not by names", official: "the parser passes over the names of arguments"},
+	{query: `T | summarize arg_max(n, V = *)`, kind: SemanticError, line: 1, column: 30, token: "*", message: "several columns"},
 	// Types.
 	{query: `T | where n`, kind: SemanticError, line: 1, column: 11, token: "n", message: "a bool is expected here, and this is a long"},
 	{query: `T | where d.a`, kind: SemanticError, line: 1, column: 11, token: "d.a", message: "a bool is expected"},
@@ -112,6 +112,12 @@ var refusedQueries = []refusedQuery{
 	{query: `T | extend x = s[0]`, kind: SemanticError, line: 1, column: 17, token: "[0]", message: "only a dynamic has members, and this is one of a string"},
 	// What the language has and this engine has not.
 	{query: `T | reduce by s`, kind: UnsupportedError, line: 1, column: 5, token: "reduce", message: "summarize groups by a value"},
+	{query: `workspace("a").T | count`, kind: UnsupportedError, line: 1, column: 1, token: "workspace", message: "one workspace"},
+	{query: `union T, (app("x").requests.y)`, kind: UnsupportedError, line: 1, column: 11, token: "app", message: "one workspace"},
+	{query: `arg("").Resources`, kind: UnsupportedError, line: 1, column: 1, token: "arg", message: "export the resources"},
+	{query: `T | getschema kind=csl`, kind: UnsupportedError, line: 1, column: 15, token: "kind", message: "leave it out"},
+	{query: `macro-expand entity_group [database("a")] as X (X.T)`, kind: UnsupportedError, line: 1, column: 1, token: "macro-expand", message: "one database"},
+	{query: `let g = entity_group [database("a")]; macro-expand g as X (X.T)`, kind: UnsupportedError, line: 1, column: 9, token: "entity_group", message: "one database"},
 	{query: `cluster("a").database("b").T`, kind: UnsupportedError, line: 1, column: 1, token: "cluster", message: "one database"},
 	{query: `set query_take_max_records; T`, kind: UnsupportedError, line: 1, column: 5, token: "query_take_max_records", message: "is not supported"},
 	{query: `restrict access to (U); U`, kind: UnsupportedError, line: 1, column: 1, token: "restrict", message: "is not supported"},

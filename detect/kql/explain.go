@@ -76,6 +76,9 @@ func (x *explainer) relation(rel relation, above []stage, depth int) {
 		}
 		if kept := x.kept[s.table.name]; kept != nil {
 			e.notes = append(e.notes, "kept while logs are read: "+kept.String())
+			if searched := kept.searched(); searched != "" {
+				e.notes = append(e.notes, "looked for before a record is decoded: "+searched)
+			}
 		}
 		for _, bound := range s.bounds(above) {
 			e.notes = append(e.notes, fmt.Sprintf("only segments that hold %s %s %s", generatedColumn, bound.op, literalText(DateTime, datetimeValue(bound.tick))))

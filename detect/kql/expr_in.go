@@ -69,6 +69,7 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 	}
 	if len(tables) > 0 {
 		ap.rows, ap.batch, ap.readsTable = nil, nil, true
+		ap.sameInRun = !set.ofAPart
 		ap.prepared = func(x *execution) func([]Value) Value {
 			return accepts(once(x, set, func() *itemSet { return set.with(tables, x) }))
 		}
@@ -79,6 +80,9 @@ func (b *binder) inExpr(n *inList, in []*column) expr {
 			items[i] = show(x, args)
 		}
 		return args[0] + " " + n.op + " (" + strings.Join(items, ", ") + ")"
+	}
+	if len(args) == 1 && !negate && !ofNow {
+		ap.items = set
 	}
 	if ap.readsTable {
 		return ap // not before the tables have been read

@@ -276,6 +276,29 @@ func comparisonRows(op string) func([]Value) Value {
 	}
 }
 
+// decidedByRange says what a comparison of times with a constant gives for all rows,
+// if the segment's range decides.
+func decidedByRange(op string, l, r *vector) (holds, ok bool) {
+	if l.constant && r.within != nil {
+		l, r, op = r, l, turnedOperators[op]
+	}
+	if l.within == nil || !r.constant || r.nulls != nil && r.nulls[0] {
+		return false, false
+	}
+	least, most, than := l.within.min, l.within.max, r.ints[0]
+	switch op {
+	case "<":
+		return most < than, most < than || least >= than
+	case "<=":
+		return most <= than, most <= than || least > than
+	case ">":
+		return least > than, least > than || most <= than
+	case ">=":
+		return least >= than, least >= than || most < than
+	}
+	return false, false
+}
+
 // comparisonBatch compares whole vectors of one type.
 func comparisonBatch(op string, text bool) func([]*vector, int) *vector {
 	less, same, more := holds(op, -1), holds(op, 0), holds(op, 1)
@@ -284,6 +307,9 @@ func comparisonBatch(op string, text bool) func([]*vector, int) *vector {
 	rows := comparisonRows(op)
 	return func(args []*vector, n int) *vector {
 		l, r := args[0], args[1]
+		if same, ok := decidedByRange(op, l, r); ok {
+			return constantVector(Bool, boolValue(same), n)
+		}
 		out := newVector(Bool, n)
 		if l.nulls != nil || r.nulls != nil {
 			vals := make([]Value, 2)
@@ -400,8 +426,10 @@ func arithmeticType(op string, l, r Type) Type {
 		return DateTime
 	case l == TimeSpan && r == DateTime && op == "+":
 		return DateTime
-	case l == DateTime && r == DateTime && op == "-":
-		return TimeSpan
+	case l == DateTime && r == DateTime && (op == "-" || op == "%"), l == DateTime && r == TimeSpan && op == "%":
+		return TimeSpan // the time of the day is t % 1d
+	case l == DateTime && r == TimeSpan && op == "/":
+		return Real
 	case l == TimeSpan && r == TimeSpan:
 		switch op {
 		case "+", "-", "%":
@@ -470,7 +498,7 @@ func ticksOf(f float64) Value {
 
 // divided is null where an integer is divided by zero.
 func divided(a, b Value) Value {
-	if a.kind == TimeSpan {
+	if a.kind == TimeSpan || a.kind == DateTime {
 		if b.kind == TimeSpan {
 			return realValue(float64(a.n) / float64(b.n))
 		}
@@ -501,7 +529,7 @@ func modulo(a, b Value) Value {
 		}
 		return longValue(m)
 	}
-	if a.kind == TimeSpan {
+	if a.kind == TimeSpan || a.kind == DateTime {
 		return convert(whole(a.n, b.n), TimeSpan)
 	}
 	return number(a, b, whole, func(x, y float64) float64 {

@@ -205,10 +205,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 		return e
 	}
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {
-		if a.columns != nil {
-			n.unnamed()
-		}
-		return b.aggregateExpr(n, a) // names of its arguments are comments only
+		return b.aggregateExpr(n, a) // names of its arguments name its columns at most
 	}
 	f := scalarFunctions()[n.fn.text]
 	if f == nil {

@@ -5,7 +5,7 @@ import "strings"
 // unsupportedFunctions are the functions and aggregates of the language that
 // are not here. A query that uses one is correct, and the error says so.
 var unsupportedFunctions = wordSet(strings.Fields(`
-	all cluster current_cluster_endpoint current_cursor current_database current_node_id
+	adx all app arg cluster current_cluster_endpoint current_cursor current_database current_node_id
 	current_principal current_principal_details current_principal_is_member_of cursor_after cursor_before_or_at
 	cursor_current database dcount_hll entity_group extent_id extent_tags extentid external_table geo_angle geo_azimuth
 	geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points geo_distance_point_to_line
@@ -20,8 +20,8 @@ var unsupportedFunctions = wordSet(strings.Fields(`
 	geo_s2cell_to_central_point geo_s2cell_to_polygon geo_simplify_polygons_array geo_union_lines_array
 	geo_union_polygons_array graph hash_combine hash_many hll hll_if hll_isvalid hll_merge inner_nodes labels
 	map materialized_view merge_tdigest node_degree_in node_degree_out node_id passthrough
-	percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest row_id row_rank rowstore_ordinal_range
-	stored_query_result tdigest tdigest_isvalid tdigest_merge
+	percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest resource row_id row_rank rowstore_ordinal_range
+	stored_query_result tdigest tdigest_isvalid tdigest_merge workspace
 `)...)
 
 // insteadOf says for some of them what to use.
@@ -31,6 +31,10 @@ var insteadOf = map[string]string{
 	"dcount_hll": "use dcount(), which is exact here", "tdigest": "use percentile(), which is exact here",
 	"percentile_tdigest": "use percentile(), which is exact here",
 	"cluster":            "there is one database here", "database": "there is one database here",
+	"workspace": "there is one workspace here: name the table alone, and give the logs of all workspaces by --logs",
+	"app":       "there is one workspace here: name the table alone, and give its logs by --logs",
+	"resource":  "there is one workspace here: name the table alone, and give its logs by --logs",
+	"adx":       "export the table, name it alone, and give its logs by --logs", "arg": "export the resources, and give them by --logs or as a watchlist",
 	"all": "join relates tables", "map": "mv-apply works on each element", "graph": "join relates tables", "inner_nodes": "join relates tables", "labels": "join relates tables",
 	"passthrough": "use take_any()", "rank_tdigest": "use countif()", "row_id": "use row_number()", "row_rank": "use row_rank_dense()",
 	"entity_group": "there is one database here", "external_table": "give the logs by --logs", "materialized_view": "summarize the table", "stored_query_result": "materialize() keeps a table within a query",

@@ -229,23 +229,23 @@ func (l *lexer) number() token {
 
 // quotedName reads ['name'] or ["name"].
 func (l *lexer) quotedName() (token, bool) {
-	start, at := l.at, l.at+1
-	for at < len(l.text) && (l.text[at] == ' ' || l.text[at] == '\t') {
-		at++
+	start := l.at
+	inner := &lexer{text: l.text, at: l.at + 1}
+	name, some := "", false
+	for { // ['a' 'b'] is ['ab']
+		for inner.at < len(l.text) && (l.text[inner.at] == ' ' || l.text[inner.at] == '\t') {
+			inner.at++
+		}
+		if inner.at >= len(l.text) || l.text[inner.at] != '"' && l.text[inner.at] != '\'' {
+			break
+		}
+		name, some = name+inner.stringLiteral().text, true
 	}
-	if at >= len(l.text) || l.text[at] != '"' && l.text[at] != '\'' {
-		return token{}, false
-	}
-	inner := &lexer{text: l.text, at: at}
-	t := inner.stringLiteral()
-	for inner.at < len(l.text) && (l.text[inner.at] == ' ' || l.text[inner.at] == '\t') {
-		inner.at++
-	}
-	if inner.at >= len(l.text) || l.text[inner.at] != ']' {
+	if !some || inner.at >= len(l.text) || l.text[inner.at] != ']' {
 		return token{}, false // an array of strings, say
 	}
 	l.at = inner.at + 1
-	return token{kind: tokQuoted, text: t.text, span: span{start, l.at}}, true
+	return token{kind: tokQuoted, text: name, span: span{start, l.at}}, true
 }
 
 // stringLiteral reads a string in any of its forms. It is "..." or '...', with

@@ -96,14 +96,20 @@ func (b *bag) measure() {
 }
 
 // capacity is how many bytes the elements of a vector take, without what they
-// point to.
+// point to. Those of a dictionary are the table's, or charged by what made them.
 func (v *vector) capacity() int64 {
+	if v.dict != nil {
+		return 2*int64(cap(v.codes)) + 4*int64(cap(v.wide))
+	}
 	return 2*int64(cap(v.codes)) + int64(cap(v.nulls)) + 8*int64(cap(v.ints)) + 8*int64(cap(v.reals)) + 16*int64(cap(v.strs)) + valueBytes*int64(cap(v.vals))
 }
 
 // pointed is how many bytes the elements of a vector point to. Those that rows
-// share are counted once.
+// share are counted once, and those of a dictionary not at all.
 func (v *vector) pointed() (size int64) {
+	if v.dict != nil {
+		return 0
+	}
 	for _, s := range v.strs {
 		size += allocated(int64(len(s)))
 	}

@@ -152,9 +152,9 @@ func TestAggregatesChargeWhatTheyHold(t *testing.T) {
 			}
 			for _, args := range all {
 				for _, by := range []string{"", " by few", " by n", " by s"} {
-					rows := 60_000
+					rows := 30_000
 					if strings.Contains(by, " n") || strings.Contains(by, " s") {
-						rows = 30_000
+						rows = 15_000
 					}
 					checkHeap(t, fmt.Sprintf("%s | summarize %s(%s)%s", probeColumns, name, args, by), rows)
 				}

@@ -38,6 +38,22 @@ func (b *binder) outputName(n node, in []*column) string {
 	return ""
 }
 
+// textOf is the text of a constant that is written as one, or is the name of one,
+// such as a parameter.
+func (b *binder) textOf(n node) (text string, constant bool) {
+	switch n := n.(type) {
+	case *literal:
+		return n.val.s, n.typ == String
+	case *name:
+		if d := b.find(n.text); d != nil && d.scalar != nil {
+			if c, ok := d.scalar.(*constExpr); ok && c.t == String {
+				return c.val.s, true
+			}
+		}
+	}
+	return "", false
+}
+
 func elementName(at node) string {
 	lit, ok := at.(*literal)
 	switch {
@@ -81,8 +97,8 @@ func (b *binder) callName(n *call, in []*column) string {
 		return "$IngestionTime"
 	case "column_ifexists", "columnifexists":
 		if len(n.args) > 0 {
-			if lit, ok := n.args[0].(*literal); ok && lit.typ == String && columnIn(in, lit.val.s) != nil {
-				return lit.val.s
+			if wanted, ok := b.textOf(n.args[0]); ok && columnIn(in, wanted) != nil {
+				return wanted
 			}
 		}
 		return ""

@@ -121,11 +121,11 @@ var refusedOperators = map[string]string{
 	"range":        "it can only start a query",
 	"datatable":    "it can only start a query",
 	"reduce":       "summarize groups by a value",
-	"macro-expand": "write the query for each",
+	"macro-expand": "there is one database here: write the query by itself",
 	"execute":      "let keeps an intermediate table",
 }
 
 var refusedSources = map[string]string{
 	"evaluate":     "it stands behind a table",
-	"macro-expand": "write the query for each",
+	"macro-expand": "there is one database here: write the query by itself",
 }

@@ -332,6 +332,9 @@ func (u *unpacking) apply(x *execution, b *batch, emit func(*batch) error) error
 			out.cols[i] = source
 			continue
 		}
+		if err := x.stopped(); err != nil { // there may be thousands of columns
+			return err
+		}
 		out.cols[i] = newVector(c.typ, b.n)
 		for row := range b.n {
 			val, found := u.property(bags.value(row), c.name)
@@ -370,6 +373,11 @@ func (u *unpacking) discovered(b *binder) relation {
 	bags := kept.cols[slices.Index(in, u.bag)]
 	types := make(map[string]Type)
 	for row := range kept.n {
+		if row%rowsBetweenLooks == 0 {
+			if err := b.x.stopped(); err != nil {
+				panic(runFailure{err})
+			}
+		}
 		v := bags.value(row)
 		if v.kind != kindBag {
 			continue

@@ -3,7 +3,12 @@ package kql
 // getSchemaNode is getschema: a row for each column of the input.
 type getSchemaNode struct{ span }
 
-func parseGetSchema(_ *parser, at span) operatorNode { return &getSchemaNode{at} }
+func parseGetSchema(p *parser, at span) operatorNode {
+	if t := p.cur(); t.word("kind") {
+		panic(unsupportedError(t.span, "'kind' of getschema is not supported: leave it out, and strcat_array() over make_list() writes the columns as a text"))
+	}
+	return &getSchemaNode{at}
+}
 
 func (n *getSchemaNode) bind(_ *binder, in relation) relation {
 	s := &schemaTable{of: in}

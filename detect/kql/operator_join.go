@@ -14,6 +14,7 @@ type joinNode struct {
 	kindAt span
 	right  node
 	on     []node
+	where  bool // on is one condition behind where
 }
 
 // joinKinds say what a kind keeps beside the pairs that match.
@@ -58,6 +59,12 @@ func parseJoinRest(p *parser, at span, n *joinNode, operator string) operatorNod
 	}
 	n.right = p.postfix()
 	p.mentions.table(n.right)
+	if t := p.cur(); t.word("where") && !n.lookup {
+		p.advance()
+		n.where, n.on = true, []node{p.expr()}
+		n.span = at.to(p.last())
+		return n
+	}
 	p.expectWord("on", "after the table to "+operator)
 	for {
 		n.on = append(n.on, p.expr())
@@ -75,6 +82,10 @@ func (n *joinNode) bind(b *binder, left relation) relation {
 	j := &join{left: left, right: right, kind: n.kind}
 	shared := make(map[*column]bool) // right keys, which a lookup leaves out
 	for _, cond := range n.on {
+		if n.where {
+			b.joinWhere(j, cond)
+			continue
+		}
 		b.joinCondition(j, cond, shared)
 	}
 	for i, l := range j.leftKeys {
@@ -149,6 +160,43 @@ func (b *binder) joinCondition(j *join, n node, shared map[*column]bool) {
 		}
 	}
 	panic(semanticError(n.pos(), "SEM0001", "a join condition is the name of a column of both tables, or $left.a == $right.b"))
+}
+
+// joinWhere binds what a join has behind where in place of on: columns of either table
+// by their bare names, in any order.
+func (b *binder) joinWhere(j *join, n node) {
+	if n, ok := n.(*binary); ok {
+		switch n.op {
+		case "and":
+			b.joinWhere(j, n.left)
+			b.joinWhere(j, n.right)
+			return
+		case "==":
+			l, r := b.eitherColumn(n.left, j.left, "$left"), b.eitherColumn(n.right, j.right, "$right")
+			if l == nil || r == nil {
+				l, r = b.eitherColumn(n.right, j.left, "$left"), b.eitherColumn(n.left, j.right, "$right")
+			}
+			if l != nil && r != nil {
+				j.leftKeys = append(j.leftKeys, &columnExpr{col: l})
+				j.rightKeys = append(j.rightKeys, &columnExpr{col: r})
+				return
+			}
+		}
+	}
+	panic(unsupportedError(n.pos(), "a join takes a column of its left table == one of its right table behind where, and no other condition: move it into a where behind the join"))
+}
+
+// eitherColumn is the column of a table that a name stands for, nil if there is none.
+func (b *binder) eitherColumn(n node, of relation, side string) *column {
+	switch n := n.(type) {
+	case *name:
+		return columnIn(of.columns(), n.text)
+	case *path:
+		if ref, ok := n.of.(*name); ok && ref.text == side {
+			return columnIn(of.columns(), n.key)
+		}
+	}
+	return nil
 }
 
 // sideColumn binds $left.column or $right.column.

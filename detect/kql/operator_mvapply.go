@@ -238,7 +238,7 @@ func (t *subtable) run(x *execution, emit func(*batch) error) error {
 
 // repeated is one row of a vector n times.
 func repeated(v *vector, row, n int) *vector {
-	one := *v.gather([]int32{int32(row)})
+	one := *v.gather([]int32{int32(row)}).flat()
 	one.n, one.constant = n, true
 	return &one
 }

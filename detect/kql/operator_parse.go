@@ -210,6 +210,9 @@ func (x *extraction) run(ex *execution, emit func(*batch) error) error { return 
 // finds.
 func (x *extraction) apply(ex *execution, b *batch, emit func(*batch) error) error {
 	texts := x.of.eval(ex, b)
+	if texts.dict != nil {
+		texts = texts.compact()
+	}
 	if texts.distinct() > b.n {
 		texts = texts.flat()
 	}

@@ -153,7 +153,6 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 	ctx, fn := b.agg, n.fn.text
 	b.agg = nil
 	defer func() { b.agg = ctx }()
-	n.unnamed()
 	if len(n.args) == 0 {
 		panic(semanticError(n.span, "SEM0219", "%s() takes at least 1 argument and got 0", fn))
 	}
@@ -170,6 +169,9 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 	former := fn == "argmax" || fn == "argmin" // which name the columns otherwise
 	for i, arg := range n.args {
 		if _, ok := arg.(*star); ok && (i > 0 || sign == 0) {
+			if n.names[i] != nil {
+				panic(semanticError(arg.pos(), "SEM0001", "* is several columns, which cannot have one name"))
+			}
 			for _, c := range in {
 				if !ctx.out.isKey(c) && !isReference(args, c) {
 					name := c.name
@@ -186,6 +188,9 @@ func (b *binder) bindPicking(sign int, n *call) []*column {
 			panic(semanticError(arg.pos(), "SEM0220", "%s() needs a first argument that has an order, and a %s has none: convert it", fn, e.typ()))
 		}
 		name := b.outputName(arg, in)
+		if n.names[i] != nil {
+			name = n.names[i].text // as rules rename what comes with the row
+		}
 		switch {
 		case former && i == 0:
 			name = strings.TrimPrefix(fn, "arg") + "_" + name
@@ -337,12 +342,17 @@ func (g *grouping) run(x *execution, emit func(*batch) error) error {
 	}
 	held := memory{x: x}
 	defer held.free()
+	room := 0 // for so many groups, which grows with them: most batches bring few
 	err := g.in.run(x, func(b *batch) error {
 		keys := evalAll(x, g.keyOf, b)
-		for _, c := range out.cols {
-			c.reserve(c, min(b.n, chunkRows), &held)
-		}
 		groups := index.number(keys, b.n, func(row int) {
+			if n := int(index.n); n > room {
+				more := max(64, n/4)
+				room = n - 1 + more
+				for _, c := range out.cols {
+					c.reserve(c, more, &held)
+				}
+			}
 			for i, v := range keys {
 				out.cols[i].appendValue(v.value(row))
 			}

@@ -319,6 +319,11 @@ func (p *parser) tablePipeline() node {
 // source reads what a pipeline starts with.
 func (p *parser) source() node {
 	if t := p.cur(); t.kind == tokName {
+		if why := refusedSources["macro-expand"]; t.text == "macro" && p.peek().is("-") && p.tokens[min(p.at+2, len(p.tokens)-1)].word("expand") {
+			panic(unsupportedError(t.span.to(p.tokens[p.at+2].span), "'macro-expand' is not supported; %s", why))
+		} else if t.text == "entity_group" && p.peek().is("[") {
+			panic(unsupportedError(t.span, "'entity_group' is not supported; %s", why))
+		}
 		parse := sources()[t.text]
 		// A column may be called range, and a function print.
 		next := p.peek()

@@ -82,12 +82,22 @@ type (
 		// show writes what is neither an operator between two arguments nor a call
 		// of op.
 		show func(x *explainer, args []string) string
+		// part is set of a member or an element of the first argument, and items of in
+		// and its kin where all items are constants.
+		part  bool
+		items *itemSet
 		// named is set if a let statement or a parameter of a function stands for
 		// it. It may be in several places then.
 		named bool
 		// readsTable is set if the value depends on a table too, and ofNow if a
 		// constant of it that is not among args is made of the query's time.
 		readsTable, ofNow bool
+		// sameInRun is set if it reads tables, but gives the same for the same values
+		// as long as the query runs.
+		sameInRun bool
+		// of is the one column that it is made of, if it is made of nothing else but
+		// constants; see resolve.
+		of *columnExpr
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
@@ -131,6 +141,11 @@ func (e *applyExpr) eval(x *execution, b *batch) *vector {
 }
 
 func (e *applyExpr) compute(x *execution, b *batch) *vector {
+	if e.of != nil && x != nil && e.of.at < len(b.cols) && b.cols[e.of.at] != nil && b.cols[e.of.at].dict != nil {
+		if out := e.remembered(x, b); out != nil {
+			return out
+		}
+	}
 	args := make([]*vector, len(e.args))
 	for i, a := range e.args {
 		if e.decides != nil && i == 1 {
@@ -143,7 +158,7 @@ func (e *applyExpr) compute(x *execution, b *batch) *vector {
 		if once, codes := elementsOf(args, b.n); once != nil {
 			// A value for each combination of elements, which rows share.
 			out := *e.apply(x, once, once[0].n)
-			if out.codes != nil {
+			if !out.constant {
 				out = *out.flat()
 			}
 			out.n = b.n
@@ -162,6 +177,9 @@ func (e *applyExpr) compute(x *execution, b *batch) *vector {
 // fewer than the rows and belong together: all but one are constant, or they
 // share their codes because they are made from the same column.
 func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
+	if once, codes, ok := sharedElements(args, rows); ok {
+		return once, codes
+	}
 	n := min(rows, 1)
 	for _, a := range args {
 		switch {
@@ -247,6 +265,11 @@ func goOn(x *execution, made int64) {
 // resolve points the column references of an expression at their places in
 // the input's batches.
 func resolve(e expr, in []*column) {
+	resolveColumns(e, in)
+	noteColumn(e)
+}
+
+func resolveColumns(e expr, in []*column) {
 	if c, ok := e.(*columnExpr); ok {
 		for i, col := range in {
 			if col == c.col {
@@ -257,7 +280,7 @@ func resolve(e expr, in []*column) {
 		panic("kql: column " + c.col.name + " is not in the input") // a bug of a prepare
 	}
 	for _, child := range e.children() {
-		resolve(child, in)
+		resolveColumns(child, in)
 	}
 }
 
@@ -296,6 +319,15 @@ func trueRows(v *vector) []int32 { return rowsWhere(v, isTrueAt) }
 // rowsWhere lists the rows of a vector that a test holds for. Each element is
 // tested once, however many rows have it.
 func rowsWhere(v *vector, test func(v *vector, row int) bool) []int32 {
+	if v.dict != nil {
+		var sel []int32
+		for row := range v.n {
+			if test(v, row) {
+				sel = append(sel, int32(row))
+			}
+		}
+		return sel
+	}
 	e := v.elements()
 	if v.isFlat() {
 		e = v

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -69,6 +70,9 @@ func complement(set string) string {
 func compileRegexp(text string) (*textPattern, error) {
 	ascii := rewritten(text, inASCII())
 	re, err := regexp.Compile(ascii)
+	if err != nil && strings.Contains(ascii, unknownEdge) {
+		return nil, errors.New(`\<, \> and \b{...} are supported beside a letter or a digit of ASCII, \w and \d only: write \b`)
+	}
 	if err != nil {
 		if _, asWritten := regexp.Compile(text); asWritten != nil {
 			err = asWritten
@@ -91,28 +95,64 @@ func mustRegexp(text string) *textPattern {
 	return p
 }
 
+// unknownEdge stands for an edge of a word that Go has not, and Go refuses it.
+const unknownEdge = `\y`
+
+// modes are what the flags of groups switch.
+type modes struct{ unicode, fold, verbose bool }
+
 // rewritten is a regular expression of a query as Go has it: with the classes of a
-// dialect unless (?-u) asks for those of ASCII, and with code points for \u and \U.
-// \b stays a boundary of ASCII words, for Go has no other.
+// dialect unless (?-u) asks for those of ASCII, with code points for \u and \U, with
+// the runes of a class that Go cannot compute, and without what (?x) passes over.
+// \b stays a boundary of ASCII words, for Go has no other, and so do \< and \>, which
+// are known where a letter or a digit of ASCII stands beside them.
 func rewritten(text string, d *dialect) string {
-	if !strings.Contains(text, `\`) && !strings.Contains(text, "(?") {
+	if !strings.ContainsAny(text, `\[`) && !strings.Contains(text, "(?") {
 		return text
 	}
 	var sb strings.Builder
-	unicode, outer := true, []bool(nil)
+	mode, outer := modes{unicode: true}, []modes(nil)
 	inClass := false
+	word := false // what is before is a letter or a digit
 	for i := 0; i < len(text); {
 		rest := text[i:]
 		n, in := 1, d
-		if !unicode {
+		if !mode.unicode {
 			in = inASCII()
 		}
+		wordBefore := word
+		word = !inClass && isWordByte(rest[0]) || wordBefore && rest[0] == '+'
 		switch c := text[i]; {
+		case !inClass && c == '\\' && wordEdge(rest) > 0:
+			n = wordEdge(rest)
+			begins := strings.Contains(`\< \b{start}`, rest[:n])
+			if after := rest[n:]; begins && beginsWord(after) || !begins && wordBefore && !isRepetition(after) {
+				sb.WriteString(`\b`)
+			} else {
+				sb.WriteString(unknownEdge)
+			}
+			i += n
+			continue
+		case c == '\\' && len(rest) > 1 && mode.verbose && strings.ContainsRune(" #", rune(rest[1])):
+			fmt.Fprintf(&sb, `\x{%X}`, rest[1])
+			i += 2
+			continue
 		case c == '\\' && len(rest) > 1:
 			var to string
 			to, n = rewrittenEscape(rest, inClass, in)
 			sb.WriteString(to)
+			word = !inClass && (rest[1] == 'w' || rest[1] == 'd')
 			i += n
+			continue
+		case !inClass && mode.verbose && strings.ContainsRune(" \t\n\r\f\v", rune(c)):
+			i, word = i+1, wordBefore
+			continue
+		case !inClass && mode.verbose && c == '#':
+			if end := strings.IndexByte(rest, '\n'); end >= 0 {
+				i += end
+			} else {
+				i = len(text)
+			}
 			continue
 		case inClass:
 			if strings.HasPrefix(rest, "[:") {
@@ -123,6 +163,11 @@ func rewritten(text string, d *dialect) string {
 				inClass = false
 			}
 		case c == '[':
+			if to, n, ok := rewrittenClass(rest, in, mode.fold, mode.verbose); ok {
+				sb.WriteString(to)
+				i += n
+				continue
+			}
 			inClass = true
 			if strings.HasPrefix(rest, "[^") {
 				n++
@@ -131,23 +176,23 @@ func rewritten(text string, d *dialect) string {
 				n++
 			}
 		case c == '(':
-			outer = append(outer, unicode)
+			outer = append(outer, mode)
 			if flags, end, ok := groupFlags(rest); ok {
 				on, off, _ := strings.Cut(flags, "-")
-				if strings.Contains(on, "u") {
-					unicode = true
-				} else if strings.Contains(off, "u") {
-					unicode = false
+				for flag, of := range map[string]*bool{"u": &mode.unicode, "i": &mode.fold, "x": &mode.verbose} {
+					*of = *of && !strings.Contains(off, flag) || strings.Contains(on, flag)
 				}
 				if end == ')' {
 					outer = outer[:len(outer)-1]
 				}
 				i += len("(?") + len(flags) + 1
-				sb.WriteString("(?" + withoutFlag(on, off) + string(end))
+				if kept := withoutFlags(on, off); kept != "" || end == ':' {
+					sb.WriteString("(?" + kept + string(end))
+				}
 				continue
 			}
 		case c == ')' && len(outer) > 0:
-			unicode, outer = outer[len(outer)-1], outer[:len(outer)-1]
+			mode, outer = outer[len(outer)-1], outer[:len(outer)-1]
 		}
 		sb.WriteString(rest[:n])
 		i += n
@@ -163,20 +208,48 @@ func groupFlags(text string) (flags string, end byte, ok bool) {
 		return "", 0, false
 	}
 	at := strings.IndexAny(after, ":)")
-	if at <= 0 || strings.Trim(after[:at], "imsUu-") != "" {
+	if at <= 0 || strings.Trim(after[:at], "imsUux-") != "" {
 		return "", 0, false
 	}
 	return after[:at], after[at], true
 }
 
-// withoutFlag are flags without u, which Go has not.
-func withoutFlag(on, off string) string {
-	on, off = strings.ReplaceAll(on, "u", ""), strings.ReplaceAll(off, "u", "")
+// withoutFlags are flags without u and x, which Go has not.
+func withoutFlags(on, off string) string {
+	none := strings.NewReplacer("u", "", "x", "")
+	on, off = none.Replace(on), none.Replace(off)
 	if off != "" {
 		return on + "-" + off
 	}
 	return on
 }
+
+// wordEdge is how long the escape is, if a text begins with that of where a word
+// begins or ends.
+func wordEdge(text string) int {
+	for _, edge := range []string{`\<`, `\>`, `\b{start}`, `\b{end}`, `\b{start-half}`, `\b{end-half}`} {
+		if strings.HasPrefix(text, edge) {
+			return len(edge)
+		}
+	}
+	return 0
+}
+
+func isWordByte(c byte) bool { return isLetter(c) || c >= '0' && c <= '9' || c == '_' }
+
+// beginsWord reports whether a pattern begins with a letter or a digit that must be
+// there.
+func beginsWord(text string) bool {
+	n := 1
+	if strings.HasPrefix(text, `\w`) || strings.HasPrefix(text, `\d`) {
+		n = 2
+	} else if text == "" || !isWordByte(text[0]) {
+		return false
+	}
+	return !isRepetition(text[n:]) || text[n] == '+'
+}
+
+func isRepetition(text string) bool { return text != "" && strings.ContainsRune("*?+{", rune(text[0])) }
 
 // rewrittenEscape rewrites the escape that a text begins with, and says how long it
 // was.
@@ -191,6 +264,9 @@ func rewrittenEscape(text string, inClass bool, d *dialect) (to string, n int) {
 	case 'p', 'P', 'x':
 		if end := strings.IndexByte(text, '}'); end > 0 && strings.HasPrefix(text[2:], "{") {
 			return text[:end+1], end + 1
+		}
+		if text[1] != 'x' && len(text) > 2 && isLetter(text[2]) {
+			return text[:3], 3 // \pL
 		}
 	case 'u', 'U':
 		if to, n := codePoint(text); n > 0 {

@@ -168,8 +168,15 @@ func (w window) rows(t *Table, seg *segment) (sel []int32, all bool) {
 	if c.max < w.from || c.min >= w.to {
 		return nil, false
 	}
+	if r := seg.received; t.received >= 0 && !r.hasNull && r.min > w.received || t.received < 0 && !c.hasNull && c.min > w.received {
+		return nil, false
+	}
 	inside := !c.hasNull && c.min >= w.from && c.max < w.to
-	if inside && t.received < 0 && c.max <= w.received {
+	inTime := seg.received.max <= w.received // or TimeGenerated says when, or both
+	if t.received < 0 || seg.received.hasNull {
+		inTime = inTime && c.max <= w.received
+	}
+	if inside && inTime {
 		return nil, true
 	}
 	times := seg.cols[t.generated]

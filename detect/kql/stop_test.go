@@ -76,6 +76,69 @@ func TestLongFunctionsLook(t *testing.T) {
 	}
 }
 
+// TestOperatorsLook counts the looks of operators, plugins and aggregates that hold
+// rows, over few batches, and has each of them ended half way.
+func TestOperatorsLook(t *testing.T) {
+	t.Parallel()
+	const rows = 1000
+	b := NewTableBuilder("N", Schema{{"n", Long}, {"s", String}, {"ip", String}, {"d", Dynamic}})
+	for n := range rows {
+		b.SetLong(0, int64(n))
+		b.SetString(1, fmt.Appendf(nil, "text %d", n))
+		b.SetString(2, fmt.Appendf(nil, "10.0.%d.%d", n/256, n%256))
+		b.SetJSON(3, fmt.Appendf(nil, `{"k%d":%d}`, n%500, n))
+		b.Commit()
+	}
+	table := b.Build()
+	for _, tt := range []struct {
+		query string
+		least int64
+	}{
+		{"N | scan declare (c:long = 0) with (step a: true => c = a.c + 1; step b: n % 2 == 0;)", 10},
+		{"N | partition hint.strategy=native by n (extend m = n)", rows},
+		{"N | extend k = n % 60 | partition hint.strategy=legacy by k (count)", 60},
+		{"N | top-nested of n by count(), top-nested 2 of s by max(n)", 5},
+		{"N | evaluate bag_unpack(d)", 500},
+		{"N | extend k = n % 500 | evaluate pivot(k, count(), s)", 5},
+		{"N | evaluate narrow()", 5},
+		{"N | evaluate ipv4_lookup((N | project net = strcat(ip, '/', 24 + n % 8)), ip, net)", 10},
+		{"N | evaluate rows_near(n % 3 == 0, 100)", 5},
+		{"N | evaluate activity_counts_metrics(s, n, 0, 1000, 1)", 10},
+		{"N | evaluate activity_engagement(s, n, 0, 1000, 1, 1000)", 10},
+		{"N | evaluate activity_metrics(s, n, 0, 1000, 1)", 10},
+		{"N | evaluate new_activity_metrics(s, n, 0, 1000, 10)", 10},
+		{"N | evaluate active_users_count(s, n, 0, 1000, 1000, 1, 1, 1)", 10},
+		{"N | evaluate sliding_window_counts(s, n, 0, 1000, 1000, 1)", 10},
+		{"N | evaluate session_count(s, n, 0, 1000, 1, 30)", 10},
+		{"N | evaluate rolling_percentile(n, 50, n, 1, 300)", 10},
+		{"N | make-series count() on n from 0 to 1000 step 1 by s", 10},
+		{"N | mv-apply x = range(1, 10) to typeof(long) on (where x > 3 | summarize make_list(x))", 10},
+		{"N | mv-expand x = range(1, 1000) | count", 100},
+		{"search 'text'", 3}, {"find where s has 'text'", 3}, {"N | where * has '5'", 3}, {"N | facet by n, s", 5}, {"N | fork (count) (top 3 by n)", 5},
+		{"N | sample 500", 3}, {"N | sample-distinct 500 of n", 3}, {"N | top-hitters 3 of s", 3}, {"N | sort by s | serialize r = row_number()", 3},
+		{"N | join kind=inner (N | extend k = n) on n | join kind=inner (N) on n", 5},
+		{"range x from 1 to 1000000 step 1 | count", 20},
+		{"N | extend a = range(n, n + 50) | extend series_decompose_anomalies(a)", 20},
+		{"N | extend a = range(n, n + 50) | extend series_fit_2lines(a), b = series_fft(a), c = array_sort_asc(a, a), d = strcat_array(a, ',')", 20},
+		{"N | summarize make_list(range(1, 100)), make_bag(d), percentile(n, 50), buildschema(d) by n % 2", 3},
+	} {
+		db := NewDatabase(table)
+		run := func(most int64) (int64, error) {
+			l := &looks{Context: t.Context(), most: most}
+			x := &execution{ctx: l, limits: Limits{}.orDefault(), workers: 1}
+			_, err := run(x, tt.query, db, Options{Now: testNow})
+			return l.n, err
+		}
+		n, err := run(0)
+		if err != nil || n < tt.least {
+			t.Errorf("%s: it looks %d times, want %d, error = %v", tt.query, n, tt.least, err)
+		}
+		if _, err := run(n / 2); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: it goes on, error = %v", tt.query, err)
+		}
+	}
+}
+
 // TestLetsAreLinear binds so many statements that anything but a look-up would
 // take minutes.
 func TestLetsAreLinear(t *testing.T) {

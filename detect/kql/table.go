@@ -24,9 +24,10 @@ type Table struct {
 // segment is chunkRows rows of a table; only the last one can have fewer. Its
 // vectors are the batches that a scan gives, so reading copies nothing.
 type segment struct {
-	n     int
-	cols  []*vector
-	times timeRange // of TimeGenerated
+	n        int
+	cols     []*vector
+	times    timeRange // of TimeGenerated
+	received timeRange // of when the workspace got the rows, as far as they say
 }
 
 // Warnings returns what the reader of a query's result should know.
@@ -111,20 +112,32 @@ func (t *Table) finish() {
 	for i := range t.segments {
 		s := &t.segments[i]
 		t.rows += s.n
-		s.times = timeRange{min: maxTicks + 1, max: -1}
-		if t.generated < 0 {
+		s.times, s.received = t.rangeOf(s, t.generated), t.rangeOf(s, t.received)
+	}
+}
+
+// rangeOf finds the least and the greatest of a segment's times in a column, which
+// may be -1, and has the column know it too.
+func (t *Table) rangeOf(s *segment, at int) timeRange {
+	r := timeRange{min: maxTicks + 1, max: -1}
+	if at < 0 {
+		return r
+	}
+	times := s.cols[at]
+	for row := range s.n {
+		if times.isNull(row) {
+			r.hasNull = true
 			continue
 		}
-		times := s.cols[t.generated]
-		for row := range s.n {
-			if times.isNull(row) {
-				s.times.hasNull = true
-				continue
-			}
-			tick := times.ints[times.at(row)]
-			s.times.min, s.times.max = min(s.times.min, tick), max(s.times.max, tick)
-		}
+		tick := times.ints[times.at(row)]
+		r.min, r.max = min(r.min, tick), max(r.max, tick)
 	}
+	if !r.hasNull && s.n > 0 {
+		within := *times
+		within.within = &r
+		s.cols[at] = &within
+	}
+	return r
 }
 
 func timeColumn(s Schema, name string) int {

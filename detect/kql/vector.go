@@ -7,16 +7,22 @@ import "slices"
 // that is constant holds a single element that stands for every row, and one
 // with codes says for each row which element stands for it: logs repeat most of
 // what they say. What reads the elements goes by at.
+//
+// One with a dictionary shares its elements with the vectors of other segments. It
+// has elements that no row of its own has, and these need not be known.
 type vector struct {
 	typ      Type
 	n        int // rows
 	constant bool
 	codes    []uint16
-	nulls    []bool    // nil when nothing is null
-	ints     []int64   // Bool, DateTime, Int, Long, TimeSpan
-	reals    []float64 // Real
-	strs     []string  // String; and JSON of a Dynamic as it was read, "" for null
-	vals     []Value   // GUID, Decimal, and Dynamic unless it has strs
+	wide     []uint32 // codes of a dictionary that is too large for the others
+	dict     *dictionary
+	within   *timeRange // where all elements are, if that is known and none is null
+	nulls    []bool     // nil when nothing is null
+	ints     []int64    // Bool, DateTime, Int, Long, TimeSpan
+	reals    []float64  // Real
+	strs     []string   // String; and JSON of a Dynamic as it was read, "" for null
+	vals     []Value    // GUID, Decimal, and Dynamic unless it has strs
 }
 
 // newVector makes a vector of n elements, all zero. None is null but for boxed
@@ -52,12 +58,14 @@ func (v *vector) at(row int) int {
 		return 0
 	case v.codes != nil:
 		return int(v.codes[row])
+	case v.wide != nil:
+		return int(v.wide[row])
 	}
 	return row
 }
 
 // isFlat says whether every row has an element of its own.
-func (v *vector) isFlat() bool { return !v.constant && v.codes == nil }
+func (v *vector) isFlat() bool { return !v.constant && v.codes == nil && v.wide == nil }
 
 // distinct is how many elements there are.
 func (v *vector) distinct() int {
@@ -72,7 +80,8 @@ func (v *vector) distinct() int {
 	return len(v.ints)
 }
 
-// elements gives the vector of the elements alone, a row for each.
+// elements gives the vector of the elements alone, a row for each. It is not for
+// one with a dictionary: see compact.
 func (v *vector) elements() *vector {
 	e := *v
 	e.codes, e.n = nil, v.distinct()
@@ -88,6 +97,9 @@ func (v *vector) unread() bool { return v.typ == Dynamic && v.vals == nil }
 func (v *vector) looked() *vector {
 	if !v.unread() {
 		return v
+	}
+	if v.dict != nil {
+		v = v.compact()
 	}
 	out := *v
 	out.strs, out.vals = nil, make([]Value, len(v.strs))
@@ -141,6 +153,7 @@ func (v *vector) value(row int) Value {
 }
 
 func (v *vector) setNull(i int) {
+	v.within = nil
 	switch {
 	case v.vals != nil:
 		v.vals[i] = Value{}
@@ -156,6 +169,7 @@ func (v *vector) setNull(i int) {
 
 // set stores val, which is null or of the vector's type, as element i.
 func (v *vector) set(i int, val Value) {
+	v.within = nil
 	if v.nulls != nil {
 		v.nulls[i] = false
 	}
@@ -185,6 +199,9 @@ func (v *vector) gather(sel []int32) *vector {
 			c.n = len(sel)
 			return &c
 		}
+		if v.dict != nil {
+			return v.gatherShared(sel)
+		}
 		return v.gatherCodes(sel)
 	}
 	if v.unread() {
@@ -197,7 +214,11 @@ func (v *vector) gather(sel []int32) *vector {
 		return out
 	}
 	out := newVector(v.typ, len(sel))
+	known := v.within
 	for to, from := range sel {
+		if from < 0 {
+			known = nil
+		}
 		switch {
 		case from < 0 || v.nulls != nil && v.nulls[from]:
 			out.setNull(to)
@@ -211,6 +232,7 @@ func (v *vector) gather(sel []int32) *vector {
 			out.ints[to] = v.ints[from]
 		}
 	}
+	out.within = known
 	return out
 }
 
@@ -249,6 +271,9 @@ func (v *vector) slice(from, to int) *vector {
 	case v.codes != nil:
 		s.codes = v.codes[from:to]
 		return &s
+	case v.wide != nil:
+		s.wide = v.wide[from:to]
+		return &s
 	}
 	if v.nulls != nil {
 		s.nulls = v.nulls[from:to]
@@ -279,6 +304,7 @@ func (v *vector) flat() *vector {
 // appendVector adds all rows of w, which is of the same type. Where there is
 // JSON on both sides that nobody has looked into, it stays so.
 func (v *vector) appendVector(w *vector) {
+	v.within = nil
 	if v.n == 0 && w.unread() {
 		v.vals, v.strs = nil, v.strs[:0:0]
 	} else if v.n > 0 && v.unread() != w.unread() {
@@ -322,6 +348,7 @@ func appendRows[T any](to, elements []T, w *vector) []T {
 
 // appendValue adds one element, which is null or of the vector's type.
 func (v *vector) appendValue(val Value) {
+	v.within = nil
 	if v.n > 0 && v.unread() {
 		*v = *v.looked()
 	}

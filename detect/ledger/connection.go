@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,8 +60,9 @@ func IsEmulatorElsewhere(connection string) bool {
 	return strings.EqualFold(fields["accountname"], emulatorAccount) && fields["tableendpoint"] == "" && fields["endpointsuffix"] == "" && fields["usedevelopmentstorage"] == ""
 }
 
-// parseConnection reads a connection string of a storage account.
-func parseConnection(text string) (connection, error) {
+// parseConnection reads a connection string of a storage account, whose domain has a
+// suffix if it says none itself.
+func parseConnection(text, suffix string) (connection, error) {
 	fields := map[string]string{}
 	for i, part := range strings.Split(text, ";") {
 		if part = strings.TrimSpace(part); part == "" {
@@ -91,12 +93,9 @@ func parseConnection(text string) (connection, error) {
 		if account == "" {
 			return connection{}, errors.New("it has neither AccountName nor TableEndpoint")
 		}
-		protocol, suffix := fields["DefaultEndpointsProtocol"], fields["EndpointSuffix"]
+		protocol, suffix := fields["DefaultEndpointsProtocol"], cmp.Or(fields["EndpointSuffix"], suffix, DefaultSuffix)
 		if protocol == "" {
 			protocol = "https"
-		}
-		if suffix == "" {
-			suffix = "core.windows.net"
 		}
 		endpoint = protocol + "://" + account + ".table." + suffix
 	}

@@ -36,7 +36,7 @@ func TestParseConnection(t *testing.T) {
 		{"AccountName=a;AccountKey=" + key + ";TableEndpoint=ftp://b", "", "not an http or https address"},
 		{"AccountName=a;SharedAccessSignature=%zz" + key, "", "not a list of URL parameters"},
 	} {
-		c, err := parseConnection(tt.text)
+		c, err := parseConnection(tt.text, "")
 		if c.endpoint != tt.endpoint && tt.err == "" {
 			t.Errorf("%q: endpoint %q, want %q", tt.text, c.endpoint, tt.endpoint)
 		}
@@ -49,12 +49,26 @@ func TestParseConnection(t *testing.T) {
 	}
 }
 
+// A connection string that names no cloud is of the ledger's.
+func TestConnectionInClouds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"AccountName=a;AccountKey=c2VjcmV0":                                                "https://a.table.core.chinacloudapi.cn",
+		"AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.usgovcloudapi.net":          "https://a.table.core.usgovcloudapi.net",
+		"AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=https://a.table.core.windows.net": "https://a.table.core.windows.net",
+	} {
+		if c, err := parseConnection(text, "core.chinacloudapi.cn"); err != nil || c.endpoint != want {
+			t.Errorf("%s: %s, %v", text, c.endpoint, err)
+		}
+	}
+}
+
 func FuzzParseConnection(f *testing.F) {
 	f.Add("UseDevelopmentStorage=true")
 	f.Add("AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://b;;")
 	f.Add("AccountName=a;SharedAccessSignature=?sig=x")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := parseConnection(text)
+		c, err := parseConnection(text, "")
 		if err == nil && !strings.HasPrefix(c.endpoint, "http") {
 			t.Errorf("%q has the endpoint %q", text, c.endpoint)
 		}

@@ -32,6 +32,9 @@ type Options struct {
 	// ConnectionString is used instead of both if it is set. It can be
 	// UseDevelopmentStorage=true, for the emulator on this machine.
 	ConnectionString string
+	// Suffix is the end of the domain of the storage account where the connection
+	// string names none, [DefaultSuffix] if empty. Each cloud has its own.
+	Suffix string
 	// Table is the table's name, [DefaultTable] if empty.
 	Table string
 	// SeenRetention is how long what was reported is kept, no shorter than
@@ -49,6 +52,7 @@ type Options struct {
 // What Options means where it is empty.
 const (
 	DefaultTable         = "pushback"
+	DefaultSuffix        = "core.windows.net"
 	DefaultSeenRetention = 30 * 24 * time.Hour
 	DefaultSentRetention = 90 * 24 * time.Hour
 )
@@ -138,7 +142,7 @@ func (o Options) client() (*aztables.Client, string, error) {
 	var service *aztables.ServiceClient
 	endpoint := o.Endpoint
 	if o.ConnectionString != "" {
-		c, err := parseConnection(o.ConnectionString)
+		c, err := parseConnection(o.ConnectionString, o.Suffix)
 		if err != nil {
 			return nil, "", fmt.Errorf("ledger: the connection string of the table: %w", err)
 		}

@@ -89,3 +89,55 @@ func BenchmarkStandardJSON(b *testing.B) {
 	}
 	b.ReportMetric(benchLines*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkLane reads lines that take a lane, and the same lines without one.
+func BenchmarkLane(b *testing.B) {
+	data := manySignIns(benchLines / 10)
+	for _, bench := range []struct {
+		name  string
+		alone bool
+		opts  Options
+	}{
+		{"none", true, Options{Columns: ruleColumns}},
+		{"columns", false, Options{Columns: ruleColumns}},
+		{"a text that most lack", false, Options{Columns: ruleColumns, Rows: ruleRows}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r := NewReader(bench.opts)
+				r.alone = bench.alone
+				if err := r.File(context.Background(), "SigninLogs.ndjson", bytes.NewReader(data)); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := r.Finish(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkSkip passes over a line, and decodes it for comparison.
+func BenchmarkSkip(b *testing.B) {
+	line := manySignIns(1)
+	text := append(bytes.Clone(line), make([]byte, padding)...)
+	b.Run("passed over", func(b *testing.B) {
+		b.SetBytes(int64(len(line)))
+		for b.Loop() {
+			if containerEnd(text, 0, 0) < 0 {
+				b.Fatal("not accepted")
+			}
+		}
+	})
+	b.Run("taken apart", func(b *testing.B) {
+		b.SetBytes(int64(len(line)))
+		var p parser
+		for b.Loop() {
+			if _, err := p.object(line); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

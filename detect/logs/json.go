@@ -44,6 +44,7 @@ type parser struct {
 	members []member
 	cells   []value
 	scratch []byte
+	walk    walker
 }
 
 // start begins to parse a text.

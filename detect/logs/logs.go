@@ -49,7 +49,8 @@ type Options struct {
 	Rows func(table string) *kql.RowFilter
 	// Progress gets how many bytes of the files were read so far, and how
 	// many there are, or 0 if that is not known. Bytes are as stored, so a
-	// compressed file counts as it is on disk.
+	// compressed file counts as it is on disk. Calls come one after the other, but
+	// from any goroutine.
 	Progress func(done, total int64)
 	// Received is called with each record that says when the workspace received it, in
 	// _TimeReceived; those that Rows leaves out are among them. Nil is never called.

@@ -4,174 +4,239 @@ import (
 	"bytes"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // readNDJSON reads one record per line. A line that is bad costs only itself.
 //
 // Taking lines apart is most of the work, and needs to know nothing of the
-// lines before. So other goroutines do it, block by block, while this one
-// reads ahead and puts what they found into the tables, in the order of the
-// file: the outcome is the same as with one.
+// lines before. So other goroutines do it, block by block, while this one puts
+// what they found into the tables, in the order of the file: the outcome is the
+// same as with one. Each reads its blocks itself, so that they are in the cache of
+// its processor.
 func (f *file) readNDJSON() error {
-	ahead := &blocksAhead{workers: runtime.GOMAXPROCS(0)}
-	defer ahead.stop()
-	for {
-		b, more := f.nextBlock(ahead.empty())
-		if !more && !ahead.started() {
-			b.parse(&f.parser) // a small file
-			return f.block(b)
-		}
-		ahead.add(b)
-		for ahead.full() || !more {
-			b := ahead.next()
-			if b == nil {
-				return nil
-			}
-			if err := f.block(b); err != nil {
-				return err
-			}
-			ahead.reuse(b)
-		}
+	if l := f.lane.Load(); l != nil && l.typ == nil {
+		f.lane.Store(nil) // another file may be of another table
 	}
+	f.lineNumber = f.w.line
+	defer func() { f.w.line = f.lineNumber }()
+	// What the first lines are like helps with all others.
+	first := new(block)
+	more := f.nextBlock(first, firstBlock)
+	first.parse(&f.parser, f.lane.Load())
+	if err := f.block(first); err != nil || !more {
+		return err
+	}
+	return f.inBlocks()
 }
 
-// blockSize is how many bytes of lines are taken apart at once, or more if
-// the last of them is longer.
-const blockSize = 256 << 10
+// blockSize is how many bytes of lines are taken apart at once, or more if one is
+// longer. Of the first there are fewer.
+const (
+	blockSize  = 256 << 10
+	firstBlock = 16 << 10
+)
 
 // block is a run of lines.
 type block struct {
-	text    []byte
+	text    []byte // whole lines, what was unquoted of them, and padding
+	whole   int    // how much of it is lines
+	column  int    // in which the first of them begins
+	last    *piece // the only line, if it is not one of the text or has no end
+	ended   bool   // that line ends with a line break
 	lines   []blockLine
 	members []member // of all its lines
 	parsed  chan struct{}
+	limit   int // of a line
+	count   int // lines of the text
+	rows    laneRows
 }
 
-// blockLine is a line and what it was found to hold.
+// blockLine is a line that is read by itself, and what it was found to hold.
 type blockLine struct {
-	piece            // its text is not valid here
+	number     int   // of the line in the block, from 0
 	from, to   int   // the line in the block's text
+	before     int   // rows before it that took the lane
 	first, end int   // its members
 	apart      bool  // it was taken apart
 	err        error // why it could not be
 }
 
 // nextBlock fills a block with lines, and reports false at the end of the file.
-func (f *file) nextBlock(b *block) (*block, bool) {
-	b.text, b.lines, b.members, b.parsed = b.text[:0], b.lines[:0], b.members[:0], make(chan struct{})
-	for len(b.text) < blockSize {
+func (f *file) nextBlock(b *block, size int) (more bool) {
+	if cap(b.text) < size+padding {
+		b.text = make([]byte, size+size/8+padding)
+	}
+	b.column, b.last, b.ended, b.limit, b.parsed = f.w.column(), nil, false, f.w.limit, make(chan struct{})
+	b.whole = len(f.w.lines(b.text[:size]))
+	b.text = b.text[:b.whole]
+	if b.whole == 0 {
+		line := f.w.line
 		p, ok := f.w.nextLine()
 		if !ok {
-			return b, false
+			b.text = append(b.text, make([]byte, padding)...)
+			return false
 		}
-		from := len(b.text)
-		b.text = append(b.text, p.text...)
-		b.lines = append(b.lines, blockLine{piece: p, from: from, to: len(b.text)})
+		b.ended = f.w.line > line
+		b.text = append(append(b.text, p.text...), '\n')
+		if b.whole = len(b.text); p.text == nil {
+			b.whole = 0
+		}
+		b.last = &p
 	}
-	return b, true
+	b.text = append(b.text, make([]byte, padding)...)
+	return true
 }
 
 // parse takes apart the lines that are objects. Anything else is left to the
 // one who puts the records into tables.
-func (b *block) parse(p *parser) {
-	for i := range b.lines {
-		l := &b.lines[i]
-		text := bytes.Trim(b.text[l.from:l.to], " \t\r")
-		if len(text) == 0 || text[0] != '{' || l.cut || l.tooLong() {
-			continue
-		}
-		members, err := p.object(text)
-		l.apart, l.err = true, err
-		l.first = len(b.members)
-		b.members = append(b.members, members...)
-		l.end = len(b.members)
+func (b *block) parse(p *parser, l *lane) {
+	b.lines, b.members, b.count, b.rows.lane, b.rows.n, b.rows.left = b.lines[:0], b.members[:0], 0, nil, 0, b.rows.left[:0]
+	if l != nil {
+		p.walk.enter(l)
+		b.rows.empty(&p.walk)
 	}
+	for from := 0; from < b.whole; b.count++ {
+		if l != nil && b.text[from] == '{' && (b.last == nil || !b.last.cut) {
+			if to := p.walk.take(b, from, from); to >= 0 {
+				from = to + 1
+				continue
+			}
+		}
+		to := from + bytes.IndexByte(b.text[from:b.whole], '\n')
+		b.line(p, l, blockLine{number: b.count, from: from, to: to})
+		from = to + 1
+	}
+}
+
+// line takes apart one line that took no lane from its first byte.
+func (b *block) line(p *parser, l *lane, line blockLine) {
+	begin, end := line.from, line.to
+	for begin < end && (b.text[begin] == ' ' || b.text[begin] == '\t' || b.text[begin] == '\r') {
+		begin++
+	}
+	for begin < end && (b.text[end-1] == ' ' || b.text[end-1] == '\t' || b.text[end-1] == '\r') {
+		end--
+	}
+	switch {
+	case begin == end:
+		return // of white space
+	case b.last != nil && b.last.cut:
+	case line.to-line.from > b.limit:
+	case b.text[begin] != '{':
+	case l != nil && begin > line.from && p.walk.take(b, line.from, begin) >= 0:
+		return
+	default:
+		members, err := p.object(b.text[begin:end])
+		line.apart, line.err = true, err
+		line.first = len(b.members)
+		b.members = append(b.members, members...)
+		line.end = len(b.members)
+	}
+	line.before = b.rows.n
+	b.lines = append(b.lines, line)
 }
 
 // block puts the records of a block into the tables.
 func (f *file) block(b *block) error {
+	if f.rows+b.rows.n+len(b.rows.left) > f.opts.MaxRows {
+		b.parse(&f.parser, nil) // to find the line that is too many
+	}
+	number := f.lineNumber
+	if b.last == nil {
+		f.lineNumber += b.count
+	} else if b.ended {
+		f.lineNumber++
+	}
+	if b.last != nil && f.badPiece(*b.at(blockLine{}, number)) {
+		return nil
+	}
+	f.countRows(b)
+	kept := 0
 	for i := range b.lines {
 		l := &b.lines[i]
-		if f.badPiece(l.piece) {
+		f.keepRows(b, kept, l.before)
+		kept = l.before
+		p := b.at(*l, number)
+		if b.last == nil && l.to-l.from > b.limit {
+			p.text, p.length = nil, int64(l.to-l.from)
+			f.badPiece(*p)
 			continue
 		}
 		text := bytes.TrimRight(b.text[l.from:l.to], " \t\r")
-		if len(text) == 0 {
-			continue
-		}
 		var err error
 		if l.apart {
 			trimmed := bytes.TrimLeft(text, " \t\r")
-			line, column := position(text, len(text)-len(trimmed), l.line, l.column)
-			err = f.parsed(trimmed, b.members[l.first:l.end], l.err, line, column)
+			line, column := position(text, len(text)-len(trimmed), p.line, p.column)
+			members, records := b.members[l.first:l.end], f.report.Records
+			if err = f.parsed(trimmed, members, l.err, line, column); err == nil && l.err == nil && f.report.Records > records {
+				f.learn(members)
+			}
 		} else {
-			err = f.value(text, l.line, l.column)
+			err = f.value(text, p.line, p.column)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	f.keepRows(b, kept, b.rows.n)
 	return nil
 }
 
-// blocksAhead are the blocks of a file that are being taken apart, in order.
-type blocksAhead struct {
-	workers int
-	todo    chan *block
-	running sync.WaitGroup
-	waiting []*block // not put into tables yet
-	free    []*block
-}
-
-func (a *blocksAhead) started() bool { return a.todo != nil }
-
-// full says whether it is time to put the first of the blocks into tables.
-func (a *blocksAhead) full() bool { return len(a.waiting) > 2*a.workers }
-
-// empty gives a block to be filled.
-func (a *blocksAhead) empty() *block {
-	if last := len(a.free) - 1; last >= 0 {
-		b := a.free[last]
-		a.free = a.free[:last]
-		return b
+// at gives a line of the block without its text. The first of the block has a number.
+func (b *block) at(l blockLine, first int) *piece {
+	p := piece{column: 1}
+	if b.last != nil {
+		p = *b.last
+	} else if l.number == 0 {
+		p.column = b.column
 	}
-	return new(block)
+	p.line = first + l.number
+	return &p
 }
 
-func (a *blocksAhead) reuse(b *block) { a.free = append(a.free, b) }
-
-func (a *blocksAhead) add(b *block) {
-	if a.todo == nil {
-		a.todo = make(chan *block, 2*a.workers+1)
-		for range a.workers {
-			a.running.Go(func() {
-				var p parser
-				for b := range a.todo {
-					b.parse(&p)
-					close(b.parsed)
+// inBlocks reads the rest of the file.
+func (f *file) inBlocks() error {
+	workers := runtime.GOMAXPROCS(0)
+	most := 2*workers + 1
+	free, inOrder := make(chan *block, most), make(chan *block, most)
+	for range most {
+		free <- new(block)
+	}
+	var reading sync.Mutex
+	var running sync.WaitGroup
+	var failed atomic.Bool
+	over := false
+	defer running.Wait()
+	for range workers {
+		running.Go(func() {
+			var p parser
+			for b := range free {
+				reading.Lock()
+				if !over && (failed.Load() || !f.nextBlock(b, blockSize)) {
+					over = true
+					close(inOrder)
 				}
-			})
+				if over {
+					reading.Unlock()
+					return
+				}
+				inOrder <- b
+				reading.Unlock()
+				b.parse(&p, f.lane.Load())
+				close(b.parsed)
+			}
+		})
+	}
+	defer close(free) // for those that wait for one
+	var err error
+	for b := range inOrder {
+		<-b.parsed
+		if err == nil {
+			err = f.block(b)
+			failed.Store(err != nil)
 		}
+		free <- b
 	}
-	a.waiting = append(a.waiting, b)
-	a.todo <- b
-}
-
-// next waits for the first of the blocks, and returns nil if there is none.
-func (a *blocksAhead) next() *block {
-	if len(a.waiting) == 0 {
-		return nil
-	}
-	b := a.waiting[0]
-	a.waiting = a.waiting[1:]
-	<-b.parsed
-	return b
-}
-
-// stop ends the work on blocks that nobody asks for any more.
-func (a *blocksAhead) stop() {
-	if a.todo != nil {
-		close(a.todo)
-		a.running.Wait()
-	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"pushback/detect/kql"
 	"pushback/detect/logs/parquet"
@@ -24,6 +25,9 @@ type Reader struct {
 	lookup map[string]*table // by the Type that records carry, as they spell it
 	parser parser
 	inside parser // of objects inside the record that the other has
+	lanes  map[laneKey]*lane
+	lane   atomic.Pointer[lane] // that records took last
+	alone  bool                 // no record takes one: what tests compare with
 	rows   int
 	done   int64
 	total  int64
@@ -44,6 +48,7 @@ func NewReader(opts Options) *Reader {
 		names:  newNames(),
 		tables: make(map[string]*table),
 		lookup: make(map[string]*table),
+		lanes:  make(map[laneKey]*lane),
 	}
 }
 
@@ -94,12 +99,13 @@ func (r *Reader) Finish() (*Logs, error) {
 type file struct {
 	*Reader
 	source
-	w         *window
-	report    File
-	problems  []Problem
-	pathTable string // the table of records that do not say theirs; "" if that is not known
-	ownName   string // what the file's name can be, if it is no known table
-	noTable   string // why there is no such table
+	w          *window
+	lineNumber int // of the line after those that were put into tables
+	report     File
+	problems   []Problem
+	pathTable  string // the table of records that do not say theirs; "" if that is not known
+	ownName    string // what the file's name can be, if it is no known table
+	noTable    string // why there is no such table
 
 	declared      []member          // the columns that a header declares
 	declaredTypes origin            // and their types

@@ -23,7 +23,8 @@ func TestRowsOption(t *testing.T) {
 		return l
 	}
 	all, few := read(Options{}), read(Options{Columns: ruleColumns, Rows: ruleRows})
-	if got, want := few.Tables[0].Rows(), 200; got != want {
+	// Those that pass, and some of the first lines, which are read in full.
+	if got, want := few.Tables[0].Rows(), 200; got < want || got > want+want/2 {
 		t.Errorf("%d rows are kept, want %d", got, want)
 	}
 	if got, want := few.Report.Tables[0], all.Report.Tables[0]; got.Records != want.Records || !got.First.Equal(want.First) || !got.Last.Equal(want.Last) {

@@ -161,6 +161,37 @@ func (w *window) nextLine() (piece, bool) {
 	}
 }
 
+// lines consumes as many whole lines as there is room for, and puts them into the
+// buffer with their line breaks. It does not count them, and gives none if the next
+// line has no end in the buffer.
+func (w *window) lines(buf []byte) []byte {
+	n := copy(buf, w.buf[w.pos:w.end])
+	held := w.pos + n // what lies beyond stays
+	for idle := 0; held == w.end && n < len(buf) && w.err == nil; {
+		m, err := w.src.Read(buf[n:])
+		w.err = err
+		if n += m; m > 0 {
+			idle = 0
+		} else if idle++; idle == 100 && err == nil {
+			w.err = io.ErrNoProgress
+		}
+	}
+	whole := bytes.LastIndexByte(buf[:n], '\n') + 1
+	if held < w.end { // nothing was read
+		w.pos += whole
+	} else {
+		w.base += int64(w.pos + whole)
+		if len(w.buf) < n-whole {
+			w.buf = make([]byte, n-whole)
+		}
+		w.pos, w.end = 0, copy(w.buf, buf[whole:n])
+	}
+	if whole > 0 {
+		w.lineStart = w.base + int64(w.pos)
+	}
+	return buf[:whole]
+}
+
 // skipLine consumes the rest of a line and returns its length. It gives up on a
 // line that does not end.
 func (w *window) skipLine() (length int64) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -94,7 +95,7 @@ const (
 
 var (
 	// contextName is a name that means nothing but itself wherever it is shown.
-	contextName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,39}$`)
+	contextName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,39}$`) })
 	kindForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 )
 
@@ -140,7 +141,7 @@ func (p *parser) context(n *yaml.Node, names map[string]position, kinds map[aler
 			at := p.place(n)
 			first, twice := names[strings.ToLower(text)]
 			switch {
-			case !contextName.MatchString(text):
+			case !contextName().MatchString(text):
 				p.errorf(n, "the context's name is %.60q: use at most %d letters, digits, spaces, dots, dashes and underscores, and begin with a letter or digit", text, maxContextLabel)
 				return
 			case twice:
@@ -325,7 +326,7 @@ func (p *parser) contextFacts(n *yaml.Node, c *Context) {
 		switch {
 		case isNull(value):
 			p.errorf(keyNode, "the fact %q has no column: write %s: Column", clip(label), clip(label))
-		case !contextName.MatchString(label):
+		case !contextName().MatchString(label):
 			p.errorf(keyNode, "the label of a fact is %.60q: use at most %d letters, digits, spaces, dots, dashes and underscores, and begin with a letter or digit", label, maxContextLabel)
 		case len(c.Facts) == maxContextFacts:
 			p.errorf(keyNode, "there are more than %d facts: leave out what nobody decides by", maxContextFacts)

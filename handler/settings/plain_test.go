@@ -28,8 +28,8 @@ func TestPlain(t *testing.T) {
 		"WORKSPACE_ID": id, "ADDITIONAL_WORKSPACES": id, "CLOUD": "USGovernment", "SCHEDULE": "0 */5 * * * *", "RULES": "rules", "SILENCES": "silences.yaml", "DELAY": "1m", "LATENESS": "3h", "LATE_LOOK": "240h",
 		"CATCH_UP": "48h", "CONCURRENCY": "3", "QUERY_RATE": "100", "SHARE": "2/4", "QUERY_TIMEOUT": "1m", "TICK_TIMEOUT": "5m", "TABLE_CONNECTION": "UseDevelopmentStorage=true", "TABLE_NAME": "other",
 		"SEEN_RETENTION": "100h", "SENT_RETENTION": "200h", "MAX_ALERTS": "7", "CONTEXT": "OFF", "SEVERITY_STEPS": "bombing=+1", "HISTORY": "10d", "AFTERMATH": "12h", "BOMBING": "6", "REPEATED": "7", "IPV6_PREFIX": "56", "MIN_SEVERITY": "low", "RISK_CUTOFF": "20",
-		"TEAMS_WEBHOOK_URL": hook, "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_WEBHOOK_URL_VIP": hook, "TEAMS_HEARTBEAT": "60d", "WEBHOOK_URL": hook + "&to=tickets", "WEBHOOK_SECRET": signing, "WORKSPACE_RESOURCE_ID": workspace,
-		"PORTAL": "Azure", "ALERTS_ENDPOINT": "https://x.westeurope-1.ingest.monitor.azure.com/", "ALERTS_RULE": "dcr-0a", "ALERTS_STREAM": "Custom-Other",
+		"TEAMS_WEBHOOK_URL": hook, "TEAMS_AUTH": "Signature", "TEAMS_MAX_CARDS": "3", "TEAMS_ROUTES": "High=" + hook, "TEAMS_WEBHOOK_URL_VIP": hook, "TEAMS_HEARTBEAT": "60d", "WEBHOOK_URL": hook + "&to=tickets", "WEBHOOK_SECRET": signing, "WORKSPACE_RESOURCE_ID": workspace,
+		"PORTAL": "Azure", "ALERTS_ENDPOINT": "https://x.usgovvirginia-1.ingest.monitor.azure.us/", "ALERTS_RULE": "dcr-0a", "ALERTS_STREAM": "Custom-Other",
 		"SENTINEL_WORKSPACE": workspace, "LOG_LEVEL": "warn",
 	} {
 		t.Setenv(Prefix+"_"+name, value)
@@ -47,7 +47,7 @@ func TestPlain(t *testing.T) {
 		CatchUp: 48 * time.Hour, Concurrency: 3, QueryRate: 100, Share: detect.Share{Number: 2, Of: 4}, QueryTimeout: time.Minute, TickTimeout: 5 * time.Minute, TableConnection: "UseDevelopmentStorage=true", TableName: "other",
 		SeenRetention: 100 * time.Hour, SentRetention: 200 * time.Hour, MaxAlerts: 7, SeveritySteps: steps, History: 240 * time.Hour, Aftermath: 12 * time.Hour, Bombing: 6, Repeated: 7, IPv6Prefix: 56, MinSeverity: alert.Low, RiskCutoff: s.RiskCutoff,
 		TeamsWebhookURL: s.TeamsWebhookURL, TeamsMaxCards: 3, TeamsRoutes: s.TeamsRoutes, TeamsAddresses: s.TeamsAddresses, TeamsHeartbeat: 60 * 24 * time.Hour, WebhookURL: s.WebhookURL, WebhookSecret: s.WebhookSecret, WorkspaceResourceID: workspace,
-		Portal: portal.Azure, AlertsEndpoint: "https://x.westeurope-1.ingest.monitor.azure.com", AlertsRule: "dcr-0a", AlertsStream: "Custom-Other",
+		Portal: portal.Azure, AlertsEndpoint: "https://x.usgovvirginia-1.ingest.monitor.azure.us", AlertsRule: "dcr-0a", AlertsStream: "Custom-Other",
 		SentinelWorkspace: workspace, LogLevel: slog.LevelWarn, given: s.given,
 	}
 	if diff := cmp.Diff(fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", s)); diff != "" {

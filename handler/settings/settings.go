@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,7 @@ type variables struct {
 	MinSeverity          choice     `split_words:"true" default:"informational" choices:"informational,low,medium,high" desc:"Alerts of a lower severity are recorded and sent nowhere."`
 	RiskCutoff           number     `split_words:"true" desc:"Alerts whose risk score is known and not above this are recorded and sent nowhere. The published rule uses 20."`
 	TeamsWebhookURL      workflow   `group:"Teams" split_words:"true" desc:"The address of a Workflows webhook of Microsoft Teams that alerts are posted to. It is a secret."`
+	TeamsAuth            choice     `split_words:"true" default:"signature" choices:"signature,identity" desc:"How a Teams webhook knows who posts: signature, by its address alone, or identity, by a token of the app's identity, so that the address is no secret. _ and the name of a further webhook behind it is for that one."`
 	TeamsMaxCards        number     `split_words:"true" default:"5" min:"1" desc:"How many alerts of a rule a tick posts one by one; more are one card."`
 	TeamsRoutes          routes     `split_words:"true" desc:"Webhooks of their own for severities or rules, with space between them, such as High=https://... or RULE-ID=https://... It is a secret."`
 	TeamsHeartbeat       period     `split_words:"true" default:"30d" min:"24h" max:"2136h" desc:"After how long without a card a webhook is sent one that says that all is well, or not: workflows go off when nothing triggers them for 90 days. PUSHBACK_WEBHOOK_URL, too. off sends none."`
@@ -137,6 +139,16 @@ type Settings struct {
 // Given reports whether a setting is set, rightly or not. The name is without the
 // prefix.
 func (s Settings) Given(name string) bool { return s.given[Prefix+"_"+name] }
+
+// CountGiven returns how many settings are set.
+func (s Settings) CountGiven() (n int) {
+	for _, is := range s.given {
+		if is {
+			n++
+		}
+	}
+	return n
+}
 
 // plain returns the values.
 func (v *variables) plain() Settings {
@@ -283,13 +295,15 @@ func ReadFor(command string) (Settings, error) {
 	if s.TeamsRoutes.text() != "" && s.Routes != "" {
 		problems = append(problems, fmt.Errorf("the settings %s_ROUTES and %[1]s_TEAMS_ROUTES are both set: expected one of them. What the second says, the file can say as well", Prefix))
 	}
-	addresses, wrong := readAddresses(given)
+	s.identify(&problems)
+	addresses, wrong := readAddresses(given, s.TeamsAuth.value, s.Cloud.value)
 	if problems = append(problems, wrong...); len(addresses) > 0 && s.TeamsWebhookURL.value.IsZero() && s.TeamsWebhookURL.text() == "" {
 		problems = append(problems, fmt.Errorf("the setting %s is set without %s: expected that too, for what no route takes", addresses[0].Name, TeamsAddress))
 	}
 	if (s.AlertsEndpoint.text() == "") != (s.AlertsRule.text() == "") {
 		problems = append(problems, fmt.Errorf("of the settings %s_ALERTS_ENDPOINT and %[1]s_ALERTS_RULE one is set: expected both or none", Prefix))
 	}
+	problems = append(problems, s.elsewhere()...)
 	// What is set for them would be refused by an address that is nobody's any more.
 	if s.Cloud.value == "china" {
 		for _, set := range []struct{ name, text string }{{"ALERTS_ENDPOINT", s.AlertsEndpoint.text()}, {"SENTINEL_WORKSPACE", s.SentinelWorkspace.text()}} {
@@ -321,14 +335,29 @@ func unresolvedError(key string) error {
 		"and that the secret exists, and restart the app; outside the app, set it to the secret itself", key)
 }
 
-// keys lists the names of the settings in the order of the fields.
+// keys lists the names of the settings in the order of the fields. The library tells
+// them to a template alone, and with package text/template in it the program is a
+// seventh larger: see printHelp of the handler.
 func keys() []string {
-	var names strings.Builder
-	if err := envconfig.Usagef(Prefix, &variables{}, &names, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
-		panic(err) // the tags are part of the program
+	t := reflect.TypeFor[variables]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		field := t.Field(i)
+		name := field.Tag.Get("envconfig")
+		if name == "" {
+			name = field.Name
+			if field.Tag.Get("split_words") == "true" {
+				name = capital.ReplaceAllString(name, "${1}${3}_${2}${4}")
+			}
+		}
+		names[i] = strings.ToUpper(Prefix + "_" + name)
 	}
-	return strings.Fields(names.String())
+	return names
 }
+
+// capital is where a word begins in a field's name: QueryRate is two, and TeamsWebhookURL
+// and TeamsURLList three.
+var capital = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
 // Unknown lists the variables that look like settings and are none:
 // one that is misspelt does nothing, and nobody would know.

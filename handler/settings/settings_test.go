@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/kelseyhightower/envconfig"
 )
 
 func TestSettingsOfServe(t *testing.T) {
@@ -114,5 +117,17 @@ func TestPeriod(t *testing.T) {
 		if p.read(text, limits) == "" || p.Duration != 0 {
 			t.Errorf("%q is taken for %s", text, p.Duration)
 		}
+	}
+}
+
+// TestKeys compares the names with those that the library reads.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	var usage strings.Builder
+	if err := envconfig.Usagef(Prefix, &variables{}, &usage, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Fields(usage.String()), keys()); diff != "" {
+		t.Errorf("(-the library's +ours)\n%s", diff)
 	}
 }

@@ -9,26 +9,44 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"pushback/detect/input"
 	"pushback/detect/transport"
+	"pushback/handler/telemetry/otlp"
 )
 
-// mostAnswer is how many bytes of a collector's answer are read.
-const mostAnswer = 64 << 10
-
-// collectorClient returns what sends a signal, TRACES or METRICS, to its
-// collector. It is the exporters' own, but that it follows no redirect, along
-// which would go the headers that the collector knows a sender by, and reads no
-// headers without end. The exporters leave the variables about certificates and
-// the time to whoever brings a client:
+// collector returns where a signal, TRACES or METRICS, goes, as OpenTelemetry's variables
+// say. They are checked before: see exportedSignals.
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/
-func collectorClient(signal string) (*http.Client, error) {
+func collector(signal string) (*otlp.Collector, error) {
 	either := func(name string) (value, of string) {
 		own, all := "OTEL_EXPORTER_OTLP_"+signal+"_"+name, "OTEL_EXPORTER_OTLP_"+name
 		return cmp.Or(variable(own), variable(all)), own
 	}
+	c := &otlp.Collector{Endpoint: variable("OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT")}
+	if c.Endpoint == "" { // the address of all signals, each of which has a path of its own
+		c.Endpoint = strings.TrimRight(variable("OTEL_EXPORTER_OTLP_ENDPOINT"), "/") + "/v1/" + strings.ToLower(signal)
+	}
+	headers, _ := either("HEADERS")
+	c.Header = readHeaders(headers)
+	switch compression, name := either("COMPRESSION"); compression {
+	case "", "none":
+	case "gzip":
+		c.Gzip = true
+	default:
+		return nil, fmt.Errorf("%s is neither gzip nor none", name)
+	}
+	var err error
+	c.Client, err = collectorClient(either)
+	return c, err
+}
+
+// collectorClient returns what requests go through. It follows no redirect, along
+// which would go the headers that the collector knows a sender by, and reads no
+// headers without end.
+func collectorClient(either func(name string) (value, of string)) (*http.Client, error) {
 	carrier := transport.New(10 * time.Second)
 	if file, name := either("CERTIFICATE"); file != "" {
 		text, err := readPEM(file)

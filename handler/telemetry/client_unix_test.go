@@ -25,7 +25,7 @@ func TestCertificatesThatBlock(t *testing.T) {
 		for name, value := range variables {
 			t.Setenv(name, value)
 		}
-		if _, err := collectorClient("TRACES"); !errors.Is(err, input.ErrNotRegular) {
+		if _, err := collector("TRACES"); !errors.Is(err, input.ErrNotRegular) {
 			t.Errorf("%v: error = %v", variables, err)
 		}
 		for name := range variables {

@@ -14,8 +14,6 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -26,6 +24,7 @@ import (
 
 	"pushback/detect"
 	"pushback/detect/secret"
+	"pushback/handler/telemetry/otlp"
 )
 
 // Telemetry exports a trace and metrics of each tick over OTLP. Nil exports
@@ -56,21 +55,19 @@ func Open(ctx context.Context, version string, log *slog.Logger) (*Telemetry, er
 	}
 	var spans sdktrace.SpanExporter
 	if withTraces {
-		client, err := collectorClient("TRACES")
+		to, err := collector("TRACES")
 		if err != nil {
 			return nil, err
 		}
-		if spans, err = otlptracehttp.New(ctx, otlptracehttp.WithHTTPClient(client), otlptracehttp.WithMaxResponseSize(mostAnswer)); err != nil {
-			return nil, err
-		}
+		spans = otlp.NewTraces(to)
 	}
 	var points sdkmetric.Exporter
 	if withMetrics {
-		client, err := collectorClient("METRICS")
+		to, err := collector("METRICS")
 		if err != nil {
 			return nil, err
 		}
-		if points, err = otlpmetrichttp.New(ctx, otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithMaxResponseSize(mostAnswer)); err != nil {
+		if points, err = otlp.NewMetrics(to, variable); err != nil {
 			return nil, err
 		}
 	}

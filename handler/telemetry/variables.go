@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -45,8 +46,7 @@ func exportedSignals() (traces, metrics bool, err error) {
 
 func variable(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 
-// checkEndpoint says what is wrong with an endpoint, which the exporters would
-// ignore. It does not repeat it, since there may be a password in it.
+// checkEndpoint says what is wrong with an endpoint. It does not repeat it, since there may be a password in it.
 func checkEndpoint(name, text string) error {
 	if text == "" {
 		return nil
@@ -63,8 +63,8 @@ func checkEndpoint(name, text string) error {
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 
-// checkHeaders says whether a list of headers is wrong. The exporters would
-// write the secret in it to standard error.
+// checkHeaders says whether a list of headers is wrong. It does not repeat it, since
+// there is a secret in it.
 func checkHeaders(name, text string) error {
 	if text == "" {
 		return nil
@@ -76,4 +76,16 @@ func checkHeaders(name, text string) error {
 		}
 	}
 	return nil
+}
+
+// readHeaders reads a list of headers that was checked.
+func readHeaders(text string) http.Header {
+	headers := http.Header{}
+	for header := range strings.SplitSeq(text, ",") {
+		if key, value, found := strings.Cut(header, "="); found {
+			value, _ = url.PathUnescape(value)
+			headers.Set(strings.TrimSpace(key), strings.TrimSpace(value))
+		}
+	}
+	return headers
 }

@@ -11,6 +11,9 @@ param location string
 @description('Tags.')
 param tags Tags
 
+@description('What azd finds the app by, or nothing.')
+param serviceName string
+
 @description('Resource id of the app\'s identity.')
 param identityId string
 
@@ -40,15 +43,30 @@ param subnetId string
 @description('Settings of Pushback, by name.')
 param settings Settings
 
+@description('Where the host finds the storage account by its name alone: it takes one for an account of the public cloud.')
+var storageByName = { AzureWebJobsStorage__accountName: storageName }
+
+@description('Where the host finds the storage account in another cloud.')
+var storageByAddress = {
+  AzureWebJobsStorage__blobServiceUri: 'https://${storageName}.blob.${environment().suffixes.storage}'
+  AzureWebJobsStorage__queueServiceUri: 'https://${storageName}.queue.${environment().suffixes.storage}'
+  AzureWebJobsStorage__tableServiceUri: 'https://${storageName}.table.${environment().suffixes.storage}'
+}
+
+@description('Where the host finds the storage account.')
+var hostStorage = environment().name == 'AzureCloud' ? storageByName : storageByAddress
+
 @description('Settings that the Functions host reads.')
 var hostSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   AZURE_CLIENT_ID: identityClientId
-  AzureWebJobsStorage__accountName: storageName
   AzureWebJobsStorage__clientId: identityClientId
   AzureWebJobsStorage__credential: 'managedidentity'
 }
+
+@description('Tags of the app. That of azd is on it alone: azd wants to find one resource by it.')
+var appTags = empty(serviceName) ? tags : union(tags, { 'azd-service-name': serviceName })
 
 // https://learn.microsoft.com/azure/templates/microsoft.web/serverfarms
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -75,7 +93,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_213: there is no health check on Flex Consumption; the alert rules watch the ticks instead
   name: name
   location: location
-  tags: tags
+  tags: appTags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -120,7 +138,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   // https://learn.microsoft.com/azure/templates/microsoft.web/sites/config-appsettings
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, settings)
+    properties: union(hostSettings, hostStorage, settings)
   }
 
   // Packages are deployed as an identity of Entra ID, not with the app's publishing password.

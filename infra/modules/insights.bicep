@@ -59,6 +59,9 @@ resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 @description('Resource id of the component.')
 output id string = component.id
 
+@description('Resource id of the workspace that keeps the telemetry.')
+output workspaceId string = create ? workspaceResourceId : component.properties.WorkspaceResourceId
+
 @description('Region of the component.')
 output location string = create ? location : component.location
 

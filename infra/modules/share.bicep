@@ -118,6 +118,7 @@ module app 'app.bicep' = {
     name: name
     location: location
     tags: tags
+    serviceName: '' // azd deploys to the first app
     identityId: identity.id
     identityClientId: identity.properties.clientId
     storageName: storageName

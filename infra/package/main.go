@@ -12,9 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +21,7 @@ import (
 	"pushback/detect/route"
 	"pushback/detect/rule"
 	"pushback/detect/silence"
+	"pushback/infra/binary"
 )
 
 func main() {
@@ -30,13 +29,20 @@ func main() {
 	out := flag.String("o", "pushback.zip", "the file to write")
 	rules := flag.String("rules", "", "a folder of rules of your own to package beside the shipped ones, or, with the id of one, in its place")
 	version := flag.String("version", "", "the version to stamp (default: what git describe says)")
+	commit := flag.String("commit", "", "the commit to stamp (default: what git says)")
+	date := flag.String("date", "", "the time of the commit to stamp, as 2026-03-17T08:00:00Z (default: what git says)")
 	arch := flag.String("arch", "amd64", "the architecture of the app: Flex Consumption has amd64")
+	built := flag.String("binary", "", "the handler for Linux, built by infra/binary, to package instead of building one")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "package: unknown argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	if err := build(*root, *out, *rules, *version, *arch); err != nil {
+	stamp, err := stampOf(*root, *version, *commit, *date)
+	if err == nil {
+		err = build(*root, *out, *rules, *built, stamp, *arch)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
 	}
@@ -46,79 +52,42 @@ func main() {
 // sets PUSHBACK_RULES=rules.
 const shippedRules = "detect/rule"
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
-
-func build(root, out, rules, version, arch string) error {
-	if version == "" {
-		var err error
-		if version, err = describe(root); err != nil {
-			return fmt.Errorf("git does not say the version, so give one by -version: %w", err)
+// stampOf returns what the binary is to say of its sources: what is given, and what git says.
+func stampOf(root, version, commit, date string) (binary.Version, error) {
+	stamp, err := binary.Describe(root)
+	if err != nil && version == "" {
+		return stamp, fmt.Errorf("git does not say the version, so give one by -version: %w", err)
+	}
+	stamp.Name, stamp.Commit = cmp.Or(version, stamp.Name), cmp.Or(commit, stamp.Commit)
+	if date != "" {
+		if stamp.Date, err = time.Parse(time.RFC3339, date); err != nil {
+			return stamp, fmt.Errorf("the date of the commit: %w", err)
 		}
 	}
-	if !plain.MatchString(version) {
-		return fmt.Errorf("the version %q is not a word of letters, digits and ._+-", version)
-	}
+	return stamp, stamp.Check()
+}
+
+func build(root, out, rules, built string, stamp binary.Version, arch string) error {
 	packaged, err := rulesOf(root, rules)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "package")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "handler")
-	if err := compile(root, binary, version, arch); err != nil {
-		return fmt.Errorf("building the binary: %w", err)
+	if built == "" {
+		dir, err := os.MkdirTemp("", "package")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		built = filepath.Join(dir, "handler")
+		if err := binary.Compile(root, built, stamp, binary.Target{OS: "linux", Arch: arch, Pinned: true}); err != nil {
+			return fmt.Errorf("building the binary: %w", err)
+		}
 	}
 	return write(out, append([]file{
-		{"bin/handler", binary, 0o755},
+		{"bin/handler", built, 0o755},
 		{"function-app/function.json", filepath.Join(root, "function-app/function.json"), 0o644},
 		{"host.json", filepath.Join(root, "host.json"), 0o644},
 	}, packaged...))
-}
-
-// describe returns what git calls the sources. Files that it does not track
-// are compiled too, so they make them dirty as well.
-func describe(root string) (string, error) {
-	version, err := git(root, "describe", "--tags", "--always")
-	if err != nil {
-		return "", err
-	}
-	changes, err := git(root, "status", "--porcelain", "--untracked-files=normal")
-	if err != nil {
-		return "", err
-	}
-	if changes != "" {
-		version += "-dirty"
-	}
-	return version, nil
-}
-
-func git(root string, args ...string) (string, error) {
-	out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
-	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(failed.Stderr)))
-	}
-	return strings.TrimSpace(string(out)), err
-}
-
-// compile builds the binary with the Go that go.mod names. What may be set of
-// Go's variables on one machine and not on another has one value here, and the
-// lowest level of the processor: the app's is not known.
-func compile(root, binary, version, arch string) error {
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off",
-		"GOWORK=off", "GOFLAGS=-mod=readonly") // an empty one would be that of go env -w
-	ask := exec.Command("go", "list", "-m", "-f", "{{.GoVersion}}")
-	ask.Dir, ask.Env, ask.Stderr = root, env, os.Stderr
-	language, err := ask.Output()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-tags=grpcnotrace", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.version="+version, "-o", binary, "./handler")
-	cmd.Dir, cmd.Stderr = root, os.Stderr
-	cmd.Env = append(env, "GOTOOLCHAIN=go"+strings.TrimSpace(string(language)))
-	return cmd.Run()
 }
 
 type file struct {
@@ -240,8 +209,8 @@ func regular(dir string) (string, error) {
 	})
 }
 
-// long ago, since a zip has times and ours must not differ.
-var stamp = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+// zipTime is long ago, since a zip has times and ours must not differ.
+var zipTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // write makes the zip, whole or not at all.
 func write(out string, files []file) (err error) {
@@ -268,7 +237,7 @@ func write(out string, files []file) (err error) {
 }
 
 func add(w *zip.Writer, f file) error {
-	header := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: stamp}
+	header := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: zipTime}
 	header.SetMode(f.mode)
 	to, err := w.CreateHeader(header)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -94,48 +93,5 @@ func TestRules(t *testing.T) {
 				t.Errorf("packaged (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestDescribe(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if _, err := describe(dir); err == nil || !strings.Contains(err.Error(), "not a git repository") {
-		t.Errorf("outside of a repository: %v", err)
-	}
-	run := func(args ...string) {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "tag.gpgSign=false", "-c", "commit.gpgSign=false"}, args...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %s: %v: %s", args, err, out)
-		}
-	}
-	put := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := func(version string) {
-		t.Helper()
-		if got, err := describe(dir); got != version || err != nil {
-			t.Errorf("%q, want %q: %v", got, version, err)
-		}
-	}
-	run("init", "-q")
-	put("a.go", "package a")
-	put(".gitignore", "*.zip")
-	run("add", ".")
-	run("commit", "-qm", "a")
-	run("tag", "v1.2.3")
-	put("pushback.zip", "ignored")
-	want("v1.2.3")
-	put("b.go", "package a")
-	want("v1.2.3-dirty")
-	run("add", ".")
-	run("commit", "-qm", "b")
-	put("a.go", "package b")
-	if got, err := describe(dir); err != nil || !strings.HasPrefix(got, "v1.2.3-1-g") || !strings.HasSuffix(got, "-dirty") {
-		t.Errorf("%q: %v", got, err)
 	}
 }

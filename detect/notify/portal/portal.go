@@ -44,11 +44,45 @@ type Links struct {
 	// WorkspaceResourceID is the workspace in Azure Resource Manager,
 	// /subscriptions/.../workspaces/NAME, whose Logs are linked to.
 	WorkspaceResourceID string
-	// NoPortal leaves out all that lead to the portals: those that there are lead to
-	// those of the public cloud.
+	// Cloud is the one whose portals are linked to: public, which nothing is too,
+	// usgovernment or china.
+	Cloud string
+	// NoPortal leaves out all that lead to the portals.
 	NoPortal bool
 	// Build is the version of Pushback, to be shown, or nothing.
 	Build string
+}
+
+// sites are the portals of a cloud, without the slash at their ends.
+type sites struct {
+	azure, entra string
+	defender     string // nothing where there is none
+}
+
+// clouds lists the portals by cloud.
+// https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
+// https://learn.microsoft.com/defender-xdr/usgov
+// https://learn.microsoft.com/azure/china/resources-developer-guide
+var clouds = map[string]sites{
+	"":             {"https://portal.azure.com", "https://entra.microsoft.com", "https://security.microsoft.com"},
+	"public":       {"https://portal.azure.com", "https://entra.microsoft.com", "https://security.microsoft.com"},
+	"usgovernment": {"https://portal.azure.us", "https://entra.microsoft.us", "https://security.microsoft.us"},
+	"china":        {"https://portal.azure.cn", "https://entra.microsoftonline.cn", ""},
+}
+
+// In returns the portal where links lead in a cloud: the Azure portal where there is no
+// Defender portal.
+func (p Portal) In(cloud string) Portal {
+	if clouds[cloud].defender == "" {
+		return Azure
+	}
+	return p
+}
+
+// IncidentURL returns where the Azure portal of a cloud shows an incident of Sentinel by
+// its resource id.
+func IncidentURL(cloud, id string) string {
+	return clouds[cloud].azure + "/#asset/Microsoft_Azure_Security_Insights/Incident" + id
 }
 
 // The most that one alert links to and asks for. With two users an update has six
@@ -133,10 +167,10 @@ var number = regexp.MustCompile(`^[0-9]{1,12}$`)
 
 // user returns the link to a user's page.
 func (l Links) user(title, id string) Link {
-	if l.Portal == Defender {
-		return open(title+" in Defender", "https://security.microsoft.com/user?aad="+id+"&tab=overview")
+	if l.Portal.In(l.Cloud) == Defender {
+		return open(title+" in Defender", clouds[l.Cloud].defender+"/user?aad="+id+"&tab=overview")
 	}
-	return open(title+" in Entra", "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/"+id)
+	return open(title+" in Entra", clouds[l.Cloud].entra+"/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/"+id)
 }
 
 // search returns the link to a query, or none where it is not known which
@@ -144,13 +178,13 @@ func (l Links) user(title, id string) Link {
 // cut it.
 func (l Links) search(what, query, period string) []Link {
 	switch {
-	case l.Portal == Defender:
-		return []Link{open(what+" in Defender", "https://security.microsoft.com/v2/advanced-hunting?query="+packedForDefender(query)+"&timeRangeId=week")}
+	case l.Portal.In(l.Cloud) == Defender:
+		return []Link{open(what+" in Defender", clouds[l.Cloud].defender+"/v2/advanced-hunting?query="+packedForDefender(query)+"&timeRangeId=week")}
 	case l.WorkspaceResourceID == "":
 		return nil
 	}
 	return []Link{open(what+" in Logs", fmt.Sprintf(
-		"https://portal.azure.com/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/%s/source/LogsBlade.AnalyticsShareLinkToQuery/q/%s/timespan/%s",
+		"%s/#blade/Microsoft_Azure_Monitoring_Logs/LogsBlade/resourceId/%s/source/LogsBlade.AnalyticsShareLinkToQuery/q/%s/timespan/%s", clouds[l.Cloud].azure,
 		url.QueryEscape(l.WorkspaceResourceID), url.QueryEscape(packed(query)), url.QueryEscape(period)))}
 }
 
@@ -175,11 +209,20 @@ func incident(address string) bool {
 	if err != nil || u.Scheme != "https" || u.User != nil || u.String() != address {
 		return false
 	}
-	if u.Host == "security.microsoft.com" { // the Defender portal
-		return len(u.Path) > 1
+	for _, s := range clouds {
+		switch "https://" + u.Host {
+		case s.defender:
+			return len(u.Path) > 1
+		case s.azure:
+			return u.Fragment != ""
+		}
 	}
-	return u.Fragment != "" && slices.Contains([]string{"portal.azure.com", "portal.azure.us", "portal.azure.cn"}, u.Host)
+	return u.Host == defenderOfDoD && len(u.Path) > 1
 }
+
+// defenderOfDoD is the Defender portal of the Department of Defense, which is in the cloud
+// usgovernment with others. Its incidents say so themselves.
+const defenderOfDoD = "security.apps.mil"
 
 // guidance reports whether an address is one that a rule may name: see
 // the rule package.

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func queryOf(t *testing.T, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Host == "security.microsoft.com" {
+	if strings.HasPrefix(u.Host, "security.microsoft.") {
 		if u.Path != "/v2/advanced-hunting" || u.Query().Get("timeRangeId") != "week" || u.RawQuery != "query="+u.Query().Get("query")+"&timeRangeId=week" {
 			t.Errorf("the address is %s", address)
 		}
@@ -112,7 +113,10 @@ func TestOf(t *testing.T) {
 		{"Defender with an incident", known, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Incident 4711", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
 		{"Azure", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace}, []string{"Alert in Logs", "Sign-ins in Logs", "User in Entra", "Runbook"}, []string{"contoso.example", "portal.azure.com", "entra.microsoft.com"}},
 		{"Azure without a workspace", sample(), Links{Portal: Azure, Table: "PushbackAlerts_CL"}, []string{"User in Entra", "Runbook"}, []string{"contoso.example", "entra.microsoft.com"}},
-		{"another cloud", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", NoPortal: true}, []string{"Runbook"}, []string{"contoso.example"}},
+		{"no portal", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", NoPortal: true}, []string{"Runbook"}, []string{"contoso.example"}},
+		{"Defender of the US Government", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", Cloud: "usgovernment"}, []string{"Alert in Defender", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.us"}},
+		{"Azure of the US Government", sample(), Links{Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace, Cloud: "usgovernment"}, []string{"Alert in Logs", "Sign-ins in Logs", "User in Entra", "Runbook"}, []string{"contoso.example", "portal.azure.us", "entra.microsoft.us"}},
+		{"China, which has no Defender", sample(), Links{Portal: Defender, Table: "PushbackAlerts_CL", WorkspaceResourceID: workspace, Cloud: "china"}, []string{"Alert in Logs", "Sign-ins in Logs", "User in Entra", "Runbook"}, []string{"contoso.example", "portal.azure.cn", "entra.microsoftonline.cn"}},
 		{"an incident that is none", forged, Links{Portal: Defender}, []string{"Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
 		{"a number that is none", unnumbered, Links{Portal: Defender}, []string{"Incident", "Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
 		{"an id that is none", hostile, Links{Portal: Defender, Table: "PushbackAlerts_CL"}, []string{"Sign-ins in Defender", "User in Defender", "Runbook"}, []string{"contoso.example", "security.microsoft.com"}},
@@ -124,7 +128,7 @@ func TestOf(t *testing.T) {
 		for _, link := range Of(test.a, test.l) {
 			titles = append(titles, link.Title)
 			u, err := url.Parse(link.URL)
-			if err != nil || u.Scheme != "https" || !strings.Contains(strings.Join(test.hosts, " "), u.Host) {
+			if err != nil || u.Scheme != "https" || !slices.Contains(test.hosts, u.Host) {
 				t.Errorf("%s: %s leads to %s", test.name, link.Title, link.URL)
 			}
 			switch {
@@ -145,12 +149,31 @@ func TestOf(t *testing.T) {
 				if q := queryOf(t, link.URL); !strings.Contains(q, "SigninLogs") || !strings.Contains(q, userID) || !strings.Contains(q, "(datetime(2026-03-17T08:00:00Z) .. datetime("+end+"))") {
 					t.Errorf("%s: the query is %s", test.name, q)
 				}
-			case link.Title == "User in Defender" && link.URL != "https://security.microsoft.com/user?aad="+userID+"&tab=overview":
+			case link.Title == "User in Defender" && link.URL != "https://"+u.Host+"/user?aad="+userID+"&tab=overview":
 				t.Errorf("%s: the user is at %s", test.name, link.URL)
 			}
 		}
 		if diff := cmp.Diff(test.want, titles); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// An address is one of an incident if it is of a portal of any cloud.
+func TestIncidentOfClouds(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"https://security.microsoft.com/incident2/1": true, "https://security.microsoft.us/incident2/1": true, "https://security.apps.mil/incident2/1": true,
+		IncidentURL("public", workspace+"/x"): true, IncidentURL("usgovernment", workspace+"/x"): true, IncidentURL("china", workspace+"/x"): true, IncidentURL("", workspace): true,
+		"https://security.microsoft.com/": false, "https://security.apps.mil": false, "https://portal.azure.us/": false, "https://entra.microsoft.us/#x": false, "https:///incident2/1": false,
+	} {
+		if incident(address) != want {
+			t.Errorf("%s: %v", address, !want)
+		}
+	}
+	for cloud, want := range map[string]string{"public": "https://portal.azure.com/#asset/", "usgovernment": "https://portal.azure.us/#asset/", "china": "https://portal.azure.cn/#asset/"} {
+		if got := IncidentURL(cloud, "/subscriptions/1"); got != want+"Microsoft_Azure_Security_Insights/Incident/subscriptions/1" {
+			t.Errorf("%s: %s", cloud, got)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/securityinsights/armsecurityinsights/v2"
 
 	"pushback/detect/alert"
+	"pushback/detect/notify/portal"
 	"pushback/detect/rule"
 )
 
@@ -284,6 +285,5 @@ func (d *Destination) urlOf(i armsecurityinsights.Incident, id string) string {
 	if p := i.Properties; p != nil && value(p.IncidentURL) != "" {
 		return *p.IncidentURL
 	}
-	return "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident" + d.workspace.String() +
-		"/providers/Microsoft.SecurityInsights/Incidents/" + id
+	return portal.IncidentURL(d.links.Cloud, d.workspace.String()+"/providers/Microsoft.SecurityInsights/Incidents/"+id)
 }

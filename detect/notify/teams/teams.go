@@ -15,10 +15,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
 	"pushback/detect/alert"
 	"pushback/detect/notify"
 	"pushback/detect/notify/post"
 	"pushback/detect/notify/text"
+	"pushback/detect/secret"
 	"pushback/detect/transport"
 )
 
@@ -44,6 +47,8 @@ type Options struct {
 	// Timeout limits one request, waiting for its turn not included. Zero is
 	// 20 seconds.
 	Timeout time.Duration
+	// Credential is the app's identity, for the webhooks that take its tokens.
+	Credential azcore.TokenCredential
 	// Transport sends the requests. Without it they are sent as usual.
 	Transport http.RoundTripper
 	// Now and Sleep are the clock. Without them it is the system's. Sleep
@@ -55,6 +60,7 @@ type Options struct {
 // Teams is a channel behind a webhook. It may be used concurrently.
 type Teams struct {
 	options Options
+	tokens  tokens
 	other   channel   // for what has no route
 	routes  []channel // in the order of the options'
 	named   []channel // likewise
@@ -80,13 +86,20 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 	if options.Sleep == nil {
 		options.Sleep = transport.Sleep
 	}
-	t := &Teams{options: options}
+	t := &Teams{options: options, tokens: tokens{credential: options.Credential}}
 	// Two routes to one webhook share what it may be sent. Two webhooks have
 	// different names, also in the rare case that their first digits are the
 	// same.
 	all, names := map[string]channel{}, map[string]bool{}
+	var problem error
 	add := func(w WebhookURL) channel {
 		key := w.reveal().String()
+		if c, known := all[key]; known && c.webhook.audience != w.audience {
+			problem = fmt.Errorf("teams: %s is posted to both with the app's identity and without", w)
+		}
+		if w.audience != "" && options.Credential == nil {
+			problem = fmt.Errorf("teams: there is no identity to post to %s with", w)
+		}
 		if _, known := all[key]; !known {
 			name := w.String()
 			if names[name] {
@@ -109,6 +122,9 @@ func New(webhook WebhookURL, options Options) (*Teams, error) {
 			return nil, errors.New("teams: a webhook that has a name of its own has none, or no address")
 		}
 		t.named = append(t.named, add(n.Webhook))
+	}
+	if problem != nil {
+		return nil, problem
 	}
 	return t, nil
 }
@@ -176,11 +192,37 @@ func summaryOf(severity alert.Severity, headline string) string {
 
 // post sends a message, once.
 func (t *Teams) post(ctx context.Context, webhook WebhookURL, body []byte) error {
-	answer, err := post.Once(ctx, t.options.Transport, t.options.Timeout, webhook.url, nil, body)
+	header, token, err := t.authorization(ctx, webhook)
 	if err != nil {
 		return err
 	}
+	answer, err := post.Once(ctx, t.options.Transport, t.options.Timeout, webhook.url, header, body)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		answer.Text = secret.Remove(answer.Text, token)
+		if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
+			t.tokens.forget(webhook.audience)
+		}
+	}
 	return t.verdict(answer, webhook, body)
+}
+
+// authorization returns the header that says who posts, if the webhook wants to know,
+// and the token in it. Without a token nothing is posted, which says nothing of the
+// alert: it is sent again.
+func (t *Teams) authorization(ctx context.Context, webhook WebhookURL) (header http.Header, token string, err error) {
+	if webhook.audience == "" {
+		return nil, "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
+	defer cancel()
+	token, err = t.tokens.of(ctx, webhook.audience, t.options.Now())
+	if err != nil {
+		return nil, "", &notify.Error{Err: fmt.Errorf("as the app's identity: %w", err), Shut: true}
+	}
+	return http.Header{"Authorization": {"Bearer " + token}}, token, nil
 }
 
 // encode writes JSON without the escapes that are for HTML: they make a card

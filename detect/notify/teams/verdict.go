@@ -35,10 +35,10 @@ func (t *Teams) verdict(said post.Answer, webhook WebhookURL, message []byte) er
 		}
 		if quoted := quotedStatus.FindString(answer); quoted != "" && about != http.StatusBadRequest && bytes.Contains(message, []byte(quoted)) {
 			// It may only repeat what it was sent, which comes from logs.
-			return &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200)), Unanswered: true}
+			return &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200), webhook.refused(status, errorCode(answer))), Unanswered: true}
 		}
 	}
-	e := &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200))}
+	e := &notify.Error{Err: refusal(status, inert(webhook.redact(answer), 200), webhook.refused(status, errorCode(answer)))}
 	switch {
 	case about == http.StatusRequestEntityTooLarge, about == http.StatusUnprocessableEntity:
 		e.Message = true
@@ -151,13 +151,36 @@ func aboutMessage(answer string) bool {
 	return bodyCode.MatchString(code)
 }
 
-// refusal is the error of an answer that is not success.
-func refusal(status int, answer string) error {
+// refused says why a workflow let nobody in and what to do, if its answer says that it
+// is that.
+func (w WebhookURL) refused(status int, code string) string {
+	const enter = "the object id of the app's identity, which handler check names, belongs under Allowed users of the workflow's trigger"
+	wantsOther := strings.EqualFold(code, "DirectApiAuthorizationRequired") || strings.EqualFold(code, "OAuthAccessPolicyNotFound")
+	wantsToken := wantsOther || strings.EqualFold(code, "MisMatchingOAuthClaims")
+	switch {
+	case status != http.StatusUnauthorized && status != http.StatusForbidden:
+		return ""
+	case w.audience != "" && wantsOther:
+		return "the workflow takes no token: let its trigger be started by Specific users in my tenant, and copy its address again. " + enter
+	case w.audience != "":
+		return "the workflow does not take the app's identity: " + enter + ", the workflow must be of the identity's tenant, and it takes some minutes until it counts"
+	case wantsToken && w.signed():
+		return "the workflow takes no signature, or another: copy the address from its trigger again. If only users of the tenant may start it, set PUSHBACK_TEAMS_AUTH=identity; " + enter
+	case wantsToken:
+		return "the workflow wants a token: set PUSHBACK_TEAMS_AUTH=identity; " + enter + ". Or let Anyone start it, and copy its address again"
+	}
+	return ""
+}
+
+// refusal is the error of an answer that is not success, with what else is known of why.
+func refusal(status int, answer, why string) error {
 	text := fmt.Sprintf("it answered %d", status)
 	if name := http.StatusText(status); name != "" {
 		text += " " + name
 	}
 	switch {
+	case why != "":
+		text += ": " + why
 	case status < 300:
 		text += " with an error in it"
 	case status < 400:

@@ -11,7 +11,12 @@ import (
 
 // WebhookURL is the address of a Workflows webhook. It is a secret and is never
 // printed: see [post.URL]. The zero value is no address.
-type WebhookURL struct{ url post.URL }
+type WebhookURL struct {
+	url post.URL
+	// audience is whom the token that goes with what is posted is made out to, or
+	// nothing: see WithIdentity.
+	audience string
+}
 
 // ParseWebhookURL reads an address. Its error does not quote the text.
 func ParseWebhookURL(text string) (WebhookURL, error) {
@@ -22,7 +27,7 @@ func ParseWebhookURL(text string) (WebhookURL, error) {
 	if strings.Trim(u.Reveal().Path, "/") == "" {
 		return WebhookURL{}, errors.New("teams: the webhook's address ends at its host: copy all of it from the workflow")
 	}
-	return WebhookURL{u}, nil
+	return WebhookURL{url: u}, nil
 }
 
 // IsZero reports whether it is no address.

@@ -1,6 +1,9 @@
 package teams
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // WebhookProblem is why an address may not be that of a workflow that takes cards.
 type WebhookProblem struct {
@@ -39,19 +42,17 @@ func (w WebhookURL) Problems() []WebhookProblem {
 		"teams.microsoft.com", "teams.cloud.microsoft", "adaptivecards.io", "adaptivecards.microsoft.com"):
 		add(true, "this is the address of a page ("+host+"), such as the designer's, which takes no cards: "+copyIt)
 		return problems
-	case of("logic.azure.com", "logic.azure.us"):
+	case of("logic.azure.com", "logic.azure.us", "logic.azure.cn"):
 		add(false, "workflows of Power Automate are no longer reached at addresses in logic.azure.com, only Logic Apps are: if this is one of Power Automate, "+copyIt+", which is in powerplatform.com now")
 	}
 	if strings.Contains(strings.ToLower(u.String()), "&amp;") {
 		add(true, "the address has &amp; where & belongs, so that it was copied out of HTML or XML: put & in the place of each &amp;")
 		return problems
 	}
-	signed := false
-	for name := range u.Query() {
-		signed = signed || strings.EqualFold(name, "sig")
-	}
-	if !signed {
-		add(of("logic.azure.com", "logic.azure.us", "powerplatform.com", "powerplatform.us"), "the address has no sig, the signature that a workflow asks for: copy all of it, to the end, and in a shell put it in single quotes")
+	if !w.signed() && w.audience == "" {
+		certain := slices.ContainsFunc(workflowHosts, func(h workflowHost) bool { return of(h.domain) })
+		add(certain, "the address has no sig, the signature that a workflow asks for: copy all of it, to the end, and in a shell put it in single quotes. "+
+			"If only users of the tenant may start the workflow it needs none: set PUSHBACK_TEAMS_AUTH=identity")
 	}
 	return problems
 }

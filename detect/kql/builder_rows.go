@@ -1,0 +1,154 @@
+package kql
+
+import (
+	"math"
+	"time"
+)
+
+// Cells are those of one column in rows that were taken apart elsewhere: either
+// Ints or Texts, an element for each row.
+type Cells struct {
+	Column int     // its position in the builder
+	Ints   []int64 // of a Bool, 0 or 1; of an Int or a Long; of a DateTime its Ticks; NullInt for null
+	Texts  []Span  // of a String, or the JSON of a Dynamic; an empty one is that of no cell
+}
+
+// NullInt stands for null among Cells.Ints.
+const NullInt = math.MinInt64
+
+// Span is where a text begins and ends in another.
+type Span struct{ From, To uint32 }
+
+// Append adds some of the rows at once. The spans are places in the text, which is
+// copied as far as it is needed.
+func (b *TableBuilder) Append(text []byte, cells []Cells, from, to int) {
+	for from < to {
+		at := b.row()
+		n := min(chunkRows-at, to-from)
+		for i := range cells {
+			c := &cells[i]
+			col := b.cols[c.Column]
+			col.room(at)
+			if c.Ints != nil {
+				col.addInts(c.Ints[from : from+n])
+			} else {
+				col.addTexts(text, c.Texts[from:from+n])
+			}
+			col.n += n
+		}
+		b.rows += n
+		from += n
+		b.filled()
+	}
+}
+
+// LeaveOut counts rows that pass no filter: see Keep. Of each it gets the time, in
+// ticks.
+func (b *TableBuilder) LeaveOut(ticks []int64) {
+	k := b.keeping
+	k.leftOut.rows += len(ticks)
+	if k.generated < 0 {
+		return
+	}
+	hour, n := int64(0), 0 // rows come in order of time, mostly
+	for _, tick := range ticks {
+		k.leftOut.times.min, k.leftOut.times.max = min(k.leftOut.times.min, tick), max(k.leftOut.times.max, tick)
+		if h := tick / ticksPerHour; h != hour {
+			if n > 0 {
+				k.leftOut.hours[hour] += n
+			}
+			hour, n = h, 0
+		}
+		n++
+	}
+	if n > 0 {
+		k.leftOut.hours[hour] += n
+	}
+}
+
+func (c *columnBuilder) addInts(ints []int64) {
+	from := len(c.ints)
+	c.ints = append(c.ints, ints...)
+	for i, n := range ints {
+		if n == NullInt && c.nulls == nil {
+			c.nulls = make([]bool, from+i, chunkRows)
+		}
+		if c.nulls != nil {
+			c.nulls = append(c.nulls, n == NullInt)
+		}
+		if n == NullInt {
+			c.ints[from+i] = 0
+		}
+	}
+}
+
+func (c *columnBuilder) addTexts(text []byte, spans []Span) {
+	if !c.isText() {
+		for _, s := range spans {
+			val := Value{}
+			if s.From != s.To {
+				val = parsedJSON(Value{kind: kindJSON, s: string(text[s.From:s.To])})
+			}
+			c.vals = append(c.vals, val)
+		}
+		return
+	}
+	for _, s := range spans {
+		c.text.add(text[s.From:s.To])
+	}
+}
+
+// Ticks gives an instant in units of 100 ns since the year 1, as a DateTime is
+// kept, and TickTime the instant of so many.
+func Ticks(t time.Time) int64 { return timeToTicks(t) }
+
+// TickTime is the inverse of Ticks.
+func TickTime(ticks int64) time.Time { return ticksToTime(ticks) }
+
+// ISOTicks reads a time that is written as logs mostly do: 2026-03-17T09:58:03Z,
+// with up to seven digits of a fraction. Of any other it reports false, and says
+// nothing of whether it is one.
+func ISOTicks(s []byte) (ticks int64, ok bool) {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) <= seconds || len(s) > seconds+len(".0000000Z") || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[len(s)-1] != 'Z' {
+		return 0, false
+	}
+	bad := byte(0)
+	two := func(at int) int {
+		tens, ones := s[at]-'0', s[at+1]-'0'
+		if tens > 9 || ones > 9 {
+			bad = 1
+		}
+		return int(tens)*10 + int(ones)
+	}
+	year, month, day := two(0)*100+two(2), two(5), two(8)
+	hour, minute, second := two(11), two(14), two(17)
+	if bad != 0 || year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || day > 28 && day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
+	ticks = int64(daysBefore(year, month, day))*ticksPerDay + int64(hour)*ticksPerHour + int64(minute)*ticksPerMinute + int64(second)*ticksPerSecond
+	fraction := s[seconds : len(s)-1]
+	if len(fraction) == 0 {
+		return ticks, true
+	}
+	if fraction[0] != '.' || len(fraction) == 1 {
+		return 0, false
+	}
+	unit := ticksPerSecond
+	for _, c := range fraction[1:] {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		unit /= 10
+		ticks += int64(c) * int64(unit)
+	}
+	return ticks, true
+}
+
+// Filter gives the filter that leaves rows out, or nil.
+func (b *TableBuilder) Filter() *RowFilter {
+	if b.keeping == nil {
+		return nil
+	}
+	return b.keeping.filter
+}
