@@ -25,7 +25,20 @@ import (
 // had not delivered yet.
 func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "detect", "ledger", "testdata", fmt.Sprintf("format%d.json", format)))
+	for _, key := range loadRows(t, table, fmt.Sprintf("format%d.json", format)) {
+		if strings.HasPrefix(key, "out:") {
+			owed = append(owed, key[strings.LastIndexByte(key, ':')+1:])
+		}
+	}
+	slices.Sort(owed)
+	return owed
+}
+
+// loadRows puts the rows of one of the ledger's files into a table, and returns
+// their keys.
+func loadRows(t *testing.T, table *ledgerTable, file string) (keys []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "detect", "ledger", "testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +54,9 @@ func loadFormer(t *testing.T, table *ledgerTable, format int) (owed []string) {
 		if _, err := table.client.AddEntity(t.Context(), entity, nil); err != nil {
 			t.Fatal(err)
 		}
-		if key := row["RowKey"].(string); strings.HasPrefix(key, "out:") {
-			owed = append(owed, key[strings.LastIndexByte(key, ':')+1:])
-		}
+		keys = append(keys, row["RowKey"].(string))
 	}
-	slices.Sort(owed)
-	return owed
+	return keys
 }
 
 // An upgrade reports nothing again that the version before reported, by

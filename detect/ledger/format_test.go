@@ -51,6 +51,12 @@ func loadFormat(t *testing.T, l *Ledger, format int) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
+	load(t, l, format, rows)
+}
+
+// load puts rows of a format into a ledger, as their text has them.
+func load(t *testing.T, l *Ledger, format int, rows []json.RawMessage) {
+	t.Helper()
 	for _, row := range rows {
 		i, err := decodeItem(row, false)
 		if err != nil {
