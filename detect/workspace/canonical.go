@@ -13,31 +13,30 @@ import (
 // number, the array or the time that reads like it, an empty text from null,
 // and an array from a text of its elements, whatever they hold. The order of an
 // object's keys does not matter, that of an array's elements does.
-func Canonical(value any) string { return string(appendCanonical(nil, value)) }
+func Canonical(value any) string {
+	var room [256]byte // for what an identity holds as a rule
+	return string(appendCanonical(room[:0], value))
+}
 
 // appendCanonical appends the encoding of a value: a letter for its kind, and
 // its length before all that can be long.
 func appendCanonical(b []byte, value any) []byte {
-	text := func(kind byte, s string) []byte {
-		b = binary.AppendUvarint(append(b, kind), uint64(len(s)))
-		return append(b, s...)
-	}
 	switch v := value.(type) {
 	case nil:
 		return append(b, 'n')
 	case string:
-		return text('s', v)
+		return appendKind(b, 's', v)
 	case bool:
 		if v {
 			return append(b, 't')
 		}
 		return append(b, 'f')
 	case json.Number:
-		return text('d', v.String())
+		return appendKind(b, 'd', v.String())
 	case time.Time:
-		return text('m', Text(v))
+		return appendKind(b, 'm', Text(v))
 	case time.Duration:
-		return text('p', Text(v))
+		return appendKind(b, 'p', Text(v))
 	case Dynamic:
 		return appendCanonical(b, v.Value())
 	case []any:
@@ -54,6 +53,11 @@ func appendCanonical(b []byte, value any) []byte {
 		}
 		return b
 	default: // the other numbers
-		return text('d', Text(v))
+		return appendKind(b, 'd', Text(v))
 	}
+}
+
+func appendKind(b []byte, kind byte, text string) []byte {
+	b = binary.AppendUvarint(append(b, kind), uint64(len(text)))
+	return append(b, text...)
 }

@@ -10,8 +10,8 @@ const (
 
 // remembering returns a parser that reads equal cells once. The rows of a large
 // result say the same of many things, such as an application or a reason, and
-// values cannot be changed, so that they may share them. Dynamic values that
-// are not remembered are parsed when they are asked for. It adds to held what
+// values cannot be changed, so that they may share them. Dynamic values are
+// parsed when they are asked for, but for those that are remembered. It adds to held what
 // the values take.
 func remembering(parse parser, held *int64) parser {
 	values := map[string]any{}
@@ -20,12 +20,11 @@ func remembering(parse parser, held *int64) parser {
 			return v, nil
 		}
 		v, err := parse(cell)
-		switch d, isDynamic := v.(Dynamic); {
-		case err != nil:
-		case len(cell) <= longestRemembered && len(values) < mostRemembered:
+		if err == nil && len(cell) <= longestRemembered && len(values) < mostRemembered {
+			if d, isDynamic := v.(Dynamic); isDynamic {
+				v = d.parsed()
+			}
 			values[string(cell)] = v
-		case isDynamic: // one of very many
-			v = d.unparsed()
 		}
 		*held += heldBytes(v)
 		return v, err

@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
-)
 
-var errNotJSON = errors.New("not JSON")
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // parser reads a cell, which it must not keep: it is a piece of a buffer.
 type parser func(cell json.RawMessage) (any, error)
@@ -40,7 +40,11 @@ func literal(cell json.RawMessage) (text string, ok bool, err error) {
 	case cell[0] == '"' && !bytes.ContainsRune(cell, '\\') && utf8.Valid(cell):
 		return string(cell[1 : len(cell)-1]), true, nil
 	case cell[0] == '"':
-		err = json.Unmarshal(cell, &text)
+		var room [1024]byte // of which an answer's cells seldom need more
+		if plain, err := jsontext.AppendUnquote(room[:0], cell); err == nil {
+			return string(plain), true, nil
+		}
+		err = json.Unmarshal(cell, &text) // which takes text that is not UTF-8
 		return text, err == nil, err
 	default:
 		return string(cell), true, nil
@@ -84,8 +88,8 @@ func parseDynamic(cell json.RawMessage) (any, error) {
 	if err != nil || !ok || text == "" {
 		return nil, err
 	}
-	d := NewDynamic(text)
-	if d.value == nil {
+	d := newDynamic([]byte(text))
+	if string(d.raw) == "null" {
 		return nil, nil // dynamic(null) is null
 	}
 	return d, nil
