@@ -21,7 +21,9 @@ func NewEventID(id string) EventID { return EventID(hexHash(eventKind, id)) }
 // as long, which is too short for what somebody else chooses.
 func FormerEventID(id string) EventID {
 	sum := sha256.Sum256([]byte(id))
-	return EventID(hex.EncodeToString(sum[:8]))
+	var digits [16]byte
+	hex.Encode(digits[:], sum[:8])
+	return EventID(digits[:])
 }
 
 // NewGroupMark returns the mark of a moment at which something of a group of

@@ -32,17 +32,24 @@ const (
 // hash returns the first half of the SHA-256 of texts.
 func hash(texts ...string) [hashBytes]byte {
 	h := sha256.New() // rather than of one text: there may be very many
-	var part []byte
+	var room [512]byte
+	part := room[:0]
 	for _, t := range texts {
-		part = append(binary.AppendUvarint(part[:0], uint64(len(t))), t...)
-		h.Write(part)
+		if part = appendText(part, t); len(part) > len(room)/2 {
+			h.Write(part)
+			part = part[:0]
+		}
 	}
-	return [hashBytes]byte(h.Sum(nil))
+	h.Write(part)
+	var sum [sha256.Size]byte
+	return [hashBytes]byte(h.Sum(sum[:0]))
 }
 
 func hexHash(texts ...string) string {
 	sum := hash(texts...)
-	return hex.EncodeToString(sum[:])
+	var digits [2 * hashBytes]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }
 
 // NewFingerprint returns the fingerprint of an identity: a rule and the values
@@ -50,23 +57,29 @@ func hexHash(texts ...string) string {
 // of their names and values does. A value must be written so that no other is
 // written the same.
 func NewFingerprint(ruleID string, identity []Field) Fingerprint {
-	return Fingerprint(hexHash(append([]string{identityKind}, identityTexts(ruleID, identity)...)...))
+	var room [mostRoom]string
+	return Fingerprint(hexHash(appendIdentity(append(room[:0], identityKind), ruleID, identity)...))
 }
 
 // FormerFingerprint returns the fingerprint that format 1 of the ledger has of
 // an identity, whose values are those of its time.
 func FormerFingerprint(ruleID string, identity []Field) Fingerprint {
-	return Fingerprint(hexHash(identityTexts(ruleID, identity)...))
+	var room [mostRoom]string
+	return Fingerprint(hexHash(appendIdentity(room[:0], ruleID, identity)...))
 }
 
-func identityTexts(ruleID string, identity []Field) []string {
-	identity = slices.SortedFunc(slices.Values(identity), func(a, b Field) int {
+// mostRoom is for how many texts of an identity there is room without an allocation.
+const mostRoom = 18
+
+func appendIdentity(texts []string, ruleID string, identity []Field) []string {
+	var room [mostRoom / 2]Field
+	identity = append(room[:0], identity...)
+	slices.SortFunc(identity, func(a, b Field) int {
 		if c := strings.Compare(a.Identifier, b.Identifier); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
-	texts := make([]string, 0, 2+2*len(identity))
 	texts = append(texts, ruleID)
 	for _, f := range identity {
 		texts = append(texts, f.Identifier, f.Value)
@@ -94,8 +107,12 @@ func Identity(activities []Activity) string {
 func encode(texts []string) []byte {
 	var out []byte
 	for _, t := range texts {
-		out = binary.AppendUvarint(out, uint64(len(t)))
-		out = append(out, t...)
+		out = appendText(out, t)
 	}
 	return out
+}
+
+func appendText(out []byte, text string) []byte {
+	out = binary.AppendUvarint(out, uint64(len(text)))
+	return append(out, text...)
 }

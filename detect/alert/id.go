@@ -1,8 +1,8 @@
 package alert
 
 import (
+	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,29 +21,38 @@ func NewGUID(texts ...string) string { return uuid.UUID(hash(texts...)).String()
 // the same id, in whatever order they come, so reporting an alert twice is
 // reporting the same alert.
 func NewID(ruleID string, activities []Activity) string {
-	return NewGUID(append([]string{alertKind, ruleID}, activityTexts(activities)...)...)
+	return NewGUID(activityTexts(activities, alertKind, ruleID)...)
 }
 
 // FormerID returns the id that an alert has in format 1 of the ledger.
 func FormerID(ruleID string, activities []Activity) string {
-	return uuid.NewSHA1(idSpace, encode(append([]string{ruleID}, activityTexts(activities)...))).String()
+	return uuid.NewSHA1(idSpace, encode(activityTexts(activities, ruleID))).String()
 }
 
-func activityTexts(activities []Activity) []string {
-	texts := make([]string, len(activities))
-	for i, a := range activities {
-		part := []string{
-			string(a.Fingerprint),
-			a.Span.Start.UTC().Format(time.RFC3339Nano),
-			a.Span.End.UTC().Format(time.RFC3339Nano),
-		}
+// activityTexts returns some texts, and one for each activity in an order that is
+// always the same.
+func activityTexts(activities []Activity, first ...string) []string {
+	texts := append(make([]string, 0, len(first)+len(activities)), first...)
+	var part []byte
+	for _, a := range activities {
+		part = appendText(part[:0], string(a.Fingerprint))
+		part = appendTime(part, a.Span.Start)
+		part = appendTime(part, a.Span.End)
 		for _, e := range a.Events {
-			part = append(part, string(e))
+			part = appendText(part, string(e))
 		}
-		texts[i] = string(encode(part))
+		texts = append(texts, string(part))
 	}
-	slices.SortFunc(texts, strings.Compare)
+	slices.Sort(texts[len(first):])
 	return texts
+}
+
+// appendTime appends a time as encode does its text.
+func appendTime(out []byte, t time.Time) []byte {
+	var room [2 * len(time.RFC3339Nano)]byte
+	text := t.UTC().AppendFormat(room[:0], time.RFC3339Nano)
+	out = binary.AppendUvarint(out, uint64(len(text)))
+	return append(out, text...)
 }
 
 // UpdateID returns the id of the update of an alert that has a kind of finding for
