@@ -82,7 +82,7 @@ func (l *Ledger) Unseen(ctx context.Context, q Question) (Answer, error) {
 	for i, a := range q.Activities {
 		who := h.index[a.Fingerprint]
 		switch {
-		case !h.isNews(who, a, q.eventsOf(i)):
+		case !h.isNews(who, a, func() []Event { return q.eventsOf(i) }):
 			what[i] = known
 		case q.Suppression > 0 && h.reported[who].After(q.Now.Add(-q.Suppression)):
 			what[i] = isSuppressed
@@ -356,14 +356,28 @@ func (h *history) spans(who int32, silenced bool) []alert.Span {
 	return spans
 }
 
-func (h *history) isNews(who int32, a alert.Activity, events []Event) bool {
+// isNews reports whether an activity is news. It asks for the activity's events only
+// if some are known: of most identities nothing was reported.
+func (h *history) isNews(who int32, a alert.Activity, eventsOf func() []Event) bool {
 	switch {
 	case len(a.Events) == 0:
 		return !a.Span.Covered(h.spansOf(who))
-	case len(events) == 0:
+	case !h.knowsAny(who):
+		return true
+	}
+	events := eventsOf()
+	if len(events) == 0 {
 		return slices.ContainsFunc(a.Events, func(id alert.EventID) bool { return !h.knows(who, Event{ID: id}) })
 	}
 	return slices.ContainsFunc(events, func(e Event) bool { return !h.knows(who, e) })
+}
+
+// knowsAny reports whether any event of an identity was reported.
+func (h *history) knowsAny(who int32) bool {
+	_, events := slices.BinarySearchFunc(h.events, who, func(e eventOf, who int32) int { return cmp.Compare(e.who, who) })
+	_, groups := slices.BinarySearchFunc(h.groups, who, func(g groupOf, who int32) int { return cmp.Compare(g.who, who) })
+	_, former := slices.BinarySearchFunc(h.former, who, func(f formerOf, who int32) int { return cmp.Compare(f.who, who) })
+	return events || groups || former
 }
 
 // knows reports whether an event was reported.
