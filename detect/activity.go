@@ -113,11 +113,12 @@ func (r rowReader) found() found {
 	f := found{activities: make([]alert.Activity, 0, n), rows: make([][]int, 0, n)}
 	index := make(map[key]int, n)
 	indexes := make([]int, n)
+	var identity []alert.Field // room for that of each row
 	for i, row := range r.table.Rows {
-		columns := r.identityColumns(row)
-		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, r.encoded(row, columns)), Span: r.spanOf(row)}
+		identity = r.encoded(identity[:0], row, r.identityColumns(row))
+		a := alert.Activity{Fingerprint: alert.NewFingerprint(r.ruleID, identity), Span: r.spanOf(row)}
 		k := key{a.Fingerprint, a.Span.Start, a.Span.End}
-		a.Events = recorded(r.eventsOf(row))
+		a.Events = r.recordedOf(row)
 		if j, ok := index[k]; ok {
 			f.rows[j] = append(f.rows[j], i)
 			f.activities[j].Events = mergedEvents(f.activities[j].Events, a.Events)
@@ -195,12 +196,11 @@ func isEmpty(value any) bool {
 	return false
 }
 
-// encoded returns the values of columns for comparing, each written so that no
+// encoded appends the values of columns for comparing, each written so that no
 // other is written the same.
-func (r rowReader) encoded(row []any, columns []int) []alert.Field {
-	fields := make([]alert.Field, len(columns))
-	for i, c := range columns {
-		fields[i] = alert.Field{Identifier: r.table.Columns[c].Name, Value: encodedIdentity(row[c], slices.Contains(r.addresses, c))}
+func (r rowReader) encoded(fields []alert.Field, row []any, columns []int) []alert.Field {
+	for _, c := range columns {
+		fields = append(fields, alert.Field{Identifier: r.table.Columns[c].Name, Value: encodedIdentity(row[c], slices.Contains(r.addresses, c))})
 	}
 	return fields
 }
@@ -306,28 +306,67 @@ const (
 // eventsOf returns the row's events.
 func (r rowReader) eventsOf(row []any) []ledger.Event {
 	var events []ledger.Event
-	for _, c := range r.events {
-		elements, isArray := elementsOf(row[c])
-		if !isArray {
-			elements = []any{row[c]}
-		}
-		for _, e := range elements {
-			if !isEmpty(e) {
-				events = append(events, eventOf(e))
-			}
-		}
-	}
+	r.eachEvent(row, func(value any) {
+		e := eventOf(value)
+		e.Former = formerEvents(value)
+		events = append(events, e)
+	})
 	return events
 }
 
-// eventOf returns the event that a value stands for.
-func eventOf(value any) ledger.Event {
-	if d, ok := value.(workspace.Dynamic); ok {
-		value = d.Value()
+// recordedOf returns what the ledger keeps of the row's events, sorted and each once.
+func (r rowReader) recordedOf(row []any) []alert.EventID {
+	var ids []alert.EventID
+	r.eachEvent(row, func(value any) {
+		e := eventOf(value)
+		ids = append(ids, e.ID)
+		if e.Group != "" {
+			ids = append(ids, e.Group)
+		}
+	})
+	slices.Sort(ids)
+	return slices.Clip(slices.Compact(ids))
+}
+
+// eachEvent calls with each value of a row that stands for an event.
+func (r rowReader) eachEvent(row []any, with func(value any)) {
+	for _, c := range r.events {
+		value := row[c]
+		if d, ok := value.(workspace.Dynamic); ok {
+			value = d.Value()
+			if elements, isArray := value.([]any); isArray {
+				for _, e := range elements {
+					if !isEmpty(e) {
+						with(e)
+					}
+				}
+				continue
+			}
+		}
+		if !isEmpty(value) {
+			with(value)
+		}
 	}
+}
+
+// formerEvents returns what format 1 of the ledger has for the event that a value
+// stands for.
+func formerEvents(value any) []alert.EventID {
+	object, _ := value.(map[string]any)
+	switch former := object[formerKey]; {
+	case isEmpty(object[idKey]):
+		return []alert.EventID{alert.FormerEventID(workspace.Text(value))}
+	case !isEmpty(former):
+		return []alert.EventID{alert.FormerEventID(workspace.Text(former))}
+	}
+	return nil
+}
+
+// eventOf returns the event that a value stands for, without what format 1 has for it.
+func eventOf(value any) ledger.Event {
 	object, _ := value.(map[string]any)
 	if isEmpty(object[idKey]) {
-		return ledger.Event{ID: alert.NewEventID(workspace.Canonical(value)), Former: []alert.EventID{alert.FormerEventID(workspace.Text(value))}}
+		return ledger.Event{ID: alert.NewEventID(workspace.Canonical(value))}
 	}
 	e := ledger.Event{ID: alert.NewEventID(workspace.Canonical(object[idKey]))}
 	if text, ok := object[timeKey].(string); ok {
@@ -338,22 +377,7 @@ func eventOf(value any) ledger.Event {
 			}
 		}
 	}
-	if former := object[formerKey]; !isEmpty(former) {
-		e.Former = []alert.EventID{alert.FormerEventID(workspace.Text(former))}
-	}
 	return e
-}
-
-// recorded returns what the ledger keeps of events, sorted and each once.
-func recorded(events []ledger.Event) []alert.EventID {
-	var ids []alert.EventID
-	for _, e := range events {
-		ids = append(ids, e.ID)
-		if e.Group != "" {
-			ids = append(ids, e.Group)
-		}
-	}
-	return mergedEvents(ids, nil)
 }
 
 func mergedEvents(a, b []alert.EventID) []alert.EventID {

@@ -95,7 +95,7 @@ func TestIdentitiesDoNotCollide(t *testing.T) {
 		}
 		table.Rows = [][]any{row}
 		reader := rowReader{ruleID: "r", table: &table, identities: []int{0, 1, 2}}
-		f := alert.NewFingerprint("r", reader.encoded(row, reader.identities))
+		f := alert.NewFingerprint("r", reader.encoded(nil, row, reader.identities))
 		if other, ok := byPrint[f]; ok && other != means {
 			t.Fatalf("%s and %s have one fingerprint", means, other)
 		}
