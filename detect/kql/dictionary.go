@@ -69,6 +69,41 @@ func (v *vector) gatherShared(sel []int32) *vector {
 	return &out
 }
 
+// share appends the rows of w, which has texts, if all so far have the same dictionary,
+// and keeps it. It reports false, and has none any more, if they do not.
+func (v *vector) share(w *vector, held *memory) bool {
+	if v.typ != String || w.dict == nil || v.n > 0 && v.dict != w.dict {
+		if v.dict != nil {
+			held.claim(vectorBytes(v.typ, v.n))
+			*v = *v.flat()
+		}
+		return false
+	}
+	if v.n == 0 && w.n > 0 {
+		v.dict = w.dict
+	}
+	if v.dict == nil {
+		return true // no rows at all
+	}
+	v.strs = w.strs // of what the rows need it has as much as any
+	switch {
+	case w.codes != nil && v.wide == nil:
+		v.codes = append(enlarged(v.codes, w.n, held), w.codes...)
+	default:
+		wide := enlarged(v.wide, w.n, held)
+		for _, code := range v.codes {
+			wide = append(wide, uint32(code))
+		}
+		v.codes = nil
+		for row := range w.n {
+			wide = append(wide, w.code(row))
+		}
+		v.wide = wide
+	}
+	v.n += w.n
+	return true
+}
+
 // numbers is where the used elements of a dictionary are numbered, one more than
 // what each is to be. It is all zero between uses.
 var numbers = sync.Pool{New: func() any { return new([]uint16) }}

@@ -245,6 +245,11 @@ func resultTable(name string, cols []*column, out *rows) (*Table, error) {
 	schema := make(Schema, len(cols))
 	for i, col := range cols {
 		schema[i] = ColumnSchema{col.name, col.typ}
+		if !out.cols[i].isFlat() {
+			if err := out.held.add(vectorBytes(col.typ, out.n)); err != nil {
+				return nil, err
+			}
+		}
 		out.cols[i] = out.cols[i].flat()
 	}
 	if err := out.settle(); err != nil {
