@@ -93,9 +93,7 @@ func (e *applyExpr) undecided(x *execution, b *batch, left *vector) *vector {
 	if len(sel) == 0 {
 		return out
 	}
-	part := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
-	gatherFor(e.args[1], b, sel, part)
-	right := e.args[1].eval(x, part)
+	right := e.args[1].eval(x, b.only(sel, e.args[1]))
 	for i, row := range sel {
 		out.set(int(row), right.value(i))
 	}

@@ -14,9 +14,9 @@ func conditionFunctions() []*scalarFunction {
 	empty, notEmpty := test(isEmpty), test(func(v Value) bool { return !isEmpty(v) })
 	notNull := test(func(v Value) bool { return !v.IsNull() })
 	return []*scalarFunction{
-		{sig: "iff(if:bool, then:common, else:common) common", doc: "The second argument where the first is true, else the third.", rows: iff,
+		{sig: "iff(if:bool, then:common, else:common) common", doc: "The second argument where the first is true, else the third.", rows: iff, chooses: true,
 			examples: examples{"iff(1 > 0, 'a', 'b')", "a", "iff(bool(null), 1, 2.5)", "2.5"}},
-		{sig: "iif(if:bool, then:common, else:common) common", doc: "The same as iff().", rows: iff,
+		{sig: "iif(if:bool, then:common, else:common) common", doc: "The same as iff().", rows: iff, chooses: true,
 			examples: examples{"iif(false, 1, 2)", "2"}},
 		{sig: "case(predicate:bool, then:common, else:common, more:scalar*) common", doc: "The value behind the first predicate that is true, else the last argument.", bind: bindCase,
 			examples: examples{"case(false, 'a', true, 'b', 'c')", "b"}},
@@ -71,7 +71,7 @@ func bindCase(b *binder, n *call, args []expr) expr {
 			args[i] = converted(args[i], t)
 		}
 	}
-	return fold(&applyExpr{t: t, args: args, rows: func(a []Value) Value {
+	return fold(&applyExpr{t: t, args: args, chooses: choosable(args), rows: func(a []Value) Value {
 		for i := 0; i+1 < len(a); i += 2 {
 			if a[i].isTrue() {
 				return a[i+1]

@@ -27,6 +27,8 @@ type scalarFunction struct {
 	strict bool
 	// batch computes a whole vector, for those that earn it.
 	batch func(args []*vector, n int) *vector
+	// chooses says that rows gives one argument, as iff does.
+	chooses bool
 	// bind takes over where a signature does not say enough. special does where
 	// not even the arguments are plain expressions.
 	bind    func(b *binder, c *call, args []expr) expr
@@ -244,7 +246,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 	default:
 		panic("kql: bad result in " + f.sig)
 	}
-	e := &applyExpr{t: t, args: args, rows: f.rows, batch: f.batch}
+	e := &applyExpr{t: t, args: args, rows: f.rows, batch: f.batch, chooses: f.chooses && choosable(args)}
 	if f.strict {
 		e.rows = func(a []Value) Value {
 			for _, v := range a {

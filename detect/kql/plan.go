@@ -79,6 +79,9 @@ type (
 		// decides, if set, reports whether the first argument says all of a row: then
 		// the second need not be known.
 		decides func(first *vector, row int) bool
+		// chooses is set of iff and case where each argument need be known only for the
+		// rows that it is the value of.
+		chooses bool
 		// show writes what is neither an operator between two arguments nor a call
 		// of op.
 		show func(x *explainer, args []string) string
@@ -152,6 +155,9 @@ func (e *applyExpr) compute(x *execution, b *batch) *vector {
 			args[i] = e.undecided(x, b, args[0])
 		} else {
 			args[i] = a.eval(x, b)
+		}
+		if e.chooses && i == 0 && args[0].isFlat() && b.n > 0 {
+			return e.chosen(x, b, args[0])
 		}
 	}
 	if len(args) > 0 {
@@ -291,16 +297,6 @@ func needs(e expr, need map[*column]bool) {
 	}
 	for _, child := range e.children() {
 		needs(child, need)
-	}
-}
-
-// gatherFor gathers the columns that an expression reads.
-func gatherFor(e expr, b *batch, sel []int32, into *batch) {
-	if c, ok := e.(*columnExpr); ok && into.cols[c.at] == nil {
-		into.cols[c.at] = b.cols[c.at].gather(sel)
-	}
-	for _, child := range e.children() {
-		gatherFor(child, b, sel, into)
 	}
 }
 

@@ -1,0 +1,102 @@
+package kql
+
+import "slices"
+
+// choosable reports whether iff and case may evaluate their arguments only for the
+// rows that choose them: each says the same of a row whatever rows are with it.
+func choosable(args []expr) bool {
+	return !slices.ContainsFunc(args, func(a expr) bool { return !ofTheRow(a) })
+}
+
+// chosen evaluates iff or case. Each value is computed for the rows that choose it,
+// and each predicate for those that none before is true for, as far as that leaves
+// out half of them or more. The first predicate is known.
+func (e *applyExpr) chosen(x *execution, b *batch, first *vector) *vector {
+	out := newVector(e.t, b.n)
+	total := int64(0)
+	take := func(of expr, in *batch, from, to []int32) {
+		if len(from) == 0 {
+			return
+		}
+		part := in
+		if len(from) <= in.n/2 {
+			part = in.only(from, of)
+		}
+		v := of.eval(x, part)
+		for i, row := range from {
+			if i%rowsBetweenLooks == rowsBetweenLooks-1 {
+				goOn(x, 0)
+			}
+			if part != in {
+				row = int32(i)
+			}
+			val := v.value(int(row))
+			if total += checkSize(val); total > maxBatchSize {
+				panic(limitError("an expression makes more than %d MiB of text for %d rows", maxBatchSize>>20, b.n))
+			}
+			out.set(int(to[i]), val)
+		}
+	}
+	// left are the rows of in that are not decided, and at is where they are in b.
+	in, left := b, make([]int32, b.n)
+	for row := range left {
+		left[row] = int32(row)
+	}
+	at := left
+	for i := 0; i+1 < len(e.args) && len(left) > 0; i += 2 {
+		goOn(x, 0)
+		holds := first
+		if i > 0 {
+			if len(left) <= in.n/2 {
+				in = in.only(left, e.args[i:]...)
+				for row := range left {
+					left[row] = int32(row)
+				}
+			}
+			holds = e.args[i].eval(x, in)
+		}
+		var from, to, rest, restAt []int32
+		for k, row := range left {
+			if isTrueAt(holds, int(row)) {
+				from, to = append(from, row), append(to, at[k])
+			} else {
+				rest, restAt = append(rest, row), append(restAt, at[k])
+			}
+		}
+		take(e.args[i+1], in, from, to)
+		left, at = rest, restAt
+	}
+	take(e.args[len(e.args)-1], in, left, at)
+	return out
+}
+
+// only is a batch of some of the rows, with what expressions need of them: columns,
+// and what named expressions within them gave already.
+func (b *batch) only(sel []int32, of ...expr) *batch {
+	part := &batch{n: len(sel), cols: make([]*vector, len(b.cols)), memo: make(map[*applyExpr]*vector)}
+	var gather func(e expr)
+	gather = func(e expr) {
+		switch e := e.(type) {
+		case *columnExpr:
+			if part.cols[e.at] == nil {
+				part.cols[e.at] = b.cols[e.at].gather(sel)
+			}
+			return
+		case *applyExpr:
+			if part.memo[e] != nil {
+				return
+			}
+			if known := b.memo[e]; e.named && known != nil {
+				part.memo[e] = known.gather(sel)
+				return
+			}
+		}
+		for _, child := range e.children() {
+			gather(child)
+		}
+	}
+	for _, e := range of {
+		gather(e)
+	}
+	return part
+}
