@@ -424,8 +424,9 @@ func (k *walker) set(blk *block, fd *laneField, kind byte, from, to int, escaped
 			from, to = from+1, to-1
 			if escaped {
 				at := len(b) - padding
-				text, err := jsontext.AppendUnquote(b[:at:at], raw)
+				text, err := jsontext.AppendUnquote(b[:at], raw)
 				if err != nil {
+					clear(b[at:])
 					return false
 				}
 				blk.text = append(text, make([]byte, padding)...)
