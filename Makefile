@@ -2,7 +2,7 @@
 
 TESTFLAGS ?=
 # Many tests wait for a process: for a host, for a fault to pass.
-PARALLEL ?= 4
+PARALLEL ?= 6
 BIN ?= bin/handler
 
 .PHONY: demo test build package chromium clean

@@ -4,7 +4,7 @@ package main
 // how many to see that nothing is. defaultCrashes
 // is how often the crash matrix runs.
 const (
-	daysOfSeeds    = 50
-	quietDays      = 30
-	defaultCrashes = 40
+	daysOfSeeds    = 25
+	quietDays      = 15
+	defaultCrashes = 24
 )

@@ -13,7 +13,7 @@ import (
 	"pushback/handler/settings"
 )
 
-// TestQuietDaysAreQuiet runs the shipped rules over thirty days of 300 people
+// TestQuietDaysAreQuiet runs the shipped rules over days of 300 people
 // whom nobody attacks.
 func TestQuietDaysAreQuiet(t *testing.T) {
 	t.Parallel()
