@@ -61,16 +61,16 @@ func impatient(o *azcore.ClientOptions) {
 	o.Retry = policy.RetryOptions{MaxRetries: 1, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second}
 }
 
-// token gets a token only to see whether there is one. Once a client waits for
+// token gets a token, often only to see whether there is one: once a client waits for
 // it, it is the client's time that is up.
-func token(ctx context.Context, options azcore.ClientOptions, scope string) error {
+func token(ctx context.Context, options azcore.ClientOptions, scope string) (azcore.AccessToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	credential, err := identity(options)
-	if err == nil {
-		_, err = credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+	if err != nil {
+		return azcore.AccessToken{}, err
 	}
-	return err
+	return credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
 }
 
 // checkTimeout is how long one check may take, and tokenTimeout a token, which

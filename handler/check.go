@@ -69,8 +69,8 @@ func newCheck() *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := &checker{now: time.Now, print: checkPrinter(cmd.OutOrStdout(), asJSON)}
-			if appID != "" && !deployed || deployed && sendCard {
-				return usageError{errors.New("--app goes with --deployed, and --send-test-card does not")}
+			if appID != "" && !deployed || deployed && (sendCard || cmd.Flags().Changed("settings")) {
+				return usageError{errors.New("--app goes with --deployed, and --send-test-card and --settings do not")}
 			}
 			if deployed {
 				app, err := parseApp(appID)
@@ -119,6 +119,15 @@ func (c *checker) note(check, status, format string, args ...any) {
 	}
 }
 
+// unknownSetting says of a variable that it is no setting.
+func unknownSetting(name string) string {
+	do := "see handler --help"
+	if meant := settings.Meant(name); meant != "" {
+		do = "did you mean " + meant + "?"
+	}
+	return "the variable " + name + " is not a setting, although its name begins like one: " + do
+}
+
 // fail prints each of the errors that are joined in err.
 func (c *checker) fail(check string, err error) {
 	for _, line := range failures(err) {
@@ -135,7 +144,7 @@ func (c *checker) run(ctx context.Context, sendCard bool) {
 		c.fail("settings", err)
 	}
 	for _, name := range settings.Unknown() {
-		c.note("settings", checkWarning, "the variable %s is not a setting, although its name begins like one: see handler --help", name)
+		c.note("settings", checkWarning, "%s", unknownSetting(name))
 	}
 	if unset := c.unset(); err == nil && !unset {
 		c.note("settings", checkOK, "all settings are valid")
@@ -250,7 +259,7 @@ const (
 func (c *checker) credential(ctx context.Context) bool {
 	options, err := cloudOptions(c.settings, []tune{impatient})
 	if err == nil {
-		err = token(ctx, options, workspace.Scope(options.Cloud))
+		_, err = token(ctx, options, workspace.Scope(options.Cloud))
 	}
 	if err != nil {
 		c.fail("credential", err)

@@ -15,13 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-
 	"pushback/detect/notify/text"
-	"pushback/detect/transport"
 	"pushback/detect/workspace"
 	"pushback/handler/settings"
 )
@@ -57,77 +51,11 @@ func parseApp(id string) (deployedApp, error) {
 	return deployedApp{id: m[0], subscription: m[1], group: m[1] + m[2], name: m[3]}, nil
 }
 
-// manager asks Azure Resource Manager.
-type manager struct{ client *arm.Client }
-
-func openManager(ctx context.Context, s settings.Settings) (*manager, error) {
-	options, err := cloudOptions(s, []tune{impatient})
-	if err != nil {
-		return nil, err
-	}
-	if err := token(ctx, options, options.Cloud.Services[cloud.ResourceManager].Audience+"/.default"); err != nil {
-		return nil, err
-	}
-	credential, err := identity(options)
-	if err != nil {
-		return nil, err
-	}
-	options.Transport = transport.Bounded(options.Transport, transport.Limits{Service: "Azure Resource Manager", Answer: 16 << 20})
-	client, err := arm.NewClient("pushback", "v1.0.0", credential, &arm.ClientOptions{ClientOptions: options, DisableRPRegistration: true})
-	return &manager{client}, err
-}
-
-// ask sends a request without a body, and reads the answer into what is given.
-func (m *manager) ask(ctx context.Context, method, path, version, filter string, answer any) error {
-	req, err := runtime.NewRequest(ctx, method, runtime.JoinPaths(m.client.Endpoint(), path))
-	if err != nil {
-		return err
-	}
-	query := req.Raw().URL.Query()
-	query.Set("api-version", version)
-	if filter != "" {
-		query.Set("$filter", filter)
-	}
-	req.Raw().URL.RawQuery = query.Encode()
-	resp, err := m.client.Pipeline().Do(req)
-	if err != nil {
-		return err
-	}
-	if !runtime.HasStatusCode(resp, http.StatusOK) {
-		return runtime.NewResponseError(resp)
-	}
-	return runtime.UnmarshalAsJSON(resp, answer)
-}
-
-// armRefused says in a line why Azure Resource Manager refused, with what to do if that is
-// known of a status. It quotes nothing of the answer but the code.
-func armRefused(err error, do map[int]string) string {
-	refused, ok := errors.AsType[*azcore.ResponseError](err)
-	if !ok {
-		return err.Error()
-	}
-	line := fmt.Sprintf("Azure Resource Manager answered %d %s (%s)", refused.StatusCode, http.StatusText(refused.StatusCode), text.Cut(text.Safe(refused.ErrorCode), 60))
-	advice := do[refused.StatusCode]
-	if advice == "" {
-		advice = map[int]string{
-			http.StatusUnauthorized:    "sign in again with az login, to the tenant of the app, and check that PUSHBACK_CLOUD is its cloud",
-			http.StatusTooManyRequests: "wait some minutes and check again",
-		}[refused.StatusCode]
-	}
-	if advice != "" {
-		line += ": " + advice
-	}
-	return line
-}
-
 // site is what Azure Resource Manager says of a function app.
 type site struct {
 	Identity struct {
-		PrincipalID            string `json:"principalId"`
-		UserAssignedIdentities map[string]struct {
-			PrincipalID string `json:"principalId"`
-			ClientID    string `json:"clientId"`
-		} `json:"userAssignedIdentities"`
+		PrincipalID            string                      `json:"principalId"` // of its own identity, if it has one
+		UserAssignedIdentities map[string]assignedIdentity `json:"userAssignedIdentities"`
 	} `json:"identity"`
 	Properties struct {
 		State             string `json:"state"`
@@ -139,21 +67,47 @@ type site struct {
 	} `json:"properties"`
 }
 
+type assignedIdentity struct {
+	PrincipalID string `json:"principalId"`
+	ClientID    string `json:"clientId"`
+}
+
+// principal is the object id of the identity that the app runs as, with a client id in
+// AZURE_CLIENT_ID; none if it is not known.
+func (s site) principal(client string) string {
+	assigned := slices.Collect(maps.Values(s.Identity.UserAssignedIdentities))
+	switch {
+	case client == "":
+		return s.Identity.PrincipalID
+	case settings.IsReference(client) && len(assigned) == 1:
+		return assigned[0].PrincipalID
+	}
+	for _, u := range assigned {
+		if strings.EqualFold(u.ClientID, client) {
+			return u.PrincipalID
+		}
+	}
+	return ""
+}
+
 // deployed compares an app that is deployed with what this version takes. It changes
 // nothing, and shows no value of a setting that can be a secret.
 func (c *checker) deployed(ctx context.Context, app deployedApp) {
 	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
 	defer cancel()
 	own, _ := settings.Read() // of it the cloud alone counts
-	own.Cloud = cmp.Or(own.Cloud, "public")
+	if own.Cloud == "" {
+		c.note("settings", checkFailed, "the setting PUSHBACK_CLOUD is wrong here: it says which cloud the app is in, public, usgovernment or china")
+		return
+	}
 	m, err := openManager(ctx, own)
 	if err != nil {
 		c.fail("credential", err)
 		return
 	}
 	var of site
-	if err := m.ask(ctx, http.MethodGet, app.id, sitesVersion, "", &of); err != nil {
-		c.note("app", checkFailed, "%s: %s", app.name, armRefused(err, map[int]string{
+	if err := m.ask(ctx, http.MethodGet, app.id, sitesVersion, &of); err != nil {
+		c.note("app", checkFailed, "%s: %s", app.name, managerRefused(err, map[int]string{
 			http.StatusNotFound: "check --app, and the subscription that az login chose", http.StatusForbidden: "whoever checks needs the role Reader on the function app"}))
 		return
 	}
@@ -161,8 +115,8 @@ func (c *checker) deployed(ctx context.Context, app deployedApp) {
 	var list struct {
 		Properties map[string]string `json:"properties"`
 	}
-	if err := m.ask(ctx, http.MethodPost, app.id+"/config/appsettings/list", sitesVersion, "", &list); err != nil {
-		c.note("settings", checkFailed, "%s: its settings cannot be read: %s", app.name, armRefused(err, map[int]string{
+	if err := m.ask(ctx, http.MethodPost, app.id+"/config/appsettings/list", sitesVersion, &list); err != nil {
+		c.note("settings", checkFailed, "%s: its settings cannot be read: %s", app.name, managerRefused(err, map[int]string{
 			http.StatusForbidden: "whoever checks needs the role Website Contributor on the function app: reading settings is more than Reader may"}))
 		return
 	}
@@ -170,7 +124,7 @@ func (c *checker) deployed(ctx context.Context, app deployedApp) {
 	c.references(ctx, m, app, list.Properties)
 	c.roles(ctx, m, app, of, list.Properties, s)
 	c.notified(ctx, m, app)
-	c.deployedVersion(ctx, app, s)
+	c.deployedVersion(ctx, app, list.Properties, s)
 }
 
 // app says whether the app runs, and what.
@@ -221,13 +175,12 @@ func (c *checker) deployedSettings(app deployedApp, of site, values map[string]s
 	if got := values["FUNCTIONS_WORKER_RUNTIME"]; !flex && !strings.EqualFold(got, "custom") {
 		c.note("settings", checkFailed, "FUNCTIONS_WORKER_RUNTIME %s: set it to custom, or the host looks for functions of another language", settings.Quoted(got))
 	}
-	if client := values["AZURE_CLIENT_ID"]; client != "" && !settings.IsReference(client) {
-		known := slices.ContainsFunc(slices.Collect(maps.Keys(of.Identity.UserAssignedIdentities)), func(id string) bool {
-			return strings.EqualFold(of.Identity.UserAssignedIdentities[id].ClientID, client)
-		})
-		if !known {
-			c.note("settings", checkFailed, "AZURE_CLIENT_ID is that of no identity of the app: set it to the client id of one that is assigned to it")
-		}
+	switch client := values["AZURE_CLIENT_ID"]; {
+	case of.principal(client) != "" || settings.IsReference(client):
+	case client != "":
+		c.note("settings", checkFailed, "AZURE_CLIENT_ID is that of no identity of the app: set it to the client id of one that is assigned to it")
+	case len(of.Identity.UserAssignedIdentities) > 0:
+		c.note("settings", checkFailed, "AZURE_CLIENT_ID is not set, and the app has no identity of its own: set it to the client id of the one that is assigned to it")
 	}
 	if c.failed == before {
 		c.note("settings", checkOK, "%s of %s are right for this version", count(int64(s.CountGiven()), "setting"), app.name)
@@ -256,8 +209,8 @@ func (c *checker) references(ctx context.Context, m *manager, app deployedApp, v
 			} `json:"properties"`
 		} `json:"value"`
 	}
-	if err := m.ask(ctx, http.MethodGet, app.id+"/config/configreferences/appsettings", sitesVersion, "", &list); err != nil {
-		c.note("reference", checkWarning, "whether the platform resolves the references to key vaults is not known: %s", armRefused(err, map[int]string{
+	if err := m.ask(ctx, http.MethodGet, app.id+"/config/configreferences/appsettings", sitesVersion, &list); err != nil {
+		c.note("reference", checkWarning, "whether the platform resolves the references to key vaults is not known: %s", managerRefused(err, map[int]string{
 			http.StatusForbidden: "whoever checks needs the role Website Contributor on the function app"}))
 		return
 	}
@@ -293,38 +246,60 @@ type neededRole struct {
 	name  string
 	ids   []string // of it, and of those that may more
 	scope string   // of the resource, or a part of any
+	on    string   // what the resource is
+}
+
+// neededRoles lists the roles that the settings of an app need. Of storage and of what
+// keeps telemetry the settings do not say which it is, so any of its kind will do. Whether
+// the vault lets the app in, its references say.
+func neededRoles(values map[string]string, s settings.Settings) (needed []neededRole) {
+	const storage = "/providers/Microsoft.Storage/storageAccounts/"
+	// The host's storage may be asked with another identity, or with a key.
+	otherwise := values[hostStorage] != "" || values[hostStorageClient] != "" && !strings.EqualFold(values[hostStorageClient], values["AZURE_CLIENT_ID"])
+	if !otherwise {
+		needed = append(needed, neededRole{"Storage Blob Data Owner", []string{"b7e6dc6d-f1e8-4753-8033-0f276bb0955b"}, storage, "the storage account of the host"})
+	}
+	if s.TableConnection == "" && (s.TableEndpoint != "" || !otherwise) {
+		needed = append(needed, neededRole{"Storage Table Data Contributor", []string{"0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"}, storage, "the storage account of the ledger"})
+	}
+	publisher := []string{"3913510d-42f4-4e42-8a64-420c390055eb"}
+	if strings.Contains(strings.ToUpper(values["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"]), "AUTHORIZATION=AAD") {
+		needed = append(needed, neededRole{"Monitoring Metrics Publisher", publisher, "/providers/Microsoft.Insights/components/", "the Application Insights"})
+	}
+	if s.AlertsEndpoint != "" {
+		needed = append(needed, neededRole{"Monitoring Metrics Publisher", publisher, "/providers/Microsoft.Insights/dataCollectionRules/", "the data collection rule of the alerts"})
+	}
+	if w := s.WorkspaceResourceID; w != "" {
+		// Log Analytics Reader, Log Analytics Contributor, Reader, Contributor, Owner, Monitoring Reader, Microsoft Sentinel Reader, Responder, Contributor.
+		needed = append(needed, neededRole{"Log Analytics Reader", []string{"73c42c96-874c-492b-b04d-ab87d138a893", "92aaf0da-9dab-42b6-94a3-d43ce8d16293", "acdd72a7-3385-48ef-bd42-f606fba81ae7", "b24988ac-6180-42a0-ab88-20f7382dd24c",
+			"8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "43d0d8ad-25c7-4714-9337-8ba259a9fe05", "8d289c81-5878-46d4-8554-54e1e3d8b5cb", "3e150937-b8fe-4cfb-8069-0eaf05ecd056", "ab8e14d6-4a74-4a29-9ba8-549422addade"}, w, w})
+	}
+	if w := s.SentinelWorkspace; w != "" {
+		needed = append(needed, neededRole{"Microsoft Sentinel Contributor", []string{"ab8e14d6-4a74-4a29-9ba8-549422addade"}, w, w})
+	}
+	return needed
 }
 
 // roles says which roles the app's identity lacks.
 func (c *checker) roles(ctx context.Context, m *manager, app deployedApp, of site, values map[string]string, s settings.Settings) {
-	principal := of.Identity.PrincipalID
-	for _, u := range of.Identity.UserAssignedIdentities {
-		if principal == "" || strings.EqualFold(u.ClientID, values["AZURE_CLIENT_ID"]) {
-			principal = u.PrincipalID
-		}
-	}
-	if !regexp.MustCompile(`^[0-9a-fA-F-]{36}$`).MatchString(principal) {
+	principal := of.principal(values["AZURE_CLIENT_ID"])
+	switch {
+	case regexp.MustCompile(`^[0-9a-fA-F-]{36}$`).MatchString(principal):
+	case len(of.Identity.UserAssignedIdentities) == 0:
 		c.note("role", checkFailed, "%s has no identity: assign one and set AZURE_CLIENT_ID to its client id", app.name)
 		return
+	default:
+		c.note("role", checkWarning, "the roles of the app's identity are not known: AZURE_CLIENT_ID does not say which it is")
+		return
 	}
-	needed := []neededRole{{"Storage Table Data Contributor", []string{"0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"}, "/providers/Microsoft.Storage/storageAccounts/"}}
+	needed := neededRoles(values, s)
 	subscriptions := []string{app.subscription}
-	if w := s.WorkspaceResourceID; w != "" {
-		// Log Analytics Reader, Log Analytics Contributor, Reader, Contributor, Owner, Monitoring Reader, Microsoft Sentinel Reader, Responder, Contributor.
-		needed = append(needed, neededRole{"Log Analytics Reader", []string{"73c42c96-874c-492b-b04d-ab87d138a893", "92aaf0da-9dab-42b6-94a3-d43ce8d16293", "acdd72a7-3385-48ef-bd42-f606fba81ae7", "b24988ac-6180-42a0-ab88-20f7382dd24c",
-			"8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "43d0d8ad-25c7-4714-9337-8ba259a9fe05", "8d289c81-5878-46d4-8554-54e1e3d8b5cb", "3e150937-b8fe-4cfb-8069-0eaf05ecd056", "ab8e14d6-4a74-4a29-9ba8-549422addade"}, w})
-		if parts := strings.SplitN(w, "/", 4); len(parts) == 4 && !strings.EqualFold("/subscriptions/"+parts[2], app.subscription) {
-			subscriptions = append(subscriptions, "/subscriptions/"+parts[2])
+	for _, id := range []string{s.WorkspaceResourceID, s.SentinelWorkspace} {
+		if parts := strings.SplitN(id, "/", 4); len(parts) == 4 {
+			if of := "/subscriptions/" + strings.ToLower(parts[2]); !slices.ContainsFunc(subscriptions, func(s string) bool { return strings.EqualFold(s, of) }) {
+				subscriptions = append(subscriptions, of)
+			}
 		}
-	}
-	if s.SentinelWorkspace != "" {
-		needed = append(needed, neededRole{"Microsoft Sentinel Contributor", []string{"ab8e14d6-4a74-4a29-9ba8-549422addade"}, s.SentinelWorkspace})
-	}
-	if slices.ContainsFunc(slices.Collect(maps.Values(values)), settings.IsReference) {
-		needed = append(needed, neededRole{"Key Vault Secrets User", []string{"4633458b-17de-408a-b874-0445c86b69e6", "00482a5a-887f-4fb3-b363-3b7fe8e74483", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"}, "/providers/Microsoft.KeyVault/vaults/"})
-	}
-	if s.AlertsEndpoint != "" {
-		needed = append(needed, neededRole{"Monitoring Metrics Publisher", []string{"3913510d-42f4-4e42-8a64-420c390055eb"}, "/providers/Microsoft.Insights/dataCollectionRules/"})
 	}
 	type assignment struct {
 		Properties struct {
@@ -334,14 +309,12 @@ func (c *checker) roles(ctx context.Context, m *manager, app deployedApp, of sit
 	}
 	var held []assignment
 	for _, subscription := range subscriptions {
-		var list struct {
-			Value []assignment `json:"value"`
-		}
-		if err := m.ask(ctx, http.MethodGet, subscription+"/providers/Microsoft.Authorization/roleAssignments", assignmentsVersion, "assignedTo('"+principal+"')", &list); err != nil {
-			c.note("role", checkWarning, "which roles the app's identity has is not known: %s", armRefused(err, map[int]string{http.StatusForbidden: "whoever checks needs the role Reader on the subscription"}))
+		list, err := listOf[assignment](ctx, m, subscription+"/providers/Microsoft.Authorization/roleAssignments", assignmentsVersion, "assignedTo('"+principal+"')")
+		if err != nil {
+			c.note("role", checkWarning, "which roles the app's identity has is not known: %s", managerRefused(err, map[int]string{http.StatusForbidden: "whoever checks needs the role Reader on the subscription"}))
 			return
 		}
-		held = append(held, list.Value...)
+		held = append(held, list...)
 	}
 	missing := 0
 	for _, n := range needed {
@@ -350,68 +323,92 @@ func (c *checker) roles(ctx context.Context, m *manager, app deployedApp, of sit
 			return slices.Contains(n.ids, strings.ToLower(id[strings.LastIndexByte(id, '/')+1:])) && covers(a.Properties.Scope, n.scope)
 		}) {
 			missing++
-			c.note("role", checkFailed, "the app's identity lacks the role %s on %s: assign it, or deploy the template again. A new role counts after some minutes", n.name, whatOf(n.scope))
+			c.note("role", checkFailed, "the app's identity lacks the role %s on %s: assign it, or deploy the template again. A new role counts after some minutes", n.name, n.on)
 		}
 	}
 	if missing == 0 {
-		c.note("role", checkOK, "the app's identity has the %d roles that its settings need", len(needed))
+		c.note("role", checkOK, "the app's identity has the %s that its settings need", count(int64(len(needed)), "role"))
 	}
 }
 
-// covers reports whether a role on a scope is one on a resource, or on any of its kind.
+// covers reports whether a role on a scope is one on a resource, or on any of its kind. Of
+// management groups those alone are listed that the subscription is in.
 func covers(scope, resource string) bool {
 	scope, resource = strings.ToLower(strings.TrimSuffix(scope, "/")), strings.ToLower(resource)
-	if strings.HasPrefix(resource, "/providers/") {
+	switch {
+	case strings.HasPrefix(scope, "/providers/microsoft.management/managementgroups/"):
+		return true
+	case strings.HasPrefix(resource, "/providers/"):
 		return strings.Contains(scope+"/", resource) || !strings.Contains(scope, "/providers/")
 	}
 	return resource == scope || strings.HasPrefix(resource, scope+"/")
 }
 
-// whatOf names what a role is needed on.
-func whatOf(scope string) string {
-	switch {
-	case strings.HasSuffix(scope, "/storageAccounts/"):
-		return "the storage account of the ledger"
-	case strings.HasSuffix(scope, "/vaults/"):
-		return "the key vault of the references"
-	case strings.HasSuffix(scope, "/dataCollectionRules/"):
-		return "the data collection rule of the alerts"
+// alertRule is an alert rule of Azure Monitor that runs a query.
+type alertRule struct {
+	Name       string `json:"name"`
+	Properties struct {
+		Enabled  *bool `json:"enabled"`
+		Criteria struct {
+			AllOf []struct {
+				Query string `json:"query"`
+			} `json:"allOf"`
+		} `json:"criteria"`
+		Actions struct {
+			ActionGroups []string `json:"actionGroups"`
+		} `json:"actions"`
+	} `json:"properties"`
+}
+
+// isAbout reports whether a rule that is switched on names an app.
+func (r alertRule) isAbout(app string) bool {
+	if r.Properties.Enabled != nil && !*r.Properties.Enabled {
+		return false
 	}
-	return scope
+	for _, criterion := range r.Properties.Criteria.AllOf {
+		query := strings.ToLower(criterion.Query)
+		if app := strings.ToLower(app); strings.Contains(query, `"`+app+`"`) || strings.Contains(query, "'"+app+"'") {
+			return true
+		}
+	}
+	return false
 }
 
 // notified says whether anybody hears of it when the app fails.
 func (c *checker) notified(ctx context.Context, m *manager, app deployedApp) {
-	var list struct {
-		Value []struct {
-			Properties struct {
-				Enabled *bool `json:"enabled"`
-				Actions struct {
-					ActionGroups []string `json:"actionGroups"`
-				} `json:"actions"`
-			} `json:"properties"`
-		} `json:"value"`
-	}
-	if err := m.ask(ctx, http.MethodGet, app.group+"/providers/Microsoft.Insights/scheduledQueryRules", alertRulesVersion, "", &list); err != nil {
-		c.note("notified", checkWarning, "whether anybody is notified when the app fails is not known: %s", armRefused(err, map[int]string{http.StatusForbidden: "whoever checks needs the role Reader on the resource group"}))
+	list, err := listOf[alertRule](ctx, m, app.group+"/providers/Microsoft.Insights/scheduledQueryRules", alertRulesVersion, "")
+	if err != nil {
+		c.note("notified", checkWarning, "whether anybody is notified when the app fails is not known: %s", managerRefused(err, map[int]string{http.StatusForbidden: "whoever checks needs the role Reader on the resource group"}))
 		return
 	}
-	to := 0
-	for _, r := range list.Value {
-		if r.Properties.Enabled == nil || *r.Properties.Enabled {
-			to += len(r.Properties.Actions.ActionGroups)
+	var heard, unheard []string
+	for _, r := range list {
+		switch {
+		case !r.isAbout(app.name):
+		case len(r.Properties.Actions.ActionGroups) > 0:
+			heard = append(heard, r.Name)
+		default:
+			unheard = append(unheard, text.Cut(text.Safe(r.Name), 80))
 		}
 	}
-	if to == 0 {
-		c.note("notified", checkWarning, "nobody is notified when the app fails or stops, since no alert rule of its resource group has an action group: deploy again with operatorEmails or actionGroupIds")
-		return
+	const do = "deploy again with operatorEmails or actionGroupIds"
+	switch {
+	case len(heard) == 0:
+		c.note("notified", checkWarning, "nobody is notified when the app fails or stops, since no alert rule of its resource group that names it has an action group: %s", do)
+	case len(unheard) > 0:
+		c.note("notified", checkWarning, "of some alert rules about the app nobody is notified, since these have no action group: %s. To give them one, %s", strings.Join(unheard, ", "), do)
+	default:
+		c.note("notified", checkOK, "action groups are notified when the app fails or stops")
 	}
-	c.note("notified", checkOK, "action groups are notified when the app fails or stops")
 }
 
 // deployedVersion says which version the app started last, as its telemetry has it.
-func (c *checker) deployedVersion(ctx context.Context, app deployedApp, s settings.Settings) {
+func (c *checker) deployedVersion(ctx context.Context, app deployedApp, values map[string]string, s settings.Settings) {
 	if s.WorkspaceID == "" {
+		return
+	}
+	if settings.IsReference(values[settings.Prefix+"_WORKSPACE_ID"]) {
+		c.note("version", checkWarning, "which version %s runs is not known: its workspace stands in a key vault. This is %s", app.name, versionText())
 		return
 	}
 	q, err := openWorkspace(s, slog.New(slog.DiscardHandler), impatient)
@@ -426,20 +423,20 @@ func (c *checker) deployedVersion(ctx context.Context, app deployedApp, s settin
 		if err != nil {
 			said = err.Error()
 		}
-		c.note("version", checkWarning, "which version %s runs is not known: %s. This is %s", app.name, said, version)
+		c.note("version", checkWarning, "which version %s runs is not known: %s. This is %s", app.name, said, versionText())
 		return
 	}
 	var line struct{ Version string }
 	message, _ := table.Rows[0][0].(string)
 	if json.Unmarshal([]byte(message), &line) != nil || line.Version == "" {
-		c.note("version", checkWarning, "which version %s runs is not known: its telemetry does not say. This is %s", app.name, version)
+		c.note("version", checkWarning, "which version %s runs is not known: its telemetry does not say. This is %s", app.name, versionText())
 		return
 	}
-	if line.Version != version {
-		c.note("version", checkWarning, "%s runs version %s, and this is %s: deploy the package of this version, or check with the binary of that one", app.name, text.Cut(text.Safe(line.Version), 60), version)
+	if line.Version != versionText() {
+		c.note("version", checkWarning, "%s runs version %s, and this is %s: deploy the package of this version, or check with the binary of that one", app.name, text.Cut(text.Safe(line.Version), 60), versionText())
 		return
 	}
-	c.note("version", checkOK, "%s runs this version, %s", app.name, version)
+	c.note("version", checkOK, "%s runs this version, %s", app.name, versionText())
 }
 
 // versionQuery finds the line that serve logs as it starts. The name of an app is letters,

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,21 +37,30 @@ type siteStandIn struct {
 	roles      map[string]string // the role by scope
 	runtime    string            // of Flex Consumption; none if empty
 	state      string
-	groups     []string
+	groups     []string       // that are notified of failures
+	silence    []string       // that are notified when it stops
+	foreign    []string       // those of a rule that is not about the app
+	pages      bool           // of the roles each is on a page of its own
+	elsewhere  bool           // and the next page is at another host
+	system     bool           // the identity is the app's own
+	version    string         // that the app logged, if not 9.9.9
 	refuse     map[string]int // the status by the end of the path
 }
 
 func newSite(t *testing.T) *siteStandIn {
-	return &siteStandIn{t: t, runtime: "custom", state: "Running", groups: []string{siteGroup + "/providers/Microsoft.Insights/actionGroups/soc"},
+	return &siteStandIn{t: t, runtime: "custom", state: "Running", groups: []string{siteGroup + "/providers/Microsoft.Insights/actionGroups/soc"}, silence: []string{siteGroup + "/providers/Microsoft.Insights/actionGroups/soc"},
 		settings: map[string]string{
-			"AZURE_CLIENT_ID": siteClient, "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=" + siteSecret, "AzureWebJobsStorage__accountName": "account",
+			"AZURE_CLIENT_ID": siteClient, "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=" + siteSecret, "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=" + siteClient + ";Authorization=AAD",
+			"AzureWebJobsStorage__accountName": "account", "AzureWebJobsStorage__credential": "managedidentity", "AzureWebJobsStorage__clientId": siteClient,
 			"PUSHBACK_SCHEDULE": "0 */5 * * * *", "PUSHBACK_WORKSPACE_ID": standInWorkspace, "PUSHBACK_WORKSPACE_RESOURCE_ID": standInSentinel,
 			"PUSHBACK_TABLE_ENDPOINT": "https://account.table.core.windows.net", "PUSHBACK_TEAMS_WEBHOOK_URL": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/teams)",
 		},
 		references: map[string]string{"PUSHBACK_TEAMS_WEBHOOK_URL": "Resolved"},
 		roles: map[string]string{
-			siteGroup + "/providers/Microsoft.Storage/storageAccounts/account": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
-			standInSentinel: "73c42c96-874c-492b-b04d-ab87d138a893", siteGroup + "/providers/Microsoft.KeyVault/vaults/v": "4633458b-17de-408a-b874-0445c86b69e6",
+			siteGroup + "/providers/Microsoft.Storage/storageAccounts/account/tableServices/default/tables/pushback": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+			siteGroup + "/providers/Microsoft.Storage/storageAccounts/account":                                       "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+			siteGroup + "/providers/Microsoft.Insights/components/pushback":                                          "3913510d-42f4-4e42-8a64-420c390055eb",
+			standInSentinel: "73c42c96-874c-492b-b04d-ab87d138a893",
 		},
 	}
 }
@@ -81,8 +93,11 @@ func (s *siteStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.runtime != "" {
 			properties["functionAppConfig"] = object{"runtime": object{"name": s.runtime, "version": "1.0"}}
 		}
-		answer(object{"id": siteID, "kind": "functionapp,linux", "properties": properties,
-			"identity": object{"type": "UserAssigned", "userAssignedIdentities": object{siteIdentity: object{"principalId": sitePrincipal, "clientId": siteClient}}}})
+		identity := object{"type": "UserAssigned", "userAssignedIdentities": object{siteIdentity: object{"principalId": sitePrincipal, "clientId": siteClient}}}
+		if s.system {
+			identity = object{"type": "SystemAssigned", "principalId": sitePrincipal}
+		}
+		answer(object{"id": siteID, "kind": "functionapp,linux", "properties": properties, "identity": identity})
 	case "POST " + siteID + "/config/appsettings/list 2025-03-01":
 		answer(object{"name": "appsettings", "properties": s.settings})
 	case "GET " + siteID + "/config/configreferences/appsettings 2025-03-01":
@@ -96,12 +111,31 @@ func (s *siteStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.t.Errorf("the filter is %s", got)
 		}
 		list := []object{}
-		for scope, role := range s.roles {
-			list = append(list, object{"properties": object{"scope": scope, "principalId": sitePrincipal, "roleDefinitionId": siteSubscription + "/providers/Microsoft.Authorization/roleDefinitions/" + role}})
+		for _, scope := range slices.Sorted(maps.Keys(s.roles)) {
+			list = append(list, object{"properties": object{"scope": scope, "principalId": sitePrincipal, "roleDefinitionId": siteSubscription + "/providers/Microsoft.Authorization/roleDefinitions/" + s.roles[scope]}})
 		}
-		answer(object{"value": list})
+		page := object{"value": list}
+		if n, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken")); s.pages && n < len(list) {
+			next := *r.URL
+			query := next.Query()
+			query.Set("$skiptoken", strconv.Itoa(n+1))
+			next.Scheme, next.Host, next.RawQuery = "https", r.Host, query.Encode()
+			if s.elsewhere {
+				next.Host = "elsewhere.example"
+			}
+			page = object{"value": list[n : n+1], "nextLink": next.String()}
+		} else if s.pages {
+			page = object{"value": []object{}}
+		}
+		answer(page)
 	case "GET " + siteGroup + "/providers/Microsoft.Insights/scheduledQueryRules 2026-03-01":
-		answer(object{"value": []object{{"name": "pushback-failures", "properties": object{"enabled": true, "actions": object{"actionGroups": s.groups}}}}})
+		about := func(name, query string, groups []string) object {
+			return object{"name": name, "properties": object{"enabled": true, "criteria": object{"allOf": []object{{"query": query}}}, "actions": object{"actionGroups": groups}}}
+		}
+		answer(object{"value": []object{
+			about("pushback-failures", `requests | where cloud_RoleName =~ "pushback-abc"`, s.groups),
+			about("pushback-silence", `traces | where cloud_RoleName =~ "pushback-ABC"`, s.silence),
+			about("other", `requests | where cloud_RoleName =~ "pushback-abcdef"`, s.foreign)}})
 	default:
 		s.t.Errorf("nobody knows %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusNotFound)
@@ -125,7 +159,8 @@ func (c *cloudStandIn) telemetryOf(app, of string) {
 // shows no secret.
 func TestCheckDeployed(t *testing.T) {
 	t.Parallel()
-	fine := []string{"ok app pushback-abc runs", "of pushback-abc are right for this version", "ok reference 1 reference to key vaults resolved", "ok role the app's identity has the 3 roles", "ok notified", "warning version pushback-abc runs version 9.9.9"}
+	own := strings.TrimSuffix(strings.Fields(command(t, nil, "--version").stdout)[2], ",")
+	fine := []string{"ok app pushback-abc runs", "of pushback-abc are right for this version", "ok reference 1 reference to key vaults resolved", "ok role the app's identity has the 4 roles", "ok notified", "warning version pushback-abc runs version 9.9.9"}
 	set := func(pairs ...string) func(s *siteStandIn) {
 		return func(s *siteStandIn) {
 			for i := 0; i < len(pairs); i += 2 {
@@ -168,7 +203,38 @@ func TestCheckDeployed(t *testing.T) {
 		{name: "roles", change: func(s *siteStandIn) {
 			s.roles = map[string]string{siteGroup: "4633458b-17de-408a-b874-0445c86b69e6", standInSentinel + "2": "73c42c96-874c-492b-b04d-ab87d138a893"}
 		}, code: 1, want: []string{"failed role the app's identity lacks the role Storage Table Data Contributor on the storage account of the ledger", "failed role the app's identity lacks the role Log Analytics Reader on " + standInSentinel}},
-		{name: "nobody is notified", change: func(s *siteStandIn) { s.groups = nil }, want: []string{"warning notified nobody is notified when the app fails or stops"}},
+		{name: "a role at a management group, and one on each page", change: func(s *siteStandIn) {
+			delete(s.roles, standInSentinel)
+			s.roles["/providers/Microsoft.Management/managementGroups/soc"], s.pages = "73c42c96-874c-492b-b04d-ab87d138a893", true
+		}, want: fine},
+		{name: "roles at another host", change: func(s *siteStandIn) { s.pages, s.elsewhere = true, true }, want: []string{"warning role which roles the app's identity has is not known: the next page of Azure Resource Manager is at another host"}},
+		{name: "a ledger with a key", change: func(s *siteStandIn) {
+			set("PUSHBACK_TABLE_ENDPOINT", "", "PUSHBACK_TABLE_CONNECTION", "@Microsoft.KeyVault(VaultName=v;SecretName=t)")(s)
+			s.references["PUSHBACK_TABLE_CONNECTION"] = "Resolved"
+			s.roles[siteGroup+"/providers/Microsoft.Storage/storageAccounts/account/tableServices/default/tables/pushback"] = "none"
+		}, want: []string{"ok role the app's identity has the 3 roles"}},
+		{name: "a host with a key", change: func(s *siteStandIn) {
+			set("PUSHBACK_TABLE_ENDPOINT", "", "AzureWebJobsStorage", "AccountKey="+siteSecret, "AzureWebJobsStorage__accountName", "", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "")(s)
+			s.roles = map[string]string{standInSentinel: "73c42c96-874c-492b-b04d-ab87d138a893"}
+		}, want: []string{"ok role the app's identity has the 1 role"}},
+		{name: "no client id", change: set("AZURE_CLIENT_ID", ""), code: 1, want: []string{
+			"failed settings AZURE_CLIENT_ID is not set, and the app has no identity of its own", "warning role the roles of the app's identity are not known"}},
+		{name: "an identity of its own", change: func(s *siteStandIn) {
+			s.system = true
+			delete(s.settings, "AZURE_CLIENT_ID")
+			delete(s.settings, "AzureWebJobsStorage__clientId")
+		}, want: fine},
+		{name: "a workspace in the vault", change: func(s *siteStandIn) {
+			for _, name := range []string{"PUSHBACK_WORKSPACE_ID", "PUSHBACK_ALERTS_ENDPOINT"} {
+				s.settings[name], s.references[name] = "@Microsoft.KeyVault(VaultName=v;SecretName=s)", "Resolved"
+			}
+			s.settings["PUSHBACK_ALERTS_RULE"] = "dcr-0123456789abcdef0123456789abcdef"
+			s.roles[siteGroup+"/providers/Microsoft.Insights/dataCollectionRules/r"] = "3913510d-42f4-4e42-8a64-420c390055eb"
+		}, want: []string{"are right for this version", "ok role the app's identity has the 5 roles", "warning version which version pushback-abc runs is not known: its workspace stands in a key vault"}},
+		{name: "the same version", change: func(s *siteStandIn) { s.version = own }, want: []string{"ok version pushback-abc runs this version, " + own}},
+		{name: "nobody is notified", change: func(s *siteStandIn) { s.groups, s.silence, s.foreign = nil, nil, s.groups }, want: []string{"warning notified nobody is notified when the app fails or stops"}},
+		{name: "not all rules notify somebody", change: func(s *siteStandIn) { s.silence = nil }, want: []string{"warning notified of some alert rules about the app nobody is notified, since these have no action group: pushback-silence"}},
+		{name: "a file of settings", args: []string{"--app", siteID, "--settings", "local.settings.json"}, code: 2, want: []string{"--send-test-card and --settings do not"}},
 		{name: "401", change: func(s *siteStandIn) { s.refuse = map[string]int{siteID: 401} }, code: 1, want: []string{"failed app pushback-abc: Azure Resource Manager answered 401 Unauthorized (Refused401): sign in again"}},
 		{name: "404", change: func(s *siteStandIn) { s.refuse = map[string]int{siteID: 404} }, code: 1, want: []string{"answered 404 Not Found (Refused404): check --app"}},
 		{name: "403", change: func(s *siteStandIn) { s.refuse = map[string]int{"/list": 403} }, code: 1, want: []string{"ok app", "failed settings pushback-abc: its settings cannot be read: Azure Resource Manager answered 403 Forbidden (Refused403): whoever checks needs the role Website Contributor"}},
@@ -182,11 +248,11 @@ func TestCheckDeployed(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t)
 			c.setNow(time.Now())
-			c.telemetryOf("pushback-abc", "9.9.9")
 			s := newSite(t)
 			if tt.change != nil {
 				tt.change(s)
 			}
+			c.telemetryOf("pushback-abc", cmp.Or(s.version, "9.9.9"))
 			c.arm = s.ServeHTTP
 			// What the environment has of settings is not the app's.
 			env := map[string]string{"PUSHBACK_SENTINEL_WORKSPACE": "nonsense", "PUSHBACK_TABLE_CONNECTION": "memory"}
@@ -223,6 +289,7 @@ func TestCovers(t *testing.T) {
 	}{
 		{workspace, workspace, true}, {strings.ToUpper(workspace), workspace, true}, {siteSubscription, workspace, true}, {siteSubscription + "/resourceGroups/soc", workspace, true},
 		{siteSubscription + "/resourceGroups/so", workspace, false}, {workspace + "2", workspace, false}, {"/", workspace, true},
+		{"/providers/Microsoft.Management/managementGroups/soc", workspace, true}, {"/providers/Microsoft.Management/managementGroups/soc", storage, true},
 		{siteGroup + storage + "a", storage, true}, {siteGroup, storage, true}, {siteID, storage, false},
 	} {
 		if covers(tt.scope, tt.resource) != tt.want {

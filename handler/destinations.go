@@ -222,7 +222,7 @@ func alertSender(o setup) (alerts.Sender, error) {
 func checkAlerts(ctx context.Context, o setup, _ *alert.Alert) (string, error) {
 	options, err := cloudOptions(o.settings, o.tunes)
 	if err == nil {
-		err = token(ctx, options, alerts.Scope(options.Cloud))
+		_, err = token(ctx, options, alerts.Scope(options.Cloud))
 	}
 	var sender alerts.Sender
 	if err == nil {
@@ -279,7 +279,7 @@ func openSentinel(o setup) (*sentinel.Destination, error) {
 func checkSentinel(ctx context.Context, o setup, _ *alert.Alert) (string, error) {
 	options, err := cloudOptions(o.settings, o.tunes)
 	if err == nil {
-		err = token(ctx, options, options.Cloud.Services[cloud.ResourceManager].Audience+"/.default")
+		_, err = token(ctx, options, options.Cloud.Services[cloud.ResourceManager].Audience+"/.default")
 	}
 	if err != nil {
 		return "", err

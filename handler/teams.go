@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/google/uuid"
 
 	"pushback/detect/alert"
@@ -108,13 +107,7 @@ func checkIdentities(ctx context.Context, o setup) (known string, err error) {
 		if err != nil {
 			return "", err
 		}
-		credential, err := identity(options)
-		if err != nil {
-			return "", err
-		}
-		one, cancel := context.WithTimeout(ctx, tokenTimeout)
-		token, err := credential.GetToken(one, policy.TokenRequestOptions{Scopes: []string{teams.Scope(audience)}})
-		cancel()
+		token, err := token(ctx, options, teams.Scope(audience))
 		if err != nil {
 			return "", err
 		}

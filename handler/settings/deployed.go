@@ -4,24 +4,27 @@ import (
 	"cmp"
 	"errors"
 	"os"
-	"slices"
 	"strings"
 
 	"pushback/detect/suggest"
 )
 
-// standIns are what stands for secrets that are in a key vault, so that the rest can be
-// read as serve reads it: by cloud, the address of a workflow, and what else there is.
-// None is ever sent anything.
+// standInWorkflows are the workflows' addresses that stand for those in a key vault, by
+// cloud where that is not the public one. None is ever sent anything.
 var standInWorkflows = map[string]string{
 	"usgovernment": "https://in-the-vault.environment.api.high.powerplatform.microsoft.us/x",
 	"china":        "https://in-the-vault.environment.api.powerplatform.partner.microsoftonline.cn/x",
 }
 
+// standIns stand for the values of settings that are in a key vault, so that the rest can
+// be read as serve reads it. Those that are not here are right without one.
 var standIns = map[string]string{
 	"WEBHOOK_URL":      "https://in-the-vault.invalid/x",
 	"WEBHOOK_SECRET":   "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
 	"TABLE_CONNECTION": "AccountName=invault;AccountKey=MDAw",
+	"WORKSPACE_ID":     "00000000-0000-0000-0000-000000000000",
+	"ALERTS_ENDPOINT":  "https://in-the-vault.invalid",
+	"ALERTS_RULE":      "dcr-00000000000000000000000000000000",
 }
 
 // Deployed reads settings that an app elsewhere has, in the place of those of the
@@ -67,8 +70,5 @@ func IsReference(value string) bool { return unresolved(strings.TrimSpace(value)
 
 // Meant returns the setting that was probably meant by a name that is none, or nothing.
 func Meant(name string) string {
-	if known := keys(); !slices.Contains(known, name) {
-		return suggest.Nearest(strings.ToUpper(name), known)
-	}
-	return ""
+	return suggest.Nearest(strings.ToUpper(name), keys())
 }
