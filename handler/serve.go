@@ -93,7 +93,7 @@ func serveApp(ctx context.Context, end context.CancelCauseFunc, listener net.Lis
 	}
 	app := &app{settings: s, settingsErr: err, log: log}
 	for _, name := range settings.Unknown() {
-		log.Warn("this variable is not a setting, although its name begins like one: see handler --help", "variable", name)
+		log.Warn(unknownSetting(name))
 	}
 	timeout := cmp.Or(s.TickTimeout, 3*time.Minute)
 	f := newFunction(log, app.open, timeout, ctx)

@@ -69,7 +69,7 @@ func (t *tickCommand) run(ctx context.Context) error {
 	}
 	warn := &warnings{w: t.stderr}
 	for _, name := range settings.Unknown() {
-		warn.write(fmt.Sprintf("the variable %s is not a setting, although its name begins like one: see handler --help", name))
+		warn.write(unknownSetting(name))
 	}
 	kept := &keptRecords{dry: t.dryRun}
 	level := slog.LevelWarn
