@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func fetchTool(dir string) (string, error) {
 		return "", fmt.Errorf("fetching %s: %w", bomTool, err)
 	}
 	name := "cyclonedx-gomod"
-	if filepath.Ext(os.Args[0]) == ".exe" {
+	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
 	return filepath.Join(dir, name), nil

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"pushback/infra/binary"
+	"pushback/infra/bundle"
 )
 
 // platforms are those of a release. The first is that of a function app.
@@ -80,8 +81,13 @@ func release(root, out, tag, notesFile string, targets []binary.Target, bom bool
 	if err != nil {
 		return err
 	}
-	if tag != "" && version.Name != tag {
-		return fmt.Errorf("the sources are %s, not %s: check out the tag, and commit or delete what git status lists", version.Name, tag)
+	if tag != "" {
+		// Not what git describe says, which of two tags of a commit names one.
+		of, err := binary.Git(root, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
+		if err != nil || of != version.Commit {
+			return fmt.Errorf("the sources are %s, not %s: check out the tag, and commit or delete what git status lists", version.Name, tag)
+		}
+		version.Name = tag
 	}
 	text := ""
 	if notesFile != "" {
@@ -129,9 +135,9 @@ func build(root, out string, version binary.Version, targets []binary.Target, bo
 			app = built
 		}
 		name := prefix + target.OS + "_" + target.Arch
-		if err := pack(name+".zip", []file{
-			{target.Name(), built, 0o755},
-			{"LICENSE", filepath.Join(root, "LICENSE"), 0o644},
+		if err := bundle.Write(name+".zip", []bundle.File{
+			{Name: target.Name(), From: built, Mode: 0o755},
+			{Name: "LICENSE", From: filepath.Join(root, "LICENSE"), Mode: 0o644},
 		}); err != nil {
 			return err
 		}
@@ -141,8 +147,20 @@ func build(root, out string, version binary.Version, targets []binary.Target, bo
 			}
 		}
 	}
-	if err := packageApp(root, prefix+"functionapp.zip", app, version); err != nil {
-		return err
+	if app == "" { // it was not chosen
+		app = filepath.Join(temp, "handler")
+		host := platforms[0]
+		host.Pinned = true
+		if err := binary.Compile(root, app, version, host); err != nil {
+			return err
+		}
+	}
+	files, err := bundle.App(root, app, "")
+	if err == nil {
+		err = bundle.Write(prefix+"functionapp.zip", files)
+	}
+	if err != nil {
+		return fmt.Errorf("packaging the app: %w", err)
 	}
 	return sums(out)
 }

@@ -137,6 +137,8 @@ func TestRefused(t *testing.T) {
 	commit(t, repository, "first")
 	git(t, repository, "tag", "v1.0.0")
 	commit(t, repository, "second")
+	git(t, repository, "tag", "v1.1.0")
+	git(t, repository, "tag", "-a", "-m", "x", "v1.1.0-rc.1") // which git describe names
 	there := t.TempDir()
 	for _, tc := range []struct {
 		args []string
@@ -147,6 +149,8 @@ func TestRefused(t *testing.T) {
 		{[]string{"more"}, 2, `unknown argument "more"`},
 		{[]string{"-root", t.TempDir()}, 1, "not a git repository"},
 		{[]string{"-root", repository, "-tag", "v1.0.0"}, 1, "not v1.0.0: check out the tag"},
+		{[]string{"-root", repository, "-tag", "v9.9.9"}, 1, "not v9.9.9: check out the tag"},
+		{[]string{"-root", repository, "-tag", "v1.1.0", "-o", there}, 1, "must be new"},
 		{[]string{"-root", repository, "-o", there}, 1, "must be new"},
 	} {
 		var said strings.Builder

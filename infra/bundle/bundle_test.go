@@ -1,4 +1,4 @@
-package main
+package bundle
 
 import (
 	"os"
@@ -87,7 +87,7 @@ func TestRules(t *testing.T) {
 			}
 			var names []string
 			for _, f := range files {
-				names = append(names, f.name)
+				names = append(names, f.Name)
 			}
 			if diff := cmp.Diff(tc.want, names); diff != "" {
 				t.Errorf("packaged (-want +got):\n%s", diff)
