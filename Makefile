@@ -1,8 +1,6 @@
 # The two commands of the README do their own set-up; see there.
 
 TESTFLAGS ?=
-# Many tests wait for a process: for a host, for a fault to pass.
-PARALLEL ?= 6
 BIN ?= bin/handler
 
 .PHONY: demo test build package chromium clean
@@ -11,7 +9,7 @@ demo: ## the shipped rule over a generated day
 	go run ./handler demo
 
 test: .ci/node_modules/.package-lock.json .ci/venv/.installed chromium ## all tests
-	go test -timeout 28m -parallel $(PARALLEL) $(TESTFLAGS) ./...
+	go test -timeout 28m $(TESTFLAGS) ./...
 
 # The tool itself is of this machine, whatever the binary is of.
 build: ## the static binary where the Functions host looks for it, for this machine unless GOOS and GOARCH say which

@@ -178,6 +178,9 @@ func TestLocalSettingsExample(t *testing.T) {
 // TestBuild holds the binary for a function app to what the README says of it.
 func TestBuild(t *testing.T) {
 	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("there is no make")
+	}
 	bin := filepath.Join(t.TempDir(), "handler")
 	cmd := exec.CommandContext(t.Context(), "make", "-C", "..", "build", "BIN="+bin)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
@@ -188,7 +191,9 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() >= 32<<20 {
+	// What makes it larger at once is often package text/template, for which the linker
+	// keeps every method: go build -ldflags=-dumpdep says what calls it.
+	if info.Size() >= 25<<20 {
 		t.Errorf("the binary has %d bytes", info.Size())
 	}
 	f, err := elf.Open(bin)

@@ -30,20 +30,23 @@ import (
 
 	"pushback/detect/ledger/azurite"
 	"pushback/detect/rule"
+	"pushback/infra/binary"
 )
 
-// built builds the binary once, by the command that builds what ships.
+// built builds the binary once, as what ships is built.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "pushback")
 	if err != nil {
 		return "", err
 	}
 	builtDir = dir
-	bin := filepath.Join(dir, "handler")
-	if out, err := exec.Command("make", "-C", "..", "build", "BIN="+bin).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	target := binary.Target{}
+	bin := filepath.Join(dir, target.Name())
+	version, err := binary.Describe("..")
+	if err != nil {
+		return "", err
 	}
-	return bin, nil
+	return bin, binary.Compile("..", bin, version, target)
 })
 
 var builtDir string
@@ -51,7 +54,7 @@ var builtDir string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most tests wait for processes rather than compute.
-	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(6, 2*runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	if err := os.Unsetenv("COLUMNS"); err != nil { // outputs are compared at the usual width
