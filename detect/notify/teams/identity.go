@@ -118,7 +118,8 @@ func (t *tokens) of(ctx context.Context, audience string, now time.Time) (string
 	return token.Token, nil
 }
 
-// forget drops a token that was refused, so that the next is a new one.
+// forget drops a token that was refused. The next is asked for; where the platform keeps
+// tokens itself, that may be the same one.
 func (t *tokens) forget(audience string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
