@@ -56,11 +56,15 @@ func received(t *testing.T, into proto.Message) *httptest.Server {
 	return server
 }
 
-var hard = []attribute.KeyValue{
-	attribute.String("text", "Zoë\x00\n\"<"), attribute.String("", ""), attribute.Bool("yes", true), attribute.Bool("no", false),
-	attribute.Int64("least", math.MinInt64), attribute.Int64("none", 0), attribute.Float64("third", 1.0/3), attribute.Float64("zero", 0), attribute.Float64("infinite", math.Inf(-1)),
-	attribute.BoolSlice("bools", []bool{true, false}), attribute.Int64Slice("numbers", []int64{0, -1, 1 << 62}), attribute.Float64Slice("doubles", []float64{0, -0.5}),
-	attribute.StringSlice("texts", []string{"", "a"}), attribute.StringSlice("nothing", nil),
+// hard has attributes of each type with values that are encoded differently. It is new for each
+// caller, because a set sorts the list that it is made of.
+func hard() []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("text", "Zoë\x00\n\"<"), attribute.String("", ""), attribute.Bool("yes", true), attribute.Bool("no", false),
+		attribute.Int64("least", math.MinInt64), attribute.Int64("none", 0), attribute.Float64("third", 1.0/3), attribute.Float64("zero", 0), attribute.Float64("infinite", math.Inf(-1)),
+		attribute.BoolSlice("bools", []bool{true, false}), attribute.Int64Slice("numbers", []int64{0, -1, 1 << 62}), attribute.Float64Slice("doubles", []float64{0, -0.5}),
+		attribute.StringSlice("texts", []string{"", "a"}), attribute.StringSlice("nothing", nil),
+	}
 }
 
 // TestTracesAsTheLibrary compares what is sent with what OpenTelemetry's exporter sends.
@@ -81,14 +85,14 @@ func TestTracesAsTheLibrary(t *testing.T) {
 		s.InstrumentationScope.Name = fmt.Sprint("scope ", i%2)
 		switch i {
 		case 1:
-			s.Parent, s.Attributes, s.DroppedAttributes, s.DroppedEvents, s.DroppedLinks = id(9, true), hard, 1, 2, 3
+			s.Parent, s.Attributes, s.DroppedAttributes, s.DroppedEvents, s.DroppedLinks = id(9, true), hard(), 1, 2, 3
 			s.Status = sdktrace.Status{Code: codes.Error, Description: "it failed"}
 		case 2:
 			s.Parent, s.Resource = id(9, false), resource.NewSchemaless(attribute.String("service.name", "other"))
-			s.Events = []sdktrace.Event{{Name: "rule", Time: at, Attributes: hard, DroppedAttributeCount: 4}, {Name: ""}}
+			s.Events = []sdktrace.Event{{Name: "rule", Time: at, Attributes: hard(), DroppedAttributeCount: 4}, {Name: ""}}
 			s.Status.Code = codes.Ok
 		case 3:
-			s.Links = []sdktrace.Link{{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{2}, SpanID: trace.SpanID{3}, Remote: true}), Attributes: hard, DroppedAttributeCount: 5}}
+			s.Links = []sdktrace.Link{{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{2}, SpanID: trace.SpanID{3}, Remote: true}), Attributes: hard(), DroppedAttributeCount: 5}}
 			s.InstrumentationScope.Version, s.InstrumentationScope.SchemaURL = "v1", "https://schema.example/2"
 			s.InstrumentationScope.Attributes = attribute.NewSet(attribute.Int("n", 1))
 		}
@@ -148,7 +152,7 @@ func TestMetricsAsTheLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			reader := sdkmetric.NewManualReader(sdkmetric.WithTemporalitySelector(ours.Temporality), sdkmetric.WithAggregationSelector(ours.Aggregation))
-			provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(resource.NewWithAttributes("https://schema.example", hard...)))
+			provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(resource.NewWithAttributes("https://schema.example", hard()...)))
 			measure(t, provider.Meter("pushback", metric.WithInstrumentationVersion("v1"), metric.WithSchemaURL("https://schema.example/3")))
 			var data metricdata.ResourceMetrics
 			if err := reader.Collect(t.Context(), &data); err != nil {
@@ -185,7 +189,7 @@ func measure(t *testing.T, m metric.Meter) {
 			t.Fatal(err)
 		}
 	}
-	for i, with := range []metric.MeasurementOption{metric.WithAttributes(), metric.WithAttributes(hard...)} {
+	for i, with := range []metric.MeasurementOption{metric.WithAttributes(), metric.WithAttributes(hard()...)} {
 		ints.Add(ctx, int64(i), with)
 		both.Add(ctx, -0.5*float64(i), with)
 		gauge.Record(ctx, int64(-i), with)
