@@ -236,7 +236,11 @@ type answersOf struct {
 // take, and all that the query holds while they are begun.
 const shareOfAnswers = 8
 
-// begin makes the answers of an expression for a dictionary, or nil if there is no
+// maxUnasked is how many elements a dictionary may have for each row of a batch, for the
+// answers to all of them to be worth their room.
+const maxUnasked = 16
+
+// beginAnswers makes the answers of an expression for a dictionary, or nil if there is no
 // room for them.
 func beginAnswers(x *execution, t Type, elements int) *answers {
 	size := vectorBytes(t, elements) + int64(elements)
@@ -255,6 +259,9 @@ func beginAnswers(x *execution, t Type, elements int) *answers {
 // there is no room to keep what it gave.
 func (e *applyExpr) remembered(x *execution, b *batch) *vector {
 	col := b.cols[e.of.at]
+	if col.distinct() > maxUnasked*b.n {
+		return nil // most of the answers would never be asked for
+	}
 	a := once(x, answersOf{e, col.dict}, func() *answers { return beginAnswers(x, e.t, col.distinct()) })
 	if a == nil || !a.complete(x, e, b, col) {
 		return nil

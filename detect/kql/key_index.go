@@ -78,17 +78,29 @@ func (k *keyIndex) numbered(vecs []*vector, rows int) []int32 {
 // each asks for the number of each row's key.
 func (k *keyIndex) each(vecs []*vector, rows int, one func(row int) int32) []int32 {
 	out := make([]int32, rows)
-	if len(k.types) == 0 {
+	if len(k.types) == 0 || rows == 0 {
 		return out
 	}
-	// Where the columns have few elements, each combination is looked up once.
+	// Where the columns have few elements, each combination is looked up once. Of a
+	// dictionary those count that the rows have.
 	combinations := 1
+	parts := make([]keyPart, 0, len(vecs))
 	for _, v := range vecs {
 		if v.isFlat() || combinations > rows {
 			combinations = math.MaxInt
 			break
 		}
-		combinations *= v.distinct()
+		part := keyPart{of: v, elements: v.distinct()}
+		if v.dict != nil && part.elements > rows/combinations {
+			if rows > maxUsed {
+				combinations = math.MaxInt
+				break
+			}
+			used, codes := v.used()
+			part.elements, part.codes = len(used), codes
+		}
+		parts = append(parts, part)
+		combinations *= part.elements
 	}
 	if combinations > rows {
 		for row := range out {
@@ -103,8 +115,8 @@ func (k *keyIndex) each(vecs []*vector, rows int, one func(row int) int32) []int
 	}
 	for row := range out {
 		at := 0
-		for _, v := range vecs {
-			at = at*v.distinct() + v.at(row)
+		for i := range parts {
+			at = at*parts[i].elements + parts[i].at(row)
 		}
 		if known[at] == unknown {
 			known[at] = one(row)
@@ -112,6 +124,20 @@ func (k *keyIndex) each(vecs []*vector, rows int, one func(row int) int32) []int
 		out[row] = known[at]
 	}
 	return out
+}
+
+// keyPart is a column of a key, by the elements that its rows have.
+type keyPart struct {
+	of       *vector
+	elements int
+	codes    []uint16 // of each row, where not all elements count
+}
+
+func (p *keyPart) at(row int) int {
+	if p.codes != nil {
+		return int(p.codes[row])
+	}
+	return p.of.at(row)
 }
 
 // find gives the number of a row's key, noKey if it has none. The key of several

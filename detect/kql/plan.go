@@ -313,7 +313,8 @@ func isTrueAt(v *vector, row int) bool {
 func trueRows(v *vector) []int32 { return rowsWhere(v, isTrueAt) }
 
 // rowsWhere lists the rows of a vector that a test holds for. Each element is
-// tested once, however many rows have it.
+// tested once, however many rows have it, but for those of a dictionary, of which
+// there may be more than rows.
 func rowsWhere(v *vector, test func(v *vector, row int) bool) []int32 {
 	if v.dict != nil {
 		var sel []int32

@@ -190,10 +190,7 @@ func (v *vector) set(i int, val Value) {
 // gather returns the elements of the rows that sel names, in its order. A
 // negative row gives null.
 func (v *vector) gather(sel []int32) *vector {
-	if !v.isFlat() {
-		if slices.ContainsFunc(sel, func(row int32) bool { return row < 0 }) {
-			return v.flat().gather(sel)
-		}
+	if !v.isFlat() && !slices.ContainsFunc(sel, func(row int32) bool { return row < 0 }) {
 		if v.constant {
 			c := *v
 			c.n = len(sel)
@@ -208,19 +205,22 @@ func (v *vector) gather(sel []int32) *vector {
 		out := &vector{typ: Dynamic, n: len(sel), strs: make([]string, len(sel))}
 		for to, from := range sel {
 			if from >= 0 {
-				out.strs[to] = v.strs[from]
+				out.strs[to] = v.strs[v.at(int(from))]
 			}
 		}
 		return out
 	}
 	out := newVector(v.typ, len(sel))
 	known := v.within
-	for to, from := range sel {
-		if from < 0 {
+	for to, row := range sel {
+		if row < 0 {
 			known = nil
+			out.setNull(to)
+			continue
 		}
+		from := v.at(int(row))
 		switch {
-		case from < 0 || v.nulls != nil && v.nulls[from]:
+		case v.nulls != nil && v.nulls[from]:
 			out.setNull(to)
 		case v.vals != nil:
 			out.vals[to] = v.vals[from]
