@@ -1,11 +1,33 @@
 package kql
 
-import "slices"
-
 // choosable reports whether iff and case may evaluate their arguments only for the
-// rows that choose them: each says the same of a row whatever rows are with it.
+// rows that choose them: each says the same of a row whatever rows are with it, and no
+// value has a named expression that one behind it has too. That would be computed for
+// some rows and then for all, and again at each level of a chain of such.
 func choosable(args []expr) bool {
-	return !slices.ContainsFunc(args, func(a expr) bool { return !ofTheRow(a) })
+	first := map[*applyExpr]int{} // the argument that has a named expression
+	for i, a := range args {
+		if !ofTheRow(a) || sharesNamed(a, i, first) {
+			return false
+		}
+	}
+	return true
+}
+
+func sharesNamed(e expr, arg int, first map[*applyExpr]int) bool {
+	if a, ok := e.(*applyExpr); ok && a.named {
+		at, known := first[a]
+		if known { // a predicate, which stands at an even place, is computed for all it is asked of
+			return at != arg && at%2 == 1
+		}
+		first[a] = arg
+	}
+	for _, child := range e.children() {
+		if sharesNamed(child, arg, first) {
+			return true
+		}
+	}
+	return false
 }
 
 // chosen evaluates iff or case. Each value is computed for the rows that choose it,

@@ -91,3 +91,28 @@ func TestChoiceLooksAtFewRows(t *testing.T) {
 		t.Errorf("%s\n gives %.300s", query, got)
 	}
 }
+
+// A value that one behind it has too is computed once, for all rows: for the rows that
+// choose it, it would be computed again at each level of a chain.
+func TestChoosable(t *testing.T) {
+	t.Parallel()
+	column := func() expr { return &columnExpr{col: &column{name: "c", typ: Long}} }
+	shared := &applyExpr{t: Long, args: []expr{column()}, named: true}
+	of := func(args ...expr) expr { return &applyExpr{t: Long, args: args} }
+	for _, tt := range []struct {
+		name string
+		args []expr
+		want bool
+	}{
+		{"nothing shared", []expr{column(), column(), of(column())}, true},
+		{"within one value", []expr{column(), of(shared, shared), column()}, true},
+		{"a predicate and a value", []expr{of(shared), shared, column()}, true},
+		{"two values", []expr{column(), shared, of(shared)}, false},
+		{"a value and a predicate behind it", []expr{column(), of(shared), of(shared), column(), column()}, false},
+		{"two predicates", []expr{shared, column(), of(shared), column(), column()}, true},
+	} {
+		if got := choosable(tt.args); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
