@@ -26,6 +26,9 @@ type classReader struct {
 // rewrittenClass rewrites the class that a text begins with, if it has what Go has
 // not. What no such class is, is left to Go, which takes [ within one for itself.
 func rewrittenClass(text string, d *dialect, fold, verbose bool) (to string, n int, ok bool) {
+	if !mayBeSpecial(text, verbose) {
+		return "", 0, false
+	}
 	r := &classReader{text: text, d: d, verbose: verbose}
 	if fold {
 		r.flags = "(?i)"
@@ -45,6 +48,37 @@ func rewrittenClass(text string, d *dialect, fold, verbose bool) (to string, n i
 	return sb.String() + "]", r.at, true
 }
 
+// mayBeSpecial says whether a class may have what Go has not, without reading its items:
+// most classes have nothing of it.
+func mayBeSpecial(text string, verbose bool) bool {
+	i := 1
+	if strings.HasPrefix(text[i:], "^") {
+		i++
+	}
+	for strings.HasPrefix(text[i:], "-") { // the first are themselves
+		i++
+	}
+	if strings.HasPrefix(text[i:], "]") { // so is this
+		i++
+	}
+	for i < len(text) {
+		rest := text[i:]
+		switch {
+		case rest[0] == '\\':
+			i++
+		case rest[0] == ']':
+			return false
+		case isNamedClass(rest):
+			i += strings.Index(rest, ":]") + 1
+		case rest[0] == '[', strings.HasPrefix(rest, "&&"), strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "~~"),
+			verbose && strings.IndexByte(" \t\n\r\f\v", rest[0]) >= 0:
+			return true
+		}
+		i++
+	}
+	return false
+}
+
 // class reads [...].
 func (r *classReader) class(depth int) (runeSet, bool) {
 	if depth > maxClassNesting {
@@ -52,7 +86,8 @@ func (r *classReader) class(depth int) (runeSet, bool) {
 	}
 	r.at++ // [
 	negated := r.skip("^")
-	var all, item runeSet
+	var all runeSet
+	var item runeSet // what there is since the last operator, as it comes
 	op := ""
 	for r.skip("-") { // the first are themselves
 		item = unitedRunes(item, runeSet{'-', '-'})
@@ -68,13 +103,13 @@ func (r *classReader) class(depth int) (runeSet, bool) {
 			r.special = true
 		case rest[0] == ']':
 			r.at++
-			all = combinedRunes(all, op, item)
+			all = combinedRunes(all, op, unitedRunes(item, nil))
 			if negated {
 				all = otherRunes(all)
 			}
 			return all, true
 		case strings.HasPrefix(rest, "&&") || strings.HasPrefix(rest, "--") || strings.HasPrefix(rest, "~~"):
-			all = combinedRunes(all, op, item)
+			all = combinedRunes(all, op, unitedRunes(item, nil))
 			op, item = rest[:2], nil
 			r.at += 2
 			r.special = true
@@ -84,13 +119,13 @@ func (r *classReader) class(depth int) (runeSet, bool) {
 			if !ok {
 				return nil, false
 			}
-			item = unitedRunes(item, inner)
+			item = append(item, inner...)
 		default:
 			set, ok := r.item()
 			if !ok {
 				return nil, false
 			}
-			item = unitedRunes(item, set)
+			item = append(item, set...)
 		}
 	}
 	return nil, false

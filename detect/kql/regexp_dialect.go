@@ -125,7 +125,7 @@ func rewritten(text string, d *dialect) string {
 		switch c := text[i]; {
 		case !inClass && c == '\\' && wordEdge(rest) > 0:
 			n = wordEdge(rest)
-			begins := strings.Contains(`\< \b{start}`, rest[:n])
+			begins := rest[1] == '<' || strings.HasPrefix(rest, `\b{start`)
 			if after := rest[n:]; begins && beginsWord(after) || !begins && wordBefore && !isRepetition(after) {
 				sb.WriteString(`\b`)
 			} else {

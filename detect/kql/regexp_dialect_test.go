@@ -59,6 +59,8 @@ func TestRegexpDialect(t *testing.T) {
 		{`[^a[]+`, "a[b", "b"}, // which is none of Rust's
 		{`\<ad\w+\>`, "bad ado", "ado"},
 		{`\b{start}a\b{end}`, "ba a", "a"},
+		{`\b{start-half}ad`, "bad ad", "ad"},
+		{`ad\b{start-half}`, "", "\\<, \\> and \\b{...} are supported beside a letter or a digit of ASCII, \\w and \\d only: write \\b"},
 		{`\<-`, "", "\\<, \\> and \\b{...} are supported beside a letter or a digit of ASCII, \\w and \\d only: write \\b"},
 		{`a*\>`, "", "\\<, \\> and \\b{...} are supported beside a letter or a digit of ASCII, \\w and \\d only: write \\b"},
 	} {
