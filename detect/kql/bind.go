@@ -384,11 +384,7 @@ func (b *binder) relation(n node) relation {
 		if c, d := b.patternOf(n); d != nil {
 			return b.invokePattern(c, d, n)
 		}
-		of := n.of
-		for inner, ok := of.(*path); ok; inner, ok = of.(*path) {
-			of = inner.of
-		}
-		if c, ok := of.(*call); ok && b.find(c.fn.text) == nil {
+		if c := calledIn(n); c != nil && b.find(c.fn.text) == nil {
 			if p := unsupportedFunction(c.fn); p != nil {
 				panic(p) // workspace('other').Table
 			}

@@ -172,6 +172,16 @@ func (p *parser) postfix() node {
 // methodError says what is wrong where a parenthesis follows a path, as in
 // cluster("a").database("b").
 func (p *parser) methodError(n node) *problem {
+	if c := calledIn(n); c != nil {
+		if refused := unsupportedFunction(c.fn); refused != nil {
+			return refused
+		}
+	}
+	return p.unexpected("what is called must be a function's name")
+}
+
+// calledIn is the call that a path begins with, nil if it begins with none.
+func calledIn(n node) *call {
 	for {
 		of, ok := n.(*path)
 		if !ok {
@@ -179,12 +189,8 @@ func (p *parser) methodError(n node) *problem {
 		}
 		n = of.of
 	}
-	if c, ok := n.(*call); ok {
-		if refused := unsupportedFunction(c.fn); refused != nil {
-			return refused
-		}
-	}
-	return p.unexpected("what is called must be a function's name")
+	c, _ := n.(*call)
+	return c
 }
 
 // primary reads a literal, a name, a call or what stands in parentheses.
