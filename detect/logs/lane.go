@@ -536,6 +536,7 @@ func (f *file) countRows(b *block) {
 	}
 	t := r.lane.table
 	f.rows += int(n)
+	f.laned += n
 	f.report.Records += n
 	f.Reader.report.Records += n
 	t.times.add(kql.TickTime(r.times[0]))

@@ -139,7 +139,7 @@ func (b *block) line(p *parser, l *lane, line blockLine) {
 
 // block puts the records of a block into the tables.
 func (f *file) block(b *block) error {
-	if f.rows+b.rows.n+len(b.rows.left) > f.opts.MaxRows {
+	if f.rows+b.rows.n+len(b.rows.left)+len(b.lines) > f.opts.MaxRows {
 		b.parse(&f.parser, nil) // to find the line that is too many
 	}
 	number := f.lineNumber

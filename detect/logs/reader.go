@@ -28,6 +28,7 @@ type Reader struct {
 	lanes  map[laneKey]*lane
 	lane   atomic.Pointer[lane] // that records took last
 	alone  bool                 // no record takes one: what tests compare with
+	laned  int64                // records that took one
 	rows   int
 	done   int64
 	total  int64

@@ -16,6 +16,9 @@ func TestRowsOption(t *testing.T) {
 		if err := r.File(context.Background(), "SigninLogs.ndjson", bytes.NewReader(data)); err != nil {
 			t.Fatal(err)
 		}
+		if r.laned < 9000 {
+			t.Errorf("%d records took a lane", r.laned)
+		}
 		l, err := r.Finish()
 		if err != nil {
 			t.Fatal(err)
