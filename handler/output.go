@@ -478,7 +478,11 @@ func (p *textPrinter) end(took time.Duration, interrupted bool) error {
 	}
 	reported := count(int64(p.total), "alert")
 	if p.updates > 0 {
-		reported += fmt.Sprintf(", %s of earlier ones", count(int64(p.updates), "update"))
+		of := "updates of earlier ones"
+		if p.updates == 1 {
+			of = "an update of an earlier one"
+		}
+		reported += fmt.Sprintf(", %d of them %s", p.updates, of)
 	}
 	if len(severities) > 0 {
 		reported += " (" + strings.Join(severities, ", ") + ")"

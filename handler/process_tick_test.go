@@ -372,7 +372,7 @@ func TestProcessBadSettings(t *testing.T) {
 		}
 	}
 	h.stop()
-	if c.queries != 0 || !strings.Contains(h.stdout.String(), "PUSHBACK_LATENES\"") {
+	if c.queries != 0 || !strings.Contains(h.stdout.String(), "PUSHBACK_LATENES is not a setting") {
 		t.Errorf("%d queries; the misspelt setting is not named", c.queries)
 	}
 }

@@ -7,7 +7,7 @@ export function totals(run, alerts) {
   const by = severities.map(s => [s, alerts.filter(a => a.severity === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${s}`);
   parts.push(count(alerts.length, 'alert', 'alerts') + (by.length > 0 ? ` (${by.join(', ')})` : ''));
   const updates = alerts.filter(a => a.updates).length;
-  if (updates > 0) parts.push(count(updates, 'update of an earlier one', 'updates of earlier ones'));
+  if (updates > 0) parts.push(`${updates.toLocaleString('en-US')} of them ${updates === 1 ? 'an update of an earlier one' : 'updates of earlier ones'}`);
   const steps = run.steps || [];
   if (run.stage !== 'reading') {
     const sum = of => steps.reduce((n, s) => n + s[of], 0);
