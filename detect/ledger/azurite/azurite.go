@@ -69,7 +69,6 @@ func Run(m *testing.M) int {
 func Addr(t testing.TB) string {
 	t.Helper()
 	emulator.once.Do(func() {
-		const follow = "process.stdin.on('end', () => process.exit()).resume();"
 		emulator.process, emulator.err = start(follow, "--inMemoryPersistence")
 	})
 	check(t, emulator.err)
@@ -102,6 +101,22 @@ func find() (string, error) {
 	return program, err
 }
 
+// follow has it end with the test.
+const follow = "process.stdin.on('end', () => process.exit()).resume();"
+
+// run has Azurite, which is the first argument, read a request's body as one text. It makes
+// a text of each piece as it arrives, so a character that two pieces share is lost, which
+// the service does not do.
+const run = `
+const { emit } = require('http').Server.prototype;
+require('http').Server.prototype.emit = function (event, request, ...rest) {
+  if (event === 'request' && /json/.test(request.headers['content-type'])) request.setEncoding('utf8');
+  return emit.call(this, event, request, ...rest);
+};
+process.argv.splice(1, 0, process.argv[1]);
+require(process.argv[1]);
+`
+
 // start starts Azurite with options, after a script in the same process.
 func start(script string, options ...string) (*process, error) {
 	program, err := find()
@@ -126,8 +141,7 @@ func try(program, script string, options []string) (*process, error) {
 	_, port, _ := net.SplitHostPort(addr)
 	free.Close()
 	var out bytes.Buffer
-	script += "process.argv.splice(1, 0, process.argv[1]); require(process.argv[1])"
-	args := []string{"-e", script, program, "--disableTelemetry", "--skipApiVersionCheck",
+	args := []string{"-e", script + run, program, "--disableTelemetry", "--skipApiVersionCheck",
 		"--silent", "--tableHost", "127.0.0.1", "--tablePort", port}
 	cmd := exec.Command("node", append(args, options...)...)
 	cmd.Dir = os.TempDir()

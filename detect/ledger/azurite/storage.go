@@ -44,8 +44,7 @@ func startStorage() (*process, string, error) {
 		return nil, "", err
 	}
 	program := filepath.Join(filepath.Dir(filepath.Dir(tables)), "azurite.js")
-	const script = "process.stdin.on('end', () => process.exit()).resume(); process.argv.splice(1, 0, process.argv[1]); require(process.argv[1])"
-	args := []string{"-e", script, program, "--disableTelemetry", "--skipApiVersionCheck", "--silent", "--inMemoryPersistence"}
+	args := []string{"-e", follow + run, program, "--disableTelemetry", "--skipApiVersionCheck", "--silent", "--inMemoryPersistence"}
 	connection := "DefaultEndpointsProtocol=http;AccountName=" + Account + ";AccountKey=" + Key + ";"
 	var chosen []net.Listener // until all ports are, so that they differ
 	for _, service := range []string{"Blob", "Queue", "Table"} {
