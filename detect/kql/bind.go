@@ -122,6 +122,9 @@ type definition struct {
 	// numbered is how many columns had got a number where a table was defined.
 	numbered int
 	order    int // among the let statements that share their names, from 1
+	// closed is what binder.closed says of a function, once hashed is set.
+	closed string
+	hashed bool
 }
 
 // visible returns what a name stands for in this very scope, or nil.

@@ -8,7 +8,9 @@ import (
 // dictionary is what the vectors of a column's segments have in common: their
 // elements. It only says that they are the same; these are in each vector.
 type dictionary struct {
-	_ byte // values without any size could have one address
+	// lasting is set of a table's, which is there for more than one query. Without it, it
+	// could be that two have one address, as values without any size.
+	lasting *lasting
 }
 
 // noteColumn finds out of which expressions within e one column says all.
@@ -218,7 +220,9 @@ type answers struct {
 	of     *vector // what it gave, with room for all
 	dict   *dictionary
 	held   memory
-	full   bool // no more are kept: they would take too much
+	full   bool  // no more are kept: they would take too much
+	most   int64 // how large those may get that last, which no query is charged for
+	size   int64 // of them
 }
 
 const (
@@ -243,15 +247,23 @@ const maxUnasked = 16
 // beginAnswers makes the answers of an expression for a dictionary, or nil if there is no
 // room for them.
 func beginAnswers(x *execution, t Type, elements int) *answers {
-	size := vectorBytes(t, elements) + int64(elements)
+	size := answersBytes(t, elements)
 	if x.within((x.all().held.Load()+size)*shareOfAnswers) != nil {
 		return nil
 	}
-	a := &answers{state: make([]uint8, elements), of: newVector(t, elements), dict: new(dictionary), held: memory{x: x.all()}}
-	a.waiter = sync.NewCond(&a.mu)
+	a := newAnswers(t, elements)
+	a.held.x = x.all()
 	if err := a.held.add(size); err != nil {
 		panic(runFailure{err})
 	}
+	return a
+}
+
+func answersBytes(t Type, elements int) int64 { return vectorBytes(t, elements) + int64(elements) }
+
+func newAnswers(t Type, elements int) *answers {
+	a := &answers{state: make([]uint8, elements), of: newVector(t, elements), dict: new(dictionary)}
+	a.waiter = sync.NewCond(&a.mu)
 	return a
 }
 
@@ -259,10 +271,16 @@ func beginAnswers(x *execution, t Type, elements int) *answers {
 // there is no room to keep what it gave.
 func (e *applyExpr) remembered(x *execution, b *batch) *vector {
 	col := b.cols[e.of.at]
-	if col.distinct() > maxUnasked*b.n {
-		return nil // most of the answers would never be asked for
+	var a *answers
+	if e.lasting != "" && col.dict.lasting != nil {
+		a = col.dict.lasting.answersOf(e.lasting, e.t, col.distinct())
 	}
-	a := once(x, answersOf{e, col.dict}, func() *answers { return beginAnswers(x, e.t, col.distinct()) })
+	if a == nil {
+		if col.distinct() > maxUnasked*b.n {
+			return nil // most of the answers would never be asked for
+		}
+		a = once(x, answersOf{e, col.dict}, func() *answers { return beginAnswers(x, e.t, col.distinct()) })
+	}
 	if a == nil || !a.complete(x, e, b, col) {
 		return nil
 	}
@@ -336,6 +354,11 @@ func (a *answers) compute(x *execution, e *applyExpr, b *batch, col *vector, mis
 		a.state[code] = isKnown
 	}
 	a.waiter.Broadcast()
+	if a.most > 0 {
+		a.size += size
+		a.full = a.size > a.most
+		return
+	}
 	_ = a.held.add(size)
 	a.full = x.within(a.held.held*shareOfAnswers) != nil
 }

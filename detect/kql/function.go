@@ -203,7 +203,10 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 			panic(semanticError(n.span, "SEM0001", "%s() gives a table, and a scalar is expected here: toscalar() gives its first value", n.fn.text))
 		}
 		var e expr
-		b.invoke(n, d, in, func(body node) { e = b.expr(body, nil) })
+		b.invoke(n, d, in, func(body node) {
+			e = b.expr(body, nil)
+			b.noteLasting(e, d)
+		})
 		return e
 	}
 	if a := aggregates()[n.fn.text]; a != nil && b.agg != nil {

@@ -111,7 +111,7 @@ func (l *lexicon) seal(v *vector, codes []uint16, texts []string, ids []uint32) 
 		}
 	}
 	if l.of == nil {
-		l.of = new(dictionary)
+		l.of = &dictionary{lasting: new(lasting)}
 	}
 	v.strs, v.dict = l.texts, l.of
 	if len(l.texts) <= 1<<16 {

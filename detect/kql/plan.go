@@ -101,6 +101,8 @@ type (
 		// of is the one column that it is made of, if it is made of nothing else but
 		// constants; see resolve.
 		of *columnExpr
+		// lasting is what function of its column it is, if it is the same in every query.
+		lasting string
 		// rows is what most functions have: a value from values. batch is what
 		// those have that earn it: a vector from vectors.
 		rows  func(args []Value) Value
