@@ -32,7 +32,7 @@ func (n *mvApplyNode) bind(b *binder, in relation) relation {
 	m.table = &subtable{cols: m.expand.cols}
 	b.subtables++
 	defer func() { b.subtables-- }()
-	m.apply = b.operators(m.table, n.ops)
+	m.apply = m.operators(b, n.ops)
 	// The row's own columns come first, but for those that were expanded under
 	// their own names. What the operators give under a column's name stands for it.
 	from := m.apply.columns()
@@ -67,6 +67,8 @@ type mvApply struct {
 	in     relation
 	expand *mvExpand // what the table holds; it is never run itself
 	table  *subtable
+	front  []stage // the operators that take each element by itself, the first of them first
+	head   *subrows
 	apply  relation
 	cols   []*column
 	from   []*column // a column of the operators' output, or of the input
@@ -138,59 +140,235 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 	}
 	held := memory{x: x}
 	defer held.free()
-	elements := m.table.elements(x)
 	return m.in.run(x, func(b *batch) error {
 		out, size := m.newBatch(), int64(0)
-		table := newExpander(x, m.expand, b)
-		for row := range b.n {
-			n := table.look(row)
-			if err := x.makes(n); err != nil {
-				return err
+		of := int32(0)      // the row whose elements the operators get
+		var sources []int32 // the row that each of what is out is of
+		flush := func() error {
+			for i := range m.cols {
+				if m.need[i] && !m.inner[i] {
+					out.cols[i] = b.cols[source[i]].gather(sources)
+				}
 			}
-			elements.batch = table.rows(in, m.table.need, row, n)
-			if err := held.set(size + elements.batch.size()); err != nil {
-				return err
-			}
-			err := m.apply.run(x, func(a *batch) error {
-				for i := range m.cols {
-					if !m.need[i] {
-						continue
-					}
-					var v *vector
-					if m.inner[i] {
-						v = a.cols[source[i]]
-					} else {
-						v = repeated(b.cols[source[i]], row, a.n)
-					}
+			full := out
+			out, size, sources = m.newBatch(), 0, nil
+			return emit(full)
+		}
+		take := func(a *batch) error {
+			for i := range m.cols {
+				switch {
+				case !m.need[i]:
+				case m.inner[i]:
+					v := a.cols[source[i]]
 					size += v.size()
 					out.cols[i].appendVector(v)
+				default:
+					size += vectorBytes(m.cols[i].typ, a.n)
 				}
-				if out.n += a.n; out.n < chunkRows && size < fullBatch {
-					return nil
-				}
-				full := out
-				out, size = m.newBatch(), 0
-				return emit(full)
-			})
-			if err != nil {
+			}
+			for range a.n {
+				sources = append(sources, of)
+			}
+			if out.n += a.n; out.n < chunkRows && size < fullBatch {
+				return nil
+			}
+			return flush()
+		}
+		e := &elementRows{mvApply: m, expander: newExpander(x, m.expand, b), in: in}
+		for e.next < b.n {
+			first := e.next
+			if err := e.read(x); err != nil {
 				return err
+			}
+			for of = int32(first); int(of) < e.next; of++ {
+				if err := held.set(size + e.size); err != nil {
+					return err
+				}
+				e.give(x, of)
+				if err := m.apply.run(x, take); err != nil {
+					return err
+				}
 			}
 		}
 		if out.n == 0 {
 			return nil
 		}
-		return emit(out)
+		return flush()
 	})
 }
 
 func (m *mvApply) newBatch() *batch {
 	out := &batch{cols: make([]*vector, len(m.cols))}
 	for i, c := range m.cols {
-		if m.need[i] {
+		if m.need[i] && m.inner[i] {
 			out.cols[i] = &vector{typ: c.typ}
 		}
 	}
 	return out
+}
+
+// operators binds the operators over the elements of a row. The first of them can take
+// the elements of many rows at once.
+func (m *mvApply) operators(b *binder, ops []operatorNode) relation {
+	scope := b.scope
+	defer func() { b.scope = scope }()
+	m.head = &subrows{m.table, m}
+	rel, front := relation(m.head), true
+	for _, op := range ops {
+		b.count(op.pos())
+		rel = op.bind(b, rel)
+		if !front {
+			continue
+		}
+		var more []stage
+		if more, front = stagesByRow(rel, m.head); front {
+			m.front = append(m.front, more...)
+			m.head = &subrows{rel, m}
+			rel = m.head
+		}
+	}
+	return rel
+}
+
+// stagesByRow lists the stages from one relation up to another, if each of them says the
+// same of a row whatever rows are with it.
+func stagesByRow(top relation, bottom relation) (list []stage, ok bool) {
+	for top != bottom {
+		s, ok := top.(stage)
+		if !ok {
+			return nil, false
+		}
+		switch s := s.(type) {
+		case *filter:
+			ok = ofTheRow(s.predicate)
+		case *projection:
+			ok = !slices.ContainsFunc(s.from, func(e expr) bool { return !ofTheRow(e) })
+		default:
+			ok = false
+		}
+		if !ok {
+			return nil, false
+		}
+		list = append(list, s)
+		top = s.input()
+	}
+	slices.Reverse(list)
+	return list, true
+}
+
+// subrows is where the operators begin that take the elements of one row at a time: what
+// those before them made of the subtable. They get it from here and do not run it.
+type subrows struct {
+	relation
+	of *mvApply
+}
+
+func (s *subrows) explain(x *explainer) explained { return s.relation.(explains).explain(x) }
+
+func (s *subrows) run(x *execution, emit func(*batch) error) error {
+	e := s.of.table.elements(x)
+	if e.large == nil {
+		if e.batch.n == 0 {
+			return nil
+		}
+		return emit(e.batch)
+	}
+	return emitRows(&rows{n: e.large.n, cols: e.large.cols}, func(b *batch) error {
+		if b, _ = s.of.passFront(x, b, nil); b.n == 0 {
+			return nil
+		}
+		return emit(b)
+	})
+}
+
+// passFront has the elements pass the operators that take each by itself. owners, if
+// there are any, say which row each element is of.
+func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []int32) {
+	for _, s := range m.front {
+		switch s := s.(type) {
+		case *filter:
+			sel := trueRows(s.predicate.eval(x, b))
+			if len(sel) == b.n {
+				break
+			}
+			b = s.chosen(b, sel)
+			kept := make([]int32, 0, len(sel))
+			for _, row := range sel {
+				if owners != nil {
+					kept = append(kept, owners[row])
+				}
+			}
+			owners = kept
+		case *projection:
+			b = s.of(x, b)
+		}
+	}
+	return b, owners
+}
+
+// elementRows makes the elements of the rows of a batch, as many rows at a time as make
+// a batch of elements.
+type elementRows struct {
+	*mvApply
+	*expander
+	in    []*column
+	next  int     // row
+	batch *batch  // what passed the front
+	of    []int32 // the row that each is of
+	at    int     // of the first that was not given
+	large *batch  // the elements of one row that has very many, which pass it later
+	size  int64
+}
+
+// read takes rows until their elements make a batch.
+func (e *elementRows) read(x *execution) error {
+	e.batch, e.of, e.at, e.large, e.size = nil, nil, 0, nil, 0
+	out := &expandedRows{expander: e.expander}
+	out.start()
+	for ; e.next < e.expander.in.n; e.next++ {
+		n := e.look(e.next)
+		if len(out.sel) > 0 && len(out.sel)+n > chunkRows {
+			break
+		}
+		if err := x.makes(n); err != nil {
+			return err
+		}
+		if n > chunkRows {
+			e.large = e.expander.rows(e.in, e.table.need, e.next, n)
+			e.size = e.large.size()
+			e.next++
+			return nil
+		}
+		for at := range n {
+			out.take(e.next, at)
+		}
+	}
+	all := out.batch(e.table.need)
+	e.size = all.size()
+	if all.n > 0 {
+		all, out.sel = e.passFront(x, all, out.sel)
+	}
+	e.batch, e.of = all, out.sel
+	return nil
+}
+
+// give has the operators get the elements of a row.
+func (e *elementRows) give(x *execution, row int32) {
+	to := e.table.elements(x)
+	if to.large = e.large; e.large != nil {
+		return
+	}
+	from := e.at
+	for e.at < len(e.of) && e.of[e.at] == row {
+		e.at++
+	}
+	b := &batch{n: e.at - from, cols: make([]*vector, len(e.batch.cols))}
+	for i, c := range e.batch.cols {
+		if c != nil && b.n > 0 {
+			b.cols[i] = c.slice(from, e.at)
+		}
+	}
+	to.batch = b
 }
 
 // subtable is the table that the operators of mv-apply start from: at any time
@@ -200,8 +378,9 @@ type subtable struct {
 	need map[*column]bool
 }
 
-// rowElements is what a subtable holds in one run of the plan.
-type rowElements struct{ batch *batch }
+// rowElements is what a subtable holds in one run of the plan. Of mv-apply it is what the
+// front of its operators made of it, unless it is large.
+type rowElements struct{ batch, large *batch }
 
 func (t *subtable) elements(x *execution) *rowElements {
 	return once(x, t, func() *rowElements { return &rowElements{} })

@@ -264,6 +264,17 @@ func (o *expandedRows) start() {
 
 // add takes the elements at a position of a row's arrays.
 func (o *expandedRows) add(row, at int) error {
+	o.take(row, at)
+	if len(o.sel) < chunkRows {
+		return nil
+	}
+	if err := o.x.makes(chunkRows); err != nil {
+		return err
+	}
+	return o.flush()
+}
+
+func (o *expandedRows) take(row, at int) {
 	for i, e := range o.expand {
 		if e.at >= 0 {
 			v := o.expanded[e.at]
@@ -274,13 +285,6 @@ func (o *expandedRows) add(row, at int) error {
 		o.expanded[o.index].appendValue(longValue(int64(at)))
 	}
 	o.sel = append(o.sel, int32(row))
-	if len(o.sel) < chunkRows {
-		return nil
-	}
-	if err := o.x.makes(chunkRows); err != nil {
-		return err
-	}
-	return o.flush()
 }
 
 // flush emits the batch, and begins another.
@@ -288,19 +292,29 @@ func (o *expandedRows) flush() error {
 	if len(o.sel) == 0 {
 		return nil
 	}
+	need := make(map[*column]bool, len(o.cols))
+	for i, c := range o.cols {
+		need[c] = o.need[i]
+	}
+	out := o.batch(need)
+	o.start()
+	return o.emit(out)
+}
+
+// batch gives the rows so far, with the columns that are needed.
+func (o *expandedRows) batch(need map[*column]bool) *batch {
 	in := o.mvExpand.in.columns()
 	out := &batch{n: len(o.sel), cols: make([]*vector, len(o.cols))}
-	for i := range o.cols {
+	for i, c := range o.cols {
 		switch {
-		case !o.need[i]:
+		case !need[c]:
 		case o.fromIn[i] != nil:
 			out.cols[i] = o.expander.in.cols[slices.Index(in, o.fromIn[i])].gather(o.sel)
 		default:
 			out.cols[i] = o.expanded[i]
 		}
 	}
-	o.start()
-	return o.emit(out)
+	return out
 }
 
 // convertItem gives an element the type that typeof() asks for; inside a

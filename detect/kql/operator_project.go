@@ -47,6 +47,11 @@ func (p *projection) input() relation { return p.in }
 func (p *projection) run(x *execution, emit func(*batch) error) error { return runStages(p, x, emit) }
 
 func (p *projection) apply(x *execution, b *batch, emit func(*batch) error) error {
+	return emit(p.of(x, b))
+}
+
+// of computes the columns of a batch that are needed.
+func (p *projection) of(x *execution, b *batch) *batch {
 	out := &batch{n: b.n, cols: make([]*vector, len(p.cols))}
 	in := &batch{n: b.n, cols: b.cols, memo: make(map[*applyExpr]*vector)}
 	for i, e := range p.from {
@@ -60,7 +65,7 @@ func (p *projection) apply(x *execution, b *batch, emit func(*batch) error) erro
 			out.cols[i] = b.cols[c.at]
 		}
 	}
-	return emit(out)
+	return out
 }
 
 // explain lists what is computed or renamed; what passes is among the columns.

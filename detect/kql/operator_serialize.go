@@ -45,6 +45,8 @@ func inOrder(rel relation) bool {
 		return inOrder(r.in)
 	case *filter:
 		return inOrder(r.in)
+	case *subrows:
+		return inOrder(r.relation)
 	case *taking:
 		return inOrder(r.in)
 	case *sampling:

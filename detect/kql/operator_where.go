@@ -114,13 +114,18 @@ func (f *filter) apply(x *execution, b *batch, emit func(*batch) error) error {
 	case b.n:
 		return emit(b)
 	}
+	return emit(f.chosen(b, sel))
+}
+
+// chosen gives rows of a batch, with the columns that are needed.
+func (f *filter) chosen(b *batch, sel []int32) *batch {
 	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
 	for i, c := range b.cols {
 		if f.need[i] {
 			out.cols[i] = c.gather(sel)
 		}
 	}
-	return emit(out)
+	return out
 }
 
 func (f *filter) explain(x *explainer) explained {

@@ -1,0 +1,73 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// arrays is a table whose rows have arrays of many lengths, none and one that makes more
+// than a batch among them.
+func arrays(rows int) *Table {
+	b := NewTableBuilder("T", Schema{{"n", Long}, {"User", String}, {"List", Dynamic}, {"Other", Dynamic}})
+	for i := range rows {
+		items := make([]string, i%7)
+		if i == rows/2 {
+			items = make([]string, chunkRows+10)
+		}
+		for k := range items {
+			items[k] = fmt.Sprintf(`{"k": %d, "s": "%d-%d", "l": [%d, %d]}`, k, i%5, k%3, i, k)
+		}
+		b.SetLong(0, int64(i))
+		b.SetString(1, fmt.Appendf(nil, "user %d", i%11))
+		if i%13 != 1 {
+			b.SetJSON(2, []byte("["+strings.Join(items, ",")+"]"))
+		}
+		b.SetJSON(3, fmt.Appendf(nil, `{"a": %d, "b": null}`, i))
+		b.Commit()
+	}
+	return b.Build()
+}
+
+// TestMvApplyByRow compares what mv-apply makes of a table with what it makes of each
+// row by itself.
+func TestMvApplyByRow(t *testing.T) {
+	t.Parallel()
+	const rows = 60
+	table := arrays(rows)
+	for _, ops := range []string{
+		"mv-apply E = List on (summarize count(), sum(tolong(E.k)))",
+		"mv-apply E = List on (where tolong(E.k) % 2 == 1 | summarize count(), make_list(E.s))",
+		"mv-apply E = List on (where tolong(E.k) > 3)",
+		"mv-apply E = List on (extend s = tostring(E.s) | where s endswith '1' | project s, n | extend both = strcat(s, n))",
+		"mv-apply E = List on (where false)",
+		"mv-apply E = List on (where false | summarize count())",
+		"mv-apply with_itemindex=i E = List on (extend at = i * n | where at > 3 | top 2 by at desc)",
+		"mv-apply E = List on (where tolong(E.k) > 0 | extend s = tostring(E.s) | serialize | extend before = prev(s), at = row_number() | where at < 4 | project before, at)",
+		"mv-apply E = List on (sort by tolong(E.k) desc | extend at = row_number() | where at <= 2)",
+		"mv-apply E = List on (where tolong(E.k) < 3 | mv-expand L = E.l to typeof(long) | summarize sum(L) by tostring(E.s) | sort by E_s asc)",
+		"mv-apply E = List on (extend k = tolong(E.k) | mv-apply L = E.l to typeof(long) on (where L > k | summarize most = max(L)) | summarize sum(most))",
+		"mv-apply E = List, O = Other on (where isnotempty(E) | project E.k, O)",
+		"mv-apply E = List on (distinct tostring(E.s) | count)",
+		"mv-apply E = List limit 3 on (summarize make_list(E.k))",
+		"mv-apply List on (where tolong(List.k) == 1 | project List = List.s, L = List)",
+		"mv-apply E = List on (extend User = strcat(User, tostring(E.k)) | where User endswith '2')",
+		"mv-apply E = List on (join kind=inner (T | where n < 3 | project m = n, s = '0-1') on $left.n == $right.m)",
+		"mv-apply E = List on (where tolong(E.k) > toscalar(T | summarize min(n)) | summarize count())",
+	} {
+		t.Run(ops, func(t *testing.T) {
+			t.Parallel()
+			got := answerOf(t, "T | "+ops+" | project-away List, Other", table, 1, Limits{})
+			var want strings.Builder
+			for i := range rows {
+				want.WriteString(answerOf(t, fmt.Sprintf("T | where n == %d | %s | project-away List, Other", i, ops), table, 1, Limits{}))
+			}
+			if got != want.String() {
+				t.Errorf("%.600s\nrow by row:\n%.600s", got, want.String())
+			}
+			if strings.Count(got, "\n") == 0 && !strings.HasSuffix(ops, "(where false)") {
+				t.Errorf("it gives %q", got)
+			}
+		})
+	}
+}
