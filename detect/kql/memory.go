@@ -123,6 +123,10 @@ func (v *vector) pointed() (size int64) {
 // ahead.
 const smallGrowth = 1024
 
+// doubledBelow is how long a slice is from which on it grows by a quarter: what it has room
+// for in vain counts more then than that it is copied.
+const doubledBelow = 1 << 16
+
 // enlarged gives a slice room for n more elements. While a slice is copied to a
 // larger one both are there, so the larger one is charged before it is made. What
 // a slice holds is charged by its owner; held may be nil.
@@ -130,7 +134,11 @@ func enlarged[T any](s []T, n int, held *memory) []T {
 	if len(s)+n <= cap(s) {
 		return s
 	}
-	capacity := max(len(s)+n, cap(s)+cap(s)/4)
+	more := cap(s) / 4
+	if cap(s) < doubledBelow {
+		more = cap(s)
+	}
+	capacity := max(len(s)+n, cap(s)+more)
 	if held == nil || capacity <= smallGrowth {
 		return slices.Grow(s, n)
 	}
