@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // repeating makes a table whose texts repeat each other in all segments: few, some
@@ -234,4 +235,45 @@ func BenchmarkDistinctValues(b *testing.B) {
 			})
 		}
 	}
+}
+
+// ofTexts make a text of a text, and askTexts ask something of one: %s is the text, and %q a literal.
+var (
+	ofTexts = []string{"tolower(%s)", "strcat(%s, %q)", "substring(%s, strlen(%q))", "iff(%s has %q, User, Few)", "replace_string(%s, %q, '_')", "tostring(split(%s, %q)[0])",
+		"coalesce(%s, %q)", "tostring(parse_json(%s)[%q])", "trim(@'\\W', strcat(%s, %q))", "case(%s == %q, Few, Each has '7', User, 'other')", "F(strcat(%s, %q))", "F(%s)"}
+	askTexts = []string{"%s has %q", "%s in~ (%q, 'User7@contoso.example,0')", "%s contains_cs %q", "strcmp(%s, %q) < 0", "isempty(%s) or Few == %q", "%s startswith %q", "countof(%s, strcat('7', %q)) > 0", "hash(%s) %% 3 == strlen(%q)"}
+)
+
+// FuzzDistinctValues puts expressions over a text together, and asks that what is computed
+// once for each distinct one is what each row gives by itself.
+func FuzzDistinctValues(f *testing.F) {
+	table := repeating(chunkRows + 300)
+	each := apart(table)
+	f.Add([]byte{0, 1, 2}, byte(0), byte(1), "user7")
+	f.Add([]byte{10, 5, 9}, byte(2), byte(0), "@")
+	f.Add([]byte{11, 3, 7}, byte(7), byte(2), "")
+	f.Fuzz(func(t *testing.T, steps []byte, ask, column byte, literal string) {
+		if len(steps) > 6 || len(literal) > 30 || !utf8.ValidString(literal) {
+			return
+		}
+		quoted := literalText(String, stringValue(literal))
+		put := func(form, text string) string {
+			return strings.NewReplacer("%s", text, "%q", quoted, "%%", "%").Replace(form)
+		}
+		text := []string{"User", "Few", "Each", "tostring(Bag)"}[column%4]
+		for _, step := range steps {
+			text = put(ofTexts[int(step)%len(ofTexts)], text)
+		}
+		q := fmt.Sprintf("let F = (x: string) { strcat(toupper(x), %s) }; T | extend v = %s | where %s or n %% 5 == 0 | summarize count(), sum(n), max(F(v)) by Few, v = iff(strlen(v) < 2, v, '') | order by Few asc, v asc",
+			quoted, text, put(askTexts[int(ask)%len(askTexts)], "v"))
+		want := answerOf(t, q, each, 1, Limits{})
+		if strings.HasPrefix(want, "line ") {
+			t.Fatalf("%s: %s", q, want)
+		}
+		for range 2 { // the second time some of it is known
+			if got := answerOf(t, q, table, 2, Limits{}); got != want {
+				t.Fatalf("%s gives\n%.500s\nrow by row\n%.500s", q, got, want)
+			}
+		}
+	})
 }
