@@ -270,6 +270,7 @@ func TestAftermath(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{name: "success later", signIns: []record{success("10:59:00", nil)}, want: alert.FoundSuccessSameIP},
+		{name: "success later, and too early from the same place", signIns: []record{success("08:00:00", nil), success("10:59:00", nil)}, want: alert.FoundSuccessSameIP},
 		{name: "success elsewhere, of an account without history", signIns: []record{success("10:59:00", record{"IPAddress": "198.51.100.1", "AutonomousSystemNumber": 1})}, full: true},
 		{name: "success elsewhere", signIns: []record{home("2026-03-11T09:00:00Z", strong), home("2026-03-12T09:00:00Z", strong), success("10:59:00", record{"IPAddress": "198.51.100.2", "AutonomousSystemNumber": 2})}, want: alert.FoundSuccessElsewhere},
 		{name: "success at home, which the alert knows", signIns: []record{home("10:59:00", nil)}, earlier: said()},

@@ -76,10 +76,13 @@ func DefaultConfig() Config {
 type Enricher struct {
 	config  Config
 	querier Querier
+	whole   bool // no query is brief: what tests compare with
 }
 
 // New returns an Enricher that asks querier.
-func New(config Config, querier Querier) *Enricher { return &Enricher{config, querier} }
+func New(config Config, querier Querier) *Enricher {
+	return &Enricher{config: config, querier: querier}
+}
 
 // kind is a kind of context: the definition of it as data, its query, and what is done
 // with each row of the answer.
@@ -268,6 +271,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	if len(b.accounts) == 0 {
 		return nil, nil
 	}
+	b.brief = !e.whole // what looks like news is looked up in full, below
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	for _, k := range kinds() {
@@ -381,7 +385,7 @@ func (e *Enricher) ask(ctx context.Context, b *batch, k *kind, alerts []alert.Al
 
 // query runs a query with values for its lists.
 func (e *Enricher) query(ctx context.Context, b *batch, q query, values map[string]string, from, to time.Time) (*workspace.Table, error) {
-	values["From"], values["To"], values["Since"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start)
+	values["From"], values["To"], values["Since"], values["OnlyWhether"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start), fmt.Sprint(b.brief)
 	text, err := q.bind(values)
 	if err != nil {
 		return nil, err

@@ -27,12 +27,13 @@ type parameter struct{ name, example string }
 // values. Addresses are in their one spelling, Spellings are those and the others
 // that logs have of them, Parts words that stand in IPv6 addresses of the same
 // networks, of which there are none if HasParts is false. Since is when the
-// alerts' window began.
+// alerts' window began. OnlyWhether says that it is enough to know whether there is
+// something.
 var parameters = []parameter{
 	{"From", "datetime(2026-03-16T21:00:00Z)"}, {"To", "datetime(2026-03-17T00:00:00Z)"}, {"Since", "datetime(2026-03-16T23:00:00Z)"},
 	{"AccountIds", `dynamic(["00000000-0000-0000-0000-000000000000"])`}, {"Accounts", `dynamic(["alice@contoso.example"])`},
 	{"Addresses", `dynamic(["192.0.2.1"])`}, {"Spellings", `dynamic(["192.0.2.1"])`}, {"HasParts", "true"}, {"Parts", `dynamic(["2001:db8"])`},
-	{"Hosts", `dynamic(["server1"])`}, {"Urls", `dynamic(["https://contoso.example/"])`}, {"Hashes", `dynamic(["00"])`},
+	{"OnlyWhether", "false"}, {"Hosts", `dynamic(["server1"])`}, {"Urls", `dynamic(["https://contoso.example/"])`}, {"Hashes", `dynamic(["00"])`},
 }
 
 // word is a name in a query, wherever it stands.

@@ -71,7 +71,7 @@ func FuzzBind(f *testing.F) {
 func bound(t testing.TB, k *kind, id, name string) string {
 	t.Helper()
 	text, err := k.query.bind(map[string]string{"From": timeLiteral(testNow.Add(-time.Hour)), "To": timeLiteral(testNow), "Since": timeLiteral(testNow),
-		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Spellings": listLiteral([]string{name}), "Parts": listLiteral([]string{name}), "HasParts": "true"})
+		"AccountIds": listLiteral([]string{id}), "Accounts": listLiteral([]string{name}), "Addresses": listLiteral([]string{name}), "Spellings": listLiteral([]string{name}), "Parts": listLiteral([]string{name}), "HasParts": "true", "OnlyWhether": "false"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,20 +150,20 @@ func TestQueriesFilterFirst(t *testing.T) {
 		scanned := map[string]int{}
 		for i, scan := range operators {
 			table, ok := strings.CutPrefix(scan, "scan ")
-			if !ok || table == "datatable" || i+1 < len(operators) && operators[i+1] == "where false" {
-				continue
-			}
-			// Of a table among others a second scan says that it is there, and visitors
-			// are looked for by themselves: there may be very many.
-			if scanned[table]++; scanned[table] > 2 || scanned[table] == 2 && len(k.Tables) == 0 && !k.Apart {
-				t.Errorf("%s reads %s too often: plan\n%s", k.Name, table, plan)
-			}
 			filters := ""
 			for _, o := range operators[i+1:] {
 				if !strings.HasPrefix(o, "where ") {
 					break
 				}
 				filters += o + "\n"
+			}
+			if !ok || table == "datatable" || strings.Contains(filters, "where false\n") {
+				continue
+			}
+			// Of a table among others a second scan says that it is there, and visitors
+			// are looked for by themselves: there may be very many.
+			if scanned[table]++; scanned[table] > 2 || scanned[table] == 2 && len(k.Tables) == 0 && !k.Apart {
+				t.Errorf("%s reads %s too often: plan\n%s", k.Name, table, plan)
 			}
 			for _, w := range want {
 				if table == services && w != want[0] { // they have sessions, and no accounts

@@ -117,6 +117,12 @@ func (f *filter) apply(x *execution, b *batch, emit func(*batch) error) error {
 	return emit(f.chosen(b, sel))
 }
 
+// keepsNothing says whether the predicate is a constant other than true.
+func (f *filter) keepsNothing() bool {
+	c, ok := f.predicate.(*constExpr)
+	return ok && !c.val.isTrue()
+}
+
 // chosen gives rows of a batch, with the columns that are needed.
 func (f *filter) chosen(b *batch, sel []int32) *batch {
 	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}

@@ -39,6 +39,9 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 	}
 	var stages []stage
 	for below = top; below != relation(s); below = below.(stage).input() {
+		if f, ok := below.(*filter); ok && f.keepsNothing() {
+			return nil // and nothing of the table is read
+		}
 		stages = append(stages, below.(stage))
 	}
 	bounds := s.bounds(stages)
