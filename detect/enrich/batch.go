@@ -19,9 +19,9 @@ type batch struct {
 	config Config
 	now    time.Time
 	window alert.Span
-	// brief says that queries need not tell everything, as long as they leave out nothing
-	// that there is none of else.
-	brief bool
+	// onlyWhether says that queries need not tell everything, as long as what they leave
+	// out is no other than what they tell.
+	onlyWhether bool
 	// since is when the first of the alerts began.
 	since     time.Time
 	accounts  map[string]*account

@@ -76,7 +76,7 @@ func DefaultConfig() Config {
 type Enricher struct {
 	config  Config
 	querier Querier
-	whole   bool // no query is brief: what tests compare with
+	whole   bool // queries tell everything: what tests compare with
 }
 
 // New returns an Enricher that asks querier.
@@ -271,7 +271,7 @@ func (e *Enricher) Aftermath(ctx context.Context, alerts []alert.Alert, now time
 	if len(b.accounts) == 0 {
 		return nil, nil
 	}
-	b.brief = !e.whole // what looks like news is looked up in full, below
+	b.onlyWhether = !e.whole // what looks like news is looked up in full, below
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	for _, k := range kinds() {
@@ -385,7 +385,7 @@ func (e *Enricher) ask(ctx context.Context, b *batch, k *kind, alerts []alert.Al
 
 // query runs a query with values for its lists.
 func (e *Enricher) query(ctx context.Context, b *batch, q query, values map[string]string, from, to time.Time) (*workspace.Table, error) {
-	values["From"], values["To"], values["Since"], values["OnlyWhether"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start), fmt.Sprint(b.brief)
+	values["From"], values["To"], values["Since"], values["OnlyWhether"] = timeLiteral(from), timeLiteral(to), timeLiteral(b.window.Start), fmt.Sprint(b.onlyWhether)
 	text, err := q.bind(values)
 	if err != nil {
 		return nil, err

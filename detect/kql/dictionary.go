@@ -273,7 +273,7 @@ func (e *applyExpr) remembered(x *execution, b *batch) *vector {
 	col := b.cols[e.of.at]
 	var a *answers
 	if e.lasting != "" && col.dict.lasting != nil {
-		a = col.dict.lasting.answersOf(e.lasting, e.t, col.distinct())
+		a = col.dict.lasting.keep(e.lasting, e.t, col.distinct())
 	}
 	if a == nil {
 		if col.distinct() > maxUnasked*b.n {

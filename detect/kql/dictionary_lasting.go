@@ -23,8 +23,8 @@ type lasting struct {
 	answers map[string]*answers
 }
 
-// answersOf returns what is kept of a function, or nil if it would take too much.
-func (l *lasting) answersOf(function string, t Type, elements int) *answers {
+// keep returns where what a function gives is kept, or nil if it would take too much.
+func (l *lasting) keep(function string, t Type, elements int) *answers {
 	size := answersBytes(t, elements)
 	if size > maxLastingBytes {
 		return nil

@@ -174,7 +174,7 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 			}
 			return flush()
 		}
-		e := &elementRows{mvApply: m, expander: newExpander(x, m.expand, b), in: in}
+		e := &elementRows{of: m, from: newExpander(x, m.expand, b), in: in}
 		for e.next < b.n {
 			first := e.next
 			if err := e.read(x); err != nil {
@@ -292,11 +292,12 @@ func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []i
 				break
 			}
 			b = s.chosen(b, sel)
-			kept := make([]int32, 0, len(sel))
-			for _, row := range sel {
-				if owners != nil {
-					kept = append(kept, owners[row])
-				}
+			if owners == nil {
+				break
+			}
+			kept := make([]int32, len(sel))
+			for to, row := range sel {
+				kept[to] = owners[row]
 			}
 			owners = kept
 		case *projection:
@@ -309,24 +310,25 @@ func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []i
 // elementRows makes the elements of the rows of a batch, as many rows at a time as make
 // a batch of elements.
 type elementRows struct {
-	*mvApply
-	*expander
-	in    []*column
-	next  int     // row
-	batch *batch  // what passed the front
-	of    []int32 // the row that each is of
-	at    int     // of the first that was not given
-	large *batch  // the elements of one row that has very many, which pass it later
-	size  int64
+	of     *mvApply
+	from   *expander
+	in     []*column // of the input
+	next   int       // row
+	batch  *batch    // what passed the front
+	owners []int32   // the row that each is of
+	at     int       // of the first that was not given
+	large  *batch    // the elements of one row that has very many, which pass it later
+	size   int64
 }
 
 // read takes rows until their elements make a batch.
 func (e *elementRows) read(x *execution) error {
-	e.batch, e.of, e.at, e.large, e.size = nil, nil, 0, nil, 0
-	out := &expandedRows{expander: e.expander}
+	e.batch, e.owners, e.at, e.large, e.size = nil, nil, 0, nil, 0
+	need := e.of.table.need
+	out := &expandedRows{expander: e.from}
 	out.start()
-	for ; e.next < e.expander.in.n; e.next++ {
-		n := e.look(e.next)
+	for ; e.next < e.from.in.n; e.next++ {
+		n := e.from.look(e.next)
 		if len(out.sel) > 0 && len(out.sel)+n > chunkRows {
 			break
 		}
@@ -334,7 +336,7 @@ func (e *elementRows) read(x *execution) error {
 			return err
 		}
 		if n > chunkRows {
-			e.large = e.expander.rows(e.in, e.table.need, e.next, n)
+			e.large = e.from.rows(e.in, need, e.next, n)
 			e.size = e.large.size()
 			e.next++
 			return nil
@@ -343,23 +345,22 @@ func (e *elementRows) read(x *execution) error {
 			out.take(e.next, at)
 		}
 	}
-	all := out.batch(e.table.need)
-	e.size = all.size()
-	if all.n > 0 {
-		all, out.sel = e.passFront(x, all, out.sel)
+	e.batch, e.owners = out.batch(need), out.sel
+	e.size = e.batch.size()
+	if e.batch.n > 0 {
+		e.batch, e.owners = e.of.passFront(x, e.batch, e.owners)
 	}
-	e.batch, e.of = all, out.sel
 	return nil
 }
 
 // give has the operators get the elements of a row.
 func (e *elementRows) give(x *execution, row int32) {
-	to := e.table.elements(x)
+	to := e.of.table.elements(x)
 	if to.large = e.large; e.large != nil {
 		return
 	}
 	from := e.at
-	for e.at < len(e.of) && e.of[e.at] == row {
+	for e.at < len(e.owners) && e.owners[e.at] == row {
 		e.at++
 	}
 	b := &batch{n: e.at - from, cols: make([]*vector, len(e.batch.cols))}

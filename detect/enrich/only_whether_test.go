@@ -14,9 +14,9 @@ import (
 	"pushback/detect/workspace"
 )
 
-// TestAftermathInBrief follows alerts up with queries that leave out what need not be told,
+// TestOnlyWhether follows alerts up with queries that leave out what need not be told,
 // and with whole ones: the news is the same.
-func TestAftermathInBrief(t *testing.T) {
+func TestOnlyWhether(t *testing.T) {
 	t.Parallel()
 	withNews := 0
 	for seed := range uint64(60) {
@@ -72,7 +72,7 @@ func TestAftermathInBrief(t *testing.T) {
 		}
 		withNews += len(got[1])
 		if diff := cmp.Diff(got[1], got[0]); diff != "" {
-			t.Errorf("seed %d (-whole +brief):\n%s", seed, diff)
+			t.Errorf("seed %d (-whole +only whether):\n%s", seed, diff)
 		}
 	}
 	if withNews < 15 || withNews > 55 {
@@ -111,9 +111,9 @@ func (s *sized) Query(ctx context.Context, q workspace.Query) (*workspace.Table,
 	return table, err
 }
 
-// TestBriefIsShort follows up an account that signs in all the time: the answer does not
+// TestOnlyWhetherIsShort follows up an account that signs in all the time: the answer does not
 // grow with it.
-func TestBriefIsShort(t *testing.T) {
+func TestOnlyWhetherIsShort(t *testing.T) {
 	t.Parallel()
 	records := []record{rejected("10:00:00", nil)}
 	for i := range 5000 {
