@@ -145,7 +145,8 @@ func (e *unknownColumns) summary(query string, db *Database) *Summary {
 	for _, t := range lex(query) {
 		for _, table := range db.Names() {
 			named := (t.kind == tokName || t.kind == tokQuoted || t.kind == tokString) && t.text == table
-			if !named && !t.is("*") || s.Reads[table] != nil {
+			every := t.is("*") || t.word("search") || t.word("find") // of a query that begins so
+			if !named && !every || s.Reads[table] != nil {
 				continue
 			}
 			columns := []string{}
