@@ -421,33 +421,38 @@ func TestSilencesChange(t *testing.T) {
 		change := func(now time.Time) {
 			mu.Lock()
 			add, user, length := r.IntN(2) == 0, users[r.IntN(len(users))], time.Duration(10+r.IntN(120))*time.Minute
+			pick := r.IntN(1 << 20)
 			mu.Unlock()
-			list, tag, err := ReadSilences(t.Context(), memory)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if add || len(list) == 0 {
-				s := silenced(fmt.Sprintf("s%d-%d", seed, len(ever)), user)
-				s.From, s.Until = now.Add(-30*time.Minute), now.Add(length)
-				if list, err = list.Add(s); err == nil {
-					ever[s.ID] = s
+			// A tick writes too, to forget what ended: as the command does, what changed
+			// meanwhile is read again.
+			for range 10 {
+				list, tag, err := ReadSilences(t.Context(), memory)
+				if err != nil {
+					t.Error(err)
+					return
 				}
-			} else {
-				var ended silence.Silence
-				mu.Lock()
-				id := list[r.IntN(len(list))].ID
-				mu.Unlock()
-				var after silence.AdHoc
-				if after, ended, err = list.End(id, now, "amy"); err == nil {
-					list, ever[id] = after, ended
+				var changed silence.Silence
+				if add || len(list) == 0 {
+					changed = silenced(fmt.Sprintf("s%d-%d", seed, len(ever)), user)
+					changed.From, changed.Until = now.Add(-30*time.Minute), now.Add(length)
+					list, err = list.Add(changed)
+				} else {
+					list, changed, err = list.End(list[pick%len(list)].ID, now, "amy")
+				}
+				if err != nil {
+					return // It ended already.
+				}
+				ok, err := WriteSilences(t.Context(), memory, list, tag, now)
+				if err != nil {
+					t.Errorf("write silences: %v", err)
+					return
+				}
+				if ok {
+					ever[changed.ID] = changed
+					return
 				}
 			}
-			if err == nil {
-				if ok, err := WriteSilences(t.Context(), memory, list, tag, now); !ok || err != nil {
-					t.Errorf("write silences: %v, %v", ok, err)
-				}
-			}
+			t.Error("write silences: they changed each time")
 		}
 		tick := func(now time.Time, both, changing, cut bool) {
 			var wg sync.WaitGroup
