@@ -3,6 +3,7 @@ package kql
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/apd/v3"
 )
@@ -302,34 +303,72 @@ func comparisonBatch(op string, text bool) func([]*vector, int) *vector {
 	less, same, more := holds(op, -1), holds(op, 0), holds(op, 1)
 	bit := func(b bool) int64 { return boolValue(b).n }
 	ifLess, ifSame, ifMore := bit(less), bit(same), bit(more)
-	rows := comparisonRows(op)
+	// As in comparisonRows, two nulls give null, and one alone is unequal.
+	hasSame, ifUnequal := op == "==" || op == "!=", bit(op == "!=")
 	return func(args []*vector, n int) *vector {
 		l, r := args[0], args[1]
 		if same, ok := decidedByRange(op, l, r); ok {
 			return constantVector(Bool, boolValue(same), n)
 		}
 		out := newVector(Bool, n)
-		if l.nulls != nil || r.nulls != nil {
-			vals := make([]Value, 2)
+		switch {
+		case text && hasSame:
 			for i := range n {
-				vals[0], vals[1] = l.value(i), r.value(i)
-				out.set(i, rows(vals))
+				if out.ints[i] = ifUnequal; l.strs[l.at(i)] == r.strs[r.at(i)] {
+					out.ints[i] = ifSame
+				}
 			}
+		case text:
+			for i := range n {
+				switch strings.Compare(l.strs[l.at(i)], r.strs[r.at(i)]) {
+				case 0:
+					out.ints[i] = ifSame
+				case -1:
+					out.ints[i] = ifLess
+				default:
+					out.ints[i] = ifMore
+				}
+			}
+		case l.isFlat() && r.isFlat():
+			right := r.ints[:n]
+			for i, than := range l.ints[:n] {
+				out.ints[i] = ofOrder(than, right[i], ifLess, ifSame, ifMore)
+			}
+		case l.isFlat() && r.constant:
+			than := r.ints[0]
+			for i, v := range l.ints[:n] {
+				out.ints[i] = ofOrder(v, than, ifLess, ifSame, ifMore)
+			}
+		default:
+			for i := range n {
+				out.ints[i] = ofOrder(l.ints[l.at(i)], r.ints[r.at(i)], ifLess, ifSame, ifMore)
+			}
+		}
+		if l.nulls == nil && r.nulls == nil {
 			return out
 		}
 		for i := range n {
-			li, ri := l.at(i), r.at(i)
-			switch {
-			case text && l.strs[li] == r.strs[ri] || !text && l.ints[li] == r.ints[ri]:
-				out.ints[i] = ifSame
-			case text && l.strs[li] < r.strs[ri] || !text && l.ints[li] < r.ints[ri]:
-				out.ints[i] = ifLess
+			switch noLeft, noRight := isNullAt(l, i), isNullAt(r, i); {
+			case !noLeft && !noRight:
+			case noLeft != noRight && hasSame:
+				out.ints[i] = ifUnequal
 			default:
-				out.ints[i] = ifMore
+				out.setNull(i)
 			}
 		}
 		return out
 	}
+}
+
+// ofOrder chooses by the order of two numbers.
+func ofOrder(l, r, ifLess, ifSame, ifMore int64) int64 {
+	switch {
+	case l == r:
+		return ifSame
+	case l < r:
+		return ifLess
+	}
+	return ifMore
 }
 
 // betweenExpr is low <= left and left <= high.
@@ -386,7 +425,11 @@ func (b *binder) arithmetic(n *binary, left, right expr) expr {
 	}
 	op := n.op
 	rows := map[string]func(a, b Value) Value{"+": plus, "-": subtracted, "*": times, "/": divided, "%": modulo}[op]
-	return fold(&applyExpr{t: t, args: []expr{left, right}, rows: func(a []Value) Value {
+	var batch func([]*vector, int) *vector
+	if whole := map[string]func(x, y int64) (int64, bool){"+": addWhole, "-": subtractWhole}[op]; whole != nil && areWhole(lt, rt) {
+		batch = wholeBatch(t, whole)
+	}
+	return fold(&applyExpr{t: t, args: []expr{left, right}, batch: batch, rows: func(a []Value) Value {
 		switch {
 		case a[0].IsNull() || a[1].IsNull():
 			return Value{}
@@ -398,6 +441,30 @@ func (b *binder) arithmetic(n *binary, left, right expr) expr {
 		}
 		return convert(rows(a[0], a[1]), t)
 	}})
+}
+
+// areWhole says whether values of two types are whole numbers, of rows or of ticks,
+// which are added as they are.
+func areWhole(l, r Type) bool {
+	return (l == Int || l == Long) && (r == Int || r == Long) || l.isTime() && r.isTime()
+}
+
+// wholeBatch adds or subtracts whole vectors of whole numbers.
+func wholeBatch(t Type, op func(x, y int64) (int64, bool)) func([]*vector, int) *vector {
+	return func(args []*vector, n int) *vector {
+		l, r := args[0], args[1]
+		out := newVector(t, n)
+		noNulls := l.nulls == nil && r.nulls == nil
+		for i := range n {
+			sum, ok := op(l.ints[l.at(i)], r.ints[r.at(i)])
+			if !noNulls && (isNullAt(l, i) || isNullAt(r, i)) || !ok || t != Long && wholeValue(t, sum, ok).IsNull() {
+				out.setNull(i)
+			} else {
+				out.ints[i] = sum
+			}
+		}
+		return out
+	}
 }
 
 // widest is the type that holds the numbers of both.

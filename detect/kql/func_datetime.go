@@ -39,7 +39,7 @@ func datetimeFunctions() []*scalarFunction {
 	monthOf := part(func(t time.Time) int { return int(t.Month()) })
 	return []*scalarFunction{
 		// The grammar names startofday's column after its argument, and no other's.
-		{sig: "startofday(date:datetime, offset:long?) datetime", doc: "The first moment of the day.", strict: true, rows: start(day), naming: nameOfFirst,
+		{sig: "startofday(date:datetime, offset:long?) datetime", doc: "The first moment of the day.", strict: true, rows: startOfDay, naming: nameOfFirst,
 			examples: examples{"startofday(datetime(2017-01-01 10:10:17), -1)", "2016-12-31T00:00:00.0000000Z"}},
 		{sig: "startofweek(date:datetime, offset:long?) datetime", doc: "The first moment of the week, which starts on Sunday.", strict: true, rows: start(week),
 			examples: examples{"startofweek(datetime(2026-03-17 09:58))", "2026-03-15T00:00:00.0000000Z"}},
@@ -109,6 +109,11 @@ func datetimeFunctions() []*scalarFunction {
 				return timeToTicks(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone))
 			})},
 	}
+}
+
+func startOfDay(a []Value) Value {
+	n := a[0].n
+	return datetimeValue(n - n%ticksPerDay + int64(startOffset(a))*ticksPerDay)
 }
 
 // startOffset is the second argument of startofday() and its kin. No date is as
