@@ -101,7 +101,7 @@ func (b *batch) only(sel []int32, of ...expr) *batch {
 		switch e := e.(type) {
 		case *columnExpr:
 			if part.cols[e.at] == nil {
-				part.cols[e.at] = b.cols[e.at].gather(sel)
+				part.cols[e.at] = b.cols[e.at].choose(sel)
 			}
 			return
 		case *applyExpr:
@@ -109,7 +109,7 @@ func (b *batch) only(sel []int32, of ...expr) *batch {
 				return
 			}
 			if known := b.memo[e]; e.named && known != nil {
-				part.memo[e] = known.gather(sel)
+				part.memo[e] = known.choose(sel)
 				return
 			}
 		}

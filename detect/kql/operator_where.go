@@ -85,6 +85,7 @@ type filter struct {
 	in        relation
 	predicate expr
 	need      []bool
+	reads     []int // columns of the predicate
 }
 
 func (f *filter) columns() []*column { return f.in.columns() }
@@ -100,6 +101,14 @@ func (f *filter) prepare(need map[*column]bool) {
 	needs(f.predicate, below)
 	f.in.prepare(below)
 	resolve(f.predicate, cols)
+	read := make(map[*column]bool)
+	needs(f.predicate, read)
+	f.reads = nil
+	for i, c := range cols {
+		if read[c] {
+			f.reads = append(f.reads, i)
+		}
+	}
 }
 
 func (f *filter) input() relation { return f.in }
@@ -107,14 +116,10 @@ func (f *filter) input() relation { return f.in }
 func (f *filter) run(x *execution, emit func(*batch) error) error { return runStages(f, x, emit) }
 
 func (f *filter) apply(x *execution, b *batch, emit func(*batch) error) error {
-	sel := trueRows(f.predicate.eval(x, b))
-	switch len(sel) {
-	case 0:
+	if b = passAll(x, []*filter{f}, b); b == nil {
 		return nil
-	case b.n:
-		return emit(b)
 	}
-	return emit(f.chosen(b, sel))
+	return emit(b)
 }
 
 // keepsNothing says whether the predicate is a constant other than true.
@@ -128,10 +133,62 @@ func (f *filter) chosen(b *batch, sel []int32) *batch {
 	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
 	for i, c := range b.cols {
 		if f.need[i] {
-			out.cols[i] = c.gather(sel)
+			out.cols[i] = c.choose(sel)
 		}
 	}
 	return out
+}
+
+// passAll has a batch pass several filters, the first of them first. It gives nil if no
+// row passes. A column is copied for a filter that reads it, or at the end.
+func passAll(x *execution, filters []*filter, b *batch) *batch {
+	var sel []int32 // rows of b, unless all passed so far
+	left := b
+	for i, f := range filters {
+		if sel != nil {
+			for _, at := range f.reads {
+				if left.cols[at] == nil {
+					left.cols[at] = b.cols[at].choose(sel)
+				}
+			}
+		}
+		chosen := trueRows(f.predicate.eval(x, left))
+		switch {
+		case len(chosen) == 0:
+			return nil
+		case len(chosen) == left.n:
+			continue
+		}
+		next := &batch{n: len(chosen), cols: make([]*vector, len(b.cols))}
+		if sel == nil {
+			sel = chosen
+		} else {
+			// What was looked into for a filter stays so.
+			for at, c := range left.cols {
+				if c != nil && (f.need[at] || i < len(filters)-1) {
+					next.cols[at] = c.choose(chosen)
+				}
+			}
+			before := sel
+			sel = make([]int32, len(chosen))
+			for to, row := range chosen {
+				sel[to] = before[row]
+			}
+		}
+		left = next
+	}
+	if sel == nil {
+		return b
+	}
+	for at, needed := range filters[len(filters)-1].need {
+		switch {
+		case !needed:
+			left.cols[at] = nil
+		case left.cols[at] == nil:
+			left.cols[at] = b.cols[at].choose(sel)
+		}
+	}
+	return left
 }
 
 func (f *filter) explain(x *explainer) explained {

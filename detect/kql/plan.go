@@ -312,7 +312,25 @@ func isTrueAt(v *vector, row int) bool {
 }
 
 // trueRows lists the rows for which a predicate's vector holds.
-func trueRows(v *vector) []int32 { return rowsWhere(v, isTrueAt) }
+func trueRows(v *vector) []int32 {
+	if v.typ != Bool || !v.isFlat() || v.nulls != nil {
+		return rowsWhere(v, isTrueAt)
+	}
+	some := 0
+	for _, bit := range v.ints[:v.n] {
+		some += int(bit)
+	}
+	if some == 0 {
+		return nil
+	}
+	sel := make([]int32, 0, some)
+	for row, bit := range v.ints[:v.n] {
+		if bit != 0 {
+			sel = append(sel, int32(row))
+		}
+	}
+	return sel
+}
 
 // rowsWhere lists the rows of a vector that a test holds for. Each element is
 // tested once, however many rows have it, but for those of a dictionary, of which
@@ -456,6 +474,21 @@ func (r *rows) settle() error {
 	return nil
 }
 
+// settle looks into all JSON of the batch, so that several goroutines can read what it
+// shares with other batches.
+func (b *batch) settle() {
+	for _, c := range b.cols {
+		if c == nil || c.typ != Dynamic {
+			continue
+		}
+		for i := range c.vals {
+			if c.vals[i].kind == kindJSON {
+				c.vals[i] = parsedJSON(c.vals[i])
+			}
+		}
+	}
+}
+
 // collect runs a relation and keeps all that it gives.
 func collect(rel relation, x *execution) (*rows, error) {
 	out := &rows{cols: make([]*vector, len(rel.columns())), held: memory{x: x}}
@@ -522,7 +555,7 @@ func emitPicked(r *rows, sel []int32, emit func(*batch) error) error {
 		b := &batch{n: len(part), cols: make([]*vector, len(r.cols))}
 		for i, c := range r.cols {
 			if c != nil {
-				b.cols[i] = c.gather(part)
+				b.cols[i] = c.choose(part)
 			}
 		}
 		if err := emit(b); err != nil {

@@ -191,16 +191,34 @@ func (v *vector) set(i int, val Value) {
 // negative row gives null.
 func (v *vector) gather(sel []int32) *vector {
 	if !v.isFlat() && !slices.ContainsFunc(sel, func(row int32) bool { return row < 0 }) {
-		if v.constant {
-			c := *v
-			c.n = len(sel)
-			return &c
-		}
-		if v.dict != nil {
-			return v.gatherShared(sel)
-		}
-		return v.gatherCodes(sel)
+		return v.choose(sel)
 	}
+	return v.gatherEach(sel)
+}
+
+// choose is gather for rows that are all there.
+func (v *vector) choose(sel []int32) *vector {
+	switch {
+	case v.constant:
+		c := *v
+		c.n = len(sel)
+		return &c
+	case v.dict != nil:
+		return v.gatherShared(sel)
+	case v.codes != nil:
+		return v.gatherCodes(sel)
+	case v.vals == nil && v.nulls == nil && v.ints != nil:
+		out := newVector(v.typ, len(sel))
+		for to, from := range sel {
+			out.ints[to] = v.ints[from]
+		}
+		out.within = v.within
+		return out
+	}
+	return v.gatherEach(sel)
+}
+
+func (v *vector) gatherEach(sel []int32) *vector {
 	if v.unread() {
 		out := &vector{typ: Dynamic, n: len(sel), strs: make([]string, len(sel))}
 		for to, from := range sel {
