@@ -18,6 +18,14 @@ type groupStates interface {
 	size() int64
 }
 
+// columnOfStates are states that have what they give as a column. Nothing is added to
+// them once they gave it.
+type columnOfStates interface {
+	// column is one of the aggregate's columns, for all groups, or nil if it must be
+	// asked for each.
+	column(col int) *vector
+}
+
 // newGroupStates finds the states that give what the accumulators would.
 func newGroupStates(start func() accumulator, args []expr, several bool) groupStates {
 	sample := start()
@@ -59,7 +67,11 @@ func columnarStates(sample accumulator, args []expr) groupStates {
 			return &distinctCounts{seen: newPairs(t)}
 		}
 	case *picking:
-		return &picked{how: s, width: len(args)}
+		p := &picked{how: s}
+		for _, a := range args {
+			p.cols = append(p.cols, newVector(a.typ(), 0))
+		}
+		return p
 	}
 	return nil
 }
@@ -164,6 +176,13 @@ func (s *statesIf) grow(n int, held *memory)    { s.of.grow(n, held) }
 func (s *statesIf) result(group, col int) Value { return s.of.result(group, col) }
 func (s *statesIf) size() int64                 { return s.of.size() }
 
+func (s *statesIf) column(col int) *vector {
+	if of, ok := s.of.(columnOfStates); ok {
+		return of.column(col)
+	}
+	return nil
+}
+
 // counts is count().
 type counts struct{ n []int64 }
 
@@ -179,6 +198,7 @@ func (c *counts) add(groups []int32, _ []*vector) {
 
 func (c *counts) result(group, _ int) Value { return longValue(c.n[group]) }
 func (c *counts) size() int64               { return 8 * int64(cap(c.n)) }
+func (c *counts) column(int) *vector        { return &vector{typ: Long, n: len(c.n), ints: c.n} }
 
 // wholeExtremes is min() and max() of what is kept as an integer.
 type wholeExtremes struct {
@@ -213,6 +233,16 @@ func (e *wholeExtremes) result(group, _ int) Value {
 }
 
 func (e *wholeExtremes) size() int64 { return 8*int64(cap(e.best)) + int64(cap(e.some)) }
+
+func (e *wholeExtremes) column(int) *vector {
+	v := &vector{typ: e.t, n: len(e.best), ints: e.best}
+	for group, some := range e.some {
+		if !some {
+			v.setNull(group)
+		}
+	}
+	return v
+}
 
 // textExtremes is min() and max() of strings.
 type textExtremes struct {
@@ -318,51 +348,3 @@ func (d *distinctCounts) add(groups []int32, args []*vector) {
 
 func (d *distinctCounts) result(group, _ int) Value { return longValue(d.n[group]) }
 func (d *distinctCounts) size() int64               { return d.seen.size() + 8*int64(cap(d.n)) }
-
-// picked is arg_max() and its kin. Only the row that is the best of a batch is
-// looked at beyond its first column.
-type picked struct {
-	how   *picking
-	width int
-	rows  [][]Value
-	bytes int64
-}
-
-func (p *picked) grow(n int, held *memory) { p.rows = grown(p.rows, n, held) }
-
-func (p *picked) add(groups []int32, args []*vector) {
-	bestRow := make(map[int32]int) // of the batch, by group
-	best := make(map[int32]Value)
-	for row, at := range groups {
-		if at == noKey {
-			continue
-		}
-		old, have := best[at]
-		if !have && p.rows[at] != nil {
-			old, have = p.rows[at][0], true
-		}
-		if val := args[0].value(row); !have || p.how.prefers(val, old, p.width) {
-			best[at], bestRow[at] = val, row
-		}
-	}
-	for at, row := range bestRow {
-		if p.rows[at] == nil {
-			p.rows[at] = make([]Value, p.width)
-			p.bytes += allocated(valueBytes * int64(p.width))
-		}
-		for i, v := range args {
-			p.bytes -= p.rows[at][i].held()
-			p.rows[at][i] = v.value(row)
-			p.bytes += p.rows[at][i].held()
-		}
-	}
-}
-
-func (p *picked) result(group, col int) Value {
-	if p.rows[group] == nil {
-		return Value{}
-	}
-	return p.rows[group][col]
-}
-
-func (p *picked) size() int64 { return 24*int64(cap(p.rows)) + p.bytes }

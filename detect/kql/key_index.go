@@ -13,9 +13,13 @@ type keyIndex struct {
 	texts map[string]int32
 	ints  map[int64]int32
 	mixed map[string]int32
-	null  int32 // of a single integer that is null, -1 if none came yet
-	buf   []byte
-	text  int64 // bytes of the keys that are text
+	// The texts of a column that has a dictionary at first have numbers, which are
+	// looked up once for each of its elements. Nil of the other columns, and of all
+	// before any row came.
+	numbers []*textNumbers
+	null    int32 // of a single integer that is null, -1 if none came yet
+	buf     []byte
+	text    int64 // bytes of the keys that are text
 }
 
 // noKey stands for a key that is not there.
@@ -31,6 +35,11 @@ func (k *keyIndex) size() int64 {
 		size += mapBytes(len(k.ints), intEntry)
 	case k.mixed != nil:
 		size += mapBytes(len(k.mixed), textIntEntry)
+	}
+	for _, t := range k.numbers {
+		if t != nil {
+			size += mapBytes(len(t.of), textIntEntry) + t.text + 4*int64(len(t.codes))
+		}
 	}
 	return size
 }
@@ -58,8 +67,16 @@ func (k *keyIndex) number(vecs []*vector, rows int, fresh func(row int)) []int32
 	if len(k.types) == 0 {
 		k.n = 1
 	}
+	if k.numbers == nil && rows > 0 {
+		k.numbers = make([]*textNumbers, len(vecs))
+		for i, v := range vecs {
+			if k.mixed != nil && v.typ == String && v.dict != nil {
+				k.numbers[i] = &textNumbers{of: make(map[string]uint32)}
+			}
+		}
+	}
 	return k.each(vecs, rows, func(row int) int32 {
-		at := k.find(vecs, row)
+		at := k.find(vecs, row, true)
 		if at == noKey {
 			at = k.add(vecs, row)
 			if fresh != nil {
@@ -72,7 +89,7 @@ func (k *keyIndex) number(vecs []*vector, rows int, fresh func(row int)) []int32
 
 // numbered gives the number of each row's key, noKey for a key that has none.
 func (k *keyIndex) numbered(vecs []*vector, rows int) []int32 {
-	return k.each(vecs, rows, func(row int) int32 { return k.find(vecs, row) })
+	return k.each(vecs, rows, func(row int) int32 { return k.find(vecs, row, false) })
 }
 
 // each asks for the number of each row's key.
@@ -140,9 +157,47 @@ func (p *keyPart) at(row int) int {
 	return p.of.at(row)
 }
 
+// textNumbers numbers the texts of a column.
+type textNumbers struct {
+	of   map[string]uint32
+	text int64 // bytes of the texts
+	// What the elements of the dictionary that came last have, one more than their
+	// numbers, zero for those nobody asked for.
+	dict  *dictionary
+	codes []uint32
+}
+
+// find gives the number of a row's text. It gives a new text one if it may.
+func (t *textNumbers) find(v *vector, row int, add bool) (n uint32, ok bool) {
+	code := -1
+	if v.dict != nil {
+		code = int(v.code(row))
+		if t.dict != v.dict {
+			t.dict, t.codes = v.dict, nil
+		}
+		if len(t.codes) <= code {
+			t.codes = append(t.codes, make([]uint32, v.distinct()-len(t.codes))...)
+		}
+		if known := t.codes[code]; known > 0 {
+			return known - 1, true
+		}
+	}
+	text := v.strs[v.at(row)]
+	n, ok = t.of[text]
+	if !ok && add {
+		n, ok = uint32(len(t.of)), true
+		t.of[text] = n
+		t.text += allocated(int64(len(text)))
+	}
+	if ok && code >= 0 {
+		t.codes[code] = n + 1
+	}
+	return n, ok
+}
+
 // find gives the number of a row's key, noKey if it has none. The key of several
-// values stays in buf.
-func (k *keyIndex) find(vecs []*vector, row int) int32 {
+// values stays in buf. If the key may be added, its texts can get numbers.
+func (k *keyIndex) find(vecs []*vector, row int, add bool) int32 {
 	var at int32
 	var ok bool
 	switch {
@@ -156,8 +211,16 @@ func (k *keyIndex) find(vecs []*vector, row int) int32 {
 		at, ok = k.ints[vecs[0].ints[i]]
 	default:
 		k.buf = k.buf[:0]
-		for _, v := range vecs {
-			k.buf = v.appendKey(k.buf, row)
+		for i, v := range vecs {
+			if k.numbers == nil || k.numbers[i] == nil {
+				k.buf = v.appendKey(k.buf, row)
+				continue
+			}
+			n, known := k.numbers[i].find(v, row, add)
+			if !known {
+				return noKey
+			}
+			k.buf = append(k.buf, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 		}
 		at, ok = k.mixed[string(k.buf)]
 	}

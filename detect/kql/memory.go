@@ -179,6 +179,17 @@ func (v *vector) reserve(w *vector, n int, held *memory) {
 	}
 }
 
+// add adds the rows of another vector, and says how many bytes these point to that are
+// not of a dictionary which both have.
+func (v *vector) add(w *vector, held *memory) (pointed int64) {
+	if v.share(w, held) {
+		return 0
+	}
+	v.reserve(w, w.n, held)
+	v.appendVector(w)
+	return w.pointed()
+}
+
 // vectorBytes is what the elements of a new vector take.
 func vectorBytes(t Type, n int) int64 {
 	each := int64(8)

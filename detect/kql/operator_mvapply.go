@@ -69,6 +69,10 @@ type mvApply struct {
 	table  *subtable
 	front  []stage // the operators that take each element by itself, the first of them first
 	head   *subrows
+	// groups is set if behind these there is a summarize, and behind it only operators
+	// that take each row by itself: after. They are run for many rows at once too.
+	groups *grouping
+	after  []stage
 	apply  relation
 	cols   []*column
 	from   []*column // a column of the operators' output, or of the input
@@ -154,7 +158,7 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 			out, size, sources = m.newBatch(), 0, nil
 			return emit(full)
 		}
-		take := func(a *batch) error {
+		takeAll := func(a *batch, owners []int32) error {
 			for i := range m.cols {
 				switch {
 				case !m.need[i]:
@@ -166,19 +170,34 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 					size += vectorBytes(m.cols[i].typ, a.n)
 				}
 			}
-			for range a.n {
-				sources = append(sources, of)
-			}
+			sources = append(sources, owners...)
 			if out.n += a.n; out.n < chunkRows && size < fullBatch {
 				return nil
 			}
 			return flush()
 		}
+		take := func(a *batch) error { return takeAll(a, slices.Repeat([]int32{of}, a.n)) }
 		e := &elementRows{of: m, from: newExpander(x, m.expand, b), in: in}
 		for e.next < b.n {
 			first := e.next
 			if err := e.read(x); err != nil {
 				return err
+			}
+			if m.groups != nil && e.large == nil {
+				if err := held.set(size + e.size); err != nil {
+					return err
+				}
+				a, owners, err := m.grouped(x, e, first)
+				if err != nil {
+					return err
+				}
+				if a.n > 0 {
+					err = takeAll(a, owners)
+				}
+				if err != nil {
+					return err
+				}
+				continue
 			}
 			for of = int32(first); int(of) < e.next; of++ {
 				if err := held.set(size + e.size); err != nil {
@@ -207,6 +226,44 @@ func (m *mvApply) newBatch() *batch {
 	return out
 }
 
+// grouped is what the operators make of the elements that were read, of the rows from
+// first on.
+func (m *mvApply) grouped(x *execution, e *elementRows, first int) (*batch, []int32, error) {
+	r := m.groups.beginEach(x, first, e.next-first)
+	defer r.free()
+	if e.batch.n > 0 {
+		if err := r.add(e.batch, e.owners); err != nil {
+			return nil, nil, err
+		}
+	}
+	b, owners, err := r.owned()
+	if err == nil && b.n > 0 {
+		b, owners = passStages(x, m.after, b, owners)
+	}
+	return b, owners, err
+}
+
+// behindFront finds the summarize behind the first operators, if many rows can be
+// summarized at once.
+func (m *mvApply) behindFront(top relation) {
+	below := top
+	for s, ok := below.(stage); ok; s, ok = below.(stage) {
+		below = s.input()
+	}
+	g, ok := below.(*grouping)
+	if !ok || g.in != relation(m.head) || slices.ContainsFunc(g.keyOf, func(e expr) bool { return !ofTheRow(e) }) {
+		return
+	}
+	for _, a := range g.aggs {
+		if slices.ContainsFunc(a.args, func(e expr) bool { return !ofTheRow(e) }) {
+			return
+		}
+	}
+	if after, ok := stagesByRow(top, g); ok {
+		m.groups, m.after = g, after
+	}
+}
+
 // operators binds the operators over the elements of a row. The first of them can take
 // the elements of many rows at once.
 func (m *mvApply) operators(b *binder, ops []operatorNode) relation {
@@ -227,6 +284,7 @@ func (m *mvApply) operators(b *binder, ops []operatorNode) relation {
 			rel = m.head
 		}
 	}
+	m.behindFront(rel)
 	return rel
 }
 
@@ -284,7 +342,13 @@ func (s *subrows) run(x *execution, emit func(*batch) error) error {
 // passFront has the elements pass the operators that take each by itself. owners, if
 // there are any, say which row each element is of.
 func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []int32) {
-	for _, s := range m.front {
+	return passStages(x, m.front, b, owners)
+}
+
+// passStages has a batch pass stages that take each row by itself, the first of them
+// first.
+func passStages(x *execution, stages []stage, b *batch, owners []int32) (*batch, []int32) {
+	for _, s := range stages {
 		switch s := s.(type) {
 		case *filter:
 			sel := trueRows(s.predicate.eval(x, b))

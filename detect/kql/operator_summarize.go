@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -328,79 +329,176 @@ func (g *grouping) explain(x *explainer) explained {
 // run numbers the groups of each batch and adds its rows to their states. What the
 // states give goes out at the end.
 func (g *grouping) run(x *execution, emit func(*batch) error) error {
-	index := newKeyIndex(typesOf(g.keyOf))
-	out := &rows{cols: make([]*vector, len(g.keys))}
-	for i, k := range g.keys {
-		out.cols[i] = &vector{typ: k.typ}
+	r := g.begin(x)
+	defer r.free()
+	if err := g.in.run(x, func(b *batch) error { return r.add(b, nil) }); err != nil {
+		return err
 	}
-	states := make([]groupStates, len(g.aggs))
-	for i, a := range g.aggs {
-		states[i] = newGroupStates(a.start, a.args, a.several)
-	}
-	if len(g.keys) == 0 {
-		index.number(nil, 1, nil) // the one group is there even without rows
-	}
-	held := memory{x: x}
-	defer held.free()
-	room := 0 // for so many groups, which grows with them: most batches bring few
-	err := g.in.run(x, func(b *batch) error {
-		keys := evalAll(x, g.keyOf, b)
-		groups := index.number(keys, b.n, func(row int) {
-			if n := int(index.n); n > room {
-				more := max(64, n/4)
-				room = n - 1 + more
-				for _, c := range out.cols {
-					c.reserve(c, more, &held)
-				}
-			}
-			for i, v := range keys {
-				out.cols[i].appendValue(v.value(row))
-			}
-		})
-		size := index.size() + index.text // the text of the keys is in the columns too
-		for _, c := range out.cols {
-			size += c.capacity()
-		}
-		for i, a := range g.aggs {
-			states[i].grow(int(index.n), &held)
-			states[i].add(groups, evalAll(x, a.args, b))
-			size += states[i].size()
-		}
-		if err := held.set(size); err != nil {
-			return err
-		}
-		return x.holds(int(index.n))
-	})
+	out, err := r.rows()
 	if err != nil {
 		return err
 	}
-	out.n = int(index.n)
-	// What the states give is theirs or new, and is in columns of its own.
-	given := held.held
-	for i, a := range g.aggs {
-		states[i].grow(out.n, &held)
+	return emitRows(out, emit)
+}
+
+// groups are what a grouping has made of the rows so far.
+type groups struct {
+	of     *grouping
+	x      *execution
+	index  *keyIndex
+	keys   []*vector
+	states []groupStates
+	held   memory
+	fresh  []int32 // rows that have the first of a key
+
+	// Of a grouping that is run for each of several rows, they are those of all of them.
+	// A group has one more key then, the row that it is of, and without any other key each
+	// row has one group, even without elements.
+	each  bool
+	first int32 // of the rows
+	n     int32 // of the groups
+}
+
+func (g *grouping) begin(x *execution) *groups {
+	r := &groups{of: g, x: x, index: newKeyIndex(typesOf(g.keyOf)), held: memory{x: x}}
+	if len(g.keys) == 0 {
+		r.n = 1 // the one group is there even without rows
+	}
+	r.start()
+	return r
+}
+
+// beginEach begins what the grouping makes of the elements of each of n rows.
+func (g *grouping) beginEach(x *execution, first, n int) *groups {
+	r := &groups{of: g, x: x, held: memory{x: x}, each: true, first: int32(first)}
+	if len(g.keys) == 0 {
+		r.n = int32(n)
+	} else {
+		r.index = newKeyIndex(append([]Type{Long}, typesOf(g.keyOf)...))
+		r.keys = append(r.keys, &vector{typ: Long})
+	}
+	r.start()
+	return r
+}
+
+func (r *groups) start() {
+	for _, k := range r.of.keys {
+		r.keys = append(r.keys, &vector{typ: k.typ})
+	}
+	for _, a := range r.of.aggs {
+		r.states = append(r.states, newGroupStates(a.start, a.args, a.several))
+	}
+}
+
+// number gives each row its group.
+func (r *groups) number(b *batch, owners []int32) []int32 {
+	keys := evalAll(r.x, r.of.keyOf, b)
+	if len(keys) == 0 {
+		list := make([]int32, b.n)
+		for row, owner := range owners {
+			list[row] = owner - r.first
+		}
+		return list
+	}
+	if r.each {
+		of := newVector(Long, b.n)
+		for row, owner := range owners {
+			of.ints[row] = int64(owner)
+		}
+		keys = append([]*vector{of}, keys...)
+	}
+	r.fresh = r.fresh[:0]
+	list := r.index.number(keys, b.n, func(row int) { r.fresh = append(r.fresh, int32(row)) })
+	if len(r.fresh) > 0 {
+		for i, v := range keys {
+			r.keys[i].add(v.choose(r.fresh), &r.held)
+		}
+	}
+	r.n = r.index.n
+	return list
+}
+
+// add takes in the rows of a batch. owners are the rows whose elements they are, if
+// there are several.
+func (r *groups) add(b *batch, owners []int32) error {
+	list := r.number(b, owners)
+	size := int64(0)
+	if len(r.of.keys) > 0 {
+		size = r.index.size() + r.index.text // the text of the keys is in the columns too
+	}
+	for _, c := range r.keys {
+		size += c.capacity()
+	}
+	for i, a := range r.of.aggs {
+		r.states[i].grow(int(r.n), &r.held)
+		r.states[i].add(list, evalAll(r.x, a.args, b))
+		size += r.states[i].size()
+	}
+	if err := r.held.set(size); err != nil {
+		return err
+	}
+	return r.x.holds(int(r.n))
+}
+
+// rows are the groups, with what the states give. That is theirs or new, and is in
+// columns of its own.
+func (r *groups) rows() (*rows, error) {
+	out := &rows{n: int(r.n), cols: slices.Clone(r.keys)}
+	given := r.held.held
+	for i, a := range r.of.aggs {
+		states := r.states[i]
+		states.grow(out.n, &r.held)
+		whole, _ := states.(columnOfStates)
 		for col, c := range a.cols {
-			if given += vectorBytes(c.typ, out.n); given > held.held+chargeStep {
-				if err := held.set(given); err != nil {
-					return err
+			if whole != nil {
+				if v := whole.column(col); v != nil {
+					out.cols = append(out.cols, v)
+					continue
+				}
+			}
+			if given += vectorBytes(c.typ, out.n); given > r.held.held+chargeStep {
+				if err := r.held.set(given); err != nil {
+					return nil, err
 				}
 			}
 			v := newVector(c.typ, out.n)
 			for group := range out.n {
-				val := states[i].result(group, col)
+				val := states.result(group, col)
 				checkSize(val)
 				v.set(group, val)
-				if given += val.held(); given > held.held+chargeStep {
-					if err := held.set(given); err != nil {
-						return err
+				if given += val.held(); given > r.held.held+chargeStep {
+					if err := r.held.set(given); err != nil {
+						return nil, err
 					}
 				}
 			}
 			out.cols = append(out.cols, v)
 		}
 	}
-	return emitRows(out, emit)
+	return out, nil
 }
+
+// owned are the groups of several rows, and the row that each is of.
+func (r *groups) owned() (out *batch, owners []int32, err error) {
+	all, err := r.rows()
+	if err != nil {
+		return nil, nil, err
+	}
+	owners = make([]int32, all.n)
+	if len(r.of.keys) == 0 {
+		for at := range owners {
+			owners[at] = r.first + int32(at)
+		}
+	} else {
+		for at, owner := range all.cols[0].ints {
+			owners[at] = int32(owner)
+		}
+		all.cols = all.cols[1:]
+	}
+	return &batch{n: all.n, cols: all.cols}, owners, nil
+}
+
+func (r *groups) free() { r.held.free() }
 
 // chargeStep is how many bytes more are worth looking at the limit.
 const chargeStep = 1 << 20

@@ -504,12 +504,7 @@ func collect(rel relation, x *execution) (*rows, error) {
 			if out.cols[i] == nil {
 				out.cols[i] = &vector{typ: col.typ}
 			}
-			if out.cols[i].share(col, &out.held) {
-				continue
-			}
-			pointed += col.pointed()
-			out.cols[i].reserve(col, col.n, &out.held)
-			out.cols[i].appendVector(col)
+			pointed += out.cols[i].add(col, &out.held)
 		}
 		size := pointed
 		for _, col := range out.cols {
