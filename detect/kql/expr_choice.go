@@ -1,5 +1,10 @@
 package kql
 
+import (
+	"maps"
+	"slices"
+)
+
 // choosable reports whether iff and case may evaluate their arguments only for the
 // rows that choose them: each says the same of a row whatever rows are with it, and no
 // value has a named expression that one behind it has too. That would be computed for
@@ -30,6 +35,65 @@ func sharesNamed(e expr, arg int, first map[*applyExpr]int) bool {
 	return false
 }
 
+// replaceable reports whether coalesce may evaluate its arguments behind the first only
+// for the rows that need them: each says the same of a row whatever rows are with it,
+// and no two of them have a named expression, which would be computed again.
+func replaceable(args []expr) bool {
+	named := make(map[*applyExpr]bool)
+	for _, a := range args {
+		own := make(map[*applyExpr]bool)
+		if !ofTheRow(a) || anyNamed(a, func(e *applyExpr) bool { own[e] = true; return named[e] }) {
+			return false
+		}
+		maps.Copy(named, own)
+	}
+	return true
+}
+
+// anyNamed says whether a test holds for one of the named expressions within another.
+func anyNamed(e expr, test func(*applyExpr) bool) bool {
+	if a, ok := e.(*applyExpr); ok && a.named && test(a) {
+		return true
+	}
+	return slices.ContainsFunc(e.children(), func(child expr) bool { return anyNamed(child, test) })
+}
+
+// coalesced evaluates coalesce, whose first argument is known, if that says enough of
+// half the rows or more. It gives nil if not.
+func (e *applyExpr) coalesced(x *execution, b *batch, first *vector) *vector {
+	if first.constant || first.typ != e.t {
+		return nil
+	}
+	sel := rowsWhere(first, isEmptyAt)
+	switch {
+	case len(sel) == 0:
+		return first
+	case len(sel) > b.n/2:
+		return nil
+	}
+	next := e.args[1]
+	if len(e.args) > 2 {
+		rest := *e
+		rest.args, rest.named, rest.of = e.args[1:], false, nil
+		next = &rest
+	}
+	from := next.eval(x, b.only(sel, e.args[1:]...))
+	out := &vector{typ: e.t}
+	out.appendVector(first)
+	for i, row := range sel {
+		out.set(int(row), from.value(i))
+	}
+	return out
+}
+
+// isEmptyAt is isempty() of a row.
+func isEmptyAt(v *vector, row int) bool {
+	if v.typ == String {
+		return v.strs[v.at(row)] == ""
+	}
+	return v.isNull(row)
+}
+
 // chosen evaluates iff or case. Each value is computed for the rows that choose it,
 // and each predicate for those that none before is true for, as far as that leaves
 // out half of them or more. The first predicate is known.
@@ -45,6 +109,10 @@ func (e *applyExpr) chosen(x *execution, b *batch, first *vector) *vector {
 			part = in.only(from, of)
 		}
 		v := of.eval(x, part)
+		if len(from) == b.n && part == b && v.typ == out.typ && !v.typ.boxed() {
+			out = v // which all rows choose
+			return
+		}
 		for i, row := range from {
 			if i%rowsBetweenLooks == rowsBetweenLooks-1 {
 				goOn(x, 0)

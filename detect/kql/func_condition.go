@@ -20,7 +20,7 @@ func conditionFunctions() []*scalarFunction {
 			examples: examples{"iif(false, 1, 2)", "2"}},
 		{sig: "case(predicate:bool, then:common, else:common, more:scalar*) common", doc: "The value behind the first predicate that is true, else the last argument.", bind: bindCase,
 			examples: examples{"case(false, 'a', true, 'b', 'c')", "b"}},
-		{sig: "coalesce(value:common, next:common, more:common*) common", doc: "The first argument that is neither null nor the empty string.", strictCommon: true,
+		{sig: "coalesce(value:common, next:common, more:common*) common", doc: "The first argument that is neither null nor the empty string.", strictCommon: true, coalesces: true,
 			examples: examples{"coalesce('', 'a', 'b')", "a", "coalesce(long(null), 1)", "1"},
 			rows: func(a []Value) Value {
 				for _, v := range a[:len(a)-1] {

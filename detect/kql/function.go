@@ -29,6 +29,8 @@ type scalarFunction struct {
 	batch func(args []*vector, n int) *vector
 	// chooses says that rows gives one argument, as iff does.
 	chooses bool
+	// coalesces says that rows gives the first argument that is not empty.
+	coalesces bool
 	// bind takes over where a signature does not say enough. special does where
 	// not even the arguments are plain expressions.
 	bind    func(b *binder, c *call, args []expr) expr
@@ -249,7 +251,7 @@ func (b *binder) callExpr(n *call, in []*column) expr {
 	default:
 		panic("kql: bad result in " + f.sig)
 	}
-	e := &applyExpr{t: t, args: args, rows: f.rows, batch: f.batch, chooses: f.chooses && choosable(args)}
+	e := &applyExpr{t: t, args: args, rows: f.rows, batch: f.batch, chooses: f.chooses && choosable(args), coalesces: f.coalesces && replaceable(args[1:])}
 	if f.strict {
 		e.rows = func(a []Value) Value {
 			for _, v := range a {

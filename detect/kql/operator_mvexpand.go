@@ -305,16 +305,33 @@ func (o *expandedRows) flush() error {
 func (o *expandedRows) batch(need map[*column]bool) *batch {
 	in := o.mvExpand.in.columns()
 	out := &batch{n: len(o.sel), cols: make([]*vector, len(o.cols))}
+	asItWas := isEachOnce(o.sel, o.expander.in.n) // as where most rows have one element
 	for i, c := range o.cols {
 		switch {
 		case !need[c]:
 		case o.fromIn[i] != nil:
-			out.cols[i] = o.expander.in.cols[slices.Index(in, o.fromIn[i])].gather(o.sel)
+			out.cols[i] = o.expander.in.cols[slices.Index(in, o.fromIn[i])]
+			if !asItWas {
+				out.cols[i] = out.cols[i].gather(o.sel)
+			}
 		default:
 			out.cols[i] = o.expanded[i]
 		}
 	}
 	return out
+}
+
+// isEachOnce says whether all of n rows are chosen once, in their order.
+func isEachOnce(sel []int32, n int) bool {
+	if len(sel) != n {
+		return false
+	}
+	for at, row := range sel {
+		if int(row) != at {
+			return false
+		}
+	}
+	return true
 }
 
 // convertItem gives an element the type that typeof() asks for; inside a

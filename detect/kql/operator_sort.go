@@ -160,6 +160,14 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	if err := all.held.add(4 * int64(all.n)); err != nil {
 		return err
 	}
+	for i, v := range vecs {
+		if v.typ == String && v.dict != nil && v.n > v.distinct() {
+			if err := all.held.add(int64(v.n+v.distinct()) * 8); err != nil {
+				return err
+			}
+			vecs[i] = v.ranks()
+		}
+	}
 	sel := make([]int32, all.n)
 	for i := range sel {
 		sel[i] = int32(i)
@@ -180,13 +188,42 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	return emitPicked(all, sel, emit)
 }
 
+// ranks gives for each row of a vector with a dictionary of texts the place of its
+// text among those that the rows have. It compares as they do.
+func (v *vector) ranks() *vector {
+	place := make([]int64, v.distinct())
+	var texts []int32
+	for row := range v.n {
+		if code := v.code(row); place[code] == 0 {
+			place[code] = 1
+			texts = append(texts, int32(code))
+		}
+	}
+	slices.SortFunc(texts, func(x, y int32) int { return strings.Compare(v.strs[x], v.strs[y]) })
+	at := int64(0)
+	for i, code := range texts {
+		if i > 0 && v.strs[code] != v.strs[texts[i-1]] {
+			at++
+		}
+		place[code] = at
+	}
+	out := newVector(Long, v.n)
+	for row := range out.ints {
+		out.ints[row] = place[v.code(row)]
+	}
+	return out
+}
+
 func (k sortKey) order(v *vector, x, y int) int {
 	sign := -1
 	if k.ascending {
 		sign = 1
 	}
-	if v.typ == String {
+	switch {
+	case v.typ == String:
 		return sign * strings.Compare(v.strs[v.at(x)], v.strs[v.at(y)])
+	case v.nulls == nil && isWhole(v.typ):
+		return sign * cmp.Compare(v.ints[v.at(x)], v.ints[v.at(y)])
 	}
 	xn, yn := v.isNull(x), v.isNull(y)
 	if !xn && !yn && isWhole(v.typ) {

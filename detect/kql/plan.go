@@ -82,6 +82,9 @@ type (
 		// chooses is set of iff and case where each argument need be known only for the
 		// rows that it is the value of.
 		chooses bool
+		// coalesces is set of coalesce where the arguments behind the first need be known
+		// only for the rows for which that is empty.
+		coalesces bool
 		// show writes what is neither an operator between two arguments nor a call
 		// of op.
 		show func(x *explainer, args []string) string
@@ -160,6 +163,11 @@ func (e *applyExpr) compute(x *execution, b *batch) *vector {
 		}
 		if e.chooses && i == 0 && args[0].isFlat() && b.n > 0 {
 			return e.chosen(x, b, args[0])
+		}
+		if e.coalesces && i == 0 && b.n > 0 {
+			if out := e.coalesced(x, b, args[0]); out != nil {
+				return out
+			}
 		}
 	}
 	if len(args) > 0 {
