@@ -134,7 +134,7 @@ func (l *loudness) loudest() []identityCount {
 	for name, n := range l.who {
 		list = append(list, identityCount{name, n})
 	}
-	slices.SortFunc(list, func(a, b identityCount) int {
+	slices.SortStableFunc(list, func(a, b identityCount) int {
 		return cmp.Or(b.Alerts-a.Alerts, strings.Compare(a.Identity, b.Identity))
 	})
 	return list[:min(len(list), mostWho)]

@@ -74,7 +74,7 @@ const mostRoom = 18
 func appendIdentity(texts []string, ruleID string, identity []Field) []string {
 	var room [mostRoom / 2]Field
 	identity = append(room[:0], identity...)
-	slices.SortFunc(identity, func(a, b Field) int {
+	slices.SortStableFunc(identity, func(a, b Field) int {
 		if c := strings.Compare(a.Identifier, b.Identifier); c != 0 {
 			return c
 		}

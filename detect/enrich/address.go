@@ -43,7 +43,7 @@ func byWeight(visitors []visitor, leftOut func(visitor) bool) []string {
 		return btoi(a != nil && (strings.EqualFold(a.blast, "High") || slices.ContainsFunc(a.roles, privileged)))
 	}
 	list := slices.DeleteFunc(slices.Clone(visitors), leftOut)
-	slices.SortFunc(list, func(x, y visitor) int {
+	slices.SortStableFunc(list, func(x, y visitor) int {
 		return cmp.Or(cmp.Compare(reach(y), reach(x)), cmp.Compare(y.refused, x.refused), cmp.Compare(y.succeeded, x.succeeded), cmp.Compare(y.failed, x.failed),
 			y.last.Compare(x.last), cmp.Compare(x.name, y.name))
 	})

@@ -159,7 +159,7 @@ func (a *account) key() string { return cmp.Or(a.id, a.name) }
 // settle puts what came in any order into the order of time, once for all alerts.
 func (b *batch) settle() {
 	for _, a := range b.accounts {
-		slices.SortFunc(a.prompts, func(x, y prompt) int {
+		slices.SortStableFunc(a.prompts, func(x, y prompt) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.session, y.session), cmp.Compare(x.address, y.address))
 		})
 		a.usual = a.usualBefore(b.since)
@@ -167,15 +167,15 @@ func (b *batch) settle() {
 			p := &a.prompts[i]
 			p.usual, p.strange = a.isUsual(p), a.strangeness(p)
 		}
-		slices.SortFunc(a.changes, func(x, y change) int {
+		slices.SortStableFunc(a.changes, func(x, y change) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.kind, y.kind), cmp.Compare(x.text(), y.text()))
 		})
-		slices.SortFunc(a.detections, func(x, y detection) int {
+		slices.SortStableFunc(a.detections, func(x, y detection) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.event, y.event), cmp.Compare(x.address, y.address))
 		})
 	}
 	for _, list := range b.visitors {
-		slices.SortFunc(list, func(x, y prompt) int {
+		slices.SortStableFunc(list, func(x, y prompt) int {
 			return cmp.Or(x.time.Compare(y.time), cmp.Compare(x.account, y.account), cmp.Compare(x.session, y.session))
 		})
 	}

@@ -86,7 +86,7 @@ func (p *Puller) Pull(ctx context.Context, uris []string) ([]Entry, error) {
 		pulled = append(pulled, e)
 		known = append(slices.DeleteFunc(known, func(k Entry) bool { return k.File == e.File }), e)
 	}
-	slices.SortFunc(known, func(a, b Entry) int { return strings.Compare(a.File, b.File) })
+	slices.SortStableFunc(known, func(a, b Entry) int { return strings.Compare(a.File, b.File) })
 	text, err := json.MarshalIndent(struct {
 		Files []Entry `json:"files"`
 	}{known}, "", "  ")

@@ -88,9 +88,9 @@ func (r *Reader) Finish() (*Logs, error) {
 			l.Report.Warnings = append(l.Report.Warnings, t.droppedAt)
 		}
 	}
-	slices.SortFunc(l.Tables, func(a, b *kql.Table) int { return strings.Compare(a.Name(), b.Name()) })
-	slices.SortFunc(l.Report.Tables, func(a, b TableReport) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(l.Report.Conversions, func(a, b Conversion) int {
+	slices.SortStableFunc(l.Tables, func(a, b *kql.Table) int { return strings.Compare(a.Name(), b.Name()) })
+	slices.SortStableFunc(l.Report.Tables, func(a, b TableReport) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(l.Report.Conversions, func(a, b Conversion) int {
 		return strings.Compare(a.Table+"\x00"+a.Column, b.Table+"\x00"+b.Column)
 	})
 	return l, nil

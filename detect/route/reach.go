@@ -302,7 +302,7 @@ func (w week) same(others []silence.Hours) bool {
 // covered reports whether a part of the week lies in others.
 func covered(part [2]int, others [][2]int) bool {
 	others = slices.Clone(others)
-	slices.SortFunc(others, func(a, b [2]int) int { return a[0] - b[0] })
+	slices.SortStableFunc(others, func(a, b [2]int) int { return a[0] - b[0] })
 	at := part[0]
 	for _, o := range others {
 		if o[0] > at {

@@ -30,7 +30,7 @@ func (d *Day) Files() []File {
 	for name, c := range content {
 		files = append(files, File{name, c})
 	}
-	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	return files
 }
 

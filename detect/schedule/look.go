@@ -181,7 +181,7 @@ func (s Schedule) LatePasses(state State, now time.Time) (list []time.Time) {
 // not due anyhow are due now.
 func (s Schedule) AddLate(p Plan, late []time.Time, now time.Time) Plan {
 	p.State.Late = append(slices.Clone(p.State.Late), late...)
-	slices.SortFunc(p.State.Late, time.Time.Compare)
+	slices.SortStableFunc(p.State.Late, time.Time.Compare)
 	p.State.Late = slices.CompactFunc(p.State.Late, time.Time.Equal)
 	p.Windows = slices.DeleteFunc(slices.Clone(p.Windows), func(w Due) bool { return w.Late })
 	s.planLate(&p, now)
@@ -198,7 +198,7 @@ func (s Schedule) AddPasses(p Plan, late []time.Time, now time.Time) Plan {
 			p.State.Pending = append(p.State.Pending, end)
 		}
 	}
-	slices.SortFunc(p.State.Pending, time.Time.Compare)
+	slices.SortStableFunc(p.State.Pending, time.Time.Compare)
 	s.planLate(&p, now)
 	return p
 }
@@ -229,7 +229,7 @@ func (s Schedule) planLate(p *Plan, now time.Time) {
 			late++
 		}
 	}
-	slices.SortFunc(p.Windows, compareDue)
+	slices.SortStableFunc(p.Windows, compareDue)
 }
 
 // Stretch is all of a rule's windows whose ends are from First to Last.

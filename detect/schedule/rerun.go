@@ -35,7 +35,7 @@ func (s Schedule) planRerun(p *Plan, now time.Time) {
 			n++
 		}
 	}
-	slices.SortFunc(p.Windows, compareDue)
+	slices.SortStableFunc(p.Windows, compareDue)
 }
 
 // compareDue orders the windows of a tick.

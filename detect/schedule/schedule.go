@@ -247,7 +247,7 @@ func (s Schedule) Plan(state State, now time.Time) Plan {
 		!last.Before(state.First) && !s.limited(last) {
 		consider(last, false) // what came in since it was run
 	}
-	slices.SortFunc(p.Windows, func(a, b Due) int { return a.End.Compare(b.End) })
+	slices.SortStableFunc(p.Windows, func(a, b Due) int { return a.End.Compare(b.End) })
 	pending := ends(p.Windows)
 	s.planLate(&p, now)
 	s.planRerun(&p, now)

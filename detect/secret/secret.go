@@ -167,7 +167,7 @@ func (f folded) without(ranges []span) string {
 	if len(ranges) == 0 {
 		return f.original
 	}
-	slices.SortFunc(ranges, func(a, b span) int { return a.from - b.from })
+	slices.SortStableFunc(ranges, func(a, b span) int { return a.from - b.from })
 	var sb strings.Builder
 	at := 0
 	for i := 0; i < len(ranges); {

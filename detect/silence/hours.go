@@ -77,7 +77,7 @@ func ParseHours(text string) (Hours, error) {
 // merged returns parts of the week in order, with those that touch made one.
 func merged(parts []weekly) []weekly {
 	parts = slices.Clone(parts)
-	slices.SortFunc(parts, func(a, b weekly) int { return a.start - b.start })
+	slices.SortStableFunc(parts, func(a, b weekly) int { return a.start - b.start })
 	var out []weekly
 	for _, p := range parts {
 		if n := len(out); n > 0 && out[n-1].end >= p.start {

@@ -209,7 +209,7 @@ func spread(all []*sheet, list []Incident) []*sheet {
 		}
 		next := all[part+1]
 		next.Incidents = append(next.Incidents, s.Incidents[fits:]...)
-		slices.SortFunc(next.Incidents, func(a, b Incident) int { return cmp.Or(cmp.Compare(a.Number, b.Number), b.Changed.Compare(a.Changed)) })
+		slices.SortStableFunc(next.Incidents, func(a, b Incident) int { return cmp.Or(cmp.Compare(a.Number, b.Number), b.Changed.Compare(a.Changed)) })
 		next.Incidents = slices.CompactFunc(next.Incidents, func(a, b Incident) bool { return a.Number == b.Number })
 		s.Incidents = s.Incidents[:fits]
 	}

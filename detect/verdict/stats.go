@@ -139,7 +139,7 @@ func (c *Count) Stats() []Stats {
 		}
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b Stats) int {
+	slices.SortStableFunc(list, func(a, b Stats) int {
 		return cmp.Or(cmp.Compare(b.Alerts, a.Alerts), cmp.Compare(a.RuleName, b.RuleName), cmp.Compare(a.RuleID, b.RuleID))
 	})
 	return list

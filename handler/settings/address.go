@@ -68,8 +68,8 @@ func readAddresses(given map[string]bool, auth, cloud string) (list []teams.Name
 	for of := range auths {
 		problems = append(problems, fmt.Errorf("the setting %s is set without %s: expected that too, the webhook that it is about", of, TeamsAddress+strings.TrimPrefix(of, TeamsAuth)))
 	}
-	slices.SortFunc(list, func(a, b teams.Named) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	slices.SortStableFunc(list, func(a, b teams.Named) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return list, problems
 }
 

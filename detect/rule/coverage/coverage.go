@@ -101,7 +101,7 @@ func Of(rules []*rule.Rule, lacks func(*rule.Rule) (why []string, dimmed bool)) 
 	for _, id := range slices.Sorted(maps.Keys(techniques)) {
 		t := techniques[id]
 		t.Tactics = unique(t.Tactics)
-		slices.SortFunc(t.Tactics, func(a, b string) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
+		slices.SortStableFunc(t.Tactics, func(a, b string) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
 		sortRules(t.Rules)
 		report.Techniques = append(report.Techniques, *t)
 	}
@@ -137,7 +137,7 @@ func Lacks(rules []Rule) []string {
 }
 
 func sortRules(rules []Rule) {
-	slices.SortFunc(rules, func(a, b Rule) int {
+	slices.SortStableFunc(rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})
 }

@@ -92,7 +92,7 @@ func settingsOf(r, other *rule.Rule) (settings, error) {
 	}
 	c.Tactics, c.Techniques = sorted(c.Tactics), sorted(c.Techniques)
 	c.CustomDetails = slices.Clone(c.CustomDetails)
-	slices.SortFunc(c.CustomDetails, func(a, b rule.CustomDetail) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(c.CustomDetails, func(a, b rule.CustomDetail) int { return strings.Compare(a.Name, b.Name) })
 	if !c.SuppressionEnabled {
 		c.SuppressionDuration = 0
 	}

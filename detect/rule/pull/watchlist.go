@@ -36,7 +36,7 @@ func table(searchKey string, items []map[string]any) (columns []string, rows [][
 		}
 		rows = append(rows, row)
 	}
-	slices.SortFunc(rows, slices.Compare)
+	slices.SortStableFunc(rows, slices.Compare)
 	return columns, rows
 }
 
@@ -133,6 +133,6 @@ func ordered(rows [][]string) [][]string {
 			out[i] = append(out[i], row[from])
 		}
 	}
-	slices.SortFunc(out[1:], slices.Compare)
+	slices.SortStableFunc(out[1:], slices.Compare)
 	return out
 }

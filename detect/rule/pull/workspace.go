@@ -91,7 +91,7 @@ func (c *Client) Rules(ctx context.Context) (Rules, error) {
 			found.List = append(found.List, Rule{Rule: r, Resource: head.Name, Template: head.Properties.AlertRuleTemplateName, TemplateVersion: head.Properties.TemplateVersion})
 		}
 	}
-	slices.SortFunc(found.List, func(a, b Rule) int {
+	slices.SortStableFunc(found.List, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Resource), strings.ToLower(b.Resource)), cmp.Compare(a.Resource, b.Resource))
 	})
 	found.distinguish()
@@ -206,7 +206,7 @@ func (c *Client) Functions(ctx context.Context) ([]Function, error) {
 		}
 		found = append(found, Function{Alias: alias, Parameters: s.Properties.FunctionParameters, Query: s.Properties.Query, resource: cmp.Or(s.Name, s.ID)})
 	}
-	slices.SortFunc(found, func(a, b Function) int {
+	slices.SortStableFunc(found, func(a, b Function) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Alias), strings.ToLower(b.Alias)), cmp.Compare(a.Alias, b.Alias), cmp.Compare(a.resource, b.resource))
 	})
 	return found, nil
@@ -254,7 +254,7 @@ func (c *Client) Watchlists(ctx context.Context) ([]Watchlist, error) {
 		}
 		found = append(found, one)
 	}
-	slices.SortFunc(found, func(a, b Watchlist) int {
+	slices.SortStableFunc(found, func(a, b Watchlist) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Alias), strings.ToLower(b.Alias)), cmp.Compare(a.Alias, b.Alias))
 	})
 	return found, nil
