@@ -148,7 +148,11 @@ func (s *sorting) explain(x *explainer) explained {
 }
 
 func (s *sorting) run(x *execution, emit func(*batch) error) error {
-	all, err := collect(s.in, x)
+	in := s.in
+	if 0 <= s.limit && s.limit <= mostLeading && !slices.ContainsFunc(s.by, func(e expr) bool { return !ofTheRow(e) }) {
+		in = &leading{s.in, s}
+	}
+	all, err := collect(in, x)
 	if err != nil {
 		return err
 	}
@@ -174,18 +178,62 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	}
 	// Rows that are equal stay in their order. To compare them by it is faster
 	// than a stable sort.
-	slices.SortFunc(sel, func(x, y int32) int {
-		for i, v := range vecs {
-			if order := s.keys[i].order(v, int(x), int(y)); order != 0 {
-				return order
-			}
-		}
-		return cmp.Compare(x, y)
-	})
+	slices.SortFunc(sel, func(x, y int32) int { return s.order(vecs, x, y) })
 	if s.limit >= 0 && int64(len(sel)) > s.limit {
 		sel = sel[:s.limit]
 	}
 	return emitPicked(all, sel, emit)
+}
+
+// order compares two rows by the keys, and those that are equal by where they are.
+func (s *sorting) order(keys []*vector, x, y int32) int {
+	for i, v := range keys {
+		if order := s.keys[i].order(v, int(x), int(y)); order != 0 {
+			return order
+		}
+	}
+	return cmp.Compare(x, y)
+}
+
+// leading keeps of each batch the rows that can be among the first that a top gives.
+type leading struct {
+	relation
+	of *sorting
+}
+
+// mostLeading is how many rows a top may give for which this is worth it: each row is
+// compared with the last of those that lead, and put among them if it is before it.
+const mostLeading = 64
+
+func (l *leading) input() relation { return l.relation }
+
+func (l *leading) run(x *execution, emit func(*batch) error) error { return runStages(l, x, emit) }
+
+func (l *leading) apply(x *execution, b *batch, emit func(*batch) error) error {
+	most := int(l.of.limit)
+	if b.n <= most {
+		return emit(b)
+	}
+	keys := evalAll(x, l.of.by, b)
+	sel := make([]int32, 0, most+1)
+	for row := range int32(b.n) {
+		if len(sel) == most && (most == 0 || l.of.order(keys, sel[most-1], row) < 0) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(sel, row, func(one, row int32) int { return l.of.order(keys, one, row) })
+		sel = slices.Insert(sel, at, row)[:min(len(sel)+1, most)]
+	}
+	if most == 0 {
+		return nil
+	}
+	slices.Sort(sel)
+	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
+	for i, c := range b.cols {
+		if c != nil {
+			out.cols[i] = c.choose(sel)
+		}
+	}
+	return emit(out)
 }
 
 // ranks gives for each row of a vector with a dictionary of texts the place of its
