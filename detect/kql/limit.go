@@ -97,11 +97,18 @@ func byteCount(text string) int64 {
 // on their way, the stacks and the collector.
 const beside = 24 << 20
 
+// largeHeap is how much on the heap is worth a collector that runs more often, which
+// takes a twentieth more of the processor.
+const largeHeap = 64 << 20
+
 // BoundMemory keeps the process close to what it holds now and a query may hold
 // on top. Left alone, the garbage collector lets the heap double before it
-// runs. A command calls it once the tables are there. GOMEMLIMIT in the
-// environment wins.
+// runs: where that is much, half as much again must do. A command calls it once the
+// tables are there. GOMEMLIMIT and GOGC in the environment win.
 func BoundMemory(limits Limits) {
+	if os.Getenv("GOGC") == "" && heapBytes() > largeHeap {
+		debug.SetGCPercent(50)
+	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
