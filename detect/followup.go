@@ -58,7 +58,7 @@ func (r *runner) follow(ctx context.Context, p *progress, now time.Time, settle 
 			return nil
 		}
 		r.holdUpdates(ctx, p, updates, open, now)
-		e := r.entry(p, p.state, updates)
+		e := r.entry(p, p.state, slices.Clone(updates))
 		if err := record(ctx, r.history, e); err != nil {
 			return err
 		}

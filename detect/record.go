@@ -9,24 +9,27 @@ import (
 )
 
 // entry is what the ledger is to keep: alerts that are owed to the destinations,
-// and those that are held back. It has the heaviest first, which is the order in
-// which they are sent.
+// and those that are held back. It sorts them, the heaviest first, which is the order in
+// which they are sent, and those that are held back last.
 func (r *runner) entry(p *progress, state ledger.State, alerts []alert.Alert) ledger.Entry {
-	e := ledger.Entry{RuleID: p.rule.ID, State: state, Destinations: r.destinations, Targets: r.config.targets()}
-	alerts = slices.Clone(alerts)
-	alert.SortByWeight(alerts)
-	if !slices.ContainsFunc(alerts, isHeldBack) { // as a rule, and there may be very many
-		e.Alerts = alerts
-		return e
-	}
-	for _, a := range alerts {
-		if isHeldBack(a) {
-			e.HeldBack = append(e.HeldBack, a)
-		} else {
-			e.Alerts = append(e.Alerts, a)
+	alert.SortByWeight(alerts) // in place, like what follows: there may be very many
+	slices.SortStableFunc(alerts, func(x, y alert.Alert) int {
+		switch {
+		case isHeldBack(x) == isHeldBack(y):
+			return 0
+		case isHeldBack(y):
+			return -1
 		}
+		return 1
+	})
+	owed := slices.IndexFunc(alerts, isHeldBack)
+	if owed < 0 {
+		owed = len(alerts)
 	}
-	return e
+	return ledger.Entry{
+		RuleID: p.rule.ID, State: state, Destinations: r.destinations, Targets: r.config.targets(),
+		Alerts: alerts[:owed:owed], HeldBack: alerts[owed:],
+	}
 }
 
 func isHeldBack(a alert.Alert) bool { return a.HeldBack != nil }

@@ -158,7 +158,7 @@ type WindowRun struct {
 	Pass   int
 	Rows   int           // of the result
 	New    int           // activities that are news
-	Alerts []alert.Alert // that report them, without their rows, and without activities that are very many
+	Alerts []alert.Alert // that report them, as they were recorded, without their rows, and without activities that are very many
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int

@@ -112,27 +112,34 @@ type Silenced struct {
 	Alerts []alert.Alert
 }
 
-// Silenced returns what silences held back of the rule, by their ids.
+// Silenced returns what silences held back of the rule, by their ids, that of each
+// window in the order of time.
 func (r RuleRun) Silenced() (list []Silenced) {
-	add := func(a alert.Alert) {
-		if !a.Silenced() {
-			return
+	add := func(alerts []alert.Alert) {
+		for _, a := range alerts {
+			i, found := slices.BinarySearchFunc(list, a.HeldBack.Silence, func(s Silenced, id string) int { return cmp.Compare(s.ID, id) })
+			if !found {
+				list = slices.Insert(list, i, Silenced{ID: a.HeldBack.Silence})
+			}
+			list[i].Alerts = append(list[i].Alerts, a)
 		}
-		i, found := slices.BinarySearchFunc(list, a.HeldBack.Silence, func(s Silenced, id string) int { return cmp.Compare(s.ID, id) })
-		if !found {
-			list = slices.Insert(list, i, Silenced{ID: a.HeldBack.Silence})
-		}
-		list[i].Alerts = append(list[i].Alerts, a)
 	}
 	for _, w := range r.Windows {
-		for _, a := range w.Alerts {
-			add(a)
+		alerts := silencedOf(w.Alerts)
+		slices.SortStableFunc(alerts, func(x, y alert.Alert) int { return x.Span.Start.Compare(y.Span.Start) })
+		add(alerts)
+	}
+	add(silencedOf(r.Updates))
+	return list
+}
+
+func silencedOf(alerts []alert.Alert) (silenced []alert.Alert) {
+	for _, a := range alerts {
+		if a.Silenced() {
+			silenced = append(silenced, a)
 		}
 	}
-	for _, a := range r.Updates {
-		add(a)
-	}
-	return list
+	return silenced
 }
 
 // Silenced returns what silences held back in the tick, by their ids.

@@ -114,15 +114,27 @@ func trueFirst(a, b bool) int {
 func SortByWeight(alerts []Alert) {
 	type weighed struct {
 		Weight
-		Alert
+		from int
 	}
 	list := make([]weighed, len(alerts))
 	for i, a := range alerts {
-		list[i] = weighed{Weigh(a), a}
+		list[i] = weighed{Weigh(a), i}
 	}
 	slices.SortStableFunc(list, func(x, y weighed) int { return CompareWeights(x.Weight, y.Weight) })
-	for i, w := range list {
-		alerts[i] = w.Alert
+	// Each moves to its place, and what was there to its own, and so on: a second list
+	// of very many alerts would take as much memory again.
+	for i := range list {
+		first := alerts[i]
+		for at := i; ; {
+			from := list[at].from
+			list[at].from = at
+			if from == i {
+				alerts[at] = first
+				break
+			}
+			alerts[at] = alerts[from]
+			at = from
+		}
 	}
 }
 
