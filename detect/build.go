@@ -52,7 +52,11 @@ func (b builder) alerts(news found) []alert.Alert {
 			all[i] = news.at(i)
 		}
 		a := b.alert(all)
-		clear(b.table.Rows)
+		for _, rows := range news.rows {
+			for _, row := range rows {
+				b.table.Rows[row] = nil
+			}
+		}
 		return []alert.Alert{a}
 	}
 	alerts := make([]alert.Alert, n)

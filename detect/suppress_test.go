@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pushback/detect/alert"
+	"pushback/detect/rule"
 )
 
 // TestSuppressionOfCompromises expects what a suppression holds back to be
@@ -109,5 +110,25 @@ func TestStormBesideSuppression(t *testing.T) {
 	w := last.Rules[0].Windows
 	if s := w[len(w)-1].Suppressed; len(s) != 1 || len(s[0].Identity) == 0 || s[0].Identity[0].Value != "quiet" {
 		t.Errorf("what is suppressed is listed as %+v", s)
+	}
+}
+
+// One alert of all that is new, beside what a suppression holds back, has its own rows.
+func TestSuppressionBesideOneAlert(t *testing.T) {
+	t.Parallel()
+	r := counting(time.Hour, time.Hour)
+	r.SuppressionEnabled, r.SuppressionDuration, r.Grouping = true, 10*time.Hour, rule.SingleAlert
+	c := config()
+	c.Lateness = 0
+	d := newDay(t, c, []event{happened("a", "alice", "09:10"), happened("b", "alice", "10:10"), happened("c", "bob", "10:20")}, r)
+	d.run("09:30", "11:30")
+	d.checkSent("at 10:05: 09:10-09:10 alice", "at 11:05: 10:20-10:20 bob")
+	for _, report := range d.reports {
+		if err := report.Err(); err != nil {
+			t.Error(err)
+		}
+	}
+	if last := d.inbox.alerts[len(d.inbox.alerts)-1]; len(last.Rows) != 1 || len(last.Rows[0]) == 0 {
+		t.Errorf("the rows are %v", last.Rows)
 	}
 }
