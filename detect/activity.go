@@ -140,15 +140,17 @@ func (r rowReader) eventsOfRows(rows []int) (events []ledger.Event) {
 }
 
 // keep lets go of all rows but those of some activities: there may be very many.
-func (r rowReader) keep(some found) {
+func (r rowReader) keep(some ...found) {
 	all := r.table.Rows
 	r.table.Rows = nil
-	if len(some.rows) > 0 {
+	if slices.ContainsFunc(some, func(f found) bool { return len(f.rows) > 0 }) {
 		r.table.Rows = make([][]any, len(all))
 	}
-	for _, rows := range some.rows {
-		for _, i := range rows {
-			r.table.Rows[i] = all[i]
+	for _, f := range some {
+		for _, rows := range f.rows {
+			for _, i := range rows {
+				r.table.Rows[i] = all[i]
+			}
 		}
 	}
 }

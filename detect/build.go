@@ -26,11 +26,15 @@ type builder struct {
 	// the answers by the alert's id.
 	silences *silence.Set
 	covered  map[string]silence.Covering
+	// left has, by the ids of alerts, the indexes of the rows that they are made whole of.
+	left map[string][]int
+	// weights are details that weigh, by what they say: many alerts share them.
+	weights map[string][]alert.Detail
 }
 
 func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now time.Time) builder {
-	table = &workspace.Table{Columns: table.Columns, Rows: slices.Clone(table.Rows)} // see alerts
-	b := builder{rule: r, table: table, columns: map[string]int{}, window: window, now: now, texts: map[string]json.RawMessage{}}
+	table = &workspace.Table{Columns: table.Columns, Rows: slices.Clone(table.Rows)} // it lets go of some
+	b := builder{rule: r, table: table, columns: map[string]int{}, window: window, now: now, texts: map[string]json.RawMessage{}, left: map[string][]int{}, weights: map[string][]alert.Detail{}}
 	for _, use := range r.Columns() {
 		b.columns[use.Column] = table.Column(use.Column)
 	}
@@ -38,9 +42,7 @@ func newBuilder(r *rule.Rule, table *workspace.Table, window alert.Span, now tim
 }
 
 // alerts returns one alert per activity or one for all, as the rule groups
-// them. It lets go of each row that it has made an alert of, so that a large
-// result and its alerts are not in memory together: the builder's table is of
-// no use after it.
+// them. Of those of one activity only the outline is there, and whole has the rest.
 func (b builder) alerts(news found) []alert.Alert {
 	n := len(news.activities)
 	if n == 0 {
@@ -52,7 +54,7 @@ func (b builder) alerts(news found) []alert.Alert {
 			all[i] = news.at(i)
 		}
 		a := b.alert(all)
-		for _, rows := range news.rows {
+		for _, rows := range news.rows { // the alert has what it shows of them
 			for _, row := range rows {
 				b.table.Rows[row] = nil
 			}
@@ -61,12 +63,31 @@ func (b builder) alerts(news found) []alert.Alert {
 	}
 	alerts := make([]alert.Alert, n)
 	for i := range alerts {
-		alerts[i] = b.alert([]foundActivity{news.at(i)})
-		for _, row := range news.rows[i] {
-			b.table.Rows[row] = nil
-		}
+		alerts[i], _ = b.outline([]foundActivity{news.at(i)})
+		b.left[alerts[i].ID] = news.rows[i]
 	}
 	return alerts
+}
+
+// whole returns an alert with what its outline lacks. Rows and texts of very many
+// alerts take several times what the result does: so each has them only while it is
+// recorded.
+func (b builder) whole(a alert.Alert) alert.Alert {
+	if indexes, ok := b.left[a.ID]; ok {
+		rows := make([][]any, len(indexes))
+		for i, row := range indexes {
+			rows[i] = b.table.Rows[row]
+		}
+		b.fill(&a, rows)
+	}
+	return a
+}
+
+// fill gives an alert what its outline lacks.
+func (b builder) fill(a *alert.Alert, rows [][]any) {
+	shown := rows[:min(len(rows), mostAlertRows)]
+	a.Rows, a.CustomDetails = b.rows(shown), b.customDetails(shown)
+	a.Description, _ = b.description(rows)
 }
 
 // remediationProperty is the property of an alert that says what to do about it.
@@ -81,13 +102,20 @@ const mostAlertRows = 1000
 // all, its severity is the highest, and its texts and other properties are of the
 // first row that has them.
 func (b builder) alert(found []foundActivity) alert.Alert {
+	a, rows := b.outline(found)
+	b.fill(&a, rows)
+	return a
+}
+
+// outline returns an alert without its description, its rows and the details that do
+// not weigh, together with the rows that it is about.
+func (b builder) outline(found []foundActivity) (a alert.Alert, rows [][]any) {
 	r := b.rule
-	a := alert.Alert{
+	a = alert.Alert{
 		RuleID:      r.ID,
 		RuleName:    r.Name,
 		RuleVersion: r.Version,
 		Title:       r.Name,
-		Description: r.Description,
 		Severity:    r.Severity,
 		Tactics:     slices.Clone(r.Tactics),
 		Techniques:  slices.Clone(r.Techniques),
@@ -100,7 +128,7 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	for _, f := range found {
 		n += len(f.rows)
 	}
-	rows := make([][]any, 0, n)
+	rows = make([][]any, 0, n)
 	a.Activities = make([]alert.Activity, 0, len(found))
 	for _, f := range found {
 		a.Activities = append(a.Activities, f.Activity)
@@ -112,13 +140,12 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	a.ID = alert.NewID(r.ID, a.Activities)
 	b.cover(a, rows)
 	shown := rows[:min(n, mostAlertRows)]
-	a.Rows = b.rows(shown)
 	a.Entities = b.entities(shown, func(text string) {
 		if !slices.Contains(a.Notes, text) {
 			a.Notes = append(a.Notes, text)
 		}
 	})
-	a.CustomDetails = b.customDetails(shown)
+	a.CustomDetails = b.weighing(shown)
 	b.override(&a, rows)
 	remediation := r.Remediation
 	if slices.ContainsFunc(a.Properties, func(p alert.Property) bool { return p.Name == remediationProperty }) {
@@ -131,7 +158,7 @@ func (b builder) alert(found []foundActivity) alert.Alert {
 	if len(shown) < n {
 		a.Notes = append(a.Notes, fmt.Sprintf("The rows, the entities and the details are those of the first %s of %s rows. All activities are recorded.", grouped(len(shown)), grouped(n)))
 	}
-	return a
+	return a, rows
 }
 
 func (b builder) rows(rows [][]any) []alert.Row {
@@ -146,7 +173,7 @@ func (b builder) rows(rows [][]any) []alert.Row {
 	return out
 }
 
-// mostTexts is how many texts a builder keeps the JSON of.
+// mostTexts is how many texts a builder keeps the JSON of, and how many lists of details.
 const mostTexts = 4096
 
 // json returns a value as JSON. Of a text that comes again it is the same
@@ -218,7 +245,7 @@ func (b builder) entities(rows [][]any, note func(string)) []alert.Entity {
 	if len(entities) == 0 {
 		return nil
 	}
-	return entities
+	return slices.Clone(entities) // without the room of those that are not there
 }
 
 // mapped returns the entities that a mapping finds in a row: one, or if its
@@ -271,17 +298,39 @@ func (b builder) logged(rows [][]any) []string {
 // customDetails returns the custom details that have a value, with the distinct
 // values of all rows, and the addresses as the log spells them.
 func (b builder) customDetails(rows [][]any) []alert.Detail {
-	var details []alert.Detail
-	for _, c := range b.rule.CustomDetails {
-		if values := b.distinct(rows, c.Column); len(values) > 0 {
-			details = append(details, alert.Detail{Name: c.Name, Values: values})
-		}
-	}
+	details := b.details(rows, func(string) bool { return true })
 	own := slices.ContainsFunc(b.rule.CustomDetails, func(c rule.CustomDetail) bool { return c.Name == alert.LoggedAddresses })
 	if texts := b.logged(rows); len(texts) > 0 && !own {
 		details = append(details, alert.Detail{Name: alert.LoggedAddresses, Values: texts})
 	}
 	return slices.Clone(details) // without the room that appending made
+}
+
+// weighing returns the details that weigh. Of those that come again it is the same list.
+func (b builder) weighing(rows [][]any) []alert.Detail {
+	details := b.details(rows, alert.Weighs)
+	key := fmt.Sprintf("%q", details)
+	if same, ok := b.weights[key]; ok {
+		return same
+	}
+	if len(b.weights) < mostTexts {
+		b.weights[key] = details
+	}
+	return details
+}
+
+// details returns those of the rule's custom details that are wanted and have a value.
+func (b builder) details(rows [][]any, wanted func(name string) bool) []alert.Detail {
+	var details []alert.Detail
+	for _, c := range b.rule.CustomDetails {
+		if !wanted(c.Name) {
+			continue
+		}
+		if values := b.distinct(rows, c.Column); len(values) > 0 {
+			details = append(details, alert.Detail{Name: c.Name, Values: values})
+		}
+	}
+	return details
 }
 
 // distinct returns the distinct values of a column in the order of the rows.
@@ -311,9 +360,7 @@ func (b builder) override(a *alert.Alert, rows [][]any) {
 	} else if !o.DisplayNameFormat.IsZero() {
 		a.Notes = append(a.Notes, "The title is the rule's name: a column in the rule's title format has no value.")
 	}
-	if text, ok := b.render(o.DescriptionFormat, rows); ok {
-		a.Description = text
-	} else if !o.DescriptionFormat.IsZero() {
+	if _, ok := b.description(rows); !ok {
 		a.Notes = append(a.Notes, "The description is the rule's: a column in the rule's description format has no value.")
 	}
 	if o.SeverityColumn != "" {
@@ -332,6 +379,16 @@ func (b builder) override(a *alert.Alert, rows [][]any) {
 			}
 		}
 	}
+}
+
+// description returns what the alert says of itself, and false if a column in the rule's
+// format has no value, so that it is what the rule says.
+func (b builder) description(rows [][]any) (text string, ok bool) {
+	format := b.rule.AlertDetails.DescriptionFormat
+	if text, ok = b.render(format, rows); ok {
+		return text, true
+	}
+	return b.rule.Description, format.IsZero()
 }
 
 // render writes a format with the values of the first row that has them all.

@@ -155,10 +155,12 @@ type WindowRun struct {
 	// Pass is 0 for the first pass when it is due, else the number of the late
 	// pass that was due last. That one stands for those that were missed before
 	// it.
-	Pass   int
-	Rows   int           // of the result
-	New    int           // activities that are news
-	Alerts []alert.Alert // that report them, as they were recorded, without their rows, and without activities that are very many
+	Pass int
+	Rows int // of the result
+	New  int // activities that are news
+	// Alerts report them, in the order in which they were recorded. They lack what was
+	// recorded and may be very much: rows, details that do not weigh, and many activities.
+	Alerts []alert.Alert
 	// HeldBack counts those of Alerts that are sent nowhere: see
 	// Config.MinSeverity and Config.RiskCutoff.
 	HeldBack int

@@ -310,9 +310,9 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time, settle fu
 	ctx, release := workspace.Hold(ctx)
 	defer release()
 	var w WindowRun
-	var held []alert.Activity
+	var rest toRecord
 	err := guarded(func() error {
-		if w, held = r.runWindow(ctx, p.rule, due, now, p.run); w.Err == nil {
+		if w, rest = r.runWindow(ctx, p.rule, due, now, p.run); w.Err == nil {
 			settle()
 			w.Err = r.relate(ctx, p, w.Alerts, now)
 		}
@@ -323,7 +323,7 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time, settle fu
 		return false
 	}
 	if err == nil {
-		err = guarded(func() error { return r.finish(ctx, p, due, now, w.Alerts, held) })
+		err = guarded(func() error { return r.finish(ctx, p, due, now, w.Alerts, rest) })
 	}
 	if err != nil {
 		w.Window, w.Pass, w.New, w.Alerts, w.HeldBack, w.Storm = p.rule.schedule.Window(due.End), due.Pass, 0, nil, 0, 0
@@ -339,16 +339,16 @@ func (r *runner) step(ctx context.Context, p *progress, now time.Time, settle fu
 
 // finish notes that a window is done, in the ledger if there is anything to
 // record.
-func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now time.Time, alerts []alert.Alert, held []alert.Activity) error {
+func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now time.Time, alerts []alert.Alert, rest toRecord) error {
 	done := p.state
 	done.Pending = slices.DeleteFunc(slices.Clone(p.state.Pending), due.End.Equal)
 	done.Looks = p.rule.withoutLate(p.state, due.End)
 	done.Rerun = p.rule.withoutRerun(p.state, due.End)
 	done.LastSuccess = now
-	kept := len(alerts) > 0 || len(held) > 0
+	kept := len(alerts) > 0 || len(rest.held) > 0
 	if kept {
 		e := r.entry(p, done, alerts)
-		e.Suppressed = held
+		e.Suppressed, e.Complete = rest.held, rest.complete
 		if err := record(ctx, r.history, e); err != nil {
 			return err
 		}
@@ -366,9 +366,17 @@ func (r *runner) finish(ctx context.Context, p *progress, due schedule.Due, now 
 	return nil
 }
 
+// toRecord is what there is to record of a window beside its alerts.
+type toRecord struct {
+	held []alert.Activity // by the rule's suppression
+	// complete returns one of the alerts with what it lacks; see [builder.whole]. It is
+	// nil if none lacks anything.
+	complete func(alert.Alert) alert.Alert
+}
+
 // runWindow runs a rule over a window and makes alerts of what is new. It
 // records nothing.
-func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due schedule.Due, now time.Time, run *RuleRun) (w WindowRun, held []alert.Activity) {
+func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due schedule.Due, now time.Time, run *RuleRun) (w WindowRun, rest toRecord) {
 	elapsed := r.config.stopwatch()
 	w = WindowRun{Window: scheduled.schedule.Window(due.End), Pass: due.Pass}
 	defer func() { w.Duration = elapsed() }()
@@ -383,7 +391,7 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	})
 	if err != nil {
 		w.Err = scheduled.locate(err)
-		return w, nil
+		return w, rest
 	}
 	w.Rows = len(table.Rows)
 	for _, warning := range table.Warnings {
@@ -393,7 +401,7 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 		run.warn(warning)
 	}
 	if !scheduled.Trigger.Met(w.Rows) {
-		return w, held
+		return w, rest
 	}
 
 	reader := newRowReader(scheduled.Rule, table, w.Window)
@@ -410,13 +418,14 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 	answer, err := r.history.Unseen(ctx, q)
 	if err != nil {
 		w.Err = &ledgerError{"asking what was reported before", err}
-		return w, held
+		return w, rest
 	}
 	w.New = len(answer.News)
 	news, suppressed := reader.sort(found, answer, &w)
+	reader.keep(news, suppressed)
 	b := newBuilder(scheduled.Rule, table, w.Window, now)
 	quiet := r.suppress(scheduled.Rule, b, suppressed, run)
-	reader.keep(suppressed) // the builder lets go of the rest as it makes alerts of it
+	reader.keep(suppressed) // the builder has the rest
 	failed := false
 	if r.config.isStorm(scheduled.Rule, w.New) {
 		w.Storm = w.New
@@ -431,9 +440,12 @@ func (r *runner) runWindow(ctx context.Context, scheduled scheduledRule, due sch
 		w.Alerts = b.alerts(news)
 		_, failed = r.enrich(ctx, scheduled, now, run, w.Alerts, quiet.alerts)
 	}
-	held = quiet.hold(reader, &w)
+	rest.held = quiet.hold(reader, &w)
+	if len(b.left) > 0 {
+		rest.complete = b.whole
+	}
 	w.HeldBack = r.hold(w.Alerts, failed, func(a alert.Alert) silence.Covering { return b.covered[a.ID] })
-	return w, held
+	return w, rest
 }
 
 // enrich adds context to the alerts of several lists, which it returns: with one

@@ -138,8 +138,7 @@ func (s storm) assessed() []alert.Alert {
 			f.rows = f.rows[:min(len(f.rows), mostStormRows)]
 			found = append(found, f)
 		}
-		a := s.builder.alert(found)
-		a.Rows = nil
+		a, _ := s.builder.outline(found)
 		list = append(list, a)
 	}
 	return list

@@ -127,8 +127,12 @@ type keptRecords struct {
 func (k *keptRecords) add(e ledger.Entry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.alerts = append(k.alerts, e.Alerts...)
-	k.heldBack = append(k.heldBack, e.HeldBack...)
+	for _, a := range e.Alerts {
+		k.alerts = append(k.alerts, e.Whole(a))
+	}
+	for _, a := range e.HeldBack {
+		k.heldBack = append(k.heldBack, e.Whole(a))
+	}
 }
 
 // all returns the alerts, the heaviest first, those that are held back last.

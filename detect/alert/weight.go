@@ -19,6 +19,10 @@ const (
 	ApprovedTime = "ApprovedTime"
 )
 
+// Weighs reports whether a custom detail of that name is one that Weigh and Compromised
+// look at.
+func Weighs(detail string) bool { return detail == Rejections || detail == FraudReports }
+
 // FraudReported reports whether a user reported a prompt that the alert is about.
 func (a Alert) FraudReported() bool {
 	return a.Count(FraudReports) > 0

@@ -22,6 +22,10 @@ type Entry struct {
 	// tried. Unless it is routed, the destination says where. Where it is routed to no
 	// address of any destination, it is as if it were not.
 	Targets func(destination string, a alert.Alert) (at []Target, routed bool)
+	// Complete, if set, returns one of the alerts with what it lacks in Alerts and HeldBack,
+	// such as its rows. It is called as the alert is written, so that the rest of very many
+	// is not in memory at once.
+	Complete func(a alert.Alert) alert.Alert
 	// HeldBack are alerts that nobody is owed. They are kept with those that were
 	// sent, for the audit, and their activities become seen. What a silence holds
 	// back starts no suppression, and a later alert of it says nothing of it.
@@ -147,6 +151,14 @@ func (e *Entry) alert(i int) (a *alert.Alert, owed bool) {
 	return nil, false
 }
 
+// Whole returns one of the entry's alerts as it is recorded.
+func (e *Entry) Whole(a alert.Alert) alert.Alert {
+	if e.Complete == nil {
+		return a
+	}
+	return e.Complete(a)
+}
+
 // hour returns the hour under which a bundle's activities are kept.
 func (e *Entry) hour(i int) string {
 	activities := e.Suppressed
@@ -196,11 +208,12 @@ func (w *writer) bundle(i int) (bundle, error) {
 	var c change
 	switch {
 	case owed && len(e.Destinations) > 0:
-		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}
-		out.to = e.deliveries(*a)
+		whole := e.Whole(*a)
+		out := &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(whole)}
+		out.to = e.deliveries(whole)
 		c, b.owed = change{verb: insert, key: out.key(), row: out}, true
 	case a != nil && !owed && w.l.sentFor > 0:
-		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(*a)}}
+		c = change{verb: replace, key: sentKey(at, a.ID), row: &outRow{seq: w.l.nextSeq(), recorded: at, alert: outgoing(e.Whole(*a))}}
 	default:
 		return b, nil
 	}

@@ -111,6 +111,34 @@ func testLedger(t *testing.T, open func(t *testing.T) *Ledger) {
 		checkOwed(t, l, "teams")
 	})
 
+	t.Run("what alerts lack is kept with them", func(t *testing.T) {
+		t.Parallel()
+		l := open(t)
+		sent, held := newAlert("rule", activity("a", 0, 50)), newAlert("rule", activity("b", 0, 50))
+		sent.Created, held.Created = at(61), at(61)
+		complete := func(a alert.Alert) alert.Alert {
+			a.Rows = []alert.Row{{{Column: "ID", Value: fmt.Appendf(nil, "%q", a.ID)}}}
+			return a
+		}
+		rows := 0 // of what was routed
+		targets := func(_ string, a alert.Alert) ([]Target, bool) {
+			rows += len(a.Rows)
+			return nil, false
+		}
+		e := Entry{RuleID: "rule", State: state, Alerts: []alert.Alert{sent}, HeldBack: []alert.Alert{held}, Destinations: to[:1], Complete: complete, Targets: targets}
+		if err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		checkOwed(t, l, "teams", complete(sent))
+		got, err := l.Whole(t.Context(), "rule", at(60), func(a alert.Alert) bool { return a.ID == held.ID })
+		if diff := cmp.Diff([]alert.Alert{complete(held)}, got); err != nil || diff != "" {
+			t.Errorf("%v; of what is held back (-want +got):\n%s", err, diff)
+		}
+		if rows != 1 || e.Alerts[0].Rows != nil || e.HeldBack[0].Rows != nil {
+			t.Errorf("it was routed with %d rows, and the entry is %+v", rows, e)
+		}
+	})
+
 	t.Run("what is held back is remembered, and owed to nobody", func(t *testing.T) {
 		t.Parallel()
 		l := open(t)
