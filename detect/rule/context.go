@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -94,10 +95,15 @@ const (
 )
 
 var (
-	// contextName is a name that means nothing but itself wherever it is shown.
-	contextName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,39}$`) })
+	contextName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]*$`) })
 	kindForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 )
+
+// isContextName reports whether a name means nothing but itself wherever it is shown. It
+// counts what an expression would take most of a megabyte to count.
+func isContextName(text string) bool {
+	return utf8.RuneCountInString(text) <= maxContextLabel && contextName().MatchString(text)
+}
 
 // ownContexts are the titles under which alerts show what Pushback looks up itself.
 var ownContexts = []string{
@@ -141,7 +147,7 @@ func (p *parser) context(n *yaml.Node, names map[string]position, kinds map[aler
 			at := p.place(n)
 			first, twice := names[strings.ToLower(text)]
 			switch {
-			case !contextName().MatchString(text):
+			case !isContextName(text):
 				p.errorf(n, "the context's name is %.60q: use at most %d letters, digits, spaces, dots, dashes and underscores, and begin with a letter or digit", text, maxContextLabel)
 				return
 			case twice:
@@ -326,7 +332,7 @@ func (p *parser) contextFacts(n *yaml.Node, c *Context) {
 		switch {
 		case isNull(value):
 			p.errorf(keyNode, "the fact %q has no column: write %s: Column", clip(label), clip(label))
-		case !contextName().MatchString(label):
+		case !isContextName(label):
 			p.errorf(keyNode, "the label of a fact is %.60q: use at most %d letters, digits, spaces, dots, dashes and underscores, and begin with a letter or digit", label, maxContextLabel)
 		case len(c.Facts) == maxContextFacts:
 			p.errorf(keyNode, "there are more than %d facts: leave out what nobody decides by", maxContextFacts)
