@@ -24,7 +24,7 @@ import (
 
 // mostMegabytes is the most that the process may take for a large result: the
 // smallest instance has 512, and the host lives there too.
-const mostMegabytes = 120
+const mostMegabytes = 80
 
 var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
@@ -87,10 +87,15 @@ func tableOfItsOwn(t testing.TB) map[string]string {
 func TestProcessMemory(t *testing.T) {
 	// Not beside others: recording so much must not take longer than a tick gives it.
 	// With the ledger in a table, as in production: what it writes takes memory too.
-	peak := largeTick(t, oneRule(tableOfItsOwn(t)))
-	t.Logf("a result of %d rows takes %.0f MB", manyRows, peak)
-	if peak >= mostMegabytes {
-		t.Errorf("a result of %d rows took %.0f MB, and should take less than %d", manyRows, peak, mostMegabytes)
+	for try := 1; ; try++ {
+		peak := largeTick(t, oneRule(tableOfItsOwn(t)))
+		t.Logf("a result of %d rows takes %.0f MB", manyRows, peak)
+		switch {
+		case peak < mostMegabytes:
+			return
+		case try == 3: // where others keep the processors busy, the collector may come late once
+			t.Fatalf("a result of %d rows took %.0f MB, and should take less than %d", manyRows, peak, mostMegabytes)
+		}
 	}
 }
 
