@@ -105,10 +105,21 @@ func (v *vector) capacity() int64 {
 }
 
 // pointed is how many bytes the elements of a vector point to. Those that rows
-// share are counted once, and those of a dictionary not at all.
+// share are counted once, and those of a dictionary not at all. Of a piece of a vector
+// those count that its rows have.
 func (v *vector) pointed() (size int64) {
-	if v.dict != nil {
+	switch {
+	case v.dict != nil:
 		return 0
+	case v.codes != nil && v.n < v.distinct():
+		for _, code := range v.codes[:v.n] {
+			if v.vals != nil {
+				size += v.vals[code].held()
+			} else if v.strs != nil {
+				size += allocated(int64(len(v.strs[code])))
+			}
+		}
+		return size
 	}
 	for _, s := range v.strs {
 		size += allocated(int64(len(s)))

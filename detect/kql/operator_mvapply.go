@@ -346,14 +346,17 @@ func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []i
 }
 
 // passStages has a batch pass stages that take each row by itself, the first of them
-// first.
+// first. Where no row is left there are no columns.
 func passStages(x *execution, stages []stage, b *batch, owners []int32) (*batch, []int32) {
 	for _, s := range stages {
 		switch s := s.(type) {
 		case *filter:
 			sel := trueRows(s.predicate.eval(x, b))
-			if len(sel) == b.n {
-				break
+			switch len(sel) {
+			case 0:
+				return &batch{}, nil
+			case b.n:
+				continue
 			}
 			b = s.chosen(b, sel)
 			if owners == nil {
@@ -391,9 +394,10 @@ func (e *elementRows) read(x *execution) error {
 	need := e.of.table.need
 	out := &expandedRows{expander: e.from}
 	out.start()
+	first := e.next
 	for ; e.next < e.from.in.n; e.next++ {
 		n := e.from.look(e.next)
-		if len(out.sel) > 0 && len(out.sel)+n > chunkRows {
+		if len(out.sel) > 0 && len(out.sel)+n > chunkRows || n > chunkRows && e.next > first {
 			break
 		}
 		if err := x.makes(n); err != nil {

@@ -45,6 +45,7 @@ func TestMvApplyByRow(t *testing.T) {
 		"mv-apply E = List on (summarize c = count(), arg_max(tolong(E.k), E) by s = tostring(E.s) | where c > 0 | extend both = strcat(s, c))",
 		"mv-apply E = List on (where tolong(E.k) % 2 == 0 | summarize l = make_list(E.s), t = take_any(User), m = maxif(tolong(E.k), n % 2 == 0) | where m > 2 or isnull(m) | project l, t, m, n2 = array_length(l))",
 		"mv-apply E = List on (summarize count() by tostring(E.s), odd = tolong(E.k) % 2 | where odd == 1)",
+		"mv-apply E = List on (where tolong(E.k) > 100000 | extend z = n > tolong(User) | summarize count(), max(z))",
 		"mv-apply E = List on (summarize by n, E_k = tolong(E.k) % 3)",
 		"mv-apply with_itemindex=i E = List on (summarize sum(i), dcount(tostring(E.s)), count_distinct(i % 2))",
 		"mv-apply with_itemindex=i E = List on (extend at = i * n | where at > 3 | top 2 by at desc)",
@@ -74,5 +75,29 @@ func TestMvApplyByRow(t *testing.T) {
 				t.Errorf("it gives %q", got)
 			}
 		})
+	}
+}
+
+// TestMvApplyAtTheEdges has batches without any row that passes, and an array that makes
+// more than a batch behind arrays that make nothing.
+func TestMvApplyAtTheEdges(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		query, want string
+		rows        int
+	}{
+		{query: "union (datatable(a:long)[1]), (datatable(a:long, x:string)[2,'y']) | mv-apply e = pack_array(1) on (where a > 5 | where a == tolong(x)) | count", want: "long 0|\n"},
+		{query: "datatable(n:long, t:datetime)[1, datetime(2026-01-02)] | extend x = strcat('2026', tostring(toscalar(print '-01-01'))) | mv-apply e = pack_array(1) on (where n < 0 | where t > todatetime(x)) | count", want: "long 0|\n"},
+		{query: "T | extend x = strcat('2026', '-01-01') | mv-apply e = pack_array(1) on (where Few == 'q' | where TimeGenerated > todatetime(x)) | count", want: "long 0|\n"},
+		{query: "T | where n == 3 | extend x = strcat('2026', '-01-01') | mv-apply e = pack_array(1) on (where Few == 'q' | where TimeGenerated > todatetime(x) | summarize c = count()) | project n, c", want: "long 3|long 0|\n"},
+		{query: "range n from 1 to 2 step 1 | mv-apply x = iff(n == 2, range(1, 4097), dynamic([])) to typeof(long) on (summarize c = count())", want: "long 1|long 0|\nlong 2|long 4097|\n"},
+		{query: "range n from 1 to 3 step 1 | mv-apply x = iff(n == 3, range(1, 4097), dynamic([])) to typeof(long) on (where x < 3) | project n, x", want: "long 3|long 1|\nlong 3|long 2|\n"},
+		{query: "range n from 1 to 4000 step 1 | mv-apply x = pack_array(n) to typeof(long) on (summarize s = sum(x) | where s < 0) | count", want: "long 0|\n", rows: 3000},
+	} {
+		for _, workers := range []int{1, 4} {
+			if got := answerOf(t, test.query, repeating(10), workers, Limits{Rows: test.rows}); got != test.want {
+				t.Errorf("%s\ngives on %d goroutines\n%s\nwant\n%s", test.query, workers, got, test.want)
+			}
+		}
 	}
 }

@@ -437,6 +437,9 @@ func (r *groups) add(b *batch, owners []int32) error {
 	if err := r.held.set(size); err != nil {
 		return err
 	}
+	if r.each { // which are no more than the elements
+		return nil
+	}
 	return r.x.holds(int(r.n))
 }
 

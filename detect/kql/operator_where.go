@@ -71,9 +71,10 @@ func (b *binder) filterUnique(j *join, above relation, predicate node) relation 
 	return above
 }
 
-// moveColumns has an expression read other columns instead of its own.
+// moveColumns has an expression read other columns instead of its own. Parts of it can
+// be in several places, and are moved once.
 func moveColumns(e expr, to map[*column]*column) {
-	if c, ok := e.(*columnExpr); ok {
+	if c, ok := e.(*columnExpr); ok && to[c.col] != nil {
 		c.col = to[c.col]
 	}
 	for _, child := range e.children() {

@@ -43,6 +43,8 @@ var aboveOperators = []string{
 	"T | where n < 3 or n > 9000 | top 5 by User asc nulls last | project n, User",
 	"T | top 3 by rand(1) | count",
 	"T | top 65 by n % 10 desc | project n",
+	"union T, T | extend d = parse_json(tostring(Bag)) | extend e = tostring(d.city), f = tostring(d.n[0]) | summarize count() by e, f",
+	"T | join kind=innerunique (T | where n < 500 | project Few, m = n) on Few | where TimeGenerated between (datetime(2026-03-17) .. (TimeGenerated + 1s)) | where n between (toint(Few) .. n) | count",
 	"T | partition hint.strategy=native by Few (sort by n asc | extend y = strcat(User, n) | summarize max(y)) | sort by max_y asc",
 	"T | summarize l = make_list(n, 6000) by Few | mv-apply l to typeof(long) on (summarize sum(l), count() by odd = l % 2) | extend z = strcat(Few, odd) | sort by z asc",
 	"T | summarize Bag = take_any(Bag), l = make_list(pack('f', Few, 'n', n), 9) by User | mv-apply e = l on (extend f = tostring(e.f) | where f != '4' | summarize c = count(), arg_max(tolong(e.n), f, e) by f | where c > 0 | extend g = strcat(f, c)) | sort by User asc, f asc",

@@ -196,7 +196,10 @@ func elementsOf(args []*vector, rows int) (once []*vector, codes []uint16) {
 	if once, codes, ok := sharedElements(args, rows); ok {
 		return once, codes
 	}
-	n := min(rows, 1)
+	if rows == 0 {
+		return nil, nil // not even one element
+	}
+	n := 1
 	for _, a := range args {
 		switch {
 		case a.constant:
@@ -483,10 +486,11 @@ func (r *rows) settle() error {
 }
 
 // settle looks into all JSON of the batch, so that several goroutines can read what it
-// shares with other batches.
+// shares with other batches. The elements of a dictionary were looked into as they were
+// computed, and others may be computed now.
 func (b *batch) settle() {
 	for _, c := range b.cols {
-		if c == nil || c.typ != Dynamic {
+		if c == nil || c.typ != Dynamic || c.dict != nil {
 			continue
 		}
 		for i := range c.vals {
