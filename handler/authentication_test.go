@@ -150,15 +150,17 @@ func TestLoggedAddresses(t *testing.T) {
 	t.Parallel()
 	now := at(10, 5)
 	refusals := many(2, 5*time.Minute, func(i int, r *refusedPrompt) { r.address = []string{"2600:0:0:0:0:0:0:1", "2600::1"}[i] })
-	d, err := detect.New(detect.Config{}, []*rule.Rule{rule.Default()}, workspaceOf(t, &now, refusals...), ledger.NewMemory().Ledger)
+	c := detect.DefaultConfig()
+	c.Delay, c.Lateness, c.CatchUp = 0, 0, 0
+	var sent alertList
+	d, err := detect.New(c, []*rule.Rule{rule.Default()}, workspaceOf(t, &now, refusals...), ledger.NewMemory().Ledger, &sent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := d.Tick(t.Context(), now)
-	if err != nil {
-		t.Fatal(err)
+	if _, err := d.Tick(t.Context(), now); err != nil || len(sent.alerts) != 1 {
+		t.Fatalf("%d alerts, %v", len(sent.alerts), err)
 	}
-	a := report.Rules[0].Windows[0].Alerts[0]
+	a := sent.alerts[0]
 	if address(a) != "2600::1" || detail(a, "LoggedAddresses") != "[2600:0:0:0:0:0:0:1]" || a.Title != "MFA rejected by alice@contoso.example from 2600::1" {
 		t.Errorf("%q of %s, logged as %s", a.Title, address(a), detail(a, "LoggedAddresses"))
 	}
