@@ -327,9 +327,8 @@ func nextHost(c *eventCloud, h *azureHost) {
 	h.tickByHand()
 	c.happen("bob.example")
 	h.tickByHand()
-	if !c.delivered() {
-		h.t.Errorf("the next host left something out: %v", c.seen())
-	}
+	// A run that the timer began can end in the place of the one by hand.
+	h.wait("all that happened to be delivered", c.delivered)
 	h.tickByHand()
 	c.checkOnce()
 }
