@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
-
-	"pushback/detect/sample"
 )
 
 // largeReplay is how many sign-ins the largest replay of BenchmarkReplay has.
@@ -62,11 +60,9 @@ func writeSignIns(b *testing.B, name string, rows, people int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	out := bufio.NewWriterSize(f, 1<<20)
-	for r := range sample.Stream(sample.Options{Seed: 1, Users: people}, rows) {
-		_, _ = out.Write(append(r.JSON, '\n'))
-	}
-	if err := out.Flush(); err != nil {
+	cmd := exec.CommandContext(b.Context(), "go", "run", "./.ci/signins", strconv.Itoa(rows), strconv.Itoa(people))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "..", f, os.Stderr
+	if err := cmd.Run(); err != nil {
 		b.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -21,26 +21,6 @@ func (p *picked) grow(n int, held *memory) {
 	}
 }
 
-// grow makes a vector longer. What is new is of no account.
-func (v *vector) grow(n int, held *memory) {
-	switch {
-	case v.dict != nil:
-		v.wide = grown(v.wide, n, held)
-	case v.typ == Real:
-		v.reals = grown(v.reals, n, held)
-	case v.typ == String:
-		v.strs = grown(v.strs, n, held)
-	case v.typ.boxed():
-		v.vals = grown(v.vals, n, held)
-	default:
-		v.ints = grown(v.ints, n, held)
-	}
-	if v.nulls != nil {
-		v.nulls = grown(v.nulls, n, held)
-	}
-	v.n = n
-}
-
 func (p *picked) add(groups []int32, args []*vector) {
 	isBetter := p.better(args[0])
 	for row, at := range groups {

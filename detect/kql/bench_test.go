@@ -201,6 +201,13 @@ func BenchmarkOperators(b *testing.B) {
 		{"parse-regex", `SigninLogs | parse kind=regex Message with "user=" User " from=" From " port=" Port:long " " | summarize dcount(User), max(Port)`},
 		{"parse-kv", `SigninLogs | parse-kv Message as (user:string, port:long) with (pair_delimiter=" ", kv_delimiter="=") | summarize dcount(user), max(port)`},
 		{"where", `SigninLogs | where ResultType != "0" and TimeGenerated > datetime(2026-03-17 06:00) | count`},
+		{"above-sort", `SigninLogs | sort by TimeGenerated desc | extend Who = strcat(UserPrincipalName, IPAddress) | where Who endswith "7" | summarize count() by ResultType`},
+		{"arg-max", `SigninLogs | summarize arg_max(TimeGenerated, IPAddress, UserAgent, CorrelationId) by UserPrincipalName, ResultType`},
+		{"arg-max-each", `SigninLogs | summarize arg_max(TimeGenerated, IPAddress, UserAgent) by UserPrincipalName, CorrelationId | count`},
+		{"coalesce", `SigninLogs | extend Request = coalesce(CorrelationId, strcat(UserPrincipalName, " ", tostring(TimeGenerated))) | summarize max(Request)`},
+		{"times", `SigninLogs | where TimeGenerated between (TimeGenerated - 7d .. TimeGenerated + 1h) | summarize count() by startofday(TimeGenerated)`},
+		{"top", `SigninLogs | top 5 by TimeGenerated desc | project TimeGenerated, UserPrincipalName`},
+		{"wheres", `SigninLogs | where UserPrincipalName endswith "example" | where ResultType != "0" | where IPAddress has "203" | summarize dcount(UserPrincipalName)`},
 		{"sort", `SigninLogs | sort by UserPrincipalName asc, TimeGenerated desc | take 10`},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

@@ -190,6 +190,26 @@ func (v *vector) reserve(w *vector, n int, held *memory) {
 	}
 }
 
+// grow makes a vector n elements long, with zeroes. None of them is known in a dictionary.
+func (v *vector) grow(n int, held *memory) {
+	switch {
+	case v.dict != nil:
+		v.wide = grown(v.wide, n, held)
+	case v.typ == Real:
+		v.reals = grown(v.reals, n, held)
+	case v.typ == String:
+		v.strs = grown(v.strs, n, held)
+	case v.typ.boxed():
+		v.vals = grown(v.vals, n, held)
+	default:
+		v.ints = grown(v.ints, n, held)
+	}
+	if v.nulls != nil {
+		v.nulls = grown(v.nulls, n, held)
+	}
+	v.n = n
+}
+
 // add adds the rows of another vector, and says how many bytes these point to that are
 // not of a dictionary which both have.
 func (v *vector) add(w *vector, held *memory) (pointed int64) {

@@ -69,15 +69,15 @@ type mvApply struct {
 	table  *subtable
 	front  []stage // the operators that take each element by itself, the first of them first
 	head   *subrows
-	// groups is set if behind these there is a summarize, and behind it only operators
+	// summary is set if behind these there is a summarize, and behind it only operators
 	// that take each row by itself: after. They are run for many rows at once too.
-	groups *grouping
-	after  []stage
-	apply  relation
-	cols   []*column
-	from   []*column // a column of the operators' output, or of the input
-	inner  []bool    // which of the two
-	need   []bool
+	summary *grouping
+	after   []stage
+	apply   relation
+	cols    []*column
+	from    []*column // a column of the operators' output, or of the input
+	inner   []bool    // which of the two
+	need    []bool
 }
 
 // addInner adds a column of the operators' output.
@@ -176,18 +176,25 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 			}
 			return flush()
 		}
-		take := func(a *batch) error { return takeAll(a, slices.Repeat([]int32{of}, a.n)) }
+		var same []int32
+		take := func(a *batch) error {
+			same = same[:0]
+			for range a.n {
+				same = append(same, of)
+			}
+			return takeAll(a, same)
+		}
 		e := &elementRows{of: m, from: newExpander(x, m.expand, b), in: in}
 		for e.next < b.n {
 			first := e.next
 			if err := e.read(x); err != nil {
 				return err
 			}
-			if m.groups != nil && e.large == nil {
+			if e.large == nil && (m.summary != nil || m.apply == relation(m.head)) {
 				if err := held.set(size + e.size); err != nil {
 					return err
 				}
-				a, owners, err := m.grouped(x, e, first)
+				a, owners, err := m.atOnce(x, e, first)
 				if err != nil {
 					return err
 				}
@@ -226,10 +233,13 @@ func (m *mvApply) newBatch() *batch {
 	return out
 }
 
-// grouped is what the operators make of the elements that were read, of the rows from
-// first on.
-func (m *mvApply) grouped(x *execution, e *elementRows, first int) (*batch, []int32, error) {
-	r := m.groups.beginEach(x, first, e.next-first)
+// atOnce is what the operators make of the elements that were read, of the rows from
+// first on, where they take the elements of many rows at once.
+func (m *mvApply) atOnce(x *execution, e *elementRows, first int) (*batch, []int32, error) {
+	if m.summary == nil { // and nothing else is behind the front
+		return e.batch, e.owners, nil
+	}
+	r := m.summary.beginEach(x, first, e.next-first)
 	defer r.free()
 	if e.batch.n > 0 {
 		if err := r.add(e.batch, e.owners); err != nil {
@@ -260,7 +270,7 @@ func (m *mvApply) behindFront(top relation) {
 		}
 	}
 	if after, ok := stagesByRow(top, g); ok {
-		m.groups, m.after = g, after
+		m.summary, m.after = g, after
 	}
 }
 
@@ -332,21 +342,16 @@ func (s *subrows) run(x *execution, emit func(*batch) error) error {
 		return emit(e.batch)
 	}
 	return emitRows(&rows{n: e.large.n, cols: e.large.cols}, func(b *batch) error {
-		if b, _ = s.of.passFront(x, b, nil); b.n == 0 {
+		if b, _ = passStages(x, s.of.front, b, nil); b.n == 0 {
 			return nil
 		}
 		return emit(b)
 	})
 }
 
-// passFront has the elements pass the operators that take each by itself. owners, if
-// there are any, say which row each element is of.
-func (m *mvApply) passFront(x *execution, b *batch, owners []int32) (*batch, []int32) {
-	return passStages(x, m.front, b, owners)
-}
-
 // passStages has a batch pass stages that take each row by itself, the first of them
-// first. Where no row is left there are no columns.
+// first. Where no row is left there are no columns. owners, if there are any, say which
+// row each is an element of.
 func passStages(x *execution, stages []stage, b *batch, owners []int32) (*batch, []int32) {
 	for _, s := range stages {
 		switch s := s.(type) {
@@ -416,7 +421,7 @@ func (e *elementRows) read(x *execution) error {
 	e.batch, e.owners = out.batch(need), out.sel
 	e.size = e.batch.size()
 	if e.batch.n > 0 {
-		e.batch, e.owners = e.of.passFront(x, e.batch, e.owners)
+		e.batch, e.owners = passStages(x, e.of.front, e.batch, e.owners)
 	}
 	return nil
 }

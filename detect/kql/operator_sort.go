@@ -227,13 +227,7 @@ func (l *leading) apply(x *execution, b *batch, emit func(*batch) error) error {
 		return nil
 	}
 	slices.Sort(sel)
-	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
-	for i, c := range b.cols {
-		if c != nil {
-			out.cols[i] = c.choose(sel)
-		}
-	}
-	return emit(out)
+	return emit(b.choose(sel))
 }
 
 // ranks gives for each row of a vector with a dictionary of texts the place of its

@@ -145,7 +145,7 @@ func (f *filter) chosen(b *batch, sel []int32) *batch {
 func passAll(x *execution, filters []*filter, b *batch) *batch {
 	var sel []int32 // rows of b, unless all passed so far
 	left := b
-	for i, f := range filters {
+	for _, f := range filters {
 		if sel != nil {
 			for _, at := range f.reads {
 				if left.cols[at] == nil {
@@ -166,7 +166,7 @@ func passAll(x *execution, filters []*filter, b *batch) *batch {
 		} else {
 			// What was looked into for a filter stays so.
 			for at, c := range left.cols {
-				if c != nil && (f.need[at] || i < len(filters)-1) {
+				if c != nil && f.need[at] {
 					next.cols[at] = c.choose(chosen)
 				}
 			}
@@ -182,10 +182,7 @@ func passAll(x *execution, filters []*filter, b *batch) *batch {
 		return b
 	}
 	for at, needed := range filters[len(filters)-1].need {
-		switch {
-		case !needed:
-			left.cols[at] = nil
-		case left.cols[at] == nil:
+		if needed && left.cols[at] == nil {
 			left.cols[at] = b.cols[at].choose(sel)
 		}
 	}

@@ -74,8 +74,8 @@ func TestAboveOperators(t *testing.T) {
 	}
 }
 
-// TestAboveOperatorsFails has stages above an operator fail on their way: on one
-// goroutine and on several they fail alike, and none stays behind.
+// TestAboveOperatorsFails has stages above an operator run into a limit on their way, on
+// one goroutine and on several.
 func TestAboveOperatorsFails(t *testing.T) {
 	t.Parallel()
 	table := repeating(6 * chunkRows)

@@ -485,6 +485,17 @@ func (r *rows) settle() error {
 	return nil
 }
 
+// choose gives the rows that sel names.
+func (b *batch) choose(sel []int32) *batch {
+	out := &batch{n: len(sel), cols: make([]*vector, len(b.cols))}
+	for i, c := range b.cols {
+		if c != nil {
+			out.cols[i] = c.choose(sel)
+		}
+	}
+	return out
+}
+
 // settle looks into all JSON of the batch, so that several goroutines can read what it
 // shares with other batches. The elements of a dictionary were looked into as they were
 // computed, and others may be computed now.
@@ -559,13 +570,7 @@ func emitRows(r *rows, emit func(*batch) error) error {
 // there twice.
 func emitPicked(r *rows, sel []int32, emit func(*batch) error) error {
 	for part := range slices.Chunk(sel, chunkRows) {
-		b := &batch{n: len(part), cols: make([]*vector, len(r.cols))}
-		for i, c := range r.cols {
-			if c != nil {
-				b.cols[i] = c.choose(part)
-			}
-		}
-		if err := emit(b); err != nil {
+		if err := emit((&batch{cols: r.cols}).choose(part)); err != nil {
 			return err
 		}
 	}
