@@ -54,7 +54,8 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 	take, below := chain(top, x, emit)
 	s, ok := below.(*scan)
 	if !ok {
-		if x.workers > 1 && anyWork(top) {
+		// The elements of a row of mv-apply are hardly ever more than a batch.
+		if _, isRow := below.(*subrows); !isRow && x.workers > 1 && anyWork(top) {
 			return spread(x, below, top, emit)
 		}
 		return below.run(x, take)
