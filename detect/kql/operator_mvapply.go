@@ -145,6 +145,7 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 	held := memory{x: x}
 	defer held.free()
 	return m.in.run(x, func(b *batch) error {
+		e := &elementRows{of: m, from: newExpander(x, m.expand, b), in: in}
 		out, size := m.newBatch(), int64(0)
 		of := int32(0)      // the row whose elements the operators get
 		var sources []int32 // the row that each of what is out is of
@@ -171,7 +172,11 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 				}
 			}
 			sources = append(sources, owners...)
-			if out.n += a.n; out.n < chunkRows && size < fullBatch {
+			out.n += a.n
+			if err := held.set(size + e.size); err != nil {
+				return err
+			}
+			if out.n < chunkRows && size < fullBatch {
 				return nil
 			}
 			return flush()
@@ -184,16 +189,15 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 			}
 			return takeAll(a, same)
 		}
-		e := &elementRows{of: m, from: newExpander(x, m.expand, b), in: in}
 		for e.next < b.n {
 			first := e.next
 			if err := e.read(x); err != nil {
 				return err
 			}
+			if err := held.set(size + e.size); err != nil {
+				return err
+			}
 			if e.large == nil && (m.summary != nil || m.apply == relation(m.head)) {
-				if err := held.set(size + e.size); err != nil {
-					return err
-				}
 				a, owners, err := m.atOnce(x, e, first)
 				if err != nil {
 					return err
@@ -207,9 +211,6 @@ func (m *mvApply) run(x *execution, emit func(*batch) error) error {
 				continue
 			}
 			for of = int32(first); int(of) < e.next; of++ {
-				if err := held.set(size + e.size); err != nil {
-					return err
-				}
 				e.give(x, of)
 				if err := m.apply.run(x, take); err != nil {
 					return err
