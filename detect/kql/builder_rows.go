@@ -1,6 +1,7 @@
 package kql
 
 import (
+	byteorder "encoding/binary"
 	"math"
 	"time"
 )
@@ -110,20 +111,20 @@ func TickTime(ticks int64) time.Time { return ticksToTime(ticks) }
 // nothing of whether it is one.
 func ISOTicks(s []byte) (ticks int64, ok bool) {
 	const seconds = len("2006-01-02T15:04:05")
-	if len(s) <= seconds || len(s) > seconds+len(".0000000Z") || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[len(s)-1] != 'Z' {
+	if len(s) <= seconds || len(s) > seconds+len(".0000000Z") || s[len(s)-1] != 'Z' {
 		return 0, false
 	}
-	bad := byte(0)
-	two := func(at int) int {
-		tens, ones := s[at]-'0', s[at+1]-'0'
-		if tens > 9 || ones > 9 {
-			bad = 1
-		}
-		return int(tens)*10 + int(ones)
+	date, bad1 := dateForm.digits(s[0:8])
+	hours, bad2 := hoursForm.digits(s[8:16])
+	clock, bad3 := clockForm.digits(s[11:19])
+	if bad1|bad2|bad3 != 0 {
+		return 0, false
 	}
-	year, month, day := two(0)*100+two(2), two(5), two(8)
-	hour, minute, second := two(11), two(14), two(17)
-	if bad != 0 || year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || day > 28 && day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
+	// Each byte is that of two digits from there on now.
+	date, hours, clock = date*10+date>>8, hours*10+hours>>8, clock*10+clock>>8
+	year, month, day := int(byte(date))*100+int(byte(date>>16)), int(byte(date>>40)), int(byte(hours))
+	hour, minute, second := int(byte(clock)), int(byte(clock>>24)), int(byte(clock>>48))
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || day > 28 && day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
 	ticks = int64(daysBefore(year, month, day))*ticksPerDay + int64(hour)*ticksPerHour + int64(minute)*ticksPerMinute + int64(second)*ticksPerSecond
@@ -134,16 +135,44 @@ func ISOTicks(s []byte) (ticks int64, ok bool) {
 	if fraction[0] != '.' || len(fraction) == 1 {
 		return 0, false
 	}
-	unit := ticksPerSecond
+	n := int64(0)
 	for _, c := range fraction[1:] {
 		if c -= '0'; c > 9 {
 			return 0, false
 		}
-		unit /= 10
-		ticks += int64(c) * int64(unit)
+		n = n*10 + int64(c)
 	}
-	return ticks, true
+	return ticks + n*fractionUnits[len(fraction)-1], true
 }
+
+// fractionUnits is of how many ticks the last of so many digits of a second is.
+var fractionUnits = [...]int64{ticksPerSecond, 1_000_000, 100_000, 10_000, 1000, 100, 10, 1}
+
+// form is eight characters, of which some are to be digits.
+type form struct{ zeros, most uint64 }
+
+var dateForm, hoursForm, clockForm = newForm("0000-00-"), newForm("00T00:00"), newForm("00:00:00")
+
+func newForm(text string) (f form) {
+	for i := range 8 {
+		most := uint64(0x7f) // more in a byte sets its highest bit
+		if text[i] == '0' {
+			most -= 9
+		}
+		f.zeros |= uint64(text[i]) << (8 * i)
+		f.most |= most << (8 * i)
+	}
+	return f
+}
+
+// digits gives the digits of eight bytes, each in a byte from the lowest on, and 0 for
+// other characters. Bits of bad are set if the text is not in the form.
+func (f form) digits(text []byte) (values, bad uint64) {
+	values = byteorder.LittleEndian.Uint64(text) ^ f.zeros
+	return values, (values&^highs + f.most | values) & highs
+}
+
+const highs = 0x8080808080808080
 
 // Filter gives the filter that leaves rows out, or nil.
 func (b *TableBuilder) Filter() *RowFilter {
