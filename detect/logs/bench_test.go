@@ -123,10 +123,12 @@ func BenchmarkLane(b *testing.B) {
 func BenchmarkSkip(b *testing.B) {
 	line := manySignIns(1)
 	text := append(bytes.Clone(line), make([]byte, padding)...)
+	var marks []byte
 	b.Run("passed over", func(b *testing.B) {
 		b.SetBytes(int64(len(line)))
 		for b.Loop() {
-			if containerEnd(text, 0, 0) < 0 {
+			marks = mark(marks, text, len(line))
+			if containerEnd(text, marks, 0, 0) < 0 {
 				b.Fatal("not accepted")
 			}
 		}
@@ -137,6 +139,26 @@ func BenchmarkSkip(b *testing.B) {
 		for b.Loop() {
 			if _, err := p.object(line); err != nil {
 				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkMark marks a block, and looks for what is to be marked without.
+func BenchmarkMark(b *testing.B) {
+	data := manySignIns(blockSize / 1000)
+	text := append(bytes.Clone(data), make([]byte, padding)...)
+	b.Run("before", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		var marks []byte
+		for b.Loop() {
+			marks = mark(marks, text, len(data))
+		}
+	})
+	b.Run("as needed", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			for i := 0; i < len(data); i = seekMark(text, i) + 1 {
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"math"
 	"slices"
@@ -38,11 +39,30 @@ type lane struct {
 
 // laneField is a member of the records.
 type laneField struct {
-	key  []byte // with its quotes and a colon
-	what laneKind
-	cell int // in lane.columns
-	once bool
-	flag laneFlags
+	key    []byte    // with its quotes and a colon
+	head   [2]uint64 // its first bytes, and which bits of them there are
+	within [2]uint64
+	what   laneKind
+	cell   int // in lane.columns
+	once   bool
+	flag   laneFlags
+}
+
+// headed sets the head.
+func (fd *laneField) headed() {
+	for i := range min(len(fd.key), 16) {
+		fd.head[i/8] |= uint64(fd.key[i]) << (i % 8 * 8)
+		fd.within[i/8] |= 0xff << (i % 8 * 8)
+	}
+}
+
+// isAt says whether the key is in a text at i. Near the end of the text it says no.
+func (fd *laneField) isAt(b []byte, i int) bool {
+	if i+16 > len(b) {
+		return false
+	}
+	h := b[i : i+16]
+	return (binary.LittleEndian.Uint64(h)^fd.head[0])&fd.within[0]|(binary.LittleEndian.Uint64(h[8:])^fd.head[1])&fd.within[1] == 0
 }
 
 // name is that of the member.
@@ -164,6 +184,7 @@ func newLane(t *table, typ []byte) *lane {
 func (l *lane) add(name []byte) {
 	t := l.table
 	fd := laneField{key: slices.Concat([]byte{'"'}, name, []byte(`":`)), what: laneLeave}
+	fd.headed()
 	l.byName[string(name)] = len(l.fields)
 	defer func() { l.fields = append(l.fields, fd) }()
 	switch string(name) {
@@ -299,7 +320,7 @@ func (r *laneRows) empty(k *walker) {
 // take reads a record that begins in the text at i, in a line that begins before. It
 // returns where the line ends, or -1 if the record leaves the lane.
 func (k *walker) take(blk *block, line, i int) int {
-	b := blk.text
+	b, marks := blk.text, blk.marks
 	l := k.lane
 	k.n++
 	for c := range k.ints {
@@ -308,53 +329,42 @@ func (k *walker) take(blk *block, line, i int) int {
 	typed := l.typ == nil
 	generated := false
 	at := int32(0)
-	i = afterSpace(b, i+1)
+	if i++; b[i] <= ' ' {
+		i = afterSpace(b, i)
+	}
 	for {
 		// The name.
 		field := k.next[at]
 		fd := &l.fields[field]
-		if n := len(fd.key); i+n <= len(b) && string(b[i:i+n]) == string(fd.key) {
+		if n := len(fd.key); fd.isAt(b, i) && (n <= 16 || bytes.HasPrefix(b[i+16:], fd.key[16:])) {
 			i += n
 		} else {
-			if b[i] != '"' {
+			if field, i = k.find(b, marks, i); field < 0 {
 				return -1
 			}
-			close, _ := stringEnd(b, i+1)
-			if close < 0 {
-				return -1
-			}
-			known := l.byName[string(b[i+1:close])]
-			if known == 0 {
-				return -1
-			}
-			field = int32(known)
 			k.next[at] = field
 			fd = &l.fields[field]
-			if i = afterSpace(b, close+1); b[i] != ':' {
-				return -1
-			}
-			i++
 		}
-		if at = field; b[i] == ' ' {
+		if at = field; b[i] <= ' ' {
 			i = afterSpace(b, i)
 		}
-		if fd.once {
-			if k.seen[field] == k.n {
-				return -1
-			}
-			k.seen[field] = k.n
+		if k.seen[field] == k.n && fd.once {
+			return -1
 		}
+		k.seen[field] = k.n
 
 		// The value.
 		from, kind, escaped := i, b[i], false
 		switch {
 		case kind == '"':
-			if i, escaped = stringEnd(b, i+1); i < 0 {
-				return -1
+			if i = nextMark(b, marks, i+1); b[i] != '"' {
+				if i, escaped = stringEnd(b, marks, i); i < 0 {
+					return -1
+				}
 			}
 			i++
 		case kind == '{' || kind == '[':
-			i = containerEnd(b, i, 1)
+			i = containerEnd(b, marks, i, 1)
 		case kind == '-' || kind-'0' <= 9:
 			i = numberEnd(b, i)
 		default:
@@ -393,7 +403,7 @@ func (k *walker) take(blk *block, line, i int) int {
 				break
 			}
 		}
-		if i++; b[i] != '"' {
+		if i++; b[i] <= ' ' {
 			i = afterSpace(b, i)
 		}
 	}
@@ -405,6 +415,23 @@ func (k *walker) take(blk *block, line, i int) int {
 	}
 	k.keep(blk)
 	return i
+}
+
+// find returns which field's name is in the text at i, or -1, and where its value may
+// begin.
+func (k *walker) find(b, marks []byte, i int) (field int32, value int) {
+	if b[i] != '"' {
+		return -1, i
+	}
+	close, _ := stringEnd(b, marks, i+1)
+	if close < 0 {
+		return -1, i
+	}
+	known := k.lane.byName[string(b[i+1:close])]
+	if i = afterSpace(b, close+1); known == 0 || b[i] != ':' {
+		return -1, i
+	}
+	return int32(known), i + 1
 }
 
 // firstTick and endTick bound the times of records: see plausibleTime.

@@ -50,6 +50,7 @@ type block struct {
 	limit   int // of a line
 	count   int // lines of the text
 	rows    laneRows
+	marks   []byte // see mark; none if no line may take a lane
 }
 
 // blockLine is a line that is read by itself, and what it was found to hold.
@@ -95,6 +96,7 @@ func (b *block) parse(p *parser, l *lane) {
 	if l != nil {
 		p.walk.enter(l)
 		b.rows.empty(&p.walk)
+		b.marks = mark(b.marks, b.text, b.whole)
 	}
 	for from := 0; from < b.whole; b.count++ {
 		if l != nil && b.text[from] == '{' && (b.last == nil || !b.last.cut) {

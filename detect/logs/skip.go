@@ -1,38 +1,16 @@
 package logs
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
-// These pass over JSON without decoding it. They accept nothing that a strict
-// parser refuses; what they do not accept may still be JSON, and is left to one.
-//
-// The text must go on for padding bytes beyond what they look at, so that eight
-// bytes can be looked at together anywhere in it.
-
-const padding = 8
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
+// These pass over JSON without decoding it, by its marks: see mark. They accept nothing
+// that a strict parser refuses; what they do not accept may still be JSON, and is left to
+// one.
 
 // stringEnd returns where a string ends that begins there, at its closing quote,
 // and whether it has escapes. It returns -1 if it accepts none.
-func stringEnd(b []byte, i int) (end int, escaped bool) {
+func stringEnd(b, marks []byte, i int) (end int, escaped bool) {
 	for {
-		x := binary.LittleEndian.Uint64(b[i : i+8 : len(b)])
-		// The highest bit of a byte is set that is no plain one: a quote or a control
-		// character, which are below 0x21 once a bit is turned, a backslash, or one
-		// beyond ASCII. Bytes after the first of them may have it without being one.
-		stop := ((x ^ 2*ones - 0x21*ones) | (x ^ '\\'*ones - ones) | x) & highs
-		if stop == 0 {
-			i += 8
-			continue
-		}
-		i += bits.TrailingZeros64(stop) / 8
+		i = nextMark(b, marks, i)
 		if i >= len(b)-padding {
 			return -1, false
 		}
@@ -73,7 +51,9 @@ func isHex4(digits []byte) bool {
 	return true
 }
 
-// afterSpace passes over white space.
+// afterSpace passes over white space, of which there is little in most files.
+//
+//go:noinline
 func afterSpace(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\t' || b[i] == '\r' {
 		i++
@@ -135,15 +115,15 @@ func literalEnd(b []byte, i int) int {
 const deepest = 32
 
 // valueEnd returns where a value ends that begins there, or -1.
-func valueEnd(b []byte, i, depth int) int {
+func valueEnd(b, marks []byte, i, depth int) int {
 	switch c := b[i]; {
 	case c == '"':
-		if i, _ = stringEnd(b, i+1); i < 0 {
+		if i, _ = stringEnd(b, marks, i+1); i < 0 {
 			return -1
 		}
 		return i + 1
 	case c == '{' || c == '[':
-		return containerEnd(b, i, depth)
+		return containerEnd(b, marks, i, depth)
 	case c == '-' || c-'0' <= 9:
 		return numberEnd(b, i)
 	}
@@ -151,7 +131,7 @@ func valueEnd(b []byte, i, depth int) int {
 }
 
 // containerEnd returns where an object or an array ends that begins there, or -1.
-func containerEnd(b []byte, i, depth int) int {
+func containerEnd(b, marks []byte, i, depth int) int {
 	if depth == deepest {
 		return -1
 	}
@@ -168,39 +148,43 @@ func containerEnd(b []byte, i, depth int) int {
 			if b[i] != '"' {
 				return -1
 			}
-			end, _ := stringEnd(b, i+1)
-			if end < 0 {
-				return -1
+			if i = nextMark(b, marks, i+1); b[i] != '"' {
+				if i, _ = stringEnd(b, marks, i); i < 0 {
+					return -1
+				}
 			}
-			if i = end + 1; b[i] != ':' {
+			if i++; b[i] != ':' {
 				if i = afterSpace(b, i); b[i] != ':' {
 					return -1
 				}
 			}
-			i = afterSpace(b, i+1)
+			if i++; b[i] <= ' ' {
+				i = afterSpace(b, i)
+			}
 		}
-		if b[i] == '"' {
-			end, _ := stringEnd(b, i+1)
-			if end < 0 {
+		if b[i] != '"' {
+			if i = valueEnd(b, marks, i, depth+1); i < 0 {
 				return -1
 			}
-			i = end + 1
-		} else if i = valueEnd(b, i, depth+1); i < 0 {
-			return -1
+		} else {
+			if i = nextMark(b, marks, i+1); b[i] != '"' {
+				if i, _ = stringEnd(b, marks, i); i < 0 {
+					return -1
+				}
+			}
+			i++
 		}
-		switch b[i] {
-		case ',':
-			i = afterSpace(b, i+1)
-			continue
-		case last:
-			return i + 1
-		}
-		if i = afterSpace(b, i); b[i] == last {
-			return i + 1
+		if b[i] <= ' ' {
+			i = afterSpace(b, i)
 		}
 		if b[i] != ',' {
+			if b[i] == last {
+				return i + 1
+			}
 			return -1
 		}
-		i = afterSpace(b, i+1)
+		if i++; b[i] <= ' ' {
+			i = afterSpace(b, i)
+		}
 	}
 }

@@ -14,7 +14,7 @@ func TestStringEnd(t *testing.T) {
 		t.Helper()
 		for shift := range 9 {
 			text := strings.Repeat(" ", shift) + `"` + inner + `"` + "\n" + strings.Repeat("\x00", padding)
-			end, escaped := stringEnd([]byte(text), shift+1)
+			end, escaped := stringEnd([]byte(text), mark(nil, []byte(text), len(text)-padding), shift+1)
 			quoted := []byte(`"` + inner + `"`)
 			if valid := isJSONText(quoted); valid != (end == shift+len(quoted)-1) && !(valid && end < 0 && strings.Contains(inner, `\u`)) {
 				t.Fatalf("%q, shifted by %d: it ends at %d; valid: %t", quoted, shift, end, valid)
@@ -44,7 +44,7 @@ func FuzzSkip(f *testing.F) {
 			return
 		}
 		text := append(append(bytes.Clone(data), '\n'), make([]byte, padding)...)
-		if end := valueEnd(text, 0, 0); end >= 0 && !isJSONText(text[:end]) {
+		if end := valueEnd(text, mark(nil, text, len(text)-padding), 0, 0); end >= 0 && !isJSONText(text[:end]) {
 			t.Errorf("%q is passed over up to %d, and is not JSON", data, end)
 		}
 	})

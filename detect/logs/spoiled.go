@@ -156,7 +156,10 @@ func isCut(text []byte) bool {
 
 // inPascalCase says whether an object's first member is in Pascal case.
 func inPascalCase(object []byte) bool {
-	rest := bytes.TrimLeft(object[1:], " \t\r\n")
+	rest := object[1:]
+	if len(rest) > 0 && rest[0] <= ' ' {
+		rest = bytes.TrimLeft(rest, " \t\r\n")
+	}
 	return len(rest) > 1 && rest[0] == '"' && rest[1] >= 'A' && rest[1] <= 'Z'
 }
 
