@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"runtime"
 	"sync"
-	"sync/atomic"
 )
 
 // readNDJSON reads one record per line. A line that is bad costs only itself.
@@ -31,14 +30,16 @@ func (f *file) readNDJSON() error {
 }
 
 // blockSize is how many bytes of lines are taken apart at once, or more if one is
-// longer. Of the first there are fewer.
+// longer. The blocks of all goroutines fit into the caches of their processors. The
+// first are smaller: most files of a folder may be.
 const (
-	blockSize  = 256 << 10
+	blockSize  = 384 << 10
 	firstBlock = 16 << 10
 )
 
 // block is a run of lines.
 type block struct {
+	number  int    // of the block in the file, from 0
 	text    []byte // whole lines, what was unquoted of them, and padding
 	whole   int    // how much of it is lines
 	column  int    // in which the first of them begins
@@ -46,9 +47,8 @@ type block struct {
 	ended   bool   // that line ends with a line break
 	lines   []blockLine
 	members []member // of all its lines
-	parsed  chan struct{}
-	limit   int // of a line
-	count   int // lines of the text
+	limit   int      // of a line
+	count   int      // lines of the text
 	rows    laneRows
 	marks   []byte // see mark; none if no line may take a lane
 }
@@ -68,7 +68,7 @@ func (f *file) nextBlock(b *block, size int) (more bool) {
 	if cap(b.text) < size+padding {
 		b.text = make([]byte, size+size/8+padding)
 	}
-	b.column, b.last, b.ended, b.limit, b.parsed = f.w.column(), nil, false, f.w.limit, make(chan struct{})
+	b.column, b.last, b.ended, b.limit = f.w.column(), nil, false, f.w.limit
 	b.whole = len(f.w.lines(b.text[:size]))
 	b.text = b.text[:b.whole]
 	if b.whole == 0 {
@@ -200,45 +200,91 @@ func (b *block) at(l blockLine, first int) *piece {
 // inBlocks reads the rest of the file.
 func (f *file) inBlocks() error {
 	workers := runtime.GOMAXPROCS(0)
-	most := 2*workers + 1
-	free, inOrder := make(chan *block, most), make(chan *block, most)
-	for range most {
+	// Each parses one, and a few wait for those before them. More would not stay in the
+	// caches of the processors.
+	free := make(chan *block, workers+2)
+	for range cap(free) {
 		free <- new(block)
 	}
+	order := blockOrder{put: f.block, parsed: make(map[int]*block)}
 	var reading sync.Mutex
 	var running sync.WaitGroup
-	var failed atomic.Bool
-	over := false
-	defer running.Wait()
+	next, size := 0, 2*firstBlock
 	for range workers {
 		running.Go(func() {
 			var p parser
-			for b := range free {
-				reading.Lock()
-				if !over && (failed.Load() || !f.nextBlock(b, blockSize)) {
-					over = true
-					close(inOrder)
-				}
-				if over {
+			for {
+				b := <-free
+				lockSoon(&reading)
+				size = min(2*size, blockSize)
+				if next < 0 || order.failed() || !f.nextBlock(b, size) {
+					next = -1
 					reading.Unlock()
+					free <- b // for those that wait for one
 					return
 				}
-				inOrder <- b
+				b.number = next
+				next++
 				reading.Unlock()
 				b.parse(&p, f.lane.Load())
-				close(b.parsed)
+				order.add(b, free)
 			}
 		})
 	}
-	defer close(free) // for those that wait for one
-	var err error
-	for b := range inOrder {
-		<-b.parsed
-		if err == nil {
-			err = f.block(b)
-			failed.Store(err != nil)
+	running.Wait()
+	return order.err
+}
+
+// lockSoon locks a mutex that is held for less time than it takes to put a goroutine to
+// sleep and to wake it.
+func lockSoon(mutex *sync.Mutex) {
+	for range 200 {
+		if mutex.TryLock() {
+			return
+		}
+		runtime.Gosched()
+	}
+	mutex.Lock()
+}
+
+// blockOrder puts blocks into the tables in their order, in whatever order they were
+// parsed. Whoever has parsed the next one puts it and what waits behind it there: a
+// goroutine of its own for that would have to be woken for each.
+type blockOrder struct {
+	put func(*block) error
+
+	mu      sync.Mutex
+	parsed  map[int]*block // that wait, by their numbers
+	next    int
+	putting bool
+	err     error
+}
+
+// add adds a block that was parsed. It is free once it is in the tables, or will not be.
+func (o *blockOrder) add(b *block, free chan<- *block) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parsed[b.number] = b
+	if o.putting {
+		return
+	}
+	o.putting = true
+	for b = o.parsed[o.next]; b != nil; b = o.parsed[o.next] {
+		delete(o.parsed, o.next)
+		o.next++
+		if o.err == nil {
+			o.mu.Unlock()
+			err := o.put(b)
+			o.mu.Lock()
+			o.err = err
 		}
 		free <- b
 	}
-	return err
+	o.putting = false
+}
+
+func (o *blockOrder) failed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err != nil
 }
