@@ -76,6 +76,8 @@ var pieces = []string{
 	`Bag.city == "C3"`, `isnull(Bag)`, `tostring(Bag.n[0]) == "1"`, `toint(Bag.n[1]) > 0`, `parse_json(tostring(Bag)).city in~ ("c1", "c5")`, `Each has "17"`, `Each !startswith User`,
 	`User in ((T | where n < 9 | project User))`, `strcat(User, tolower(User)) == ""`, `User != prev(User)`, `row_number() % 3 == 1`, `rand() < 2`, `rand(3) >= 0`,
 	`isnotempty(new_guid())`, `now() > TimeGenerated`, `n > toscalar(T | count) / 2`, `toint(Few) > 4`, `todouble(Few) / 2 > 2`, `hash_sha256(User) startswith "0"`,
+	`User in~ ("user7@contoso.example,0", "USER98@contoso.example,0") or Few == "11" or false`, `User in ("User8@Contoso.example,1") or Few == "3" and n % 5 == 1`,
+	`"User9@Contoso.example,2" == User`, `User in ("") or User has_any ("user21", "user1077") and Few != "2"`, `User in (dynamic(["User5@Contoso.example,5", null]))`,
 	`iff(Few == "1", User, Few) has "2"`, `parse_url(User).Host == ""`, `countof(User, "o") == 3`, `isnull(toint(User))`, `User =~ Few`,
 }
 

@@ -83,6 +83,9 @@ func (x *explainer) relation(rel relation, above []stage, depth int) {
 		for _, bound := range s.bounds(above) {
 			e.notes = append(e.notes, fmt.Sprintf("only segments that hold %s %s %s", generatedColumn, bound.op, literalText(DateTime, datetimeValue(bound.tick))))
 		}
+		for _, bound := range s.textBounds(above) {
+			e.notes = append(e.notes, bound.text(s))
+		}
 	}
 	line := func(text string) {
 		x.out.WriteString(strings.Repeat("  ", depth) + text + "\n")

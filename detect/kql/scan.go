@@ -33,7 +33,7 @@ func (s *scan) explain(x *explainer) explained {
 
 func (s *scan) run(x *execution, emit func(*batch) error) error {
 	for at := range s.table.segments {
-		b, err := s.read(x, at, nil)
+		b, err := s.read(x, at, scanBounds{})
 		if b != nil {
 			err = emit(b)
 		}
@@ -44,19 +44,56 @@ func (s *scan) run(x *execution, emit func(*batch) error) error {
 	return nil
 }
 
-// read gives those rows of a segment that are in the scope. It gives nil for
-// none, and for a segment in which the bounds leave none.
-func (s *scan) read(x *execution, at int, bounds []timeBound) (*batch, error) {
+// scanBounds are what filters right above a scan want of its rows.
+type scanBounds struct {
+	times []timeBound
+	texts []*textBound
+	rows  int // of the segments in which some can pass the bounds of times
+}
+
+// boundsOf finds the bounds in the filters among stages. The last stage is the one above
+// the scan.
+func (s *scan) boundsOf(stages []stage) scanBounds {
+	bounds := scanBounds{times: s.bounds(stages), texts: s.textBounds(stages)}
+	for i := range s.table.segments {
+		if seg := &s.table.segments[i]; bounds.mayHold(seg) {
+			bounds.rows += seg.n
+		}
+	}
+	return bounds
+}
+
+// mayHold says whether a segment can have a row that is within the bounds of times.
+func (b *scanBounds) mayHold(seg *segment) bool {
+	for _, bound := range b.times {
+		if !bound.mayHold(seg.times) {
+			return false
+		}
+	}
+	return true
+}
+
+// read gives those rows of a segment that are in the scope, and can be within the bounds.
+// It gives nil for none.
+func (s *scan) read(x *execution, at int, bounds scanBounds) (*batch, error) {
 	if err := x.stopped(); err != nil {
 		return nil, err
 	}
 	seg := &s.table.segments[at]
-	for _, bound := range bounds {
-		if !bound.mayHold(seg.times) {
-			return nil, nil
-		}
+	if !bounds.mayHold(seg) {
+		return nil, nil
 	}
 	sel, all := windowOf(x.scope).rows(s.table, seg)
+	for _, t := range bounds.texts {
+		if !all && len(sel) == 0 {
+			break
+		}
+		if can, every := t.choose(x, s, seg, bounds.rows); !every && all {
+			sel, all = can, false
+		} else if !every {
+			sel = inBoth(sel, can)
+		}
+	}
 	if !all && len(sel) == 0 {
 		return nil, nil
 	}
@@ -74,6 +111,21 @@ func (s *scan) read(x *execution, at int, bounds []timeBound) (*batch, error) {
 		}
 	}
 	return b, nil
+}
+
+// inBoth gives what two ordered lists of rows have in common, in the place of the first.
+func inBoth(a, b []int32) []int32 {
+	n := 0
+	for _, row := range a {
+		for len(b) > 0 && b[0] < row {
+			b = b[1:]
+		}
+		if len(b) > 0 && b[0] == row {
+			a[n] = row
+			n++
+		}
+	}
+	return a[:n]
 }
 
 // timeBound is a comparison of TimeGenerated with a constant, which a filter

@@ -1,0 +1,79 @@
+package kql
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a filter right above a scan looks for in texts keeps the scan from rows that lack
+// it, where a dictionary says which these are, and from nothing else.
+func TestTextBoundsOfScans(t *testing.T) {
+	t.Parallel()
+	const rows = 8 * chunkRows
+	table := repeating(rows)
+	if table.segments[7].cols[1].dict == nil {
+		t.Fatal("the column has no dictionary")
+	}
+	few := func(n int) bool { return n > 0 && n < rows/100 }
+	all := func(n int) bool { return n == rows }
+	for query, want := range map[string]func(int) bool{
+		`User in~ ("user7@contoso.example,0", "user8@contoso.example,1")`:                         few,
+		`User == "User7@Contoso.example,0"`:                                                       few,
+		`"User7@Contoso.example,0" == User`:                                                       few,
+		`n >= 0 and User in ("User7@Contoso.example,0")`:                                          few,
+		`n >= 0 | where User in ("User7@Contoso.example,0") | where n >= 0`:                       few,
+		`User in ("User7@Contoso.example,0") or User has_any ("user8@contoso.example,1")`:         few,
+		`User in ("User7@Contoso.example,0") or Few == "11"`:                                      few,
+		`User in ("User7@Contoso.example,0") or User == "User8@Contoso.example,1" and Few == "3"`: few,
+		`User in ("User7@Contoso.example,0") or 1 == 2 and n > 0`:                                 few,
+		`User in ("nobody")`:                                              func(n int) bool { return n == 0 },
+		`User !in ("User7@Contoso.example,0")`:                            all,
+		`User != "User7@Contoso.example,0"`:                               all,
+		`User in ("User7@Contoso.example,0") or n == 5`:                   all,
+		`not(User in ("User7@Contoso.example,0"))`:                        all,
+		`tolower(User) == "user7@contoso.example,0" or strlen(User) == 3`: all, // the filter's to ask
+		`Each == "1"`:                           all, // it has no dictionary
+		`Few in ("1", "2", "3", "4", "5", "6")`: all, // most rows have them
+		`n >= 0 | extend User = tolower(User) | where User == "user7@contoso.example,0" | project n, User`: all,
+	} {
+		query = "T | where " + query
+		x, done := newExecution(t.Context(), Options{Workers: 1})
+		defer done()
+		plan, err := compile(query, NewDatabase(table), testNow, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prepareAll(plan.root)
+		var stages []stage
+		for rel, ok := plan.root.(stage); ok; rel, ok = rel.input().(stage) {
+			stages = append(stages, rel)
+		}
+		bounds := plan.scans[0].boundsOf(stages)
+		read := 0
+		for at := range table.segments {
+			if b, err := plan.scans[0].read(x, at, bounds); err != nil {
+				t.Fatal(err)
+			} else if b != nil {
+				read += b.n
+			}
+		}
+		if !want(read) {
+			t.Errorf("%s: %d rows are read", query, read)
+		}
+		for _, workers := range []int{1, 2} {
+			got := answerOf(t, query+" | summarize count(), sum(n)", table, workers, Limits{})
+			if diff := cmp.Diff(answerOf(t, query+" | summarize count(), sum(n)", apart(table), workers, Limits{}), got); diff != "" {
+				t.Errorf("%s: -without bounds +with:\n%s", query, diff)
+			}
+		}
+	}
+	explained, err := Catalog{Tables: schemasOf(NewDatabase(table))}.Explain(`T | where User in ("a") or Few == "b"`, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note := "only rows with such texts in User or Few"; !strings.Contains(explained, note) {
+		t.Errorf("the plan does not say %q:\n%s", note, explained)
+	}
+}
