@@ -196,7 +196,31 @@ func daysBefore(year, month, day int) int {
 
 // formatDateTime writes ISO 8601 with all seven decimals, as the service does.
 func formatDateTime(ticks int64) string {
-	return ticksToTime(ticks).Format("2006-01-02T15:04:05.0000000Z")
+	if ticks < 0 || ticks > maxTicks {
+		return ticksToTime(ticks).Format("2006-01-02T15:04:05.0000000Z")
+	}
+	year, month, day := ticksToTime(ticks).Date()
+	text := [...]byte{len("0000-00-00T00:00:00.0000000"): 'Z'}
+	end := len(text) - 1
+	digits := func(n int64, size int, before byte) {
+		for range size {
+			end--
+			text[end] = byte('0' + n%10)
+			n /= 10
+		}
+		if before != 0 {
+			end--
+			text[end] = before
+		}
+	}
+	digits(ticks%ticksPerSecond, 7, '.')
+	digits(ticks/ticksPerSecond%60, 2, ':')
+	digits(ticks/ticksPerMinute%60, 2, ':')
+	digits(ticks/ticksPerHour%24, 2, 'T')
+	digits(int64(day), 2, '-')
+	digits(int64(month), 2, '-')
+	digits(int64(year), 4, 0)
+	return string(text[:])
 }
 
 // formatTimeSpan writes [-][d.]hh:mm:ss[.fffffff], as the service does.

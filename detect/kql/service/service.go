@@ -318,9 +318,22 @@ func appendCell(out []byte, t kql.Type, v kql.Value) []byte {
 	return appendString(out, v.String())
 }
 
+// isPlain says whether a string is the same in JSON, between quotes. Most are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendString writes a string as JSON. What is not UTF-8 becomes U+FFFD, which
 // the error would only report.
 func appendString(out []byte, s string) []byte {
+	if isPlain(s) {
+		return append(append(append(out, '"'), s...), '"')
+	}
 	out, _ = jsontext.AppendQuote(out, s)
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"pushback/detect/kql"
@@ -397,5 +398,20 @@ func TestSetNow(t *testing.T) {
 	status, answer := post(t, s, queryBody("// x\nset query_now = datetime("+at+");\nNowhere | count", ""))
 	if text, _ := json.Marshal(answer); status != http.StatusBadRequest || !strings.Contains(string(text), `"line":3`) {
 		t.Errorf("%d %s", status, text)
+	}
+}
+
+// A string is written as the JSON module writes it, whatever is in it.
+func TestAppendString(t *testing.T) {
+	t.Parallel()
+	texts := []string{"", "plain", "日本", "\xff", "a\u2028b", "<>&", "\x7f"}
+	for c := range 128 {
+		texts = append(texts, "a"+string(rune(c)), string(rune(c))+"b")
+	}
+	for _, text := range texts {
+		want, _ := jsontext.AppendQuote([]byte("x"), text)
+		if got := appendString([]byte("x"), text); string(got) != string(want) {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
 	}
 }
