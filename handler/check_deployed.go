@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pushback/detect/notify/text"
@@ -28,7 +29,9 @@ const (
 )
 
 // siteForm is the resource id of a function app.
-var siteForm = regexp.MustCompile(`(?i)^(/subscriptions/[0-9a-f-]{36})(/resourceGroups/[\w.()-]{1,90})/providers/Microsoft\.Web/sites/([a-z0-9-]{2,60})$`)
+var siteForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(/subscriptions/[0-9a-f-]{36})(/resourceGroups/[\w.()-]{1,90})/providers/Microsoft\.Web/sites/([a-z0-9-]{2,60})$`)
+})
 
 // deployedApp is a function app in Azure Resource Manager.
 type deployedApp struct{ id, subscription, group, name string }
@@ -44,7 +47,7 @@ func parseApp(id string) (deployedApp, error) {
 		}
 		id = "/subscriptions/" + owner + "/resourceGroups/" + group + "/providers/Microsoft.Web/sites/" + site
 	}
-	m := siteForm.FindStringSubmatch(strings.TrimSuffix(id, "/"))
+	m := siteForm().FindStringSubmatch(strings.TrimSuffix(id, "/"))
 	if m == nil {
 		return deployedApp{}, usageError{fmt.Errorf("--app %s: expected a resource id such as /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Web/sites/NAME", settings.Quoted(id))}
 	}

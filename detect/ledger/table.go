@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -82,7 +83,7 @@ type Table struct{ *Ledger }
 // ErrNoTable says that the ledger's table does not exist.
 var ErrNoTable = errors.New("the ledger's table does not exist")
 
-var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
+var tableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`) })
 
 // Open returns the ledger in a table. It checks the options but sends nothing;
 // see Check.
@@ -90,7 +91,7 @@ func Open(o Options) (*Table, error) {
 	if o.Table == "" {
 		o.Table = DefaultTable
 	}
-	if !tableName.MatchString(o.Table) || strings.EqualFold(o.Table, "tables") {
+	if !tableName().MatchString(o.Table) || strings.EqualFold(o.Table, "tables") {
 		return nil, fmt.Errorf("ledger: %q cannot be the name of a table: it takes 3 to 63 letters and digits, a letter first, and not \"tables\"", o.Table)
 	}
 	if o.SeenRetention == 0 {

@@ -25,7 +25,7 @@ func (f *file) tableOf(members []member, m *marks, exported bool, line int) (t *
 		if t = f.lookup[string(text)]; t != nil {
 			return t, "", nil
 		}
-		if m.typ.value.kind == '{' || m.typ.value.kind == '[' || !plausible.Match(text) {
+		if m.typ.value.kind == '{' || m.typ.value.kind == '[' || !plausible().Match(text) {
 			return nil, fmt.Sprintf("Type: %s is not a table's name", excerpt(text)), nil
 		}
 		if t, err = f.table(string(text)); t != nil && len(f.lookup) < maxRemembered {
@@ -71,7 +71,7 @@ func (f *file) tableOfCategory(category []byte) (*table, error) {
 		name = azureActivity
 	case f.names.known(f.pathTable) != "":
 		name = f.pathTable
-	case plausible.Match(category):
+	case plausible().Match(category):
 		name = string(category)
 	case f.pathTable != "":
 		name = f.pathTable

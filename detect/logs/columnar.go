@@ -137,7 +137,7 @@ func (f *file) partitions(members []member) []member {
 	folders := strings.Split(path.Dir(strings.ReplaceAll(f.named, `\`, "/")), "/")
 	for _, folder := range folders {
 		name, text, ok := strings.Cut(folder, "=")
-		if !ok || !plausible.MatchString(name) ||
+		if !ok || !plausible().MatchString(name) ||
 			slices.ContainsFunc(members, func(m member) bool { return strings.EqualFold(string(m.name), name) }) {
 			continue
 		}

@@ -71,7 +71,7 @@ func (f *found) once() {
 
 // find lists the files to be read, in the order of their names.
 func find(root string) (*found, error) {
-	if scheme, _, ok := strings.Cut(root, "://"); ok && plausible.MatchString(scheme) {
+	if scheme, _, ok := strings.Cut(root, "://"); ok && plausible().MatchString(scheme) {
 		// The rest may hold a token, which must not be shown.
 		return nil, fmt.Errorf("logs: an address (%s://...) is not read; download the file and give its path", scheme)
 	}

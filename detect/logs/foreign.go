@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -81,7 +82,7 @@ func foreignText(head []byte) string {
 		return "JSON in the colours of a terminal, as -o jsonc has it: export it with -o json"
 	case strings.HasPrefix(line, "/*") && bytes.Contains(head, []byte("Power Query")):
 		return "a query of Power BI and not its result: export the records as CSV"
-	case securityFormat.Match(head):
+	case securityFormat().Match(head):
 		return "events in CEF or LEEF, which are not read: export the records of the workspace, such as those of CommonSecurityLog"
 	case kqlQuery.Match(head):
 		return "a query and not its result; run it with query --file, and give the logs with --logs"
@@ -100,7 +101,7 @@ func foreignText(head []byte) string {
 var (
 	consoleList    = regexp.MustCompile(`^\s*[A-Za-z@][\w.@]* +: .*\r?\n[ \t]*[A-Za-z@][\w.@]* +:`)
 	consoleTable   = regexp.MustCompile(`^\s*[A-Za-z]\w*( +[A-Za-z]\w*)+[ \t]*\r?\n-{2,}( +-{2,})+`)
-	securityFormat = regexp.MustCompile(`^[^\n{]{0,200}(CEF:\d|LEEF:\d)`)
+	securityFormat = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\n{]{0,200}(CEF:\d|LEEF:\d)`) })
 	yamlList       = regexp.MustCompile(`^\s*- \w+: [^\n]*\n  \w+:`)
 	kqlQuery       = regexp.MustCompile(`^(//[^\n]*\n|\s)*[A-Za-z]\w*\s*(//[^\n]*)?\n\s*\|\s*[a-z-]+ `)
 	markdownTable  = regexp.MustCompile(`^\s*\|[^\n]*\|[ \t]*\r?\n\|[ :|-]+\|`)

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"pushback/detect/kql"
 )
@@ -105,7 +106,7 @@ func (n names) add(table string) string {
 }
 
 // plausible is what a table can be called.
-var plausible = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`)
+var plausible = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`) })
 
 // Names that say nothing about what is in a file: the storage export's, those of
 // the parts that Spark writes, and the one the portal gives to every download.
@@ -141,7 +142,7 @@ func (n names) fromPath(file string) (table string, sure bool) {
 		named := cutExportPrefix(parts[i])
 		part := suffix.ReplaceAllString(named, "")
 		switch {
-		case !plausible.MatchString(part) || meaningless.MatchString(part):
+		case !plausible().MatchString(part) || meaningless.MatchString(part):
 		case named != parts[i] || customTable.MatchString(part):
 			return part, true
 		case i == base:

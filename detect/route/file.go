@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -125,10 +126,10 @@ var (
 )
 
 var (
-	nameForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	settingForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
+	nameForm    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
+	settingForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`) })
 	guid        = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	userName    = regexp.MustCompile(`^[^\s@<>"&]{1,100}@[A-Za-z0-9.-]{1,150}$`)
+	userName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s@<>"&]{1,100}@[A-Za-z0-9.-]{1,150}$`) })
 )
 
 func (r *reader) route(n *yaml.Node) (Route, bool) {
@@ -137,7 +138,7 @@ func (r *reader) route(n *yaml.Node) (Route, bool) {
 		return Route{}, false
 	}
 	one := Route{Name: strings.TrimSpace(r.Text(values["name"], "name")), Place: fmt.Sprintf("%s:%d", r.File(), n.Line), line: n.Line}
-	if one.Name != "" && !nameForm.MatchString(one.Name) {
+	if one.Name != "" && !nameForm().MatchString(one.Name) {
 		r.Fail(values["name"], "the name %.80q is none: use up to 64 letters, digits, dots, hyphens and underscores, a letter or a digit first", one.Name)
 	}
 	if node := values["match"]; node != nil {
@@ -173,7 +174,7 @@ func (r *reader) to(n, node *yaml.Node) (list []string) {
 		at := document.Item(node, i)
 		text = strings.TrimSpace(text)
 		switch {
-		case !settingForm.MatchString(text):
+		case !settingForm().MatchString(text):
 			r.Fail(at, "to names the settings that hold the addresses, such as PUSHBACK_TEAMS_WEBHOOK_URL, and not the addresses, which are secrets: what stands here is no name of a setting")
 			continue
 		case slices.Contains(list, text):
@@ -371,7 +372,7 @@ func (r *reader) mentions(n *yaml.Node) (list []alert.Mention) {
 			m.Name, _, _ = strings.Cut(m.ID, "@")
 		}
 		switch {
-		case !isGUID && !userName.MatchString(m.ID):
+		case !isGUID && !userName().MatchString(m.ID):
 			r.Fail(item, "%.60q is nobody to mention: use a user principal name, such as amy@contoso.example, or the object id of a user", m.ID)
 		case m.Name == "":
 			r.Fail(item, "the user %s has no name to be shown: write {id: %[1]s, name: Amy}", m.ID)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -43,7 +44,7 @@ const (
 	mostHours    = 50
 )
 
-var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var idForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 func matchKey(i int) string { return "match " + strconv.Itoa(i) }
 
@@ -53,7 +54,7 @@ func Check(s Silence, words Words) []Fault {
 	switch {
 	case s.ID == "":
 		c.fail("id", "the silence has no id: give it a short name of its own, such as pentest-december")
-	case !idForm.MatchString(s.ID):
+	case !idForm().MatchString(s.ID):
 		c.fail("id", "the id %.80q is none: use up to 64 letters, digits, dots, hyphens and underscores, a letter or a digit first", s.ID)
 	}
 	c.text("reason", s.Reason, mostReason, "say why, with the ticket if there is one")

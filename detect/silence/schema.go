@@ -73,7 +73,7 @@ func Schema() ([]byte, error) {
 		"required": []string{"id", "match", "reason", "by"},
 		"anyOf":    []any{map[string]any{"required": []string{"until"}}, map[string]any{"required": []string{"review"}}},
 		"properties": map[string]any{
-			"id":          text("A short name of its own.", map[string]any{"pattern": idForm.String()}),
+			"id":          text("A short name of its own.", map[string]any{"pattern": idForm().String()}),
 			"rules":       texts("Ids, names or shipped names of rules. Without it all rules.", map[string]any{"maxLength": mostLength}),
 			"match":       map[string]any{"type": "array", "minItems": 1, "maxItems": mostMatchers, "items": matcher, "description": "Matchers that must all hold, for every row of an alert."},
 			"maxSeverity": severity,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -417,14 +418,14 @@ type name struct {
 }
 
 func (n *name) read(text string, _ reflect.StructTag) string {
-	if !tableName.MatchString(text) || strings.EqualFold(text, "tables") {
+	if !tableName().MatchString(text) || strings.EqualFold(text, "tables") {
 		return "3 to 63 letters and digits, a letter first, and not tables"
 	}
 	n.value = text
 	return ""
 }
 
-var tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`)
+var tableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2,62}$`) })
 
 // Quoted quotes what a setting or a variable is set to, for an error. What looks
 // like a secret is not quoted: it was pasted into the wrong place.

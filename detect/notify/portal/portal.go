@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 
@@ -239,8 +240,8 @@ type who struct{ ids, names, addresses []string }
 var (
 	guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	// userName leaves out what a KQL string or a URL could take for more.
-	userName = regexp.MustCompile(`^[A-Za-z0-9._+#-]{1,120}@[A-Za-z0-9.-]{1,120}$`)
-	spelling = regexp.MustCompile(`^[0-9A-Za-z.:%\[\]]{1,100}$`)
+	userName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._+#-]{1,120}@[A-Za-z0-9.-]{1,120}$`) })
+	spelling = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z.:%\[\]]{1,100}$`) })
 )
 
 func isAddress(text string) bool {
@@ -260,7 +261,7 @@ func whoOf(a alert.Alert) who {
 			switch {
 			case e.Type == "Account" && f.Identifier == "AadUserId" && guid.MatchString(strings.ToLower(f.Value)):
 				add(&w.ids, strings.ToLower(f.Value))
-			case e.Type == "Account" && f.Identifier == "FullName" && userName.MatchString(f.Value):
+			case e.Type == "Account" && f.Identifier == "FullName" && userName().MatchString(f.Value):
 				add(&w.names, f.Value)
 			case e.Type == "IP" && f.Identifier == "Address":
 				if ip, err := netip.ParseAddr(f.Value); err == nil && ip.Zone() == "" {
@@ -272,7 +273,7 @@ func whoOf(a alert.Alert) who {
 	// The log may have them in other spellings.
 	for _, d := range a.CustomDetails {
 		for _, v := range d.Values {
-			if d.Name == alert.LoggedAddresses && spelling.MatchString(v) && isAddress(alert.CanonicalAddress(v)) {
+			if d.Name == alert.LoggedAddresses && spelling().MatchString(v) && isAddress(alert.CanonicalAddress(v)) {
 				add(&w.addresses, v)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pushback/detect/alert"
@@ -25,7 +26,9 @@ func band(s alert.Severity, items ...any) container {
 
 // plain is a text that Markdown and the functions of cards make nothing of: it has
 // none of their characters, and does not begin like a list.
-var plain = regexp.MustCompile(`^(?:\p{Nd}+ )?\p{L}[\p{L}\p{M}\p{Nd} .,:;'’“”()/→–…-]*$`)
+var plain = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\p{Nd}+ )?\p{L}[\p{L}\p{M}\p{Nd} .,:;'’“”()/→–…-]*$`)
+})
 
 // headlineOf returns the elements that say what an alert is about: its severity
 // and its rule, and the headline. Screen readers find the headline as a heading,
@@ -39,9 +42,9 @@ func headlineOf(severity alert.Severity, rule string, h text.Headline) []any {
 		kicker = append(kicker, textRun{Text: " · " + rule, Size: "Small"})
 	}
 	switch {
-	case plain.MatchString(whole):
+	case plain().MatchString(whole):
 		return []any{rich("", kicker...), heading(whole, "Small", "Large")}
-	case plain.MatchString(verdict) && about != "":
+	case plain().MatchString(verdict) && about != "":
 		return []any{rich("", kicker...), heading(verdict, "Small", "Large"), rich("None", textRun{Text: about, Size: "Large", Weight: "Bolder"})}
 	}
 	elements := []any{heading(strings.ToUpper(severity.String()), "", "Medium")}

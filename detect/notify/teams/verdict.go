@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pushback/detect/notify"
 	"pushback/detect/notify/post"
@@ -44,7 +45,7 @@ func (t *Teams) verdict(said post.Answer, webhook WebhookURL, message []byte) er
 		e.Message = true
 	case about == http.StatusBadRequest:
 		e.Message = aboutMessage(answer)
-		e.Shut = !e.Message && shutCode.MatchString(strings.ReplaceAll(answer, " ", ""))
+		e.Shut = !e.Message && shutCode().MatchString(strings.ReplaceAll(answer, " ", ""))
 	case about == http.StatusTooManyRequests:
 		e.Shut, e.RetryAfter = true, transport.RetryAfter(said.Header, t.options.Now())
 	case about == http.StatusRequestTimeout:
@@ -117,7 +118,9 @@ func saysNothing(v any) bool {
 // A 400 without a code comes from something else on the way: what it says can be
 // about either.
 var (
-	shutCode = regexp.MustCompile(`(?i)notenabled|disabled|notfound|suspended|stopped|deleted|authori[sz]|authenti|signature|forbidden|expired|quota|throttl|apiversion|environment|subscription|license|denied|triggername|methodnotvalid|hostname|invalidurl|plainhttp|cookie`)
+	shutCode = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)notenabled|disabled|notfound|suspended|stopped|deleted|authori[sz]|authenti|signature|forbidden|expired|quota|throttl|apiversion|environment|subscription|license|denied|triggername|methodnotvalid|hostname|invalidurl|plainhttp|cookie`)
+	})
 	bodyCode = regexp.MustCompile(`(?i)schema|content|payload|card|json|toolarge|invalidinput|inputinvalid`)
 	bodyText = regexp.MustCompile(`(?i)\b(card|payload|schema|summary or text|json|too large|message size)\b`)
 )
@@ -143,10 +146,10 @@ func errorCode(answer string) string {
 func aboutMessage(answer string) bool {
 	code := errorCode(answer)
 	switch {
-	case shutCode.MatchString(code):
+	case shutCode().MatchString(code):
 		return false
 	case code == "" || strings.EqualFold(code, "BadRequest"):
-		return !shutCode.MatchString(strings.ReplaceAll(answer, " ", "")) && (code != "" || bodyText.MatchString(answer))
+		return !shutCode().MatchString(strings.ReplaceAll(answer, " ", "")) && (code != "" || bodyText.MatchString(answer))
 	}
 	return bodyCode.MatchString(code)
 }
@@ -185,7 +188,7 @@ func refusal(status int, answer, why string) error {
 		text += " with an error in it"
 	case status < 400:
 		text += ", and redirects are not followed: copy the address from the workflow again"
-	case status == http.StatusBadRequest && shutCode.MatchString(errorCode(answer)),
+	case status == http.StatusBadRequest && shutCode().MatchString(errorCode(answer)),
 		status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone:
 		text += ": is the workflow still there and turned on?"
 	}
