@@ -21,9 +21,7 @@ func mark(marks, text []byte, end int) []byte {
 		markBlocks(&marks[:blocks*8][0], &text[:blocks*64][0], blocks)
 		done = blocks * 64
 	}
-	for i := range marks[done/8:] {
-		marks[done/8+i] = 0
-	}
+	clear(marks[done/8:])
 	for i := seekMark(text, done); i < end; i = seekMark(text, i+1) {
 		marks[i/8] |= 1 << (i % 8)
 	}

@@ -263,9 +263,9 @@ type blockOrder struct {
 // add adds a block that was parsed. It is free once it is in the tables, or will not be.
 func (o *blockOrder) add(b *block, free chan<- *block) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.parsed[b.number] = b
 	if o.putting {
+		o.mu.Unlock()
 		return
 	}
 	o.putting = true
@@ -281,6 +281,7 @@ func (o *blockOrder) add(b *block, free chan<- *block) {
 		free <- b
 	}
 	o.putting = false
+	o.mu.Unlock()
 }
 
 func (o *blockOrder) failed() bool {
