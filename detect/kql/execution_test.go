@@ -284,7 +284,7 @@ func TestTimeBoundsOfScans(t *testing.T) {
 			}
 			stages, rel = append(stages, s), s.input()
 		}
-		bounds := plan.scans[0].boundsOf(stages)
+		bounds := plan.scans[0].boundsOf(x, stages)
 		read := 0
 		for at := range table.segments {
 			if b, _ := plan.scans[0].read(x, at, bounds); b != nil {

@@ -84,7 +84,7 @@ func (x *explainer) relation(rel relation, above []stage, depth int) {
 			e.notes = append(e.notes, fmt.Sprintf("only segments that hold %s %s %s", generatedColumn, bound.op, literalText(DateTime, datetimeValue(bound.tick))))
 		}
 		for _, bound := range s.textBounds(above) {
-			e.notes = append(e.notes, bound.text(s))
+			e.notes = append(e.notes, bound.note(s))
 		}
 	}
 	line := func(text string) {

@@ -67,7 +67,7 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 		}
 		stages = append(stages, below.(stage))
 	}
-	bounds := s.boundsOf(stages)
+	bounds := s.boundsOf(x, stages)
 	segment := func(at int, emit func(*batch) error) error {
 		b, err := s.read(x, at, bounds)
 		if b == nil {

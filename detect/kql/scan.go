@@ -48,15 +48,17 @@ func (s *scan) run(x *execution, emit func(*batch) error) error {
 type scanBounds struct {
 	times []timeBound
 	texts []*textBound
-	rows  int // of the segments in which some can pass the bounds of times
+	rows  int // in segments that neither the bounds of times nor the scope rule out
 }
 
 // boundsOf finds the bounds in the filters among stages. The last stage is the one above
 // the scan.
-func (s *scan) boundsOf(stages []stage) scanBounds {
+func (s *scan) boundsOf(x *execution, stages []stage) scanBounds {
 	bounds := scanBounds{times: s.bounds(stages), texts: s.textBounds(stages)}
+	w := windowOf(x.scope)
 	for i := range s.table.segments {
-		if seg := &s.table.segments[i]; bounds.mayHold(seg) {
+		seg := &s.table.segments[i]
+		if bounds.mayHold(seg) && (s.table.generated < 0 || seg.times.max >= w.from && seg.times.min < w.to) {
 			bounds.rows += seg.n
 		}
 	}
@@ -85,12 +87,12 @@ func (s *scan) read(x *execution, at int, bounds scanBounds) (*batch, error) {
 	}
 	sel, all := windowOf(x.scope).rows(s.table, seg)
 	for _, t := range bounds.texts {
-		if !all && len(sel) == 0 {
-			break
+		if !all && len(sel) < seg.n/16 {
+			break // the filter has little left to do
 		}
-		if can, every := t.choose(x, s, seg, bounds.rows); !every && all {
+		if can, ok := t.choose(x, s, seg, bounds.rows); ok && all {
 			sel, all = can, false
-		} else if !every {
+		} else if ok {
 			sel = inBoth(sel, can)
 		}
 	}

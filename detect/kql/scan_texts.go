@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// textBound says that one of several conditions must hold, each of the text of one column,
-// as a filter right above a scan wants it: UserId in~ (...) or UserPrincipalName in~ (...).
-// Where the columns have dictionaries, the scan finds by these which of a segment's rows can
-// pass, and gives no others; the filter still looks at those.
+// textBound is what a filter right above a scan wants of texts: one of several conditions
+// must hold, each of the text of one column, as in UserId in~ (...) or UserPrincipalName
+// in~ (...). Where the columns have dictionaries, the scan finds by these which of a
+// segment's rows can pass, and gives no others; the filter still looks at those.
 type textBound struct {
-	any []textCondition
+	oneOf []textCondition
 }
 
 type textCondition struct {
@@ -23,8 +23,8 @@ type textCondition struct {
 func (s *scan) textBounds(stages []stage) (bounds []*textBound) {
 	var find func(e expr)
 	find = func(e expr) {
-		if any, ok := s.anyOf(e); ok && len(any) > 0 {
-			bounds = append(bounds, &textBound{any})
+		if oneOf, ok := s.oneOf(e); ok && len(oneOf) > 0 {
+			bounds = append(bounds, &textBound{oneOf})
 		} else if ap, ok := e.(*applyExpr); ok && ap.op == "and" {
 			find(ap.args[0])
 			find(ap.args[1])
@@ -40,42 +40,43 @@ func (s *scan) textBounds(stages []stage) (bounds []*textBound) {
 	return bounds
 }
 
-// anyOf gives conditions of one text each, of which one must hold for another to hold. It
-// reports false for one that can hold without.
-func (s *scan) anyOf(e expr) (any []textCondition, ok bool) {
+// oneOf gives conditions, each of one text column, at least one of which holds wherever e
+// holds. It reports false if there are none such. An empty list means that e never holds.
+func (s *scan) oneOf(e expr) (list []textCondition, ok bool) {
 	ap, ok := e.(*applyExpr)
 	if !ok {
 		c, ok := e.(*constExpr)
 		return nil, ok && !c.val.isTrue()
 	}
-	if ap.items != nil || ap.op == "==" {
-		of := onlyColumn(ap.args)
-		if of == nil || of.col.typ != String {
-			return nil, false
-		}
-		at := slices.Index(s.cols, of.col)
-		return []textCondition{{at, ap}}, at >= 0
-	}
 	switch ap.op {
 	case "or":
-		left, ok := s.anyOf(ap.args[0])
+		left, ok := s.oneOf(ap.args[0])
 		if !ok {
 			return nil, false
 		}
-		right, ok := s.anyOf(ap.args[1])
+		right, ok := s.oneOf(ap.args[1])
 		return slices.Concat(left, right), ok
 	case "and":
-		if any, ok = s.anyOf(ap.args[0]); ok {
-			return any, true
+		if list, ok = s.oneOf(ap.args[0]); ok {
+			return list, true
 		}
-		return s.anyOf(ap.args[1])
+		return s.oneOf(ap.args[1])
 	}
-	return nil, false
+	// What is dearer, or reads a table, is left to the filter: it asks for the texts of
+	// those rows alone that come to it.
+	isIn := ap.items != nil && (ap.items.op == "in" || ap.items.op == "in~")
+	if !isIn && ap.op != "==" || ap.readsTable {
+		return nil, false
+	}
+	of := onlyColumn(ap.args)
+	if of == nil || of.col.typ != String {
+		return nil, false
+	}
+	at := slices.Index(s.cols, of.col)
+	return []textCondition{{at, ap}}, at >= 0
 }
 
 // onlyColumn returns the column that one of the arguments is, if the others are constants.
-// Dearer conditions, of what a function makes of a text, are left to the filter, which asks
-// them for the texts of its rows alone.
 func onlyColumn(args []expr) (of *columnExpr) {
 	for _, a := range args {
 		switch a := a.(type) {
@@ -92,30 +93,31 @@ func onlyColumn(args []expr) (of *columnExpr) {
 	return of
 }
 
-// text says which columns are looked at.
-func (t *textBound) text(s *scan) string {
+// note says in a plan which columns are looked at.
+func (t *textBound) note(s *scan) string {
 	var names []string
-	for _, c := range t.any {
+	for _, c := range t.oneOf {
 		if name := s.cols[c.at].name; !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	return "only rows with such texts in " + strings.Join(names, " or ")
+	return "rows are chosen by the texts in " + strings.Join(names, " or ")
 }
 
-// holdsFor says for each element of a dictionary whether a condition holds.
+// holdsFor is under what once keeps for which elements of a dictionary a condition holds.
 type holdsFor struct {
 	expr *applyExpr
 	dict *dictionary
 }
 
-// holds gives for which elements of a segment's column the condition holds. It gives nil if
-// the segment has no dictionary there, or one so large that it is not worth it for the rows
-// that are read.
+// maxElements is how many elements a dictionary may have, as one in so many of the rows
+// that are read, for a condition to be asked for all of them.
+const maxElements = 4
+
+// holds gives for which elements of the dictionary of a segment's column the condition
+// holds. It gives nil if asking for all of them is not worth it for the rows that are read,
+// or there is no room to keep it.
 func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool {
-	if v.dict == nil || v.codes == nil && v.wide == nil {
-		return nil
-	}
 	return once(x, holdsFor{c.expr, v.dict}, func() []bool {
 		last := v // of the vectors that have the dictionary, the one that knows most of it
 		for i := range s.table.segments {
@@ -123,12 +125,15 @@ func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool
 				last = w
 			}
 		}
-		held := memory{x: x.all()}
 		n := last.distinct()
-		if n > rows/2 || held.add(int64(n)) != nil {
+		if n > rows/maxElements || x.within((x.all().held.Load()+int64(n))*shareOfAnswers) != nil {
 			return nil
 		}
-		all := make([]bool, n)
+		held := memory{x: x.all()}
+		if err := held.add(int64(n)); err != nil {
+			panic(runFailure{err})
+		}
+		list := make([]bool, n)
 		for from := 0; from < n; from += chunkRows {
 			part := *last
 			part.n, part.codes, part.wide = min(n-from, chunkRows), nil, make([]uint32, min(n-from, chunkRows))
@@ -139,33 +144,37 @@ func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool
 			b.cols[c.at] = &part
 			got := c.expr.eval(x, b)
 			for i := range part.n {
-				all[from+i] = isTrueAt(got, i)
+				list[from+i] = isTrueAt(got, i)
 			}
 		}
-		return all
+		return list
 	})
 }
 
-// choose gives which of a segment's rows can pass. It reports true if most can, or if that
-// is not known. rows is how many the scan reads in all, at most.
-func (t *textBound) choose(x *execution, s *scan, seg *segment, rows int) (sel []int32, most bool) {
-	lists := make([][]bool, len(t.any))
-	for i := range t.any {
-		if lists[i] = t.any[i].holds(x, s, seg.cols[t.any[i].at], rows); lists[i] == nil {
-			return nil, true
+// choose gives which of a segment's rows can pass. It reports false if choosing is not
+// worth it: most can, or it is not known. rows is how many the scan reads, at most.
+func (t *textBound) choose(x *execution, s *scan, seg *segment, rows int) (sel []int32, ok bool) {
+	for _, c := range t.oneOf {
+		if v := seg.cols[c.at]; v.dict == nil || v.codes == nil && v.wide == nil {
+			return nil, false
 		}
 	}
 	can := make([]bool, seg.n)
 	n := 0
-	for i, holds := range lists {
-		if v := seg.cols[t.any[i].at]; v.codes != nil {
-			n += note(can, v.codes, holds)
-		} else {
-			n += note(can, v.wide, holds)
+	for _, c := range t.oneOf {
+		v := seg.cols[c.at]
+		holds := c.holds(x, s, v, rows)
+		switch {
+		case holds == nil:
+			return nil, false
+		case v.codes != nil:
+			n += noteRows(can, v.codes, holds)
+		default:
+			n += noteRows(can, v.wide, holds)
 		}
 	}
 	if n > seg.n/2 {
-		return nil, true
+		return nil, false
 	}
 	sel = make([]int32, 0, n)
 	for row, ok := range can {
@@ -173,13 +182,14 @@ func (t *textBound) choose(x *execution, s *scan, seg *segment, rows int) (sel [
 			sel = append(sel, int32(row))
 		}
 	}
-	return sel, false
+	return sel, true
 }
 
-// note notes the rows for whose elements something holds, and returns how many.
-func note[T uint16 | uint32](rows []bool, codes []T, holds []bool) (n int) {
+// noteRows notes the rows for whose elements something holds, and returns how many of them
+// were not noted before.
+func noteRows[T uint16 | uint32](rows []bool, codes []T, holds []bool) (n int) {
 	for row, code := range codes[:len(rows)] {
-		if holds[code] {
+		if holds[code] && !rows[row] {
 			rows[row] = true
 			n++
 		}
