@@ -145,7 +145,7 @@ func ISOTicks(s []byte) (ticks int64, ok bool) {
 	return ticks + n*fractionUnits[len(fraction)-1], true
 }
 
-// fractionUnits is of how many ticks the last of so many digits of a second is.
+// fractionUnits[n] is how many ticks one unit of the n-th decimal of a second is.
 var fractionUnits = [...]int64{ticksPerSecond, 1_000_000, 100_000, 10_000, 1000, 100, 10, 1}
 
 // form is eight characters, of which some are to be digits.

@@ -40,16 +40,16 @@ type lane struct {
 // laneField is a member of the records.
 type laneField struct {
 	key    []byte    // with its quotes and a colon
-	head   [2]uint64 // its first bytes, and which bits of them there are
-	within [2]uint64
+	head   [2]uint64 // its first 16 bytes, in little-endian words
+	within [2]uint64 // a mask of those that it has
 	what   laneKind
 	cell   int // in lane.columns
 	once   bool
 	flag   laneFlags
 }
 
-// headed sets the head.
-func (fd *laneField) headed() {
+// setHead sets the head by the key.
+func (fd *laneField) setHead() {
 	for i := range min(len(fd.key), 16) {
 		fd.head[i/8] |= uint64(fd.key[i]) << (i % 8 * 8)
 		fd.within[i/8] |= 0xff << (i % 8 * 8)
@@ -184,7 +184,7 @@ func newLane(t *table, typ []byte) *lane {
 func (l *lane) add(name []byte) {
 	t := l.table
 	fd := laneField{key: slices.Concat([]byte{'"'}, name, []byte(`":`)), what: laneLeave}
-	fd.headed()
+	fd.setHead()
 	l.byName[string(name)] = len(l.fields)
 	defer func() { l.fields = append(l.fields, fd) }()
 	switch string(name) {

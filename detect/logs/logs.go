@@ -53,7 +53,8 @@ type Options struct {
 	// from any goroutine.
 	Progress func(done, total int64)
 	// Received is called with each record that says when the workspace received it, in
-	// _TimeReceived; those that Rows leaves out are among them. Nil is never called.
+	// _TimeReceived; those that Rows leaves out are among them. Calls come one after the
+	// other, but from any goroutine. Nil is never called.
 	Received func(table string, generated, received time.Time)
 	// MaxLine is the longest line, in bytes, and the longest record of a
 	// format that is not made of lines. What is longer is a bad line.

@@ -11,7 +11,7 @@ import (
 // at the first of them, however long it is.
 //
 // A processor that can look at many bytes at once marks those of a whole text first, which
-// is cheap next to looking for each as it is needed; elsewhere that is done.
+// is cheap next to looking for each as it is needed; elsewhere they are looked for one by one.
 
 // padding is how many bytes a text must go on beyond what is looked at, so that eight
 // bytes can be looked at together anywhere in it.
@@ -22,8 +22,8 @@ const (
 	highs = 0x8080808080808080
 )
 
-// seekMark returns the first byte from there on that is to be marked. Of the padding each
-// one is, if it was not written to.
+// seekMark returns the first byte from there on that is to be marked. Each byte of the
+// padding is one, as long as it is zero.
 func seekMark(text []byte, i int) int {
 	for {
 		x := binary.LittleEndian.Uint64(text[i : i+8])

@@ -46,7 +46,8 @@ func nextMark(_, marks []byte, i int) int {
 	return farMark(marks, i)
 }
 
-// farMark is nextMark where none of the first 57 bytes is.
+// farMark is nextMark where no byte is marked up to the end of the first eight bytes of
+// marks.
 func farMark(marks []byte, i int) int {
 	for i = i/8*8 + 64; ; i += 64 {
 		if w := binary.LittleEndian.Uint64(marks[i/8:]); w != 0 {

@@ -8,11 +8,11 @@ import (
 
 // readNDJSON reads one record per line. A line that is bad costs only itself.
 //
-// Taking lines apart is most of the work, and needs to know nothing of the
-// lines before. So other goroutines do it, block by block, while this one puts
-// what they found into the tables, in the order of the file: the outcome is the
-// same as with one. Each reads its blocks itself, so that they are in the cache of
-// its processor.
+// Taking lines apart is most of the work, and needs to know nothing of the lines
+// before. So several goroutines do it, block by block, and whoever has parsed the next
+// block of the file puts it into the tables: one at a time and in the order of the file,
+// so that the outcome is the same as with one goroutine. Each reads its blocks itself, so
+// that they are in the cache of its processor.
 func (f *file) readNDJSON() error {
 	if l := f.lane.Load(); l != nil && l.typ == nil {
 		f.lane.Store(nil) // another file may be of another table
@@ -29,12 +29,14 @@ func (f *file) readNDJSON() error {
 	return f.inBlocks()
 }
 
-// blockSize is how many bytes of lines are taken apart at once, or more if one is
-// longer. The blocks of all goroutines fit into the caches of their processors. The
-// first are smaller: most files of a folder may be.
+// These are how many bytes of lines are taken apart at once, or more if one is longer.
+// The first blocks of a file are small, as many files are, and each is up to twice as
+// large as the one before. The blocks of all goroutines fit into the caches of their
+// processors.
 const (
-	blockSize  = 384 << 10
-	firstBlock = 16 << 10
+	firstBlock  = 16 << 10
+	secondBlock = 64 << 10
+	blockSize   = 384 << 10
 )
 
 // block is a run of lines.
@@ -209,14 +211,13 @@ func (f *file) inBlocks() error {
 	order := blockOrder{put: f.block, parsed: make(map[int]*block)}
 	var reading sync.Mutex
 	var running sync.WaitGroup
-	next, size := 0, 2*firstBlock
+	next, size := 0, secondBlock
 	for range workers {
 		running.Go(func() {
 			var p parser
 			for {
 				b := <-free
 				lockSoon(&reading)
-				size = min(2*size, blockSize)
 				if next < 0 || order.failed() || !f.nextBlock(b, size) {
 					next = -1
 					reading.Unlock()
@@ -224,7 +225,7 @@ func (f *file) inBlocks() error {
 					return
 				}
 				b.number = next
-				next++
+				next, size = next+1, min(2*size, blockSize)
 				reading.Unlock()
 				b.parse(&p, f.lane.Load())
 				order.add(b, free)
