@@ -238,6 +238,42 @@ func TestCancelledQuery(t *testing.T) {
 	}
 }
 
+// batchesRead gives what the scan of a query reads of a table, within the bounds that the
+// filters above it make.
+func batchesRead(t *testing.T, query string, table *Table) (batches []*batch) {
+	t.Helper()
+	x, done := newExecution(t.Context(), Options{Workers: 1})
+	defer done()
+	plan, err := compile(query, NewDatabase(table), testNow, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepareAll(plan.root)
+	var stages []stage
+	for rel := plan.root; ; {
+		s, ok := rel.(stage)
+		if !ok {
+			if take, isTake := rel.(*taking); isTake {
+				stages, rel = nil, take.in
+				continue
+			}
+			break
+		}
+		stages, rel = append(stages, s), s.input()
+	}
+	bounds := plan.scans[0].boundsOf(x, stages)
+	for at := range table.segments {
+		b, err := plan.scans[0].read(x, at, bounds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b != nil {
+			batches = append(batches, b)
+		}
+	}
+	return batches
+}
+
 // A filter right above a scan keeps it from segments without a row in time,
 // and nothing else.
 func TestTimeBoundsOfScans(t *testing.T) {
@@ -265,31 +301,9 @@ func TestTimeBoundsOfScans(t *testing.T) {
 		"TimeGenerated != now() | where not(TimeGenerated < now())": 4,
 	} {
 		query = "Times | where " + query
-		x, done := newExecution(t.Context(), Options{Workers: 1})
-		defer done()
-		plan, err := compile(query, NewDatabase(table), testNow, x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		prepareAll(plan.root)
-		var stages []stage
-		for rel := plan.root; ; {
-			s, ok := rel.(stage)
-			if !ok {
-				if take, isTake := rel.(*taking); isTake {
-					stages, rel = nil, take.in
-					continue
-				}
-				break
-			}
-			stages, rel = append(stages, s), s.input()
-		}
-		bounds := plan.scans[0].boundsOf(x, stages)
 		read := 0
-		for at := range table.segments {
-			if b, _ := plan.scans[0].read(x, at, bounds); b != nil {
-				read++
-			}
+		for range batchesRead(t, query, table) {
+			read++
 		}
 		if read != wantSegments {
 			t.Errorf("%s: %d segments are read, want %d", query, read, wantSegments)

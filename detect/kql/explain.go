@@ -80,10 +80,11 @@ func (x *explainer) relation(rel relation, above []stage, depth int) {
 				e.notes = append(e.notes, "looked for before a record is decoded: "+searched)
 			}
 		}
-		for _, bound := range s.bounds(above) {
+		conditions := conditionsAbove(above)
+		for _, bound := range s.timeBounds(conditions) {
 			e.notes = append(e.notes, fmt.Sprintf("only segments that hold %s %s %s", generatedColumn, bound.op, literalText(DateTime, datetimeValue(bound.tick))))
 		}
-		for _, bound := range s.textBounds(above) {
+		for _, bound := range s.textBounds(conditions) {
 			e.notes = append(e.notes, bound.note(s))
 		}
 	}

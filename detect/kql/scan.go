@@ -1,5 +1,7 @@
 package kql
 
+import "slices"
+
 // scan reads a table, within the query's scope.
 type scan struct {
 	table *Table
@@ -54,7 +56,8 @@ type scanBounds struct {
 // boundsOf finds the bounds in the filters among stages. The last stage is the one above
 // the scan.
 func (s *scan) boundsOf(x *execution, stages []stage) scanBounds {
-	bounds := scanBounds{times: s.bounds(stages), texts: s.textBounds(stages)}
+	conditions := conditionsAbove(stages)
+	bounds := scanBounds{times: s.timeBounds(conditions), texts: s.textBounds(conditions)}
 	w := windowOf(x.scope)
 	for i := range s.table.segments {
 		seg := &s.table.segments[i]
@@ -152,41 +155,49 @@ func (t timeBound) mayHold(r timeRange) bool {
 	return r.min <= t.tick && t.tick <= r.max
 }
 
-// bounds finds the time bounds in the filters among stages. The last stage is
-// the one above the scan.
-func (s *scan) bounds(stages []stage) (bounds []timeBound) {
+// conditionsAbove lists what must all hold for a row to pass the filters among stages that
+// are right above a scan. The last stage is the one above it.
+func conditionsAbove(stages []stage) (conditions []expr) {
+	var split func(e expr)
+	split = func(e expr) {
+		if ap, ok := e.(*applyExpr); ok && ap.op == "and" {
+			split(ap.args[0])
+			split(ap.args[1])
+		} else {
+			conditions = append(conditions, e)
+		}
+	}
+	for _, above := range slices.Backward(stages) {
+		f, ok := above.(*filter)
+		if !ok {
+			break
+		}
+		split(f.predicate)
+	}
+	return conditions
+}
+
+// timeBounds finds the comparisons of TimeGenerated with constants among conditions that
+// must all hold.
+func (s *scan) timeBounds(conditions []expr) (bounds []timeBound) {
 	if s.table.generated < 0 {
 		return nil
 	}
 	times := s.cols[s.table.generated]
-	var find func(e expr)
-	find = func(e expr) {
+	for _, e := range conditions {
 		ap, ok := e.(*applyExpr)
 		if !ok || len(ap.args) != 2 {
-			return
+			continue
 		}
-		switch ap.op {
-		case "and":
-			find(ap.args[0])
-			find(ap.args[1])
-		case "<", "<=", ">", ">=", "==":
-			left, right, op := ap.args[0], ap.args[1], ap.op
-			if _, turned := left.(*constExpr); turned {
-				left, right, op = right, left, turnedOperators[op]
-			}
-			col, isColumn := left.(*columnExpr)
-			val, isConst := right.(*constExpr)
-			if isColumn && col.col == times && isConst && val.val.kind == DateTime {
-				bounds = append(bounds, timeBound{op, val.val.n})
-			}
+		left, right, op := ap.args[0], ap.args[1], ap.op
+		if _, turned := left.(*constExpr); turned {
+			left, right, op = right, left, turnedOperators[op]
 		}
-	}
-	for i := len(stages) - 1; i >= 0; i-- {
-		f, ok := stages[i].(*filter)
-		if !ok {
-			break
+		col, isColumn := left.(*columnExpr)
+		val, isConst := right.(*constExpr)
+		if turnedOperators[op] != "" && isColumn && col.col == times && isConst && val.val.kind == DateTime {
+			bounds = append(bounds, timeBound{op, val.val.n})
 		}
-		find(f.predicate)
 	}
 	return bounds
 }

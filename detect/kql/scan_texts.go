@@ -18,24 +18,12 @@ type textCondition struct {
 	expr *applyExpr
 }
 
-// textBounds finds what the filters among stages want of texts. The last stage is the one
-// above the scan.
-func (s *scan) textBounds(stages []stage) (bounds []*textBound) {
-	var find func(e expr)
-	find = func(e expr) {
+// textBounds finds what conditions want of texts that must all hold.
+func (s *scan) textBounds(conditions []expr) (bounds []*textBound) {
+	for _, e := range conditions {
 		if oneOf, ok := s.oneOf(e); ok && len(oneOf) > 0 {
 			bounds = append(bounds, &textBound{oneOf})
-		} else if ap, ok := e.(*applyExpr); ok && ap.op == "and" {
-			find(ap.args[0])
-			find(ap.args[1])
 		}
-	}
-	for i := len(stages) - 1; i >= 0; i-- {
-		f, ok := stages[i].(*filter)
-		if !ok {
-			break
-		}
-		find(f.predicate)
 	}
 	return bounds
 }

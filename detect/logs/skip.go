@@ -51,9 +51,7 @@ func isHex4(digits []byte) bool {
 	return true
 }
 
-// afterSpace passes over white space, of which there is little in most files.
-//
-//go:noinline
+// afterSpace passes over white space.
 func afterSpace(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\t' || b[i] == '\r' {
 		i++
