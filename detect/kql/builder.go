@@ -419,8 +419,7 @@ func (b *textBuilder) add(text []byte) {
 		b.apart = true
 	}
 	if b.apart {
-		b.bytes = append(b.bytes, text...)
-		b.ends = append(b.ends, len(b.bytes))
+		b.keep(text)
 		return
 	}
 	code, ok := b.codeOf[string(text)]
@@ -441,11 +440,16 @@ func (b *textBuilder) add(text []byte) {
 	b.codes = append(b.codes, code)
 }
 
+// keep adds a text to those that lie one after the other.
+func (b *textBuilder) keep(text []byte) {
+	b.bytes = append(b.bytes, text...)
+	b.ends = append(b.ends, len(b.bytes))
+}
+
 // separate goes over to keeping each text.
 func (b *textBuilder) separate() {
 	for _, code := range b.codes {
-		b.bytes = append(b.bytes, b.distinct[code]...)
-		b.ends = append(b.ends, len(b.bytes))
+		b.keep([]byte(b.distinct[code]))
 	}
 	b.forget()
 	b.apart, b.plain = true, b.lexicon.missed()
@@ -489,6 +493,18 @@ func (b *textBuilder) texts() []string {
 	return texts
 }
 
+// pack puts the texts that lie one after the other into a vector.
+func (b *textBuilder) pack(v *vector) {
+	if len(b.bytes) > math.MaxUint32 {
+		v.strs = b.texts()
+		return
+	}
+	v.packed = &packedTexts{text: string(b.bytes), ends: make([]uint32, len(b.ends))}
+	for row, end := range b.ends {
+		v.packed.ends[row] = uint32(end)
+	}
+}
+
 // pick keeps only some of the texts, which are named in order.
 func (b *textBuilder) pick(sel []int32) {
 	if b.apart {
@@ -520,7 +536,7 @@ func (b *textBuilder) pick(sel []int32) {
 func (b *textBuilder) seal(v *vector) {
 	switch {
 	case b.apart:
-		v.strs = b.texts()
+		b.pack(v)
 		b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
 	case len(b.distinct) == 1:
 		b.lexicon.add(b.distinct, b.ids)

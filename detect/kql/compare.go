@@ -142,6 +142,9 @@ func lengthPrefixed(buf []byte, s string) []byte {
 	return append(fixed(buf, int64(len(s))), s...)
 }
 
+// textOfKey is the text of a value of which [groupKey] made a key.
+func textOfKey(key string) string { return key[1+8:] }
+
 // sortOrder orders any two values for sort and for the array functions, nulls
 // excepted. Values of kinds that have no order among them are ordered by kind.
 func sortOrder(a, b Value) int {

@@ -37,6 +37,7 @@ func repeating(rows int) *Table {
 // apart gives the same table, in which no two rows share an element.
 func apart(t *Table) *Table {
 	out := *t
+	out.indexes = new(textIndexes)
 	out.segments = slices.Clone(t.segments)
 	for i := range out.segments {
 		s := &out.segments[i]

@@ -261,9 +261,10 @@ func batchesRead(t *testing.T, query string, table *Table) (batches []*batch) {
 		}
 		stages, rel = append(stages, s), s.input()
 	}
-	bounds := plan.scans[0].boundsOf(x, stages)
-	for at := range table.segments {
-		b, err := plan.scans[0].read(x, at, bounds)
+	bounds, parts := plan.scans[0].boundsOf(x, stages)
+	defer bounds.held.free()
+	for _, part := range parts {
+		b, err := plan.scans[0].read(x, part, bounds)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -133,6 +133,17 @@ func (s *itemSet) add(v Value) {
 	}
 }
 
+// eachText calls with each item of in or in~ of texts, or with what has that in common with
+// it that in~ looks at.
+func (s *itemSet) eachText(take func(string)) {
+	for key := range s.keys {
+		if s.op == "in" {
+			key = textOfKey(key)
+		}
+		take(key)
+	}
+}
+
 // claims is where the growth of terms is charged ahead: nowhere for those of one
 // row.
 func (s *itemSet) claims() *memory {

@@ -146,11 +146,12 @@ func (l *lexicon) givenUp() int {
 // undo forgets what came in with a trial.
 func (l *lexicon) undo() {
 	for _, v := range l.sealed[l.trial.sealed:] {
-		strs := make([]string, v.n)
-		for row := range strs {
-			strs[row] = v.strs[v.at(row)]
+		var text textBuilder
+		for row := range v.n {
+			text.keep([]byte(v.strs[v.at(row)]))
 		}
-		v.strs, v.codes, v.wide, v.dict = strs, nil, nil, nil
+		v.strs, v.codes, v.wide, v.dict = nil, nil, nil, nil
+		text.pack(v)
 	}
 	clear(l.sealed[l.trial.sealed:])
 	l.sealed = l.sealed[:l.trial.sealed]

@@ -67,20 +67,21 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 		}
 		stages = append(stages, below.(stage))
 	}
-	bounds := s.boundsOf(x, stages)
-	segment := func(at int, emit func(*batch) error) error {
-		b, err := s.read(x, at, bounds)
+	bounds, parts := s.boundsOf(x, stages)
+	defer bounds.held.free()
+	read := func(at int, emit func(*batch) error) error {
+		b, err := s.read(x, parts[at], bounds)
 		if b == nil {
 			return err
 		}
 		take, _ := chain(top, x, emit)
 		return take(b)
 	}
-	if segments := len(s.table.segments); x.workers > 1 && segments > 1 {
-		return inParallel(x, segments, segment, emit)
+	if x.workers > 1 && len(parts) > 1 {
+		return inParallel(x, len(parts), read, emit)
 	}
-	for at := range s.table.segments {
-		if err := segment(at, emit); err != nil {
+	for at := range parts {
+		if err := read(at, emit); err != nil {
 			return err
 		}
 	}

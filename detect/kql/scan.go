@@ -1,6 +1,9 @@
 package kql
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // scan reads a table, within the query's scope.
 type scan struct {
@@ -35,7 +38,7 @@ func (s *scan) explain(x *explainer) explained {
 
 func (s *scan) run(x *execution, emit func(*batch) error) error {
 	for at := range s.table.segments {
-		b, err := s.read(x, at, scanBounds{})
+		b, err := s.read(x, scanPart{at, at + 1}, scanBounds{})
 		if b != nil {
 			err = emit(b)
 		}
@@ -48,24 +51,77 @@ func (s *scan) run(x *execution, emit func(*batch) error) error {
 
 // scanBounds are what filters right above a scan want of its rows.
 type scanBounds struct {
-	times []timeBound
-	texts []*textBound
-	rows  int // in segments that neither the bounds of times nor the scope rule out
+	times  []timeBound
+	texts  []*textBound // those that no index knows
+	chosen *rowSet      // what indexes know of the others; nil for all rows
+	rows   int          // in segments that neither the bounds of times nor the scope rule out
+	held   memory
 }
 
-// boundsOf finds the bounds in the filters among stages. The last stage is the one above
-// the scan.
-func (s *scan) boundsOf(x *execution, stages []stage) scanBounds {
+// scanPart is which segments are read as one batch.
+type scanPart struct{ from, to int }
+
+// boundsOf finds the bounds in the filters among stages, and which segments to read. The
+// last stage is the one above the scan. The caller frees what the bounds hold.
+func (s *scan) boundsOf(x *execution, stages []stage) (bounds scanBounds, parts []scanPart) {
 	conditions := conditionsAbove(stages)
-	bounds := scanBounds{times: s.timeBounds(conditions), texts: s.textBounds(conditions)}
+	bounds = scanBounds{times: s.timeBounds(conditions), held: memory{x: x}}
 	w := windowOf(x.scope)
 	for i := range s.table.segments {
 		seg := &s.table.segments[i]
-		if bounds.mayHold(seg) && (s.table.generated < 0 || seg.times.max >= w.from && seg.times.min < w.to) {
+		if bounds.mayHold(seg) && (s.table.generated < 0 || seg.times.hasNull || seg.times.max >= w.from && seg.times.min < w.to) {
 			bounds.rows += seg.n
+			parts = append(parts, scanPart{i, i + 1})
 		}
 	}
-	return bounds
+	if len(parts) == 0 {
+		return bounds, nil
+	}
+	for _, t := range s.textBounds(conditions) {
+		set, ok := t.find(x, s, parts[0].from, parts[len(parts)-1].to, bounds.rows)
+		switch {
+		case !ok:
+			bounds.texts = append(bounds.texts, t)
+		case set == nil: // the filter is as good
+		case bounds.chosen == nil:
+			bounds.chosen = set
+			bounds.held.claim(8 * int64(len(set.bits)))
+		default:
+			bounds.chosen.keep(set)
+		}
+	}
+	if bounds.chosen == nil {
+		return bounds, parts
+	}
+	bounds.chosen.measure()
+	return bounds, bounds.chosen.parts(parts, x.workers)
+}
+
+// These are how few rows a batch is to have, and how many batches each goroutine is to
+// have work for, where a batch can be of several segments.
+const (
+	fewRows     = 512
+	partsPerOne = 4
+)
+
+// parts puts segments together of which few rows are in the set, and leaves out those of
+// which none are.
+func (r *rowSet) parts(of []scanPart, workers int) (parts []scanPart) {
+	enough := max(fewRows, r.n/(partsPerOne*workers))
+	n := 0
+	for _, p := range of {
+		more := r.count(p.from)
+		switch {
+		case more == 0:
+			continue
+		case len(parts) == 0 || n >= enough || n+more > chunkRows:
+			parts = append(parts, p)
+			n = 0
+		}
+		parts[len(parts)-1].to = p.to
+		n += more
+	}
+	return parts
 }
 
 // mayHold says whether a segment can have a row that is within the bounds of times.
@@ -78,17 +134,54 @@ func (b *scanBounds) mayHold(seg *segment) bool {
 	return true
 }
 
-// read gives those rows of a segment that are in the scope, and can be within the bounds.
-// It gives nil for none.
-func (s *scan) read(x *execution, at int, bounds scanBounds) (*batch, error) {
+// read gives those rows of some segments that are in the scope, and can be within the
+// bounds. It gives nil for none.
+func (s *scan) read(x *execution, p scanPart, bounds scanBounds) (*batch, error) {
 	if err := x.stopped(); err != nil {
 		return nil, err
 	}
-	seg := &s.table.segments[at]
-	if !bounds.mayHold(seg) {
+	var pieces []scanPiece
+	n := 0
+	for at := p.from; at < p.to; at++ {
+		seg := &s.table.segments[at]
+		if !bounds.mayHold(seg) {
+			continue
+		}
+		sel, all := s.choose(x, at, bounds)
+		switch {
+		case all:
+			n += seg.n
+		case len(sel) == 0:
+			continue
+		default:
+			n += len(sel)
+		}
+		pieces = append(pieces, scanPiece{seg, sel, all})
+	}
+	if n == 0 {
 		return nil, nil
 	}
-	sel, all := windowOf(x.scope).rows(s.table, seg)
+	b := &batch{n: n, cols: make([]*vector, len(s.cols))}
+	for i := range s.cols {
+		if s.need[i] {
+			b.cols[i] = columnOf(pieces, i, n)
+		}
+	}
+	return b, nil
+}
+
+// choose gives which rows of a segment are in the scope, and can be within the bounds. It
+// says whether all are.
+func (s *scan) choose(x *execution, at int, bounds scanBounds) (sel []int32, all bool) {
+	seg := &s.table.segments[at]
+	sel, all = windowOf(x.scope).rows(s.table, seg)
+	switch set := bounds.chosen; {
+	case set == nil:
+	case all:
+		sel, all = set.list(at), false
+	default:
+		sel = slices.DeleteFunc(sel, func(row int32) bool { return !set.has(at, row) })
+	}
 	for _, t := range bounds.texts {
 		if !all && len(sel) < seg.n/16 {
 			break // the filter has little left to do
@@ -99,23 +192,77 @@ func (s *scan) read(x *execution, at int, bounds scanBounds) (*batch, error) {
 			sel = inBoth(sel, can)
 		}
 	}
-	if !all && len(sel) == 0 {
-		return nil, nil
+	return sel, all
+}
+
+// scanPiece is what is read of a segment.
+type scanPiece struct {
+	of  *segment
+	sel []int32
+	all bool
+}
+
+// rows calls with each row of the segment that is read, in order.
+func (p *scanPiece) rows(take func(row int)) {
+	if p.all {
+		for row := range p.of.n {
+			take(row)
+		}
+		return
 	}
-	b := &batch{n: seg.n, cols: make([]*vector, len(s.cols))}
-	if !all {
-		b.n = len(sel)
+	for _, row := range p.sel {
+		take(int(row))
 	}
-	for i, c := range seg.cols {
-		switch {
-		case !s.need[i]:
-		case all:
-			b.cols[i] = c
-		default:
-			b.cols[i] = c.gather(sel)
+}
+
+// columnOf gives a column of n rows of some pieces as one vector.
+func columnOf(pieces []scanPiece, i, n int) *vector {
+	first := pieces[0].of.cols[i]
+	if len(pieces) == 1 {
+		if pieces[0].all {
+			return first.unpacked()
+		}
+		return first.gather(pieces[0].sel)
+	}
+	isText, isInt := true, true
+	for at := range pieces {
+		v := pieces[at].of.cols[i]
+		plain := v.isFlat() && v.nulls == nil && v.vals == nil && v.reals == nil
+		isText, isInt = isText && plain && v.ints == nil, isInt && plain && v.ints != nil
+	}
+	switch {
+	case isText:
+		out := &vector{typ: first.typ, n: n, strs: make([]string, 0, n)}
+		for at := range pieces {
+			if v := pieces[at].of.cols[i]; v.packed != nil {
+				pieces[at].rows(func(row int) { out.strs = append(out.strs, v.packed.at(row)) })
+			} else {
+				pieces[at].rows(func(row int) { out.strs = append(out.strs, v.strs[row]) })
+			}
+		}
+		return out
+	case isInt:
+		out := &vector{typ: first.typ, n: n, ints: make([]int64, 0, n)}
+		within, known := timeRange{min: math.MaxInt64, max: math.MinInt64}, true
+		for at := range pieces {
+			v := pieces[at].of.cols[i]
+			pieces[at].rows(func(row int) { out.ints = append(out.ints, v.ints[row]) })
+			if known = known && v.within != nil; known {
+				within.min, within.max = min(within.min, v.within.min), max(within.max, v.within.max)
+			}
+		}
+		if known {
+			out.within = &within
+		}
+		return out
+	}
+	parts := make([]*vector, len(pieces))
+	for at := range pieces {
+		if parts[at] = pieces[at].of.cols[i].unpacked(); !pieces[at].all {
+			parts[at] = parts[at].gather(pieces[at].sel)
 		}
 	}
-	return b, nil
+	return inOneVector(parts)
 }
 
 // inBoth gives what two ordered lists of rows have in common, in the place of the first.

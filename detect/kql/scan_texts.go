@@ -14,8 +14,9 @@ type textBound struct {
 }
 
 type textCondition struct {
-	at   int // the column
-	expr *applyExpr
+	at    int // the column
+	expr  *applyExpr
+	lasts bool // it is a function whose answers are kept: only an index is asked for it
 }
 
 // textBounds finds what conditions want of texts that must all hold.
@@ -51,17 +52,21 @@ func (s *scan) oneOf(e expr) (list []textCondition, ok bool) {
 		return s.oneOf(ap.args[1])
 	}
 	// What is dearer, or reads a table, is left to the filter: it asks for the texts of
-	// those rows alone that come to it.
+	// those rows alone that come to it. But what lasts is asked of each text once.
 	isIn := ap.items != nil && (ap.items.op == "in" || ap.items.op == "in~")
-	if !isIn && ap.op != "==" || ap.readsTable {
+	lasts := ap.lasting != ""
+	if !isIn && ap.op != "==" && !lasts || ap.readsTable {
 		return nil, false
 	}
-	of := onlyColumn(ap.args)
+	of := ap.of
+	if !lasts {
+		of = onlyColumn(ap.args)
+	}
 	if of == nil || of.col.typ != String {
 		return nil, false
 	}
 	at := slices.Index(s.cols, of.col)
-	return []textCondition{{at, ap}}, at >= 0
+	return []textCondition{{at, ap, lasts}}, at >= 0
 }
 
 // onlyColumn returns the column that one of the arguments is, if the others are constants.
@@ -89,11 +94,15 @@ func (t *textBound) note(s *scan) string {
 			names = append(names, name)
 		}
 	}
-	return "rows are chosen by the texts in " + strings.Join(names, " or ")
+	note := "rows are chosen by the texts in " + strings.Join(names, " or ")
+	if slices.ContainsFunc(t.oneOf, func(c textCondition) bool { return c.lasts }) {
+		note += ", once the table is asked often"
+	}
+	return note
 }
 
-// holdsFor is under what once keeps for which elements of a dictionary a condition holds.
-type holdsFor struct {
+// holdsKey is under what once keeps for which elements of a dictionary a condition holds.
+type holdsKey struct {
 	expr *applyExpr
 	dict *dictionary
 }
@@ -102,11 +111,15 @@ type holdsFor struct {
 // that are read, for a condition to be asked for all of them.
 const maxElements = 4
 
+// rowsPerElement is how many rows must be read for each element of a dictionary, for a
+// function to be asked for all of them.
+const rowsPerElement = 32
+
 // holds gives for which elements of the dictionary of a segment's column the condition
 // holds. It gives nil if asking for all of them is not worth it for the rows that are read,
 // or there is no room to keep it.
 func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool {
-	return once(x, holdsFor{c.expr, v.dict}, func() []bool {
+	return once(x, holdsKey{c.expr, v.dict}, func() []bool {
 		last := v // of the vectors that have the dictionary, the one that knows most of it
 		for i := range s.table.segments {
 			if w := s.table.segments[i].cols[c.at]; w.dict == v.dict && w.distinct() > last.distinct() {
@@ -121,29 +134,74 @@ func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool
 		if err := held.add(int64(n)); err != nil {
 			panic(runFailure{err})
 		}
-		list := make([]bool, n)
+		list := make([]bool, 0, n)
 		for from := 0; from < n; from += chunkRows {
-			part := *last
-			part.n, part.codes, part.wide = min(n-from, chunkRows), nil, make([]uint32, min(n-from, chunkRows))
-			for i := range part.wide {
-				part.wide[i] = uint32(from + i)
+			part := make([]uint32, min(n-from, chunkRows))
+			for i := range part {
+				part[i] = uint32(from + i)
 			}
-			b := &batch{n: part.n, cols: make([]*vector, len(s.cols)), memo: make(map[*applyExpr]*vector)}
-			b.cols[c.at] = &part
-			got := c.expr.eval(x, b)
-			for i := range part.n {
-				list[from+i] = isTrueAt(got, i)
-			}
+			list = append(list, c.holdsFor(x, s, last, part)...)
 		}
 		return list
 	})
+}
+
+// holdsFor gives for which of some elements of the dictionary of a vector the condition holds.
+func (c *textCondition) holdsFor(x *execution, s *scan, v *vector, elements []uint32) []bool {
+	part := *v
+	part.n, part.codes, part.wide = len(elements), nil, elements
+	b := &batch{n: part.n, cols: make([]*vector, len(s.cols)), memo: make(map[*applyExpr]*vector)}
+	b.cols[c.at] = &part
+	got := c.expr.eval(x, b)
+	list := make([]bool, part.n)
+	for i := range list {
+		list[i] = isTrueAt(got, i)
+	}
+	return list
+}
+
+// find finds by the indexes of the table which rows of its segments, from one up to
+// another, can pass. It reports false if there are none of the columns, and nil if most can
+// pass. rows is how many the scan reads, at most.
+func (t *textBound) find(x *execution, s *scan, from, to, rows int) (set *rowSet, ok bool) {
+	indexes := make([]*textIndex, len(t.oneOf))
+	for i, c := range t.oneOf {
+		indexes[i] = s.table.textIndex(c.at)
+	}
+	if slices.Contains(indexes, nil) {
+		return nil, false
+	}
+	words := (to - from) * segmentWords
+	if x.within((x.all().held.Load()+8*int64(words))*shareOfAnswers) != nil {
+		return nil, false
+	}
+	set = &rowSet{first: from, bits: make([]uint64, words)}
+	first, end := uint32(from*chunkRows), uint32(to*chunkRows)
+	n := 0
+	for i, ix := range indexes {
+		codes, known := ix.codes(x, s, &t.oneOf[i], rows)
+		if !known {
+			return nil, false
+		}
+		for _, code := range codes {
+			list := ix.between(code, first, end)
+			if n += len(list); n > rows {
+				return nil, true
+			}
+			set.add(list)
+		}
+	}
+	if set.measure(); set.n > rows/2 {
+		return nil, true
+	}
+	return set, true
 }
 
 // choose gives which of a segment's rows can pass. It reports false if choosing is not
 // worth it: most can, or it is not known. rows is how many the scan reads, at most.
 func (t *textBound) choose(x *execution, s *scan, seg *segment, rows int) (sel []int32, ok bool) {
 	for _, c := range t.oneOf {
-		if v := seg.cols[c.at]; v.dict == nil || v.codes == nil && v.wide == nil {
+		if v := seg.cols[c.at]; c.lasts || v.dict == nil || v.codes == nil && v.wide == nil {
 			return nil, false
 		}
 	}

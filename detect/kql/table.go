@@ -15,6 +15,7 @@ type Table struct {
 	// TimeGenerated, and when the workspace got the row.
 	generated, received int
 	leftOut             leftOut
+	indexes             *textIndexes
 
 	warnings  []string   // of the query that it is the result of
 	rendering *Rendering // that the query asks for, or nil
@@ -108,6 +109,7 @@ func newTable(name string, schema Schema, cols []*vector, rows int) *Table {
 
 // finish learns from the segments what the table must know of itself.
 func (t *Table) finish() {
+	t.indexes = new(textIndexes)
 	t.generated, t.received = timeColumn(t.schema, generatedColumn), timeColumn(t.schema, receivedColumn)
 	for i := range t.segments {
 		s := &t.segments[i]

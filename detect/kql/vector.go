@@ -17,12 +17,44 @@ type vector struct {
 	codes    []uint16
 	wide     []uint32 // codes of a dictionary that is too large for the others
 	dict     *dictionary
-	within   *timeRange // where all elements are, if that is known and none is null
-	nulls    []bool     // nil when nothing is null
-	ints     []int64    // Bool, DateTime, Int, Long, TimeSpan
-	reals    []float64  // Real
-	strs     []string   // String; and JSON of a Dynamic as it was read, "" for null
-	vals     []Value    // GUID, Decimal, and Dynamic unless it has strs
+	within   *timeRange   // where all elements are, if that is known and none is null
+	nulls    []bool       // nil when nothing is null
+	ints     []int64      // Bool, DateTime, Int, Long, TimeSpan
+	reals    []float64    // Real
+	strs     []string     // String; and JSON of a Dynamic as it was read, "" for null
+	vals     []Value      // GUID, Decimal, and Dynamic unless it has strs
+	packed   *packedTexts // in a table, instead of strs
+}
+
+// packedTexts lie one after the other. A segment of a table has them so where
+// hardly any text repeats another: a string for each would take more, and have the garbage
+// collector look at it again and again. What a scan gives is unpacked.
+type packedTexts struct {
+	text string
+	ends []uint32
+}
+
+func (p *packedTexts) at(row int) string {
+	from := uint32(0)
+	if row > 0 {
+		from = p.ends[row-1]
+	}
+	return p.text[from:p.ends[row]]
+}
+
+// unpacked returns the vector with a string for each text.
+func (v *vector) unpacked() *vector {
+	if v.packed == nil {
+		return v
+	}
+	out := *v
+	out.packed, out.strs = nil, make([]string, v.n)
+	from := uint32(0)
+	for row, end := range v.packed.ends {
+		out.strs[row] = v.packed.text[from:end]
+		from = end
+	}
+	return &out
 }
 
 // newVector makes a vector of n elements, all zero. None is null but for boxed
@@ -70,6 +102,8 @@ func (v *vector) isFlat() bool { return !v.constant && v.codes == nil && v.wide 
 // distinct is how many elements there are.
 func (v *vector) distinct() int {
 	switch {
+	case v.packed != nil:
+		return v.n
 	case v.vals != nil:
 		return len(v.vals)
 	case v.strs != nil:
@@ -98,6 +132,7 @@ func (v *vector) looked() *vector {
 	if !v.unread() {
 		return v
 	}
+	v = v.unpacked()
 	if v.dict != nil {
 		v = v.compact()
 	}
@@ -138,6 +173,9 @@ func (v *vector) value(row int) Value {
 	if v.nulls != nil && v.nulls[i] {
 		return Value{}
 	}
+	if v.packed != nil {
+		return v.unpackedValue(i)
+	}
 	switch v.typ {
 	case Real:
 		return realValue(v.reals[i])
@@ -150,6 +188,18 @@ func (v *vector) value(row int) Value {
 		return parsedJSON(Value{kind: kindJSON, s: v.strs[i]})
 	}
 	return Value{kind: v.typ, n: v.ints[i]}
+}
+
+// unpackedValue is value for texts that are packed.
+func (v *vector) unpackedValue(row int) Value {
+	text := v.packed.at(row)
+	switch {
+	case v.typ == String:
+		return stringValue(text)
+	case text == "":
+		return Value{}
+	}
+	return parsedJSON(Value{kind: kindJSON, s: text})
 }
 
 func (v *vector) setNull(i int) {
@@ -219,6 +269,15 @@ func (v *vector) choose(sel []int32) *vector {
 }
 
 func (v *vector) gatherEach(sel []int32) *vector {
+	if v.packed != nil {
+		out := &vector{typ: v.typ, n: len(sel), strs: make([]string, len(sel))}
+		for to, from := range sel {
+			if from >= 0 {
+				out.strs[to] = v.packed.at(int(from))
+			}
+		}
+		return out
+	}
 	if v.unread() {
 		out := &vector{typ: Dynamic, n: len(sel), strs: make([]string, len(sel))}
 		for to, from := range sel {
@@ -281,7 +340,8 @@ func (v *vector) gatherCodes(sel []int32) *vector {
 
 // slice returns rows from up to, without copying them.
 func (v *vector) slice(from, to int) *vector {
-	s := *v
+	s := *v.unpacked()
+	v = &s
 	s.n = to - from
 	switch {
 	case v.constant:
@@ -319,10 +379,103 @@ func (v *vector) flat() *vector {
 	return out
 }
 
+// inOneVector puts the rows of some vectors of a table's column together. Rows that share elements
+// go on doing so.
+func inOneVector(parts []*vector) *vector {
+	first := parts[0]
+	oneDictionary, oneElement, someShared, canShare := true, true, false, true
+	for _, v := range parts {
+		oneDictionary = oneDictionary && v.dict != nil && v.dict == first.dict && (v.codes != nil || v.wide != nil)
+		oneElement = oneElement && v.constant && sameElement(v, first)
+		someShared = someShared || v.codes != nil
+		canShare = canShare && v.dict == nil && v.strs != nil && v.wide == nil && !v.constant
+	}
+	switch {
+	case oneDictionary:
+		return joinCodes(parts)
+	case oneElement:
+		out := *first
+		out.n = 0
+		for _, v := range parts {
+			out.n += v.n
+		}
+		return &out
+	case someShared && canShare:
+		return joinTexts(parts)
+	}
+	out := &vector{typ: first.typ}
+	for _, v := range parts {
+		out.appendVector(v)
+	}
+	return out
+}
+
+// sameElement says whether the first elements of two vectors are the same text, or both null.
+func sameElement(a, b *vector) bool {
+	x, y := a.value(0), b.value(0)
+	return x.kind == y.kind && (x.IsNull() || x.kind == String && x.s == y.s)
+}
+
+// joinCodes is inOneVector for vectors that have one dictionary.
+func joinCodes(parts []*vector) *vector {
+	out := *parts[0]
+	out.n, out.codes, out.wide = 0, nil, nil
+	isWide := false
+	for _, v := range parts {
+		out.n += v.n
+		isWide = isWide || v.codes == nil
+		if v.distinct() > out.distinct() { // it knows more of the dictionary
+			out.strs, out.vals, out.ints, out.reals, out.nulls = v.strs, v.vals, v.ints, v.reals, v.nulls
+		}
+	}
+	if !isWide {
+		out.codes = make([]uint16, 0, out.n)
+		for _, v := range parts {
+			out.codes = append(out.codes, v.codes...)
+		}
+		return &out
+	}
+	out.wide = make([]uint32, 0, out.n)
+	for _, v := range parts {
+		for row := range v.n {
+			out.wide = append(out.wide, v.code(row))
+		}
+	}
+	return &out
+}
+
+// joinTexts is inOneVector for vectors of texts, or of JSON that nobody has looked into, in some of
+// which rows share them. Of what several have there is one in the vector that it gives.
+func joinTexts(parts []*vector) *vector {
+	out := &vector{typ: parts[0].typ}
+	known := make(map[string]uint16)
+	for _, v := range parts {
+		codes := make([]uint16, len(v.strs))
+		for i, text := range v.strs {
+			code, ok := known[text]
+			if !ok {
+				code = uint16(len(out.strs))
+				known[text] = code
+				out.strs = append(out.strs, text)
+			}
+			codes[i] = code
+		}
+		if v.codes == nil {
+			out.codes = append(out.codes, codes...)
+		}
+		for _, code := range v.codes {
+			out.codes = append(out.codes, codes[code])
+		}
+	}
+	out.n = len(out.codes)
+	return out
+}
+
 // appendVector adds all rows of w, which is of the same type. Where there is
 // JSON on both sides that nobody has looked into, it stays so.
 func (v *vector) appendVector(w *vector) {
 	v.within = nil
+	w = w.unpacked()
 	if v.n == 0 && w.unread() {
 		v.vals, v.strs = nil, v.strs[:0:0]
 	} else if v.n > 0 && v.unread() != w.unread() {
