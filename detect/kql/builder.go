@@ -2,6 +2,7 @@ package kql
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -387,8 +388,9 @@ type textBuilder struct {
 	codes    []uint16
 	distinct []string
 	ids      []uint32 // of the distinct ones in the lexicon, noID for those it has not
-	codeOf   map[string]uint16
-	lexicon  lexicon // of all segments
+	codeOf   map[string]uint16 // of those that the lexicon has not
+	lexicon  lexicon           // of all segments
+	segment  uint32            // which this one is to the lexicon, less one
 
 	apart bool   // the texts lie one after the other, and not by their codes
 	bytes []byte // all of them
@@ -422,22 +424,41 @@ func (b *textBuilder) add(text []byte) {
 		b.keep(text)
 		return
 	}
-	code, ok := b.codeOf[string(text)]
-	if !ok {
-		if len(b.distinct) == maxDistinct && !b.lexicon.goOn(b.ids, len(b.codes)) {
-			b.separate()
-			b.add(text)
+	id, known := b.lexicon.codeOf[string(text)]
+	if known {
+		if p := b.lexicon.places[id]; p.segment == b.segment+1 {
+			b.codes = append(b.codes, p.code)
 			return
 		}
-		if b.codeOf == nil {
-			b.codeOf = make(map[string]uint16)
-		}
-		s, id := b.lexicon.find(text)
-		code = uint16(len(b.distinct))
-		b.distinct, b.ids = append(b.distinct, s), append(b.ids, id)
-		b.codeOf[s] = code
+	} else if code, ok := b.codeOf[string(text)]; ok {
+		b.codes = append(b.codes, code)
+		return
 	}
-	b.codes = append(b.codes, code)
+	if len(b.distinct) == maxDistinct && !b.lexicon.goOn(b.ids, len(b.codes)) {
+		b.separate()
+		b.add(text)
+		return
+	}
+	if known {
+		b.codes = append(b.codes, b.number(b.lexicon.texts[id], id))
+	} else {
+		b.codes = append(b.codes, b.number(string(text), noID))
+	}
+}
+
+// number gives a text its number in the segment.
+func (b *textBuilder) number(text string, id uint32) uint16 {
+	code := uint16(len(b.distinct))
+	b.distinct, b.ids = append(b.distinct, text), append(b.ids, id)
+	if id != noID {
+		b.lexicon.places[id] = place{b.segment + 1, code}
+		return code
+	}
+	if b.codeOf == nil {
+		b.codeOf = make(map[string]uint16)
+	}
+	b.codeOf[text] = code
+	return code
 }
 
 // keep adds a text to those that lie one after the other.
@@ -459,6 +480,7 @@ func (b *textBuilder) forget() {
 	clear(b.distinct)
 	b.codes, b.distinct, b.ids = b.codes[:0], b.distinct[:0], b.ids[:0]
 	clear(b.codeOf)
+	b.segment++
 }
 
 func (b *textBuilder) at(row int) string {
@@ -520,15 +542,14 @@ func (b *textBuilder) pick(sel []int32) {
 	b.codes = moved(b.codes, sel)
 	b.distinct, b.ids = nil, nil
 	clear(b.codeOf)
+	b.segment++
+	const none = -1
+	again := slices.Repeat([]int32{none}, len(old))
 	for row, code := range b.codes {
-		text := old[code]
-		again, ok := b.codeOf[text]
-		if !ok {
-			again = uint16(len(b.distinct))
-			b.distinct, b.ids = append(b.distinct, text), append(b.ids, ids[code])
-			b.codeOf[text] = again
+		if again[code] == none {
+			again[code] = int32(b.number(old[code], ids[code]))
 		}
-		b.codes[row] = again
+		b.codes[row] = uint16(again[code])
 	}
 }
 

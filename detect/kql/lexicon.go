@@ -7,6 +7,7 @@ import "math"
 type lexicon struct {
 	texts  []string
 	codeOf map[string]uint32
+	places []place // of the texts, in the segment that came to each last
 	bytes  int
 	of     *dictionary
 	sealed []*vector // those that have its codes
@@ -14,6 +15,12 @@ type lexicon struct {
 	trial  trial
 	misses uint // trials in a row that came to nothing
 
+}
+
+// place is which of the distinct texts of a segment a text is. Segments count from one.
+type place struct {
+	segment uint32
+	code    uint16
 }
 
 // trial is about segments with very many texts. The first ones are numbered to see
@@ -37,14 +44,6 @@ const (
 )
 
 const noID = math.MaxUint32
-
-// find returns a text as a string, and its number.
-func (l *lexicon) find(text []byte) (string, uint32) {
-	if id, ok := l.codeOf[string(text)]; ok {
-		return l.texts[id], id
-	}
-	return string(text), noID
-}
 
 // proven says that very many texts of a segment are worth their numbers.
 func (t *trial) proven() bool {
@@ -86,7 +85,7 @@ func (l *lexicon) add(texts []string, ids []uint32) {
 			l.codeOf = make(map[string]uint32)
 		}
 		ids[i] = uint32(len(l.texts))
-		l.texts = append(l.texts, texts[i])
+		l.texts, l.places = append(l.texts, texts[i]), append(l.places, place{})
 		l.codeOf[texts[i]] = ids[i]
 		l.bytes += len(texts[i])
 	}
@@ -159,7 +158,7 @@ func (l *lexicon) undo() {
 		delete(l.codeOf, text)
 	}
 	clear(l.texts[l.trial.texts:])
-	l.texts, l.bytes = l.texts[:l.trial.texts], l.trial.bytes
+	l.texts, l.places, l.bytes = l.texts[:l.trial.texts], l.places[:l.trial.texts], l.trial.bytes
 	l.trial = trial{}
 }
 
