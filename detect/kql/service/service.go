@@ -5,6 +5,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,7 +123,7 @@ func (s *Service) Do(req *http.Request) (*http.Response, error) {
 	var limit *kql.LimitError
 	switch {
 	case err == nil:
-		return respond(req, http.StatusOK, encodeAnswer(table, maxAnswerRows))
+		return respondTable(req, table, maxAnswerRows)
 	case errors.As(err, &queryError):
 		return badArgument(req, failureOf(queryError))
 	case errors.As(err, &limit):
@@ -187,15 +188,86 @@ func answer(req *http.Request, status int, f failure) (*http.Response, error) {
 }
 
 func respond(req *http.Request, status int, body []byte) (*http.Response, error) {
+	return response(req, status, io.NopCloser(bytes.NewReader(body)), int64(len(body))), nil
+}
+
+// manyCells is how many cells an answer has that is written while it is read. What is
+// smaller is written at once.
+const manyCells = 10_000
+
+// respondTable answers with a result, of each table up to a number of rows.
+func respondTable(req *http.Request, t *kql.Table, maxRows int) (*http.Response, error) {
+	if t.Rows()*len(t.Schema()) < manyCells && len(t.Others()) == 0 {
+		w := answerWriter{}
+		if err := w.answer(t, maxRows); err != nil {
+			return nil, err
+		}
+		return respond(req, http.StatusOK, w.out)
+	}
+	body := &pieces{made: make(chan []byte, 4), closed: make(chan struct{})}
+	go func() {
+		defer close(body.made)
+		defer func() {
+			if failed := recover(); failed != nil {
+				body.err = fmt.Errorf("query service: write the answer: %v", failed)
+			}
+		}()
+		w := answerWriter{to: body}
+		_ = w.answer(t, maxRows) // its error is that nobody reads any more
+	}()
+	return response(req, http.StatusOK, body, -1), nil
+}
+
+// pieces are an answer that is written while it is read. Unlike a pipe they let the writer
+// go ahead of the reader.
+type pieces struct {
+	made   chan []byte
+	closed chan struct{}
+	close  sync.Once
+	rest   []byte
+	err    error // of the writer, once made is closed
+}
+
+// write hands over a piece. It reports false if nobody reads any more.
+func (p *pieces) write(piece []byte) bool {
+	select {
+	case p.made <- piece:
+		return true
+	case <-p.closed:
+		return false
+	}
+}
+
+// Read implements io.Reader.
+func (p *pieces) Read(to []byte) (int, error) {
+	for len(p.rest) == 0 {
+		piece, ok := <-p.made
+		if !ok {
+			return 0, cmp.Or(p.err, io.EOF)
+		}
+		p.rest = piece
+	}
+	n := copy(to, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (p *pieces) Close() error {
+	p.close.Do(func() { close(p.closed) })
+	return nil
+}
+
+func response(req *http.Request, status int, body io.ReadCloser, length int64) *http.Response {
 	return &http.Response{
 		Status:     strconv.Itoa(status) + " " + http.StatusText(status),
 		StatusCode: status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}},
-		Body:          io.NopCloser(bytes.NewReader(body)),
-		ContentLength: int64(len(body)),
+		Body:          body,
+		ContentLength: length,
 		Request:       req,
-	}, nil
+	}
 }
 
 // parseTimespan reads an ISO 8601 interval: start/end, start/duration,
@@ -253,24 +325,49 @@ func parseISODuration(text string) (time.Duration, bool) {
 	return time.Duration(total), total < math.MaxInt64
 }
 
-// encodeAnswer writes a result as the service does, up to a number of rows. A
-// dynamic is a string of JSON, a datetime ISO 8601, and a real that is no
-// number its name.
-func encodeAnswer(t *kql.Table, maxRows int) []byte {
-	out := appendTable([]byte(`{"tables":[`), t, maxRows)
-	for _, other := range t.Others() {
-		out = appendTable(append(out, ','), other, maxRows)
-	}
-	out = append(out, ']')
-	if t.Rows() > maxRows {
-		out = fmt.Appendf(out, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
-	}
-	return append(out, '}')
+// answerWriter writes a result as the service does. A dynamic is a string of JSON, a
+// datetime ISO 8601, and a real that is no number its name.
+type answerWriter struct {
+	out []byte  // what is not written yet
+	to  *pieces // nil if all of it is to stay in out
 }
 
-// appendTable writes a table with its columns and rows.
-func appendTable(out []byte, t *kql.Table, maxRows int) []byte {
-	out = appendString(append(out, `{"name":`...), t.Name())
+// enoughBytes is how much is written at once.
+const enoughBytes = 64 << 10
+
+func (w *answerWriter) answer(t *kql.Table, maxRows int) error {
+	w.out = append(w.out, `{"tables":[`...)
+	for i, table := range append([]*kql.Table{t}, t.Others()...) {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		if err := w.table(table, maxRows); err != nil {
+			return err
+		}
+	}
+	w.out = append(w.out, ']')
+	if t.Rows() > maxRows {
+		w.out = fmt.Appendf(w.out, `,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The results of this query exceed the set limit of %d records."}]}`, maxRows)
+	}
+	w.out = append(w.out, '}')
+	return w.flush()
+}
+
+// flush writes what there is.
+func (w *answerWriter) flush() error {
+	if w.to == nil {
+		return nil
+	}
+	if !w.to.write(w.out) {
+		return io.ErrClosedPipe
+	}
+	w.out = make([]byte, 0, enoughBytes+enoughBytes/8)
+	return nil
+}
+
+// table writes a table with its columns and rows.
+func (w *answerWriter) table(t *kql.Table, maxRows int) error {
+	out := appendString(append(w.out, `{"name":`...), t.Name())
 	out = append(out, `,"columns":[`...)
 	schema := t.Schema()
 	for i, c := range schema {
@@ -293,9 +390,16 @@ func appendTable(out []byte, t *kql.Table, maxRows int) []byte {
 			}
 			out = appendCell(out, c.Type, t.Value(row, col))
 		}
-		out = append(out, ']')
+		if out = append(out, ']'); len(out) >= enoughBytes {
+			w.out = out
+			if err := w.flush(); err != nil {
+				return err
+			}
+			out = w.out
+		}
 	}
-	return append(out, `]}`...)
+	w.out = append(out, `]}`...)
+	return nil
 }
 
 func appendCell(out []byte, t kql.Type, v kql.Value) []byte {

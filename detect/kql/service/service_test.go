@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -318,6 +320,55 @@ func TestServiceReadError(t *testing.T) {
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// encodeAnswer gives all of an answer.
+func encodeAnswer(t *kql.Table, maxRows int) []byte {
+	var w answerWriter
+	if err := w.answer(t, maxRows); err != nil {
+		panic(err) // nothing is written anywhere
+	}
+	return w.out
+}
+
+// A long answer is written while it is read, and no longer than somebody reads.
+func TestServiceWritesWhileRead(t *testing.T) {
+	t.Parallel()
+	const query = `range x from 1 to 20000 step 1 | extend s = strcat("row ", x, "\n"), d = pack("x", x)`
+	out, err := kql.Run(t.Context(), query, kql.NewDatabase(), kql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(encodeAnswer(out, maxAnswerRows))
+	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
+		for _, read := range []int64{0, 1, 100_000, math.MaxInt64} {
+			response, err := respondTable(httptest.NewRequest(http.MethodPost, queryURL, nil), out, maxAnswerRows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(io.LimitReader(response.Body, read))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != want[:min(read, int64(len(want)))] {
+				t.Errorf("of %d bytes %d are read, and are not those of the answer", read, len(got))
+			}
+			if err := response.Body.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	response, err := respondTable(httptest.NewRequest(http.MethodPost, queryURL, nil), out, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(encodeAnswer(out, 3)), string(cut)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
 
 // A query that gives several tables is answered with all of them.
 func TestServiceAnswersSeveralTables(t *testing.T) {
