@@ -54,7 +54,9 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		b.assessAddress(f, c, ip, subjects)
 	}
 	b.assessBrought(f, c, *a)
-	c.Timeline = timeline(around)
+	if !b.onlyWhether { // else it is asked only what there is to say
+		c.Timeline = timeline(around)
+	}
 	if _, unknown := missing[aftermath]; !unknown && len(subjects) > 0 {
 		c.Asked = asked
 	}

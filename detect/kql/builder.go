@@ -387,7 +387,7 @@ func realsOf(bits []int64) []float64 {
 type textBuilder struct {
 	codes    []uint16
 	distinct []string
-	ids      []uint32 // of the distinct ones in the lexicon, noID for those it has not
+	ids      []uint32          // of the distinct ones in the lexicon, noID for those it has not
 	codeOf   map[string]uint16 // of those that the lexicon has not
 	lexicon  lexicon           // of all segments
 	segment  uint32            // which this one is to the lexicon, less one

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // sortNode is sort by keys; with limit it is top.
@@ -178,11 +179,41 @@ func (s *sorting) run(x *execution, emit func(*batch) error) error {
 	}
 	// Rows that are equal stay in their order. To compare them by it is faster
 	// than a stable sort.
-	slices.SortFunc(sel, func(x, y int32) int { return s.order(vecs, x, y) })
+	order := func(x, y int32) int { return s.order(vecs, x, y) }
+	if x.workers > 1 && len(sel) >= sortedAtOnce {
+		if err := all.held.add(4 * int64(all.n)); err != nil {
+			return err
+		}
+		sel = sortedInHalves(sel, order)
+	} else {
+		slices.SortFunc(sel, order)
+	}
 	if s.limit >= 0 && int64(len(sel)) > s.limit {
 		sel = sel[:s.limit]
 	}
 	return emitPicked(all, sel, emit)
+}
+
+// sortedAtOnce is how many rows are worth two goroutines.
+const sortedAtOnce = 16 << 10
+
+// sortedInHalves sorts rows on two goroutines.
+func sortedInHalves(sel []int32, order func(x, y int32) int) []int32 {
+	a, b := sel[:len(sel)/2], sel[len(sel)/2:]
+	var half sync.WaitGroup
+	half.Go(func() { slices.SortFunc(a, order) })
+	slices.SortFunc(b, order)
+	half.Wait()
+	merged := make([]int32, 0, len(sel))
+	for len(a) > 0 && len(b) > 0 {
+		from := &a
+		if order(a[0], b[0]) > 0 {
+			from = &b
+		}
+		merged = append(merged, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return append(append(merged, a...), b...)
 }
 
 // order compares two rows by the keys, and those that are equal by where they are.
