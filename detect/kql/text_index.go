@@ -14,15 +14,17 @@ import (
 // time. What does not change of the table is found once.
 type textIndexes struct {
 	mu    sync.Mutex
-	asked map[int]int // by column
-	found map[int]*textIndex
+	asked map[int]int        // by column
+	found map[int]*textIndex // by column; nil for one that can have none
+	made  int
 }
 
 // These say which tables are worth an index: those that are this large and were asked more
-// often than this.
+// often than this. An index takes four bytes for each row, so a table has no more than some.
 const (
 	indexedSegments = 16
 	indexedAsked    = 3
+	mostIndexes     = 8
 )
 
 // textIndex finds the rows of a table by the text that a column has.
@@ -52,10 +54,14 @@ func (t *Table) textIndex(column int) *textIndex {
 	if all.asked[column]++; all.asked[column] <= indexedAsked {
 		return nil
 	}
-	if _, ok := all.found[column]; !ok {
-		all.found[column] = t.newTextIndex(column)
+	ix, ok := all.found[column]
+	if !ok && all.made < mostIndexes {
+		if ix = t.newTextIndex(column); ix != nil {
+			all.made++
+		}
+		all.found[column] = ix
 	}
-	return all.found[column]
+	return ix
 }
 
 func (t *Table) newTextIndex(column int) *textIndex {

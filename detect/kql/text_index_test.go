@@ -158,6 +158,12 @@ func TestTextIndexIsWorthIt(t *testing.T) {
 			}
 		}
 	}
+	table.indexes.made = mostIndexes
+	for range indexedAsked + 1 {
+		if table.textIndex(2) != nil {
+			t.Error("a table has more indexes than it may")
+		}
+	}
 	small := logged(2)
 	for range indexedAsked + 1 {
 		if small.textIndex(1) != nil {
