@@ -141,16 +141,18 @@ func (f *filter) chosen(b *batch, sel []int32) *batch {
 }
 
 // passAll has a batch pass several filters, the first of them first. It gives nil if no
-// row passes. A column is copied for a filter that reads it, or at the end.
+// row passes. A column is copied for a filter that reads it, or at the end. So is one whose
+// texts are packed.
 func passAll(x *execution, filters []*filter, b *batch) *batch {
 	var sel []int32 // rows of b, unless all passed so far
 	left := b
 	for _, f := range filters {
-		if sel != nil {
-			for _, at := range f.reads {
-				if left.cols[at] == nil {
-					left.cols[at] = b.cols[at].choose(sel)
-				}
+		for _, at := range f.reads {
+			switch c := left.cols[at]; {
+			case c == nil:
+				left.cols[at] = b.cols[at].choose(sel)
+			case c.packed != nil:
+				left.cols[at] = c.unpacked()
 			}
 		}
 		chosen := trueRows(f.predicate.eval(x, left))
@@ -179,6 +181,7 @@ func passAll(x *execution, filters []*filter, b *batch) *batch {
 		left = next
 	}
 	if sel == nil {
+		b.unpack()
 		return b
 	}
 	for at, needed := range filters[len(filters)-1].need {

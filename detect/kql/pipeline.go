@@ -67,12 +67,17 @@ func runStages(top stage, x *execution, emit func(*batch) error) error {
 		}
 		stages = append(stages, below.(stage))
 	}
+	// A filter unpacks what it reads, and what it gives.
+	_, isFilter := stages[len(stages)-1].(*filter)
 	bounds, parts := s.boundsOf(x, stages)
 	defer bounds.held.free()
 	read := func(at int, emit func(*batch) error) error {
 		b, err := s.read(x, parts[at], bounds)
 		if b == nil {
 			return err
+		}
+		if !isFilter {
+			b.unpack()
 		}
 		take, _ := chain(top, x, emit)
 		return take(b)

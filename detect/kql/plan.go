@@ -26,6 +26,16 @@ type batch struct {
 	memo map[*applyExpr]*vector
 }
 
+// unpack gives the columns that have packed texts a string for each. Only a scan makes
+// such batches, for whoever takes them alone.
+func (b *batch) unpack() {
+	for i, c := range b.cols {
+		if c != nil && c.packed != nil {
+			b.cols[i] = c.unpacked()
+		}
+	}
+}
+
 // size is about how many bytes the rows take when they are copied.
 func (b *batch) size() (size int64) {
 	for _, c := range b.cols {

@@ -40,6 +40,7 @@ func (s *scan) run(x *execution, emit func(*batch) error) error {
 	for at := range s.table.segments {
 		b, err := s.read(x, scanPart{at, at + 1}, scanBounds{})
 		if b != nil {
+			b.unpack()
 			err = emit(b)
 		}
 		if err != nil {
@@ -135,7 +136,7 @@ func (b *scanBounds) mayHold(seg *segment) bool {
 }
 
 // read gives those rows of some segments that are in the scope, and can be within the
-// bounds. It gives nil for none.
+// bounds. It gives nil for none. Texts may be packed.
 func (s *scan) read(x *execution, p scanPart, bounds scanBounds) (*batch, error) {
 	if err := x.stopped(); err != nil {
 		return nil, err
@@ -220,7 +221,7 @@ func columnOf(pieces []scanPiece, i, n int) *vector {
 	first := pieces[0].of.cols[i]
 	if len(pieces) == 1 {
 		if pieces[0].all {
-			return first.unpacked()
+			return first
 		}
 		return first.gather(pieces[0].sel)
 	}

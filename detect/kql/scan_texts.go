@@ -54,7 +54,7 @@ func (s *scan) oneOf(e expr) (list []textCondition, ok bool) {
 	// What is dearer, or reads a table, is left to the filter: it asks for the texts of
 	// those rows alone that come to it. But what lasts is asked of each text once.
 	isIn := ap.items != nil && (ap.items.op == "in" || ap.items.op == "in~")
-	lasts := ap.lasting != ""
+	lasts := ap.lasting != "" && !isIn && ap.op != "=="
 	if !isIn && ap.op != "==" && !lasts || ap.readsTable {
 		return nil, false
 	}
