@@ -70,6 +70,7 @@ func (s *scan) boundsOf(x *execution, stages []stage) (bounds scanBounds, parts 
 	w := windowOf(x.scope)
 	for i := range s.table.segments {
 		seg := &s.table.segments[i]
+		// Where all times are null, the least of them is after the greatest.
 		if bounds.mayHold(seg) && (s.table.generated < 0 || seg.times.hasNull || seg.times.max >= w.from && seg.times.min < w.to) {
 			bounds.rows += seg.n
 			parts = append(parts, scanPart{i, i + 1})

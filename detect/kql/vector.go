@@ -26,9 +26,9 @@ type vector struct {
 	packed   *packedTexts // in a table, instead of strs
 }
 
-// packedTexts lie one after the other. A segment of a table has them so where
-// hardly any text repeats another: a string for each would take more, and have the garbage
-// collector look at it again and again. What a scan gives is unpacked.
+// packedTexts lie one after the other. A segment of a table has them so where hardly any
+// text repeats another: a string for each would take more, and have the garbage collector
+// look at it again and again. Only a scan meets them, and the filters right above it.
 type packedTexts struct {
 	text string
 	ends []uint32
@@ -338,7 +338,7 @@ func (v *vector) gatherCodes(sel []int32) *vector {
 	return out // without codes where each row has its own, as they came in order
 }
 
-// slice returns rows from up to, without copying them.
+// slice returns rows from up to, without copying what they have but for packed texts.
 func (v *vector) slice(from, to int) *vector {
 	s := *v.unpacked()
 	v = &s
@@ -379,8 +379,8 @@ func (v *vector) flat() *vector {
 	return out
 }
 
-// inOneVector puts the rows of some vectors of a table's column together. Rows that share elements
-// go on doing so.
+// inOneVector puts the rows of some vectors of a table's column together. Rows that share
+// elements go on doing so.
 func inOneVector(parts []*vector) *vector {
 	first := parts[0]
 	oneDictionary, oneElement, someShared, canShare := true, true, false, true
@@ -444,8 +444,8 @@ func joinCodes(parts []*vector) *vector {
 	return &out
 }
 
-// joinTexts is inOneVector for vectors of texts, or of JSON that nobody has looked into, in some of
-// which rows share them. Of what several have there is one in the vector that it gives.
+// joinTexts is inOneVector for vectors of texts, or of JSON that nobody has looked into, in
+// some of which rows share them. It gives one of what several have.
 func joinTexts(parts []*vector) *vector {
 	out := &vector{typ: parts[0].typ}
 	known := make(map[string]uint16)
