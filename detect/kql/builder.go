@@ -221,7 +221,7 @@ func (c *columnBuilder) add(v Value) {
 				c.vals[row] = parsedJSON(Value{kind: kindJSON, s: text})
 			}
 		}
-		c.text.cut(0)
+		c.text.empty()
 	}
 	switch {
 	case c.isText():
@@ -434,7 +434,7 @@ func (b *textBuilder) add(text []byte) {
 		b.codes = append(b.codes, code)
 		return
 	}
-	if len(b.distinct) == maxDistinct && !b.lexicon.goOn(b.ids, len(b.codes)) {
+	if n := len(b.distinct); n == maxDistinct && !b.lexicon.goOn(b.ids, len(b.codes)) || n > maxUsed {
 		b.separate()
 		b.add(text)
 		return
@@ -481,6 +481,12 @@ func (b *textBuilder) forget() {
 	b.codes, b.distinct, b.ids = b.codes[:0], b.distinct[:0], b.ids[:0]
 	clear(b.codeOf)
 	b.segment++
+}
+
+// empty forgets all texts of the segment.
+func (b *textBuilder) empty() {
+	b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
+	b.forget()
 }
 
 func (b *textBuilder) at(row int) string {
@@ -558,7 +564,6 @@ func (b *textBuilder) seal(v *vector) {
 	switch {
 	case b.apart:
 		b.pack(v)
-		b.bytes, b.ends, b.apart = b.bytes[:0], b.ends[:0], false
 	case len(b.distinct) == 1:
 		b.lexicon.add(b.distinct, b.ids)
 		v.strs, v.constant = []string{b.distinct[0]}, true
@@ -567,5 +572,5 @@ func (b *textBuilder) seal(v *vector) {
 		v.codes = append([]uint16(nil), b.codes...)
 	}
 	b.plain += b.lexicon.givenUp()
-	b.forget()
+	b.empty()
 }

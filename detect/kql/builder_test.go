@@ -180,3 +180,31 @@ func TestSegmentsTakeTheLeastForm(t *testing.T) {
 		}
 	}
 }
+
+// A Dynamic column whose segments turn out to hold what is no JSON text forgets the texts
+// of each.
+func TestTableBuilderBoxesEachSegment(t *testing.T) {
+	t.Parallel()
+	const segments = 20
+	b := NewTableBuilder("T", Schema{{"d", Dynamic}})
+	want := func(i int) string {
+		if i%chunkRows == chunkRows-1 {
+			return "text"
+		}
+		return fmt.Sprintf(`{"i":%d}`, i)
+	}
+	for i := range segments * chunkRows {
+		if text := want(i); text == "text" {
+			b.SetText(0, []byte(text))
+		} else {
+			b.SetJSON(0, []byte(text))
+		}
+		b.Commit()
+	}
+	table := b.Build()
+	for i := range table.Rows() {
+		if got := table.Value(i, 0).String(); got != want(i) {
+			t.Fatalf("row %d: %s, want %s", i, got, want(i))
+		}
+	}
+}
