@@ -5,7 +5,6 @@ package service
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,16 +203,17 @@ func respondTable(req *http.Request, t *kql.Table, maxRows int) (*http.Response,
 		}
 		return respond(req, http.StatusOK, w.out)
 	}
-	body := &pieces{made: make(chan []byte, 4), closed: make(chan struct{})}
+	body := &pieces{made: make(chan []byte, 4), stopped: make(chan struct{})}
+	body.unwatch = context.AfterFunc(req.Context(), func() { body.stop(req.Context().Err()) })
 	go func() {
 		defer close(body.made)
 		defer func() {
 			if failed := recover(); failed != nil {
-				body.err = fmt.Errorf("query service: write the answer: %v", failed)
+				body.stop(fmt.Errorf("query service: write the answer: %v", failed))
 			}
 		}()
 		w := answerWriter{to: body}
-		_ = w.answer(t, maxRows) // its error is that nobody reads any more
+		_ = w.answer(t, maxRows) // its error is that it was stopped
 	}()
 	return response(req, http.StatusOK, body, -1), nil
 }
@@ -221,11 +221,20 @@ func respondTable(req *http.Request, t *kql.Table, maxRows int) (*http.Response,
 // pieces are an answer that is written while it is read. Unlike a pipe they let the writer
 // go ahead of the reader.
 type pieces struct {
-	made   chan []byte
-	closed chan struct{}
-	close  sync.Once
-	rest   []byte
-	err    error // of the writer, once made is closed
+	made    chan []byte
+	rest    []byte
+	stopped chan struct{}
+	stops   sync.Once
+	why     error // it was stopped
+	unwatch func() bool
+}
+
+// stop ends the writing, and has the rest of the answer be an error.
+func (p *pieces) stop(why error) {
+	p.stops.Do(func() {
+		p.why = why
+		close(p.stopped)
+	})
 }
 
 // write hands over a piece. It reports false if nobody reads any more.
@@ -233,17 +242,27 @@ func (p *pieces) write(piece []byte) bool {
 	select {
 	case p.made <- piece:
 		return true
-	case <-p.closed:
+	case <-p.stopped:
 		return false
 	}
 }
 
 // Read implements io.Reader.
 func (p *pieces) Read(to []byte) (int, error) {
+	select {
+	case <-p.stopped:
+		return 0, p.why
+	default:
+	}
 	for len(p.rest) == 0 {
 		piece, ok := <-p.made
 		if !ok {
-			return 0, cmp.Or(p.err, io.EOF)
+			select {
+			case <-p.stopped: // which ended the writing
+				return 0, p.why
+			default:
+				return 0, io.EOF
+			}
 		}
 		p.rest = piece
 	}
@@ -254,7 +273,8 @@ func (p *pieces) Read(to []byte) (int, error) {
 
 // Close implements io.Closer.
 func (p *pieces) Close() error {
-	p.close.Do(func() { close(p.closed) })
+	p.unwatch()
+	p.stop(http.ErrBodyReadAfterClose)
 	return nil
 }
 

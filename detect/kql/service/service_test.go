@@ -357,6 +357,30 @@ func TestServiceWritesWhileRead(t *testing.T) {
 			}
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		for _, c := range []struct {
+			end  func(io.Closer) error
+			want error
+		}{
+			{io.Closer.Close, http.ErrBodyReadAfterClose},
+			{func(io.Closer) error { cancel(); synctest.Wait(); return nil }, context.Canceled},
+		} {
+			response, err := respondTable(httptest.NewRequestWithContext(ctx, http.MethodPost, queryURL, nil), out, maxAnswerRows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.CopyN(io.Discard, response.Body, 1000); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.end(response.Body); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(response.Body); !errors.Is(err, c.want) {
+				t.Errorf("reading on: %v, want %v", err, c.want)
+			}
+		}
+	})
 	response, err := respondTable(httptest.NewRequest(http.MethodPost, queryURL, nil), out, 3)
 	if err != nil {
 		t.Fatal(err)
