@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -79,23 +80,33 @@ func (s *scan) boundsOf(x *execution, stages []stage) (bounds scanBounds, parts 
 	if len(parts) == 0 {
 		return bounds, nil
 	}
-	for _, t := range s.textBounds(conditions) {
-		set, ok := t.find(x, s, parts[0].from, parts[len(parts)-1].to, bounds.rows)
+	// A function is asked for each text of its column. That is worth it for the rows that
+	// other conditions leave, if at all.
+	all := s.textBounds(conditions)
+	slices.SortStableFunc(all, func(a, b *textBound) int {
+		return cmp.Compare(boolValue(anyLasts(a.oneOf)).n, boolValue(anyLasts(b.oneOf)).n)
+	})
+	rows := bounds.rows
+	for _, t := range all {
+		set, ok := t.find(x, s, parts[0].from, parts[len(parts)-1].to, rows)
 		switch {
 		case !ok:
 			bounds.texts = append(bounds.texts, t)
+			continue
 		case set == nil: // the filter is as good
+			continue
 		case bounds.chosen == nil:
 			bounds.chosen = set
 			bounds.held.claim(8 * int64(len(set.bits)))
 		default:
 			bounds.chosen.keep(set)
 		}
+		bounds.chosen.measure()
+		rows = bounds.chosen.n
 	}
 	if bounds.chosen == nil {
 		return bounds, parts
 	}
-	bounds.chosen.measure()
 	return bounds, bounds.chosen.parts(parts, x.workers)
 }
 

@@ -39,34 +39,47 @@ func (s *scan) oneOf(e expr) (list []textCondition, ok bool) {
 	}
 	switch ap.op {
 	case "or":
-		left, ok := s.oneOf(ap.args[0])
-		if !ok {
-			return nil, false
-		}
-		right, ok := s.oneOf(ap.args[1])
-		return slices.Concat(left, right), ok
-	case "and":
 		if list, ok = s.oneOf(ap.args[0]); ok {
-			return list, true
+			var right []textCondition
+			right, ok = s.oneOf(ap.args[1])
+			list = slices.Concat(list, right)
 		}
-		return s.oneOf(ap.args[1])
+	case "and":
+		var right []textCondition
+		var also bool
+		list, ok = s.oneOf(ap.args[0])
+		if right, also = s.oneOf(ap.args[1]); also && (!ok || anyLasts(list)) {
+			list, ok = right, true
+		}
+	default:
+		list, ok = s.conditionOf(ap)
 	}
-	// What is dearer, or reads a table, is left to the filter: it asks for the texts of
-	// those rows alone that come to it. But what lasts is asked of each text once.
+	if !ok && ap.lasting != "" && ap.of != nil {
+		// It is a function, and gives the same for a text in every query.
+		at := slices.Index(s.cols, ap.of.col)
+		return []textCondition{{at, ap, true}}, at >= 0 && ap.of.col.typ == String
+	}
+	return list, ok
+}
+
+// conditionOf gives a comparison of one text column with constants. What is dearer, or reads
+// a table, is left to the filter: it asks for the texts of those rows alone that come to it.
+func (s *scan) conditionOf(ap *applyExpr) (list []textCondition, ok bool) {
 	isIn := ap.items != nil && (ap.items.op == "in" || ap.items.op == "in~")
-	lasts := ap.lasting != "" && !isIn && ap.op != "=="
-	if !isIn && ap.op != "==" && !lasts || ap.readsTable {
+	if !isIn && ap.op != "==" || ap.readsTable {
 		return nil, false
 	}
-	of := ap.of
-	if !lasts {
-		of = onlyColumn(ap.args)
-	}
+	of := onlyColumn(ap.args)
 	if of == nil || of.col.typ != String {
 		return nil, false
 	}
 	at := slices.Index(s.cols, of.col)
-	return []textCondition{{at, ap, lasts}}, at >= 0
+	return []textCondition{{at, ap, false}}, at >= 0
+}
+
+// anyLasts says whether a function is among conditions whose answers are kept.
+func anyLasts(list []textCondition) bool {
+	return slices.ContainsFunc(list, func(c textCondition) bool { return c.lasts })
 }
 
 // onlyColumn returns the column that one of the arguments is, if the others are constants.
@@ -95,8 +108,8 @@ func (t *textBound) note(s *scan) string {
 		}
 	}
 	note := "rows are chosen by the texts in " + strings.Join(names, " or ")
-	if slices.ContainsFunc(t.oneOf, func(c textCondition) bool { return c.lasts }) {
-		note += ", once the table is asked often"
+	if anyLasts(t.oneOf) {
+		note += ", if the table is large and asked often"
 	}
 	return note
 }
@@ -164,22 +177,25 @@ func (c *textCondition) holdsFor(x *execution, s *scan, v *vector, elements []ui
 // another, can pass. It reports false if there are none of the columns, and nil if most can
 // pass. rows is how many the scan reads, at most.
 func (t *textBound) find(x *execution, s *scan, from, to, rows int) (set *rowSet, ok bool) {
+	for _, c := range t.oneOf {
+		of := s.table.sharedTexts(c.at)
+		if of == nil || c.lasts && of.distinct() > rows/rowsPerElement {
+			return nil, false
+		}
+	}
 	indexes := make([]*textIndex, len(t.oneOf))
 	for i, c := range t.oneOf {
 		indexes[i] = s.table.textIndex(c.at)
 	}
-	if slices.Contains(indexes, nil) {
-		return nil, false
-	}
 	words := (to - from) * segmentWords
-	if x.within((x.all().held.Load()+8*int64(words))*shareOfAnswers) != nil {
+	if slices.Contains(indexes, nil) || x.within((x.all().held.Load()+8*int64(words))*shareOfAnswers) != nil {
 		return nil, false
 	}
-	set = &rowSet{first: from, bits: make([]uint64, words)}
 	first, end := uint32(from*chunkRows), uint32(to*chunkRows)
+	var lists [][]uint32
 	n := 0
 	for i, ix := range indexes {
-		codes, known := ix.codes(x, s, &t.oneOf[i], rows)
+		codes, known := ix.codes(x, s, &t.oneOf[i])
 		if !known {
 			return nil, false
 		}
@@ -188,8 +204,12 @@ func (t *textBound) find(x *execution, s *scan, from, to, rows int) (set *rowSet
 			if n += len(list); n > rows {
 				return nil, true
 			}
-			set.add(list)
+			lists = append(lists, list)
 		}
+	}
+	set = &rowSet{first: from, bits: make([]uint64, words)}
+	for _, list := range lists {
+		set.add(list)
 	}
 	if set.measure(); set.n > rows/2 {
 		return nil, true

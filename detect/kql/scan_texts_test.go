@@ -19,8 +19,11 @@ func TestTextBoundsOfScans(t *testing.T) {
 	few := func(n int) bool { return n > 0 && n < rows/100 }
 	all := func(n int) bool { return n == rows }
 	for query, want := range map[string]func(int) bool{
-		`User in~ ("user7@contoso.example,0", "user8@contoso.example,1")`:                         few,
-		`User == "User7@Contoso.example,0"`:                                                       few,
+		`User in~ ("user7@contoso.example,0", "user8@contoso.example,1")`: few,
+		`User == "User7@Contoso.example,0"`:                               few,
+		`IsSeven(User)`:                                                   few,
+		`IsAny(User) and User == "User1@Contoso.example,1" or User == "User7@Contoso.example,0"`: few,
+		`IsAny(User)`:                                                                             all, // an index is to be asked for it
 		`"User7@Contoso.example,0" == User`:                                                       few,
 		`n >= 0 and User in ("User7@Contoso.example,0")`:                                          few,
 		`n >= 0 | where User in ("User7@Contoso.example,0") | where n >= 0`:                       few,
@@ -39,7 +42,7 @@ func TestTextBoundsOfScans(t *testing.T) {
 		`Few in ("1", "2", "3", "4", "5", "6")`: all, // most rows have them
 		`n >= 0 | extend User = tolower(User) | where User == "user7@contoso.example,0" | project n, User`: all,
 	} {
-		query = "T | where " + query
+		query = `let IsSeven = (s: string) { s == "User7@Contoso.example,0" }; let IsAny = (s: string) { s has "example" }; T | where ` + query
 		read := 0
 		for _, b := range batchesRead(t, query, table) {
 			read += b.n

@@ -33,6 +33,7 @@ type textIndex struct {
 	folded []foldedText // in order
 	begins []uint32     // where the rows of each text begin; one more for the end
 	rows   []uint32     // of the table, by text and then in order
+	failed sync.Map     // which functions fail for a text, by what closed gives of them
 }
 
 // foldedText is a text of a dictionary, by what it has in common with those that differ
@@ -64,19 +65,34 @@ func (t *Table) textIndex(column int) *textIndex {
 	return ix
 }
 
-func (t *Table) newTextIndex(column int) *textIndex {
+// sharedTexts returns a vector with all texts of a column whose segments share a dictionary,
+// or nil if they do not, or have too many texts.
+func (t *Table) sharedTexts(column int) *vector {
+	if len(t.segments) == 0 {
+		return nil
+	}
 	of := t.segments[0].cols[column]
 	for i := range t.segments {
-		if v := t.segments[i].cols[column]; v.dict == nil || v.dict.lasting == nil || v.dict != of.dict || v.nulls != nil || v.codes == nil && v.wide == nil {
+		v := t.segments[i].cols[column]
+		if v.dict == nil || v.dict.lasting == nil || v.dict != of.dict || v.nulls != nil || v.codes == nil && v.wide == nil {
 			return nil
-		} else if v.distinct() > of.distinct() {
+		}
+		if v.distinct() > of.distinct() {
 			of = v
 		}
 	}
-	texts := of.distinct()
-	if texts > t.rows/maxElements {
+	if of.distinct() > t.rows/maxElements {
 		return nil
 	}
+	return of
+}
+
+func (t *Table) newTextIndex(column int) *textIndex {
+	of := t.sharedTexts(column)
+	if of == nil {
+		return nil
+	}
+	texts := of.distinct()
 	ix := &textIndex{of: of, begins: make([]uint32, texts+1), rows: make([]uint32, t.rows), folded: make([]foldedText, texts)}
 	each := func(do func(code, row uint32)) {
 		for at := range t.segments {
@@ -135,9 +151,8 @@ func (ix *textIndex) between(code, from, to uint32) []uint32 {
 
 // codes returns those of the texts for which a condition holds, which is of the index's
 // column. It may hold for a text that none of the rows has that are read. It reports false
-// if the condition is for the rows themselves: it would be asked for too many texts, or
-// fails for one of them.
-func (ix *textIndex) codes(x *execution, s *scan, c *textCondition, rows int) (codes []uint32, ok bool) {
+// if the condition fails for a text, which may be none of theirs either.
+func (ix *textIndex) codes(x *execution, s *scan, c *textCondition) (codes []uint32, ok bool) {
 	note := func(text string) {
 		for _, f := range ix.like(text) {
 			codes = append(codes, f.code)
@@ -145,12 +160,17 @@ func (ix *textIndex) codes(x *execution, s *scan, c *textCondition, rows int) (c
 	}
 	switch {
 	case c.lasts:
-		if ix.of.distinct() > rows/rowsPerElement {
+		if _, failed := ix.failed.Load(c.expr.lasting); failed {
 			return nil, false
 		}
 		defer func() {
-			if failed := recover(); failed != nil {
+			switch failed := recover().(type) {
+			case nil:
+			case runFailure:
+				ix.failed.Store(c.expr.lasting, true)
 				codes, ok = nil, false
+			default:
+				panic(failed)
 			}
 		}()
 		codes = make([]uint32, ix.of.distinct())
@@ -171,6 +191,9 @@ func (ix *textIndex) codes(x *execution, s *scan, c *textCondition, rows int) (c
 	// Texts with the hash of another, or with another case, may be among them.
 	holding := codes[:0]
 	for part := range slices.Chunk(codes, chunkRows) {
+		if x.stopped() != nil {
+			return nil, false // the scan says so
+		}
 		for i, holds := range c.holdsFor(x, s, ix.of, part) {
 			if holds {
 				holding = append(holding, part[i])

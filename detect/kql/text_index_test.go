@@ -100,8 +100,10 @@ func TestTextIndex(t *testing.T) {
 		isOdd + `T | where Address == "192.0.1.1" or IsOdd(Address) and isnotempty(Address)`: whole, // most are odd: empty ones too
 		// A function that fails for texts which do not come to it.
 		`let F = (Logged: string) { strlen(replace_string(replace_string(replace_string(Logged, "9", strrep("k", 36)), "k", strrep("k", 1000)), "k", strrep("k", 1000))) > 5 }; T | where isempty(Address) | where F(Address) or Address == "192.0.1.51"`: whole,
-		`let IsMapped = (Logged: string) { Logged has "ffff" }; T | where IsMapped(Address) or Address == "192.0.1.1"`:                                                                                                                                    few,
-		isOdd + `T | where isnotempty(Address) | where User in~ ("kim1@contoso.example") and IsOdd(Address)`:                                                                                                                                              few,
+		`let F = (Logged: string) { Logged has "192.0.1.7" or Logged has "ffff" }; T | where F(Address)`:                                      few,
+		`let F = (Logged: string) { Logged has "192.0.1.7" or Logged has "ffff" }; T | where F(Address) and User in ("kim1@contoso.example")`: few,
+		`let IsMapped = (Logged: string) { Logged has "ffff" }; T | where IsMapped(Address) or Address == "192.0.1.1"`:                        few,
+		isOdd + `T | where isnotempty(Address) | where User in~ ("kim1@contoso.example") and IsOdd(Address)`:                                  few,
 	} {
 		for range indexedAsked {
 			batchesRead(t, query, table)
@@ -143,6 +145,31 @@ func answerWith(t *testing.T, query string, table *Table, opts Options) string {
 	return render(got)
 }
 
+// A function is asked for all texts of a column where many rows are left, and once if it
+// fails for one of them.
+func TestTextIndexAsksFunctions(t *testing.T) {
+	t.Parallel()
+	const long = `let F = (Logged: string) { strlen(replace_string(replace_string(replace_string(Logged, "9", strrep("k", 36)), "k", strrep("k", 1000)), "k", strrep("k", 1000))) > 5 }; `
+	for query, wantFailed := range map[string]int{
+		long + `T | where isempty(Address) | where F(Address)`:                                    1,
+		long + `T | where isempty(Address) and User == "kim1@contoso.example" | where F(Address)`: 0,
+		long + `T | where isempty(Address) | where F(Address) and User == "kim1@contoso.example"`: 0,
+	} {
+		table := logged(indexedSegments)
+		want := answerWith(t, query+" | count", apart(table), Options{})
+		for range 2 * indexedAsked {
+			if got := answerWith(t, query+" | count", table, Options{}); got != want {
+				t.Errorf("%s: got %s, want %s", query, got, want)
+			}
+		}
+		failed := 0
+		table.textIndex(2).failed.Range(func(any, any) bool { failed++; return true })
+		if failed != wantFailed {
+			t.Errorf("%s: %d functions failed for a text, want %d", query, failed, wantFailed)
+		}
+	}
+}
+
 // An index comes once a table was asked often. Those of a small table, and of a column whose
 // texts are in no dictionary, never come.
 func TestTextIndexIsWorthIt(t *testing.T) {
@@ -172,8 +199,7 @@ func TestTextIndexIsWorthIt(t *testing.T) {
 	}
 }
 
-// A query that finds rows by an index holds nothing at its end, and goes without where it
-// may hold too little.
+// A query that may hold too little for what an index finds goes without it.
 func TestTextIndexWithinMemory(t *testing.T) {
 	t.Parallel()
 	table := logged(indexedSegments)

@@ -445,7 +445,8 @@ func joinCodes(parts []*vector) *vector {
 }
 
 // joinTexts is inOneVector for vectors of texts, or of JSON that nobody has looked into, in
-// some of which rows share them. It gives one of what several have.
+// some of which rows share them. It gives one of what several have. The vectors are of one
+// batch together, which has no more rows than codes can tell apart.
 func joinTexts(parts []*vector) *vector {
 	out := &vector{typ: parts[0].typ}
 	known := make(map[string]uint16)
