@@ -54,7 +54,7 @@ func (b *batch) assess(a *alert.Alert, missing map[string]string) {
 		b.assessAddress(f, c, ip, subjects)
 	}
 	b.assessBrought(f, c, *a)
-	if !b.onlyWhether { // else it is asked only what there is to say
+	if !b.onlyWhether { // else it is asked only whether there is news
 		c.Timeline = timeline(around)
 	}
 	if _, unknown := missing[aftermath]; !unknown && len(subjects) > 0 {

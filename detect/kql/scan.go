@@ -158,7 +158,7 @@ func (s *scan) read(x *execution, p scanPart, bounds scanBounds) (*batch, error)
 	for at := p.from; at < p.to; at++ {
 		seg := &s.table.segments[at]
 		if !bounds.mayHold(seg) {
-			continue
+			continue // it lies between others of the part
 		}
 		sel, all := s.choose(x, at, bounds)
 		switch {

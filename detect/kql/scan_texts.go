@@ -148,15 +148,20 @@ func (c *textCondition) holds(x *execution, s *scan, v *vector, rows int) []bool
 			panic(runFailure{err})
 		}
 		list := make([]bool, 0, n)
-		for from := 0; from < n; from += chunkRows {
-			part := make([]uint32, min(n-from, chunkRows))
-			for i := range part {
-				part[i] = uint32(from + i)
-			}
+		for part := range slices.Chunk(allCodes(n), chunkRows) {
 			list = append(list, c.holdsFor(x, s, last, part)...)
 		}
 		return list
 	})
+}
+
+// allCodes lists the codes of a dictionary with so many elements.
+func allCodes(elements int) []uint32 {
+	codes := make([]uint32, elements)
+	for code := range codes {
+		codes[code] = uint32(code)
+	}
+	return codes
 }
 
 // holdsFor gives for which of some elements of the dictionary of a vector the condition holds.

@@ -173,10 +173,7 @@ func (ix *textIndex) codes(x *execution, s *scan, c *textCondition) (codes []uin
 				panic(failed)
 			}
 		}()
-		codes = make([]uint32, ix.of.distinct())
-		for code := range codes {
-			codes[code] = uint32(code)
-		}
+		codes = allCodes(ix.of.distinct())
 	case c.expr.items != nil:
 		c.expr.items.eachText(note)
 	default: // ==
